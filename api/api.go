@@ -1,0 +1,140 @@
+// Package api is the HTTP side: routes, decoding, status mapping and problem documents. It
+// changes no seat itself: a registration becomes a message to a worker, and the worker's
+// answer becomes the status.
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// Store is what the API may ask of a store: everything but the seats.
+type Store interface {
+	store.Users
+	store.Events
+	Ping(ctx context.Context) error
+}
+
+// Config has the API's settings. The zero value works.
+type Config struct {
+	// RequestTimeout bounds every answer that is not a stream. A registration is sent to a
+	// worker at most twice within it. Default 5 s. Keep it above twice the store's usual
+	// commit and below the time-outs of clients and gateways.
+	RequestTimeout time.Duration
+	// Pages serves everything outside the API, given what answers an unknown path. nil:
+	// there are no pages.
+	Pages func(notFound http.Handler) http.Handler
+}
+
+// API answers HTTP requests.
+type API struct {
+	store  Store
+	seats  *messages.Requester
+	config Config
+	log    zerolog.Logger
+	hashes *hasher
+	router http.Handler
+}
+
+// New makes the API over a store and a requester, which stay the caller's.
+func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger) *API {
+	if config.RequestTimeout <= 0 {
+		config.RequestTimeout = 5 * time.Second
+	}
+	a := &API{store: st, seats: seats, config: config, log: log, hashes: newHasher()}
+	a.router = a.routes()
+	return a
+}
+
+// ServeHTTP implements http.Handler.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.router.ServeHTTP(w, r) }
+
+// handler is a route's work. An error becomes a problem document.
+type handler func(http.ResponseWriter, *http.Request) error
+
+// route is a row of the table of routes.
+type route struct {
+	method, pattern string
+	handle          handler
+}
+
+func (a *API) table() []route {
+	return []route{
+		{http.MethodPost, "/api/users", a.createUser},
+		{http.MethodPost, "/api/login", a.login},
+		{http.MethodPost, "/api/events", a.createEvent},
+		{http.MethodGet, "/api/events", a.listEvents},
+		{http.MethodGet, "/api/events/{id}", a.readEvent},
+		{http.MethodPost, "/api/events/{id}/registrations", a.register},
+		{http.MethodGet, "/api/events/{id}/registrations", a.roster},
+		{http.MethodGet, "/livez", a.livez},
+		{http.MethodGet, "/readyz", a.readyz},
+	}
+}
+
+func (a *API) routes() http.Handler {
+	mux := chi.NewRouter()
+	var methods []string
+	for _, rt := range a.table() {
+		mux.Method(rt.method, rt.pattern, a.observe(rt.pattern, rt.handle))
+		methods = append(methods, rt.method)
+	}
+	notFound := a.observe("", func(http.ResponseWriter, *http.Request) error {
+		return problem(CodeNotFound, "docs/api.md lists the paths of the API.")
+	})
+	mux.NotFound(notFound.ServeHTTP)
+	if a.config.Pages != nil {
+		mux.NotFound(a.config.Pages(notFound).ServeHTTP)
+	}
+	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *http.Request) error {
+		allowed := make(map[string]bool)
+		for _, m := range methods {
+			if !allowed[m] && mux.Match(chi.NewRouteContext(), m, r.URL.Path) {
+				allowed[m] = true
+				w.Header().Add("Allow", m)
+			}
+		}
+		return problem(CodeMethodNotAllowed, "The Allow header lists the methods of this path.")
+	}).ServeHTTP)
+	return mux
+}
+
+// eventID reads the id in the path.
+func eventID(r *http.Request) (store.ID, error) {
+	id, err := store.ParseID(chi.URLParam(r, "id"))
+	if err != nil {
+		return id, invalid(FieldError{"id", "must be an id of 24 hexadecimal digits"})
+	}
+	return id, nil
+}
+
+func (a *API) livez(w http.ResponseWriter, _ *http.Request) error {
+	return writeJSON(w, http.StatusOK, status{"live"})
+}
+
+// readyz is for load balancers: traffic is welcome while both the queue and the store can
+// be reached.
+func (a *API) readyz(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
+	defer cancel()
+	if !a.seats.Ready() {
+		return problem(CodeOverloaded, "The connection to NATS is down.")
+	}
+	if err := a.store.Ping(ctx); err != nil {
+		p := problem(CodeOverloaded, "The store cannot be reached.")
+		p.cause = err
+		return p
+	}
+	return writeJSON(w, http.StatusOK, status{"ready"})
+}
+
+type status struct {
+	Status string `json:"status"`
+}

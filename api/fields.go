@@ -1,0 +1,126 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// Limits of what people write. Characters are Unicode code points.
+const (
+	MaxName        = 200           // characters
+	MaxEmail       = 254           // bytes (RFC 5321, section 4.5.3.1.3, less the brackets)
+	MaxPassword    = 256           // bytes
+	MaxTitle       = 200           // characters
+	MaxDescription = 10_000        // characters
+	MaxCapacity    = 1_000_000_000 // places
+)
+
+// fields collects what is wrong with a request's fields.
+type fields struct{ errs []FieldError }
+
+func (f *fields) add(field, reason string) { f.errs = append(f.errs, FieldError{field, reason}) }
+
+// err is nil when nothing is wrong.
+func (f *fields) err() error {
+	if len(f.errs) == 0 {
+		return nil
+	}
+	return invalid(f.errs...)
+}
+
+// line checks a required text of one line and returns it trimmed.
+func (f *fields) line(field, value string, maxChars int) string {
+	value = strings.TrimSpace(value)
+	switch {
+	case value == "":
+		f.add(field, "is required and must not be blank")
+	case utf8.RuneCountInString(value) > maxChars:
+		f.add(field, fmt.Sprintf("must have at most %d characters", maxChars))
+	case strings.ContainsFunc(value, unicode.IsControl):
+		f.add(field, "must not contain control characters")
+	}
+	return value
+}
+
+// text checks an optional text of several lines.
+func (f *fields) text(field, value string, maxChars int) string {
+	control := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
+	switch {
+	case utf8.RuneCountInString(value) > maxChars:
+		f.add(field, fmt.Sprintf("must have at most %d characters", maxChars))
+	case strings.ContainsFunc(value, control):
+		f.add(field, "must not contain control characters other than tabs and line ends")
+	}
+	return value
+}
+
+// email checks an address, only as far as no real address fails.
+func (f *fields) email(field, value string) string {
+	value = strings.TrimSpace(value)
+	local, domain, _ := strings.Cut(value, "@")
+	strange := func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }
+	switch {
+	case value == "":
+		f.add(field, "is required and must not be blank")
+	case len(value) > MaxEmail:
+		f.add(field, fmt.Sprintf("must have at most %d bytes", MaxEmail))
+	case local == "" || domain == "" || strings.Contains(domain, "@") || strings.HasSuffix(domain, ".") ||
+		strings.ContainsFunc(value, strange):
+		f.add(field, "must be an e-mail address like name@example.org")
+	}
+	return value
+}
+
+// password checks a password and leaves it exactly as typed.
+func (f *fields) password(field, value string) string {
+	switch {
+	case strings.TrimSpace(value) == "":
+		f.add(field, "is required and must not be blank")
+	case len(value) > MaxPassword:
+		f.add(field, fmt.Sprintf("must have at most %d bytes", MaxPassword))
+	case strings.ContainsRune(value, 0):
+		f.add(field, "must not contain null bytes")
+	}
+	return value
+}
+
+// id checks an id.
+func (f *fields) id(field, value string) store.ID {
+	id, err := store.ParseID(value)
+	switch {
+	case value == "":
+		f.add(field, "is required: an id of 24 hexadecimal digits")
+	case err != nil:
+		f.add(field, "must be an id of 24 hexadecimal digits")
+	case id.IsZero():
+		f.add(field, "must not be all zeros")
+	}
+	return id
+}
+
+// instant checks a time.
+func (f *fields) instant(field, value string) time.Time {
+	t, err := time.Parse(time.RFC3339, value)
+	switch {
+	case value == "":
+		f.add(field, "is required: an RFC 3339 time like 2027-05-01T18:00:00Z")
+	case err != nil:
+		f.add(field, "must be an RFC 3339 time like 2027-05-01T18:00:00Z")
+	case t.UTC().Year() < 1 || t.UTC().Year() > 9999:
+		f.add(field, "must be in the years 1 to 9999")
+	}
+	return t.UTC().Truncate(time.Millisecond)
+}
+
+// between checks a whole number.
+func (f *fields) between(field string, value, low, high int64) int64 {
+	if value < low || value > high {
+		f.add(field, fmt.Sprintf("must be a whole number from %d to %d", low, high))
+	}
+	return value
+}

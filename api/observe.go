@@ -1,0 +1,53 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+)
+
+// observe runs a handler, turns its error into a problem document, and writes the one log
+// line of the request.
+func (a *API) observe(pattern string, handle handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started := time.Now()
+		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		ww.Header().Set("X-Content-Type-Options", "nosniff")
+		err := contain(handle, ww, r)
+		outcome, cause := "ok", error(nil)
+		if err != nil {
+			p := asProblem(err)
+			outcome, cause = string(p.Code), p.cause
+			if ww.Status() == 0 {
+				p.write(ww)
+			} else {
+				// A stream broke after it began: the client must see that it is not whole.
+				defer panic(http.ErrAbortHandler)
+			}
+		}
+		line := a.log.Info()
+		if ww.Status() >= http.StatusInternalServerError {
+			line = a.log.Error()
+		}
+		if id := chi.URLParam(r, "id"); len(id) == 24 {
+			line.Str("event_id", id)
+		}
+		line.Err(cause).Str("method", r.Method).Str("route", pattern).Int("status", ww.Status()).
+			Str("outcome", outcome).Int("bytes", ww.BytesWritten()).
+			Float64("duration_ms", float64(time.Since(started).Microseconds())/1000).Msg("request")
+	})
+}
+
+// contain runs a handler and turns its panic into an error: the process lives on.
+func contain(handle handler, w http.ResponseWriter, r *http.Request) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return handle(w, r)
+}

@@ -1,0 +1,135 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// maxPage is the most registrations in one page.
+const maxPage = 1000
+
+// newRegistration is the body that asks for a seat.
+type newRegistration struct {
+	UserID string `json:"user_id"`
+}
+
+// registration is the answer to who got a seat.
+type registration struct {
+	EventID      store.ID  `json:"event_id"`
+	UserID       store.ID  `json:"user_id"`
+	RegisteredAt time.Time `json:"registered_at"`
+}
+
+func (a *API) register(w http.ResponseWriter, r *http.Request) error {
+	event, err := eventID(r)
+	if err != nil {
+		return err
+	}
+	var body newRegistration
+	if err := decodeBody(w, r, &body); err != nil {
+		return err
+	}
+	var f fields
+	user := f.id("user_id", body.UserID)
+	requestID := r.Header.Get("Idempotency-Key")
+	switch {
+	case len(r.Header.Values("Idempotency-Key")) == 0:
+		requestID = rand.Text()
+	case !messages.ValidRequestID(requestID):
+		f.add("Idempotency-Key", fmt.Sprintf("must be 1 to %d printable ASCII characters", messages.MaxRequestID))
+	}
+	if err := f.err(); err != nil {
+		return err
+	}
+	if event.IsZero() { // the wire takes no zero id, and no event has it
+		return store.ErrEventNotFound
+	}
+	// Once sent, a seat change does not die with the client's connection.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.config.RequestTimeout)
+	defer cancel()
+	reply, err := a.seats.Request(ctx, messages.SeatRequest{
+		Kind: messages.KindRegister, RequestID: requestID, EventID: event, UserID: user,
+	})
+	if reply.Outcome != messages.OutcomeRegistered {
+		return seatProblem(reply.Outcome, err)
+	}
+	return writeJSON(w, http.StatusCreated, registration{event, user, reply.RegisteredAt})
+}
+
+func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
+	id, err := eventID(r)
+	if err != nil {
+		return err
+	}
+	after, limit, err := page(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	if err := a.exists(ctx, id); err != nil {
+		return err
+	}
+	if limit > 0 {
+		return a.rosterPage(w, r, id, after, limit)
+	}
+	seq := a.store.Roster(ctx, id, after, 0)
+	return a.streamJSON(w, cancel, encoded(seq, func(reg store.Registration) any { return reg.UserID }))
+}
+
+// exists is nil when there is such an event.
+func (a *API) exists(ctx context.Context, id store.ID) error {
+	ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
+	defer cancel()
+	_, err := a.store.Event(ctx, id)
+	return err
+}
+
+// rosterPage sends one page, and in Link where the next one is.
+func (a *API) rosterPage(w http.ResponseWriter, r *http.Request, id store.ID, after int64, limit int) error {
+	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
+	defer cancel()
+	users := make([]store.ID, 0, limit)
+	more := false
+	for reg, err := range a.store.Roster(ctx, id, after, limit+1) {
+		if err != nil {
+			return err
+		}
+		if more = len(users) == limit; more {
+			break
+		}
+		users = append(users, reg.UserID)
+		after = reg.Number
+	}
+	if more {
+		next := url.Values{"limit": {strconv.Itoa(limit)}, "cursor": {strconv.FormatInt(after, 10)}}
+		w.Header().Set("Link", fmt.Sprintf("<%s?%s>; rel=\"next\"", r.URL.EscapedPath(), next.Encode()))
+	}
+	return writeJSON(w, http.StatusOK, users)
+}
+
+// page reads where a page begins and how long it is; 0 means the whole list.
+func page(q url.Values) (after int64, limit int, err error) {
+	var f fields
+	if q.Has("limit") {
+		limit, err = strconv.Atoi(q.Get("limit"))
+		if err != nil || limit < 1 || limit > maxPage || len(q["limit"]) > 1 {
+			f.add("limit", fmt.Sprintf("must be one whole number from 1 to %d", maxPage))
+		}
+	}
+	if q.Has("cursor") {
+		after, err = strconv.ParseInt(q.Get("cursor"), 10, 64)
+		if err != nil || after < 0 || len(q["cursor"]) > 1 {
+			f.add("cursor", "must be one cursor from the Link of another page")
+		}
+	}
+	return after, limit, f.err()
+}

@@ -1,0 +1,107 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+const (
+	// flushEvery is how much of a stream is gathered before it is sent, in bytes.
+	flushEvery = 32 << 10
+	// stall is how long a reader of a stream may take for flushEvery bytes.
+	stall = 15 * time.Second
+)
+
+// writeJSON sends v.
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode an answer: %w", err)
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that is gone needs no answer
+	return nil
+}
+
+// streamJSON sends the items of seq as one array, in constant memory. read is the context
+// of seq; cancel ends it when no item has come for the time of a request. An error before
+// anything is sent is returned for a problem document; a later one breaks the answer off.
+func (a *API) streamJSON(w http.ResponseWriter, cancel context.CancelFunc, seq iter.Seq2[any, error]) error {
+	watchdog := time.AfterFunc(a.config.RequestTimeout, cancel)
+	defer watchdog.Stop()
+	control := http.NewResponseController(w)
+	buf := make([]byte, 0, flushEvery+4<<10)
+	buf = append(buf, '[')
+	w.Header().Set("Content-Type", "application/json")
+	send := func() error {
+		watchdog.Stop()
+		// Not every writer has deadlines (tests); the server's own limit stands then.
+		_ = control.SetWriteDeadline(time.Now().Add(stall))
+		_, err := w.Write(buf)
+		buf = buf[:0]
+		watchdog.Reset(a.config.RequestTimeout)
+		return err
+	}
+	first := true
+	for item, err := range seq {
+		if err != nil {
+			return err
+		}
+		if !first {
+			buf = append(buf, ',')
+		}
+		first = false
+		data, err := json.Marshal(item)
+		if err != nil {
+			return fmt.Errorf("encode an item of a list: %w", err)
+		}
+		buf = append(buf, data...)
+		if len(buf) >= flushEvery {
+			if err := send(); err != nil {
+				return fmt.Errorf("send a list: %w", err)
+			}
+		}
+	}
+	buf = append(buf, ']')
+	return send()
+}
+
+// encoded converts the items of a list to what is sent.
+func encoded[T any](seq iter.Seq2[T, error], convert func(T) any) iter.Seq2[any, error] {
+	return func(yield func(any, error) bool) {
+		for v, err := range seq {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(convert(v), nil) {
+				return
+			}
+		}
+	}
+}
+
+// inDoubt translates the error of a single write: one that the store does not explain may
+// have been stored all the same.
+func inDoubt(err error) error {
+	for _, definite := range []error{store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrUnavailable} {
+		if errors.Is(err, definite) {
+			return err
+		}
+	}
+	p := unknownOutcome()
+	p.cause = err
+	return p
+}

@@ -1,0 +1,205 @@
+// Package mongostore keeps everything in a MongoDB replica set.
+//
+// # Guarantees
+//
+// A batch of seat requests is one transaction with snapshot reads and a journaled majority
+// commit. Refusals are part of it, so they too rest on majority-committed data. All other
+// writes are journaled on a majority, all other reads are majority reads from the primary.
+// The concerns are set here explicitly: the server's defaults can be changed under us.
+//
+// # What a server must offer
+//
+// Transactions need a replica set; one node is enough. A worker that is killed inside a
+// transaction leaves its locks until transactionLifetimeLimitSeconds, so that should be 2
+// (measured: with the default of 60 the event stays frozen for over a minute).
+//
+// # Collections
+//
+// events and users as in the original Event.io, except that the roster is not in the event:
+// registrations has one small document a seat, unique by its _id {event_id, user_id}.
+package mongostore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+const (
+	// defaultDatabase is used when the URI names none.
+	defaultDatabase = "eventio"
+
+	// A request waits 5 s at most (api.Config.RequestTimeout); finding a primary must leave
+	// time to answer. The driver's default is 30 s.
+	serverSelectionTimeout = 1500 * time.Millisecond
+	connectTimeout         = 1500 * time.Millisecond
+	// heartbeat is how often a lost primary is looked for. The driver's default is 10 s.
+	heartbeat = time.Second
+	// A worker has few batches in flight and the API reads little: a pool near that number
+	// keeps a burst from opening the driver's default of 100 connections, two at a time.
+	minPool, maxPool, maxConnecting = 4, 64, 8
+
+	// saneLifetimeLimit is the highest transactionLifetimeLimitSeconds without a warning.
+	saneLifetimeLimit = 5
+	// endLimit bounds the abort of a transaction whose caller is gone.
+	endLimit = time.Second
+)
+
+// Store keeps everything in one database. It is safe for concurrent use.
+type Store struct {
+	client        *mongo.Client
+	users         *mongo.Collection
+	events        *mongo.Collection
+	registrations *mongo.Collection
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open connects to the replica set at uri, creates what indexes are missing and warns
+// about settings that hurt. While no primary can be reached it waits, until ctx ends. It
+// fails at once on a server that has no transactions, and says how to make it one that has.
+func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
+	cs, err := connstring.ParseAndValidate(uri)
+	if err != nil {
+		return nil, fmt.Errorf("MONGODB_URI: %w", err)
+	}
+	name := cs.Database
+	if name == "" {
+		name = defaultDatabase
+	}
+	client, err := mongo.Connect(options.Client().
+		SetServerSelectionTimeout(serverSelectionTimeout).
+		SetConnectTimeout(connectTimeout).
+		SetHeartbeatInterval(heartbeat).
+		SetMinPoolSize(minPool).
+		SetMaxPoolSize(maxPool).
+		SetMaxConnecting(maxConnecting).
+		SetAppName("eventio").
+		ApplyURI(uri). // what the operator says in the URI wins over all of the above
+		SetWriteConcern(journaledMajority()).
+		SetReadConcern(readconcern.Majority()).
+		SetReadPreference(readpref.Primary()))
+	if err != nil {
+		return nil, fmt.Errorf("connect to MongoDB: %w", err)
+	}
+	db := client.Database(name)
+	s := &Store{
+		client:        client,
+		users:         db.Collection("users"),
+		events:        db.Collection("events"),
+		registrations: db.Collection("registrations"),
+	}
+	if err := s.prepare(ctx, log); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// journaledMajority is the one write concern: a write is acknowledged when a majority of
+// the nodes has it on disk.
+func journaledMajority() *writeconcern.WriteConcern {
+	journaled := true
+	return &writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journaled}
+}
+
+// prepare waits for a primary, checks it, and creates the indexes.
+func (s *Store) prepare(ctx context.Context, log zerolog.Logger) error {
+	for {
+		err := s.check(ctx, log)
+		if err == nil {
+			err = s.createIndexes(ctx)
+		}
+		if err == nil || !temporary(err) {
+			return err
+		}
+		log.Warn().Err(err).Msg("waiting for MongoDB")
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for MongoDB: %w", errors.Join(ctx.Err(), err))
+		case <-time.After(heartbeat):
+		}
+	}
+}
+
+// errStandalone is what a server without transactions gets.
+var errStandalone = errors.New("this MongoDB is a standalone server and has no transactions: " +
+	"start mongod with --replSet rs0 and run rs.initiate() once (one node is enough)")
+
+// check looks at the server's settings.
+func (s *Store) check(ctx context.Context, log zerolog.Logger) error {
+	admin := s.client.Database("admin")
+	var hello struct {
+		SetName string `bson:"setName"`
+		Msg     string `bson:"msg"` // "isdbgrid" from a mongos
+	}
+	if err := admin.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
+		return fmt.Errorf("greet MongoDB: %w", err)
+	}
+	if hello.SetName == "" && hello.Msg != "isdbgrid" {
+		return errStandalone
+	}
+	const parameter = "transactionLifetimeLimitSeconds"
+	var limit bson.M
+	err := admin.RunCommand(ctx, bson.D{{Key: "getParameter", Value: 1}, {Key: parameter, Value: 1}}).Decode(&limit)
+	switch seconds, ok := limit[parameter].(int32); {
+	case err != nil && temporary(err):
+		return fmt.Errorf("read %s: %w", parameter, err)
+	case err != nil || !ok:
+		log.Warn().Err(err).Msgf("cannot read %s: make sure that it is 2, or a killed worker freezes its events for long", parameter)
+	case seconds > saneLifetimeLimit:
+		log.Warn().Int32("seconds", seconds).Msgf("%s is high: a killed worker freezes its events that long; "+
+			"set it with db.adminCommand({setParameter: 1, %s: 2}) on every node", parameter, parameter)
+	}
+	return nil
+}
+
+// temporary reports errors that waiting may cure.
+func temporary(err error) bool {
+	var labeled mongo.LabeledError
+	return mongo.IsNetworkError(err) || mongo.IsTimeout(err) || notSent(err) ||
+		errors.As(err, &labeled) && labeled.HasErrorLabel("RetryableWriteError")
+}
+
+func (s *Store) createIndexes(ctx context.Context) error {
+	unique := options.Index().SetUnique(true)
+	for _, index := range []struct {
+		on    *mongo.Collection
+		model mongo.IndexModel
+	}{
+		{s.users, mongo.IndexModel{Keys: bson.D{{Key: "email_key", Value: 1}}, Options: unique}},
+		{s.events, mongo.IndexModel{Keys: bson.D{{Key: "starts_at", Value: 1}, {Key: "_id", Value: 1}}}},
+		{s.registrations, mongo.IndexModel{Keys: bson.D{{Key: "_id.event_id", Value: 1}, {Key: "number", Value: 1}}, Options: unique}},
+	} {
+		if _, err := index.on.Indexes().CreateOne(ctx, index.model); err != nil {
+			return fmt.Errorf("create an index on %s: %w", index.on.Name(), err)
+		}
+	}
+	return nil
+}
+
+// Ping reports whether there is a primary.
+func (s *Store) Ping(ctx context.Context) error {
+	if err := s.client.Ping(ctx, readpref.Primary()); err != nil {
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// Close closes all connections.
+func (s *Store) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), endLimit)
+	defer cancel()
+	return s.client.Disconnect(ctx)
+}

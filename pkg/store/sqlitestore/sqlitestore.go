@@ -1,0 +1,255 @@
+// Package sqlitestore is the embedded store: one SQLite database file, without CGO.
+//
+// # Guarantees
+//
+// The write-ahead log is synced at every commit (synchronous=FULL), so a result survives
+// power loss once it is returned. All writes go through one connection and each batch is
+// one immediate transaction, which makes every change serializable. Reads use connections
+// of their own, never wait for a write, and see everything committed before they began.
+// Several processes may open one file; they take turns at writing.
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	_ "embed"
+	"errors"
+	"fmt"
+	"iter"
+	"net/url"
+	"time"
+
+	sqlite "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+//go:embed schema.sql
+var schema string
+
+const (
+	// busyTimeout is how long a write waits for another process that is writing.
+	busyTimeout = 2 * time.Second
+	// readers is the number of connections for reads; each holds a page cache of 2 MB.
+	readers = 8
+)
+
+// Store keeps everything in one file. It is safe for concurrent use.
+type Store struct {
+	write *sql.DB // one connection
+	read  *sql.DB
+	// afterCommit, when a test sets it, stands between a successful commit and its answer.
+	afterCommit func() error
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the database in the file at path, creating it when it is missing.
+func Open(ctx context.Context, path string) (*Store, error) {
+	write, err := sql.Open("sqlite", dsn(path, "immediate"))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	write.SetMaxOpenConns(1)
+	if _, err := write.ExecContext(ctx, schema); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
+	}
+	read, err := sql.Open("sqlite", dsn(path, "deferred")+"&_pragma=query_only(1)")
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
+	}
+	read.SetMaxOpenConns(readers)
+	read.SetMaxIdleConns(readers)
+	return &Store{write: write, read: read}, nil
+}
+
+func dsn(path, txlock string) string {
+	q := url.Values{
+		"_txlock": {txlock},
+		"_pragma": {
+			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
+			"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+		},
+	}
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
+}
+
+// Close closes the file.
+func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
+
+// Ping takes and gives back the write lock.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.transact(ctx, func(*sql.Tx) error { return nil })
+}
+
+// transact runs fn in one immediate transaction and syncs it to disk. An error that
+// matches store.ErrUnavailable means that nothing was stored.
+func (s *Store) transact(ctx context.Context, fn func(*sql.Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return unavailable(err)
+	}
+	if err := fn(tx); err != nil {
+		return unavailable(errors.Join(err, tx.Rollback()))
+	}
+	if err := tx.Commit(); err != nil {
+		// SQLite has either synced the whole transaction or will roll it back when the
+		// file is next read; which of the two is not known here.
+		return fmt.Errorf("commit: %w", err)
+	}
+	if s.afterCommit != nil {
+		return s.afterCommit()
+	}
+	return nil
+}
+
+// unavailable marks an error after which surely nothing is stored, unless it already has
+// a meaning of its own.
+func unavailable(err error) error {
+	for _, own := range []error{store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrUnavailable} {
+		if errors.Is(err, own) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+}
+
+// CreateUser implements store.Users.
+func (s *Store) CreateUser(ctx context.Context, u store.User) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, email, email_key, password_hash, created_at)
+			VALUES (?, ?, ?, ?, ?, ?)`,
+			u.ID[:], u.Name, u.Email, store.EmailKey(u.Email), u.PasswordHash, u.CreatedAt.UnixMilli())
+		var se *sqlite.Error
+		if errors.As(err, &se) && se.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
+			return store.ErrEmailTaken
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("create user %s: %w", u.ID.Hex(), err)
+	}
+	return nil
+}
+
+// UserByEmail implements store.Users.
+func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, error) {
+	var u store.User
+	row := s.read.QueryRowContext(ctx, `SELECT id, name, email, password_hash, created_at
+		FROM users WHERE email_key = ?`, store.EmailKey(email))
+	switch err := row.Scan(id{&u.ID}, &u.Name, &u.Email, &u.PasswordHash, millis{&u.CreatedAt}); {
+	case errors.Is(err, sql.ErrNoRows):
+		return store.User{}, fmt.Errorf("find user by address: %w", store.ErrUserNotFound)
+	case err != nil:
+		return store.User{}, fmt.Errorf("find user by address: %w", unavailable(err))
+	}
+	return u, nil
+}
+
+// CreateEvent implements store.Events.
+func (s *Store) CreateEvent(ctx context.Context, e store.Event) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO events
+			(id, organizer_id, title, description, capacity, tickets_sold, last_number, starts_at, ends_at, created_at)
+			VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?)`,
+			e.ID[:], e.OrganizerID[:], e.Title, e.Description, e.Capacity,
+			e.StartsAt.UnixMilli(), e.EndsAt.UnixMilli(), e.CreatedAt.UnixMilli())
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("create event %s: %w", e.ID.Hex(), err)
+	}
+	return nil
+}
+
+const selectEvent = `SELECT id, organizer_id, title, description, capacity, tickets_sold,
+	starts_at, ends_at, created_at FROM events `
+
+func scanEvent(scan func(...any) error) (store.Event, error) {
+	var e store.Event
+	err := scan(id{&e.ID}, id{&e.OrganizerID}, &e.Title, &e.Description, &e.Capacity, &e.TicketsSold,
+		millis{&e.StartsAt}, millis{&e.EndsAt}, millis{&e.CreatedAt})
+	return e, err
+}
+
+// Event implements store.Events.
+func (s *Store) Event(ctx context.Context, eventID store.ID) (store.Event, error) {
+	e, err := scanEvent(s.read.QueryRowContext(ctx, selectEvent+`WHERE id = ?`, eventID[:]).Scan)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return store.Event{}, fmt.Errorf("read event %s: %w", eventID.Hex(), store.ErrEventNotFound)
+	case err != nil:
+		return store.Event{}, fmt.Errorf("read event %s: %w", eventID.Hex(), unavailable(err))
+	}
+	return e, nil
+}
+
+// Events implements store.Events.
+func (s *Store) Events(ctx context.Context) iter.Seq2[store.Event, error] {
+	return stream(ctx, s.read, scanEvent, selectEvent+`ORDER BY starts_at, id`)
+}
+
+// Roster implements store.Events.
+func (s *Store) Roster(ctx context.Context, eventID store.ID, after int64, limit int) iter.Seq2[store.Registration, error] {
+	if limit == 0 {
+		limit = -1 // SQLite's word for no limit
+	}
+	scan := func(scan func(...any) error) (store.Registration, error) {
+		r := store.Registration{EventID: eventID}
+		err := scan(id{&r.UserID}, &r.Number, &r.RequestID, millis{&r.RegisteredAt})
+		return r, err
+	}
+	return stream(ctx, s.read, scan, `SELECT user_id, number, request_id, registered_at FROM registrations
+		WHERE event_id = ? AND number > ? ORDER BY number LIMIT ?`, eventID[:], after, limit)
+}
+
+// stream yields the rows of a query one by one.
+func stream[T any](ctx context.Context, db *sql.DB, scan func(func(...any) error) (T, error), query string, args ...any) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		rows, err := db.QueryContext(ctx, query, args...)
+		if err != nil {
+			yield(none, unavailable(err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			v, err := scan(rows.Scan)
+			if err != nil {
+				yield(none, unavailable(err))
+				return
+			}
+			if !yield(v, nil) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(none, unavailable(err))
+		}
+	}
+}
+
+// id scans a 12-byte blob.
+type id struct{ to *store.ID }
+
+func (s id) Scan(v any) error {
+	b, ok := v.([]byte)
+	if !ok || len(b) != len(s.to) {
+		return fmt.Errorf("id is %T of the wrong size", v)
+	}
+	copy(s.to[:], b)
+	return nil
+}
+
+// millis scans a time.
+type millis struct{ to *time.Time }
+
+func (s millis) Scan(v any) error {
+	n, ok := v.(int64)
+	if !ok {
+		return fmt.Errorf("time is %T, not a whole number", v)
+	}
+	*s.to = time.UnixMilli(n).UTC()
+	return nil
+}

@@ -1,0 +1,144 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// minTry is the least time worth beginning a write with. A request with less left is
+// answered "overloaded".
+const minTry = 100 * time.Millisecond
+
+// lane applies one batch after the other until the queue is closed and empty.
+func (w *Worker) lane() {
+	for {
+		batch := w.queue.take(w.config.MaxBatch)
+		if batch == nil {
+			return
+		}
+		w.settle(batch)
+		w.queue.release(batch)
+	}
+}
+
+// settle applies a batch and answers each of its requests.
+func (w *Worker) settle(batch []request) {
+	started := time.Now()
+	tally := zerolog.Dict()
+	for outcome, n := range w.apply(batch) {
+		tally.Int(string(outcome), n)
+	}
+	w.log.Info().Int("batch_size", len(batch)).Dict("outcomes", tally).
+		Float64("duration_ms", float64(time.Since(started).Microseconds())/1000).Msg("batch")
+}
+
+// apply answers each request of a batch, whatever happens, and counts the answers.
+func (w *Worker) apply(batch []request) map[messages.Outcome]int {
+	tally := make(map[messages.Outcome]int)
+	answer := func(r request, reply messages.SeatReply) {
+		tally[reply.Outcome]++
+		w.log.Debug().Str("event_id", r.EventID.Hex()).Str("user_id", r.UserID.Hex()).
+			Str("outcome", string(reply.Outcome)).
+			Float64("duration_ms", float64(time.Since(r.received).Microseconds())/1000).Msg("seat")
+		w.answer(r.reply, reply)
+	}
+	pending := [][]request{batch}
+	for len(pending) > 0 {
+		var part []request
+		part, pending = pending[0], pending[1:]
+		part, late := inTime(part)
+		for _, r := range late {
+			answer(r, failure(r))
+		}
+		if len(part) == 0 {
+			continue
+		}
+		results, err := w.try(part)
+		if err == nil {
+			for i, res := range results {
+				answer(part[i], messages.SeatReply{
+					Outcome:      messages.Outcome(res.Outcome),
+					Number:       res.Registration.Number,
+					RegisteredAt: res.Registration.RegisteredAt,
+				})
+			}
+			continue
+		}
+		unavailable := errors.Is(err, store.ErrUnavailable)
+		for i := range part {
+			part[i].doubt = part[i].doubt || !unavailable
+		}
+		rest, late := inTime(part)
+		switch {
+		case len(late) > 0 && w.hard.Err() == nil:
+			// The try ended with the time of the most urgent; the others have more.
+			pending = append(pending, rest)
+			part = late
+		case !unavailable && len(part) > 1:
+			// Something in the batch may be what fails: its neighbours get their answers.
+			w.noise.Error().Err(err).Int("batch_size", len(part)).Msg("a batch failed, trying its halves")
+			half := len(part) / 2
+			pending = append(pending, part[:half], part[half:])
+			continue
+		}
+		w.noise.Error().Err(err).Int("batch_size", len(part)).Msg("requests failed")
+		for _, r := range part {
+			answer(r, failure(r))
+		}
+	}
+	return tally
+}
+
+// failure is the answer to a request that could not be settled.
+func failure(r request) messages.SeatReply {
+	if r.doubt {
+		return messages.SeatReply{Outcome: messages.OutcomeUnknown}
+	}
+	return messages.SeatReply{Outcome: messages.OutcomeOverloaded}
+}
+
+// inTime parts those requests whose time still allows a write from those that are late.
+func inTime(batch []request) (rest, late []request) {
+	limit := time.Now().Add(minTry)
+	if !slices.ContainsFunc(batch, func(r request) bool { return r.deadline.Before(limit) }) {
+		return batch, nil
+	}
+	for _, r := range batch {
+		if r.deadline.Before(limit) {
+			late = append(late, r)
+		} else {
+			rest = append(rest, r)
+		}
+	}
+	return rest, late
+}
+
+// try applies a batch once, within the time of its most urgent request. A panic below is
+// an error like any other: it must not end the worker.
+func (w *Worker) try(batch []request) (results []store.SeatResult, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic in the store: %v", p)
+		}
+	}()
+	now := time.Now()
+	deadline := batch[0].deadline
+	seats := make([]store.SeatRequest, len(batch))
+	for i, r := range batch {
+		if r.deadline.Before(deadline) {
+			deadline = r.deadline
+		}
+		seats[i] = store.SeatRequest{EventID: r.EventID, UserID: r.UserID, RequestID: r.RequestID, At: now}
+	}
+	ctx, cancel := context.WithDeadline(w.hard, deadline)
+	defer cancel()
+	return w.seats.Apply(ctx, seats)
+}

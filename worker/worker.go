@@ -1,0 +1,195 @@
+// Package worker is everything behind the queue: it takes seat requests from NATS, applies
+// them to the store in batches, and answers.
+//
+// # Batches
+//
+// There is no timer. While a worker is idle a request goes to the store at once and alone;
+// while it is busy, what arrives forms the next batch. Each event has one batch in flight
+// at most.
+//
+// # Answers
+//
+// Every accepted request is answered, also during Stop. A request that finds the queue
+// full is answered "overloaded" at once. One that cannot be decoded is answered "invalid".
+// When a worker dies its callers' requests go unanswered; the API sends them again, and
+// their request ids make that safe.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// Config has the worker's limits. The zero value works.
+type Config struct {
+	// MaxBatch is the most requests in one batch. Default 512: the store's commit grows
+	// with the batch and must stay far below transactionLifetimeLimitSeconds.
+	MaxBatch int
+	// MaxWaiting is the most requests that wait; more are answered "overloaded". Default
+	// 20,000, about what a worker settles before its callers give up.
+	MaxWaiting int
+	// InFlight is the most batches in flight, of different events. Default 4. A store with
+	// one writer wants 1.
+	InFlight int
+}
+
+func (c Config) withDefaults() Config {
+	set := func(n *int, value int) {
+		if *n <= 0 {
+			*n = value
+		}
+	}
+	set(&c.MaxBatch, 512)
+	set(&c.MaxWaiting, 20_000)
+	set(&c.InFlight, 4)
+	return c
+}
+
+// Worker serves seat requests from Start to Stop.
+type Worker struct {
+	conn   *nats.Conn
+	seats  store.Seats
+	config Config
+	log    zerolog.Logger
+	noise  zerolog.Logger // for what a hostile sender can trigger: one line a second
+	queue  *queue
+	lanes  sync.WaitGroup
+
+	hard     context.Context // ends when Stop is out of patience
+	hardStop context.CancelFunc
+
+	mu           sync.Mutex // guards all below
+	subscription *nats.Subscription
+	stopped      bool
+}
+
+// New makes a worker that takes requests from conn and applies them to seats. Both stay
+// the caller's.
+func New(conn *nats.Conn, seats store.Seats, config Config, log zerolog.Logger) *Worker {
+	config = config.withDefaults()
+	hard, hardStop := context.WithCancel(context.Background())
+	return &Worker{
+		conn: conn, seats: seats, config: config, log: log,
+		noise: log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Second}),
+		queue: newQueue(config.MaxWaiting),
+		hard:  hard, hardStop: hardStop,
+	}
+}
+
+// Start begins to take requests. It may be called once.
+func (w *Worker) Start() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stopped || w.subscription != nil {
+		return errors.New("a worker starts once")
+	}
+	for range w.config.InFlight {
+		w.lanes.Go(w.lane)
+	}
+	sub, err := w.conn.QueueSubscribe(messages.SubjectSeats, messages.QueueWorkers, w.receive)
+	if err != nil {
+		w.queue.close()
+		return fmt.Errorf("subscribe to %s: %w", messages.SubjectSeats, err)
+	}
+	// The callback only decodes and queues, so little is ever pending: about twice what
+	// may wait. Beyond that messages are dropped and the connection reports it.
+	if err := sub.SetPendingLimits(2*w.config.MaxWaiting, 2*w.config.MaxWaiting*messages.MaxMessage); err != nil {
+		w.queue.close()
+		return fmt.Errorf("bound the subscription: %w", err)
+	}
+	w.subscription = sub
+	return nil
+}
+
+// Ready reports whether the worker takes requests now.
+func (w *Worker) Ready() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.subscription != nil && !w.stopped && w.conn.IsConnected()
+}
+
+// Stop takes no more requests, answers all that were accepted, and returns when all is
+// done. When ctx ends first, batches still in flight are cut off and Stop returns an
+// error. It may be called before Start and more than once.
+func (w *Worker) Stop(ctx context.Context) error {
+	w.mu.Lock()
+	sub, first := w.subscription, !w.stopped
+	w.stopped = true
+	w.mu.Unlock()
+	if first && sub != nil {
+		w.unsubscribe(ctx, sub)
+	}
+	w.queue.close()
+	idle := make(chan struct{})
+	go func() { w.lanes.Wait(); close(idle) }()
+	var err error
+	select {
+	case <-idle:
+	case <-ctx.Done():
+		err = fmt.Errorf("stop the worker: %w", ctx.Err())
+	}
+	w.hardStop()
+	<-idle
+	if w.conn.IsConnected() { // the answers leave before the connection does
+		err = errors.Join(err, w.conn.FlushTimeout(time.Second))
+	}
+	return err
+}
+
+// unsubscribe returns when every message that the server had sent us is in the queue.
+func (w *Worker) unsubscribe(ctx context.Context, sub *nats.Subscription) {
+	closed := sub.StatusChanged(nats.SubscriptionClosed)
+	if err := sub.Drain(); err != nil {
+		w.log.Warn().Err(err).Msg("cannot drain the subscription; requests on their way here will be sent again")
+		return
+	}
+	select {
+	case <-closed:
+	case <-ctx.Done():
+	}
+}
+
+// receive is the subscription's callback.
+func (w *Worker) receive(msg *nats.Msg) {
+	if msg.Reply == "" || msg.Reply == messages.SubjectSeats {
+		w.noise.Warn().Msg("a request without a place for its answer is dropped")
+		return
+	}
+	now := time.Now()
+	req, err := messages.DecodeRequest(msg.Data)
+	if err != nil {
+		w.noise.Warn().Err(err).Int("bytes", len(msg.Data)).Msg("a request cannot be read")
+		w.answer(msg.Reply, messages.SeatReply{Outcome: messages.OutcomeInvalid})
+		return
+	}
+	r := request{
+		SeatRequest: req, reply: msg.Reply, received: now,
+		deadline: now.Add(time.Duration(req.RemainingMillis) * time.Millisecond),
+	}
+	if !w.queue.put(r) {
+		w.noise.Warn().Int("waiting", w.config.MaxWaiting).Msg("the queue is full, requests are refused")
+		w.answer(msg.Reply, messages.SeatReply{Outcome: messages.OutcomeOverloaded})
+	}
+}
+
+// answer sends a reply. One that cannot be sent is lost, like any message; its caller will
+// ask again.
+func (w *Worker) answer(subject string, reply messages.SeatReply) {
+	reply.Version = messages.Version
+	data, err := messages.Encode(reply)
+	if err == nil {
+		err = w.conn.Publish(subject, data)
+	}
+	if err != nil {
+		w.noise.Warn().Err(err).Str("outcome", string(reply.Outcome)).Msg("an answer cannot be sent")
+	}
+}
