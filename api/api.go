@@ -6,6 +6,8 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -94,13 +96,13 @@ func (a *API) routes() http.Handler {
 		mux.NotFound(a.config.Pages(notFound).ServeHTTP)
 	}
 	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *http.Request) error {
-		allowed := make(map[string]bool)
+		var allowed []string
 		for _, m := range methods {
-			if !allowed[m] && mux.Match(chi.NewRouteContext(), m, r.URL.Path) {
-				allowed[m] = true
-				w.Header().Add("Allow", m)
+			if !slices.Contains(allowed, m) && mux.Match(chi.NewRouteContext(), m, r.URL.Path) {
+				allowed = append(allowed, m)
 			}
 		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		return problem(CodeMethodNotAllowed, "The Allow header lists the methods of this path.")
 	}).ServeHTTP)
 	return mux

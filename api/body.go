@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -32,6 +33,8 @@ func decodeBody(w http.ResponseWriter, r *http.Request, v any) error {
 		return invalid(FieldError{"body", "could not be read to its end; send it whole"})
 	case len(data) == 0:
 		return invalid(FieldError{"body", "is empty; send a JSON object"})
+	case string(bytes.TrimSpace(data)) == "null": // which a struct would take for {}
+		return invalid(FieldError{"body", "must be a JSON object"})
 	}
 	if err := json.Unmarshal(data, v); err != nil {
 		return invalid(explain(err))

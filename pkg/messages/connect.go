@@ -29,7 +29,9 @@ func Connect(url, name string, log zerolog.Logger, extra ...nats.Option) (*nats.
 		// A write that blocks this long is a dead link; it must not stop every caller.
 		nats.FlusherTimeout(2 * time.Second),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			log.Warn().Err(err).Msg("NATS connection lost, reconnecting")
+			if err != nil { // nil: we closed it ourselves
+				log.Warn().Err(err).Msg("NATS connection lost, reconnecting")
+			}
 		}),
 		nats.ReconnectHandler(func(c *nats.Conn) {
 			log.Info().Str("server", c.ConnectedUrlRedacted()).Msg("NATS connection is back")

@@ -1,0 +1,70 @@
+// Command api is the HTTP side of Event.io. Any number of them may run: they share nothing
+// but NATS and MongoDB.
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store/mongostore"
+	"github.com/eventio/eventio/web"
+)
+
+type config struct {
+	process.Logging
+	Addr string `env:"EVENTIO_ADDR" default:"127.0.0.1:3000" help:"Address to listen on, host:port. Port 0 picks a free one."`
+
+	Serve       serveConfig `cmd:"" default:"withargs" help:"Serve the API and the pages (the default)."`
+	Healthcheck struct{}    `cmd:"" help:"Ask the API at --addr whether it is ready; exit 1 when it is not."`
+}
+
+type serveConfig struct {
+	NATSURL        string        `name:"nats-url" env:"NATS_URL" required:"" help:"NATS servers, comma-separated: nats://host:4222."`
+	MongoDBURI     string        `name:"mongodb-uri" env:"MONGODB_URI" required:"" help:"MongoDB replica set: mongodb://host:27017/eventio?replicaSet=rs0. The database is eventio when none is named."`
+	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer, in which a registration is sent to a worker at most twice."`
+	StartTimeout   time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for MongoDB at the start."`
+	DrainDelay     time.Duration `env:"EVENTIO_DRAIN_DELAY" default:"1s" help:"How long to go on serving, unready, after SIGTERM, until gateways have noticed."`
+}
+
+func main() { process.Main(run) }
+
+func run(ctx context.Context, env process.Env) error {
+	var c config
+	command, err := process.Parse(&c, env, "api", "The HTTP side of Event.io.")
+	if err != nil {
+		return err
+	}
+	if command == "healthcheck" {
+		return process.Healthcheck(ctx, c.Addr)
+	}
+	log := c.Logger(env)
+	listener, err := net.Listen("tcp", c.Addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	defer listener.Close()
+	conn, err := messages.Connect(c.Serve.NATSURL, "api", log)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	starting, cancel := context.WithTimeout(ctx, c.Serve.StartTimeout)
+	defer cancel()
+	st, err := mongostore.Open(starting, c.Serve.MongoDBURI, log)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	handler := api.New(st, messages.NewRequester(conn), api.Config{
+		RequestTimeout: c.Serve.RequestTimeout, Pages: web.Handler,
+	}, log)
+	log.Info().Str("addr", listener.Addr().String()).Msg("serving HTTP")
+	return process.Server{
+		Listener: listener, Handler: handler, DrainDelay: c.Serve.DrainDelay, Log: log,
+	}.Serve(ctx)
+}

@@ -1,0 +1,71 @@
+// Command eventio is the whole of Event.io in one process, with an embedded NATS server
+// and an embedded store: the same parts as cmd/api and cmd/worker, with other plugs.
+//
+// Everything lives in the folder given by --data: eventio.db (SQLite, with its -wal and
+// -shm) and eventio.lock, which keeps a second process out.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/eventio/eventio/internal/process"
+)
+
+type config struct {
+	process.Logging
+	Serve    serveConfig    `cmd:"" default:"withargs" help:"Serve everything (the default)."`
+	Simulate simulateConfig `cmd:"" help:"Prove that a burst never oversells: many users want few places at once."`
+}
+
+type serveConfig struct {
+	Addr           string        `env:"EVENTIO_ADDR" default:"127.0.0.1:3000" help:"Address to listen on, host:port. Port 0 picks a free one."`
+	Data           string        `env:"EVENTIO_DATA" default:"./data" type:"path" help:"Folder for the data; it is made when it is missing."`
+	NATSListen     string        `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address. By default it has no port."`
+	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
+}
+
+// stopLimit bounds the end of the embedded parts.
+const stopLimit = 10 * time.Second
+
+func main() { process.Main(run) }
+
+func run(ctx context.Context, env process.Env) error {
+	var c config
+	command, err := process.Parse(&c, env, "eventio", "Event.io in one process. Registrations for the same few places: never one too many.")
+	if err != nil {
+		return err
+	}
+	if command == "simulate" {
+		return simulate(ctx, c.Simulate, env, c.Logger(env))
+	}
+	return serve(ctx, c, env)
+}
+
+func serve(ctx context.Context, c config, env process.Env) (err error) {
+	log := c.Logger(env)
+	listener, err := net.Listen("tcp", c.Serve.Addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w (choose another address with --addr)", err)
+	}
+	defer listener.Close()
+	s, err := openStack(ctx, stackConfig{
+		data: c.Serve.Data, natsListen: c.Serve.NATSListen, requestTimeout: c.Serve.RequestTimeout,
+	}, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close(stopLimit)) }()
+	url := "http://" + listener.Addr().String()
+	fmt.Fprintf(env.Stdout, `Event.io is listening on %s
+  data      %s
+  pages     open %s in a browser
+  events    curl %s/api/events
+  proof     eventio simulate --url %s
+  stop      Ctrl-C
+`, url, c.Serve.Data, url, url, url)
+	return process.Server{Listener: listener, Handler: s.api, Log: log}.Serve(ctx)
+}

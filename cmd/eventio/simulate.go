@@ -1,0 +1,285 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+type simulateConfig struct {
+	URL        string `placeholder:"URL" help:"A running Event.io, like http://127.0.0.1:3000. By default one is started for the occasion."`
+	Attempts   int    `default:"50" help:"Users who want a place, each in a goroutine of its own."`
+	Capacity   int64  `default:"1" help:"Places."`
+	Duplicates int    `default:"1" help:"How often each user tries, all at once."`
+}
+
+// simulate is the concurrency proof: it lets a crowd loose on one event over HTTP and then
+// compares what everybody was told with what is stored.
+func simulate(ctx context.Context, c simulateConfig, env process.Env, log zerolog.Logger) error {
+	if c.Attempts < 1 || c.Capacity < 1 || c.Duplicates < 1 {
+		return errors.New("--attempts, --capacity and --duplicates must be at least 1")
+	}
+	if c.URL != "" {
+		return simulateAt(ctx, strings.TrimRight(c.URL, "/"), c, env.Stdout)
+	}
+	dir, err := os.MkdirTemp("", "eventio-simulate-")
+	if err != nil {
+		return fmt.Errorf("make a folder for the simulation: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	s, err := openStack(ctx, stackConfig{data: dir}, log.Level(zerolog.WarnLevel))
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return errors.Join(fmt.Errorf("listen: %w", err), s.close(stopLimit))
+	}
+	serving, stop := context.WithCancel(ctx)
+	served := make(chan error, 1)
+	go func() {
+		served <- process.Server{Listener: listener, Handler: s.api, Log: log.Level(zerolog.WarnLevel)}.Serve(serving)
+	}()
+	err = simulateAt(ctx, "http://"+listener.Addr().String(), c, env.Stdout)
+	stop()
+	return errors.Join(err, <-served, s.close(stopLimit))
+}
+
+func simulateAt(ctx context.Context, url string, c simulateConfig, out io.Writer) error {
+	sim := simulation{url: url, client: &http.Client{
+		Timeout:   30 * time.Second,
+		Transport: &http.Transport{MaxConnsPerHost: 500, MaxIdleConnsPerHost: 500},
+	}}
+	defer sim.client.CloseIdleConnections()
+	event, err := sim.createEvent(ctx, c.Capacity)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "Event %s at %s: %d places, %d users, %d tries each\n", event.Hex(), url, c.Capacity, c.Attempts, c.Duplicates)
+	started := time.Now()
+	tries := sim.burst(ctx, event, c)
+	fmt.Fprintf(out, "Burst took %v\n", time.Since(started).Round(time.Millisecond))
+	report(out, tries)
+	wrong, err := sim.verify(ctx, event, tries)
+	if err != nil {
+		return err
+	}
+	if len(wrong) == 0 {
+		fmt.Fprintln(out, "What everybody was told, the roster and tickets_sold agree")
+	}
+	for _, w := range wrong {
+		fmt.Fprintln(out, "WRONG:", w)
+	}
+	fmt.Fprintf(out, "Total Attempts: %d\n", len(tries))
+	fmt.Fprintf(out, "Successful Registrations: %d\n", count(tries, http.StatusCreated))
+	if len(wrong) > 0 {
+		return fmt.Errorf("the simulation found %d disagreements", len(wrong))
+	}
+	return nil
+}
+
+// try is one request for a seat and the status of its answer, 0 when none came.
+type try struct {
+	user   store.ID
+	status int
+}
+
+func count(tries []try, status int) int {
+	n := 0
+	for _, t := range tries {
+		if t.status == status {
+			n++
+		}
+	}
+	return n
+}
+
+func report(out io.Writer, tries []try) {
+	statuses := make(map[int]int)
+	for _, t := range tries {
+		statuses[t.status]++
+	}
+	for _, row := range []struct {
+		status int
+		what   string
+	}{
+		{http.StatusCreated, "registered"},
+		{http.StatusBadRequest, "already registered"},
+		{http.StatusConflict, "sold out"},
+	} {
+		fmt.Fprintf(out, "  %3d %-20s %d\n", row.status, row.what, statuses[row.status])
+		delete(statuses, row.status)
+	}
+	for status, n := range statuses {
+		what := http.StatusText(status)
+		if status == 0 {
+			what = "no answer"
+		}
+		fmt.Fprintf(out, "  %3d %-20s %d\n", status, what, n)
+	}
+}
+
+// simulation speaks to one Event.io.
+type simulation struct {
+	url    string
+	client *http.Client
+}
+
+func (s simulation) createEvent(ctx context.Context, capacity int64) (store.ID, error) {
+	var created struct {
+		ID store.ID `json:"id"`
+	}
+	start := time.Now().UTC().Add(24 * time.Hour).Truncate(time.Second)
+	err := s.call(ctx, http.MethodPost, "/api/events", map[string]any{
+		"organizer_id": store.NewID(), "title": "Simulation", "description": "Made by eventio simulate",
+		"capacity": capacity, "starts_at": start, "ends_at": start.Add(2 * time.Hour),
+	}, &created)
+	return created.ID, err
+}
+
+// burst sends every try at once and returns how each ended.
+func (s simulation) burst(ctx context.Context, event store.ID, c simulateConfig) []try {
+	tries := make([]try, c.Attempts*c.Duplicates)
+	open := make(chan struct{})
+	var wg sync.WaitGroup
+	for u := range c.Attempts {
+		user := store.NewID()
+		for d := range c.Duplicates {
+			t := &tries[u*c.Duplicates+d]
+			t.user = user
+			wg.Go(func() {
+				<-open
+				t.status = s.register(ctx, event, user)
+			})
+		}
+	}
+	close(open)
+	wg.Wait()
+	return tries
+}
+
+func (s simulation) register(ctx context.Context, event, user store.ID) int {
+	res, err := s.post(ctx, "/api/events/"+event.Hex()+"/registrations", map[string]any{"user_id": user})
+	if err != nil {
+		return 0
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, res.Body) // so that the connection is used again
+	return res.StatusCode
+}
+
+// verify lists what does not agree.
+func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]string, error) {
+	var e struct {
+		Capacity    int64 `json:"capacity"`
+		TicketsSold int64 `json:"tickets_sold"`
+	}
+	var roster []store.ID
+	path := "/api/events/" + event.Hex()
+	if err := s.call(ctx, http.MethodGet, path, nil, &e); err != nil {
+		return nil, err
+	}
+	if err := s.call(ctx, http.MethodGet, path+"/registrations", nil, &roster); err != nil {
+		return nil, err
+	}
+	var wrong []string
+	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	told, doubt, users := make(map[store.ID]int), make(map[store.ID]bool), make(map[store.ID]bool)
+	refused := 0
+	for _, t := range tries {
+		users[t.user] = true
+		switch t.status {
+		case http.StatusCreated:
+			told[t.user]++
+		case 0, http.StatusGatewayTimeout:
+			doubt[t.user] = true
+		case http.StatusBadRequest, http.StatusConflict:
+		default:
+			refused++
+		}
+	}
+	seen := make(map[store.ID]bool)
+	for _, user := range roster {
+		if seen[user] {
+			add("user %s is on the roster twice", user.Hex())
+		}
+		seen[user] = true
+		if told[user] == 0 && !doubt[user] {
+			add("user %s is on the roster and was never told 201", user.Hex())
+		}
+	}
+	for user, n := range told {
+		if n > 1 {
+			add("user %s was told 201 %d times", user.Hex(), n)
+		}
+		if !seen[user] {
+			add("user %s was told 201 and is not on the roster", user.Hex())
+		}
+	}
+	if e.TicketsSold != int64(len(roster)) {
+		add("tickets_sold is %d and the roster has %d", e.TicketsSold, len(roster))
+	}
+	if e.TicketsSold > e.Capacity {
+		add("tickets_sold is %d, above the capacity of %d", e.TicketsSold, e.Capacity)
+	}
+	if want := min(e.Capacity, int64(len(users))); refused == 0 && len(doubt) == 0 && int64(len(told)) != want {
+		add("%d users were told 201, want %d", len(told), want)
+	}
+	return wrong, nil
+}
+
+// call makes a request that must succeed and reads its answer into the value at to.
+func (s simulation) call(ctx context.Context, method, path string, body, to any) error {
+	var res *http.Response
+	var err error
+	if method == http.MethodPost {
+		res, err = s.post(ctx, path, body)
+	} else {
+		var req *http.Request
+		if req, err = http.NewRequestWithContext(ctx, method, s.url+path, nil); err == nil {
+			res, err = s.client.Do(req)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("is Event.io running there? %w", err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if res.StatusCode >= 300 {
+		return fmt.Errorf("%s %s: %s: %s", method, path, res.Status, data)
+	}
+	if err := json.Unmarshal(data, to); err != nil {
+		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	return nil
+}
+
+func (s simulation) post(ctx context.Context, path string, body any) (*http.Response, error) {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+path, bytes.NewReader(data))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	return s.client.Do(req)
+}

@@ -1,0 +1,174 @@
+// Package process holds what every binary does alike: arguments, signals, logs, and an
+// HTTP server with all its limits.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	stdlog "log"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/mattn/go-isatty"
+	"github.com/rs/zerolog"
+)
+
+// Env is what a process gets from outside. Tests give their own.
+type Env struct {
+	Args   []string // without the program's name
+	Stdout io.Writer
+	Stderr io.Writer // for the log
+}
+
+// Main runs a program until it ends or SIGINT or SIGTERM comes, and exits with 1 when it
+// fails. A second signal ends it at once.
+func Main(run func(context.Context, Env) error) {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // gives the signals their default meaning back
+	err := run(ctx, Env{Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr})
+	if err != nil && !errors.Is(err, errHelped) {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+// errHelped ends a program that was asked for --help.
+var errHelped = errors.New("help was shown")
+
+// Parse reads flags and environment variables into the struct that cli points to. It shows
+// help on Stdout and then returns an error that Main takes for success.
+func Parse(cli any, env Env, name, description string) (command string, err error) {
+	helped := false
+	parser, err := kong.New(cli, kong.Name(name), kong.Description(description),
+		kong.Writers(env.Stdout, env.Stderr), kong.Exit(func(int) { helped = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.UsageOnError())
+	if err != nil {
+		return "", err
+	}
+	parsed, err := parser.Parse(env.Args)
+	switch {
+	case helped:
+		return "", errHelped
+	case err != nil:
+		return "", fmt.Errorf("%w (see %s --help)", err, name)
+	}
+	return parsed.Command(), nil
+}
+
+// Logging is the part of every command line that says how to log.
+type Logging struct {
+	LogLevel string `name:"log-level" env:"EVENTIO_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error. debug has one line for each seat."`
+}
+
+// Logger logs to env.Stderr: JSON lines, or for people when it is a terminal.
+func (l Logging) Logger(env Env) zerolog.Logger {
+	out := env.Stderr
+	if f, ok := out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly}
+	}
+	level, err := zerolog.ParseLevel(l.LogLevel)
+	if err != nil {
+		level = zerolog.InfoLevel
+	}
+	return zerolog.New(out).Level(level).With().Timestamp().Logger()
+}
+
+// The limits of every HTTP server. Go sets none of them, and without them one slow client
+// holds a connection for ever.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second // streams extend it as they go
+	idleTimeout       = 75 * time.Second // above the usual 60 s of gateways, which must close first
+	maxHeaderBytes    = 32 << 10
+)
+
+// Server is an HTTP server on an open listener.
+type Server struct {
+	Listener net.Listener
+	Handler  http.Handler
+	// DrainDelay is how long the server goes on serving, unready, after its context has
+	// ended: until gateways have noticed.
+	DrainDelay time.Duration
+	Log        zerolog.Logger
+}
+
+// shutdownLimit bounds the wait for requests in flight: above the longest request.
+const shutdownLimit = 20 * time.Second
+
+// Serve answers requests until ctx ends, then finishes those in flight.
+func (s Server) Serve(ctx context.Context) error {
+	server := &http.Server{
+		Handler:           drainable(ctx, s.Handler),
+		ReadHeaderTimeout: readHeaderTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          stdlog.New(s.Log, "", 0),
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(s.Listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve HTTP: %w", err)
+	case <-ctx.Done():
+	}
+	s.Log.Info().Msg("draining: finishing the requests in flight")
+	time.Sleep(s.DrainDelay)
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
+	defer cancel()
+	if err := server.Shutdown(limit); err != nil {
+		return errors.Join(fmt.Errorf("finish the requests in flight: %w", err), server.Close())
+	}
+	return nil
+}
+
+// drainable tells load balancers and clients to go elsewhere once ctx has ended.
+func drainable(ctx context.Context, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ctx.Err() != nil {
+			w.Header().Set("Connection", "close")
+			if r.URL.Path == "/readyz" {
+				w.WriteHeader(http.StatusServiceUnavailable)
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Healthcheck asks the process at addr whether it is ready: for container health checks,
+// in an image that has no shell.
+func Healthcheck(ctx context.Context, addr string) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("health check: %w", err)
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	url := "http://" + net.JoinHostPort(host, port) + "/readyz"
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return fmt.Errorf("health check: %w", err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("health check: %w", err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return fmt.Errorf("health check: %s answers %s", url, res.Status)
+	}
+	return nil
+}
