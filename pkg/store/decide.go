@@ -1,30 +1,64 @@
 package store
 
-import "time"
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
 
 // EventState is what the decision about one event rests on. An adapter loads it, and its
-// write must fail when the event has moved on since.
+// write must fail when the event's Revision has moved on since.
 type EventState struct {
-	Capacity    int64
-	TicketsSold int64
-	LastNumber  int64 // the highest Registration.Number given so far
-	// Held has the registrations of those users who are in the batch.
+	Event Event // at least its seats, hours, Waitlist, Version, Revision and LastEdit
+	// Held has the registrations, also cancelled ones, of those users who are in the batch.
 	Held map[ID]Registration
+	// Next has the numbers of those who wait, the first in line first: all of them, or at
+	// least as many as Promotable says.
+	Next []int64
 }
 
-// Change is what a batch changes in one event: tickets_sold grows by len(Added), and the
-// last number becomes that of the last one added.
+// Change is what a batch changes in one event.
 type Change struct {
-	EventID ID
-	Added   []Registration
+	Before Event // as loaded
+	After  Event // the same with its seats, hours, Waitlist, Version, Revision and LastEdit changed
+	Edit   *Edit // the edits that were made, as one
+	// Added are new registrations, Replaced have another state than before. Both are in
+	// order of first request.
+	Added    []Registration
+	Replaced []Registration
+}
+
+// maxPast bounds Registration.Past, in requests.
+const maxPast = 16
+
+// Promotable is how many of those who wait for an event a batch could promote or remove at
+// most: how many numbers an adapter must load into Next.
+func Promotable(e Event, batch []SeatRequest) int64 {
+	var cancels, places int64
+	for _, req := range batch {
+		switch {
+		case req.EventID != e.ID:
+		case req.Kind == Cancel:
+			cancels++
+		case req.Kind == EditEvent && req.Edit.Capacity != nil:
+			places = max(places, *req.Edit.Capacity)
+		}
+	}
+	free := max(places, e.Capacity) - e.TicketsSold
+	if cancels == 0 && free >= e.Waiting {
+		return 0 // all of them or none, and that needs no numbers
+	}
+	return min(cancels+max(free, 0), e.Waiting)
 }
 
 // Decide says who gets a seat. It is a pure function of the events' states and the
 // requests in their order of arrival; an event without a state does not exist. The
 // answers, one per request in order, hold only if all the changes are stored.
 //
-// Where several answers apply: no such event, then already registered, then sold out.
-// A request that is repeated, within the batch or since, gets its first answer.
+// Where several answers apply: no such event, then already registered, then what keeps
+// anybody out, then sold out. A request that is repeated, within the batch or since, gets
+// its first answer. Decide panics on a state that contradicts itself.
 func Decide(states map[ID]EventState, batch []SeatRequest) ([]SeatResult, []Change) {
 	d := decision{states: states, events: make(map[ID]*eventDecision)}
 	results := make([]SeatResult, len(batch))
@@ -33,8 +67,8 @@ func Decide(states map[ID]EventState, batch []SeatRequest) ([]SeatResult, []Chan
 	}
 	var changes []Change
 	for _, e := range d.order {
-		if len(e.change.Added) > 0 {
-			changes = append(changes, e.change)
+		if c, changed := e.change(); changed {
+			changes = append(changes, c)
 		}
 	}
 	return results, changes
@@ -47,55 +81,229 @@ type decision struct {
 	order  []*eventDecision // by first request, so that equal input gives equal changes
 }
 
-// eventDecision is one event under way: its state when it was loaded, and what this batch
-// has changed so far. The loaded state itself is never written to.
-type eventDecision struct {
-	EventState
-	added  map[ID]Registration
-	change Change
-}
-
-func (d *decision) event(id ID) *eventDecision {
-	if e, ok := d.events[id]; ok {
-		return e
-	}
-	state, ok := d.states[id]
-	if !ok {
-		return nil
-	}
-	e := &eventDecision{EventState: state, added: make(map[ID]Registration), change: Change{EventID: id}}
-	d.events[id] = e
-	d.order = append(d.order, e)
-	return e
-}
-
 func (d *decision) decide(req SeatRequest) SeatResult {
-	e := d.event(req.EventID)
-	if e == nil {
-		return SeatResult{Outcome: EventNotFound}
-	}
-	held, ok := e.added[req.UserID]
+	e, ok := d.events[req.EventID]
 	if !ok {
-		held, ok = e.Held[req.UserID]
+		state, exists := d.states[req.EventID]
+		if !exists {
+			return SeatResult{Outcome: EventNotFound}
+		}
+		e = &eventDecision{
+			Event: state.Event, before: state.Event, held: state.Held, next: slices.Clone(state.Next),
+			rows: make(map[ID]Registration), gone: make(map[int64]bool),
+		}
+		d.events[req.EventID] = e
+		d.order = append(d.order, e)
 	}
+	switch req.Kind {
+	case Register:
+		return e.register(req)
+	case Cancel:
+		return e.cancel(req)
+	case EditEvent:
+		return e.edit(req)
+	}
+	panic(fmt.Sprintf("store: a seat request of kind %q", req.Kind))
+}
+
+// eventDecision is one event under way: as this batch has changed it so far. What was
+// loaded is never written to.
+type eventDecision struct {
+	Event
+	before Event
+	held   map[ID]Registration // as loaded
+	rows   map[ID]Registration // changed by this batch
+	users  []ID                // the keys of rows, by first change
+	next   []int64             // numbers in the waiting list
+	gone   map[int64]bool      // numbers in next that have left the list
+	edits  *Edit
+}
+
+func (e *eventDecision) row(user ID) (Registration, bool) {
+	if r, ok := e.rows[user]; ok {
+		return r, true
+	}
+	r, ok := e.held[user]
+	return r, ok
+}
+
+func (e *eventDecision) put(r Registration) {
+	if _, ok := e.rows[r.UserID]; !ok {
+		e.users = append(e.users, r.UserID)
+	}
+	e.rows[r.UserID] = r
+}
+
+// Confirmed reports whether a registration that is not cancelled holds a place.
+func (e Event) Confirmed(r Registration) bool { return r.Number <= e.ConfirmedThrough }
+
+func (e *eventDecision) register(req SeatRequest) SeatResult {
+	row, ok := e.row(req.UserID)
 	switch {
-	case ok && held.RequestID == req.RequestID:
-		return SeatResult{Outcome: Registered, Registration: held}
-	case ok:
-		return SeatResult{Outcome: AlreadyRegistered}
-	case e.TicketsSold >= e.Capacity:
+	case ok && row.done(req.RequestID):
+		return SeatResult{Outcome: RegistrationCancelled}
+	case ok && !row.Cancelled:
+		again := row.RequestID == req.RequestID
+		switch confirmed := e.Confirmed(row); {
+		case confirmed && again:
+			return SeatResult{Outcome: Registered, Registration: row}
+		case confirmed:
+			return SeatResult{Outcome: AlreadyRegistered, Registration: row}
+		case again:
+			return SeatResult{Outcome: Waitlisted, Registration: row}
+		}
+		return SeatResult{Outcome: AlreadyWaitlisted, Registration: row}
+	case !e.CancelledAt.IsZero():
+		return SeatResult{Outcome: EventCancelled}
+	case !e.OpensAt.IsZero() && req.At.Before(e.OpensAt):
+		return SeatResult{Outcome: RegistrationNotOpen, OpensAt: e.OpensAt}
+	case !e.ClosesAt.IsZero() && !req.At.Before(e.ClosesAt):
+		return SeatResult{Outcome: RegistrationClosed}
+	}
+	free := e.TicketsSold < e.Capacity && e.Waiting == 0
+	if !free && !e.Waitlist {
 		return SeatResult{Outcome: SoldOut}
 	}
-	e.TicketsSold++
 	e.LastNumber++
-	r := Registration{
-		EventID:      req.EventID,
-		UserID:       req.UserID,
-		Number:       e.LastNumber,
-		RequestID:    req.RequestID,
-		RegisteredAt: req.At.UTC().Truncate(time.Millisecond),
+	row = Registration{
+		EventID: e.ID, UserID: req.UserID, Number: e.LastNumber, RequestID: req.RequestID,
+		RegisteredAt: req.At.UTC().Truncate(time.Millisecond), Past: row.Past,
 	}
-	e.added[req.UserID] = r
-	e.change.Added = append(e.change.Added, r)
-	return SeatResult{Outcome: Registered, Registration: r}
+	e.put(row)
+	if free {
+		e.TicketsSold++
+		e.ConfirmedThrough = row.Number
+		return SeatResult{Outcome: Registered, Registration: row}
+	}
+	e.Waiting++
+	e.next = append(e.next, row.Number)
+	return SeatResult{Outcome: Waitlisted, Registration: row, Position: e.Waiting}
+}
+
+func (e *eventDecision) cancel(req SeatRequest) SeatResult {
+	row, ok := e.row(req.UserID)
+	// A cancellation that comes a second time must not hit the registration made since.
+	if !ok || row.Cancelled || row.done(req.RequestID) {
+		return SeatResult{Outcome: Cancelled}
+	}
+	row.Cancelled = true
+	past := append(row.past(), row.RequestID, req.RequestID)
+	row.Past = strings.Join(past[max(0, len(past)-maxPast):], "\n")
+	e.put(row)
+	if e.Confirmed(row) {
+		e.TicketsSold--
+		e.promote()
+	} else {
+		e.Waiting--
+		e.gone[row.Number] = true
+	}
+	return SeatResult{Outcome: Cancelled}
+}
+
+// done reports whether a request made or cancelled an earlier registration.
+func (r Registration) done(requestID string) bool {
+	return slices.Contains(r.past(), requestID)
+}
+
+func (r Registration) past() []string {
+	if r.Past == "" {
+		return nil
+	}
+	return strings.Split(r.Past, "\n")
+}
+
+func (e *eventDecision) edit(req SeatRequest) SeatResult {
+	edit := req.Edit
+	switch {
+	case e.LastEdit == req.RequestID, edit.Cancel && !e.CancelledAt.IsZero():
+		return SeatResult{Outcome: Edited}
+	case edit.Version != AnyVersion && edit.Version != e.Version:
+		return SeatResult{Outcome: VersionMismatch}
+	case !e.CancelledAt.IsZero():
+		return SeatResult{Outcome: EventCancelled}
+	case edit.Capacity != nil && *edit.Capacity < e.TicketsSold:
+		return SeatResult{Outcome: CapacityBelowSold}
+	}
+	if e.edits == nil {
+		e.edits = &Edit{}
+	}
+	e.edits.merge(edit)
+	e.Version++
+	e.LastEdit = req.RequestID
+	set(&e.Event.Waitlist, edit.Waitlist)
+	set(&e.Event.OpensAt, edit.OpensAt)
+	set(&e.Event.ClosesAt, edit.ClosesAt)
+	set(&e.Event.Capacity, edit.Capacity)
+	if edit.Cancel {
+		e.CancelledAt = req.At.UTC().Truncate(time.Millisecond)
+	}
+	e.promote()
+	return SeatResult{Outcome: Edited}
+}
+
+// merge adds a later edit to an earlier one.
+func (e *Edit) merge(later *Edit) {
+	replace(&e.Title, later.Title)
+	replace(&e.Description, later.Description)
+	replace(&e.Place, later.Place)
+	replace(&e.TimeZone, later.TimeZone)
+	replace(&e.Waitlist, later.Waitlist)
+	replace(&e.StartsAt, later.StartsAt)
+	replace(&e.EndsAt, later.EndsAt)
+	replace(&e.OpensAt, later.OpensAt)
+	replace(&e.ClosesAt, later.ClosesAt)
+	replace(&e.Capacity, later.Capacity)
+	e.Cancel = e.Cancel || later.Cancel
+}
+
+func replace[T any](to **T, with *T) {
+	if with != nil {
+		*to = with
+	}
+}
+
+func set[T any](to *T, value *T) {
+	if value != nil {
+		*to = *value
+	}
+}
+
+// promote gives free places to those who wait, the first in line first.
+func (e *eventDecision) promote() {
+	for e.TicketsSold < e.Capacity && e.Waiting > 0 && e.CancelledAt.IsZero() {
+		if e.Capacity-e.TicketsSold >= e.Waiting { // room for all
+			e.TicketsSold += e.Waiting
+			e.Waiting = 0
+			e.ConfirmedThrough = e.LastNumber
+			e.next = nil
+			return
+		}
+		for len(e.next) > 0 && e.gone[e.next[0]] {
+			e.next = e.next[1:]
+		}
+		if len(e.next) == 0 {
+			panic(fmt.Sprintf("store: event %s has %d waiting and none of them is loaded", e.ID.Hex(), e.Waiting))
+		}
+		e.ConfirmedThrough = e.next[0]
+		e.next = e.next[1:]
+		e.TicketsSold++
+		e.Waiting--
+	}
+}
+
+// change sums up what this batch did to the event.
+func (e *eventDecision) change() (Change, bool) {
+	if len(e.users) == 0 && e.edits == nil {
+		return Change{}, false
+	}
+	e.Revision++
+	c := Change{Before: e.before, After: e.Event, Edit: e.edits}
+	for _, user := range e.users {
+		if _, ok := e.held[user]; ok {
+			c.Replaced = append(c.Replaced, e.rows[user])
+		} else {
+			c.Added = append(c.Added, e.rows[user])
+		}
+	}
+	return c, true
 }

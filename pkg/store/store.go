@@ -43,6 +43,8 @@ var (
 	ErrEventNotFound = errors.New("event not found")
 	// ErrUserNotFound: no user has this id or address.
 	ErrUserNotFound = errors.New("user not found")
+	// ErrRegistrationNotFound: the user holds no place in the event and does not wait.
+	ErrRegistrationNotFound = errors.New("registration not found")
 	// ErrEmailTaken: another user has this address.
 	ErrEmailTaken = errors.New("email taken")
 	// ErrUnavailable: the store cannot be used now and surely nothing was stored.
@@ -61,38 +63,96 @@ type User struct {
 // EmailKey is the form in which addresses are compared: trimmed and in lower case.
 func EmailKey(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
 
-// Event is something with a limited number of places.
+// Event is something with a limited number of places, and, if its organizer wants one, a
+// waiting list.
 type Event struct {
 	ID          ID
 	OrganizerID ID
 	Title       string
 	Description string
-	Capacity    int64 // places, at least 1
-	TicketsSold int64 // live registrations
+	Place       string
+	TimeZone    string // IANA name, or none
+	Waitlist    bool   // whether a full event takes people onto a waiting list
 	StartsAt    time.Time
 	EndsAt      time.Time
+	OpensAt     time.Time // registration is possible from then on; zero: always
+	ClosesAt    time.Time // and until then; zero: always
+	CancelledAt time.Time // zero: not cancelled
 	CreatedAt   time.Time
+
+	// Version counts the organizer's edits, from 1. Revision counts all changes, those and
+	// the seats'. LastEdit is the request that made the last edit.
+	Version  int64
+	Revision int64
+	LastEdit string
+
+	// The seats. All registrations of an event have a Number, in order of admission. Those
+	// up to ConfirmedThrough hold a place, those above wait; so that any number of people
+	// is promoted by moving one number.
+	Capacity         int64 // places, at least 1
+	TicketsSold      int64 // registrations that hold a place
+	Waiting          int64 // registrations that wait
+	LastNumber       int64 // the highest number given so far
+	ConfirmedThrough int64 // the highest number that holds a place
 }
 
-// Registration is one seat of one event, held by one user.
+// Registration is one user's place in an event, or in its waiting list. There is one for
+// each user and event: it stays when it is cancelled, and is used again by the next one.
 type Registration struct {
 	EventID ID
 	UserID  ID
-	// Number is the place in the event's order of admission: 1, 2, 3.
+	// Number is the place in the event's order of admission: 1, 2, 3. It is never reused.
 	Number int64
-	// RequestID is the request that took the seat. The same request of the same user for
-	// the same event is answered the same way for ever.
+	// RequestID is the request that made it. The same request of the same user for the
+	// same event is answered the same way for ever.
 	RequestID    string
 	RegisteredAt time.Time
+	Cancelled    bool
+	// Past has the requests that were done with earlier: those that made a registration
+	// which is cancelled, and those that cancelled it. The latest maxPast are kept, one in
+	// a line.
+	Past string
 }
 
-// SeatRequest asks for a seat.
+// Kind says what a SeatRequest asks for.
+type Kind string
+
+// The kinds. Never rename, never reuse.
+const (
+	Register  Kind = "register"   // a place for UserID, or one in the waiting list
+	Cancel    Kind = "cancel"     // UserID gives it back
+	EditEvent Kind = "edit_event" // the organizer changes the event
+)
+
+// SeatRequest asks for a change of who holds a seat.
 type SeatRequest struct {
+	Kind      Kind
 	EventID   ID
-	UserID    ID
-	RequestID string // at most 255 bytes, unique within (event, user)
-	// At is the worker's clock when the batch was formed.
-	At time.Time
+	UserID    ID     // zero for EditEvent
+	RequestID string // 1 to 255 printable bytes, unique within (event, user)
+	// At is the worker's clock when the batch was formed. It decides about opening hours.
+	At   time.Time
+	Edit *Edit // for EditEvent only
+}
+
+// AnyVersion in Edit.Version applies the edit to whatever the event is now.
+const AnyVersion = -1
+
+// Edit has what an organizer changes. Fields that are nil stay as they are; a zero time
+// takes a limit away.
+type Edit struct {
+	Version     int64 // the Event.Version that the organizer has seen, or AnyVersion
+	Title       *string
+	Description *string
+	Place       *string
+	TimeZone    *string
+	Waitlist    *bool
+	StartsAt    *time.Time
+	EndsAt      *time.Time
+	OpensAt     *time.Time
+	ClosesAt    *time.Time
+	Capacity    *int64
+	Cancel      bool // cancels the event, for good
 }
 
 // Outcome is what became of a SeatRequest.
@@ -102,14 +162,33 @@ type Outcome string
 const (
 	Registered        Outcome = "registered"         // the seat is theirs, durably
 	AlreadyRegistered Outcome = "already_registered" // they hold a seat under another request id
+	Waitlisted        Outcome = "waitlisted"         // they are in the waiting list, durably
+	AlreadyWaitlisted Outcome = "already_waitlisted" // they are, under another request id
 	SoldOut           Outcome = "sold_out"           // no place is left
 	EventNotFound     Outcome = "event_not_found"    // no event has this id
+
+	RegistrationNotOpen   Outcome = "registration_not_open"  // too early
+	RegistrationClosed    Outcome = "registration_closed"    // too late
+	RegistrationCancelled Outcome = "registration_cancelled" // this request's registration was cancelled since
+	EventCancelled        Outcome = "event_cancelled"        // the event takes no registrations and edits any more
+
+	Cancelled Outcome = "cancelled" // they hold nothing, now or already before
+
+	Edited            Outcome = "edited"              // the edit is stored
+	VersionMismatch   Outcome = "version_mismatch"    // somebody else's edit came first
+	CapacityBelowSold Outcome = "capacity_below_sold" // more places are taken than would be left
 )
 
-// SeatResult answers one SeatRequest. Registration is set only when Outcome is Registered.
+// SeatResult answers one SeatRequest.
 type SeatResult struct {
-	Outcome      Outcome
+	Outcome Outcome
+	// Registration is set when Outcome is Registered, AlreadyRegistered, Waitlisted or
+	// AlreadyWaitlisted.
 	Registration Registration
+	// Position is the place in the waiting list, from 1, of who has just joined it.
+	Position int64
+	// OpensAt is set when Outcome is RegistrationNotOpen.
+	OpensAt time.Time
 }
 
 // Seats changes who holds a seat.
@@ -139,17 +218,36 @@ type Users interface {
 // Events keeps the events and tells who is registered. Reads see everything that was
 // acknowledged before they began.
 type Events interface {
-	// CreateEvent stores a new event durably, with no tickets sold. Errors: ErrUnavailable.
+	// CreateEvent stores a new event durably, without registrations, as version 1. Errors:
+	// ErrUnavailable.
 	CreateEvent(ctx context.Context, e Event) error
 	// Event reads one event. Errors: ErrEventNotFound, ErrUnavailable.
 	Event(ctx context.Context, id ID) (Event, error)
 	// Events reads all events by StartsAt, then ID, in constant memory. It yields an error
 	// at most once, as the last thing.
 	Events(ctx context.Context) iter.Seq2[Event, error]
-	// Roster reads the registrations of an event by Number, in constant memory, beginning
-	// after number `after` and ending after limit rows (0: no limit). An unknown event has
-	// none. It yields an error at most once, as the last thing.
-	Roster(ctx context.Context, eventID ID, after int64, limit int) iter.Seq2[Registration, error]
+	// Roster reads the registrations of an event that are not cancelled, by Number, in
+	// constant memory: those with a number above `after` and at most `through`, and at most
+	// limit of them (0: no limit). An unknown event has none. It yields an error at most
+	// once, as the last thing.
+	Roster(ctx context.Context, eventID ID, after, through int64, limit int) iter.Seq2[Registration, error]
+	// Registration reads one that is not cancelled. Errors: ErrRegistrationNotFound,
+	// ErrUnavailable.
+	Registration(ctx context.Context, eventID, userID ID) (Registration, error)
+	// Position counts the registrations of an event that wait with a number up to this
+	// one: the place in the line of who has it. Errors: ErrEventNotFound, ErrUnavailable.
+	Position(ctx context.Context, eventID ID, number int64) (int64, error)
+	// UserRegistrations reads what a user holds or waits for, each with its event, the
+	// newest event first: those of events older than `before` (zero: all), and at most
+	// limit of them. The cost grows with limit only. It yields an error at most once, as
+	// the last thing.
+	UserRegistrations(ctx context.Context, userID, before ID, limit int) iter.Seq2[Holding, error]
+}
+
+// Holding is a registration together with its event.
+type Holding struct {
+	Registration Registration
+	Event        Event
 }
 
 // Store is all of it over one database.

@@ -25,24 +25,39 @@ type userDoc struct {
 	CreatedAt    time.Time `bson:"created_at"`
 }
 
-// eventDoc is a document of the events collection.
+// eventDoc is a document of the events collection: the fields of store.Event. A time that
+// there is not is left out.
 type eventDoc struct {
 	ID          store.ID  `bson:"_id"`
 	OrganizerID store.ID  `bson:"organizer_id"`
 	Title       string    `bson:"title"`
 	Description string    `bson:"description"`
-	Capacity    int64     `bson:"capacity"`
-	TicketsSold int64     `bson:"tickets_sold"`
-	LastNumber  int64     `bson:"last_number"` // the highest number of a registration so far
+	Place       string    `bson:"place,omitempty"`
+	TimeZone    string    `bson:"time_zone,omitempty"`
+	Waitlist    bool      `bson:"waitlist"`
 	StartsAt    time.Time `bson:"starts_at"`
 	EndsAt      time.Time `bson:"ends_at"`
+	OpensAt     time.Time `bson:"registration_opens_at,omitempty"`
+	ClosesAt    time.Time `bson:"registration_closes_at,omitempty"`
+	CancelledAt time.Time `bson:"cancelled_at,omitempty"`
 	CreatedAt   time.Time `bson:"created_at"`
+
+	Version  int64  `bson:"version"`
+	Revision int64  `bson:"revision"`
+	LastEdit string `bson:"last_edit,omitempty"`
+
+	Capacity         int64 `bson:"capacity"`
+	TicketsSold      int64 `bson:"tickets_sold"`
+	Waiting          int64 `bson:"waiting"`
+	LastNumber       int64 `bson:"last_number"`
+	ConfirmedThrough int64 `bson:"confirmed_through"`
 }
 
 // seatKey is the _id of a registration: what makes a second seat of one user impossible.
+// It begins with the user, so that the index on it also finds what a user holds.
 type seatKey struct {
-	EventID store.ID `bson:"event_id"`
 	UserID  store.ID `bson:"user_id"`
+	EventID store.ID `bson:"event_id"`
 }
 
 // registrationDoc is a document of the registrations collection.
@@ -51,20 +66,33 @@ type registrationDoc struct {
 	Number       int64     `bson:"number"`
 	RequestID    string    `bson:"request_id"`
 	RegisteredAt time.Time `bson:"registered_at"`
+	Cancelled    bool      `bson:"cancelled"`
+	Past         string    `bson:"past,omitempty"`
 }
 
 func (d eventDoc) event() store.Event {
 	return store.Event{
 		ID: d.ID, OrganizerID: d.OrganizerID, Title: d.Title, Description: d.Description,
-		Capacity: d.Capacity, TicketsSold: d.TicketsSold,
-		StartsAt: d.StartsAt.UTC(), EndsAt: d.EndsAt.UTC(), CreatedAt: d.CreatedAt.UTC(),
+		Place: d.Place, TimeZone: d.TimeZone, Waitlist: d.Waitlist,
+		StartsAt: d.StartsAt.UTC(), EndsAt: d.EndsAt.UTC(), OpensAt: d.OpensAt.UTC(), ClosesAt: d.ClosesAt.UTC(),
+		CancelledAt: d.CancelledAt.UTC(), CreatedAt: d.CreatedAt.UTC(),
+		Version: d.Version, Revision: d.Revision, LastEdit: d.LastEdit,
+		Capacity: d.Capacity, TicketsSold: d.TicketsSold, Waiting: d.Waiting,
+		LastNumber: d.LastNumber, ConfirmedThrough: d.ConfirmedThrough,
 	}
 }
 
 func (d registrationDoc) registration() store.Registration {
 	return store.Registration{
-		EventID: d.Key.EventID, UserID: d.Key.UserID, Number: d.Number,
-		RequestID: d.RequestID, RegisteredAt: d.RegisteredAt.UTC(),
+		EventID: d.Key.EventID, UserID: d.Key.UserID, Number: d.Number, RequestID: d.RequestID,
+		RegisteredAt: d.RegisteredAt.UTC(), Cancelled: d.Cancelled, Past: d.Past,
+	}
+}
+
+func registrationDocOf(r store.Registration) registrationDoc {
+	return registrationDoc{
+		Key: seatKey{r.UserID, r.EventID}, Number: r.Number, RequestID: r.RequestID,
+		RegisteredAt: r.RegisteredAt, Cancelled: r.Cancelled, Past: r.Past,
 	}
 }
 
@@ -95,57 +123,25 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, erro
 	}, nil
 }
 
-// CreateEvent implements store.Events.
-func (s *Store) CreateEvent(ctx context.Context, e store.Event) error {
-	_, err := s.events.InsertOne(ctx, eventDoc{
-		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description,
-		Capacity: e.Capacity, StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt,
-	})
-	if err != nil {
-		return fmt.Errorf("create event %s: %w", e.ID.Hex(), writeError(err))
-	}
-	return nil
-}
-
-// Event implements store.Events.
-func (s *Store) Event(ctx context.Context, id store.ID) (store.Event, error) {
-	var d eventDoc
-	if err := s.events.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Decode(&d); err != nil {
-		return store.Event{}, fmt.Errorf("read event %s: %w", id.Hex(), readError(err, store.ErrEventNotFound))
-	}
-	return d.event(), nil
-}
-
-// Events implements store.Events.
-func (s *Store) Events(ctx context.Context) iter.Seq2[store.Event, error] {
-	order := options.Find().SetSort(bson.D{{Key: "starts_at", Value: 1}, {Key: "_id", Value: 1}})
-	return stream(ctx, s.events, bson.D{}, order, eventDoc.event)
-}
-
-// Roster implements store.Events.
-func (s *Store) Roster(ctx context.Context, eventID store.ID, after int64, limit int) iter.Seq2[store.Registration, error] {
-	filter := bson.D{
-		{Key: "_id.event_id", Value: eventID},
-		{Key: "number", Value: bson.D{{Key: "$gt", Value: after}}},
-	}
-	order := options.Find().SetSort(bson.D{{Key: "number", Value: 1}}).SetLimit(int64(limit))
-	return stream(ctx, s.registrations, filter, order, registrationDoc.registration)
-}
-
 // stream yields the documents of a query one by one.
 func stream[D, T any](ctx context.Context, from *mongo.Collection, filter bson.D, order *options.FindOptionsBuilder, convert func(D) T) iter.Seq2[T, error] {
+	return streamCursor(ctx, from.Name(), func() (*mongo.Cursor, error) { return from.Find(ctx, filter, order) }, convert)
+}
+
+// streamCursor yields the documents of a cursor one by one.
+func streamCursor[D, T any](ctx context.Context, name string, open func() (*mongo.Cursor, error), convert func(D) T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		cursor, err := from.Find(ctx, filter, order)
+		cursor, err := open()
 		if err != nil {
-			yield(none, fmt.Errorf("read %s: %w", from.Name(), readError(err, nil)))
+			yield(none, fmt.Errorf("read %s: %w", name, readError(err, nil)))
 			return
 		}
 		defer cursor.Close(context.WithoutCancel(ctx))
 		for cursor.Next(ctx) {
 			var d D
 			if err := cursor.Decode(&d); err != nil {
-				yield(none, fmt.Errorf("read %s: %w", from.Name(), err))
+				yield(none, fmt.Errorf("read %s: %w", name, err))
 				return
 			}
 			if !yield(convert(d), nil) {
@@ -153,7 +149,7 @@ func stream[D, T any](ctx context.Context, from *mongo.Collection, filter bson.D
 			}
 		}
 		if err := cursor.Err(); err != nil {
-			yield(none, fmt.Errorf("read %s: %w", from.Name(), readError(err, nil)))
+			yield(none, fmt.Errorf("read %s: %w", name, readError(err, nil)))
 		}
 	}
 }

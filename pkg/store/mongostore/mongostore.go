@@ -16,7 +16,7 @@
 // # Collections
 //
 // events and users as in the original Event.io, except that the roster is not in the event:
-// registrations has one small document a seat, unique by its _id {event_id, user_id}.
+// registrations has one small document a seat, unique by its _id {user_id, event_id}.
 package mongostore
 
 import (
@@ -63,6 +63,7 @@ type Store struct {
 	users         *mongo.Collection
 	events        *mongo.Collection
 	registrations *mongo.Collection
+	guesses       guesses
 }
 
 var _ store.Store = (*Store)(nil)
@@ -180,7 +181,11 @@ func (s *Store) createIndexes(ctx context.Context) error {
 	}{
 		{s.users, mongo.IndexModel{Keys: bson.D{{Key: "email_key", Value: 1}}, Options: unique}},
 		{s.events, mongo.IndexModel{Keys: bson.D{{Key: "starts_at", Value: 1}, {Key: "_id", Value: 1}}}},
-		{s.registrations, mongo.IndexModel{Keys: bson.D{{Key: "_id.event_id", Value: 1}, {Key: "number", Value: 1}}, Options: unique}},
+		// The roster and the waiting list: those who left are apart, so that neither grows
+		// by them, and a position is counted in the index alone.
+		{s.registrations, mongo.IndexModel{Keys: bson.D{
+			{Key: "_id.event_id", Value: 1}, {Key: "cancelled", Value: 1}, {Key: "number", Value: 1},
+		}, Options: unique}},
 	} {
 		if _, err := index.on.Indexes().CreateOne(ctx, index.model); err != nil {
 			return fmt.Errorf("create an index on %s: %w", index.on.Name(), err)

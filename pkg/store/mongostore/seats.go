@@ -26,7 +26,13 @@ const (
 // errMoved says that the guard found another state than the one the decision rests on.
 var errMoved = errors.New("the event's state moved under the transaction")
 
+// errCommit marks an error that came from commit.
+var errCommit = errors.New("commit")
+
 // Apply implements store.Seats: one transaction a batch, over all its events.
+//
+// When all goes well, it reads nothing: see guesses. The first time that something does
+// not, it decides anew on what it reads.
 //
 // An error from commit, whatever it is, leaves it unknown whether the batch is stored. It
 // is settled by applying the batch again. If the first transaction was committed, its
@@ -37,11 +43,23 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 	if len(batch) == 0 {
 		return nil, nil
 	}
+	a := attempt{store: s, batch: batch}
 	sent := false // whether a commit may have reached the server
-	for pause := firstPause; ; pause = min(2*pause, lastPause) {
-		results, committing, err := s.transact(ctx, batch)
+	results, changes, ok := s.guesses.decide(batch)
+	if ok {
+		committing, err := a.run(ctx, func(context.Context) ([]store.Change, error) { return changes, nil })
 		if err == nil {
+			s.guesses.remember(nil, changes)
 			return results, nil
+		}
+		s.guesses.forget(changes)
+		sent = committing
+	}
+	for pause := firstPause; ; pause = min(2*pause, lastPause) {
+		committing, err := a.run(ctx, a.decide)
+		if err == nil {
+			s.guesses.remember(a.states, a.changes)
+			return a.results, nil
 		}
 		sent = sent || committing
 		passing := ctx.Err() != nil || retryable(err)
@@ -65,18 +83,24 @@ func retryable(err error) bool {
 		errors.As(err, &labeled) && labeled.HasErrorLabel("TransientTransactionError")
 }
 
-// errCommit marks an error that came from commit.
-var errCommit = errors.New("commit")
+// attempt is a batch under way, and what was last read and decided about it.
+type attempt struct {
+	store   *Store
+	batch   []store.SeatRequest
+	states  map[store.ID]store.EventState
+	results []store.SeatResult
+	changes []store.Change
+}
 
-// transact decides and stores the batch in one transaction. committing says whether a
-// commit was sent.
-func (s *Store) transact(ctx context.Context, batch []store.SeatRequest) (results []store.SeatResult, committing bool, err error) {
+// run stores what decide decides, in one transaction. committing says whether a commit was
+// sent.
+func (a *attempt) run(ctx context.Context, decide func(context.Context) ([]store.Change, error)) (committing bool, err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, false, err
+		return false, err
 	}
-	session, err := s.client.StartSession()
+	session, err := a.store.client.StartSession()
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	defer func() {
 		// Ends a transaction that is still open: on a context of its own, else its locks
@@ -90,27 +114,36 @@ func (s *Store) transact(ctx context.Context, batch []store.SeatRequest) (result
 		SetWriteConcern(journaledMajority()).
 		SetReadPreference(readpref.Primary()))
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
 	tctx := mongo.NewSessionContext(ctx, session)
-	states, err := s.load(tctx, batch)
+	changes, err := decide(tctx)
 	if err != nil {
-		return nil, false, err
+		return false, err
 	}
-	results, changes := store.Decide(states, batch)
-	if err := s.save(tctx, states, changes); err != nil {
-		return nil, false, err
+	if err := a.store.save(tctx, changes); err != nil {
+		return false, err
 	}
 	if err := ctx.Err(); err != nil { // the last look before the point of no return
-		return nil, false, err
+		return false, err
 	}
 	if err := session.CommitTransaction(ctx); err != nil {
-		return nil, true, fmt.Errorf("%w: %w", errCommit, err)
+		return true, fmt.Errorf("%w: %w", errCommit, err)
 	}
-	return results, true, nil
+	return true, nil
 }
 
-// load reads the state of each event in the batch and who of the batch holds a seat there.
+// decide decides on what the transaction reads.
+func (a *attempt) decide(ctx context.Context) (changes []store.Change, err error) {
+	if a.states, err = a.store.load(ctx, a.batch); err != nil {
+		return nil, err
+	}
+	a.results, a.changes = store.Decide(a.states, a.batch)
+	return a.changes, nil
+}
+
+// load reads the state of each event in the batch, who of the batch has a registration
+// there, and who may be promoted.
 func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (map[store.ID]store.EventState, error) {
 	states := make(map[store.ID]store.EventState)
 	var ids []store.ID
@@ -121,36 +154,32 @@ func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (map[store.
 		}
 	}
 	clear(states)
-	cursor, err := s.events.Find(ctx, in("_id", ids), options.Find().SetProjection(bson.D{
-		{Key: "capacity", Value: 1}, {Key: "tickets_sold", Value: 1}, {Key: "last_number", Value: 1},
+	events, err := all[eventDoc](ctx, s.events, in("_id", ids), options.Find().SetProjection(bson.D{
+		{Key: "title", Value: 0}, {Key: "description", Value: 0},
 	}))
 	if err != nil {
 		return nil, err
 	}
-	var events []eventDoc
-	if err := cursor.All(ctx, &events); err != nil {
-		return nil, err
-	}
-	for _, e := range events {
-		states[e.ID] = store.EventState{
-			Capacity: e.Capacity, TicketsSold: e.TicketsSold, LastNumber: e.LastNumber,
-			Held: make(map[store.ID]store.Registration),
+	for _, d := range events {
+		state := store.EventState{Event: d.event(), Held: make(map[store.ID]store.Registration)}
+		if n := store.Promotable(state.Event, batch); n > 0 {
+			if state.Next, err = s.next(ctx, state.Event, n); err != nil {
+				return nil, err
+			}
 		}
+		states[d.ID] = state
 	}
 	keys := make([]seatKey, 0, len(batch))
 	for _, req := range batch {
-		if _, ok := states[req.EventID]; ok {
-			keys = append(keys, seatKey{req.EventID, req.UserID})
+		if _, ok := states[req.EventID]; ok && req.Kind != store.EditEvent {
+			keys = append(keys, seatKey{req.UserID, req.EventID})
 		}
 	}
 	if len(keys) == 0 {
 		return states, nil
 	}
-	if cursor, err = s.registrations.Find(ctx, in("_id", keys)); err != nil {
-		return nil, err
-	}
-	var held []registrationDoc
-	if err := cursor.All(ctx, &held); err != nil {
+	held, err := all[registrationDoc](ctx, s.registrations, in("_id", keys), options.Find())
+	if err != nil {
 		return nil, err
 	}
 	for _, r := range held {
@@ -159,31 +188,38 @@ func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (map[store.
 	return states, nil
 }
 
-// save writes the changes under the guard that each event is as it was loaded and has room.
-func (s *Store) save(ctx context.Context, states map[store.ID]store.EventState, changes []store.Change) error {
+// next reads the numbers of the first n who wait.
+func (s *Store) next(ctx context.Context, e store.Event, n int64) ([]int64, error) {
+	// Only the index is read: the projection has nothing else.
+	docs, err := all[struct{ Number int64 }](ctx, s.registrations, numbered(e.ID, e.ConfirmedThrough, e.LastNumber),
+		byNumber().SetLimit(n).SetProjection(bson.D{{Key: "_id", Value: 0}, {Key: "number", Value: 1}}))
+	if err != nil {
+		return nil, err
+	}
+	numbers := make([]int64, len(docs))
+	for i, d := range docs {
+		numbers[i] = d.Number
+	}
+	return numbers, nil
+}
+
+// save writes the changes, under the guard that each event is as it was decided upon and
+// has room for those who come in.
+func (s *Store) save(ctx context.Context, changes []store.Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
 	updates := make([]mongo.WriteModel, len(changes))
-	var seats []registrationDoc
+	var added []registrationDoc
+	var replaced []mongo.WriteModel
 	for i, c := range changes {
-		n := int64(len(c.Added))
-		updates[i] = mongo.NewUpdateOneModel().
-			SetFilter(bson.D{
-				{Key: "_id", Value: c.EventID},
-				{Key: "last_number", Value: states[c.EventID].LastNumber},
-				{Key: "$expr", Value: bson.D{{Key: "$lte", Value: bson.A{
-					bson.D{{Key: "$add", Value: bson.A{"$tickets_sold", n}}}, "$capacity",
-				}}}},
-			}).
-			SetUpdate(bson.D{{Key: "$inc", Value: bson.D{
-				{Key: "tickets_sold", Value: n}, {Key: "last_number", Value: n},
-			}}})
+		updates[i] = updateEvent(c)
 		for _, r := range c.Added {
-			seats = append(seats, registrationDoc{
-				Key:    seatKey{r.EventID, r.UserID},
-				Number: r.Number, RequestID: r.RequestID, RegisteredAt: r.RegisteredAt,
-			})
+			added = append(added, registrationDocOf(r))
+		}
+		for _, r := range c.Replaced {
+			replaced = append(replaced, mongo.NewReplaceOneModel().
+				SetFilter(bson.D{{Key: "_id", Value: seatKey{r.UserID, r.EventID}}}).SetReplacement(registrationDocOf(r)))
 		}
 	}
 	res, err := s.events.BulkWrite(ctx, updates)
@@ -193,8 +229,83 @@ func (s *Store) save(ctx context.Context, states map[store.ID]store.EventState, 
 	if res.MatchedCount != int64(len(changes)) {
 		return errMoved
 	}
-	_, err = s.registrations.InsertMany(ctx, seats)
-	return err
+	if len(replaced) > 0 {
+		if _, err := s.registrations.BulkWrite(ctx, replaced); err != nil {
+			return err
+		}
+	}
+	if len(added) > 0 {
+		if _, err := s.registrations.InsertMany(ctx, added); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// updateEvent is the conditional update of one event.
+func updateEvent(c store.Change) *mongo.UpdateOneModel {
+	before, after := c.Before, c.After
+	set := bson.D{
+		{Key: "waiting", Value: after.Waiting},
+		{Key: "last_number", Value: after.LastNumber},
+		{Key: "confirmed_through", Value: after.ConfirmedThrough},
+	}
+	if c.Edit != nil {
+		set = append(set, editFields(c)...)
+	}
+	came := after.TicketsSold - before.TicketsSold
+	return mongo.NewUpdateOneModel().
+		SetFilter(bson.D{
+			{Key: "_id", Value: before.ID},
+			{Key: "revision", Value: before.Revision},
+			{Key: "tickets_sold", Value: bson.D{{Key: "$lte", Value: after.Capacity - came}}},
+		}).
+		SetUpdate(bson.D{
+			{Key: "$inc", Value: bson.D{{Key: "tickets_sold", Value: came}, {Key: "revision", Value: 1}}},
+			{Key: "$set", Value: set},
+		})
+}
+
+// editFields are the fields that an organizer's edit sets.
+func editFields(c store.Change) bson.D {
+	e, after := c.Edit, c.After
+	set := bson.D{
+		{Key: "version", Value: after.Version}, {Key: "last_edit", Value: after.LastEdit},
+		{Key: "waitlist", Value: after.Waitlist}, {Key: "capacity", Value: after.Capacity},
+		{Key: "registration_opens_at", Value: after.OpensAt}, {Key: "registration_closes_at", Value: after.ClosesAt},
+		{Key: "cancelled_at", Value: after.CancelledAt},
+	}
+	for _, text := range []struct {
+		field string
+		value *string
+	}{
+		{"title", e.Title}, {"description", e.Description}, {"place", e.Place}, {"time_zone", e.TimeZone},
+	} {
+		if text.value != nil {
+			set = append(set, bson.E{Key: text.field, Value: *text.value})
+		}
+	}
+	for _, instant := range []struct {
+		field string
+		value *time.Time
+	}{
+		{"starts_at", e.StartsAt}, {"ends_at", e.EndsAt},
+	} {
+		if instant.value != nil {
+			set = append(set, bson.E{Key: instant.field, Value: *instant.value})
+		}
+	}
+	return set
+}
+
+func all[D any](ctx context.Context, from *mongo.Collection, filter bson.D, how *options.FindOptionsBuilder) ([]D, error) {
+	cursor, err := from.Find(ctx, filter, how)
+	if err != nil {
+		return nil, err
+	}
+	var docs []D
+	err = cursor.All(ctx, &docs)
+	return docs, err
 }
 
 func in[T any](field string, values []T) bson.D {

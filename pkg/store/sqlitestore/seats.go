@@ -23,7 +23,7 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 		}
 		var changes []store.Change
 		results, changes = store.Decide(states, batch)
-		return save(ctx, tx, states, changes)
+		return save(ctx, tx, changes)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("apply a batch of %d: %w", len(batch), err)
@@ -31,15 +31,15 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 	return results, nil
 }
 
-// load reads the state of each event in the batch and who of the batch holds a seat there.
+// load reads the state of each event in the batch, who of the batch has a registration
+// there, and who may be promoted.
 func load(ctx context.Context, tx *sql.Tx, batch []store.SeatRequest) (map[store.ID]store.EventState, error) {
-	event, err := tx.PrepareContext(ctx, `SELECT capacity, tickets_sold, last_number FROM events WHERE id = ?`)
+	event, err := tx.PrepareContext(ctx, `SELECT `+eventColumns+` FROM events WHERE id = ?`)
 	if err != nil {
 		return nil, err
 	}
 	defer event.Close()
-	held, err := tx.PrepareContext(ctx, `SELECT number, request_id, registered_at FROM registrations
-		WHERE event_id = ? AND user_id = ?`)
+	held, err := tx.PrepareContext(ctx, `SELECT `+registrationColumns+` FROM registrations WHERE user_id = ? AND event_id = ?`)
 	if err != nil {
 		return nil, err
 	}
@@ -54,19 +54,20 @@ func load(ctx context.Context, tx *sql.Tx, batch []store.SeatRequest) (map[store
 		state, ok := states[req.EventID]
 		if !ok {
 			state.Held = make(map[store.ID]store.Registration)
-			row := event.QueryRowContext(ctx, req.EventID[:])
-			switch err := row.Scan(&state.Capacity, &state.TicketsSold, &state.LastNumber); {
+			state.Event, err = scanEvent(event.QueryRowContext(ctx, req.EventID[:]))
+			switch {
 			case errors.Is(err, sql.ErrNoRows):
 				unknown[req.EventID] = true
 				continue
 			case err != nil:
 				return nil, err
 			}
+			if state.Next, err = next(ctx, tx, state.Event, store.Promotable(state.Event, batch)); err != nil {
+				return nil, err
+			}
 			states[req.EventID] = state
 		}
-		r := store.Registration{EventID: req.EventID, UserID: req.UserID}
-		row := held.QueryRowContext(ctx, req.EventID[:], req.UserID[:])
-		switch err := row.Scan(&r.Number, &r.RequestID, millis{&r.RegisteredAt}); {
+		switch r, err := scanRegistration(held.QueryRowContext(ctx, req.UserID[:], req.EventID[:])); {
 		case errors.Is(err, sql.ErrNoRows):
 		case err != nil:
 			return nil, err
@@ -77,33 +78,94 @@ func load(ctx context.Context, tx *sql.Tx, batch []store.SeatRequest) (map[store
 	return states, nil
 }
 
-// save writes the changes under the guard that each event is as it was loaded.
-func save(ctx context.Context, tx *sql.Tx, states map[store.ID]store.EventState, changes []store.Change) error {
+// next reads the numbers of the first n who wait.
+func next(ctx context.Context, tx *sql.Tx, e store.Event, n int64) ([]int64, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT number FROM registrations
+		WHERE event_id = ? AND number > ? AND cancelled = 0 ORDER BY number LIMIT ?`, e.ID[:], e.ConfirmedThrough, n)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var numbers []int64
+	for rows.Next() {
+		var number int64
+		if err := rows.Scan(&number); err != nil {
+			return nil, err
+		}
+		numbers = append(numbers, number)
+	}
+	return numbers, rows.Err()
+}
+
+// save writes the changes, under the guard that each event is as it was loaded and has room
+// for those who come in.
+func save(ctx context.Context, tx *sql.Tx, changes []store.Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO registrations
-		(event_id, user_id, number, request_id, registered_at) VALUES (?, ?, ?, ?, ?)`)
+	insert, err := tx.PrepareContext(ctx, `INSERT INTO registrations (`+registrationColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return err
 	}
 	defer insert.Close()
 	for _, c := range changes {
-		n := len(c.Added)
-		res, err := tx.ExecContext(ctx, `UPDATE events SET tickets_sold = tickets_sold + ?, last_number = last_number + ?
-			WHERE id = ? AND last_number = ? AND tickets_sold <= capacity - ?`,
-			n, n, c.EventID[:], states[c.EventID].LastNumber, n)
-		if err != nil {
+		if err := saveEvent(ctx, tx, c); err != nil {
 			return err
 		}
-		if rows, err := res.RowsAffected(); err != nil || rows != 1 {
-			return errors.Join(fmt.Errorf("event %s: %w", c.EventID.Hex(), errMoved), err)
-		}
-		for _, r := range c.Added {
-			if _, err := insert.ExecContext(ctx, r.EventID[:], r.UserID[:], r.Number, r.RequestID, r.RegisteredAt.UnixMilli()); err != nil {
+		// A row that is replaced goes first, so that the key alone says who has two.
+		for _, r := range c.Replaced {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM registrations WHERE user_id = ? AND event_id = ?`, r.UserID[:], r.EventID[:]); err != nil {
 				return err
 			}
 		}
+		for _, rows := range [][]store.Registration{c.Replaced, c.Added} {
+			for _, r := range rows {
+				_, err := insert.ExecContext(ctx, r.UserID[:], r.EventID[:], r.Number, r.RequestID,
+					unixMillis(r.RegisteredAt), r.Cancelled, r.Past)
+				if err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func saveEvent(ctx context.Context, tx *sql.Tx, c store.Change) error {
+	after, came := c.After, c.After.TicketsSold-c.Before.TicketsSold
+	query := `UPDATE events SET capacity = ?, tickets_sold = ?, waiting = ?, last_number = ?, confirmed_through = ?,
+		version = ?, revision = ?, last_edit = ?, waitlist = ?, opens_at = ?, closes_at = ?, cancelled_at = ?`
+	args := []any{
+		after.Capacity, after.TicketsSold, after.Waiting, after.LastNumber, after.ConfirmedThrough,
+		after.Version, after.Revision, after.LastEdit, after.Waitlist,
+		unixMillis(after.OpensAt), unixMillis(after.ClosesAt), unixMillis(after.CancelledAt),
+	}
+	add := func(column string, value any) { query, args = query+`, `+column+` = ?`, append(args, value) }
+	if e := c.Edit; e != nil {
+		for column, text := range map[string]*string{
+			"title": e.Title, "description": e.Description, "place": e.Place, "time_zone": e.TimeZone,
+		} {
+			if text != nil {
+				add(column, *text)
+			}
+		}
+		if e.StartsAt != nil {
+			add("starts_at", unixMillis(*e.StartsAt))
+		}
+		if e.EndsAt != nil {
+			add("ends_at", unixMillis(*e.EndsAt))
+		}
+	}
+	query += ` WHERE id = ? AND revision = ? AND tickets_sold <= ? - ?`
+	res, err := tx.ExecContext(ctx, query, append(args, c.Before.ID[:], c.Before.Revision, after.Capacity, came)...)
+	if err != nil {
+		return err
+	}
+	if rows, err := res.RowsAffected(); err != nil || rows != 1 {
+		return errors.Join(fmt.Errorf("event %s: %w", c.Before.ID.Hex(), errMoved), err)
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ func (s *Store) transact(ctx context.Context, fn func(*sql.Tx) error) error {
 // unavailable marks an error after which surely nothing is stored, unless it already has
 // a meaning of its own.
 func unavailable(err error) error {
-	for _, own := range []error{store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrUnavailable} {
+	for _, own := range []error{store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrRegistrationNotFound, store.ErrUnavailable} {
 		if errors.Is(err, own) {
 			return err
 		}
@@ -138,74 +138,14 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, erro
 	var u store.User
 	row := s.read.QueryRowContext(ctx, `SELECT id, name, email, password_hash, created_at
 		FROM users WHERE email_key = ?`, store.EmailKey(email))
-	switch err := row.Scan(id{&u.ID}, &u.Name, &u.Email, &u.PasswordHash, millis{&u.CreatedAt}); {
-	case errors.Is(err, sql.ErrNoRows):
-		return store.User{}, fmt.Errorf("find user by address: %w", store.ErrUserNotFound)
-	case err != nil:
-		return store.User{}, fmt.Errorf("find user by address: %w", unavailable(err))
+	if err := row.Scan(id{&u.ID}, &u.Name, &u.Email, &u.PasswordHash, millis{&u.CreatedAt}); err != nil {
+		return store.User{}, fmt.Errorf("find user by address: %w", readError(err, store.ErrUserNotFound))
 	}
 	return u, nil
 }
 
-// CreateEvent implements store.Events.
-func (s *Store) CreateEvent(ctx context.Context, e store.Event) error {
-	err := s.transact(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO events
-			(id, organizer_id, title, description, capacity, tickets_sold, last_number, starts_at, ends_at, created_at)
-			VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?, ?)`,
-			e.ID[:], e.OrganizerID[:], e.Title, e.Description, e.Capacity,
-			e.StartsAt.UnixMilli(), e.EndsAt.UnixMilli(), e.CreatedAt.UnixMilli())
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("create event %s: %w", e.ID.Hex(), err)
-	}
-	return nil
-}
-
-const selectEvent = `SELECT id, organizer_id, title, description, capacity, tickets_sold,
-	starts_at, ends_at, created_at FROM events `
-
-func scanEvent(scan func(...any) error) (store.Event, error) {
-	var e store.Event
-	err := scan(id{&e.ID}, id{&e.OrganizerID}, &e.Title, &e.Description, &e.Capacity, &e.TicketsSold,
-		millis{&e.StartsAt}, millis{&e.EndsAt}, millis{&e.CreatedAt})
-	return e, err
-}
-
-// Event implements store.Events.
-func (s *Store) Event(ctx context.Context, eventID store.ID) (store.Event, error) {
-	e, err := scanEvent(s.read.QueryRowContext(ctx, selectEvent+`WHERE id = ?`, eventID[:]).Scan)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return store.Event{}, fmt.Errorf("read event %s: %w", eventID.Hex(), store.ErrEventNotFound)
-	case err != nil:
-		return store.Event{}, fmt.Errorf("read event %s: %w", eventID.Hex(), unavailable(err))
-	}
-	return e, nil
-}
-
-// Events implements store.Events.
-func (s *Store) Events(ctx context.Context) iter.Seq2[store.Event, error] {
-	return stream(ctx, s.read, scanEvent, selectEvent+`ORDER BY starts_at, id`)
-}
-
-// Roster implements store.Events.
-func (s *Store) Roster(ctx context.Context, eventID store.ID, after int64, limit int) iter.Seq2[store.Registration, error] {
-	if limit == 0 {
-		limit = -1 // SQLite's word for no limit
-	}
-	scan := func(scan func(...any) error) (store.Registration, error) {
-		r := store.Registration{EventID: eventID}
-		err := scan(id{&r.UserID}, &r.Number, &r.RequestID, millis{&r.RegisteredAt})
-		return r, err
-	}
-	return stream(ctx, s.read, scan, `SELECT user_id, number, request_id, registered_at FROM registrations
-		WHERE event_id = ? AND number > ? ORDER BY number LIMIT ?`, eventID[:], after, limit)
-}
-
 // stream yields the rows of a query one by one.
-func stream[T any](ctx context.Context, db *sql.DB, scan func(func(...any) error) (T, error), query string, args ...any) iter.Seq2[T, error] {
+func stream[T any](ctx context.Context, db *sql.DB, scan func(scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
 		rows, err := db.QueryContext(ctx, query, args...)
@@ -215,7 +155,7 @@ func stream[T any](ctx context.Context, db *sql.DB, scan func(func(...any) error
 		}
 		defer rows.Close()
 		for rows.Next() {
-			v, err := scan(rows.Scan)
+			v, err := scan(rows)
 			if err != nil {
 				yield(none, unavailable(err))
 				return
@@ -250,6 +190,17 @@ func (s millis) Scan(v any) error {
 	if !ok {
 		return fmt.Errorf("time is %T, not a whole number", v)
 	}
-	*s.to = time.UnixMilli(n).UTC()
+	*s.to = time.Time{}
+	if n != 0 {
+		*s.to = time.UnixMilli(n).UTC()
+	}
 	return nil
+}
+
+// unixMillis is how a time is stored.
+func unixMillis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -78,11 +79,16 @@ func testEvents(t *testing.T, target Target) {
 	for _, day := range []int{3, 1, 2, 1, 2} { // equal starts are ordered by id
 		e := store.Event{
 			ID: store.NewID(), OrganizerID: store.NewID(), Title: "Tätig 🎟", Description: "a\nb", Capacity: int64(day),
+			Place: "Hafen", TimeZone: "Europe/Berlin", Waitlist: day == 1,
 			StartsAt: now.AddDate(0, 0, day), EndsAt: now.AddDate(0, 0, day).Add(time.Hour), CreatedAt: now,
+		}
+		if day == 2 {
+			e.OpensAt, e.ClosesAt = now.Add(time.Hour), now.Add(2*time.Hour)
 		}
 		if err := s.CreateEvent(context10s(t), e); err != nil {
 			t.Fatal(err)
 		}
+		e.Version, e.Revision = 1, 1
 		want = append(want, e)
 	}
 	t.Run("read back as written", func(t *testing.T) {
@@ -127,7 +133,7 @@ func testRoster(t *testing.T, target Target) {
 	if got := Check(t, s, event.ID); len(got) != 0 {
 		t.Fatalf("a new event has %v", got)
 	}
-	if got := Roster(t, s, store.NewID()); len(got) != 0 {
+	if got := collect(t, s.Roster(context10s(t), store.NewID(), 0, math.MaxInt64, 0)); len(got) != 0 {
 		t.Fatalf("an unknown event has %v", got)
 	}
 	var want []store.Registration
@@ -137,19 +143,20 @@ func testRoster(t *testing.T, target Target) {
 		}
 	}
 	for _, c := range []struct {
-		name         string
-		after        int64
-		limit        int
-		first, until int
+		name           string
+		after, through int64
+		limit          int
+		first, until   int
 	}{
-		{"whole", 0, 0, 0, 12},
-		{"first page", 0, 5, 0, 5},
-		{"second page", 5, 5, 5, 10},
-		{"last page", 10, 5, 10, 12},
-		{"after the end", 12, 5, 12, 12},
+		{"whole", 0, math.MaxInt64, 0, 0, 12},
+		{"first page", 0, 12, 5, 0, 5},
+		{"second page", 5, 12, 5, 5, 10},
+		{"last page", 10, 12, 5, 10, 12},
+		{"after the end", 12, 12, 5, 12, 12},
+		{"through a number", 2, 7, 0, 2, 7},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := collect(t, s.Roster(context10s(t), event.ID, c.after, c.limit))
+			got := collect(t, s.Roster(context10s(t), event.ID, c.after, c.through, c.limit))
 			if !slices.Equal(got, want[c.first:c.until]) {
 				t.Fatalf("got %+v, want %+v", got, want[c.first:c.until])
 			}

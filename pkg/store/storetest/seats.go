@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -228,51 +226,4 @@ func testConcurrency(t *testing.T, target Target) {
 			t.Fatalf("user %s is registered and was not told", r.UserID.Hex())
 		}
 	}
-}
-
-// testModel compares random batches with the plainest possible model: a map and a counter.
-func testModel(t *testing.T, target Target) {
-	s := target.Store
-	rapid.Check(t, func(rt *rapid.T) {
-		capacity := rapid.Int64Range(1, 4).Draw(rt, "capacity")
-		event := NewEvent(t, s, capacity)
-		users := make([]store.ID, 6)
-		for i := range users {
-			users[i] = store.NewID()
-		}
-		holds := make(map[store.ID]string)
-		for range rapid.IntRange(1, 4).Draw(rt, "batches") {
-			var batch []store.SeatRequest
-			var want []store.Outcome
-			for range rapid.IntRange(1, 6).Draw(rt, "size") {
-				req := store.SeatRequest{
-					EventID:   event.ID,
-					UserID:    rapid.SampledFrom(users).Draw(rt, "user"),
-					RequestID: rapid.SampledFrom([]string{"a", "b"}).Draw(rt, "request"),
-					At:        now,
-				}
-				batch = append(batch, req)
-				switch id, ok := holds[req.UserID]; {
-				case ok && id == req.RequestID:
-					want = append(want, store.Registered)
-				case ok:
-					want = append(want, store.AlreadyRegistered)
-				case int64(len(holds)) == capacity:
-					want = append(want, store.SoldOut)
-				default:
-					holds[req.UserID] = req.RequestID
-					want = append(want, store.Registered)
-				}
-			}
-			wantOutcomes(t, apply(t, s, batch...), want...)
-			for i, r := range Check(t, s, event.ID) {
-				if holds[r.UserID] != r.RequestID || r.Number != int64(i+1) {
-					t.Fatalf("roster has %+v at place %d", r, i+1)
-				}
-			}
-		}
-		if got := len(Check(t, s, event.ID)); got != len(holds) {
-			t.Fatalf("%d registered, the model has %d", got, len(holds))
-		}
-	})
 }

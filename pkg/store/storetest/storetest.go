@@ -3,6 +3,7 @@ package storetest
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"testing"
 	"time"
@@ -46,6 +47,11 @@ func Run(t *testing.T, open func(testing.TB) Target) {
 		"events":      testEvents,
 		"roster":      testRoster,
 		"seats":       testSeats,
+		"cancelling":  testCancelling,
+		"waiting":     testWaiting,
+		"edits":       testEdits,
+		"hours":       testHours,
+		"holdings":    testHoldings,
 		"endings":     testEndings,
 		"concurrency": testConcurrency,
 	} {
@@ -79,10 +85,31 @@ func NewEvent(tb testing.TB, s store.Events, capacity int64) store.Event {
 	return e
 }
 
+// newWaitlistEvent is NewEvent with a waiting list.
+func newWaitlistEvent(tb testing.TB, s store.Store, capacity int64) store.Event {
+	tb.Helper()
+	e := NewEvent(tb, s, capacity)
+	on := true
+	wantOutcomes(tb, apply(tb, s, edit(e.ID, store.Edit{Version: 1, Waitlist: &on})), store.Edited)
+	return e
+}
+
+// edit is a request of the organizer.
+func edit(event store.ID, e store.Edit) store.SeatRequest {
+	return store.SeatRequest{Kind: store.EditEvent, EventID: event, RequestID: "edit-" + store.NewID().Hex(), At: now, Edit: &e}
+}
+
+// leave is a request to cancel what an earlier request asked for.
+func leave(wish store.SeatRequest) store.SeatRequest {
+	return store.SeatRequest{
+		Kind: store.Cancel, EventID: wish.EventID, UserID: wish.UserID, RequestID: "leave-" + store.NewID().Hex(), At: now,
+	}
+}
+
 // Wish is a request of a new user with a new request id.
 func Wish(event store.ID) store.SeatRequest {
 	user := store.NewID()
-	return store.SeatRequest{EventID: event, UserID: user, RequestID: "wish-" + user.Hex(), At: now}
+	return store.SeatRequest{Kind: store.Register, EventID: event, UserID: user, RequestID: "wish-" + user.Hex(), At: now}
 }
 
 // Wishes are n of them.
@@ -105,13 +132,21 @@ func apply(tb testing.TB, s store.Seats, batch ...store.SeatRequest) []store.Sea
 		tb.Fatalf("%d results for %d requests", len(results), len(batch))
 	}
 	for i, res := range results {
-		if res.Outcome == store.Registered {
-			r := res.Registration
-			if r.EventID != batch[i].EventID || r.UserID != batch[i].UserID || r.RequestID != batch[i].RequestID || r.Number < 1 || r.RegisteredAt.IsZero() {
+		r := res.Registration
+		switch res.Outcome {
+		case store.Registered, store.Waitlisted:
+			if r.RequestID != batch[i].RequestID {
 				tb.Fatalf("result %d is %+v for request %+v", i, r, batch[i])
 			}
-		} else if res.Registration != (store.Registration{}) {
-			tb.Fatalf("result %d is %s and carries a registration", i, res.Outcome)
+			fallthrough
+		case store.AlreadyRegistered, store.AlreadyWaitlisted:
+			if r.EventID != batch[i].EventID || r.UserID != batch[i].UserID || r.Number < 1 || r.RegisteredAt.IsZero() || r.Cancelled {
+				tb.Fatalf("result %d is %+v for request %+v", i, r, batch[i])
+			}
+		default:
+			if r != (store.Registration{}) {
+				tb.Fatalf("result %d is %s and carries a registration", i, res.Outcome)
+			}
 		}
 	}
 	return results
@@ -135,34 +170,44 @@ func Check(tb testing.TB, s store.Store, event store.ID) []store.Registration {
 	if err != nil {
 		tb.Fatalf("check: %v", err)
 	}
-	roster := Roster(tb, s, event)
+	roster, waiting := Roster(tb, s, e), WaitingList(tb, s, e)
 	if int64(len(roster)) != e.TicketsSold || e.TicketsSold > e.Capacity {
 		tb.Fatalf("check: %d registrations, tickets_sold %d, capacity %d", len(roster), e.TicketsSold, e.Capacity)
 	}
+	if int64(len(waiting)) != e.Waiting {
+		tb.Fatalf("check: %d in the waiting list, waiting %d", len(waiting), e.Waiting)
+	}
+	if e.Waiting > 0 && e.TicketsSold < e.Capacity && e.CancelledAt.IsZero() {
+		tb.Fatalf("check: %d wait while %d of %d places are taken", e.Waiting, e.TicketsSold, e.Capacity)
+	}
 	users := make(map[store.ID]bool)
 	last := int64(0)
-	for _, r := range roster {
+	for _, r := range slices.Concat(roster, waiting) {
 		if users[r.UserID] {
-			tb.Fatalf("check: user %s holds two seats", r.UserID.Hex())
+			tb.Fatalf("check: user %s is there twice", r.UserID.Hex())
 		}
 		users[r.UserID] = true
-		if r.Number <= last {
-			tb.Fatalf("check: number %d comes after %d", r.Number, last)
+		if r.Number <= last || r.Number > e.LastNumber {
+			tb.Fatalf("check: number %d comes after %d, the last is %d", r.Number, last, e.LastNumber)
 		}
 		last = r.Number
 	}
 	return roster
 }
 
-// Roster reads the whole roster.
-func Roster(tb testing.TB, s store.Events, event store.ID) []store.Registration {
+// Roster reads the whole roster of an event.
+func Roster(tb testing.TB, s store.Events, e store.Event) []store.Registration {
 	tb.Helper()
-	return collect(tb, func(yield func(store.Registration, error) bool) {
-		s.Roster(context10s(tb), event, 0, 0)(yield)
-	})
+	return collect(tb, s.Roster(context10s(tb), e.ID, 0, e.ConfirmedThrough, 0))
 }
 
-func collect[T any](tb testing.TB, seq func(func(T, error) bool)) []T {
+// WaitingList reads the whole waiting list of an event.
+func WaitingList(tb testing.TB, s store.Events, e store.Event) []store.Registration {
+	tb.Helper()
+	return collect(tb, s.Roster(context10s(tb), e.ID, e.ConfirmedThrough, e.LastNumber, 0))
+}
+
+func collect[T any](tb testing.TB, seq iter.Seq2[T, error]) []T {
 	tb.Helper()
 	var all []T
 	for v, err := range seq {

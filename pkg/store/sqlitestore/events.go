@@ -1,0 +1,144 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// eventColumns are all columns of events, in the order of scanEvent.
+const eventColumns = `events.id, organizer_id, title, description, place, time_zone, waitlist,
+	starts_at, ends_at, opens_at, closes_at, cancelled_at, created_at,
+	version, revision, last_edit, capacity, tickets_sold, waiting, last_number, confirmed_through`
+
+// scanner is what a row and the current row of many have in common.
+type scanner interface{ Scan(to ...any) error }
+
+func eventFields(e *store.Event) []any {
+	return []any{
+		id{&e.ID}, id{&e.OrganizerID}, &e.Title, &e.Description, &e.Place, &e.TimeZone, &e.Waitlist,
+		millis{&e.StartsAt}, millis{&e.EndsAt}, millis{&e.OpensAt}, millis{&e.ClosesAt}, millis{&e.CancelledAt}, millis{&e.CreatedAt},
+		&e.Version, &e.Revision, &e.LastEdit, &e.Capacity, &e.TicketsSold, &e.Waiting, &e.LastNumber, &e.ConfirmedThrough,
+	}
+}
+
+func scanEvent(row scanner) (store.Event, error) {
+	var e store.Event
+	err := row.Scan(eventFields(&e)...)
+	return e, err
+}
+
+// registrationColumns are all columns of registrations, in the order of scanRegistration.
+const registrationColumns = `user_id, event_id, number, request_id, registered_at, cancelled, past`
+
+func registrationFields(r *store.Registration) []any {
+	return []any{id{&r.UserID}, id{&r.EventID}, &r.Number, &r.RequestID, millis{&r.RegisteredAt}, &r.Cancelled, &r.Past}
+}
+
+func scanRegistration(row scanner) (store.Registration, error) {
+	var r store.Registration
+	err := row.Scan(registrationFields(&r)...)
+	return r, err
+}
+
+// CreateEvent implements store.Events.
+func (s *Store) CreateEvent(ctx context.Context, e store.Event) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO events
+			(id, organizer_id, title, description, place, time_zone, waitlist,
+			 starts_at, ends_at, opens_at, closes_at, cancelled_at, created_at,
+			 version, revision, last_edit, capacity, tickets_sold, waiting, last_number, confirmed_through)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 1, 1, '', ?, 0, 0, 0, 0)`,
+			e.ID[:], e.OrganizerID[:], e.Title, e.Description, e.Place, e.TimeZone, e.Waitlist,
+			unixMillis(e.StartsAt), unixMillis(e.EndsAt), unixMillis(e.OpensAt), unixMillis(e.ClosesAt),
+			unixMillis(e.CreatedAt), e.Capacity)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("create event %s: %w", e.ID.Hex(), err)
+	}
+	return nil
+}
+
+// Event implements store.Events.
+func (s *Store) Event(ctx context.Context, eventID store.ID) (store.Event, error) {
+	e, err := scanEvent(s.read.QueryRowContext(ctx, `SELECT `+eventColumns+` FROM events WHERE id = ?`, eventID[:]))
+	if err != nil {
+		return store.Event{}, fmt.Errorf("read event %s: %w", eventID.Hex(), readError(err, store.ErrEventNotFound))
+	}
+	return e, nil
+}
+
+// Events implements store.Events.
+func (s *Store) Events(ctx context.Context) iter.Seq2[store.Event, error] {
+	return stream(ctx, s.read, scanEvent, `SELECT `+eventColumns+` FROM events ORDER BY starts_at, id`)
+}
+
+// Roster implements store.Events.
+func (s *Store) Roster(ctx context.Context, eventID store.ID, after, through int64, limit int) iter.Seq2[store.Registration, error] {
+	return stream(ctx, s.read, scanRegistration, `SELECT `+registrationColumns+` FROM registrations
+		WHERE event_id = ? AND number > ? AND number <= ? AND cancelled = 0 ORDER BY number LIMIT ?`,
+		eventID[:], after, through, sqlLimit(limit))
+}
+
+// Registration implements store.Events.
+func (s *Store) Registration(ctx context.Context, eventID, userID store.ID) (store.Registration, error) {
+	r, err := scanRegistration(s.read.QueryRowContext(ctx, `SELECT `+registrationColumns+` FROM registrations
+		WHERE user_id = ? AND event_id = ? AND cancelled = 0`, userID[:], eventID[:]))
+	if err != nil {
+		return store.Registration{}, fmt.Errorf("read the registration of user %s for event %s: %w",
+			userID.Hex(), eventID.Hex(), readError(err, store.ErrRegistrationNotFound))
+	}
+	return r, nil
+}
+
+// Position implements store.Events.
+func (s *Store) Position(ctx context.Context, eventID store.ID, number int64) (int64, error) {
+	var n int64
+	// The subquery's one row keeps an unknown event from counting as an empty line.
+	err := s.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM registrations
+			WHERE event_id = events.id AND number > confirmed_through AND number <= ? AND cancelled = 0)
+		FROM events WHERE id = ?`, number, eventID[:]).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("find a position in event %s: %w", eventID.Hex(), readError(err, store.ErrEventNotFound))
+	}
+	return n, nil
+}
+
+// UserRegistrations implements store.Events.
+func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, limit int) iter.Seq2[store.Holding, error] {
+	if before.IsZero() {
+		for i := range before {
+			before[i] = 0xff
+		}
+	}
+	scan := func(row scanner) (store.Holding, error) {
+		var h store.Holding
+		err := row.Scan(append(registrationFields(&h.Registration), eventFields(&h.Event)...)...)
+		return h, err
+	}
+	return stream(ctx, s.read, scan, `SELECT `+registrationColumns+`, `+eventColumns+`
+		FROM registrations JOIN events ON events.id = event_id
+		WHERE user_id = ? AND event_id < ? AND cancelled = 0 ORDER BY event_id DESC LIMIT ?`,
+		userID[:], before[:], sqlLimit(limit))
+}
+
+// sqlLimit turns 0 into SQLite's word for no limit.
+func sqlLimit(limit int) int {
+	if limit == 0 {
+		return -1
+	}
+	return limit
+}
+
+// readError translates an error of a read: it cannot have stored anything.
+func readError(err, notFound error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return notFound
+	}
+	return unavailable(err)
+}

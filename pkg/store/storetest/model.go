@@ -1,0 +1,226 @@
+package storetest
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// Model is one event as plainly as it can be said: two lists of people. It is written from
+// the rules, not from the product, so that a mistake in one shows against the other.
+type Model struct {
+	Capacity      int64
+	Waitlist      bool
+	Opens, Closes time.Time
+	Ended         bool
+	Version       int64
+	Holders, Line []Seat
+	last          int64
+	done          map[store.ID]map[string]bool // requests of registrations that are over
+	edits         string                       // the request of the last edit
+}
+
+// Seat is a person in one of the lists.
+type Seat struct {
+	User    store.ID
+	Request string
+	Number  int64
+}
+
+// NewModel is a new event.
+func NewModel(capacity int64) *Model {
+	return &Model{Capacity: capacity, Version: 1, done: make(map[store.ID]map[string]bool)}
+}
+
+func find(list []Seat, user store.ID) int {
+	return slices.IndexFunc(list, func(s Seat) bool { return s.User == user })
+}
+
+// Apply changes the model by one request and says the outcome.
+func (m *Model) Apply(req store.SeatRequest) store.Outcome {
+	switch req.Kind {
+	case store.Register:
+		return m.register(req)
+	case store.Cancel:
+		return m.cancel(req)
+	}
+	return m.edit(req)
+}
+
+func (m *Model) register(req store.SeatRequest) store.Outcome {
+	if m.done[req.UserID][req.RequestID] {
+		return store.RegistrationCancelled
+	}
+	if i := find(m.Holders, req.UserID); i >= 0 {
+		if m.Holders[i].Request == req.RequestID {
+			return store.Registered
+		}
+		return store.AlreadyRegistered
+	}
+	if i := find(m.Line, req.UserID); i >= 0 {
+		if m.Line[i].Request == req.RequestID {
+			return store.Waitlisted
+		}
+		return store.AlreadyWaitlisted
+	}
+	if m.Ended {
+		return store.EventCancelled
+	}
+	if !m.Opens.IsZero() && req.At.Before(m.Opens) {
+		return store.RegistrationNotOpen
+	}
+	if !m.Closes.IsZero() && !req.At.Before(m.Closes) {
+		return store.RegistrationClosed
+	}
+	free := int64(len(m.Holders)) < m.Capacity && len(m.Line) == 0
+	if !free && !m.Waitlist {
+		return store.SoldOut
+	}
+	m.last++
+	seat := Seat{req.UserID, req.RequestID, m.last}
+	if free {
+		m.Holders = append(m.Holders, seat)
+		return store.Registered
+	}
+	m.Line = append(m.Line, seat)
+	return store.Waitlisted
+}
+
+func (m *Model) cancel(req store.SeatRequest) store.Outcome {
+	if m.done[req.UserID][req.RequestID] {
+		return store.Cancelled
+	}
+	for _, list := range []*[]Seat{&m.Holders, &m.Line} {
+		if i := find(*list, req.UserID); i >= 0 {
+			if m.done[req.UserID] == nil {
+				m.done[req.UserID] = make(map[string]bool)
+			}
+			m.done[req.UserID][req.RequestID] = true
+			m.done[req.UserID][(*list)[i].Request] = true
+			*list = slices.Delete(*list, i, i+1)
+		}
+	}
+	m.promote()
+	return store.Cancelled
+}
+
+func (m *Model) edit(req store.SeatRequest) store.Outcome {
+	e := req.Edit
+	switch {
+	case m.edits == req.RequestID, e.Cancel && m.Ended:
+		return store.Edited
+	case e.Version != store.AnyVersion && e.Version != m.Version:
+		return store.VersionMismatch
+	case m.Ended:
+		return store.EventCancelled
+	case e.Capacity != nil && *e.Capacity < int64(len(m.Holders)):
+		return store.CapacityBelowSold
+	}
+	m.Version++
+	m.edits = req.RequestID
+	if e.Capacity != nil {
+		m.Capacity = *e.Capacity
+	}
+	if e.Waitlist != nil {
+		m.Waitlist = *e.Waitlist
+	}
+	if e.OpensAt != nil {
+		m.Opens = *e.OpensAt
+	}
+	if e.ClosesAt != nil {
+		m.Closes = *e.ClosesAt
+	}
+	m.Ended = m.Ended || e.Cancel
+	m.promote()
+	return store.Edited
+}
+
+func (m *Model) promote() {
+	for !m.Ended && int64(len(m.Holders)) < m.Capacity && len(m.Line) > 0 {
+		m.Holders = append(m.Holders, m.Line[0])
+		m.Line = m.Line[1:]
+	}
+}
+
+// DrawRequest makes a random request of a few users, ids and values, so that they collide.
+func DrawRequest(rt *rapid.T, event store.ID, crowd []store.ID) store.SeatRequest {
+	req := store.SeatRequest{
+		Kind:      rapid.SampledFrom([]store.Kind{store.Register, store.Register, store.Register, store.Cancel, store.Cancel, store.EditEvent}).Draw(rt, "kind"),
+		EventID:   event,
+		UserID:    rapid.SampledFrom(crowd).Draw(rt, "user"),
+		RequestID: rapid.StringMatching("[a-f]").Draw(rt, "request"),
+		At:        now.Add(time.Duration(rapid.IntRange(0, 4).Draw(rt, "hour")) * time.Hour),
+	}
+	if req.Kind != store.EditEvent {
+		return req
+	}
+	req.UserID = store.ID{}
+	req.Edit = &store.Edit{Version: rapid.SampledFrom([]int64{1, 2, store.AnyVersion, store.AnyVersion}).Draw(rt, "version")}
+	switch rapid.IntRange(0, 9).Draw(rt, "edit") {
+	case 0, 1, 2, 3:
+		capacity := rapid.Int64Range(1, 6).Draw(rt, "capacity")
+		req.Edit.Capacity = &capacity
+	case 4, 5, 6:
+		on := rapid.Bool().Draw(rt, "waitlist")
+		req.Edit.Waitlist = &on
+	case 7, 8:
+		opens, closes := now.Add(time.Hour), now.Add(3*time.Hour)
+		if rapid.Bool().Draw(rt, "always") {
+			opens, closes = time.Time{}, time.Time{}
+		}
+		req.Edit.OpensAt, req.Edit.ClosesAt = &opens, &closes
+	default:
+		req.Edit.Cancel = true
+	}
+	return req
+}
+
+// testModel compares random batches of every kind with the model, and the promises after
+// each of them.
+func testModel(t *testing.T, target Target) {
+	handles := []store.Store{target.Store, target.Again(t)}
+	rapid.Check(t, func(rt *rapid.T) {
+		model := NewModel(rapid.Int64Range(1, 4).Draw(rt, "capacity"))
+		event := NewEvent(t, handles[0], model.Capacity)
+		crowd := make([]store.ID, 6)
+		for i := range crowd {
+			crowd[i] = store.NewID()
+		}
+		for range rapid.IntRange(1, 6).Draw(rt, "batches") {
+			var batch []store.SeatRequest
+			var want []store.Outcome
+			for range rapid.IntRange(1, 6).Draw(rt, "size") {
+				batch = append(batch, DrawRequest(rt, event.ID, crowd))
+				want = append(want, model.Apply(batch[len(batch)-1]))
+			}
+			s := handles[rapid.IntRange(0, 1).Draw(rt, "process")]
+			wantOutcomes(t, apply(t, s, batch...), want...)
+			wantLists(t, s, event.ID, model)
+		}
+	})
+}
+
+// wantLists compares an event at rest with the model.
+func wantLists(tb testing.TB, s store.Store, id store.ID, m *Model) {
+	tb.Helper()
+	seatsOf := func(rows []store.Registration) []Seat {
+		var seats []Seat
+		for _, r := range rows {
+			seats = append(seats, Seat{r.UserID, r.RequestID, r.Number})
+		}
+		return seats
+	}
+	roster := seatsOf(Check(tb, s, id))
+	e := readEvent(tb, s, id)
+	line := seatsOf(WaitingList(tb, s, e))
+	if !slices.Equal(roster, m.Holders) || !slices.Equal(line, m.Line) {
+		tb.Fatalf("roster %v and line %v, the model has %v and %v", roster, line, m.Holders, m.Line)
+	}
+	if e.Version != m.Version || e.Capacity != m.Capacity || e.CancelledAt.IsZero() == m.Ended {
+		tb.Fatalf("the event is %+v, the model %+v", e, m)
+	}
+}
