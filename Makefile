@@ -1,0 +1,42 @@
+.DEFAULT_GOAL := help
+.PHONY: help build run test lint bench fuzz clean
+
+FUZZTIME ?= 10s
+BENCH ?= .
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build the programs into bin/
+	go build -trimpath -o bin/ ./cmd/...
+
+run: ## serve everything on 127.0.0.1:3000, data under data/; needs nothing else
+	go run ./cmd/eventio
+
+# Looking for mongod first puts a missing one into one clear message instead of many red tests.
+test: ## all tests under the race detector, against a real MongoDB and a real NATS server
+	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
+	go test -race -timeout 20m ./...
+
+# staticcheck is a tool of go.mod, so its version and checksums are pinned like those of the
+# libraries and an update is a commit. The price is five indirect modules; no program links them.
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; } >&2
+	go vet ./...
+	go tool staticcheck ./...
+
+bench: ## all benchmarks; BENCH=regexp for some
+	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
+
+# go test fuzzes one target at a time.
+fuzz: ## every fuzz target for a short while; FUZZTIME=10m for longer
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -r -n 1 dirname | sort -u | while read -r package; do \
+		for target in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$package/*_test.go | cut -d ' ' -f 2); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package </dev/null || exit 1; \
+		done; \
+	done
+
+clean: ## remove what the other targets made, but not data/
+	rm -rf bin coverage.*
