@@ -31,6 +31,13 @@ type event struct {
 	CreatedAt   time.Time `json:"created_at"`
 }
 
+func eventOf(e store.Event) event {
+	return event{
+		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description,
+		Capacity: e.Capacity, TicketsSold: e.TicketsSold, StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt,
+	}
+}
+
 func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
 	var body newEvent
 	if err := decodeBody(w, r, &body); err != nil {
@@ -58,7 +65,7 @@ func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
 	if err := a.store.CreateEvent(ctx, e); err != nil {
 		return inDoubt(err)
 	}
-	return writeJSON(w, http.StatusCreated, event(e))
+	return writeJSON(w, http.StatusCreated, eventOf(e))
 }
 
 func (a *API) readEvent(w http.ResponseWriter, r *http.Request) error {
@@ -72,11 +79,11 @@ func (a *API) readEvent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, event(e))
+	return writeJSON(w, http.StatusOK, eventOf(e))
 }
 
 func (a *API) listEvents(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	return a.streamJSON(w, cancel, encoded(a.store.Events(ctx), func(e store.Event) any { return event(e) }))
+	return a.streamJSON(w, cancel, encoded(a.store.Events(ctx), func(e store.Event) any { return eventOf(e) }))
 }

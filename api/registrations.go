@@ -75,31 +75,31 @@ func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	if err := a.exists(ctx, id); err != nil {
+	e, err := a.event(ctx, id)
+	if err != nil {
 		return err
 	}
 	if limit > 0 {
-		return a.rosterPage(w, r, id, after, limit)
+		return a.rosterPage(w, r, e, after, limit)
 	}
-	seq := a.store.Roster(ctx, id, after, 0)
+	seq := a.store.Roster(ctx, id, after, e.ConfirmedThrough, 0)
 	return a.streamJSON(w, cancel, encoded(seq, func(reg store.Registration) any { return reg.UserID }))
 }
 
-// exists is nil when there is such an event.
-func (a *API) exists(ctx context.Context, id store.ID) error {
+// event reads an event within the time of a request.
+func (a *API) event(ctx context.Context, id store.ID) (store.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
 	defer cancel()
-	_, err := a.store.Event(ctx, id)
-	return err
+	return a.store.Event(ctx, id)
 }
 
 // rosterPage sends one page, and in Link where the next one is.
-func (a *API) rosterPage(w http.ResponseWriter, r *http.Request, id store.ID, after int64, limit int) error {
+func (a *API) rosterPage(w http.ResponseWriter, r *http.Request, e store.Event, after int64, limit int) error {
 	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
 	defer cancel()
 	users := make([]store.ID, 0, limit)
 	more := false
-	for reg, err := range a.store.Roster(ctx, id, after, limit+1) {
+	for reg, err := range a.store.Roster(ctx, e.ID, after, e.ConfirmedThrough, limit+1) {
 		if err != nil {
 			return err
 		}

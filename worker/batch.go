@@ -68,6 +68,8 @@ func (w *Worker) apply(batch []request) map[messages.Outcome]int {
 					Outcome:      messages.Outcome(res.Outcome),
 					Number:       res.Registration.Number,
 					RegisteredAt: res.Registration.RegisteredAt,
+					Position:     res.Position,
+					OpensAt:      res.OpensAt,
 				})
 			}
 			continue
@@ -129,14 +131,17 @@ func (w *Worker) try(batch []request) (results []store.SeatResult, err error) {
 			err = fmt.Errorf("panic in the store: %v", p)
 		}
 	}()
-	now := time.Now()
+	now := w.config.Now() // one clock for the whole batch
 	deadline := batch[0].deadline
 	seats := make([]store.SeatRequest, len(batch))
 	for i, r := range batch {
 		if r.deadline.Before(deadline) {
 			deadline = r.deadline
 		}
-		seats[i] = store.SeatRequest{EventID: r.EventID, UserID: r.UserID, RequestID: r.RequestID, At: now}
+		seats[i] = store.SeatRequest{
+			Kind: store.Kind(r.Kind), EventID: r.EventID, UserID: r.UserID, RequestID: r.RequestID, At: now,
+			Edit: (*store.Edit)(r.Edit),
+		}
 	}
 	ctx, cancel := context.WithDeadline(w.hard, deadline)
 	defer cancel()

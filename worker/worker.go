@@ -40,6 +40,9 @@ type Config struct {
 	// InFlight is the most batches in flight, of different events. Default 4. A store with
 	// one writer wants 1.
 	InFlight int
+	// Now is the clock that decides about opening hours and stamps registrations; it is
+	// read once a batch. Default time.Now.
+	Now func() time.Time
 }
 
 func (c Config) withDefaults() Config {
@@ -51,8 +54,14 @@ func (c Config) withDefaults() Config {
 	set(&c.MaxBatch, 512)
 	set(&c.MaxWaiting, 20_000)
 	set(&c.InFlight, 4)
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	return c
 }
+
+// pendingBytes bounds what the subscription holds before it is decoded.
+const pendingBytes = 64 << 20
 
 // Worker serves seat requests from Start to Stop.
 type Worker struct {
@@ -100,9 +109,9 @@ func (w *Worker) Start() error {
 		w.queue.close()
 		return fmt.Errorf("subscribe to %s: %w", messages.SubjectSeats, err)
 	}
-	// The callback only decodes and queues, so little is ever pending: about twice what
-	// may wait. Beyond that messages are dropped and the connection reports it.
-	if err := sub.SetPendingLimits(2*w.config.MaxWaiting, 2*w.config.MaxWaiting*messages.MaxMessage); err != nil {
+	// The callback only decodes and queues, so little is ever pending. Beyond the limits
+	// messages are dropped and the connection reports it.
+	if err := sub.SetPendingLimits(2*w.config.MaxWaiting, pendingBytes); err != nil {
 		w.queue.close()
 		return fmt.Errorf("bound the subscription: %w", err)
 	}

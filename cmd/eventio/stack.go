@@ -129,7 +129,7 @@ const natsStartLimit = 5 * time.Second
 // startNATS starts the embedded server, without a port unless listen names one.
 func startNATS(listen string) (*server.Server, error) {
 	options := &server.Options{ServerName: "eventio", DontListen: listen == "", NoSigs: true, NoLog: true,
-		MaxPayload: 64 << 10}
+		MaxPayload: 2 * messages.MaxMessage}
 	if listen != "" {
 		host, port, err := net.SplitHostPort(listen)
 		if err == nil {

@@ -32,8 +32,9 @@ const (
 	Version = 1
 	// MaxRequestID is the longest request id, in bytes.
 	MaxRequestID = 255
-	// MaxMessage is the largest message either side accepts, in bytes.
-	MaxMessage = 4096
+	// MaxMessage is the largest message either side accepts, in bytes: an edit with the
+	// longest texts, every character escaped.
+	MaxMessage = 128 << 10
 )
 
 // ID is a user's or an event's id.
@@ -44,7 +45,9 @@ type Kind string
 
 // The kinds. Never rename, never reuse.
 const (
-	KindRegister Kind = "register"
+	KindRegister  Kind = "register"   // a place for the user, or one in the waiting list
+	KindCancel    Kind = "cancel"     // the user gives it back
+	KindEditEvent Kind = "edit_event" // the organizer changes the event
 )
 
 // SeatRequest asks a worker to move one seat.
@@ -55,42 +58,83 @@ type SeatRequest struct {
 	// Idempotency-Key, or one that the API made. 1 to MaxRequestID bytes of printable ASCII.
 	RequestID string `json:"request_id"`
 	EventID   ID     `json:"event_id"`
-	UserID    ID     `json:"user_id"`
+	UserID    ID     `json:"user_id,omitzero"` // not for KindEditEvent
+	// Edit is for KindEditEvent only.
+	Edit *EventEdit `json:"edit,omitempty"`
 	// RemainingMillis is how much longer the caller waits for the reply, counted from when
 	// the message was sent; never an instant, because clocks differ. A worker begins no
 	// write for the request after it.
 	RemainingMillis int64 `json:"remaining_ms"`
 }
 
+// EventEdit has what an organizer changes; what is nil stays as it is, and a zero time
+// takes a limit away. Its fields are those of store.Edit.
+type EventEdit struct {
+	Version     int64      `json:"version"`
+	Title       *string    `json:"title,omitempty"`
+	Description *string    `json:"description,omitempty"`
+	Place       *string    `json:"place,omitempty"`
+	TimeZone    *string    `json:"time_zone,omitempty"`
+	Waitlist    *bool      `json:"waitlist,omitempty"`
+	StartsAt    *time.Time `json:"starts_at,omitempty"`
+	EndsAt      *time.Time `json:"ends_at,omitempty"`
+	OpensAt     *time.Time `json:"registration_opens_at,omitempty"`
+	ClosesAt    *time.Time `json:"registration_closes_at,omitempty"`
+	Capacity    *int64     `json:"capacity,omitempty"`
+	Cancel      bool       `json:"cancel,omitempty"`
+}
+
 // SeatReply answers a SeatRequest.
 type SeatReply struct {
 	Version int     `json:"v"`
 	Outcome Outcome `json:"outcome"`
-	// Number and RegisteredAt are set when Outcome is OutcomeRegistered.
+	// Number and RegisteredAt tell of the registration when Outcome is one of
+	// OutcomeRegistered, OutcomeAlreadyRegistered, OutcomeWaitlisted and
+	// OutcomeAlreadyWaitlisted.
 	Number       int64     `json:"number,omitzero"`
 	RegisteredAt time.Time `json:"registered_at,omitzero"`
+	// Position is the place in the waiting list of who has just joined it, from 1.
+	Position int64 `json:"position,omitzero"`
+	// OpensAt is set when Outcome is OutcomeRegistrationNotOpen.
+	OpensAt time.Time `json:"opens_at,omitzero"`
 }
 
 // Outcome is what became of a SeatRequest.
 type Outcome string
 
-// The outcomes. Never rename, never reuse. The first four are also those of
-// store.Outcome, spelled alike.
+// The outcomes. Never rename, never reuse. All but the last three are those of
+// store.Outcome, spelled alike; what they mean is said there.
 const (
 	OutcomeRegistered        Outcome = "registered"
 	OutcomeAlreadyRegistered Outcome = "already_registered"
+	OutcomeWaitlisted        Outcome = "waitlisted"
+	OutcomeAlreadyWaitlisted Outcome = "already_waitlisted"
 	OutcomeSoldOut           Outcome = "sold_out"
 	OutcomeEventNotFound     Outcome = "event_not_found"
 
+	OutcomeRegistrationNotOpen   Outcome = "registration_not_open"
+	OutcomeRegistrationClosed    Outcome = "registration_closed"
+	OutcomeRegistrationCancelled Outcome = "registration_cancelled"
+	OutcomeEventCancelled        Outcome = "event_cancelled"
+
+	OutcomeCancelled Outcome = "cancelled"
+
+	OutcomeEdited            Outcome = "edited"
+	OutcomeVersionMismatch   Outcome = "version_mismatch"
+	OutcomeCapacityBelowSold Outcome = "capacity_below_sold"
+
 	OutcomeInvalid    Outcome = "invalid"         // the worker cannot read the request, or refuses its form
 	OutcomeOverloaded Outcome = "overloaded"      // surely nothing happened; try again later
-	OutcomeUnknown    Outcome = "unknown_outcome" // the seat may be taken; repeating the request is safe
+	OutcomeUnknown    Outcome = "unknown_outcome" // the change may be made; repeating the request is safe
 )
 
 // Valid reports whether o is one of the outcomes above.
 func (o Outcome) Valid() bool {
 	switch o {
-	case OutcomeRegistered, OutcomeAlreadyRegistered, OutcomeSoldOut, OutcomeEventNotFound,
+	case OutcomeRegistered, OutcomeAlreadyRegistered, OutcomeWaitlisted, OutcomeAlreadyWaitlisted,
+		OutcomeSoldOut, OutcomeEventNotFound,
+		OutcomeRegistrationNotOpen, OutcomeRegistrationClosed, OutcomeRegistrationCancelled, OutcomeEventCancelled,
+		OutcomeCancelled, OutcomeEdited, OutcomeVersionMismatch, OutcomeCapacityBelowSold,
 		OutcomeInvalid, OutcomeOverloaded, OutcomeUnknown:
 		return true
 	}
