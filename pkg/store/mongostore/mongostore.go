@@ -64,6 +64,14 @@ type Store struct {
 	events        *mongo.Collection
 	registrations *mongo.Collection
 	guesses       guesses
+	guard         guard
+}
+
+// guard is what keeps two writers from breaking a promise, whatever they believe: the
+// condition under which an event may change, and the document whose key is unique.
+type guard struct {
+	event func(store.Change) bson.D
+	seat  func(store.Registration) any
 }
 
 var _ store.Store = (*Store)(nil)
@@ -101,6 +109,7 @@ func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
 		users:         db.Collection("users"),
 		events:        db.Collection("events"),
 		registrations: db.Collection("registrations"),
+		guard:         guard{event: unmoved, seat: func(r store.Registration) any { return registrationDocOf(r) }},
 	}
 	if err := s.prepare(ctx, log); err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -210,12 +210,12 @@ func (s *Store) save(ctx context.Context, changes []store.Change) error {
 		return nil
 	}
 	updates := make([]mongo.WriteModel, len(changes))
-	var added []registrationDoc
+	var added []any
 	var replaced []mongo.WriteModel
 	for i, c := range changes {
-		updates[i] = updateEvent(c)
+		updates[i] = mongo.NewUpdateOneModel().SetFilter(s.guard.event(c)).SetUpdate(update(c))
 		for _, r := range c.Added {
-			added = append(added, registrationDocOf(r))
+			added = append(added, s.guard.seat(r))
 		}
 		for _, r := range c.Replaced {
 			replaced = append(replaced, mongo.NewReplaceOneModel().
@@ -242,28 +242,33 @@ func (s *Store) save(ctx context.Context, changes []store.Change) error {
 	return nil
 }
 
-// updateEvent is the conditional update of one event.
-func updateEvent(c store.Change) *mongo.UpdateOneModel {
-	before, after := c.Before, c.After
+// unmoved is the condition under which an event may change: it is as it was decided upon,
+// and has room for those who come in.
+func unmoved(c store.Change) bson.D {
+	return bson.D{
+		{Key: "_id", Value: c.Before.ID},
+		{Key: "revision", Value: c.Before.Revision},
+		{Key: "tickets_sold", Value: bson.D{{Key: "$lte", Value: c.After.Capacity - came(c)}}},
+	}
+}
+
+// came is by how much tickets_sold grows; it may be negative.
+func came(c store.Change) int64 { return c.After.TicketsSold - c.Before.TicketsSold }
+
+// update is the change of one event.
+func update(c store.Change) bson.D {
 	set := bson.D{
-		{Key: "waiting", Value: after.Waiting},
-		{Key: "last_number", Value: after.LastNumber},
-		{Key: "confirmed_through", Value: after.ConfirmedThrough},
+		{Key: "waiting", Value: c.After.Waiting},
+		{Key: "last_number", Value: c.After.LastNumber},
+		{Key: "confirmed_through", Value: c.After.ConfirmedThrough},
 	}
 	if c.Edit != nil {
 		set = append(set, editFields(c)...)
 	}
-	came := after.TicketsSold - before.TicketsSold
-	return mongo.NewUpdateOneModel().
-		SetFilter(bson.D{
-			{Key: "_id", Value: before.ID},
-			{Key: "revision", Value: before.Revision},
-			{Key: "tickets_sold", Value: bson.D{{Key: "$lte", Value: after.Capacity - came}}},
-		}).
-		SetUpdate(bson.D{
-			{Key: "$inc", Value: bson.D{{Key: "tickets_sold", Value: came}, {Key: "revision", Value: 1}}},
-			{Key: "$set", Value: set},
-		})
+	return bson.D{
+		{Key: "$inc", Value: bson.D{{Key: "tickets_sold", Value: came(c)}, {Key: "revision", Value: 1}}},
+		{Key: "$set", Value: set},
+	}
 }
 
 // editFields are the fields that an organizer's edit sets.

@@ -3,8 +3,11 @@ package storetest
 
 import (
 	"context"
+	"fmt"
 	"iter"
+	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,33 +169,57 @@ func wantOutcomes(tb testing.TB, results []store.SeatResult, want ...store.Outco
 // Check proves the store's promises for one event at rest and returns its roster.
 func Check(tb testing.TB, s store.Store, event store.ID) []store.Registration {
 	tb.Helper()
+	broken, err := Broken(context10s(tb), s, event)
+	if err != nil {
+		tb.Fatalf("check: %v", err)
+	}
+	if len(broken) > 0 {
+		tb.Fatalf("check: %s", strings.Join(broken, "; "))
+	}
 	e, err := s.Event(context10s(tb), event)
 	if err != nil {
 		tb.Fatalf("check: %v", err)
 	}
-	roster, waiting := Roster(tb, s, e), WaitingList(tb, s, e)
-	if int64(len(roster)) != e.TicketsSold || e.TicketsSold > e.Capacity {
-		tb.Fatalf("check: %d registrations, tickets_sold %d, capacity %d", len(roster), e.TicketsSold, e.Capacity)
+	return Roster(tb, s, e)
+}
+
+// Broken lists the promises that an event at rest breaks.
+func Broken(ctx context.Context, s store.Events, event store.ID) (broken []string, err error) {
+	add := func(format string, args ...any) { broken = append(broken, fmt.Sprintf(format, args...)) }
+	e, err := s.Event(ctx, event)
+	if err != nil {
+		return nil, err
 	}
-	if int64(len(waiting)) != e.Waiting {
-		tb.Fatalf("check: %d in the waiting list, waiting %d", len(waiting), e.Waiting)
-	}
-	if e.Waiting > 0 && e.TicketsSold < e.Capacity && e.CancelledAt.IsZero() {
-		tb.Fatalf("check: %d wait while %d of %d places are taken", e.Waiting, e.TicketsSold, e.Capacity)
-	}
+	var confirmed, waiting, last int64
 	users := make(map[store.ID]bool)
-	last := int64(0)
-	for _, r := range slices.Concat(roster, waiting) {
+	for r, err := range s.Roster(ctx, event, 0, math.MaxInt64, 0) {
+		if err != nil {
+			return nil, err
+		}
+		if e.Confirmed(r) {
+			confirmed++
+		} else {
+			waiting++
+		}
 		if users[r.UserID] {
-			tb.Fatalf("check: user %s is there twice", r.UserID.Hex())
+			add("user %s is there twice", r.UserID.Hex())
 		}
 		users[r.UserID] = true
 		if r.Number <= last || r.Number > e.LastNumber {
-			tb.Fatalf("check: number %d comes after %d, the last is %d", r.Number, last, e.LastNumber)
+			add("number %d comes after %d, the last is %d", r.Number, last, e.LastNumber)
 		}
 		last = r.Number
 	}
-	return roster
+	if confirmed != e.TicketsSold || e.TicketsSold > e.Capacity {
+		add("%d registrations, tickets_sold %d, capacity %d", confirmed, e.TicketsSold, e.Capacity)
+	}
+	if waiting != e.Waiting {
+		add("%d in the waiting list, waiting %d", waiting, e.Waiting)
+	}
+	if e.Waiting > 0 && e.TicketsSold < e.Capacity && e.CancelledAt.IsZero() {
+		add("%d wait while %d of %d places are taken", e.Waiting, e.TicketsSold, e.Capacity)
+	}
+	return broken, nil
 }
 
 // Roster reads the whole roster of an event.
