@@ -235,7 +235,9 @@ type Events interface {
 	// ErrUnavailable.
 	Registration(ctx context.Context, eventID, userID ID) (Registration, error)
 	// Position counts the registrations of an event that wait with a number up to this
-	// one: the place in the line of who has it. Errors: ErrEventNotFound, ErrUnavailable.
+	// one: the place in the line of who has it, or 0 when it holds a place. While the line
+	// moves the count may be off by what moved meanwhile. Errors: ErrEventNotFound,
+	// ErrUnavailable.
 	Position(ctx context.Context, eventID ID, number int64) (int64, error)
 	// UserRegistrations reads what a user holds or waits for, each with its event, the
 	// newest event first: those of events older than `before` (zero: all), and at most

@@ -78,15 +78,27 @@ func (s *Store) Position(ctx context.Context, eventID store.ID, number int64) (i
 	if err != nil {
 		return 0, err
 	}
-	// The count command counts index keys; CountDocuments is an aggregation over documents.
+	if number <= e.ConfirmedThrough {
+		return 0, nil
+	}
+	if e.LastNumber-number < number-e.ConfirmedThrough { // nearer to the end of the line
+		behind, err := s.count(ctx, numbered(eventID, number, e.LastNumber))
+		return max(1, e.Waiting-behind), err
+	}
+	n, err := s.count(ctx, numbered(eventID, e.ConfirmedThrough, number))
+	return max(1, n), err
+}
+
+// count counts registrations. The command counts index keys only; the driver's
+// CountDocuments is an aggregation that takes several times as long.
+func (s *Store) count(ctx context.Context, query bson.D) (int64, error) {
 	var counted struct{ N int64 }
-	err = s.registrations.Database().RunCommand(ctx, bson.D{
-		{Key: "count", Value: s.registrations.Name()},
-		{Key: "query", Value: numbered(eventID, e.ConfirmedThrough, number)},
+	err := s.registrations.Database().RunCommand(ctx, bson.D{
+		{Key: "count", Value: s.registrations.Name()}, {Key: "query", Value: query},
 		{Key: "readConcern", Value: bson.D{{Key: "level", Value: "majority"}}},
 	}).Decode(&counted)
 	if err != nil {
-		return 0, fmt.Errorf("find a position in event %s: %w", eventID.Hex(), readError(err, nil))
+		return 0, fmt.Errorf("count registrations: %w", readError(err, nil))
 	}
 	return counted.N, nil
 }
