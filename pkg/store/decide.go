@@ -35,21 +35,25 @@ const maxPast = 16
 // Promotable is how many of those who wait for an event a batch could promote or remove at
 // most: how many numbers an adapter must load into Next.
 func Promotable(e Event, batch []SeatRequest) int64 {
-	var cancels, places int64
+	var requests, cancels int64
+	places := e.Capacity
 	for _, req := range batch {
+		if req.EventID != e.ID {
+			continue
+		}
+		requests++
 		switch {
-		case req.EventID != e.ID:
 		case req.Kind == Cancel:
 			cancels++
 		case req.Kind == EditEvent && req.Edit.Capacity != nil:
 			places = max(places, *req.Edit.Capacity)
 		}
 	}
-	free := max(places, e.Capacity) - e.TicketsSold
-	if cancels == 0 && free >= e.Waiting {
-		return 0 // all of them or none, and that needs no numbers
+	free := max(0, places-e.TicketsSold)
+	if requests == 1 && cancels == 0 && free >= e.Waiting {
+		return 0 // alone, an edit that makes room for all promotes all, and needs no numbers
 	}
-	return min(cancels+max(free, 0), e.Waiting)
+	return min(cancels+free, e.Waiting)
 }
 
 // Decide says who gets a seat. It is a pure function of the events' states and the
