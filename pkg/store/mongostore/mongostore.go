@@ -63,6 +63,7 @@ type Store struct {
 	users         *mongo.Collection
 	events        *mongo.Collection
 	registrations *mongo.Collection
+	keys          *mongo.Collection // of idempotency
 }
 
 var _ store.Store = (*Store)(nil)
@@ -100,6 +101,7 @@ func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
 		users:         db.Collection("users"),
 		events:        db.Collection("events"),
 		registrations: db.Collection("registrations"),
+		keys:          db.Collection("idempotency_keys"),
 	}
 	if err := s.prepare(ctx, log); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -180,6 +182,8 @@ func (s *Store) createIndexes(ctx context.Context) error {
 	}{
 		{s.users, mongo.IndexModel{Keys: bson.D{{Key: "email_key", Value: 1}}, Options: unique}},
 		{s.events, mongo.IndexModel{Keys: bson.D{{Key: "starts_at", Value: 1}, {Key: "_id", Value: 1}}}},
+		{s.events, mongo.IndexModel{Keys: bson.D{{Key: "organizer_id", Value: 1}, {Key: "starts_at", Value: 1}, {Key: "_id", Value: 1}}}},
+		{s.keys, mongo.IndexModel{Keys: bson.D{{Key: "expires_at", Value: 1}}, Options: options.Index().SetExpireAfterSeconds(0)}},
 		{s.registrations, mongo.IndexModel{Keys: bson.D{{Key: "_id.event_id", Value: 1}, {Key: "number", Value: 1}}, Options: unique}},
 	} {
 		if _, err := index.on.Indexes().CreateOne(ctx, index.model); err != nil {
