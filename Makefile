@@ -1,11 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench fuzz clean
+.PHONY: help build run test lint bench fuzz openapi schemathesis clean
 
 FUZZTIME ?= 10s
 BENCH ?= .
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build the programs into bin/
 	go build -trimpath -o bin/ ./cmd/...
@@ -37,6 +37,12 @@ fuzz: ## every fuzz target for a short while; FUZZTIME=10m for longer
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package </dev/null || exit 1; \
 		done; \
 	done
+
+openapi: ## write docs/openapi.json anew from the code; fails when that breaks clients
+	go test ./api -run TestOpenAPI -update
+
+schemathesis: ## a fuzzer and a generated client against both stores; needs Python 3
+	go test -tags schemathesis -run "TestSchemathesis|TestGeneratedClient" -v -count 1 -timeout 10m ./e2e
 
 clean: ## remove what the other targets made, but not data/
 	rm -rf bin coverage.*

@@ -21,6 +21,8 @@ import (
 type Store interface {
 	store.Users
 	store.Events
+	store.Finder
+	store.Idempotency
 	Ping(ctx context.Context) error
 }
 
@@ -43,6 +45,8 @@ type API struct {
 	log    zerolog.Logger
 	hashes *hasher
 	router http.Handler
+
+	described described
 }
 
 // New makes the API over a store and a requester, which stay the caller's.
@@ -51,12 +55,16 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 		config.RequestTimeout = 5 * time.Second
 	}
 	a := &API{store: st, seats: seats, config: config, log: log, hashes: newHasher()}
+	a.described = describe(a.table())
 	a.router = a.routes()
 	return a
 }
 
 // ServeHTTP implements http.Handler.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.router.ServeHTTP(w, r) }
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	identify(w, r)
+	a.router.ServeHTTP(w, r)
+}
 
 // handler is a route's work. An error becomes a problem document.
 type handler func(http.ResponseWriter, *http.Request) error
@@ -65,27 +73,39 @@ type handler func(http.ResponseWriter, *http.Request) error
 type route struct {
 	method, pattern string
 	handle          handler
+	operation       operation
 }
 
 func (a *API) table() []route {
 	return []route{
-		{http.MethodPost, "/api/users", a.createUser},
-		{http.MethodPost, "/api/login", a.login},
-		{http.MethodPost, "/api/events", a.createEvent},
-		{http.MethodGet, "/api/events", a.listEvents},
-		{http.MethodGet, "/api/events/{id}", a.readEvent},
-		{http.MethodPost, "/api/events/{id}/registrations", a.register},
-		{http.MethodGet, "/api/events/{id}/registrations", a.roster},
-		{http.MethodGet, "/livez", a.livez},
-		{http.MethodGet, "/readyz", a.readyz},
+		{http.MethodPost, pathUsers, a.createUser, createUserDocs()},
+		{http.MethodPost, "/api/login", a.login, loginDocs()},
+		{http.MethodPost, pathEvents, a.createEvent, createEventDocs()},
+		{http.MethodGet, pathEvents, a.listEvents, listEventsDocs()},
+		{http.MethodGet, "/api/events/{id}", a.readEvent, readEventDocs()},
+		{http.MethodPost, "/api/events/{id}/registrations", a.register, registerDocs()},
+		{http.MethodGet, "/api/events/{id}/registrations", a.roster, listRegistrationsDocs()},
+		{http.MethodPut, "/api/events/{id}/registrations/{user_id}", a.putSeat, putRegistrationDocs()},
+		{http.MethodGet, "/api/events/{id}/registrations/{user_id}", a.readSeat, readRegistrationDocs()},
+		{http.MethodGet, "/livez", a.livez, livezDocs()},
+		{http.MethodGet, "/readyz", a.readyz, readyzDocs()},
+		{http.MethodGet, "/openapi.json", a.openAPI, openAPIDocs()},
+		{http.MethodGet, "/docs", a.docs, docsDocs()},
+		{http.MethodGet, "/docs/docs.css", a.docsStyle, docsStyleDocs()},
 	}
 }
 
 func (a *API) routes() http.Handler {
 	mux := chi.NewRouter()
-	var methods []string
+	compress := compressing()
+	methods := []string{http.MethodHead}
 	for _, rt := range a.table() {
-		mux.Method(rt.method, rt.pattern, a.observe(rt.pattern, rt.handle))
+		handle := a.observe(rt.pattern, knowing(rt.operation.queryNames(), rt.handle))
+		if rt.method == http.MethodGet {
+			handle = compress(handle)
+			mux.Method(http.MethodHead, rt.pattern, handle) // net/http leaves the body out
+		}
+		mux.Method(rt.method, rt.pattern, handle)
 		methods = append(methods, rt.method)
 	}
 	notFound := a.observe("", func(http.ResponseWriter, *http.Request) error {
@@ -102,7 +122,15 @@ func (a *API) routes() http.Handler {
 				allowed = append(allowed, m)
 			}
 		}
+		if len(allowed) > 0 {
+			allowed = append(allowed, http.MethodOptions)
+		}
+		slices.Sort(allowed)
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		if r.Method == http.MethodOptions {
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		}
 		return problem(CodeMethodNotAllowed, "The Allow header lists the methods of this path.")
 	}).ServeHTTP)
 	return mux

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
@@ -44,15 +45,14 @@ func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var f fields
+	key, _ := f.idempotencyKey(r.Header)
 	e := store.Event{
-		ID:          store.NewID(),
 		OrganizerID: f.id("organizer_id", body.OrganizerID),
 		Title:       f.line("title", body.Title, MaxTitle),
 		Description: f.text("description", body.Description, MaxDescription),
 		Capacity:    f.between("capacity", body.Capacity, 1, MaxCapacity),
 		StartsAt:    f.instant("starts_at", body.StartsAt),
 		EndsAt:      f.instant("ends_at", body.EndsAt),
-		CreatedAt:   time.Now().UTC().Truncate(time.Millisecond),
 	}
 	if err := f.err(); err != nil {
 		return err
@@ -60,12 +60,21 @@ func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
 	if !e.EndsAt.After(e.StartsAt) {
 		return invalid(FieldError{"ends_at", "must be after starts_at"})
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
+	// A creation does not die with the client's connection: the repetition finds it done.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.config.RequestTimeout)
 	defer cancel()
-	if err := a.store.CreateEvent(ctx, e); err != nil {
-		return inDoubt(err)
+	c, done, err := a.begin(ctx, key, "POST "+pathEvents, body)
+	if err != nil {
+		return err
 	}
-	return writeJSON(w, http.StatusCreated, eventOf(e))
+	e.ID, e.CreatedAt = c.Resource, c.CreatedAt
+	if !done {
+		failed := a.store.CreateEvent(ctx, e)
+		if err := c.settle(ctx, failed, func(ctx context.Context) error { return a.exists(ctx, e.ID) }); err != nil {
+			return err
+		}
+	}
+	return writeCreated(w, eventPath(e.ID), done, eventOf(e))
 }
 
 func (a *API) readEvent(w http.ResponseWriter, r *http.Request) error {
@@ -79,11 +88,44 @@ func (a *API) readEvent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, eventOf(e))
+	return writeRead(w, r, eventOf(e))
 }
 
 func (a *API) listEvents(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	query, err := eventQuery(q)
+	if err != nil {
+		return err
+	}
+	if query.Limit > 0 {
+		return a.eventsPage(w, r, q, query)
+	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	return a.streamJSON(w, cancel, encoded(a.store.Events(ctx), func(e store.Event) any { return eventOf(e) }))
+	found := a.store.Events(ctx)
+	if len(q) > 0 {
+		found = a.store.FindEvents(ctx, query)
+	}
+	return a.streamJSON(w, r, cancel, encoded(found, func(e store.Event) any { return eventOf(e) }))
+}
+
+// eventsPage sends one page, and in Link where the next one is.
+func (a *API) eventsPage(w http.ResponseWriter, r *http.Request, q url.Values, query store.EventQuery) error {
+	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
+	defer cancel()
+	limit := query.Limit
+	query.Limit++ // one more tells whether there is a next page
+	page := make([]event, 0, limit)
+	var last store.Event
+	for e, err := range a.store.FindEvents(ctx, query) {
+		if err != nil {
+			return err
+		}
+		if len(page) == limit {
+			linkNext(w, pathEvents, q, limit, eventsCursor(q, last))
+			break
+		}
+		page, last = append(page, eventOf(e)), e
+	}
+	return writeRead(w, r, page)
 }

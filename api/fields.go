@@ -35,11 +35,12 @@ func (f *fields) err() error {
 
 // line checks a required text of one line and returns it trimmed.
 func (f *fields) line(field, value string, maxChars int) string {
+	sent := value
 	value = strings.TrimSpace(value)
 	switch {
 	case value == "":
 		f.add(field, "is required and must not be blank")
-	case utf8.RuneCountInString(value) > maxChars:
+	case utf8.RuneCountInString(sent) > maxChars:
 		f.add(field, fmt.Sprintf("must have at most %d characters", maxChars))
 	case strings.ContainsFunc(value, unicode.IsControl):
 		f.add(field, "must not contain control characters")

@@ -36,7 +36,7 @@ func (a *API) observe(pattern string, handle handler) http.Handler {
 		if id := chi.URLParam(r, "id"); len(id) == 24 {
 			line.Str("event_id", id)
 		}
-		line.Err(cause).Str("method", r.Method).Str("route", pattern).Int("status", ww.Status()).
+		line.Err(cause).Str("request_id", requestID(ww)).Str("method", r.Method).Str("route", pattern).Int("status", ww.Status()).
 			Str("outcome", outcome).Int("bytes", ww.BytesWritten()).
 			Float64("duration_ms", float64(time.Since(started).Microseconds())/1000).Msg("request")
 	})

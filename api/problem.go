@@ -23,9 +23,12 @@ const (
 	CodeUnauthenticated      Code = "unauthenticated"
 	CodeNotFound             Code = "not_found"
 	CodeEventNotFound        Code = "event_not_found"
+	CodeRegistrationNotFound Code = "registration_not_found"
 	CodeMethodNotAllowed     Code = "method_not_allowed"
 	CodeEmailTaken           Code = "email_taken"
 	CodeSoldOut              Code = "sold_out"
+	CodeRequestInProgress    Code = "request_in_progress"
+	CodeKeyReused            Code = "idempotency_key_reused"
 	CodeTooLarge             Code = "too_large"
 	CodeUnsupportedMediaType Code = "unsupported_media_type"
 	CodeInternal             Code = "internal"
@@ -46,6 +49,12 @@ func meaning(c Code) (status int, title string) {
 		return http.StatusNotFound, "There is nothing at this path"
 	case CodeEventNotFound:
 		return http.StatusNotFound, "There is no such event"
+	case CodeRegistrationNotFound:
+		return http.StatusNotFound, "This user is not registered for the event"
+	case CodeRequestInProgress:
+		return http.StatusConflict, "The first request with this key is still running"
+	case CodeKeyReused:
+		return http.StatusUnprocessableEntity, "The idempotency key belongs to another request"
 	case CodeMethodNotAllowed:
 		return http.StatusMethodNotAllowed, "This path does not take this method"
 	case CodeEmailTaken:
@@ -62,6 +71,22 @@ func meaning(c Code) (status int, title string) {
 		return http.StatusGatewayTimeout, "The outcome is not known"
 	}
 	return http.StatusInternalServerError, "Something went wrong on our side"
+}
+
+const (
+	headerRetry     = "Retry-After"
+	headerChallenge = "WWW-Authenticate"
+)
+
+// header is the one that a problem carries beside its document, or "".
+func (c Code) header() string {
+	switch c {
+	case CodeRequestInProgress, CodeOverloaded, CodeUnknownOutcome:
+		return headerRetry
+	case CodeUnauthenticated:
+		return headerChallenge
+	}
+	return ""
 }
 
 // FieldError says which field is wrong, and what it should be.
@@ -117,12 +142,18 @@ func asProblem(err error) *Problem {
 		return p
 	case errors.Is(err, store.ErrEventNotFound):
 		p = problem(CodeEventNotFound, "No event has this id; GET /api/events lists them.")
+	case errors.Is(err, store.ErrRegistrationNotFound):
+		p = problem(CodeRegistrationNotFound, "PUT to this path registers the user.")
+	case errors.Is(err, store.ErrInProgress):
+		p = problem(CodeRequestInProgress, "Its answer is given to whoever repeats it after the time in Retry-After.")
+	case errors.Is(err, store.ErrKeyReused):
+		p = problem(CodeKeyReused, "Nothing was changed; send another request with another Idempotency-Key.")
 	case errors.Is(err, store.ErrEmailTaken):
 		p = problem(CodeEmailTaken, "Log in, or sign up with another address.")
 	case errors.Is(err, store.ErrUnavailable):
 		p = problem(CodeOverloaded, "Nothing was changed; try again after the time in Retry-After.")
 	default:
-		p = problem(CodeInternal, "Try again; if it stays, tell the operator the time of this answer.")
+		p = problem(CodeInternal, "Try again; if it stays, tell the operator the X-Request-Id of this answer.")
 	}
 	p.cause = err
 	return p
@@ -158,12 +189,12 @@ func (p *Problem) write(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
-	switch p.Status {
-	case http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	switch p.Code.header() {
+	case headerRetry:
 		// Seconds, with jitter: equal waits make the next herd.
-		h.Set("Retry-After", strconv.Itoa(1+rand.IntN(3)))
-	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", `Bearer realm="eventio"`)
+		h.Set(headerRetry, strconv.Itoa(1+rand.IntN(3)))
+	case headerChallenge:
+		h.Set(headerChallenge, `Bearer realm="eventio"`)
 	}
 	body, err := json.Marshal(p)
 	if err != nil { // cannot happen: the struct has only strings and numbers

@@ -2,19 +2,12 @@ package api
 
 import (
 	"context"
-	"crypto/rand"
-	"fmt"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
-
-// maxPage is the most registrations in one page.
-const maxPage = 1000
 
 // newRegistration is the body that asks for a seat.
 type newRegistration struct {
@@ -39,13 +32,7 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 	}
 	var f fields
 	user := f.id("user_id", body.UserID)
-	requestID := r.Header.Get("Idempotency-Key")
-	switch {
-	case len(r.Header.Values("Idempotency-Key")) == 0:
-		requestID = rand.Text()
-	case !messages.ValidRequestID(requestID):
-		f.add("Idempotency-Key", fmt.Sprintf("must be 1 to %d printable ASCII characters", messages.MaxRequestID))
-	}
+	key := f.seatKey(r.Header)
 	if err := f.err(); err != nil {
 		return err
 	}
@@ -56,12 +43,12 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.config.RequestTimeout)
 	defer cancel()
 	reply, err := a.seats.Request(ctx, messages.SeatRequest{
-		Kind: messages.KindRegister, RequestID: requestID, EventID: event, UserID: user,
+		Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user, TraceID: requestID(w),
 	})
 	if reply.Outcome != messages.OutcomeRegistered {
 		return seatProblem(reply.Outcome, err)
 	}
-	return writeJSON(w, http.StatusCreated, registration{event, user, reply.RegisteredAt})
+	return writeCreated(w, seatPath(event, user), false, registration{event, user, reply.RegisteredAt})
 }
 
 func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
@@ -69,10 +56,13 @@ func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	after, limit, err := page(r.URL.Query())
-	if err != nil {
+	q := r.URL.Query()
+	var f fields
+	limit, after := f.limit(q), f.rosterCursor(id, q)
+	if err := f.err(); err != nil {
 		return err
 	}
+	w.Header().Set("Cache-Control", "private, no-cache")
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	e, err := a.event(ctx, id)
@@ -83,7 +73,7 @@ func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
 		return a.rosterPage(w, r, e, after, limit)
 	}
 	seq := a.store.Roster(ctx, id, after, e.ConfirmedThrough, 0)
-	return a.streamJSON(w, cancel, encoded(seq, func(reg store.Registration) any { return reg.UserID }))
+	return a.streamJSON(w, r, cancel, encoded(seq, func(reg store.Registration) any { return reg.UserID }))
 }
 
 // event reads an event within the time of a request.
@@ -91,6 +81,12 @@ func (a *API) event(ctx context.Context, id store.ID) (store.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
 	defer cancel()
 	return a.store.Event(ctx, id)
+}
+
+// exists is nil when there is such an event.
+func (a *API) exists(ctx context.Context, id store.ID) error {
+	_, err := a.event(ctx, id)
+	return err
 }
 
 // rosterPage sends one page, and in Link where the next one is.
@@ -110,26 +106,7 @@ func (a *API) rosterPage(w http.ResponseWriter, r *http.Request, e store.Event, 
 		after = reg.Number
 	}
 	if more {
-		next := url.Values{"limit": {strconv.Itoa(limit)}, "cursor": {strconv.FormatInt(after, 10)}}
-		w.Header().Set("Link", fmt.Sprintf("<%s?%s>; rel=\"next\"", r.URL.EscapedPath(), next.Encode()))
+		linkNext(w, rosterPath(e.ID), nil, limit, rosterCursor(e.ID, nil, after))
 	}
-	return writeJSON(w, http.StatusOK, users)
-}
-
-// page reads where a page begins and how long it is; 0 means the whole list.
-func page(q url.Values) (after int64, limit int, err error) {
-	var f fields
-	if q.Has("limit") {
-		limit, err = strconv.Atoi(q.Get("limit"))
-		if err != nil || limit < 1 || limit > maxPage || len(q["limit"]) > 1 {
-			f.add("limit", fmt.Sprintf("must be one whole number from 1 to %d", maxPage))
-		}
-	}
-	if q.Has("cursor") {
-		after, err = strconv.ParseInt(q.Get("cursor"), 10, 64)
-		if err != nil || after < 0 || len(q["cursor"]) > 1 {
-			f.add("cursor", "must be one cursor from the Link of another page")
-		}
-	}
-	return after, limit, f.err()
+	return writeRead(w, r, users)
 }

@@ -38,7 +38,10 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 // streamJSON sends the items of seq as one array, in constant memory. read is the context
 // of seq; cancel ends it when no item has come for the time of a request. An error before
 // anything is sent is returned for a problem document; a later one breaks the answer off.
-func (a *API) streamJSON(w http.ResponseWriter, cancel context.CancelFunc, seq iter.Seq2[any, error]) error {
+//
+// A list that fits into the first piece is sent as one answer with its ETag; a longer one
+// has none, because it would have to be read twice. HEAD reads no further than that piece.
+func (a *API) streamJSON(w http.ResponseWriter, r *http.Request, cancel context.CancelFunc, seq iter.Seq2[any, error]) error {
 	watchdog := time.AfterFunc(a.config.RequestTimeout, cancel)
 	defer watchdog.Stop()
 	control := http.NewResponseController(w)
@@ -54,7 +57,7 @@ func (a *API) streamJSON(w http.ResponseWriter, cancel context.CancelFunc, seq i
 		watchdog.Reset(a.config.RequestTimeout)
 		return err
 	}
-	first := true
+	first, sent := true, false
 	for item, err := range seq {
 		if err != nil {
 			return err
@@ -69,12 +72,20 @@ func (a *API) streamJSON(w http.ResponseWriter, cancel context.CancelFunc, seq i
 		}
 		buf = append(buf, data...)
 		if len(buf) >= flushEvery {
+			if r.Method == http.MethodHead {
+				return nil
+			}
+			sent = true
 			if err := send(); err != nil {
 				return fmt.Errorf("send a list: %w", err)
 			}
 		}
 	}
 	buf = append(buf, ']')
+	if !sent {
+		writeTagged(w, r, "application/json", buf)
+		return nil
+	}
 	return send()
 }
 
@@ -96,12 +107,20 @@ func encoded[T any](seq iter.Seq2[T, error], convert func(T) any) iter.Seq2[any,
 // inDoubt translates the error of a single write: one that the store does not explain may
 // have been stored all the same.
 func inDoubt(err error) error {
-	for _, definite := range []error{store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrUnavailable} {
-		if errors.Is(err, definite) {
-			return err
-		}
+	if err == nil || definite(err) {
+		return err
 	}
 	p := unknownOutcome()
 	p.cause = err
 	return p
+}
+
+// definite reports errors of a write after which surely nothing is stored.
+func definite(err error) bool {
+	for _, known := range []error{store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrUnavailable} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
 }

@@ -38,26 +38,57 @@ func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var f fields
+	key, _ := f.idempotencyKey(r.Header)
 	u := store.User{
-		ID:        store.NewID(),
-		Name:      f.line("name", body.Name, MaxName),
-		Email:     f.email("email", body.Email),
-		CreatedAt: time.Now().UTC().Truncate(time.Millisecond),
+		Name:  f.line("name", body.Name, MaxName),
+		Email: f.email("email", body.Email),
 	}
 	password := f.password("password", body.Password)
 	if err := f.err(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
+	// A creation does not die with the client's connection: the repetition finds it done.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.config.RequestTimeout)
 	defer cancel()
-	var err error
-	if u.PasswordHash, err = a.hashes.hash(ctx, password); err != nil {
+	c, done, err := a.begin(ctx, key, "POST "+pathUsers, newUser{Name: u.Name, Email: u.Email})
+	if err != nil {
 		return err
 	}
-	if err := a.store.CreateUser(ctx, u); err != nil {
-		return inDoubt(err)
+	u.ID, u.CreatedAt = c.Resource, c.CreatedAt
+	if done {
+		err = a.sameUser(ctx, u.ID, password)
+	} else {
+		err = a.signUp(ctx, c, u, password)
 	}
-	return writeJSON(w, http.StatusCreated, userOf(u))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return writeCreated(w, userPath(u.ID), done, userOf(u))
+}
+
+// signUp stores a new user.
+func (a *API) signUp(ctx context.Context, c creation, u store.User, password string) error {
+	var failed error
+	if u.PasswordHash, failed = a.hashes.hash(ctx, password); failed == nil {
+		failed = a.store.CreateUser(ctx, u)
+	}
+	return c.settle(ctx, failed, func(ctx context.Context) error { return a.sameUser(ctx, u.ID, password) })
+}
+
+// sameUser checks that a user is there with this password. The fingerprint of a key leaves
+// the password out, because a fast digest of it must not be stored; here the slow one says
+// whether a repetition is one.
+func (a *API) sameUser(ctx context.Context, id store.ID, password string) error {
+	u, err := a.store.User(ctx, id)
+	if err != nil {
+		return err
+	}
+	same, err := a.hashes.matches(ctx, password, u.PasswordHash)
+	if err == nil && !same {
+		err = store.ErrKeyReused
+	}
+	return err
 }
 
 func (a *API) login(w http.ResponseWriter, r *http.Request) error {

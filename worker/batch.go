@@ -45,10 +45,8 @@ func (w *Worker) apply(batch []request) map[messages.Outcome]int {
 	tally := make(map[messages.Outcome]int)
 	answer := func(r request, reply messages.SeatReply) {
 		tally[reply.Outcome]++
-		w.log.Debug().Str("event_id", r.EventID.Hex()).Str("user_id", r.UserID.Hex()).
-			Str("outcome", string(reply.Outcome)).
-			Float64("duration_ms", float64(time.Since(r.received).Microseconds())/1000).Msg("seat")
 		w.answer(r.reply, reply)
+		w.logSeat(r, reply.Outcome)
 	}
 	pending := [][]request{batch}
 	for len(pending) > 0 {
@@ -86,12 +84,12 @@ func (w *Worker) apply(batch []request) map[messages.Outcome]int {
 			part = late
 		case !unavailable && len(part) > 1:
 			// Something in the batch may be what fails: its neighbours get their answers.
-			w.noise.Error().Err(err).Int("batch_size", len(part)).Msg("a batch failed, trying its halves")
+			w.noise.Error().Err(err).Int("batch_size", len(part)).Strs("request_ids", traces(part)).Msg("a batch failed, trying its halves")
 			half := len(part) / 2
 			pending = append(pending, part[:half], part[half:])
 			continue
 		}
-		w.noise.Error().Err(err).Int("batch_size", len(part)).Msg("requests failed")
+		w.noise.Error().Err(err).Int("batch_size", len(part)).Strs("request_ids", traces(part)).Msg("requests failed")
 		for _, r := range part {
 			answer(r, failure(r))
 		}

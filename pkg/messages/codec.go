@@ -41,6 +41,8 @@ func DecodeRequest(data []byte) (SeatRequest, error) {
 		return SeatRequest{}, errors.New("decode request: an edit has edit and no user_id, all others have user_id and no edit")
 	case m.RemainingMillis <= 0 || m.RemainingMillis > maxRemaining.Milliseconds():
 		return SeatRequest{}, fmt.Errorf("decode request: remaining_ms %d is out of range", m.RemainingMillis)
+	case m.TraceID != "" && !ValidTraceID(m.TraceID):
+		return SeatRequest{}, errors.New("decode request: trace_id must be 1 to 64 letters, digits, dots, underscores or hyphens")
 	}
 	return m, nil
 }

@@ -65,6 +65,9 @@ type SeatRequest struct {
 	// the message was sent; never an instant, because clocks differ. A worker begins no
 	// write for the request after it.
 	RemainingMillis int64 `json:"remaining_ms"`
+	// TraceID is the X-Request-Id of the HTTP request, for the logs: it joins the API's line
+	// with the worker's and decides nothing. It may be missing.
+	TraceID string `json:"trace_id,omitempty"`
 }
 
 // EventEdit has what an organizer changes; what is nil stays as it is, and a zero time

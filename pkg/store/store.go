@@ -257,6 +257,8 @@ type Store interface {
 	Seats
 	Users
 	Events
+	Finder
+	Idempotency
 	// Ping reports whether the store can be written to now.
 	Ping(ctx context.Context) error
 	// Close releases the store. No other call may be running.

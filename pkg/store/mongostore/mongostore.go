@@ -63,6 +63,7 @@ type Store struct {
 	users         *mongo.Collection
 	events        *mongo.Collection
 	registrations *mongo.Collection
+	keys          *mongo.Collection // of idempotency
 	guesses       guesses
 	guard         guard
 }
@@ -110,6 +111,7 @@ func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
 		events:        db.Collection("events"),
 		registrations: db.Collection("registrations"),
 		guard:         guard{event: unmoved, seat: func(r store.Registration) any { return registrationDocOf(r) }},
+		keys:          db.Collection("idempotency_keys"),
 	}
 	if err := s.prepare(ctx, log); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -190,6 +192,8 @@ func (s *Store) createIndexes(ctx context.Context) error {
 	}{
 		{s.users, mongo.IndexModel{Keys: bson.D{{Key: "email_key", Value: 1}}, Options: unique}},
 		{s.events, mongo.IndexModel{Keys: bson.D{{Key: "starts_at", Value: 1}, {Key: "_id", Value: 1}}}},
+		{s.events, mongo.IndexModel{Keys: bson.D{{Key: "organizer_id", Value: 1}, {Key: "starts_at", Value: 1}, {Key: "_id", Value: 1}}}},
+		{s.keys, mongo.IndexModel{Keys: bson.D{{Key: "expires_at", Value: 1}}, Options: options.Index().SetExpireAfterSeconds(0)}},
 		// The roster and the waiting list: those who left are apart, so that neither grows
 		// by them, and a position is counted in the index alone.
 		{s.registrations, mongo.IndexModel{Keys: bson.D{

@@ -1,0 +1,154 @@
+package api
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/eventio/eventio/api/openapi"
+)
+
+//go:embed docs
+var docsFiles embed.FS
+
+const (
+	htmlMedia = "text/html; charset=utf-8"
+	cssMedia  = "text/css; charset=utf-8"
+	jsonMedia = "application/json"
+	// docsPolicy lets the page use its style sheet and nothing else.
+	docsPolicy = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+
+// described is the API's description in the forms in which it is served.
+type described struct {
+	json, html, css []byte
+}
+
+// describe renders the description of the routes. All of it comes from the program itself,
+// so it fails always or never: it panics.
+func describe(table []route) described {
+	d := document(table)
+	var out described
+	var err error
+	if out.json, err = marshalDocument(d); err != nil {
+		panic(fmt.Sprintf("api: encode the description: %v", err))
+	}
+	if out.html, err = renderDocs(d); err != nil {
+		panic(fmt.Sprintf("api: render the description: %v", err))
+	}
+	if out.css, err = docsFiles.ReadFile("docs/docs.css"); err != nil {
+		panic(fmt.Sprintf("api: %v", err))
+	}
+	return out
+}
+
+// marshalDocument writes a document for people and for diff: indented, keys in one order.
+func marshalDocument(d *openapi.Document) ([]byte, error) {
+	data, err := json.Marshal(d, json.Deterministic(true), jsontext.WithIndent("  "))
+	return append(data, '\n'), err
+}
+
+func (a *API) openAPI(w http.ResponseWriter, r *http.Request) error {
+	writeTagged(w, r, jsonMedia, a.described.json)
+	return nil
+}
+
+func (a *API) docs(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Content-Security-Policy", docsPolicy)
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	writeTagged(w, r, htmlMedia, a.described.html)
+	return nil
+}
+
+func (a *API) docsStyle(w http.ResponseWriter, r *http.Request) error {
+	writeTagged(w, r, cssMedia, a.described.css)
+	return nil
+}
+
+// docsGroup is the operations of one tag.
+type docsGroup struct {
+	Tag     openapi.Tag
+	Entries []docsEntry
+}
+
+type docsEntry struct {
+	Place     openapi.Place
+	Operation *openapi.Operation
+}
+
+// docsField is a line about one field of an object.
+type docsField struct {
+	Name, Type, Description, Constraints string
+	Required                             bool
+}
+
+// renderDocs makes the page.
+func renderDocs(d *openapi.Document) ([]byte, error) {
+	groups := make([]docsGroup, len(d.Tags))
+	for i, tag := range d.Tags {
+		groups[i].Tag = tag
+		for place, op := range d.Operations() {
+			if slices.Contains(op.Tags, tag.Name) {
+				groups[i].Entries = append(groups[i].Entries, docsEntry{place, op})
+			}
+		}
+	}
+	page, err := template.New("docs.html").Funcs(template.FuncMap{
+		"constraints": func(s *openapi.Schema) string { return constraints(d.Resolve(s)) },
+		"fields":      func(s *openapi.Schema) []docsField { return docsFields(d, d.Resolve(s)) },
+		"example": func(v any) (string, error) {
+			data, err := json.Marshal(v, jsontext.WithIndent("  "))
+			return string(data), err
+		},
+	}).ParseFS(docsFiles, "docs/docs.html")
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	err = page.Execute(&out, struct {
+		Document *openapi.Document
+		Groups   []docsGroup
+	}{d, groups})
+	return out.Bytes(), err
+}
+
+func docsFields(d *openapi.Document, object *openapi.Schema) []docsField {
+	var list []docsField
+	for _, name := range slices.Sorted(maps.Keys(object.Properties)) {
+		s := d.Resolve(object.Properties[name])
+		list = append(list, docsField{
+			Name: name, Type: s.Type, Description: s.Description, Constraints: constraints(s),
+			Required: slices.Contains(object.Required, name),
+		})
+	}
+	return list
+}
+
+// constraints says in words what a schema allows.
+func constraints(s *openapi.Schema) string {
+	var parts []string
+	if s.Format != "" && s.Format != "int64" {
+		parts = append(parts, s.Format)
+	}
+	if s.MinLength != nil && s.MaxLength != nil {
+		parts = append(parts, fmt.Sprintf("%d to %d characters", *s.MinLength, *s.MaxLength))
+	}
+	if s.Minimum != nil && s.Maximum != nil {
+		parts = append(parts, fmt.Sprintf("%d to %d", *s.Minimum, *s.Maximum))
+	}
+	if len(s.Enum) > 0 {
+		parts = append(parts, "one of "+strings.Join(s.Enum, ", "))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "(" + strings.Join(parts, "; ") + ")"
+}

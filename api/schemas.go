@@ -1,0 +1,135 @@
+package api
+
+import (
+	"reflect"
+	"time"
+
+	"github.com/eventio/eventio/api/openapi"
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// Classes of characters for patterns, the same as unicode.IsSpace and unicode.IsControl.
+const (
+	blank   = `\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000`
+	control = `\u0000-\u001f\u007f-\u009f`
+	// linePattern is what fields.line takes: something between blanks, without controls.
+	linePattern = `^[` + blank + `]*[^` + blank + control + `]([^` + control + `]*[^` + blank + control + `])?[` + blank + `]*$`
+	// textPattern is what fields.text takes: no controls but tabs and line ends.
+	textPattern = `^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$`
+	// searchPattern is what fields.search takes: words, without controls.
+	searchPattern = `^[^` + control + `]*[^` + blank + control + `][^` + control + `]*$`
+	// passwordPattern is what fields.password takes: not blank, no null bytes.
+	passwordPattern = `^[^\u0000]*[^` + blank + `\u0000][^\u0000]*$`
+	idPattern       = `^[0-9a-fA-F]{24}$`
+	keyPattern      = `^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$` // HTTP itself strips blanks at the ends
+)
+
+// schemas has what the Go types of bodies cannot say, from the constants that the
+// validation in fields.go goes by.
+func schemas() openapi.Schemas {
+	id := openapi.Named{Name: "ID", Schema: &openapi.Schema{
+		Type: "string", Pattern: idPattern, Description: "24 hexadecimal digits; upper case is taken and means the same.",
+		Examples: []any{"6b056f1db8a8b20890367b25"},
+	}}
+	text := func(description, pattern string, least, most int) *openapi.Schema {
+		return (&openapi.Schema{Type: "string", Pattern: pattern, Description: description}).Length(least, most)
+	}
+	instant := func(description string) *openapi.Schema {
+		return &openapi.Schema{Type: "string", Format: "date-time", Description: description}
+	}
+	capacity := (&openapi.Schema{Type: "integer", Format: "int64", Description: "Places."}).Between(1, MaxCapacity)
+	email := func() *openapi.Schema {
+		s := text("An e-mail address; compared without regard to case and surrounding blanks.", "", 3, MaxEmail)
+		s.Format = "email"
+		return s
+	}
+	password := func(description string) *openapi.Schema { return text(description, passwordPattern, 1, MaxPassword) }
+	var (
+		newUserType, credentialsType = reflect.TypeFor[newUser](), reflect.TypeFor[credentials]()
+		newEventType, problemType    = reflect.TypeFor[newEvent](), reflect.TypeFor[Problem]()
+		newRegistrationType          = reflect.TypeFor[newRegistration]()
+	)
+	return openapi.Schemas{
+		Known: map[reflect.Type]openapi.Named{
+			reflect.TypeFor[store.ID](): id,
+			reflect.TypeFor[time.Time](): {Name: "Time", Schema: &openapi.Schema{
+				Type: "string", Format: "date-time", Description: "RFC 3339, in UTC, with milliseconds at most.", Examples: []any{"2027-05-01T18:00:00Z"},
+			}},
+		},
+		Names: map[reflect.Type]string{
+			newUserType: "NewUser", credentialsType: "Credentials", newEventType: "NewEvent", newRegistrationType: "NewRegistration",
+			reflect.TypeFor[user](): "User", reflect.TypeFor[event](): "Event", reflect.TypeFor[registration](): "Registration",
+			reflect.TypeFor[status](): "Status", problemType: "Problem", reflect.TypeFor[FieldError](): "FieldError",
+			reflect.TypeFor[anything](): "OpenAPI",
+		},
+		Fields: map[openapi.Field]*openapi.Schema{
+			{Type: newUserType, Name: "name"}:            text("Trimmed; one line.", linePattern, 1, MaxName),
+			{Type: newUserType, Name: "email"}:           email(),
+			{Type: newUserType, Name: "password"}:        password("Taken exactly as it is; at most 256 bytes."),
+			{Type: credentialsType, Name: "email"}:       email(),
+			{Type: credentialsType, Name: "password"}:    password("The password of the sign-up."),
+			{Type: newEventType, Name: "organizer_id"}:   openapi.Ref(id.Name),
+			{Type: newEventType, Name: "title"}:          text("Trimmed; one line.", linePattern, 1, MaxTitle),
+			{Type: newEventType, Name: "description"}:    text("May be left out; may have several lines.", textPattern, 0, MaxDescription),
+			{Type: newEventType, Name: "capacity"}:       capacity,
+			{Type: newEventType, Name: "starts_at"}:      instant("RFC 3339, with any offset; kept in milliseconds."),
+			{Type: newEventType, Name: "ends_at"}:        instant("After starts_at."),
+			{Type: newRegistrationType, Name: "user_id"}: openapi.Ref(id.Name),
+			{Type: problemType, Name: "code"}:            {Type: "string", Description: "Says what went wrong, for programs. Expect new ones."},
+			{Type: problemType, Name: "status"}:          {Type: "integer", Description: "The status of the answer."},
+		},
+	}
+}
+
+func idSchema(schemas *openapi.Schemas) *openapi.Schema {
+	return schemas.Of(reflect.TypeFor[store.ID]())
+}
+
+func requestIDSchema() *openapi.Schema {
+	return (&openapi.Schema{Type: "string", Pattern: `^[A-Za-z0-9._\-]+$`}).Length(1, messages.MaxTraceID)
+}
+
+// anything is a JSON object that is not described further.
+type anything struct{}
+
+// Parameters that several operations share.
+
+func keyParameter(description string) openapi.Parameter {
+	return openapi.Parameter{
+		Name: headerKey, In: "header", Description: description,
+		Schema: (&openapi.Schema{Type: "string", Pattern: keyPattern}).Length(1, messages.MaxRequestID),
+	}
+}
+
+func tagParameter() openapi.Parameter {
+	return openapi.Parameter{
+		Name: "If-None-Match", In: "header", Description: "ETags that the client has; 304 when one still holds.",
+		Schema: &openapi.Schema{Type: "string"},
+	}
+}
+
+func pageParameters() []openapi.Parameter {
+	return []openapi.Parameter{
+		{Name: "limit", In: "query", Description: "Asks for a page of that many items. Without it the whole list is streamed.",
+			Schema: (&openapi.Schema{Type: "integer"}).Between(1, MaxPage)},
+		{Name: "cursor", In: "query", Description: "Where the page begins: from the Link of another page of this list, with the same filters.",
+			Schema: &openapi.Schema{Type: "string"}},
+	}
+}
+
+func eventParameters() []openapi.Parameter {
+	instant := &openapi.Schema{Type: "string", Format: "date-time"}
+	return append(pageParameters(),
+		openapi.Parameter{Name: "from", In: "query", Description: "Only events that start at this time or later.", Schema: instant},
+		openapi.Parameter{Name: "to", In: "query", Description: "Only events that start before this time.", Schema: instant},
+		openapi.Parameter{Name: "q", In: "query",
+			Description: "Only events whose title or description has each of these words, as a part of a word, in any case (Unicode simple case folding, no normalisation). At most 10 words.",
+			Schema:      (&openapi.Schema{Type: "string", Pattern: searchPattern}).Length(1, MaxSearch)},
+		openapi.Parameter{Name: "organizer_id", In: "query", Description: "Only events of this organizer.",
+			Schema: &openapi.Schema{Type: "string", Pattern: idPattern}},
+		openapi.Parameter{Name: "available", In: "query", Description: "true: only events with places left.", Schema: &openapi.Schema{Type: "boolean"}},
+		openapi.Parameter{Name: "sort", In: "query", Description: "The order; events of equal start are ordered by id.",
+			Schema: &openapi.Schema{Type: "string", Enum: []string{sortEarliest, sortLatest}, Default: sortEarliest}},
+	)
+}
