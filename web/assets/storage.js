@@ -1,0 +1,42 @@
+// localStorage and sessionStorage, which may be switched off, full, or hold
+// what somebody else wrote. Without them the page works from memory until it
+// is left.
+
+function box(open) {
+  const memory = new Map();
+  let real = null;
+  try {
+    real = open();
+  } catch {
+    // Switched off: reading the property itself throws.
+  }
+  return {
+    get(key) {
+      if (memory.has(key)) return memory.get(key);
+      try {
+        return real?.getItem(key) ?? null;
+      } catch {
+        return null;
+      }
+    },
+    set(key, value) {
+      try {
+        real.setItem(key, value);
+        memory.delete(key);
+      } catch {
+        memory.set(key, value);
+      }
+    },
+    remove(key) {
+      memory.delete(key);
+      try {
+        real?.removeItem(key);
+      } catch {
+        // Nothing was kept there either.
+      }
+    },
+  };
+}
+
+export const local = box(() => window.localStorage);
+export const session = box(() => window.sessionStorage);
