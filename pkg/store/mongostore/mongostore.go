@@ -63,6 +63,7 @@ type Store struct {
 	users         *mongo.Collection
 	events        *mongo.Collection
 	registrations *mongo.Collection
+	signingKeys   *mongo.Collection
 }
 
 var _ store.Store = (*Store)(nil)
@@ -100,6 +101,7 @@ func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
 		users:         db.Collection("users"),
 		events:        db.Collection("events"),
 		registrations: db.Collection("registrations"),
+		signingKeys:   db.Collection("signing_keys"),
 	}
 	if err := s.prepare(ctx, log); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -179,6 +181,7 @@ func (s *Store) createIndexes(ctx context.Context) error {
 		model mongo.IndexModel
 	}{
 		{s.users, mongo.IndexModel{Keys: bson.D{{Key: "email_key", Value: 1}}, Options: unique}},
+		{s.users, mongo.IndexModel{Keys: bson.D{{Key: "password_changed_at", Value: 1}}, Options: options.Index().SetSparse(true)}},
 		{s.events, mongo.IndexModel{Keys: bson.D{{Key: "starts_at", Value: 1}, {Key: "_id", Value: 1}}}},
 		{s.registrations, mongo.IndexModel{Keys: bson.D{{Key: "_id.event_id", Value: 1}, {Key: "number", Value: 1}}, Options: unique}},
 	} {

@@ -36,3 +36,11 @@ CREATE TABLE IF NOT EXISTS registrations (
 ) STRICT, WITHOUT ROWID;
 
 CREATE UNIQUE INDEX IF NOT EXISTS registrations_by_number ON registrations (event_id, number);
+
+-- The one key with which all processes over this file sign tokens.
+CREATE TABLE IF NOT EXISTS signing_keys (
+  slot       INTEGER PRIMARY KEY CHECK (slot = 1),
+  id         TEXT NOT NULL,
+  secret     BLOB NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
