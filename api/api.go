@@ -20,6 +20,7 @@ import (
 // Store is what the API may ask of a store: everything but the seats.
 type Store interface {
 	store.Users
+	store.Identity
 	store.Events
 	Ping(ctx context.Context) error
 }
@@ -33,6 +34,8 @@ type Config struct {
 	// Pages serves everything outside the API, given what answers an unknown path. nil:
 	// there are no pages.
 	Pages func(notFound http.Handler) http.Handler
+	// Access says who may do what.
+	Access Access
 }
 
 // API answers HTTP requests.
@@ -42,7 +45,10 @@ type API struct {
 	config Config
 	log    zerolog.Logger
 	hashes *hasher
+	gate   *gate
 	router http.Handler
+
+	passwords passwordPolicy
 }
 
 // New makes the API over a store and a requester, which stay the caller's.
@@ -51,7 +57,8 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 		config.RequestTimeout = 5 * time.Second
 	}
 	a := &API{store: st, seats: seats, config: config, log: log, hashes: newHasher()}
-	a.router = a.routes()
+	a.gate, a.passwords = newGate(config.Access, log), newPasswordPolicy(config.Access.Mode)
+	a.router = a.protect(a.routes())
 	return a
 }
 
@@ -70,7 +77,9 @@ type route struct {
 func (a *API) table() []route {
 	return []route{
 		{http.MethodPost, "/api/users", a.createUser},
+		{http.MethodPost, "/api/users/{user_id}/password", a.changePassword},
 		{http.MethodPost, "/api/login", a.login},
+		{http.MethodPost, "/api/logout", a.logout},
 		{http.MethodPost, "/api/events", a.createEvent},
 		{http.MethodGet, "/api/events", a.listEvents},
 		{http.MethodGet, "/api/events/{id}", a.readEvent},
@@ -85,7 +94,7 @@ func (a *API) routes() http.Handler {
 	mux := chi.NewRouter()
 	var methods []string
 	for _, rt := range a.table() {
-		mux.Method(rt.method, rt.pattern, a.observe(rt.pattern, rt.handle))
+		mux.Method(rt.method, rt.pattern, a.observe(rt.pattern, a.limited(rt.pattern, rt.handle)))
 		methods = append(methods, rt.method)
 	}
 	notFound := a.observe("", func(http.ResponseWriter, *http.Request) error {

@@ -32,6 +32,10 @@ type event struct {
 }
 
 func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
+	who, err := a.gate.caller(r)
+	if err != nil {
+		return err
+	}
 	var body newEvent
 	if err := decodeBody(w, r, &body); err != nil {
 		return err
@@ -39,7 +43,7 @@ func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
 	var f fields
 	e := store.Event{
 		ID:          store.NewID(),
-		OrganizerID: f.id("organizer_id", body.OrganizerID),
+		OrganizerID: who.actor(&f, "organizer_id", body.OrganizerID),
 		Title:       f.line("title", body.Title, MaxTitle),
 		Description: f.text("description", body.Description, MaxDescription),
 		Capacity:    f.between("capacity", body.Capacity, 1, MaxCapacity),
@@ -52,6 +56,9 @@ func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
 	}
 	if !e.EndsAt.After(e.StartsAt) {
 		return invalid(FieldError{"ends_at", "must be after starts_at"})
+	}
+	if err := who.mayBe(e.OrganizerID, "An event belongs to who creates it: leave organizer_id out."); err != nil {
+		return err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
 	defer cancel()

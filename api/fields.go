@@ -14,6 +14,7 @@ import (
 const (
 	MaxName        = 200           // characters
 	MaxEmail       = 254           // bytes (RFC 5321, section 4.5.3.1.3, less the brackets)
+	MinPassword    = 8             // bytes
 	MaxPassword    = 256           // bytes
 	MaxTitle       = 200           // characters
 	MaxDescription = 10_000        // characters

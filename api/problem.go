@@ -21,13 +21,16 @@ const (
 	CodeInvalid              Code = "invalid"
 	CodeAlreadyRegistered    Code = "already_registered"
 	CodeUnauthenticated      Code = "unauthenticated"
+	CodeForbidden            Code = "forbidden"
 	CodeNotFound             Code = "not_found"
 	CodeEventNotFound        Code = "event_not_found"
+	CodeUserNotFound         Code = "user_not_found"
 	CodeMethodNotAllowed     Code = "method_not_allowed"
 	CodeEmailTaken           Code = "email_taken"
 	CodeSoldOut              Code = "sold_out"
 	CodeTooLarge             Code = "too_large"
 	CodeUnsupportedMediaType Code = "unsupported_media_type"
+	CodeRateLimited          Code = "rate_limited"
 	CodeInternal             Code = "internal"
 	CodeOverloaded           Code = "overloaded"
 	CodeUnknownOutcome       Code = "unknown_outcome"
@@ -42,10 +45,14 @@ func meaning(c Code) (status int, title string) {
 		return http.StatusBadRequest, "Already registered for this event"
 	case CodeUnauthenticated:
 		return http.StatusUnauthorized, "Who you are is not proven"
+	case CodeForbidden:
+		return http.StatusForbidden, "You may not do this"
 	case CodeNotFound:
 		return http.StatusNotFound, "There is nothing at this path"
 	case CodeEventNotFound:
 		return http.StatusNotFound, "There is no such event"
+	case CodeUserNotFound:
+		return http.StatusNotFound, "There is no such user"
 	case CodeMethodNotAllowed:
 		return http.StatusMethodNotAllowed, "This path does not take this method"
 	case CodeEmailTaken:
@@ -56,6 +63,8 @@ func meaning(c Code) (status int, title string) {
 		return http.StatusRequestEntityTooLarge, "The request is too large"
 	case CodeUnsupportedMediaType:
 		return http.StatusUnsupportedMediaType, "The body's type is not supported"
+	case CodeRateLimited:
+		return http.StatusTooManyRequests, "Too many requests"
 	case CodeOverloaded:
 		return http.StatusServiceUnavailable, "The service cannot take this request now"
 	case CodeUnknownOutcome:
@@ -117,6 +126,8 @@ func asProblem(err error) *Problem {
 		return p
 	case errors.Is(err, store.ErrEventNotFound):
 		p = problem(CodeEventNotFound, "No event has this id; GET /api/events lists them.")
+	case errors.Is(err, store.ErrUserNotFound):
+		p = problem(CodeUserNotFound, "No user has this id.")
 	case errors.Is(err, store.ErrEmailTaken):
 		p = problem(CodeEmailTaken, "Log in, or sign up with another address.")
 	case errors.Is(err, store.ErrUnavailable):

@@ -29,6 +29,13 @@ type registration struct {
 }
 
 func (a *API) register(w http.ResponseWriter, r *http.Request) error {
+	who, err := a.gate.caller(r)
+	if err != nil {
+		return err
+	}
+	if err := a.gate.passPerson(w, r, who); err != nil {
+		return err
+	}
 	event, err := eventID(r)
 	if err != nil {
 		return err
@@ -38,7 +45,7 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var f fields
-	user := f.id("user_id", body.UserID)
+	user := who.actor(&f, "user_id", body.UserID)
 	requestID := r.Header.Get("Idempotency-Key")
 	switch {
 	case len(r.Header.Values("Idempotency-Key")) == 0:
@@ -52,6 +59,12 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 	if event.IsZero() { // the wire takes no zero id, and no event has it
 		return store.ErrEventNotFound
 	}
+	if err := who.mayBe(user, "You can only register yourself: leave user_id out."); err != nil {
+		if _, missing := a.event(r.Context(), event); missing != nil { // which comes first
+			return missing
+		}
+		return err
+	}
 	// Once sent, a seat change does not die with the client's connection.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.config.RequestTimeout)
 	defer cancel()
@@ -61,10 +74,15 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 	if reply.Outcome != messages.OutcomeRegistered {
 		return seatProblem(reply.Outcome, err)
 	}
+	private(w)
 	return writeJSON(w, http.StatusCreated, registration{event, user, reply.RegisteredAt})
 }
 
 func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
+	who, err := a.gate.caller(r)
+	if err != nil {
+		return err
+	}
 	id, err := eventID(r)
 	if err != nil {
 		return err
@@ -75,9 +93,10 @@ func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	if err := a.exists(ctx, id); err != nil {
+	if err := a.organizes(ctx, who, id); err != nil {
 		return err
 	}
+	private(w)
 	if limit > 0 {
 		return a.rosterPage(w, r, id, after, limit)
 	}
@@ -85,12 +104,21 @@ func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
 	return a.streamJSON(w, cancel, encoded(seq, func(reg store.Registration) any { return reg.UserID }))
 }
 
-// exists is nil when there is such an event.
-func (a *API) exists(ctx context.Context, id store.ID) error {
+// organizes is nil when there is such an event, and the caller is not proven to be somebody
+// else than its organizer.
+func (a *API) organizes(ctx context.Context, who caller, id store.ID) error {
+	e, err := a.event(ctx, id)
+	if err != nil {
+		return err
+	}
+	return who.mayBe(e.OrganizerID, "Only the organizer sees who is registered.")
+}
+
+// event reads an event within the time of a request.
+func (a *API) event(ctx context.Context, id store.ID) (store.Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
 	defer cancel()
-	_, err := a.store.Event(ctx, id)
-	return err
+	return a.store.Event(ctx, id)
 }
 
 // rosterPage sends one page, and in Link where the next one is.

@@ -22,16 +22,6 @@ type credentials struct {
 	Password string `json:"password"`
 }
 
-// user is what is told of a user.
-type user struct {
-	ID        store.ID  `json:"id"`
-	Name      string    `json:"name"`
-	Email     string    `json:"email"`
-	CreatedAt time.Time `json:"created_at"`
-}
-
-func userOf(u store.User) user { return user{u.ID, u.Name, u.Email, u.CreatedAt} }
-
 func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
 	var body newUser
 	if err := decodeBody(w, r, &body); err != nil {
@@ -44,8 +34,11 @@ func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
 		Email:     f.email("email", body.Email),
 		CreatedAt: time.Now().UTC().Truncate(time.Millisecond),
 	}
-	password := f.password("password", body.Password)
+	password := a.passwords.newPassword(&f, "password", body.Password, u.Email)
 	if err := f.err(); err != nil {
+		return err
+	}
+	if err := a.gate.passAccount(w, r, store.EmailKey(u.Email)); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
@@ -57,7 +50,7 @@ func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
 	if err := a.store.CreateUser(ctx, u); err != nil {
 		return inDoubt(err)
 	}
-	return writeJSON(w, http.StatusCreated, userOf(u))
+	return a.writeSession(w, r, http.StatusCreated, u)
 }
 
 func (a *API) login(w http.ResponseWriter, r *http.Request) error {
@@ -71,6 +64,9 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 	if err := f.err(); err != nil {
 		return err
 	}
+	if err := a.gate.passAccount(w, r, store.EmailKey(email)); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
 	defer cancel()
 	u, err := a.store.UserByEmail(ctx, email)
@@ -78,13 +74,15 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// An unknown address takes as long as a wrong password and looks the same.
-	ok, err := a.hashes.matches(ctx, password, u.PasswordHash)
+	ok, weak, err := a.hashes.matches(ctx, password, u.PasswordHash)
 	if err != nil {
 		return err
 	}
 	if !ok {
 		return problem(CodeUnauthenticated, "The address or the password is wrong.")
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	return writeJSON(w, http.StatusOK, userOf(u))
+	if weak {
+		a.renewHash(ctx, u, password)
+	}
+	return a.writeSession(w, r, http.StatusOK, u)
 }
