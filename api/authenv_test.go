@@ -111,11 +111,27 @@ func testKeys(t testing.TB, ids ...string) identity.Keys {
 type instance struct {
 	*API
 	guard *identity.Guard
-	site  *site
 }
 
-// start starts an API in token mode. change may alter what it is told; keys may be empty.
+// start starts an API in token mode, to which NATS listens when it returns. change may
+// alter what it is told; keys may be empty.
 func (s *site) start(t testing.TB, keys identity.Keys, change ...func(*Access)) *instance {
+	t.Helper()
+	i, conn := s.open(t, keys, change...)
+	if err := conn.FlushTimeout(patience); err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// startAnyway is start where NATS may be down.
+func (s *site) startAnyway(t testing.TB) *instance {
+	t.Helper()
+	i, _ := s.open(t, identity.Keys{})
+	return i
+}
+
+func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*Access)) (*instance, *nats.Conn) {
 	t.Helper()
 	conn := s.connect(t)
 	log := zerolog.New(s.log)
@@ -124,14 +140,11 @@ func (s *site) start(t testing.TB, keys identity.Keys, change ...func(*Access)) 
 		t.Fatal(err)
 	}
 	t.Cleanup(guard.Close)
-	if err := conn.FlushTimeout(patience); err != nil { // so that it hears what comes from now on
-		t.Fatal(err)
-	}
 	access := Access{Mode: Token, Guard: guard}
 	for _, c := range change {
 		c(&access)
 	}
-	return &instance{New(s.st, messages.NewRequester(conn), Config{Access: access}, log), guard, s}
+	return &instance{New(s.st, messages.NewRequester(conn), Config{Access: access}, log), guard}, conn
 }
 
 func trusted(a *Access)     { a.Mode = Trusted }
@@ -276,4 +289,12 @@ func (l *sharedLog) text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.String()
+}
+
+// revive starts NATS again, so that the worker can stop in peace.
+func (s *site) revive(t testing.TB) {
+	t.Helper()
+	if err := s.nats.Restart(); err != nil {
+		t.Fatal(err)
+	}
 }
