@@ -32,15 +32,16 @@ type limits struct {
 }
 
 func newLimits() *limits {
-	limiter := func(requests int) *httprate.RateLimiter {
-		return httprate.NewRateLimiter(requests, rateWindow, httprate.WithResponseHeaders(httprate.ResponseHeaders{
-			Limit: "Ratelimit-Limit", Remaining: "Ratelimit-Remaining", Reset: "Ratelimit-Reset", RetryAfter: "Retry-After",
-		}))
-	}
 	return &limits{
-		any: limiter(anyPerAddress), passwords: limiter(passwordsPerAddress),
-		account: limiter(passwordsPerAccount), person: limiter(registrationsPerPerson),
+		any: newLimiter(anyPerAddress), passwords: newLimiter(passwordsPerAddress),
+		account: newLimiter(passwordsPerAccount), person: newLimiter(registrationsPerPerson),
 	}
+}
+
+func newLimiter(requests int) *httprate.RateLimiter {
+	return httprate.NewRateLimiter(requests, rateWindow, httprate.WithResponseHeaders(httprate.ResponseHeaders{
+		Limit: "Ratelimit-Limit", Remaining: "Ratelimit-Remaining", Reset: "Ratelimit-Reset", RetryAfter: "Retry-After",
+	}))
 }
 
 // pass counts a request against a limit, and fails when it is used up.

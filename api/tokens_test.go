@@ -30,7 +30,7 @@ func TestEveryBadTokenGetsTheSameAnswer(t *testing.T) {
 		seats := i.organized(t, ada) + "/registrations"
 		now := time.Now()
 		sign := func(header map[string]any, claims jwt.MapClaims, key string) string {
-			all := jwt.MapClaims{"iss": "eventio", "aud": "eventio", "sub": ada.id, "pv": 0, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()}
+			all := jwt.MapClaims{"iss": "eventio", "aud": "eventio", "sub": ada.id, "pv": 0, "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(time.Hour).Unix()}
 			maps.Copy(all, claims)
 			token := jwt.NewWithClaims(jwt.SigningMethodHS256, all)
 			token.Header["kid"], token.Header["typ"] = "k1", "eventio+jwt"
@@ -63,7 +63,7 @@ func TestEveryBadTokenGetsTheSameAnswer(t *testing.T) {
 			"unknown kid":     {bearer(sign(m{"kid": "k9"}, nil, "k1"))},
 			"kid with a path": {bearer(sign(m{"kid": "../k1"}, nil, "k1"))},
 			"alg none":        {bearer("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0." + parts[1] + ".")},
-			"expired":         {bearer(sign(nil, jwt.MapClaims{"iat": now.Add(-2 * time.Hour).Unix(), "exp": now.Add(-time.Hour).Unix()}, "k1"))},
+			"expired":         {bearer(sign(nil, jwt.MapClaims{"iat": now.Add(-2 * time.Hour).Unix(), "nbf": now.Add(-2 * time.Hour).Unix(), "exp": now.Add(-time.Hour).Unix()}, "k1"))},
 			"not yet valid":   {bearer(sign(nil, jwt.MapClaims{"nbf": now.Add(time.Hour).Unix()}, "k1"))},
 			"another aud":     {bearer(sign(nil, jwt.MapClaims{"aud": "other"}, "k1"))},
 			"another iss":     {bearer(sign(nil, jwt.MapClaims{"iss": "other"}, "k1"))},

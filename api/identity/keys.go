@@ -25,6 +25,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/eventio/eventio/pkg/store"
@@ -67,10 +68,36 @@ type Keys struct {
 	secrets map[string][]byte
 }
 
-// claims is what a token says.
+// claims is what a token says (RFC 7519, section 4.1); the times are seconds since 1970.
 type claims struct {
-	jwt.RegisteredClaims
-	PasswordVersion int64 `json:"pv"`
+	Issuer          string `json:"iss"`
+	Audience        string `json:"aud"`
+	Subject         string `json:"sub"`
+	IssuedAt        int64  `json:"iat"`
+	NotBefore       int64  `json:"nbf"`
+	ExpiresAt       int64  `json:"exp"`
+	PasswordVersion int64  `json:"pv"`
+}
+
+// date is a time for the library, which takes nil for one that is missing.
+func date(seconds int64) (*jwt.NumericDate, error) {
+	if seconds == 0 {
+		return nil, nil
+	}
+	return jwt.NewNumericDate(time.Unix(seconds, 0)), nil
+}
+
+// claims implements jwt.Claims.
+func (c claims) GetExpirationTime() (*jwt.NumericDate, error) { return date(c.ExpiresAt) }
+func (c claims) GetIssuedAt() (*jwt.NumericDate, error)       { return date(c.IssuedAt) }
+func (c claims) GetNotBefore() (*jwt.NumericDate, error)      { return date(c.NotBefore) }
+func (c claims) GetIssuer() (string, error)                   { return c.Issuer, nil }
+func (c claims) GetSubject() (string, error)                  { return c.Subject, nil }
+func (c claims) GetAudience() (jwt.ClaimStrings, error)       { return jwt.ClaimStrings{c.Audience}, nil }
+
+// headerOf is the header of every token that a key signs.
+func headerOf(keyID string) map[string]any {
+	return map[string]any{"alg": jwt.SigningMethodHS256.Alg(), "kid": keyID, "typ": tokenType}
 }
 
 var keyID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
@@ -136,13 +163,10 @@ func (k Keys) Mint(p Person, now time.Time, lifetime time.Duration) (token strin
 	now = now.UTC().Truncate(time.Second)
 	expires = now.Add(lifetime).Truncate(time.Second)
 	t := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
-		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: issuer, Audience: jwt.ClaimStrings{audience}, Subject: p.ID.Hex(),
-			IssuedAt: jwt.NewNumericDate(now), NotBefore: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(expires),
-		},
-		PasswordVersion: p.PasswordVersion,
+		Issuer: issuer, Audience: audience, Subject: p.ID.Hex(),
+		IssuedAt: now.Unix(), NotBefore: now.Unix(), ExpiresAt: expires.Unix(), PasswordVersion: p.PasswordVersion,
 	})
-	t.Header["kid"], t.Header["typ"] = k.signing, tokenType
+	t.Header = headerOf(k.signing)
 	token, err = t.SignedString(k.secrets[k.signing])
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("sign a token: %w", err)
@@ -151,19 +175,33 @@ func (k Keys) Mint(p Person, now time.Time, lifetime time.Duration) (token strin
 }
 
 // Verifier verifies tokens with some keys. It is safe for concurrent use.
+//
+// A header is not parsed but compared: there is one for each key, and a token with any
+// other (another alg, typ or kid, jwk, jku, crit) is not ours. Nothing of a token is parsed
+// before its signature is found to be right.
 type Verifier struct {
-	keys   Keys
-	parser *jwt.Parser
+	secrets   map[string][]byte // by encoded header
+	validator *jwt.Validator
 }
 
 // NewVerifier verifies with keys, by the clock now.
 func NewVerifier(keys Keys, now func() time.Time) Verifier {
-	return Verifier{keys, jwt.NewParser(
-		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
-		jwt.WithIssuer(issuer), jwt.WithAudience(audience),
-		jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
-		jwt.WithStrictDecoding(), jwt.WithTimeFunc(now),
-	)}
+	v := Verifier{
+		secrets: make(map[string][]byte, len(keys.secrets)),
+		validator: jwt.NewValidator(
+			jwt.WithIssuer(issuer), jwt.WithAudience(audience),
+			jwt.WithExpirationRequired(), jwt.WithNotBeforeRequired(), jwt.WithIssuedAt(),
+			jwt.WithLeeway(leeway), jwt.WithTimeFunc(now),
+		),
+	}
+	for id, secret := range keys.secrets {
+		header, err := json.Marshal(headerOf(id), json.Deterministic(true)) // sorted, as the library writes it
+		if err != nil {                                                     // cannot happen: three strings
+			panic(err)
+		}
+		v.secrets[base64.RawURLEncoding.EncodeToString(header)] = secret
+	}
+	return v
 }
 
 // Verify returns who the token speaks for, or ErrInvalid. It does not know of revocations.
@@ -171,27 +209,33 @@ func (v Verifier) Verify(token string) (Person, error) {
 	if len(token) > maxToken {
 		return Person{}, ErrInvalid
 	}
+	// Strict, so that a token has one spelling only.
+	encoding := base64.RawURLEncoding.Strict()
+	header, rest, _ := strings.Cut(token, ".")
+	payload, encoded, _ := strings.Cut(rest, ".")
+	secret, ours := v.secrets[header]
+	signature, err := encoding.DecodeString(encoded)
+	if !ours || err != nil {
+		return Person{}, ErrInvalid
+	}
+	signed := token[:len(header)+1+len(payload)]
+	if err := jwt.SigningMethodHS256.Verify(signed, signature, secret); err != nil {
+		return Person{}, ErrInvalid
+	}
+	text, err := encoding.DecodeString(payload)
+	if err != nil {
+		return Person{}, ErrInvalid
+	}
 	var c claims
-	if _, err := v.parser.ParseWithClaims(token, &c, v.key); err != nil {
+	if json.Unmarshal(text, &c) != nil || v.validator.Validate(c) != nil {
 		return Person{}, ErrInvalid
 	}
 	id, err := store.ParseID(c.Subject)
 	if err != nil || id.IsZero() || c.PasswordVersion < 0 {
 		return Person{}, ErrInvalid
 	}
-	if c.IssuedAt == nil || c.ExpiresAt.Sub(c.IssuedAt.Time) > MaxLifetime {
+	if c.IssuedAt == 0 || time.Duration(c.ExpiresAt-c.IssuedAt) > MaxLifetime/time.Second {
 		return Person{}, ErrInvalid
 	}
 	return Person{ID: id, PasswordVersion: c.PasswordVersion}, nil
-}
-
-// key finds the secret that a token's header names: in our own list and nowhere else. A
-// header with anything but alg, typ and kid (jwk, jku, x5u, crit) is not one of ours.
-func (v Verifier) key(t *jwt.Token) (any, error) {
-	id, _ := t.Header["kid"].(string)
-	secret, known := v.keys.secrets[id]
-	if !known || len(t.Header) != 3 || t.Header["typ"] != tokenType {
-		return nil, ErrInvalid
-	}
-	return secret, nil
 }
