@@ -20,6 +20,7 @@ import (
 // Store is what the API may ask of a store: everything but the seats.
 type Store interface {
 	store.Users
+	store.Identity
 	store.Events
 	store.Finder
 	store.Idempotency
@@ -35,6 +36,8 @@ type Config struct {
 	// Pages serves everything outside the API, given what answers an unknown path. nil:
 	// there are no pages.
 	Pages func(notFound http.Handler) http.Handler
+	// Access says who may do what.
+	Access Access
 }
 
 // API answers HTTP requests.
@@ -44,9 +47,11 @@ type API struct {
 	config Config
 	log    zerolog.Logger
 	hashes *hasher
+	gate   *gate
 	router http.Handler
 
 	described described
+	passwords passwordPolicy
 }
 
 // New makes the API over a store and a requester, which stay the caller's.
@@ -56,7 +61,8 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	}
 	a := &API{store: st, seats: seats, config: config, log: log, hashes: newHasher()}
 	a.described = describe(a.table())
-	a.router = a.routes()
+	a.gate, a.passwords = newGate(config.Access, log), newPasswordPolicy(config.Access.Mode)
+	a.router = a.protect(a.routes())
 	return a
 }
 
@@ -79,7 +85,9 @@ type route struct {
 func (a *API) table() []route {
 	return []route{
 		{http.MethodPost, pathUsers, a.createUser, createUserDocs()},
+		{http.MethodPost, "/api/users/{user_id}/password", a.changePassword, changePasswordDocs()},
 		{http.MethodPost, "/api/login", a.login, loginDocs()},
+		{http.MethodPost, "/api/logout", a.logout, logoutDocs()},
 		{http.MethodPost, pathEvents, a.createEvent, createEventDocs()},
 		{http.MethodGet, pathEvents, a.listEvents, listEventsDocs()},
 		{http.MethodGet, "/api/events/{id}", a.readEvent, readEventDocs()},
@@ -87,6 +95,10 @@ func (a *API) table() []route {
 		{http.MethodGet, "/api/events/{id}/registrations", a.roster, listRegistrationsDocs()},
 		{http.MethodPut, "/api/events/{id}/registrations/{user_id}", a.putSeat, putRegistrationDocs()},
 		{http.MethodGet, "/api/events/{id}/registrations/{user_id}", a.readSeat, readRegistrationDocs()},
+		{http.MethodDelete, "/api/events/{id}/registrations/{user_id}", a.deleteSeat, deleteRegistrationDocs()},
+		{http.MethodPatch, "/api/events/{id}", a.editEvent, editEventDocs()},
+		{http.MethodPost, "/api/events/{id}/cancel", a.cancelEvent, cancelEventDocs()},
+		{http.MethodGet, "/api/users/{user_id}/registrations", a.holdings, holdingsDocs()},
 		{http.MethodGet, "/livez", a.livez, livezDocs()},
 		{http.MethodGet, "/readyz", a.readyz, readyzDocs()},
 		{http.MethodGet, "/openapi.json", a.openAPI, openAPIDocs()},
@@ -100,7 +112,7 @@ func (a *API) routes() http.Handler {
 	compress := compressing()
 	methods := []string{http.MethodHead}
 	for _, rt := range a.table() {
-		handle := a.observe(rt.pattern, knowing(rt.operation.queryNames(), rt.handle))
+		handle := a.observe(rt.pattern, a.limited(rt.pattern, knowing(rt.operation.queryNames(), rt.handle)))
 		if rt.method == http.MethodGet {
 			handle = compress(handle)
 			mux.Method(http.MethodHead, rt.pattern, handle) // net/http leaves the body out

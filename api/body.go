@@ -19,8 +19,9 @@ const MaxBody = 64 << 10
 
 // decodeBody reads the JSON object of a request into the struct that v points to. It is
 // the only decoder of bodies, and strict: one value, exact field names, no field twice,
-// valid UTF-8. Fields that it does not know are ignored, as the original does.
-func decodeBody(w http.ResponseWriter, r *http.Request, v any) error {
+// valid UTF-8. Fields that it does not know are ignored, as the original does; routes that
+// the original does not have refuse them with an option.
+func decodeBody(w http.ResponseWriter, r *http.Request, v any, options ...json.Options) error {
 	if err := checkType(r.Header); err != nil {
 		return err
 	}
@@ -36,7 +37,7 @@ func decodeBody(w http.ResponseWriter, r *http.Request, v any) error {
 	case string(bytes.TrimSpace(data)) == "null": // which a struct would take for {}
 		return invalid(FieldError{"body", "must be a JSON object"})
 	}
-	if err := json.Unmarshal(data, v); err != nil {
+	if err := json.Unmarshal(data, v, options...); err != nil {
 		return invalid(explain(err))
 	}
 	return nil
@@ -64,6 +65,8 @@ func explain(err error) FieldError {
 	var semantic *json.SemanticError
 	var syntactic *jsontext.SyntacticError
 	switch {
+	case errors.Is(err, json.ErrUnknownName) && errors.As(err, &semantic):
+		return FieldError{field(semantic.JSONPointer), "is not known"}
 	case errors.As(err, &semantic):
 		return FieldError{field(semantic.JSONPointer), expectation(semantic.GoType)}
 	case errors.As(err, &syntactic):

@@ -9,7 +9,8 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// newEvent is the body that creates an event.
+// newEvent is the body that creates an event. The fields from place on are ours; the
+// original has none of them.
 type newEvent struct {
 	OrganizerID string `json:"organizer_id"`
 	Title       string `json:"title"`
@@ -17,9 +18,15 @@ type newEvent struct {
 	Capacity    int64  `json:"capacity"`
 	StartsAt    string `json:"starts_at"`
 	EndsAt      string `json:"ends_at"`
+	Place       string `json:"place,omitzero"`
+	TimeZone    string `json:"time_zone,omitzero"`
+	Waitlist    bool   `json:"waitlist,omitzero"`
+	OpensAt     string `json:"registration_opens_at,omitzero"`
+	ClosesAt    string `json:"registration_closes_at,omitzero"`
 }
 
-// event is what is told of an event. It never has the roster.
+// event is what is told of an event. It never has the roster. What an event does not have
+// is left out, so that one like the original's has the original's fields.
 type event struct {
 	ID          store.ID  `json:"id"`
 	OrganizerID store.ID  `json:"organizer_id"`
@@ -30,16 +37,29 @@ type event struct {
 	StartsAt    time.Time `json:"starts_at"`
 	EndsAt      time.Time `json:"ends_at"`
 	CreatedAt   time.Time `json:"created_at"`
+	Place       string    `json:"place,omitzero"`
+	TimeZone    string    `json:"time_zone,omitzero"`
+	Waitlist    bool      `json:"waitlist,omitzero"`
+	Waiting     int64     `json:"waiting,omitzero"`
+	OpensAt     time.Time `json:"registration_opens_at,omitzero"`
+	ClosesAt    time.Time `json:"registration_closes_at,omitzero"`
+	CancelledAt time.Time `json:"cancelled_at,omitzero"`
 }
 
 func eventOf(e store.Event) event {
 	return event{
 		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description,
 		Capacity: e.Capacity, TicketsSold: e.TicketsSold, StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt,
+		Place: e.Place, TimeZone: e.TimeZone, Waitlist: e.Waitlist, Waiting: e.Waiting,
+		OpensAt: e.OpensAt, ClosesAt: e.ClosesAt, CancelledAt: e.CancelledAt,
 	}
 }
 
 func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
+	who, err := a.gate.caller(r)
+	if err != nil {
+		return err
+	}
 	var body newEvent
 	if err := decodeBody(w, r, &body); err != nil {
 		return err
@@ -47,18 +67,24 @@ func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
 	var f fields
 	key, _ := f.idempotencyKey(r.Header)
 	e := store.Event{
-		OrganizerID: f.id("organizer_id", body.OrganizerID),
+		OrganizerID: who.actor(&f, "organizer_id", body.OrganizerID),
 		Title:       f.line("title", body.Title, MaxTitle),
 		Description: f.text("description", body.Description, MaxDescription),
 		Capacity:    f.between("capacity", body.Capacity, 1, MaxCapacity),
 		StartsAt:    f.instant("starts_at", body.StartsAt),
 		EndsAt:      f.instant("ends_at", body.EndsAt),
+		Place:       f.optionalLine("place", body.Place, MaxPlace),
+		TimeZone:    f.timeZone("time_zone", body.TimeZone),
+		Waitlist:    body.Waitlist,
+		OpensAt:     f.optionalInstant("registration_opens_at", body.OpensAt),
+		ClosesAt:    f.optionalInstant("registration_closes_at", body.ClosesAt),
 	}
+	f.inOrder(e)
 	if err := f.err(); err != nil {
 		return err
 	}
-	if !e.EndsAt.After(e.StartsAt) {
-		return invalid(FieldError{"ends_at", "must be after starts_at"})
+	if err := who.mayBe(e.OrganizerID, "An event belongs to who creates it: leave organizer_id out."); err != nil {
+		return err
 	}
 	// A creation does not die with the client's connection: the repetition finds it done.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.config.RequestTimeout)
@@ -74,6 +100,8 @@ func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	e.Version, e.Revision = 1, 1
+	w.Header().Set("ETag", eventTag(e))
 	return writeCreated(w, eventPath(e.ID), done, eventOf(e))
 }
 
@@ -88,6 +116,7 @@ func (a *API) readEvent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	w.Header().Set("ETag", eventTag(e))
 	return writeRead(w, r, eventOf(e))
 }
 

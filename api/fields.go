@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	_ "time/tzdata" // the names of time zones must not depend on the machine
 	"unicode"
 	"unicode/utf8"
 
@@ -14,9 +15,11 @@ import (
 const (
 	MaxName        = 200           // characters
 	MaxEmail       = 254           // bytes (RFC 5321, section 4.5.3.1.3, less the brackets)
+	MinPassword    = 8             // bytes
 	MaxPassword    = 256           // bytes
 	MaxTitle       = 200           // characters
 	MaxDescription = 10_000        // characters
+	MaxPlace       = 200           // characters
 	MaxCapacity    = 1_000_000_000 // places
 )
 
@@ -124,4 +127,44 @@ func (f *fields) between(field string, value, low, high int64) int64 {
 		f.add(field, fmt.Sprintf("must be a whole number from %d to %d", low, high))
 	}
 	return value
+}
+
+// optionalInstant is instant where a time may be left out.
+func (f *fields) optionalInstant(field, value string) time.Time {
+	if value == "" {
+		return time.Time{}
+	}
+	return f.instant(field, value)
+}
+
+// optionalLine is line where a text may be left out.
+func (f *fields) optionalLine(field, value string, maxChars int) string {
+	if value == "" {
+		return ""
+	}
+	return f.line(field, value, maxChars)
+}
+
+// timeZone checks the name of a time zone, or none.
+func (f *fields) timeZone(field, value string) string {
+	if value == "" {
+		return ""
+	}
+	if _, err := time.LoadLocation(value); err != nil || value == "Local" {
+		f.add(field, "must be a name of the IANA time zone database, like Europe/Berlin")
+	}
+	return value
+}
+
+// inOrder checks the times of an event against each other, once each of them is right.
+func (f *fields) inOrder(e store.Event) {
+	if len(f.errs) > 0 {
+		return
+	}
+	if !e.EndsAt.After(e.StartsAt) {
+		f.add("ends_at", "must be after starts_at")
+	}
+	if !e.OpensAt.IsZero() && !e.ClosesAt.IsZero() && !e.ClosesAt.After(e.OpensAt) {
+		f.add("registration_closes_at", "must be after registration_opens_at")
+	}
 }

@@ -111,9 +111,14 @@ func (c creation) note(what string, err error) {
 
 // writeCreated answers 201 and says where the new thing is.
 func writeCreated(w http.ResponseWriter, location string, replayed bool, v any) error {
+	created(w, location, replayed)
+	return writeJSON(w, http.StatusCreated, v)
+}
+
+// created sets the headers of a 201.
+func created(w http.ResponseWriter, location string, replayed bool) {
 	w.Header().Set("Location", location)
 	if replayed {
 		w.Header().Set(headerReplayed, "true")
 	}
-	return writeJSON(w, http.StatusCreated, v)
 }

@@ -16,7 +16,7 @@ func (a *API) observe(pattern string, handle handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
-		ww.Header().Set("X-Content-Type-Options", "nosniff")
+		a.gate.secureHeaders(ww.Header())
 		err := contain(handle, ww, r)
 		outcome, cause := "ok", error(nil)
 		if err != nil {

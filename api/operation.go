@@ -16,12 +16,24 @@ import (
 // schemathesis.
 type operation struct {
 	id, tag, summary, description string
+	access                        access
 	parameters                    []openapi.Parameter // of the query and the headers; the path speaks for itself
 	body                          any                 // a value of the body's type; nil: there is none
 	example                       any                 // a body
 	answers                       []answer
 	problems                      []Code // beside those that every route can have
 }
+
+// access says who may call an operation.
+type access int
+
+const (
+	anybody      access = iota
+	tokenHolders        // in token mode, who shows a token
+)
+
+// securityScheme is the name of how to show it, in the document.
+const securityScheme = "token"
 
 // answer is one way in which an operation succeeds.
 type answer struct {
@@ -49,7 +61,10 @@ func (o operation) queryNames() []string {
 
 // codes are all problem codes that the operation may answer.
 func (o operation) codes() []Code {
-	all := append([]Code{CodeInvalid, CodeInternal}, o.problems...)
+	all := append([]Code{CodeInvalid, CodeForbidden, CodeRateLimited, CodeInternal}, o.problems...)
+	if o.access == tokenHolders {
+		all = append(all, CodeUnauthenticated)
+	}
 	if o.body != nil {
 		all = append(all, CodeTooLarge, CodeUnsupportedMediaType)
 	}
@@ -99,6 +114,10 @@ func document(table []route) *openapi.Document {
 		d.Add(rt.method, rt.pattern, rt.operation.document(rt.pattern, &schemas))
 	}
 	d.Components.Schemas = schemas.Components()
+	d.Components.SecuritySchemes = map[string]openapi.SecurityScheme{securityScheme: {
+		Type: "http", Scheme: "bearer", BearerFormat: "JWT",
+		Description: "From signing up or logging in. In trusted mode it may be left out.",
+	}}
 	return d
 }
 
@@ -106,6 +125,10 @@ func (o operation) document(pattern string, schemas *openapi.Schemas) *openapi.O
 	op := &openapi.Operation{
 		OperationID: o.id, Summary: o.summary, Description: o.description, Tags: []string{o.tag},
 		Parameters: pathParameters(pattern, schemas), Responses: make(map[string]*openapi.Response),
+	}
+	if o.access == tokenHolders {
+		// The empty one says that trusted mode asks for none.
+		op.Security = []map[string][]string{{securityScheme: {}}, {}}
 	}
 	op.Parameters = append(op.Parameters, o.parameters...)
 	op.Parameters = append(op.Parameters, openapi.Parameter{

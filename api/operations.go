@@ -19,11 +19,30 @@ func createUserDocs() operation {
 		body:    newUser{},
 		example: newUser{"Ada", "ada@example.org", "correct horse battery"},
 		answers: []answer{{
-			status: http.StatusCreated, description: "The new user.", body: user{}, headers: []string{"Location", headerReplayed},
-			example: userOf(exampleUser()),
+			status: http.StatusCreated, description: "The new user.", body: session{}, headers: []string{"Location", headerReplayed},
+			example: exampleSession(),
 			links:   map[string]openapi.Link{"organize": {OperationID: "listEvents", Parameters: map[string]string{"query.organizer_id": "$response.body#/id"}}},
 		}},
 		problems: []Code{CodeEmailTaken, CodeRequestInProgress, CodeKeyReused, CodeOverloaded, CodeUnknownOutcome},
+	}
+}
+
+func changePasswordDocs() operation {
+	return operation{
+		access: tokenHolders, id: "changePassword", tag: "users", summary: "Change a password",
+		description: "Ends all earlier tokens of the user, in every process within 5 s.",
+		body:        passwordChange{},
+		example:     passwordChange{"correct horse battery", "wrong horse battery"},
+		answers:     []answer{{status: http.StatusNoContent, description: "It is changed."}},
+		problems:    []Code{CodeUserNotFound, CodeOverloaded, CodeUnknownOutcome},
+	}
+}
+
+func logoutDocs() operation {
+	return operation{
+		id: "logout", tag: "users", summary: "Log a browser out",
+		description: "Takes the cookie away. It ends no token.",
+		answers:     []answer{{status: http.StatusNoContent, description: "The cookie is gone."}},
 	}
 }
 
@@ -33,22 +52,22 @@ func loginDocs() operation {
 		description: "A wrong password and an unknown address look alike.",
 		body:        credentials{},
 		example:     credentials{"ada@example.org", "correct horse battery"},
-		answers:     []answer{{status: http.StatusOK, description: "The user.", body: user{}, example: userOf(exampleUser())}},
+		answers:     []answer{{status: http.StatusOK, description: "The user.", body: session{}, example: exampleSession()}},
 		problems:    []Code{CodeUnauthenticated, CodeOverloaded},
 	}
 }
 
 func createEventDocs() operation {
 	return operation{
-		id: "createEvent", tag: "events", summary: "Create an event",
+		access: tokenHolders, id: "createEvent", tag: "events", summary: "Create an event",
 		description: "Nobody is registered for a new event.",
 		parameters: []openapi.Parameter{keyParameter("Makes the request repeatable for 24 hours: the same key with the same content gets the same 201, " +
 			"also while nobody knows whether the first one arrived. Only 201 is remembered.")},
 		body: newEvent{},
 		example: newEvent{exampleUser().ID.Hex(), "Opening night", "One place only.", 1,
-			"2027-05-01T18:00:00Z", "2027-05-01T20:00:00Z"},
+			"2027-05-01T18:00:00Z", "2027-05-01T20:00:00Z", "", "", false, "", ""},
 		answers: []answer{{
-			status: http.StatusCreated, description: "The new event.", body: event{}, headers: []string{"Location", headerReplayed},
+			status: http.StatusCreated, description: "The new event.", body: event{}, headers: []string{"Location", "ETag", headerReplayed},
 			example: eventOf(exampleEvent()),
 			links: map[string]openapi.Link{
 				"read":     {OperationID: "readEvent", Parameters: map[string]string{"path.id": "$response.body#/id"}},
@@ -89,8 +108,9 @@ func readEventDocs() operation {
 
 func registerDocs() operation {
 	return operation{
-		id: "register", tag: "registrations", summary: "Register for an event",
-		description: "201 is said when the seat is on disk. Where several answers apply the order is 404, 400 already_registered, 409.",
+		access: tokenHolders, id: "register", tag: "registrations", summary: "Register for an event",
+		description: "201 is said when the seat is on disk, 202 when the event is full and takes people onto a waiting list. " +
+			"Where several answers apply the order is 404, 400 already_registered, what keeps anybody out, 409 sold_out.",
 		parameters: []openapi.Parameter{keyParameter("Makes the request repeatable for ever: the same key of the same user for the same event gets the same answer. " +
 			"Another user's or event's equal key is independent.")},
 		body:    newRegistration{},
@@ -101,16 +121,16 @@ func registerDocs() operation {
 			links: map[string]openapi.Link{"read": {OperationID: "readRegistration", Parameters: map[string]string{
 				"path.id": "$response.body#/event_id", "path.user_id": "$response.body#/user_id",
 			}}},
-		}},
-		problems: []Code{CodeAlreadyRegistered, CodeEventNotFound, CodeSoldOut, CodeOverloaded, CodeUnknownOutcome},
+		}, waits()},
+		problems: append(seatProblems(), CodeAlreadyRegistered, CodeAlreadyWaitlisted),
 	}
 }
 
 func listRegistrationsDocs() operation {
 	return operation{
-		id: "listRegistrations", tag: "registrations", summary: "List who is registered",
+		access: tokenHolders, id: "listRegistrations", tag: "registrations", summary: "List who is registered",
 		description: "User ids in order of registration. With limit a page; without it the whole list, streamed.",
-		parameters:  append(pageParameters(), tagParameter()),
+		parameters:  append(pageParameters(), statusParameter(), tagParameter()),
 		answers: []answer{
 			{status: http.StatusOK, description: "The ids of the users.", body: []store.ID{}, headers: []string{"Link", "ETag"}, example: []store.ID{exampleUser().ID}},
 			notModified(),
@@ -121,19 +141,84 @@ func listRegistrationsDocs() operation {
 
 func putRegistrationDocs() operation {
 	return operation{
-		id: "putRegistration", tag: "registrations", summary: "Register a user unless they are registered",
+		access: tokenHolders, id: "putRegistration", tag: "registrations", summary: "Register a user unless they are registered",
 		description: "The same as POST to the list, and repeatable as it is. It takes no body.",
+		parameters:  []openapi.Parameter{keyParameter("As for POST to the list; hardly needed here.")},
 		answers: []answer{
-			{status: http.StatusOK, description: "They held a seat already.", body: registration{}, example: exampleRegistration()},
+			{status: http.StatusOK, description: "They held a seat already, or waited.", body: registration{}, example: exampleRegistration()},
 			{status: http.StatusCreated, description: "The seat is theirs.", body: registration{}, headers: []string{"Location"}, example: exampleRegistration()},
+			waits(),
 		},
-		problems: []Code{CodeEventNotFound, CodeSoldOut, CodeOverloaded, CodeUnknownOutcome},
+		problems: seatProblems(),
+	}
+}
+
+// waits is the answer of a full event with a waiting list.
+func waits() answer {
+	example := exampleRegistration()
+	example.Number, example.Status, example.Position = 2, statusWaitlisted, 1
+	return answer{status: http.StatusAccepted, description: "They wait for a place.", body: registration{}, example: example}
+}
+
+// seatProblems are why there may be no seat.
+func seatProblems() []Code {
+	return []Code{
+		CodeEventNotFound, CodeEventCancelled, CodeRegistrationNotOpen, CodeRegistrationClosed, CodeRegistrationCancelled,
+		CodeSoldOut, CodeOverloaded, CodeUnknownOutcome,
+	}
+}
+
+func deleteRegistrationDocs() operation {
+	return operation{
+		access: tokenHolders, id: "deleteRegistration", tag: "registrations", summary: "Give up a seat or a place in the waiting list",
+		description: "By the person or the organizer; repeatable as it is. The first in line gets the seat in the same step.",
+		parameters:  []openapi.Parameter{keyParameter("Keeps a repetition from cancelling a registration that was made since.")},
+		answers:     []answer{{status: http.StatusNoContent, description: "They hold nothing."}},
+		problems:    []Code{CodeEventNotFound, CodeOverloaded, CodeUnknownOutcome},
+	}
+}
+
+func editEventDocs() operation {
+	return operation{
+		access: tokenHolders, id: "editEvent", tag: "events", summary: "Edit an event",
+		description: "By the organizer; a JSON Merge Patch. Raising the capacity promotes from the waiting list in the same step.",
+		parameters:  []openapi.Parameter{matchParameter()},
+		body:        eventEdit{},
+		example:     eventEdit{Title: sent("Opening night"), Capacity: sent(int64(2))},
+		answers: []answer{{status: http.StatusOK, description: "The event as it is now.", body: event{}, headers: []string{"ETag"},
+			example: eventOf(exampleEvent())}},
+		problems: []Code{CodeEventNotFound, CodeEventCancelled, CodeCapacityBelowSold, CodeVersionMismatch,
+			CodePreconditionRequired, CodeOverloaded, CodeUnknownOutcome},
+	}
+}
+
+func cancelEventDocs() operation {
+	return operation{
+		access: tokenHolders, id: "cancelEvent", tag: "events", summary: "Cancel an event",
+		description: "By the organizer, for good; repeatable. It stays readable and keeps its roster. It takes no body.",
+		answers: []answer{{status: http.StatusOK, description: "The event as it is now.", body: event{}, headers: []string{"ETag"},
+			example: eventOf(exampleEvent())}},
+		problems: []Code{CodeEventNotFound, CodeOverloaded, CodeUnknownOutcome},
+	}
+}
+
+func holdingsDocs() operation {
+	return operation{
+		access: tokenHolders, id: "listHoldings", tag: "users", summary: "List what a user holds and waits for",
+		description: "The newest event first, in pages; a page with a filter may be short and still have a next one.",
+		parameters:  append(pageParameters(), whenParameter(), tagParameter()),
+		answers: []answer{
+			{status: http.StatusOK, description: "The registrations with their events.", body: []holding{}, headers: []string{"Link", "ETag"},
+				example: []holding{{eventOf(exampleEvent()), exampleUser().CreatedAt, 1, statusConfirmed}}},
+			notModified(),
+		},
+		problems: []Code{CodeOverloaded},
 	}
 }
 
 func readRegistrationDocs() operation {
 	return operation{
-		id: "readRegistration", tag: "registrations", summary: "Read a registration",
+		access: tokenHolders, id: "readRegistration", tag: "registrations", summary: "Read a registration",
 		description: "Tells whether a user is registered, and since when.",
 		parameters:  []openapi.Parameter{tagParameter()},
 		answers: []answer{
@@ -220,6 +305,11 @@ func exampleEvent() store.Event {
 	}
 }
 
+func exampleSession() session {
+	u := exampleUser()
+	return session{u.ID, u.Name, u.Email, u.CreatedAt, "eyJhbGciOiJIUzI1NiIs...", u.CreatedAt.Add(time.Hour)}
+}
+
 func exampleRegistration() registration {
-	return registration{exampleEvent().ID, exampleUser().ID, exampleUser().CreatedAt}
+	return registration{exampleEvent().ID, exampleUser().ID, exampleUser().CreatedAt, 1, statusConfirmed, 0}
 }

@@ -3,9 +3,11 @@ package api
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/go-json-experiment/json"
 
@@ -18,22 +20,33 @@ type Code string
 
 // The codes of problem documents.
 const (
-	CodeInvalid              Code = "invalid"
-	CodeAlreadyRegistered    Code = "already_registered"
-	CodeUnauthenticated      Code = "unauthenticated"
-	CodeNotFound             Code = "not_found"
-	CodeEventNotFound        Code = "event_not_found"
-	CodeRegistrationNotFound Code = "registration_not_found"
-	CodeMethodNotAllowed     Code = "method_not_allowed"
-	CodeEmailTaken           Code = "email_taken"
-	CodeSoldOut              Code = "sold_out"
-	CodeRequestInProgress    Code = "request_in_progress"
-	CodeKeyReused            Code = "idempotency_key_reused"
-	CodeTooLarge             Code = "too_large"
-	CodeUnsupportedMediaType Code = "unsupported_media_type"
-	CodeInternal             Code = "internal"
-	CodeOverloaded           Code = "overloaded"
-	CodeUnknownOutcome       Code = "unknown_outcome"
+	CodeInvalid               Code = "invalid"
+	CodeAlreadyRegistered     Code = "already_registered"
+	CodeUnauthenticated       Code = "unauthenticated"
+	CodeForbidden             Code = "forbidden"
+	CodeNotFound              Code = "not_found"
+	CodeEventNotFound         Code = "event_not_found"
+	CodeRegistrationNotFound  Code = "registration_not_found"
+	CodeUserNotFound          Code = "user_not_found"
+	CodeMethodNotAllowed      Code = "method_not_allowed"
+	CodeEmailTaken            Code = "email_taken"
+	CodeAlreadyWaitlisted     Code = "already_waitlisted"
+	CodeSoldOut               Code = "sold_out"
+	CodeRegistrationNotOpen   Code = "registration_not_open"
+	CodeRegistrationClosed    Code = "registration_closed"
+	CodeRegistrationCancelled Code = "registration_cancelled"
+	CodeEventCancelled        Code = "event_cancelled"
+	CodeCapacityBelowSold     Code = "capacity_below_sold"
+	CodeVersionMismatch       Code = "version_mismatch"
+	CodePreconditionRequired  Code = "precondition_required"
+	CodeRequestInProgress     Code = "request_in_progress"
+	CodeKeyReused             Code = "idempotency_key_reused"
+	CodeTooLarge              Code = "too_large"
+	CodeUnsupportedMediaType  Code = "unsupported_media_type"
+	CodeRateLimited           Code = "rate_limited"
+	CodeInternal              Code = "internal"
+	CodeOverloaded            Code = "overloaded"
+	CodeUnknownOutcome        Code = "unknown_outcome"
 )
 
 // meanings has the one table from codes to what a client sees.
@@ -45,6 +58,8 @@ func meaning(c Code) (status int, title string) {
 		return http.StatusBadRequest, "Already registered for this event"
 	case CodeUnauthenticated:
 		return http.StatusUnauthorized, "Who you are is not proven"
+	case CodeForbidden:
+		return http.StatusForbidden, "You may not do this"
 	case CodeNotFound:
 		return http.StatusNotFound, "There is nothing at this path"
 	case CodeEventNotFound:
@@ -55,16 +70,36 @@ func meaning(c Code) (status int, title string) {
 		return http.StatusConflict, "The first request with this key is still running"
 	case CodeKeyReused:
 		return http.StatusUnprocessableEntity, "The idempotency key belongs to another request"
+	case CodeUserNotFound:
+		return http.StatusNotFound, "There is no such user"
 	case CodeMethodNotAllowed:
 		return http.StatusMethodNotAllowed, "This path does not take this method"
 	case CodeEmailTaken:
 		return http.StatusConflict, "This e-mail address is taken"
 	case CodeSoldOut:
 		return http.StatusConflict, "The event is sold out"
+	case CodeAlreadyWaitlisted:
+		return http.StatusBadRequest, "Already in the waiting list of this event"
+	case CodeRegistrationNotOpen:
+		return http.StatusConflict, "Registration has not opened yet"
+	case CodeRegistrationClosed:
+		return http.StatusConflict, "Registration is closed"
+	case CodeRegistrationCancelled:
+		return http.StatusConflict, "The registration of this request was cancelled"
+	case CodeEventCancelled:
+		return http.StatusConflict, "The event is cancelled"
+	case CodeCapacityBelowSold:
+		return http.StatusConflict, "More places are taken than would be left"
+	case CodeVersionMismatch:
+		return http.StatusPreconditionFailed, "The event was edited meanwhile"
+	case CodePreconditionRequired:
+		return http.StatusPreconditionRequired, "If-Match is required"
 	case CodeTooLarge:
 		return http.StatusRequestEntityTooLarge, "The request is too large"
 	case CodeUnsupportedMediaType:
 		return http.StatusUnsupportedMediaType, "The body's type is not supported"
+	case CodeRateLimited:
+		return http.StatusTooManyRequests, "Too many requests"
 	case CodeOverloaded:
 		return http.StatusServiceUnavailable, "The service cannot take this request now"
 	case CodeUnknownOutcome:
@@ -81,7 +116,7 @@ const (
 // header is the one that a problem carries beside its document, or "".
 func (c Code) header() string {
 	switch c {
-	case CodeRequestInProgress, CodeOverloaded, CodeUnknownOutcome:
+	case CodeRequestInProgress, CodeRegistrationNotOpen, CodeRateLimited, CodeOverloaded, CodeUnknownOutcome:
 		return headerRetry
 	case CodeUnauthenticated:
 		return headerChallenge
@@ -103,8 +138,11 @@ type Problem struct {
 	Detail string       `json:"detail"`
 	Code   Code         `json:"code"`
 	Errors []FieldError `json:"errors,omitempty"`
+	// Position is the place in the waiting list, when Code is CodeAlreadyWaitlisted.
+	Position int64 `json:"position,omitzero"`
 
-	cause error // for the log only
+	cause error         // for the log only
+	retry time.Duration // for Retry-After; 0: a short time with jitter
 }
 
 func (p *Problem) Error() string {
@@ -148,6 +186,8 @@ func asProblem(err error) *Problem {
 		p = problem(CodeRequestInProgress, "Its answer is given to whoever repeats it after the time in Retry-After.")
 	case errors.Is(err, store.ErrKeyReused):
 		p = problem(CodeKeyReused, "Nothing was changed; send another request with another Idempotency-Key.")
+	case errors.Is(err, store.ErrUserNotFound):
+		p = problem(CodeUserNotFound, "No user has this id.")
 	case errors.Is(err, store.ErrEmailTaken):
 		p = problem(CodeEmailTaken, "Log in, or sign up with another address.")
 	case errors.Is(err, store.ErrUnavailable):
@@ -159,16 +199,31 @@ func asProblem(err error) *Problem {
 	return p
 }
 
-// seatProblem is the problem document for an outcome that is not a seat.
-func seatProblem(o messages.Outcome, cause error) *Problem {
+// seatProblem is the problem document for a reply that is not what was asked for.
+func seatProblem(reply messages.SeatReply, cause error) *Problem {
 	var p *Problem
-	switch o {
+	switch reply.Outcome {
 	case messages.OutcomeAlreadyRegistered:
 		p = problem(CodeAlreadyRegistered, "This user already holds a seat of this event; nothing was changed.")
+	case messages.OutcomeAlreadyWaitlisted:
+		p = problem(CodeAlreadyWaitlisted, "This user already waits for a place; nothing was changed.")
 	case messages.OutcomeSoldOut:
 		p = problem(CodeSoldOut, "All places are taken; nothing was changed.")
 	case messages.OutcomeEventNotFound:
 		return asProblem(store.ErrEventNotFound)
+	case messages.OutcomeRegistrationNotOpen:
+		p = problem(CodeRegistrationNotOpen, "Registration opens at "+reply.OpensAt.UTC().Format(time.RFC3339)+".")
+		p.retry = max(time.Second, time.Until(reply.OpensAt))
+	case messages.OutcomeRegistrationClosed:
+		p = problem(CodeRegistrationClosed, "The time for registrations is over; nothing was changed.")
+	case messages.OutcomeRegistrationCancelled:
+		p = problem(CodeRegistrationCancelled, "It is not brought back; to register anew send another Idempotency-Key.")
+	case messages.OutcomeEventCancelled:
+		p = problem(CodeEventCancelled, "It takes no registrations and no edits any more; nothing was changed.")
+	case messages.OutcomeCapacityBelowSold:
+		p = problem(CodeCapacityBelowSold, "Nothing was changed; cancel registrations first, or choose a capacity of at least tickets_sold.")
+	case messages.OutcomeVersionMismatch:
+		p = problem(CodeVersionMismatch, "Nothing was changed; read the event, look at it, and send the edit with its new ETag.")
 	case messages.OutcomeOverloaded:
 		p = asProblem(store.ErrUnavailable)
 	case messages.OutcomeUnknown:
@@ -191,8 +246,13 @@ func (p *Problem) write(w http.ResponseWriter) {
 	h.Set("Cache-Control", "no-store")
 	switch p.Code.header() {
 	case headerRetry:
-		// Seconds, with jitter: equal waits make the next herd.
-		h.Set(headerRetry, strconv.Itoa(1+rand.IntN(3)))
+		seconds := 1 + rand.IntN(3) // jitter: equal waits make the next herd
+		if p.retry > 0 {
+			seconds = int(math.Ceil(p.retry.Seconds()))
+		}
+		if p.Code != CodeRateLimited { // whose limit has set it
+			h.Set(headerRetry, strconv.Itoa(seconds))
+		}
 	case headerChallenge:
 		h.Set(headerChallenge, `Bearer realm="eventio"`)
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/eventio/eventio/pkg/messages"
@@ -14,14 +15,30 @@ type newRegistration struct {
 	UserID string `json:"user_id"`
 }
 
-// registration is the answer to who got a seat.
+// What a registration can be.
+const (
+	statusConfirmed  = "confirmed"
+	statusWaitlisted = "waitlisted"
+)
+
+// registration is what is told of a place in an event, or in its waiting list.
 type registration struct {
 	EventID      store.ID  `json:"event_id"`
 	UserID       store.ID  `json:"user_id"`
 	RegisteredAt time.Time `json:"registered_at"`
+	Number       int64     `json:"number"`
+	Status       string    `json:"status"`
+	Position     int64     `json:"position,omitzero"` // in the waiting list, from 1
 }
 
 func (a *API) register(w http.ResponseWriter, r *http.Request) error {
+	who, err := a.gate.caller(r)
+	if err != nil {
+		return err
+	}
+	if err := a.gate.passPerson(w, r, who); err != nil {
+		return err
+	}
 	event, err := eventID(r)
 	if err != nil {
 		return err
@@ -31,49 +48,130 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var f fields
-	user := f.id("user_id", body.UserID)
+	user := who.actor(&f, "user_id", body.UserID)
 	key := f.seatKey(r.Header)
 	if err := f.err(); err != nil {
 		return err
 	}
-	if event.IsZero() { // the wire takes no zero id, and no event has it
-		return store.ErrEventNotFound
+	if err := a.registersOneself(r.Context(), who, event, user); err != nil {
+		return err
 	}
-	// Once sent, a seat change does not die with the client's connection.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.config.RequestTimeout)
+	ctx, cancel := a.detached(r)
 	defer cancel()
-	reply, err := a.seats.Request(ctx, messages.SeatRequest{
-		Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user, TraceID: requestID(w),
-	})
-	if reply.Outcome != messages.OutcomeRegistered {
-		return seatProblem(reply.Outcome, err)
+	reply, err := a.ask(ctx, w, messages.SeatRequest{Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user})
+	answer := registrationOf(event, user, reply)
+	if a.position(ctx, &answer, reply); answer.Status == statusWaitlisted {
+		reply.Position = answer.Position
 	}
-	return writeCreated(w, seatPath(event, user), false, registration{event, user, reply.RegisteredAt})
+	private(w)
+	switch reply.Outcome {
+	case messages.OutcomeRegistered:
+		return writeCreated(w, seatPath(event, user), false, answer)
+	case messages.OutcomeWaitlisted:
+		return writeJSON(w, http.StatusAccepted, answer)
+	}
+	p := seatProblem(reply, err)
+	p.Position = reply.Position
+	return p
+}
+
+// registersOneself is nil unless the caller is proven to be somebody else than the user. An
+// unknown event comes first.
+func (a *API) registersOneself(ctx context.Context, who caller, event, user store.ID) error {
+	err := who.mayBe(user, "You can only register yourself: leave user_id out.")
+	if err == nil && !event.IsZero() {
+		return nil
+	}
+	if missing := a.exists(ctx, event); missing != nil { // no event has the zero id
+		return missing
+	}
+	return err
+}
+
+// detached is the context of a seat change: once sent it does not die with the client's
+// connection, but runs on its own time limit.
+func (a *API) detached(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.Context()), a.config.RequestTimeout)
+}
+
+// ask sends a seat change to the workers and returns their reply.
+func (a *API) ask(ctx context.Context, w http.ResponseWriter, req messages.SeatRequest) (messages.SeatReply, error) {
+	req.TraceID = requestID(w)
+	return a.seats.Request(ctx, req)
+}
+
+func registrationOf(event, user store.ID, reply messages.SeatReply) registration {
+	answer := registration{
+		EventID: event, UserID: user, RegisteredAt: reply.RegisteredAt, Number: reply.Number,
+		Status: statusConfirmed, Position: reply.Position,
+	}
+	switch reply.Outcome {
+	case messages.OutcomeWaitlisted, messages.OutcomeAlreadyWaitlisted:
+		answer.Status = statusWaitlisted
+	}
+	return answer
+}
+
+// position looks up the place in the line of who was there already; the reply tells it only
+// to who has just joined. It is an extra: when it cannot be read, the answer goes without.
+func (a *API) position(ctx context.Context, answer *registration, reply messages.SeatReply) {
+	if answer.Status != statusWaitlisted || reply.Position > 0 {
+		return
+	}
+	n, err := a.store.Position(ctx, answer.EventID, answer.Number)
+	if err != nil {
+		a.log.Warn().Err(err).Str("event_id", answer.EventID.Hex()).Msg("a position in the waiting list cannot be read")
+		return
+	}
+	answer.Position = n
+	if n == 0 { // promoted meanwhile
+		answer.Status = statusConfirmed
+	}
 }
 
 func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
+	who, err := a.gate.caller(r)
+	if err != nil {
+		return err
+	}
 	id, err := eventID(r)
 	if err != nil {
 		return err
 	}
 	q := r.URL.Query()
 	var f fields
-	limit, after := f.limit(q), f.rosterCursor(id, q)
+	limit, after, status := f.limit(q), f.rosterCursor(id, q), f.status(q)
 	if err := f.err(); err != nil {
 		return err
 	}
-	w.Header().Set("Cache-Control", "private, no-cache")
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	e, err := a.event(ctx, id)
 	if err != nil {
 		return err
 	}
-	if limit > 0 {
-		return a.rosterPage(w, r, e, after, limit)
+	if err := who.mayBe(e.OrganizerID, "Only the organizer sees who is registered."); err != nil {
+		return err
 	}
-	seq := a.store.Roster(ctx, id, after, e.ConfirmedThrough, 0)
+	w.Header().Set("Cache-Control", "private, no-cache")
+	through := e.ConfirmedThrough
+	if status == statusWaitlisted {
+		after, through = max(after, e.ConfirmedThrough), e.LastNumber
+	}
+	if limit > 0 {
+		return a.rosterPage(w, r, e.ID, rosterRange{after, through, limit})
+	}
+	seq := a.store.Roster(ctx, id, after, through, 0)
 	return a.streamJSON(w, r, cancel, encoded(seq, func(reg store.Registration) any { return reg.UserID }))
+}
+
+// status reads which of an event's two lists is wanted.
+func (f *fields) status(q url.Values) string {
+	status := q.Get("status")
+	if q.Has("status") && status != statusConfirmed && status != statusWaitlisted {
+		f.add("status", "must be "+statusConfirmed+" or "+statusWaitlisted)
+	}
+	return status
 }
 
 // event reads an event within the time of a request.
@@ -89,24 +187,28 @@ func (a *API) exists(ctx context.Context, id store.ID) error {
 	return err
 }
 
+// rosterRange is a page of a list: numbers above after and at most through.
+type rosterRange struct {
+	after, through int64
+	limit          int
+}
+
 // rosterPage sends one page, and in Link where the next one is.
-func (a *API) rosterPage(w http.ResponseWriter, r *http.Request, e store.Event, after int64, limit int) error {
+func (a *API) rosterPage(w http.ResponseWriter, r *http.Request, id store.ID, page rosterRange) error {
 	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
 	defer cancel()
-	users := make([]store.ID, 0, limit)
-	more := false
-	for reg, err := range a.store.Roster(ctx, e.ID, after, e.ConfirmedThrough, limit+1) {
+	users := make([]store.ID, 0, page.limit)
+	var last int64
+	for reg, err := range a.store.Roster(ctx, id, page.after, page.through, page.limit+1) {
 		if err != nil {
 			return err
 		}
-		if more = len(users) == limit; more {
+		if len(users) == page.limit { // one more tells whether there is a next page
+			q := r.URL.Query()
+			linkNext(w, rosterPath(id), q, page.limit, rosterCursor(id, q, last))
 			break
 		}
-		users = append(users, reg.UserID)
-		after = reg.Number
-	}
-	if more {
-		linkNext(w, rosterPath(e.ID), nil, limit, rosterCursor(e.ID, nil, after))
+		users, last = append(users, reg.UserID), reg.Number
 	}
 	return writeRead(w, r, users)
 }

@@ -39,16 +39,21 @@ func schemas() openapi.Schemas {
 		return &openapi.Schema{Type: "string", Format: "date-time", Description: description}
 	}
 	capacity := (&openapi.Schema{Type: "integer", Format: "int64", Description: "Places."}).Between(1, MaxCapacity)
+	zone := &openapi.Schema{Type: "string", Description: "A name of the IANA time zone database, like Europe/Berlin, or empty for none."}
 	email := func() *openapi.Schema {
 		s := text("An e-mail address; compared without regard to case and surrounding blanks.", "", 3, MaxEmail)
 		s.Format = "email"
 		return s
 	}
-	password := func(description string) *openapi.Schema { return text(description, passwordPattern, 1, MaxPassword) }
+	password := func(description string, least int) *openapi.Schema {
+		return text(description, passwordPattern, least, MaxPassword)
+	}
 	var (
 		newUserType, credentialsType = reflect.TypeFor[newUser](), reflect.TypeFor[credentials]()
 		newEventType, problemType    = reflect.TypeFor[newEvent](), reflect.TypeFor[Problem]()
 		newRegistrationType          = reflect.TypeFor[newRegistration]()
+		passwordChangeType           = reflect.TypeFor[passwordChange]()
+		editType                     = reflect.TypeFor[eventEdit]()
 	)
 	return openapi.Schemas{
 		Known: map[reflect.Type]openapi.Named{
@@ -59,25 +64,42 @@ func schemas() openapi.Schemas {
 		},
 		Names: map[reflect.Type]string{
 			newUserType: "NewUser", credentialsType: "Credentials", newEventType: "NewEvent", newRegistrationType: "NewRegistration",
-			reflect.TypeFor[user](): "User", reflect.TypeFor[event](): "Event", reflect.TypeFor[registration](): "Registration",
+			reflect.TypeFor[session](): "Session", passwordChangeType: "PasswordChange", editType: "EventEdit", reflect.TypeFor[holding](): "Holding", reflect.TypeFor[event](): "Event", reflect.TypeFor[registration](): "Registration",
 			reflect.TypeFor[status](): "Status", problemType: "Problem", reflect.TypeFor[FieldError](): "FieldError",
 			reflect.TypeFor[anything](): "OpenAPI",
 		},
 		Fields: map[openapi.Field]*openapi.Schema{
-			{Type: newUserType, Name: "name"}:            text("Trimmed; one line.", linePattern, 1, MaxName),
-			{Type: newUserType, Name: "email"}:           email(),
-			{Type: newUserType, Name: "password"}:        password("Taken exactly as it is; at most 256 bytes."),
-			{Type: credentialsType, Name: "email"}:       email(),
-			{Type: credentialsType, Name: "password"}:    password("The password of the sign-up."),
-			{Type: newEventType, Name: "organizer_id"}:   openapi.Ref(id.Name),
-			{Type: newEventType, Name: "title"}:          text("Trimmed; one line.", linePattern, 1, MaxTitle),
-			{Type: newEventType, Name: "description"}:    text("May be left out; may have several lines.", textPattern, 0, MaxDescription),
-			{Type: newEventType, Name: "capacity"}:       capacity,
-			{Type: newEventType, Name: "starts_at"}:      instant("RFC 3339, with any offset; kept in milliseconds."),
-			{Type: newEventType, Name: "ends_at"}:        instant("After starts_at."),
-			{Type: newRegistrationType, Name: "user_id"}: openapi.Ref(id.Name),
-			{Type: problemType, Name: "code"}:            {Type: "string", Description: "Says what went wrong, for programs. Expect new ones."},
-			{Type: problemType, Name: "status"}:          {Type: "integer", Description: "The status of the answer."},
+			{Type: newUserType, Name: "name"}:                    text("Trimmed; one line.", linePattern, 1, MaxName),
+			{Type: newUserType, Name: "email"}:                   email(),
+			{Type: newUserType, Name: "password"}:                password("Taken exactly as it is; 8 to 256 bytes.", MinPassword),
+			{Type: credentialsType, Name: "email"}:               email(),
+			{Type: credentialsType, Name: "password"}:            password("The password of the sign-up.", 1),
+			{Type: passwordChangeType, Name: "old_password"}:     password("The password until now.", 1),
+			{Type: passwordChangeType, Name: "new_password"}:     password("Taken exactly as it is; 8 to 256 bytes.", MinPassword),
+			{Type: newEventType, Name: "organizer_id"}:           openapi.Ref(id.Name),
+			{Type: newEventType, Name: "title"}:                  text("Trimmed; one line.", linePattern, 1, MaxTitle),
+			{Type: newEventType, Name: "description"}:            text("May be left out; may have several lines.", textPattern, 0, MaxDescription),
+			{Type: newEventType, Name: "capacity"}:               capacity,
+			{Type: newEventType, Name: "starts_at"}:              instant("RFC 3339, with any offset; kept in milliseconds."),
+			{Type: newEventType, Name: "ends_at"}:                instant("After starts_at."),
+			{Type: newRegistrationType, Name: "user_id"}:         openapi.Ref(id.Name),
+			{Type: newEventType, Name: "place"}:                  text("May be left out; one line.", "", 0, MaxPlace),
+			{Type: newEventType, Name: "time_zone"}:              zone,
+			{Type: newEventType, Name: "waitlist"}:               {Type: "boolean", Description: "Whether a full event takes people onto a waiting list. Default false."},
+			{Type: newEventType, Name: "registration_opens_at"}:  instant("Nobody can register before it. May be left out."),
+			{Type: newEventType, Name: "registration_closes_at"}: instant("Nobody can register from then on. May be left out."),
+			{Type: editType, Name: "title"}:                      text("Trimmed; one line.", linePattern, 1, MaxTitle),
+			{Type: editType, Name: "description"}:                text("May have several lines.", textPattern, 0, MaxDescription),
+			{Type: editType, Name: "place"}:                      text("One line.", "", 0, MaxPlace),
+			{Type: editType, Name: "time_zone"}:                  zone,
+			{Type: editType, Name: "waitlist"}:                   {Type: "boolean", Description: "Switched off, the list takes nobody and keeps who is in it."},
+			{Type: editType, Name: "capacity"}:                   capacity,
+			{Type: editType, Name: "starts_at"}:                  instant("RFC 3339, with any offset; kept in milliseconds."),
+			{Type: editType, Name: "ends_at"}:                    instant("After starts_at."),
+			{Type: editType, Name: "registration_opens_at"}:      instant("Nobody can register before it. null takes it away."),
+			{Type: editType, Name: "registration_closes_at"}:     instant("Nobody can register from then on. null takes it away."),
+			{Type: problemType, Name: "code"}:                    {Type: "string", Description: "Says what went wrong, for programs. Expect new ones."},
+			{Type: problemType, Name: "status"}:                  {Type: "integer", Description: "The status of the answer."},
 		},
 	}
 }
@@ -115,6 +137,28 @@ func pageParameters() []openapi.Parameter {
 			Schema: (&openapi.Schema{Type: "integer"}).Between(1, MaxPage)},
 		{Name: "cursor", In: "query", Description: "Where the page begins: from the Link of another page of this list, with the same filters.",
 			Schema: &openapi.Schema{Type: "string"}},
+	}
+}
+
+func statusParameter() openapi.Parameter {
+	return openapi.Parameter{
+		Name: "status", In: "query", Description: "Which list: who holds a place, or who waits for one.",
+		Schema: &openapi.Schema{Type: "string", Enum: []string{statusConfirmed, statusWaitlisted}, Default: statusConfirmed},
+	}
+}
+
+func whenParameter() openapi.Parameter {
+	return openapi.Parameter{
+		Name: "when", In: "query", Description: "Only those of events that have not ended yet, or only of those that have.",
+		Schema: &openapi.Schema{Type: "string", Enum: []string{whenUpcoming, whenPast}},
+	}
+}
+
+func matchParameter() openapi.Parameter {
+	return openapi.Parameter{
+		Name: "If-Match", In: "header", Required: true,
+		Description: "The ETag of the event that was read, or *. Its version counts: the edit fails when another one came between, and not when seats were taken.",
+		Schema:      &openapi.Schema{Type: "string"},
 	}
 }
 

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
@@ -13,13 +11,16 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// seatTries is how often a PUT asks for the seat. A second time is needed when the
-// registration that stood in the way was given up a moment later.
-const seatTries = 3
-
-// putSeat registers the user of the path unless they are registered: 201 for the request
-// that took the seat, 200 for every later one.
+// putSeat registers the user of the path unless they are registered: 201 (or 202, when they
+// wait) for the request that did it, 200 for every later one.
 func (a *API) putSeat(w http.ResponseWriter, r *http.Request) error {
+	who, err := a.gate.caller(r)
+	if err != nil {
+		return err
+	}
+	if err := a.gate.passPerson(w, r, who); err != nil {
+		return err
+	}
 	event, user, err := seatOf(r)
 	if err != nil {
 		return err
@@ -27,57 +28,110 @@ func (a *API) putSeat(w http.ResponseWriter, r *http.Request) error {
 	if err := noBody(w, r); err != nil {
 		return err
 	}
-	if event.IsZero() {
-		return store.ErrEventNotFound
+	var f fields
+	key := f.seatKey(r.Header)
+	if err := f.err(); err != nil {
+		return err
 	}
-	// Once sent, a seat change does not die with the client's connection.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.config.RequestTimeout)
+	if err := a.registersOneself(r.Context(), who, event, user); err != nil {
+		return err
+	}
+	ctx, cancel := a.detached(r)
 	defer cancel()
-	for range seatTries {
-		reply, err := a.seats.Request(ctx, messages.SeatRequest{
-			Kind: messages.KindRegister, RequestID: rand.Text(), EventID: event, UserID: user, TraceID: requestID(w),
-		})
-		switch reply.Outcome {
-		case messages.OutcomeRegistered:
-			return writeCreated(w, seatPath(event, user), false, registration{event, user, reply.RegisteredAt})
-		case messages.OutcomeAlreadyRegistered:
-		default:
-			return seatProblem(reply.Outcome, err)
-		}
-		held, err := a.store.Registration(ctx, event, user)
-		if err == nil {
-			return writeJSON(w, http.StatusOK, registrationOf(held))
-		}
-		if !errors.Is(err, store.ErrRegistrationNotFound) {
-			return err
-		}
+	reply, err := a.ask(ctx, w, messages.SeatRequest{Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user})
+	answer := registrationOf(event, user, reply)
+	a.position(ctx, &answer, reply)
+	private(w)
+	switch reply.Outcome {
+	case messages.OutcomeRegistered:
+		return writeCreated(w, seatPath(event, user), false, answer)
+	case messages.OutcomeWaitlisted:
+		return writeJSON(w, http.StatusAccepted, answer)
+	case messages.OutcomeAlreadyRegistered, messages.OutcomeAlreadyWaitlisted:
+		return writeJSON(w, http.StatusOK, answer)
 	}
-	return problem(CodeOverloaded, "The registration was given up and taken again meanwhile; nothing was changed, try again.")
+	return seatProblem(reply, err)
 }
 
-// readSeat tells whether the user of the path is registered.
+// readSeat tells whether the user of the path is registered or waits, and where.
 func (a *API) readSeat(w http.ResponseWriter, r *http.Request) error {
+	who, err := a.gate.caller(r)
+	if err != nil {
+		return err
+	}
 	event, user, err := seatOf(r)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
-	defer cancel()
-	held, err := a.store.Registration(ctx, event, user)
-	if errors.Is(err, store.ErrRegistrationNotFound) {
-		if err := a.exists(ctx, event); err != nil { // the event's absence comes first
-			return err
-		}
-	}
+	e, err := a.event(r.Context(), event)
 	if err != nil {
 		return err
 	}
+	if err := concerns(who, user, e); err != nil {
+		return err
+	}
+	ctx, cancel := a.detached(r)
+	defer cancel()
+	held, err := a.store.Registration(ctx, event, user)
+	if err != nil {
+		return err
+	}
+	answer := registration{EventID: event, UserID: user, RegisteredAt: held.RegisteredAt, Number: held.Number, Status: statusConfirmed}
+	if !e.Confirmed(held) {
+		answer.Status = statusWaitlisted
+		if a.position(ctx, &answer, messages.SeatReply{}); answer.Status == statusWaitlisted && answer.Position == 0 {
+			return store.ErrUnavailable
+		}
+	}
 	w.Header().Set("Cache-Control", "private, no-cache")
-	return writeRead(w, r, registrationOf(held))
+	return writeRead(w, r, answer)
 }
 
-func registrationOf(r store.Registration) registration {
-	return registration{r.EventID, r.UserID, r.RegisteredAt}
+// deleteSeat gives up the seat of the user of the path, or their place in the waiting list:
+// 204, also when there is none.
+func (a *API) deleteSeat(w http.ResponseWriter, r *http.Request) error {
+	who, err := a.gate.caller(r)
+	if err != nil {
+		return err
+	}
+	event, user, err := seatOf(r)
+	if err != nil {
+		return err
+	}
+	if err := noBody(w, r); err != nil {
+		return err
+	}
+	var f fields
+	key := f.seatKey(r.Header)
+	if err := f.err(); err != nil {
+		return err
+	}
+	if who.mayBe(user, "") != nil || event.IsZero() {
+		e, err := a.event(r.Context(), event)
+		if err != nil {
+			return err
+		}
+		if err := concerns(who, user, e); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := a.detached(r)
+	defer cancel()
+	reply, err := a.ask(ctx, w, messages.SeatRequest{Kind: messages.KindCancel, RequestID: key, EventID: event, UserID: user})
+	if reply.Outcome != messages.OutcomeCancelled {
+		return seatProblem(reply, err)
+	}
+	private(w)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// concerns is nil unless the caller is proven to be neither the person nor the organizer.
+func concerns(who caller, user store.ID, e store.Event) error {
+	if who.mayBe(user, "") == nil {
+		return nil
+	}
+	return who.mayBe(e.OrganizerID, "Only the person and the organizer may do this.")
 }
 
 // seatOf reads both ids in the path.
@@ -85,9 +139,15 @@ func seatOf(r *http.Request) (event, user store.ID, err error) {
 	if event, err = eventID(r); err != nil {
 		return event, user, err
 	}
+	user, err = userID(r)
+	return event, user, err
+}
+
+// userID reads the user's id in the path.
+func userID(r *http.Request) (store.ID, error) {
 	var f fields
-	user = f.id("user_id", chi.URLParam(r, "user_id"))
-	return event, user, f.err()
+	id := f.id("user_id", chi.URLParam(r, "user_id"))
+	return id, f.err()
 }
 
 // noBody refuses a body that says anything: the path says it all.
@@ -114,3 +174,4 @@ func eventPath(id store.ID) string         { return pathEvents + "/" + id.Hex() 
 func rosterPath(event store.ID) string     { return eventPath(event) + "/registrations" }
 func seatPath(event, user store.ID) string { return rosterPath(event) + "/" + user.Hex() }
 func userPath(id store.ID) string          { return pathUsers + "/" + id.Hex() }
+func holdingsPath(user store.ID) string    { return userPath(user) + "/registrations" }

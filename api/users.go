@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -22,16 +21,6 @@ type credentials struct {
 	Password string `json:"password"`
 }
 
-// user is what is told of a user.
-type user struct {
-	ID        store.ID  `json:"id"`
-	Name      string    `json:"name"`
-	Email     string    `json:"email"`
-	CreatedAt time.Time `json:"created_at"`
-}
-
-func userOf(u store.User) user { return user{u.ID, u.Name, u.Email, u.CreatedAt} }
-
 func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
 	var body newUser
 	if err := decodeBody(w, r, &body); err != nil {
@@ -43,8 +32,11 @@ func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
 		Name:  f.line("name", body.Name, MaxName),
 		Email: f.email("email", body.Email),
 	}
-	password := f.password("password", body.Password)
+	password := a.passwords.newPassword(&f, "password", body.Password, u.Email)
 	if err := f.err(); err != nil {
+		return err
+	}
+	if err := a.gate.passAccount(w, r, store.EmailKey(u.Email)); err != nil {
 		return err
 	}
 	// A creation does not die with the client's connection: the repetition finds it done.
@@ -63,8 +55,8 @@ func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	return writeCreated(w, userPath(u.ID), done, userOf(u))
+	created(w, userPath(u.ID), done)
+	return a.writeSession(w, r, http.StatusCreated, u)
 }
 
 // signUp stores a new user.
@@ -84,7 +76,7 @@ func (a *API) sameUser(ctx context.Context, id store.ID, password string) error 
 	if err != nil {
 		return err
 	}
-	same, err := a.hashes.matches(ctx, password, u.PasswordHash)
+	same, _, err := a.hashes.matches(ctx, password, u.PasswordHash)
 	if err == nil && !same {
 		err = store.ErrKeyReused
 	}
@@ -102,6 +94,9 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 	if err := f.err(); err != nil {
 		return err
 	}
+	if err := a.gate.passAccount(w, r, store.EmailKey(email)); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
 	defer cancel()
 	u, err := a.store.UserByEmail(ctx, email)
@@ -109,13 +104,15 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// An unknown address takes as long as a wrong password and looks the same.
-	ok, err := a.hashes.matches(ctx, password, u.PasswordHash)
+	ok, weak, err := a.hashes.matches(ctx, password, u.PasswordHash)
 	if err != nil {
 		return err
 	}
 	if !ok {
 		return problem(CodeUnauthenticated, "The address or the password is wrong.")
 	}
-	w.Header().Set("Cache-Control", "no-store")
-	return writeJSON(w, http.StatusOK, userOf(u))
+	if weak {
+		a.renewHash(ctx, u, password)
+	}
+	return a.writeSession(w, r, http.StatusOK, u)
 }

@@ -35,7 +35,16 @@ type Tag struct {
 
 // Components holds what operations refer to.
 type Components struct {
-	Schemas map[string]*Schema `json:"schemas,omitempty"`
+	Schemas         map[string]*Schema        `json:"schemas,omitempty"`
+	SecuritySchemes map[string]SecurityScheme `json:"securitySchemes,omitempty"`
+}
+
+// SecurityScheme is a way to prove who one is.
+type SecurityScheme struct {
+	Type         string `json:"type"`
+	Scheme       string `json:"scheme,omitempty"`
+	BearerFormat string `json:"bearerFormat,omitempty"`
+	Description  string `json:"description,omitempty"`
 }
 
 // PathItem has the operations of one path.
@@ -79,6 +88,8 @@ type Operation struct {
 	Parameters  []Parameter          `json:"parameters,omitempty"`
 	RequestBody *RequestBody         `json:"requestBody,omitempty"`
 	Responses   map[string]*Response `json:"responses"`
+	// Security has the alternatives; one with no scheme in it is none.
+	Security []map[string][]string `json:"security,omitempty"`
 }
 
 // Parameter is a part of the path, of the query, or a header.

@@ -150,10 +150,11 @@ func (s *Schemas) object(t reflect.Type) *Schema {
 		if !f.IsExported() || property == "-" {
 			continue
 		}
-		schema := s.Of(f.Type)
-		if own, ok := s.Fields[Field{t, property}]; ok {
+		schema, ok := s.Fields[Field{t, property}]
+		if ok {
 			s.used[Field{t, property}] = true
-			schema = own
+		} else {
+			schema = s.Of(f.Type)
 		}
 		object.Properties[property] = schema
 		if !strings.Contains(options, "omit") {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/internal/access"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store/mongostore"
@@ -29,6 +30,8 @@ type serveConfig struct {
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer, in which a registration is sent to a worker at most twice."`
 	StartTimeout   time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for MongoDB at the start."`
 	DrainDelay     time.Duration `env:"EVENTIO_DRAIN_DELAY" default:"1s" help:"How long to go on serving, unready, after SIGTERM, until gateways have noticed."`
+	Auth           string        `env:"EVENTIO_AUTH" enum:"token,trusted" default:"token" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only behind a gateway that knows its users."`
+	access.Flags
 }
 
 func main() { process.Main(run) }
@@ -48,6 +51,10 @@ func run(ctx context.Context, env process.Env) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer listener.Close()
+	settings, err := c.Serve.Resolve(c.Serve.Auth, listener.Addr(), log)
+	if err != nil {
+		return err
+	}
 	conn, err := messages.Connect(c.Serve.NATSURL, "api", log)
 	if err != nil {
 		return err
@@ -60,10 +67,15 @@ func run(ctx context.Context, env process.Env) error {
 		return err
 	}
 	defer st.Close()
+	who, err := settings.Open(starting, st, conn)
+	if err != nil {
+		return err
+	}
+	defer who.Guard.Close()
 	handler := api.New(st, messages.NewRequester(conn), api.Config{
-		RequestTimeout: c.Serve.RequestTimeout, Pages: web.Handler,
+		RequestTimeout: c.Serve.RequestTimeout, Pages: web.Handler, Access: who,
 	}, log)
-	log.Info().Str("addr", listener.Addr().String()).Msg("serving HTTP")
+	log.Info().Str("addr", listener.Addr().String()).Str("auth", settings.Mode()).Msg("serving HTTP")
 	return process.Server{
 		Listener: listener, Handler: handler, DrainDelay: c.Serve.DrainDelay, Log: log,
 	}.Serve(ctx)

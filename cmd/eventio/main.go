@@ -12,6 +12,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/eventio/eventio/internal/access"
 	"github.com/eventio/eventio/internal/process"
 )
 
@@ -19,6 +20,7 @@ type config struct {
 	process.Logging
 	Serve    serveConfig    `cmd:"" default:"withargs" help:"Serve everything (the default)."`
 	Simulate simulateConfig `cmd:"" help:"Prove that a burst never oversells: many users want few places at once."`
+	Token    tokenConfig    `cmd:"" help:"Print a token that speaks for a user, for operators and load tools."`
 }
 
 type serveConfig struct {
@@ -26,6 +28,8 @@ type serveConfig struct {
 	Data           string        `env:"EVENTIO_DATA" default:"./data" type:"path" help:"Folder for the data; it is made when it is missing."`
 	NATSListen     string        `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address. By default it has no port."`
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
+	Auth           string        `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted on a loopback address, else token."`
+	access.Flags
 }
 
 // stopLimit bounds the end of the embedded parts.
@@ -39,8 +43,11 @@ func run(ctx context.Context, env process.Env) error {
 	if err != nil {
 		return err
 	}
-	if command == "simulate" {
+	switch command {
+	case "simulate":
 		return simulate(ctx, c.Simulate, env, c.Logger(env))
+	case "token":
+		return printToken(ctx, c.Token, env, c.Logger(env))
 	}
 	return serve(ctx, c, env)
 }
@@ -52,8 +59,12 @@ func serve(ctx context.Context, c config, env process.Env) (err error) {
 		return fmt.Errorf("listen: %w (choose another address with --addr)", err)
 	}
 	defer listener.Close()
+	settings, err := c.Serve.Resolve(c.Serve.Auth, listener.Addr(), log)
+	if err != nil {
+		return err
+	}
 	s, err := openStack(ctx, stackConfig{
-		data: c.Serve.Data, natsListen: c.Serve.NATSListen, requestTimeout: c.Serve.RequestTimeout,
+		data: c.Serve.Data, natsListen: c.Serve.NATSListen, requestTimeout: c.Serve.RequestTimeout, access: settings,
 	}, log)
 	if err != nil {
 		return err
@@ -62,10 +73,11 @@ func serve(ctx context.Context, c config, env process.Env) (err error) {
 	url := "http://" + listener.Addr().String()
 	fmt.Fprintf(env.Stdout, `Event.io is listening on %s
   data      %s
+  auth      %s
   pages     open %s in a browser
   events    curl %s/api/events
   proof     eventio simulate --url %s
   stop      Ctrl-C
-`, url, c.Serve.Data, url, url, url)
+`, url, c.Serve.Data, settings.Mode(), url, url, url)
 	return process.Server{Listener: listener, Handler: s.api, Log: log}.Serve(ctx)
 }

@@ -16,11 +16,14 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/api/identity"
+	"github.com/eventio/eventio/internal/access"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/store"
 )
 
 type simulateConfig struct {
+	access.Keys
 	URL        string `placeholder:"URL" help:"A running Event.io, like http://127.0.0.1:3000. By default one is started for the occasion."`
 	Attempts   int    `default:"50" help:"Users who want a place, each in a goroutine of its own."`
 	Capacity   int64  `default:"1" help:"Places."`
@@ -41,7 +44,7 @@ func simulate(ctx context.Context, c simulateConfig, env process.Env, log zerolo
 		return fmt.Errorf("make a folder for the simulation: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	s, err := openStack(ctx, stackConfig{data: dir}, log.Level(zerolog.WarnLevel))
+	s, err := openStack(ctx, stackConfig{data: dir, access: access.TrustedSettings(log)}, log.Level(zerolog.WarnLevel))
 	if err != nil {
 		return err
 	}
@@ -54,17 +57,22 @@ func simulate(ctx context.Context, c simulateConfig, env process.Env, log zerolo
 	go func() {
 		served <- process.Server{Listener: listener, Handler: s.api, Log: log.Level(zerolog.WarnLevel)}.Serve(serving)
 	}()
+	c.AuthKeys = "" // its own process trusts it
 	err = simulateAt(ctx, "http://"+listener.Addr().String(), c, env.Stdout)
 	stop()
 	return errors.Join(err, <-served, s.close(stopLimit))
 }
 
 func simulateAt(ctx context.Context, url string, c simulateConfig, out io.Writer) error {
-	sim := simulation{url: url, client: &http.Client{
+	sim := simulation{url: url, organizer: store.NewID(), client: &http.Client{
 		Timeout:   30 * time.Second,
 		Transport: &http.Transport{MaxConnsPerHost: 500, MaxIdleConnsPerHost: 500},
 	}}
 	defer sim.client.CloseIdleConnections()
+	var err error
+	if sim.keys, err = c.Parse(); err != nil {
+		return err
+	}
 	event, err := sim.createEvent(ctx, c.Capacity)
 	if err != nil {
 		return err
@@ -135,8 +143,10 @@ func report(out io.Writer, tries []try) {
 
 // simulation speaks to one Event.io.
 type simulation struct {
-	url    string
-	client *http.Client
+	url       string
+	client    *http.Client
+	organizer store.ID
+	keys      identity.Keys // empty: ids in bodies are believed there
 }
 
 func (s simulation) createEvent(ctx context.Context, capacity int64) (store.ID, error) {
@@ -145,7 +155,7 @@ func (s simulation) createEvent(ctx context.Context, capacity int64) (store.ID, 
 	}
 	start := time.Now().UTC().Add(24 * time.Hour).Truncate(time.Second)
 	err := s.call(ctx, http.MethodPost, "/api/events", map[string]any{
-		"organizer_id": store.NewID(), "title": "Simulation", "description": "Made by eventio simulate",
+		"organizer_id": s.organizer, "title": "Simulation", "description": "Made by eventio simulate",
 		"capacity": capacity, "starts_at": start, "ends_at": start.Add(2 * time.Hour),
 	}, &created)
 	return created.ID, err
@@ -173,7 +183,14 @@ func (s simulation) burst(ctx context.Context, event store.ID, c simulateConfig)
 }
 
 func (s simulation) register(ctx context.Context, event, user store.ID) int {
-	res, err := s.post(ctx, "/api/events/"+event.Hex()+"/registrations", map[string]any{"user_id": user})
+	req, err := s.request(ctx, http.MethodPost, "/api/events/"+event.Hex()+"/registrations", map[string]any{"user_id": user})
+	if err == nil {
+		err = s.sign(req, user)
+	}
+	if err != nil {
+		return 0
+	}
+	res, err := s.client.Do(req)
 	if err != nil {
 		return 0
 	}
@@ -242,18 +259,17 @@ func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]
 	return wrong, nil
 }
 
-// call makes a request that must succeed and reads its answer into the value at to.
+// call makes a request of the organizer that must succeed, and reads its answer into the
+// value at to.
 func (s simulation) call(ctx context.Context, method, path string, body, to any) error {
-	var res *http.Response
-	var err error
-	if method == http.MethodPost {
-		res, err = s.post(ctx, path, body)
-	} else {
-		var req *http.Request
-		if req, err = http.NewRequestWithContext(ctx, method, s.url+path, nil); err == nil {
-			res, err = s.client.Do(req)
-		}
+	req, err := s.request(ctx, method, path, body)
+	if err == nil {
+		err = s.sign(req, s.organizer)
 	}
+	if err != nil {
+		return err
+	}
+	res, err := s.client.Do(req)
 	if err != nil {
 		return fmt.Errorf("is Event.io running there? %w", err)
 	}
@@ -261,6 +277,9 @@ func (s simulation) call(ctx context.Context, method, path string, body, to any)
 	data, err := io.ReadAll(res.Body)
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", method, path, err)
+	}
+	if res.StatusCode == http.StatusUnauthorized {
+		return fmt.Errorf("%s %s: %s: it wants tokens; give its keys in EVENTIO_AUTH_KEYS", method, path, res.Status)
 	}
 	if res.StatusCode >= 300 {
 		return fmt.Errorf("%s %s: %s: %s", method, path, res.Status, data)
@@ -271,15 +290,31 @@ func (s simulation) call(ctx context.Context, method, path string, body, to any)
 	return nil
 }
 
-func (s simulation) post(ctx context.Context, path string, body any) (*http.Response, error) {
+func (s simulation) request(ctx context.Context, method, path string, body any) (*http.Request, error) {
+	if body == nil {
+		return http.NewRequestWithContext(ctx, method, s.url+path, nil)
+	}
 	data, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+path, bytes.NewReader(data))
+	req, err := http.NewRequestWithContext(ctx, method, s.url+path, bytes.NewReader(data))
 	if err != nil {
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	return s.client.Do(req)
+	return req, nil
+}
+
+// sign lets a request speak for a user, if there are keys.
+func (s simulation) sign(req *http.Request, user store.ID) error {
+	if s.keys.Empty() {
+		return nil
+	}
+	token, _, err := s.keys.Mint(identity.Person{ID: user}, time.Now(), identity.DefaultLifetime)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	return nil
 }

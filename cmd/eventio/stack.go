@@ -17,6 +17,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/api/identity"
+	"github.com/eventio/eventio/internal/access"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store/sqlitestore"
 	"github.com/eventio/eventio/web"
@@ -27,7 +29,11 @@ type stackConfig struct {
 	data           string // folder
 	natsListen     string // host:port, or none
 	requestTimeout time.Duration
+	access         access.Settings
 }
+
+// databaseFile is the store's file in the data folder.
+const databaseFile = "eventio.db"
 
 // stack is all of Event.io in this process. The API and the worker have a connection to
 // NATS each, as if they were apart.
@@ -38,6 +44,7 @@ type stack struct {
 	apiConn    *nats.Conn
 	workerConn *nats.Conn
 	worker     *worker.Worker
+	guard      *identity.Guard
 	api        *api.API
 }
 
@@ -56,7 +63,7 @@ func openStack(ctx context.Context, c stackConfig, log zerolog.Logger) (_ *stack
 	if s.lock, err = lock(filepath.Join(c.data, "eventio.lock")); err != nil {
 		return nil, err
 	}
-	if s.store, err = sqlitestore.Open(ctx, filepath.Join(c.data, "eventio.db")); err != nil {
+	if s.store, err = sqlitestore.Open(ctx, filepath.Join(c.data, databaseFile)); err != nil {
 		return nil, err
 	}
 	if s.nats, err = startNATS(c.natsListen); err != nil {
@@ -73,8 +80,13 @@ func openStack(ctx context.Context, c stackConfig, log zerolog.Logger) (_ *stack
 	if err := s.worker.Start(); err != nil {
 		return nil, err
 	}
+	who, err := c.access.Open(ctx, s.store, s.apiConn)
+	if err != nil {
+		return nil, err
+	}
+	s.guard = who.Guard
 	s.api = api.New(s.store, messages.NewRequester(s.apiConn), api.Config{
-		RequestTimeout: c.requestTimeout, Pages: web.Handler,
+		RequestTimeout: c.requestTimeout, Pages: web.Handler, Access: who,
 	}, log)
 	return s, nil
 }
@@ -86,6 +98,9 @@ func (s *stack) close(limit time.Duration) error {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		err = errors.Join(err, s.worker.Stop(ctx))
+	}
+	if s.guard != nil {
+		s.guard.Close()
 	}
 	for _, conn := range []*nats.Conn{s.apiConn, s.workerConn} {
 		if conn != nil {

@@ -26,6 +26,8 @@ const (
 	// major version: an incompatible change gets a subject of its own, so that old and
 	// new processes can run side by side.
 	SubjectSeats = "eventio.v1.seats"
+	// SubjectRevocations tells all API processes whose tokens have ended.
+	SubjectRevocations = "eventio.v1.revocations"
 	// QueueWorkers is the queue group in which all workers share SubjectSeats.
 	QueueWorkers = "workers"
 	// Version is written into every message on SubjectSeats.

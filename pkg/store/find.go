@@ -31,6 +31,4 @@ type Finder interface {
 	// FindEvents reads the events that q asks for, in constant memory. It yields an error
 	// at most once, as the last thing.
 	FindEvents(ctx context.Context, q EventQuery) iter.Seq2[Event, error]
-	// User reads one user. Errors: ErrUserNotFound, ErrUnavailable.
-	User(ctx context.Context, id ID) (User, error)
 }

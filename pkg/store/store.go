@@ -57,7 +57,11 @@ type User struct {
 	Name         string
 	Email        string // as the person wrote it, trimmed; EmailKey(Email) is unique
 	PasswordHash string // PHC string, never the password
-	CreatedAt    time.Time
+	// PasswordVersion counts the changes of the password; tokens carry it.
+	PasswordVersion int64
+	// PasswordChangedAt is zero while it is the password of the sign-up.
+	PasswordChangedAt time.Time
+	CreatedAt         time.Time
 }
 
 // EmailKey is the form in which addresses are compared: trimmed and in lower case.
@@ -256,6 +260,7 @@ type Holding struct {
 type Store interface {
 	Seats
 	Users
+	Identity
 	Events
 	Finder
 	Idempotency

@@ -23,6 +23,10 @@ type userDoc struct {
 	EmailKey     string    `bson:"email_key"`
 	PasswordHash string    `bson:"password_hash"`
 	CreatedAt    time.Time `bson:"created_at"`
+
+	// Missing until the first change of the password.
+	PasswordVersion   int64     `bson:"password_version,omitempty"`
+	PasswordChangedAt time.Time `bson:"password_changed_at,omitempty"`
 }
 
 // eventDoc is a document of the events collection: the fields of store.Event. A time that
@@ -101,6 +105,7 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 	_, err := s.users.InsertOne(ctx, userDoc{
 		ID: u.ID, Name: u.Name, Email: u.Email, EmailKey: store.EmailKey(u.Email),
 		PasswordHash: u.PasswordHash, CreatedAt: u.CreatedAt,
+		PasswordVersion: u.PasswordVersion, PasswordChangedAt: u.PasswordChangedAt,
 	})
 	if mongo.IsDuplicateKeyError(err) {
 		err = store.ErrEmailTaken
@@ -118,9 +123,7 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, erro
 	if err != nil {
 		return store.User{}, fmt.Errorf("find user by address: %w", readError(err, store.ErrUserNotFound))
 	}
-	return store.User{
-		ID: d.ID, Name: d.Name, Email: d.Email, PasswordHash: d.PasswordHash, CreatedAt: d.CreatedAt.UTC(),
-	}, nil
+	return d.user(), nil
 }
 
 // stream yields the documents of a query one by one.

@@ -72,14 +72,3 @@ func literally(word string) string {
 	}
 	return b.String()
 }
-
-// User implements store.Finder.
-func (s *Store) User(ctx context.Context, id store.ID) (store.User, error) {
-	var d userDoc
-	if err := s.users.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Decode(&d); err != nil {
-		return store.User{}, fmt.Errorf("read user %s: %w", id.Hex(), readError(err, store.ErrUserNotFound))
-	}
-	return store.User{
-		ID: d.ID, Name: d.Name, Email: d.Email, PasswordHash: d.PasswordHash, CreatedAt: d.CreatedAt.UTC(),
-	}, nil
-}

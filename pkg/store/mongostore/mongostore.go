@@ -64,6 +64,7 @@ type Store struct {
 	events        *mongo.Collection
 	registrations *mongo.Collection
 	keys          *mongo.Collection // of idempotency
+	signingKeys   *mongo.Collection
 	guesses       guesses
 	guard         guard
 }
@@ -71,8 +72,9 @@ type Store struct {
 // guard is what keeps two writers from breaking a promise, whatever they believe: the
 // condition under which an event may change, and the document whose key is unique.
 type guard struct {
-	event func(store.Change) bson.D
-	seat  func(store.Registration) any
+	event       func(store.Change) bson.D
+	seat        func(store.Registration) any
+	signingKeys *mongo.Collection
 }
 
 var _ store.Store = (*Store)(nil)
@@ -112,6 +114,7 @@ func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
 		registrations: db.Collection("registrations"),
 		guard:         guard{event: unmoved, seat: func(r store.Registration) any { return registrationDocOf(r) }},
 		keys:          db.Collection("idempotency_keys"),
+		signingKeys:   db.Collection("signing_keys"),
 	}
 	if err := s.prepare(ctx, log); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -191,6 +194,7 @@ func (s *Store) createIndexes(ctx context.Context) error {
 		model mongo.IndexModel
 	}{
 		{s.users, mongo.IndexModel{Keys: bson.D{{Key: "email_key", Value: 1}}, Options: unique}},
+		{s.users, mongo.IndexModel{Keys: bson.D{{Key: "password_changed_at", Value: 1}}, Options: options.Index().SetSparse(true)}},
 		{s.events, mongo.IndexModel{Keys: bson.D{{Key: "starts_at", Value: 1}, {Key: "_id", Value: 1}}}},
 		{s.events, mongo.IndexModel{Keys: bson.D{{Key: "organizer_id", Value: 1}, {Key: "starts_at", Value: 1}, {Key: "_id", Value: 1}}}},
 		{s.keys, mongo.IndexModel{Keys: bson.D{{Key: "expires_at", Value: 1}}, Options: options.Index().SetExpireAfterSeconds(0)}},

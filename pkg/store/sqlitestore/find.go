@@ -2,7 +2,6 @@ package sqlitestore
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"strings"
 
@@ -50,14 +49,4 @@ func (s *Store) FindEvents(ctx context.Context, q store.EventQuery) iter.Seq2[st
 			}
 		}
 	}
-}
-
-// User implements store.Finder.
-func (s *Store) User(ctx context.Context, userID store.ID) (store.User, error) {
-	u := store.User{ID: userID}
-	row := s.read.QueryRowContext(ctx, `SELECT name, email, password_hash, created_at FROM users WHERE id = ?`, userID[:])
-	if err := row.Scan(&u.Name, &u.Email, &u.PasswordHash, millis{&u.CreatedAt}); err != nil {
-		return store.User{}, fmt.Errorf("read user %s: %w", userID.Hex(), readError(err, store.ErrUserNotFound))
-	}
-	return u, nil
 }

@@ -4,16 +4,12 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	_ "embed"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
 )
-
-//go:embed idempotency.sql
-var idempotencySchema string
 
 // Begin implements store.Idempotency. Leases are kept by this machine's clock, which all
 // processes that can open the file share.

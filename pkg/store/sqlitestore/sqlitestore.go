@@ -52,7 +52,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	write.SetMaxOpenConns(1)
-	if _, err := write.ExecContext(ctx, schema+idempotencySchema); err != nil {
+	if _, err := write.ExecContext(ctx, schema); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
 	}
 	read, err := sql.Open("sqlite", dsn(path, "deferred")+"&_pragma=query_only(1)")
@@ -107,7 +107,10 @@ func (s *Store) transact(ctx context.Context, fn func(*sql.Tx) error) error {
 // unavailable marks an error after which surely nothing is stored, unless it already has
 // a meaning of its own.
 func unavailable(err error) error {
-	for _, own := range []error{store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrRegistrationNotFound, store.ErrUnavailable} {
+	for _, own := range []error{
+		store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrRegistrationNotFound,
+		store.ErrPasswordChanged, store.ErrUnavailable,
+	} {
 		if errors.Is(err, own) {
 			return err
 		}
@@ -118,9 +121,10 @@ func unavailable(err error) error {
 // CreateUser implements store.Users.
 func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, email, email_key, password_hash, created_at)
-			VALUES (?, ?, ?, ?, ?, ?)`,
-			u.ID[:], u.Name, u.Email, store.EmailKey(u.Email), u.PasswordHash, u.CreatedAt.UnixMilli())
+		_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, email, email_key, password_hash, created_at,
+			password_version, password_changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			u.ID[:], u.Name, u.Email, store.EmailKey(u.Email), u.PasswordHash, u.CreatedAt.UnixMilli(),
+			u.PasswordVersion, unixMillis(u.PasswordChangedAt))
 		var se *sqlite.Error
 		if errors.As(err, &se) && se.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
 			return store.ErrEmailTaken
@@ -135,11 +139,9 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 
 // UserByEmail implements store.Users.
 func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, error) {
-	var u store.User
-	row := s.read.QueryRowContext(ctx, `SELECT id, name, email, password_hash, created_at
-		FROM users WHERE email_key = ?`, store.EmailKey(email))
-	if err := row.Scan(id{&u.ID}, &u.Name, &u.Email, &u.PasswordHash, millis{&u.CreatedAt}); err != nil {
-		return store.User{}, fmt.Errorf("find user by address: %w", readError(err, store.ErrUserNotFound))
+	u, err := scanUser(s.read.QueryRowContext(ctx, selectUser+`WHERE email_key = ?`, store.EmailKey(email)))
+	if err != nil {
+		return store.User{}, fmt.Errorf("find user by address: %w", err)
 	}
 	return u, nil
 }

@@ -47,6 +47,7 @@ const (
 func Run(t *testing.T, open func(testing.TB) Target) {
 	for name, test := range map[string]func(*testing.T, Target){
 		"users":       testUsers,
+		"identity":    testIdentity,
 		"events":      testEvents,
 		"roster":      testRoster,
 		"find":        testFind,

@@ -1,0 +1,221 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eventio/eventio/api/identity"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+func TestSignUpAndLogInAnswerAToken(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *site) {
+		for name, mode := range map[string]func(*Access){"token": func(*Access) {}, "trusted": trusted} {
+			t.Run(name, func(t *testing.T) {
+				i := s.start(t, identity.Keys{}, mode)
+				email := store.NewID().Hex() + "@example.org"
+				signed := i.ask(t, "POST", "/api/users", signUpBody(email, goodPassword)).want(t, 201, "")
+				logged := i.ask(t, "POST", "/api/login", logInBody(" "+strings.ToUpper(email), goodPassword)).want(t, 200, "")
+				for _, r := range []reply{signed, logged} {
+					expires, err := time.Parse(time.RFC3339, r.field(t, "token_expires_at"))
+					if in := time.Until(expires); err != nil || in < 59*time.Minute || in > time.Hour {
+						t.Errorf("the token expires in %v, %v", in, err)
+					}
+					who, err := i.guard.Check(r.field(t, "token"))
+					if err != nil || who.ID.Hex() != signed.field(t, "id") {
+						t.Errorf("the token speaks for %v, %v", who, err)
+					}
+					for _, name := range []string{"id", "name", "email", "created_at"} {
+						if r.field(t, name) != signed.field(t, name) {
+							t.Errorf("%s differs", name)
+						}
+					}
+					if n := strings.Count(r.body, `":`); n != 6 {
+						t.Errorf("%d fields in %s", n, r.body)
+					}
+					if got := r.header.Get("Cache-Control"); got != "no-store" {
+						t.Errorf("Cache-Control is %q", got)
+					}
+				}
+			})
+		}
+	})
+}
+
+// TestRightsByRole has a row for every route: what each of six roles is answered. A route
+// without a row fails.
+func TestRightsByRole(t *testing.T) {
+	type roles struct{ anonymous, forged, stranger, registered, organizer, owner int }
+	rights := map[string]roles{
+		"POST /api/users":                     {201, 201, 201, 201, 201, 201},
+		"POST /api/login":                     {200, 200, 200, 200, 200, 200},
+		"POST /api/logout":                    {204, 204, 204, 204, 204, 204},
+		"POST /api/users/{user_id}/password":  {401, 401, 403, 403, 403, 204},
+		"POST /api/events":                    {401, 401, 403, 403, 201, 403},
+		"GET /api/events":                     {200, 200, 200, 200, 200, 200},
+		"GET /api/events/{id}":                {200, 200, 200, 200, 200, 200},
+		"POST /api/events/{id}/registrations": {401, 401, 403, 403, 403, 201},
+		"GET /api/events/{id}/registrations":  {401, 401, 403, 403, 200, 403},
+		"GET /livez":                          {200, 200, 200, 200, 200, 200},
+		"GET /readyz":                         {200, 200, 200, 200, 200, 200},
+	}
+	eachStore(t, func(t *testing.T, s *site) {
+		i := s.start(t, identity.Keys{})
+		organizer, registered := i.newMember(t), i.newMember(t)
+		event := i.organized(t, organizer)
+		i.ask(t, "POST", event+"/registrations", `{}`, bearer(registered.token)).want(t, 201, "")
+		for _, rt := range i.table() {
+			name := rt.method + " " + rt.pattern
+			want, ok := rights[name]
+			if !ok {
+				t.Errorf("%s has no row", name)
+				continue
+			}
+			t.Run(name, func(t *testing.T) {
+				for _, role := range []struct {
+					name   string
+					token  func(owner member) string
+					status int
+				}{
+					{"anonymous", func(member) string { return "" }, want.anonymous},
+					{"forged", func(m member) string { return m.token[:len(m.token)-4] + "AAAA" }, want.forged},
+					{"stranger", func(member) string { return i.stranger(t).token }, want.stranger},
+					{"registered", func(member) string { return registered.token }, want.registered},
+					{"organizer", func(member) string { return organizer.token }, want.organizer},
+					{"owner", func(m member) string { return m.token }, want.owner},
+				} {
+					// owner is whom the request is about.
+					owner := i.newMember(t)
+					path := strings.NewReplacer("/api/events/{id}", event, "{user_id}", owner.id).Replace(rt.pattern)
+					body := map[string]string{
+						"/api/users":                     signUpBody(store.NewID().Hex()+"@example.org", goodPassword),
+						"/api/login":                     logInBody(owner.email, owner.password),
+						"/api/users/{user_id}/password":  changeBody(owner.password, "another horse battery"),
+						"/api/events":                    eventWith(`"organizer_id":"` + organizer.id + `",`),
+						"/api/events/{id}/registrations": `{"user_id":"` + owner.id + `"}`,
+					}[rt.pattern]
+					if rt.method == http.MethodGet {
+						body = ""
+					}
+					var options []func(*http.Request)
+					if token := role.token(owner); token != "" {
+						options = append(options, bearer(token))
+					}
+					r := i.ask(t, rt.method, path, body, options...)
+					if r.status != role.status {
+						t.Errorf("%s: %d %s, want %d", role.name, r.status, r.body, role.status)
+					}
+					code := map[int]Code{401: CodeUnauthenticated, 403: CodeForbidden}[role.status]
+					if code != "" {
+						r.want(t, role.status, code)
+					}
+				}
+			})
+		}
+	})
+}
+
+func TestWhatIsLeftOutIsTheTokensUser(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *site) {
+		i := s.start(t, identity.Keys{})
+		ada := i.newMember(t)
+		created := i.ask(t, "POST", "/api/events", eventWith(""), bearer(ada.token)).want(t, 201, "")
+		if got := created.field(t, "organizer_id"); got != ada.id {
+			t.Errorf("organizer_id is %s, want %s", got, ada.id)
+		}
+		path := "/api/events/" + created.field(t, "id") + "/registrations"
+		for _, body := range []string{`{}`, `{"user_id":null}`, `{"user_id":"` + ada.id + `"}`, `{"user_id":"` + strings.ToUpper(ada.id) + `"}`} {
+			who := i.stranger(t)
+			r := i.ask(t, "POST", path, strings.ReplaceAll(strings.ReplaceAll(body, ada.id, who.id), strings.ToUpper(ada.id), strings.ToUpper(who.id)), bearer(who.token))
+			if i := r.want(t, 201, "").field(t, "user_id"); i != who.id {
+				t.Errorf("%s: user_id is %s, want %s", body, i, who.id)
+			}
+		}
+	})
+}
+
+func TestTrustedModeBelievesIdsButChecksTokens(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *site) {
+		i := s.start(t, identity.Keys{}, trusted)
+		ada, bob := i.newMember(t), i.newMember(t)
+		event := "/api/events/" + i.ask(t, "POST", "/api/events", eventWith(`"organizer_id":"`+ada.id+`",`)).want(t, 201, "").field(t, "id")
+		seats := event + "/registrations"
+		i.ask(t, "POST", "/api/events", eventWith("")).want(t, 400, CodeInvalid)
+		i.ask(t, "POST", seats, `{}`).want(t, 400, CodeInvalid)
+		i.ask(t, "POST", seats, `{"user_id":"`+bob.id+`"}`).want(t, 201, "")
+		i.ask(t, "GET", seats, "").want(t, 200, "")
+
+		i.ask(t, "POST", seats, `{"user_id":"`+bob.id+`"}`, bearer("forged")).want(t, 401, CodeUnauthenticated)
+		i.ask(t, "POST", seats, `{"user_id":"`+bob.id+`"}`, cookie("eventio_token", "forged")).want(t, 401, CodeUnauthenticated)
+		i.ask(t, "POST", seats, `{"user_id":"`+bob.id+`"}`, bearer(ada.token)).want(t, 403, CodeForbidden)
+		i.ask(t, "POST", seats, `{}`, bearer(ada.token)).want(t, 201, "")
+		i.ask(t, "GET", seats, "", bearer(bob.token)).want(t, 403, CodeForbidden)
+		i.ask(t, "GET", seats, "", bearer(ada.token)).want(t, 200, "")
+		// What the gateway itself was sent is not a token of ours.
+		i.ask(t, "GET", seats, "", with("Authorization", "Basic YTpi")).want(t, 200, "")
+
+		i.ask(t, "POST", "/api/users/"+bob.id+"/password", changeBody(goodPassword, "another horse battery")).want(t, 204, "")
+		i.ask(t, "POST", "/api/users/"+store.NewID().Hex()+"/password", changeBody(goodPassword, "another horse battery")).want(t, 404, CodeUserNotFound)
+	})
+}
+
+// TestOrderOfChecks: 401, then what is malformed, then 404, then 403, then the seat.
+func TestOrderOfChecks(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *site) {
+		i := s.start(t, identity.Keys{})
+		ada, bob := i.newMember(t), i.newMember(t)
+		seats := i.organized(t, ada) + "/registrations"
+		unknown := "/api/events/" + store.NewID().Hex() + "/registrations"
+		foreign := `{"user_id":"` + bob.id + `"}`
+		for _, c := range []struct {
+			name, method, path, body string
+			status                   int
+			code                     Code
+			options                  []func(*http.Request)
+		}{
+			{"401 before a malformed body", "POST", seats, `{`, 401, CodeUnauthenticated, nil},
+			{"401 before a malformed id", "GET", "/api/events/zz/registrations", "", 401, CodeUnauthenticated, nil},
+			{"401 before an unknown event", "GET", unknown, "", 401, CodeUnauthenticated, nil},
+			{"400 before 404", "POST", unknown, `{"user_id":"zz"}`, 400, CodeInvalid, []func(*http.Request){bearer(ada.token)}},
+			{"404 before 403 for a seat", "POST", unknown, foreign, 404, CodeEventNotFound, []func(*http.Request){bearer(ada.token)}},
+			{"404 before 403 for a roster", "GET", unknown, "", 404, CodeEventNotFound, []func(*http.Request){bearer(bob.token)}},
+			{"403 before the seat", "POST", seats, foreign, 403, CodeForbidden, []func(*http.Request){bearer(ada.token)}},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				i.ask(t, c.method, c.path, c.body, c.options...).want(t, c.status, c.code)
+			})
+		}
+		if got := i.ask(t, "GET", seats, "", bearer(ada.token)).want(t, 200, "").body; got != "[]" {
+			t.Errorf("somebody was registered: %s", got)
+		}
+	})
+}
+
+// TestMassAssignment: fields that are not a client's to set have no effect.
+func TestMassAssignment(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *site) {
+		i := s.start(t, identity.Keys{})
+		ada := i.newMember(t)
+		const forged = `"id":"000000000000000000000001","created_at":"1999-01-01T00:00:00Z","tickets_sold":4,"password_hash":"x",` +
+			`"PasswordHash":"x","password_version":7,"token":"x","registered_at":"1999-01-01T00:00:00Z","request_id":"x","number":9,"last_number":9,`
+		event := i.ask(t, "POST", "/api/events", eventWith(forged), bearer(ada.token)).want(t, 201, "")
+		u := i.ask(t, "POST", "/api/users", `{`+forged+`"name":"Eve","email":"eve@example.org","password":"`+goodPassword+`"}`).want(t, 201, "")
+		seat := i.ask(t, "POST", "/api/events/"+event.field(t, "id")+"/registrations", `{`+forged+`"event_id":"x"}`, bearer(ada.token)).want(t, 201, "")
+		for _, r := range []reply{event, u, seat} {
+			for _, bad := range []string{"000000000000000000000001", "1999", `"x"`, `"tickets_sold":4`} {
+				if strings.Contains(r.body, bad) {
+					t.Errorf("%s got through: %s", bad, r.body)
+				}
+			}
+		}
+		stored, err := s.st.UserByEmail(t.Context(), "eve@example.org")
+		if err != nil || stored.PasswordVersion != 0 || !strings.HasPrefix(stored.PasswordHash, "$argon2id$") {
+			t.Errorf("stored %+v, %v", stored, err)
+		}
+		i.ask(t, "POST", "/api/login", logInBody("eve@example.org", goodPassword)).want(t, 200, "")
+		i.ask(t, "POST", "/api/users/"+ada.id+"/password", `{"password_version":9,"old_password":"`+goodPassword+`","new_password":"another horse battery"}`,
+			bearer(ada.token)).want(t, 400, CodeInvalid) // a new route knows its fields
+	})
+}

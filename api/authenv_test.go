@@ -1,0 +1,300 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/api/identity"
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore"
+	"github.com/eventio/eventio/pkg/store/sqlitestore"
+	"github.com/eventio/eventio/worker"
+)
+
+// patience bounds every wait of these tests.
+const patience = 20 * time.Second
+
+// goodPassword is one that nobody refuses.
+const goodPassword = "correct horse battery"
+
+// site is one store with NATS and a worker, for any number of API instances.
+type site struct {
+	st   store.Store
+	nats *testenv.NATS
+	log  *sharedLog // of everything
+}
+
+// eachStore runs a test over every store.
+func eachStore(t *testing.T, test func(*testing.T, *site)) {
+	t.Helper()
+	for _, kind := range []string{"sqlite", "mongo"} {
+		t.Run(kind, func(t *testing.T) { test(t, newSite(t, kind)) })
+	}
+}
+
+func newSite(t testing.TB, kind string) *site {
+	t.Helper()
+	s := &site{nats: testenv.StartNATS(t), log: &sharedLog{}}
+	var err error
+	if kind == "sqlite" {
+		s.st, err = sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "eventio.db"))
+	} else {
+		s.st, err = mongostore.Open(t.Context(), testenv.MongoDB(t), zerolog.Nop())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	conn := s.connect(t)
+	w := worker.New(conn, s.st, worker.Config{}, zerolog.New(s.log))
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		_ = w.Stop(ctx) // NATS may be gone
+	})
+	if err := conn.FlushTimeout(patience); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *site) connect(t testing.TB) *nats.Conn {
+	t.Helper()
+	conn, err := messages.Connect(s.nats.URL(), "test", zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return conn
+}
+
+// testSecret is a key's secret, and testKeys a list of keys with it.
+func testSecret(id string) []byte {
+	return []byte((id + strings.Repeat("-a secret of the tests", 3))[:40])
+}
+
+func testKeys(t testing.TB, ids ...string) identity.Keys {
+	t.Helper()
+	var list []string
+	for _, id := range ids {
+		list = append(list, id+":"+base64.RawURLEncoding.EncodeToString(testSecret(id)))
+	}
+	keys, err := identity.ParseKeys(strings.Join(list, ","))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
+}
+
+// instance is one API process.
+type instance struct {
+	*API
+	guard *identity.Guard
+}
+
+// start starts an API in token mode, to which NATS listens when it returns. change may
+// alter what it is told; keys may be empty.
+func (s *site) start(t testing.TB, keys identity.Keys, change ...func(*Access)) *instance {
+	t.Helper()
+	i, conn := s.open(t, keys, change...)
+	if err := conn.FlushTimeout(patience); err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// startAnyway is start where NATS may be down.
+func (s *site) startAnyway(t testing.TB) *instance {
+	t.Helper()
+	i, _ := s.open(t, identity.Keys{})
+	return i
+}
+
+func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*Access)) (*instance, *nats.Conn) {
+	t.Helper()
+	conn := s.connect(t)
+	log := zerolog.New(s.log)
+	guard, err := identity.Open(t.Context(), s.st, conn, identity.Config{Keys: keys, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(guard.Close)
+	access := Access{Mode: Token, Guard: guard}
+	for _, c := range change {
+		c(&access)
+	}
+	return &instance{New(s.st, messages.NewRequester(conn), Config{Access: access}, log), guard}, conn
+}
+
+func trusted(a *Access)     { a.Mode = Trusted }
+func rateLimited(a *Access) { a.RateLimits = true }
+
+// reply is what the API says.
+type reply struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// ask makes a request; options change it before it is sent.
+func (i *instance) ask(t testing.TB, method, path, body string, options ...func(*http.Request)) reply {
+	t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for _, o := range options {
+		o(r)
+	}
+	w := httptest.NewRecorder()
+	i.ServeHTTP(w, r)
+	return reply{w.Code, w.Result().Header, w.Body.String()}
+}
+
+func bearer(token string) func(*http.Request) { return with("Authorization", "Bearer "+token) }
+
+func with(name, value string) func(*http.Request) {
+	return func(r *http.Request) { r.Header.Add(name, value) }
+}
+
+func cookie(name, token string) func(*http.Request) {
+	return func(r *http.Request) { r.AddCookie(&http.Cookie{Name: name, Value: token}) }
+}
+
+func from(address string) func(*http.Request) {
+	return func(r *http.Request) { r.RemoteAddr = address }
+}
+
+// want checks status and, for a problem, code.
+func (r reply) want(t testing.TB, status int, code Code) reply {
+	t.Helper()
+	if r.status != status || code != "" && !strings.Contains(r.body, `"code":"`+string(code)+`"`) {
+		t.Fatalf("answer is %d %s, want %d %s", r.status, r.body, status, code)
+	}
+	return r
+}
+
+func (r reply) field(t testing.TB, name string) string {
+	t.Helper()
+	var o map[string]any
+	if err := json.Unmarshal([]byte(r.body), &o); err != nil {
+		t.Fatalf("%v in %s", err, r.body)
+	}
+	s, ok := o[name].(string)
+	if !ok {
+		t.Fatalf("no %s in %s", name, r.body)
+	}
+	return s
+}
+
+func (r reply) cookie(t testing.TB) *http.Cookie {
+	t.Helper()
+	all := (&http.Response{Header: r.header}).Cookies()
+	if len(all) != 1 {
+		t.Fatalf("%d cookies in %v", len(all), r.header)
+	}
+	return all[0]
+}
+
+// member is somebody who has signed up.
+type member struct{ id, email, password, token string }
+
+func (i *instance) signUp(t testing.TB, email, password string) member {
+	t.Helper()
+	r := i.ask(t, "POST", "/api/users", signUpBody(email, password)).want(t, 201, "")
+	return member{r.field(t, "id"), email, password, r.field(t, "token")}
+}
+
+func (i *instance) newMember(t testing.TB) member {
+	t.Helper()
+	return i.signUp(t, store.NewID().Hex()+"@example.org", goodPassword)
+}
+
+// stranger is a token of somebody who is not stored: nothing asks the store.
+func (i *instance) stranger(t testing.TB) member {
+	t.Helper()
+	id := store.NewID()
+	token, _, err := i.guard.Sign(identity.Person{ID: id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return member{id: id.Hex(), token: token}
+}
+
+func jsonText(s string) string {
+	data, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	return string(data)
+}
+
+func signUpBody(email, password string) string {
+	return `{"name":"Ada","email":` + jsonText(email) + `,"password":` + jsonText(password) + `}`
+}
+
+func logInBody(email, password string) string {
+	return `{"email":` + jsonText(email) + `,"password":` + jsonText(password) + `}`
+}
+
+func changeBody(before, after string) string {
+	return `{"old_password":` + jsonText(before) + `,"new_password":` + jsonText(after) + `}`
+}
+
+// eventWith is the body of an event with more fields before the usual ones.
+func eventWith(more string) string {
+	return `{` + more + `"title":"Opening","capacity":5,"starts_at":"2027-05-01T18:00:00Z","ends_at":"2027-05-01T20:00:00Z"}`
+}
+
+// organized creates an event and returns its path.
+func (i *instance) organized(t testing.TB, by member) string {
+	t.Helper()
+	return "/api/events/" + i.ask(t, "POST", "/api/events", eventWith(""), bearer(by.token)).want(t, 201, "").field(t, "id")
+}
+
+// sharedLog collects a log.
+type sharedLog struct {
+	mu  sync.Mutex // guards buf
+	buf bytes.Buffer
+}
+
+func (l *sharedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *sharedLog) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// revive starts NATS again, so that the worker can stop in peace.
+func (s *site) revive(t testing.TB) {
+	t.Helper()
+	if err := s.nats.Restart(); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,130 @@
+package api
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/go-chi/cors"
+)
+
+// The cookie of the pages holds a token. Under TLS the prefix makes browsers refuse one
+// that another host of the domain has set (RFC 6265bis, section 4.1.3.2).
+const (
+	plainCookie  = "eventio_token"
+	secureCookie = "__Host-" + plainCookie
+)
+
+func (g *gate) cookieName(r *http.Request) string {
+	if g.secure(r) {
+		return secureCookie
+	}
+	return plainCookie
+}
+
+// setCookie gives the browser a token; an empty one takes it away.
+func (g *gate) setCookie(w http.ResponseWriter, r *http.Request, token string) {
+	c := &http.Cookie{
+		Name: g.cookieName(r), Value: token, Path: "/", MaxAge: int(g.guard.Lifetime() / time.Second),
+		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: g.secure(r),
+	}
+	if token == "" {
+		c.MaxAge = -1
+	}
+	http.SetCookie(w, c)
+}
+
+// secure reports whether the client came by TLS, as far as we or a trusted proxy know.
+func (g *gate) secure(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	return len(g.proxies) > 0 && r.Header.Get("X-Forwarded-Proto") == "https" && g.fromProxy(r)
+}
+
+// fromProxy reports whether the request was handed on by a trusted proxy.
+func (g *gate) fromProxy(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	peer, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	peer = peer.Unmap().WithZone("")
+	for _, p := range g.proxies {
+		if p.Contains(peer) {
+			return true
+		}
+	}
+	return false
+}
+
+// secureHeaders are on every answer of the API, whatever its status. The pages set their own.
+func (g *gate) secureHeaders(h http.Header) {
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+}
+
+// hstsValue keeps browsers on TLS for a year. It says nothing of other hosts of the domain,
+// which are not ours.
+const hstsValue = "max-age=31536000"
+
+// private marks an answer that is for one person.
+func private(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store") }
+
+// protect puts before everything, pages too, what stands between browsers and us: writes
+// from other origins are refused, and no script of another origin sees an answer unless its
+// origin is configured.
+func (a *API) protect(next http.Handler) http.Handler {
+	g := a.gate
+	cross := http.NewCrossOriginProtection()
+	for _, origin := range g.origins {
+		if err := cross.AddTrustedOrigin(origin); err != nil {
+			panic("api: Access.CORSOrigins: " + err.Error())
+		}
+	}
+	cross.SetDenyHandler(a.observe("", func(http.ResponseWriter, *http.Request) error {
+		return problem(CodeForbidden, "A page of another origin may not do this; see EVENTIO_CORS_ORIGINS.")
+	}))
+	h := cross.Handler(next)
+	if len(g.origins) > 0 {
+		h = cors.Handler(cors.Options{
+			AllowedOrigins: g.origins,
+			AllowedMethods: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},
+			AllowedHeaders: []string{"Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"},
+			ExposedHeaders: []string{"ETag", "Link", "Location", "Retry-After", "X-Request-Id",
+				"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"},
+			MaxAge: 600,
+		})(h)
+	}
+	if len(g.proxies) > 0 {
+		var prefixes []string
+		for _, p := range g.proxies {
+			prefixes = append(prefixes, p.String())
+		}
+		h = middleware.ClientIPFromXFF(prefixes...)(h)
+	}
+	return g.first(h)
+}
+
+// first is the outermost of it.
+func (g *gate) first(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if g.secure(r) {
+			w.Header().Set("Strict-Transport-Security", hstsValue)
+		}
+		if g.limits != nil && len(g.proxies) == 0 && r.Header["X-Forwarded-For"] != nil {
+			g.unasked.Do(func() {
+				g.log.Warn().Msg("a request has X-Forwarded-For, which is not believed: if a proxy stands before this process, " +
+					"name it in EVENTIO_TRUSTED_PROXIES, or all its clients share the rate limits of one address")
+			})
+		}
+		next.ServeHTTP(w, r)
+	})
+}

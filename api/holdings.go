@@ -1,0 +1,124 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+const (
+	// holdingsPage is the size of a page when none is asked for.
+	holdingsPage = 100
+	// holdingsScan bounds how many registrations one request looks at, so that a filter that
+	// few of them pass costs no more than one that all pass. Such a page is short and still
+	// has a next one.
+	holdingsScan = MaxPage
+)
+
+// Which of a person's registrations are wanted.
+const (
+	whenUpcoming = "upcoming" // the event has not ended
+	whenPast     = "past"
+)
+
+// holding is a registration with its event.
+type holding struct {
+	Event        event     `json:"event"`
+	RegisteredAt time.Time `json:"registered_at"`
+	Number       int64     `json:"number"`
+	Status       string    `json:"status"`
+}
+
+func (a *API) holdings(w http.ResponseWriter, r *http.Request) error {
+	who, err := a.gate.caller(r)
+	if err != nil {
+		return err
+	}
+	user, err := userID(r)
+	if err != nil {
+		return err
+	}
+	q := r.URL.Query()
+	var f fields
+	limit, before, when := f.limit(q), f.holdingsCursor(user, q), q.Get("when")
+	if q.Has("when") && when != whenUpcoming && when != whenPast {
+		f.add("when", "must be "+whenUpcoming+" or "+whenPast)
+	}
+	if err := f.err(); err != nil {
+		return err
+	}
+	if err := who.mayBe(user, "Only the person sees what they hold."); err != nil {
+		return err
+	}
+	if limit == 0 {
+		limit = holdingsPage
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
+	defer cancel()
+	page, last, more, err := a.holdingsPage(ctx, holdingsQuery{user, before, when, limit})
+	if err != nil {
+		return err
+	}
+	if more {
+		linkNext(w, holdingsPath(user), q, limit, holdingsCursor(user, q, last))
+	}
+	w.Header().Set("Cache-Control", "private, no-cache")
+	return writeRead(w, r, page)
+}
+
+type holdingsQuery struct {
+	user, before store.ID
+	when         string
+	limit        int
+}
+
+// holdingsPage reads one page. last is the event that was looked at last, and more whether
+// there may be others behind it.
+func (a *API) holdingsPage(ctx context.Context, q holdingsQuery) (page []holding, last store.ID, more bool, err error) {
+	now := time.Now()
+	page = []holding{}
+	seen := 0
+	scan := holdingsScan
+	if q.when == "" {
+		scan = q.limit
+	}
+	for h, err := range a.store.UserRegistrations(ctx, q.user, q.before, scan+1) {
+		if err != nil {
+			return nil, last, false, err
+		}
+		if len(page) == q.limit || seen == scan {
+			return page, last, true, nil
+		}
+		seen++
+		last = h.Event.ID
+		upcoming := h.Event.EndsAt.After(now)
+		if q.when == whenUpcoming && !upcoming || q.when == whenPast && upcoming {
+			continue
+		}
+		status := statusConfirmed
+		if !h.Event.Confirmed(h.Registration) {
+			status = statusWaitlisted
+		}
+		page = append(page, holding{eventOf(h.Event), h.Registration.RegisteredAt, h.Registration.Number, status})
+	}
+	return page, last, false, nil
+}
+
+func holdingsCursor(user store.ID, q url.Values, last store.ID) string {
+	return encodeCursor(listName(holdingsPath(user), q), last[:])
+}
+
+func (f *fields) holdingsCursor(user store.ID, q url.Values) (before store.ID) {
+	if !q.Has("cursor") {
+		return before
+	}
+	place := decodeCursor(listName(holdingsPath(user), q), q.Get("cursor"), len(before))
+	if place == nil {
+		f.add("cursor", wrongCursor)
+		return before
+	}
+	return store.ID(place)
+}

@@ -1,0 +1,242 @@
+package identity
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+const (
+	// DefaultRefresh with readLimit keeps the promise that a changed password ends the
+	// earlier tokens on every API process within 5 s, also when NATS loses the message.
+	DefaultRefresh = 3 * time.Second
+	readLimit      = 1500 * time.Millisecond
+
+	// clockSkew is how far the clocks of API processes may be apart before a revocation is
+	// missed by the periodic reading or forgotten too early.
+	clockSkew = time.Hour
+	// keepFor is how long a revocation is needed: as long as a token signed just before it
+	// may live.
+	keepFor = MaxLifetime + leeway + clockSkew
+)
+
+// Config has a Guard's settings. The zero value works.
+type Config struct {
+	// Keys sign and verify. Empty: the key in the store, made when there is none.
+	Keys Keys
+	// Lifetime is that of the tokens it signs: above 0, at most MaxLifetime. Default
+	// DefaultLifetime.
+	Lifetime time.Duration
+	// RefreshEvery is the pause between two readings of the revocations. Default
+	// DefaultRefresh; more than 3 s breaks the promise of 5 s.
+	RefreshEvery time.Duration
+	Log          zerolog.Logger
+}
+
+// Guard signs tokens and believes them, until they expire or are revoked. It is safe for
+// concurrent use.
+type Guard struct {
+	keys     Keys
+	verifier Verifier
+	lifetime time.Duration
+	log      zerolog.Logger
+	store    store.Identity // nil: alone
+	conn     *nats.Conn     // nil: alone
+
+	sub    *nats.Subscription
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the reading has ended
+
+	mu      sync.RWMutex // guards revoked
+	revoked map[store.ID]revocation
+}
+
+type revocation struct {
+	lowest   int64 // password version that still counts
+	forgetAt time.Time
+}
+
+// Alone makes a guard with a random key that nobody else knows and without a store: its
+// tokens are good in this process only.
+func Alone() *Guard {
+	key := newKey()
+	return newGuard(Keys{signing: key.ID, secrets: map[string][]byte{key.ID: key.Secret}}, Config{})
+}
+
+// Open gets the keys, reads the revocations and goes on learning of new ones until Close.
+// st and conn stay the caller's.
+func Open(ctx context.Context, st store.Identity, conn *nats.Conn, config Config) (*Guard, error) {
+	if config.Lifetime < 0 || config.Lifetime > MaxLifetime {
+		return nil, fmt.Errorf("a token lifetime of %v is not above 0 and at most %v", config.Lifetime, MaxLifetime)
+	}
+	keys := config.Keys
+	if keys.Empty() {
+		var err error
+		if keys, err = SharedKeys(ctx, st); err != nil {
+			return nil, err
+		}
+	}
+	g := newGuard(keys, config)
+	g.store, g.conn = st, conn
+	// Listen first, then read: what happens between the two is not lost.
+	sub, err := messages.SubscribeRevocations(conn, func(r messages.Revocation) {
+		g.learn(store.Revocation{UserID: r.UserID, PasswordVersion: r.PasswordVersion, ChangedAt: r.ChangedAt})
+	}, func(err error) { g.log.Error().Err(err).Msg("a revocation cannot be read") })
+	if err != nil {
+		return nil, err
+	}
+	g.sub = sub
+	started := time.Now()
+	if err := g.read(ctx, started.Add(-keepFor)); err != nil {
+		_ = sub.Unsubscribe() // the connection may be gone; so is the subscription then
+		return nil, err
+	}
+	every := config.RefreshEvery
+	if every <= 0 {
+		every = DefaultRefresh
+	}
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	g.cancel = cancel
+	go g.refresh(running, started, every)
+	return g, nil
+}
+
+// SharedKeys returns the key that all API processes over st share, and makes it when there
+// is none.
+func SharedKeys(ctx context.Context, st store.Identity) (Keys, error) {
+	key, err := st.SigningKey(ctx, newKey())
+	if err != nil {
+		return Keys{}, err
+	}
+	return keysOf(key)
+}
+
+func newGuard(keys Keys, config Config) *Guard {
+	if config.Lifetime == 0 {
+		config.Lifetime = DefaultLifetime
+	}
+	return &Guard{
+		keys: keys, verifier: NewVerifier(keys, time.Now), lifetime: config.Lifetime, log: config.Log,
+		done: make(chan struct{}), revoked: make(map[store.ID]revocation),
+	}
+}
+
+// Close ends the learning, and returns when nothing of it runs. It may come twice. The
+// guard goes on verifying with what it knows.
+func (g *Guard) Close() {
+	if g.cancel == nil {
+		return
+	}
+	_ = g.sub.Unsubscribe() // the connection may be gone; so is the subscription then
+	g.cancel()
+	<-g.done
+}
+
+// Lifetime is that of the tokens which Sign makes.
+func (g *Guard) Lifetime() time.Duration { return g.lifetime }
+
+// Sign makes a token for p.
+func (g *Guard) Sign(p Person) (token string, expires time.Time, err error) {
+	return g.keys.Mint(p, time.Now(), g.lifetime)
+}
+
+// Check returns who the token speaks for, or ErrInvalid.
+func (g *Guard) Check(token string) (Person, error) {
+	p, err := g.verifier.Verify(token)
+	if err != nil {
+		return Person{}, err
+	}
+	g.mu.RLock()
+	r, revoked := g.revoked[p.ID]
+	g.mu.RUnlock()
+	if revoked && p.PasswordVersion < r.lowest {
+		return Person{}, ErrInvalid
+	}
+	return p, nil
+}
+
+// Revoke ends the earlier tokens of a user whose changed password is stored already: here
+// at once, and in all other processes as fast as they can be told.
+func (g *Guard) Revoke(r store.Revocation) {
+	g.learn(r)
+	if g.conn == nil {
+		return
+	}
+	err := messages.PublishRevocation(g.conn, messages.Revocation{
+		UserID: r.UserID, PasswordVersion: r.PasswordVersion, ChangedAt: r.ChangedAt,
+	})
+	if err != nil {
+		g.log.Warn().Err(err).Str("user_id", r.UserID.Hex()).Msg("other API processes learn of a revocation from the store")
+	}
+}
+
+// learn takes a revocation in, unless a later one is known.
+func (g *Guard) learn(r store.Revocation) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	known := g.revoked[r.UserID]
+	if r.PasswordVersion > known.lowest {
+		g.revoked[r.UserID] = revocation{r.PasswordVersion, r.ChangedAt.Add(keepFor)}
+	}
+}
+
+// read learns what the store has since then.
+func (g *Guard) read(ctx context.Context, since time.Time) error {
+	for r, err := range g.store.Revocations(ctx, since) {
+		if err != nil {
+			return fmt.Errorf("read the revocations: %w", err)
+		}
+		g.learn(r)
+	}
+	return nil
+}
+
+// refresh reads what is new every so often, last having begun at last, until ctx ends.
+func (g *Guard) refresh(ctx context.Context, last time.Time, every time.Duration) {
+	defer close(g.done)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		began := time.Now()
+		limited, cancel := context.WithTimeout(ctx, readLimit)
+		err := g.read(limited, last.Add(-clockSkew))
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			last = began
+			if failing {
+				g.log.Info().Msg("revocations are read again")
+			}
+		case !failing: // said once, not every few seconds
+			g.log.Error().Err(err).Msg("revocations cannot be read: changed passwords end earlier tokens only as far as NATS tells")
+		}
+		failing = err != nil
+		g.forget(began)
+	}
+}
+
+// forget drops what has no token left to end.
+func (g *Guard) forget(now time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for id, r := range g.revoked {
+		if now.After(r.forgetAt) {
+			delete(g.revoked, id)
+		}
+	}
+}

@@ -1,0 +1,241 @@
+// Package identity says who somebody is: it signs and verifies tokens, and knows which of
+// them have ended before their time.
+//
+// # Guarantees
+//
+// Verifying costs no access to the store. A token is believed only if it is signed with
+// HS256 by one of the keys that this process was given, has not expired, and carries a
+// version of its user's password that still counts. Every other one gets the same error:
+// nobody learns how a forgery failed.
+//
+// # Revocation
+//
+// When a password changes, the user's version grows. Other API processes learn the lowest
+// version that counts over NATS at once, and from the store within RefreshEvery when NATS
+// loses it. Versions are compared, never times, because clocks differ.
+package identity
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+const (
+	// issuer, audience and tokenType are ours alone: a token that another system signed
+	// for another purpose with a key that happens to be shared is foreign.
+	issuer    = "eventio"
+	audience  = "eventio"
+	tokenType = "eventio+jwt"
+
+	// MinSecret is the shortest secret of a key, in bytes: the size of the hash (RFC 7518,
+	// section 3.2).
+	MinSecret = 32
+	// MaxLifetime is the longest lifetime of a token. A revocation is kept for as long, so
+	// a token with more is refused.
+	MaxLifetime = 24 * time.Hour
+	// DefaultLifetime is that of the tokens which a log-in answers.
+	DefaultLifetime = time.Hour
+	// leeway is how far the clocks of two API processes may be apart.
+	leeway = 30 * time.Second
+	// maxToken is the longest token that is looked at, in bytes; ours have about 300.
+	maxToken = 2048
+)
+
+// ErrInvalid is the error of every token that is not believed, whatever is wrong with it.
+var ErrInvalid = errors.New("invalid token")
+
+// Person is who a token speaks for.
+type Person struct {
+	ID              store.ID
+	PasswordVersion int64
+}
+
+// Keys sign and verify tokens. The zero value has none and believes nothing. They are safe
+// for concurrent use.
+type Keys struct {
+	signing string // key id
+	secrets map[string][]byte
+}
+
+// claims is what a token says (RFC 7519, section 4.1); the times are seconds since 1970.
+type claims struct {
+	Issuer          string `json:"iss"`
+	Audience        string `json:"aud"`
+	Subject         string `json:"sub"`
+	IssuedAt        int64  `json:"iat"`
+	NotBefore       int64  `json:"nbf"`
+	ExpiresAt       int64  `json:"exp"`
+	PasswordVersion int64  `json:"pv"`
+}
+
+// date is a time for the library, which takes nil for one that is missing.
+func date(seconds int64) (*jwt.NumericDate, error) {
+	if seconds == 0 {
+		return nil, nil
+	}
+	return jwt.NewNumericDate(time.Unix(seconds, 0)), nil
+}
+
+// claims implements jwt.Claims.
+func (c claims) GetExpirationTime() (*jwt.NumericDate, error) { return date(c.ExpiresAt) }
+func (c claims) GetIssuedAt() (*jwt.NumericDate, error)       { return date(c.IssuedAt) }
+func (c claims) GetNotBefore() (*jwt.NumericDate, error)      { return date(c.NotBefore) }
+func (c claims) GetIssuer() (string, error)                   { return c.Issuer, nil }
+func (c claims) GetSubject() (string, error)                  { return c.Subject, nil }
+func (c claims) GetAudience() (jwt.ClaimStrings, error)       { return jwt.ClaimStrings{c.Audience}, nil }
+
+// headerOf is the header of every token that a key signs.
+func headerOf(keyID string) map[string]any {
+	return map[string]any{"alg": jwt.SigningMethodHS256.Alg(), "kid": keyID, "typ": tokenType}
+}
+
+var keyID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// ParseKeys reads a comma-separated list of kid:secret, each secret in base64url (with or
+// without padding). The first key signs, all verify. Its errors name the kid or position
+// and never a secret.
+func ParseKeys(list string) (Keys, error) {
+	k := Keys{secrets: make(map[string][]byte)}
+	for i, entry := range strings.Split(list, ",") {
+		id, encoded, ok := strings.Cut(strings.TrimSpace(entry), ":")
+		if !ok || !keyID.MatchString(id) {
+			return Keys{}, fmt.Errorf("key %d: want kid:secret, with 1 to 64 letters, digits, dots, dashes or underscores as kid", i+1)
+		}
+		secret, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(encoded, "="))
+		if err != nil {
+			return Keys{}, fmt.Errorf("key %s: the secret is not base64url", id)
+		}
+		if len(secret) < MinSecret {
+			return Keys{}, fmt.Errorf("key %s: the secret has %d bytes, want at least %d", id, len(secret), MinSecret)
+		}
+		if _, twice := k.secrets[id]; twice {
+			return Keys{}, fmt.Errorf("key %s is there twice", id)
+		}
+		if k.signing == "" {
+			k.signing = id
+		}
+		k.secrets[id] = secret
+	}
+	return k, nil
+}
+
+// newKey makes a random key. Its id is taken from the secret, so that keys made by two
+// processes differ in it.
+func newKey() store.SigningKey {
+	secret := make([]byte, MinSecret)
+	_, _ = rand.Read(secret) // never fails
+	sum := sha256.Sum256(append([]byte("eventio key id "), secret...))
+	return store.SigningKey{
+		ID: base64.RawURLEncoding.EncodeToString(sum[:9]), Secret: secret,
+		CreatedAt: time.Now().UTC().Truncate(time.Millisecond),
+	}
+}
+
+func keysOf(key store.SigningKey) (Keys, error) {
+	if !keyID.MatchString(key.ID) || len(key.Secret) < MinSecret {
+		return Keys{}, errors.New("the signing key in the store is damaged")
+	}
+	return Keys{signing: key.ID, secrets: map[string][]byte{key.ID: key.Secret}}, nil
+}
+
+// Empty reports whether there is no key.
+func (k Keys) Empty() bool { return len(k.secrets) == 0 }
+
+// Mint signs a token for p that is valid from now for lifetime, at most MaxLifetime.
+func (k Keys) Mint(p Person, now time.Time, lifetime time.Duration) (token string, expires time.Time, err error) {
+	if k.Empty() {
+		return "", time.Time{}, errors.New("sign a token: there is no key")
+	}
+	if lifetime <= 0 || lifetime > MaxLifetime {
+		return "", time.Time{}, fmt.Errorf("sign a token: a lifetime of %v is not above 0 and at most %v", lifetime, MaxLifetime)
+	}
+	now = now.UTC().Truncate(time.Second)
+	expires = now.Add(lifetime).Truncate(time.Second)
+	t := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
+		Issuer: issuer, Audience: audience, Subject: p.ID.Hex(),
+		IssuedAt: now.Unix(), NotBefore: now.Unix(), ExpiresAt: expires.Unix(), PasswordVersion: p.PasswordVersion,
+	})
+	t.Header = headerOf(k.signing)
+	token, err = t.SignedString(k.secrets[k.signing])
+	if err != nil {
+		return "", time.Time{}, fmt.Errorf("sign a token: %w", err)
+	}
+	return token, expires, nil
+}
+
+// Verifier verifies tokens with some keys. It is safe for concurrent use.
+//
+// A header is not parsed but compared: there is one for each key, and a token with any
+// other (another alg, typ or kid, jwk, jku, crit) is not ours. Nothing of a token is parsed
+// before its signature is found to be right.
+type Verifier struct {
+	secrets   map[string][]byte // by encoded header
+	validator *jwt.Validator
+}
+
+// NewVerifier verifies with keys, by the clock now.
+func NewVerifier(keys Keys, now func() time.Time) Verifier {
+	v := Verifier{
+		secrets: make(map[string][]byte, len(keys.secrets)),
+		validator: jwt.NewValidator(
+			jwt.WithIssuer(issuer), jwt.WithAudience(audience),
+			jwt.WithExpirationRequired(), jwt.WithNotBeforeRequired(), jwt.WithIssuedAt(),
+			jwt.WithLeeway(leeway), jwt.WithTimeFunc(now),
+		),
+	}
+	for id, secret := range keys.secrets {
+		header, err := json.Marshal(headerOf(id), json.Deterministic(true)) // sorted, as the library writes it
+		if err != nil {                                                     // cannot happen: three strings
+			panic(err)
+		}
+		v.secrets[base64.RawURLEncoding.EncodeToString(header)] = secret
+	}
+	return v
+}
+
+// Verify returns who the token speaks for, or ErrInvalid. It does not know of revocations.
+func (v Verifier) Verify(token string) (Person, error) {
+	if len(token) > maxToken {
+		return Person{}, ErrInvalid
+	}
+	// Strict, so that a token has one spelling only.
+	encoding := base64.RawURLEncoding.Strict()
+	header, rest, _ := strings.Cut(token, ".")
+	payload, encoded, _ := strings.Cut(rest, ".")
+	secret, ours := v.secrets[header]
+	signature, err := encoding.DecodeString(encoded)
+	if !ours || err != nil {
+		return Person{}, ErrInvalid
+	}
+	signed := token[:len(header)+1+len(payload)]
+	if err := jwt.SigningMethodHS256.Verify(signed, signature, secret); err != nil {
+		return Person{}, ErrInvalid
+	}
+	text, err := encoding.DecodeString(payload)
+	if err != nil {
+		return Person{}, ErrInvalid
+	}
+	var c claims
+	if json.Unmarshal(text, &c) != nil || v.validator.Validate(c) != nil {
+		return Person{}, ErrInvalid
+	}
+	id, err := store.ParseID(c.Subject)
+	if err != nil || id.IsZero() || c.PasswordVersion < 0 {
+		return Person{}, ErrInvalid
+	}
+	if c.IssuedAt == 0 || time.Duration(c.ExpiresAt-c.IssuedAt) > MaxLifetime/time.Second {
+		return Person{}, ErrInvalid
+	}
+	return Person{ID: id, PasswordVersion: c.PasswordVersion}, nil
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/api/identity"
+	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore"
+	"github.com/eventio/eventio/pkg/store/sqlitestore"
+)
+
+type tokenConfig struct {
+	access.Keys
+	User       string        `required:"" placeholder:"ID" help:"Who the token speaks for: an id of 24 hexadecimal digits."`
+	Lifetime   time.Duration `default:"1h" help:"How long it is valid, at most 24h."`
+	Data       string        `env:"EVENTIO_DATA" default:"./data" type:"path" help:"Folder with the data of eventio, when there is no --mongodb-uri."`
+	MongoDBURI string        `name:"mongodb-uri" env:"MONGODB_URI" placeholder:"URI" help:"MongoDB of api and worker."`
+}
+
+// storeLimit bounds the look into the store.
+const storeLimit = 10 * time.Second
+
+// identityStore is what a token is made from.
+type identityStore interface {
+	store.Identity
+	Close() error
+}
+
+// printToken makes a token for an operator or a load tool. The store knows the version of
+// the user's password, without which a token has ended if it was changed lately. Where keys
+// are given the user need not exist: load tools make up their own.
+func printToken(ctx context.Context, c tokenConfig, env process.Env, log zerolog.Logger) (err error) {
+	id, err := store.ParseID(c.User)
+	if err != nil || id.IsZero() {
+		return errors.New("--user: want an id of 24 hexadecimal digits")
+	}
+	keys, err := c.Parse()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
+	st, err := openIdentity(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	who := identity.Person{ID: id}
+	switch {
+	case st != nil:
+		defer func() { err = errors.Join(err, st.Close()) }()
+		u, err := st.User(ctx, id)
+		if err != nil && (keys.Empty() || !errors.Is(err, store.ErrUserNotFound)) {
+			return err
+		}
+		who.PasswordVersion = u.PasswordVersion
+		if keys.Empty() {
+			if keys, err = identity.SharedKeys(ctx, st); err != nil {
+				return err
+			}
+		}
+	case keys.Empty():
+		return fmt.Errorf("there is no key: no data in %s, no --mongodb-uri and no EVENTIO_AUTH_KEYS", c.Data)
+	}
+	token, _, err := keys.Mint(who, time.Now(), c.Lifetime)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(env.Stdout, token)
+	return nil
+}
+
+// openIdentity opens the store that the flags name; nil when there is none.
+func openIdentity(ctx context.Context, c tokenConfig, log zerolog.Logger) (identityStore, error) {
+	if c.MongoDBURI != "" {
+		return mongostore.Open(ctx, c.MongoDBURI, log)
+	}
+	path := filepath.Join(c.Data, databaseFile)
+	if _, err := os.Stat(path); err != nil {
+		return nil, nil
+	}
+	return sqlitestore.Open(ctx, path)
+}

@@ -1,0 +1,183 @@
+package loadtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore"
+	"github.com/eventio/eventio/pkg/store/storetest"
+)
+
+const (
+	connections = 64
+	rounds      = 5 // of product and baseline in turn, in one iteration of a benchmark
+
+	hotRequests = 12_800 // to the product in a round
+
+	baselineSlices   = 3
+	baselineRequests = 512  // in a slice
+	baselineArray    = 1000 // ids, on the average over a slice
+)
+
+// What the benchmarks demand, if asserted.
+const (
+	wantRatio = 10.0 // times the baseline's throughput
+	wantBatch = 8.0  // mean batch size, to be exceeded
+	wantExtra = 2.0  // ms that an idle client waits beyond the bare store write, at most
+)
+
+// asserted reports whether a benchmark fails when it finds less than is demanded. By
+// default it only reports: a busy machine is no bug.
+func asserted() bool { return os.Getenv("LOADTEST_ASSERT") == "1" }
+
+// hotRound is one round of BenchmarkHotEvent.
+type hotRound struct {
+	product   burst
+	update    burst   // of the baseline, with updateOne
+	findAnd   burst   // of the baseline, with findOneAndUpdate
+	meanBatch float64 // of the product
+	maxBatch  int
+}
+
+func (r hotRound) ratio() float64        { return r.product.perSecond() / r.update.perSecond() }
+func (r hotRound) ratioFindAnd() float64 { return r.product.perSecond() / r.findAnd.perSecond() }
+
+func (r hotRound) String() string {
+	return fmt.Sprintf("round   %v, batches mean %.1f, largest %d | updateOne %v, ratio %.1f | findOneAndUpdate %v, ratio %.1f",
+		r.product, r.meanBatch, r.maxBatch, r.update, r.ratio(), r.findAnd, r.ratioFindAnd())
+}
+
+// BenchmarkHotEvent: 64 connections fire at one event with free places, at the product and
+// at the two forms of the baseline in turn.
+func BenchmarkHotEvent(b *testing.B) {
+	s := startSystem(b)
+	l := startBaseline(b, s.mongoURI)
+	st := openStore(b, s.mongoURI)
+	s.hotRound(b, l, st) // opens connections, fills caches
+	var done []hotRound
+	for b.Loop() {
+		for range rounds {
+			done = append(done, s.hotRound(b, l, st))
+		}
+	}
+	metric := func(unit string, of func(hotRound) float64) float64 {
+		m := median(done, of)
+		b.ReportMetric(m, unit)
+		return m
+	}
+	product := metric("req/s", func(r hotRound) float64 { return r.product.perSecond() })
+	metric("p50_ms", func(r hotRound) float64 { return r.product.millis(0.5) })
+	metric("p99_ms", func(r hotRound) float64 { return r.product.millis(0.99) })
+	batch := metric("mean_batch", func(r hotRound) float64 { return r.meanBatch })
+	update := metric("updateOne_req/s", func(r hotRound) float64 { return r.update.perSecond() })
+	ratio := metric("ratio", hotRound.ratio)
+	findAnd := metric("findOneAndUpdate_req/s", func(r hotRound) float64 { return r.findAnd.perSecond() })
+	ratioFindAnd := metric("ratio_findOneAndUpdate", hotRound.ratioFindAnd)
+	report(b, fmt.Sprintf("medians %6.0f/s, mean batch %.1f | updateOne %.0f/s, ratio %.1f | findOneAndUpdate %.0f/s, ratio %.1f",
+		product, batch, update, ratio, findAnd, ratioFindAnd), done)
+	if asserted() && (ratio < wantRatio || batch <= wantBatch) {
+		b.Fatalf("ratio to updateOne is %.1f, want at least %.0f; mean batch is %.1f, want more than %.0f", ratio, wantRatio, batch, wantBatch)
+	}
+}
+
+// hotRound fires at the product, then at the baseline, and checks what each has stored.
+func (s *system) hotRound(b *testing.B, l *baseline, st store.Store) hotRound {
+	b.Helper()
+	event := storetest.NewEvent(b, st, 1_000_000)
+	product, err := fire(s.addr, event.ID, connections, hotRequests)
+	if err != nil {
+		b.Fatal(err)
+	}
+	sizes := s.worker.batches(b, hotRequests)
+	s.check(b, event.ID, product)
+	return hotRound{
+		product:   product,
+		meanBatch: float64(hotRequests) / float64(len(sizes)),
+		maxBatch:  slices.Max(sizes),
+		update:    l.burst(b, updateOne),
+		findAnd:   l.burst(b, findOneAndUpdate),
+	}
+}
+
+// check proves over HTTP that what the users were told is what is stored.
+func (s *system) check(b *testing.B, event store.ID, r burst) {
+	b.Helper()
+	var e struct {
+		TicketsSold int64 `json:"tickets_sold"`
+	}
+	var roster []store.ID
+	s.read(b, "/api/events/"+event.Hex(), &e)
+	s.read(b, "/api/events/"+event.Hex()+"/registrations", &roster)
+	checkRoster(b, "product", r, r.told, e.TicketsSold, roster)
+}
+
+func (s *system) read(b *testing.B, path string, to any) {
+	b.Helper()
+	client := http.Client{Timeout: limit}
+	defer client.CloseIdleConnections()
+	res, err := client.Get("http://" + s.addr + path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		b.Fatalf("GET %s: %s", path, res.Status)
+	}
+	if err := json.NewDecoder(res.Body).Decode(to); err != nil {
+		b.Fatalf("GET %s: %v", path, err)
+	}
+}
+
+// checkRoster fails unless every request got a seat, the event counts exactly the users who
+// were told so, and each of them is in the roster once.
+func checkRoster(b *testing.B, name string, r burst, told []store.ID, sold int64, roster []store.ID) {
+	b.Helper()
+	if len(r.others) > 0 {
+		b.Fatalf("%s: answers other than 201, with places free: %v", name, r.others)
+	}
+	if int64(len(told)) != sold || len(told) != len(roster) {
+		b.Fatalf("%s: %d users hold a seat by what they were told, tickets_sold is %d, the roster has %d", name, len(told), sold, len(roster))
+	}
+	seats := make(map[store.ID]int)
+	for _, user := range roster {
+		seats[user]++
+	}
+	for _, user := range told {
+		if seats[user] != 1 {
+			b.Fatalf("%s: user %s was told 201 and holds %d seats", name, user.Hex(), seats[user])
+		}
+	}
+}
+
+func openStore(b *testing.B, uri string) *mongostore.Store {
+	b.Helper()
+	st, err := mongostore.Open(b.Context(), uri, zerolog.Nop())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			b.Error(err)
+		}
+	})
+	return st
+}
+
+// report logs the medians, and below them the rounds: the log of a benchmark is cut after
+// ten lines.
+func report[R fmt.Stringer](b *testing.B, median string, done []R) {
+	lines := []string{median}
+	for _, r := range done {
+		lines = append(lines, r.String())
+	}
+	b.Log("\n" + strings.Join(lines, "\n"))
+	b.ReportMetric(0, "ns/op") // the time of all rounds together says nothing
+}

@@ -1,0 +1,71 @@
+package messages
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/nats-io/nats.go"
+)
+
+// Revocation tells every API process that a user's tokens have ended: those that carry an
+// earlier version of the password. It is published, not requested, and may be lost: the
+// store has the truth, and every process reads it again every few seconds.
+type Revocation struct {
+	Version int `json:"v"`
+	UserID  ID  `json:"user_id"`
+	// PasswordVersion is the lowest that still counts.
+	PasswordVersion int64     `json:"password_version"`
+	ChangedAt       time.Time `json:"changed_at"`
+}
+
+// DecodeRevocation reads a revocation and checks its form, as DecodeRequest does.
+func DecodeRevocation(data []byte) (Revocation, error) {
+	var m Revocation
+	if err := decode(data, &m); err != nil {
+		return Revocation{}, err
+	}
+	switch {
+	case m.Version != Version:
+		return Revocation{}, fmt.Errorf("decode revocation: version %d, want %d", m.Version, Version)
+	case m.UserID.IsZero():
+		return Revocation{}, errors.New("decode revocation: user_id is required")
+	case m.PasswordVersion < 1:
+		return Revocation{}, fmt.Errorf("decode revocation: password_version %d is out of range", m.PasswordVersion)
+	case m.ChangedAt.IsZero():
+		return Revocation{}, errors.New("decode revocation: changed_at is required")
+	}
+	return m, nil
+}
+
+// PublishRevocation sends r to all API processes that are connected now. It fills in
+// Version. An error means that nobody was told.
+func PublishRevocation(conn *nats.Conn, r Revocation) error {
+	r.Version = Version
+	data, err := json.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("encode a revocation: %w", err)
+	}
+	if err := conn.Publish(SubjectRevocations, data); err != nil {
+		return fmt.Errorf("publish a revocation: %w", err)
+	}
+	return nil
+}
+
+// SubscribeRevocations calls take, from one goroutine, for everything that arrives, and
+// reject for what cannot be read.
+func SubscribeRevocations(conn *nats.Conn, take func(Revocation), reject func(error)) (*nats.Subscription, error) {
+	sub, err := conn.Subscribe(SubjectRevocations, func(msg *nats.Msg) {
+		r, err := DecodeRevocation(msg.Data)
+		if err != nil {
+			reject(err)
+			return
+		}
+		take(r)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("subscribe to revocations: %w", err)
+	}
+	return sub, nil
+}

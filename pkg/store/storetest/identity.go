@@ -1,0 +1,190 @@
+package storetest
+
+import (
+	"bytes"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+func testIdentity(t *testing.T, target Target) {
+	t.Run("user", func(t *testing.T) { testUser(t, target) })
+	t.Run("password", func(t *testing.T) { testPassword(t, target) })
+	t.Run("revocations", func(t *testing.T) { testRevocations(t, target) })
+	t.Run("signing key", func(t *testing.T) { testSigningKey(t, target) })
+}
+
+func createUser(t *testing.T, s store.Users) store.User {
+	t.Helper()
+	u := newUser(store.NewID().Hex() + "@example.org")
+	if err := s.CreateUser(context10s(t), u); err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func wantUser(t *testing.T, s store.Store, want store.User) {
+	t.Helper()
+	byID, err := s.User(context10s(t), want.ID)
+	if err != nil || byID != want {
+		t.Fatalf("by id: got %+v, %v; want %+v", byID, err, want)
+	}
+	byEmail, err := s.UserByEmail(context10s(t), want.Email)
+	if err != nil || byEmail != want {
+		t.Fatalf("by address: got %+v, %v; want %+v", byEmail, err, want)
+	}
+}
+
+func testUser(t *testing.T, target Target) {
+	wantUser(t, target.Again(t), createUser(t, target.Store))
+	if _, err := target.Store.User(context10s(t), store.NewID()); !errors.Is(err, store.ErrUserNotFound) {
+		t.Fatalf("an unknown id: error is %v, want ErrUserNotFound", err)
+	}
+}
+
+// changed is a user after a change of the password.
+func changed(u store.User, hash string, at time.Time) store.User {
+	u.PasswordHash, u.PasswordChangedAt = hash, at
+	u.PasswordVersion++
+	return u
+}
+
+func testPassword(t *testing.T, target Target) {
+	s := target.Store
+	ada, other := createUser(t, s), createUser(t, s)
+	t.Run("a change is read back and touches nobody else", func(t *testing.T) {
+		after := changed(ada, "second", now)
+		wish := after
+		wish.Name, wish.Email = "Eve", "eve@example.org" // must not count
+		if err := s.SetPassword(context10s(t), ada, wish); err != nil {
+			t.Fatal(err)
+		}
+		wantUser(t, target.Again(t), after)
+		wantUser(t, s, other)
+		ada = after
+	})
+	t.Run("a hash can be renewed without a new version", func(t *testing.T) {
+		after := ada
+		after.PasswordHash = "second, hashed anew"
+		if err := s.SetPassword(context10s(t), ada, after); err != nil {
+			t.Fatal(err)
+		}
+		wantUser(t, s, after)
+		fresh := other
+		fresh.PasswordHash = "first, hashed anew"
+		if err := s.SetPassword(context10s(t), other, fresh); err != nil {
+			t.Fatal(err)
+		}
+		wantUser(t, s, fresh) // still without a time of change
+		ada = after
+	})
+	t.Run("a change of what is not there any more is refused", func(t *testing.T) {
+		stale := ada
+		stale.PasswordHash = "first"
+		if err := s.SetPassword(context10s(t), stale, changed(stale, "third", now)); !errors.Is(err, store.ErrPasswordChanged) {
+			t.Fatalf("error is %v, want ErrPasswordChanged", err)
+		}
+		wantUser(t, s, ada)
+	})
+	t.Run("an unknown user is not found", func(t *testing.T) {
+		nobody := newUser("nobody@example.org")
+		if err := s.SetPassword(context10s(t), nobody, changed(nobody, "x", now)); !errors.Is(err, store.ErrUserNotFound) {
+			t.Fatalf("error is %v, want ErrUserNotFound", err)
+		}
+	})
+	t.Run("of 20 changes at once from the same password exactly one succeeds", func(t *testing.T) {
+		handles := []store.Store{s, target.Again(t)}
+		var done atomic.Int64
+		var wg sync.WaitGroup
+		for i := range 20 {
+			wg.Go(func() {
+				switch err := handles[i%2].SetPassword(context10s(t), ada, changed(ada, store.NewID().Hex(), now)); {
+				case err == nil:
+					done.Add(1)
+				case !errors.Is(err, store.ErrPasswordChanged):
+					t.Errorf("error is %v, want ErrPasswordChanged", err)
+				}
+			})
+		}
+		wg.Wait()
+		if done.Load() != 1 {
+			t.Fatalf("%d changes succeeded", done.Load())
+		}
+	})
+}
+
+func testRevocations(t *testing.T, target Target) {
+	s := target.Store
+	createUser(t, s) // never changed: never listed
+	before := len(collect(t, s.Revocations(context10s(t), time.Time{})))
+	want := make(map[store.ID]store.Revocation)
+	day := 24 * time.Hour
+	for i := range 3 {
+		u := createUser(t, s)
+		after := changed(u, "new", now.Add(time.Duration(i+10)*day))
+		if err := s.SetPassword(context10s(t), u, after); err != nil {
+			t.Fatal(err)
+		}
+		want[u.ID] = store.Revocation{UserID: u.ID, PasswordVersion: 1, ChangedAt: after.PasswordChangedAt}
+	}
+	if got := collect(t, s.Revocations(context10s(t), time.Time{})); len(got) != before+3 {
+		t.Fatalf("since ever: %d, want %d", len(got), before+3)
+	}
+	for _, c := range []struct {
+		name  string
+		since time.Time
+		want  int
+	}{
+		{"all three", now.Add(10 * day), 3},
+		{"the last two", now.Add(11 * day), 2},
+		{"from exactly the last one", now.Add(12 * day), 1},
+		{"after the last one", now.Add(12*day + time.Millisecond), 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := collect(t, target.Again(t).Revocations(context10s(t), c.since))
+			if len(got) != c.want {
+				t.Fatalf("got %+v, want %d", got, c.want)
+			}
+			for _, r := range got {
+				if r != want[r.UserID] {
+					t.Errorf("got %+v, want %+v", r, want[r.UserID])
+				}
+			}
+		})
+	}
+}
+
+func testSigningKey(t *testing.T, target Target) {
+	handles := []store.Store{target.Store, target.Again(t), target.Again(t)}
+	keys := make([]store.SigningKey, 12)
+	var wg sync.WaitGroup
+	for i := range keys {
+		wg.Go(func() {
+			id := store.NewID()
+			var err error
+			keys[i], err = handles[i%len(handles)].SigningKey(context10s(t), store.SigningKey{
+				ID: id.Hex(), Secret: append(id[:], 0, 0xff), CreatedAt: now,
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	again, err := target.Again(t).SigningKey(context10s(t), store.SigningKey{ID: "late", Secret: []byte("late"), CreatedAt: now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range append(keys, again) {
+		if k.ID != keys[0].ID || !bytes.Equal(k.Secret, keys[0].Secret) || !k.CreatedAt.Equal(now) {
+			t.Fatalf("processes disagree: %s and %s", k.ID, keys[0].ID)
+		}
+	}
+	if len(keys[0].Secret) != 14 || keys[0].ID == "late" {
+		t.Fatalf("the key is %+v", keys[0])
+	}
+}
