@@ -160,6 +160,9 @@ func forgeries(t testing.TB) map[string]string {
 	return map[string]string{
 		"empty":                       "",
 		"no token":                    "a",
+		"our header alone":            parts[0],
+		"our header and a dot":        parts[0] + ".",
+		"our header and two dots":     parts[0] + "..",
 		"two parts":                   parts[0] + "." + parts[1],
 		"four parts":                  good + ".",
 		"cut":                         good[:len(good)-1],
