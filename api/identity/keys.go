@@ -212,10 +212,10 @@ func (v Verifier) Verify(token string) (Person, error) {
 	// Strict, so that a token has one spelling only.
 	encoding := base64.RawURLEncoding.Strict()
 	header, rest, _ := strings.Cut(token, ".")
-	payload, encoded, _ := strings.Cut(rest, ".")
+	payload, encoded, whole := strings.Cut(rest, ".")
 	secret, ours := v.secrets[header]
 	signature, err := encoding.DecodeString(encoded)
-	if !ours || err != nil {
+	if !whole || !ours || err != nil {
 		return Person{}, ErrInvalid
 	}
 	signed := token[:len(header)+1+len(payload)]

@@ -3,7 +3,9 @@ package identity
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -160,6 +162,9 @@ func forgeries(t testing.TB) map[string]string {
 	return map[string]string{
 		"empty":                       "",
 		"no token":                    "a",
+		"our header alone":            parts[0],
+		"our header and a dot":        parts[0] + ".",
+		"our header and two dots":     parts[0] + "..",
 		"two parts":                   parts[0] + "." + parts[1],
 		"four parts":                  good + ".",
 		"cut":                         good[:len(good)-1],
@@ -232,7 +237,8 @@ func TestForgeriesAreAllTheSame(t *testing.T) {
 	}
 }
 
-// FuzzVerify: nothing makes the verifier panic, and what it believes was signed by us.
+// FuzzVerify: nothing makes the verifier panic, and what it believes was signed by us, as
+// an HMAC of the standard library confirms.
 func FuzzVerify(f *testing.F) {
 	keys := parse(f, entry("a", "s")+","+entry("b", "t"))
 	v := verifierAt(keys, instant)
@@ -242,6 +248,7 @@ func FuzzVerify(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(good)
+	headerA, _, _ := strings.Cut(good, ".")
 	for _, token := range forgeries(f) {
 		f.Add(token)
 	}
@@ -253,7 +260,12 @@ func FuzzVerify(f *testing.F) {
 			}
 			return
 		}
-		if token != good || got != p {
+		// It may have found a good token inside a seed that was made from one.
+		end := strings.LastIndex(token, ".")
+		signed, signature := token[:end], token[end+1:]
+		mac := hmac.New(sha256.New, secretOf(map[bool]string{true: "s", false: "t"}[strings.HasPrefix(token, headerA+".")]))
+		mac.Write([]byte(signed))
+		if signature != base64.RawURLEncoding.EncodeToString(mac.Sum(nil)) {
 			t.Fatalf("believed %q for %+v", token, got)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"io"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -104,7 +105,7 @@ func TestSimulateAgainstTokenMode(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- run(ctx, process.Env{Args: []string{"serve", "--addr", "127.0.0.1:0", "--data", t.TempDir(), "--auth", "token", "--auth-keys", secretList},
-			Stdout: printed, Stderr: &bytes.Buffer{}})
+			Stdout: printed, Stderr: io.Discard})
 	}()
 	url := <-printed.url
 	out, err := command(t, "simulate", "--url", url, "--attempts", "20", "--auth-keys", secretList)

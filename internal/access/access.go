@@ -57,7 +57,6 @@ type Flags struct {
 // Settings is what Flags and --auth mean at one address.
 type Settings struct {
 	access api.Access
-	keys   identity.Keys
 	config identity.Config
 }
 
