@@ -112,7 +112,7 @@ func (a *API) routes() http.Handler {
 	compress := compressing()
 	methods := []string{http.MethodHead}
 	for _, rt := range a.table() {
-		handle := a.observe(rt.pattern, a.limited(rt.pattern, knowing(rt.operation.queryNames(), rt.handle)))
+		handle := a.observe(rt.pattern, a.limited(rt.pattern, a.knowing(rt.operation, rt.handle)))
 		if rt.method == http.MethodGet {
 			handle = compress(handle)
 			mux.Method(http.MethodHead, rt.pattern, handle) // net/http leaves the body out

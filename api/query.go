@@ -31,11 +31,18 @@ const (
 )
 
 // knowing runs a handler only for requests whose query is well-formed and has no other
-// parameters than the named ones, each once: a misspelt filter must not give the whole list.
-func knowing(names []string, handle handler) handler {
+// parameters than the documented ones, each once: a misspelt filter must not give the whole
+// list. Who may not ask at all is told that first.
+func (a *API) knowing(o operation, handle handler) handler {
+	names := o.queryNames()
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if r.URL.RawQuery == "" {
 			return handle(w, r)
+		}
+		if o.access == tokenHolders {
+			if _, err := a.gate.caller(r); err != nil {
+				return err
+			}
 		}
 		if err := checkQuery(r.URL.RawQuery, names); err != nil {
 			return err
