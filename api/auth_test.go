@@ -49,17 +49,26 @@ func TestSignUpAndLogInAnswerAToken(t *testing.T) {
 func TestRightsByRole(t *testing.T) {
 	type roles struct{ anonymous, forged, stranger, registered, organizer, owner int }
 	rights := map[string]roles{
-		"POST /api/users":                     {201, 201, 201, 201, 201, 201},
-		"POST /api/login":                     {200, 200, 200, 200, 200, 200},
-		"POST /api/logout":                    {204, 204, 204, 204, 204, 204},
-		"POST /api/users/{user_id}/password":  {401, 401, 403, 403, 403, 204},
-		"POST /api/events":                    {401, 401, 403, 403, 201, 403},
-		"GET /api/events":                     {200, 200, 200, 200, 200, 200},
-		"GET /api/events/{id}":                {200, 200, 200, 200, 200, 200},
-		"POST /api/events/{id}/registrations": {401, 401, 403, 403, 403, 201},
-		"GET /api/events/{id}/registrations":  {401, 401, 403, 403, 200, 403},
-		"GET /livez":                          {200, 200, 200, 200, 200, 200},
-		"GET /readyz":                         {200, 200, 200, 200, 200, 200},
+		"POST /api/users":                                 {201, 201, 201, 201, 201, 201},
+		"POST /api/login":                                 {200, 200, 200, 200, 200, 200},
+		"POST /api/logout":                                {204, 204, 204, 204, 204, 204},
+		"POST /api/users/{user_id}/password":              {401, 401, 403, 403, 403, 204},
+		"POST /api/events":                                {401, 401, 403, 403, 201, 403},
+		"GET /api/events":                                 {200, 200, 200, 200, 200, 200},
+		"GET /api/events/{id}":                            {200, 200, 200, 200, 200, 200},
+		"POST /api/events/{id}/registrations":             {401, 401, 403, 403, 403, 201},
+		"GET /api/events/{id}/registrations":              {401, 401, 403, 403, 200, 403},
+		"PUT /api/events/{id}/registrations/{user_id}":    {401, 401, 403, 403, 403, 201},
+		"GET /api/events/{id}/registrations/{user_id}":    {401, 401, 403, 403, 404, 404},
+		"DELETE /api/events/{id}/registrations/{user_id}": {401, 401, 403, 403, 204, 204},
+		"PATCH /api/events/{id}":                          {401, 401, 403, 403, 200, 403},
+		"POST /api/events/{id}/cancel":                    {401, 401, 403, 403, 200, 403},
+		"GET /api/users/{user_id}/registrations":          {401, 401, 403, 403, 403, 200},
+		"GET /openapi.json":                               {200, 200, 200, 200, 200, 200},
+		"GET /docs":                                       {200, 200, 200, 200, 200, 200},
+		"GET /docs/docs.css":                              {200, 200, 200, 200, 200, 200},
+		"GET /livez":                                      {200, 200, 200, 200, 200, 200},
+		"GET /readyz":                                     {200, 200, 200, 200, 200, 200},
 	}
 	eachStore(t, func(t *testing.T, s *site) {
 		i := s.start(t, identity.Keys{})
@@ -95,11 +104,12 @@ func TestRightsByRole(t *testing.T) {
 						"/api/users/{user_id}/password":  changeBody(owner.password, "another horse battery"),
 						"/api/events":                    eventWith(`"organizer_id":"` + organizer.id + `",`),
 						"/api/events/{id}/registrations": `{"user_id":"` + owner.id + `"}`,
+						"/api/events/{id}":               `{"description":"Edited."}`,
 					}[rt.pattern]
 					if rt.method == http.MethodGet {
 						body = ""
 					}
-					var options []func(*http.Request)
+					options := []func(*http.Request){with("If-Match", "*")}
 					if token := role.token(owner); token != "" {
 						options = append(options, bearer(token))
 					}

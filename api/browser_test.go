@@ -86,7 +86,9 @@ func TestCrossOriginWrites(t *testing.T) {
 			"/api/users/{user_id}/password":  changeBody(ada.password, "another horse battery"),
 			"/api/events":                    eventWith(""),
 			"/api/events/{id}/registrations": `{}`,
+			"/api/events/{id}":               `{"description":"Edited."}`,
 		}
+		i.ask(t, "PUT", event+"/registrations/"+ada.id, "", bearer(ada.token)).want(t, 201, "")
 		for _, rt := range i.table() {
 			path := strings.NewReplacer("/api/events/{id}", event, "{user_id}", ada.id).Replace(rt.pattern)
 			if rt.method == http.MethodGet {
@@ -109,8 +111,8 @@ func TestCrossOriginWrites(t *testing.T) {
 				})
 			}
 		}
-		if got := i.ask(t, "GET", event+"/registrations", "", bearer(ada.token)).want(t, 200, "").body; got != "[]" {
-			t.Errorf("somebody was registered: %s", got)
+		if got := i.ask(t, "GET", event+"/registrations", "", bearer(ada.token)).want(t, 200, "").body; got != `["`+ada.id+`"]` {
+			t.Errorf("somebody came or went: %s", got)
 		}
 		if _, err := s.st.UserByEmail(t.Context(), "eve@example.org"); err == nil {
 			t.Error("somebody was signed up")
@@ -147,7 +149,7 @@ func TestCORS(t *testing.T) {
 	allowed := func(r reply) string { return r.header.Get("Access-Control-Allow-Origin") }
 	t.Run("off", func(t *testing.T) {
 		for _, r := range []reply{preflight(off, app.String()), actual(off, app.String())} {
-			if allowed(r) != "" || r.status < 400 {
+			if allowed(r) != "" || r.status < 400 && r.status != 204 {
 				t.Errorf("%d %v", r.status, r.header)
 			}
 		}

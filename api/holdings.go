@@ -65,7 +65,7 @@ func (a *API) holdings(w http.ResponseWriter, r *http.Request) error {
 	if more {
 		linkNext(w, holdingsPath(user), q, limit, holdingsCursor(user, q, last))
 	}
-	w.Header().Set("Cache-Control", "private, no-cache")
+	private(w)
 	return writeRead(w, r, page)
 }
 

@@ -153,7 +153,7 @@ func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
 	if err := who.mayBe(e.OrganizerID, "Only the organizer sees who is registered."); err != nil {
 		return err
 	}
-	w.Header().Set("Cache-Control", "private, no-cache")
+	private(w)
 	through := e.ConfirmedThrough
 	if status == statusWaitlisted {
 		after, through = max(after, e.ConfirmedThrough), e.LastNumber

@@ -83,7 +83,7 @@ func (a *API) readSeat(w http.ResponseWriter, r *http.Request) error {
 			return store.ErrUnavailable
 		}
 	}
-	w.Header().Set("Cache-Control", "private, no-cache")
+	private(w)
 	return writeRead(w, r, answer)
 }
 
