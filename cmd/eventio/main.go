@@ -19,6 +19,8 @@ type config struct {
 	process.Logging
 	Serve    serveConfig    `cmd:"" default:"withargs" help:"Serve everything (the default)."`
 	Simulate simulateConfig `cmd:"" help:"Prove that a burst never oversells: many users want few places at once."`
+	Verify   verifyConfig   `cmd:"" help:"Prove that a whole database keeps every promise. It reads only, also while Event.io serves; exit 1 when it does not hold."`
+	Import   importConfig   `cmd:"" help:"Take users, events and registrations over from a database of the original Event.io. It may be interrupted and repeated."`
 }
 
 type serveConfig struct {
@@ -39,8 +41,13 @@ func run(ctx context.Context, env process.Env) error {
 	if err != nil {
 		return err
 	}
-	if command == "simulate" {
+	switch command {
+	case "simulate":
 		return simulate(ctx, c.Simulate, env, c.Logger(env))
+	case "verify":
+		return verifyDatabase(ctx, c.Verify, env, c.Logger(env))
+	case "import":
+		return importDatabase(ctx, c.Import, env, c.Logger(env))
 	}
 	return serve(ctx, c, env)
 }
