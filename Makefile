@@ -17,6 +17,7 @@ run: ## serve everything on 127.0.0.1:3000, data under data/; needs nothing else
 test: ## all tests under the race detector, against a real MongoDB and a real NATS server
 	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
 	go test -race -timeout 20m ./...
+	go test -run '^TestImport' ./cmd/eventio
 
 # staticcheck is a tool of go.mod, so its version and checksums are pinned like those of the
 # libraries and an update is a commit. The price is five indirect modules; no program links them.

@@ -7,12 +7,13 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
+	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
 )
 
 // hashing has the argon2id parameters of new hashes: the first choice of OWASP's Password
 // Storage Cheat Sheet (19 MiB, two passes, one lane).
-var hashing = argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
+var hashing = passwords.Params()
 
 // hashesWaiting is how many wait for each hash that is being made. A hash takes tens of
 // milliseconds, so the last one waits about a second. More would only be told later that

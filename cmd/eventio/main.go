@@ -21,6 +21,8 @@ type config struct {
 	Serve    serveConfig    `cmd:"" default:"withargs" help:"Serve everything (the default)."`
 	Simulate simulateConfig `cmd:"" help:"Prove that a burst never oversells: many users want few places at once."`
 	Token    tokenConfig    `cmd:"" help:"Print a token that speaks for a user, for operators and load tools."`
+	Verify   verifyConfig   `cmd:"" help:"Prove that a whole database keeps every promise. It reads only, also while Event.io serves; exit 1 when it does not hold."`
+	Import   importConfig   `cmd:"" help:"Take users, events and registrations over from a database of the original Event.io. It may be interrupted and repeated."`
 }
 
 type serveConfig struct {
@@ -48,6 +50,10 @@ func run(ctx context.Context, env process.Env) error {
 		return simulate(ctx, c.Simulate, env, c.Logger(env))
 	case "token":
 		return printToken(ctx, c.Token, env, c.Logger(env))
+	case "verify":
+		return verifyDatabase(ctx, c.Verify, env, c.Logger(env))
+	case "import":
+		return importDatabase(ctx, c.Import, env, c.Logger(env))
 	}
 	return serve(ctx, c, env)
 }

@@ -31,14 +31,16 @@ func DecodeRequest(data []byte) (SeatRequest, error) {
 	switch {
 	case m.Version != Version:
 		return SeatRequest{}, fmt.Errorf("decode request: version %d, want %d", m.Version, Version)
-	case m.Kind != KindRegister && m.Kind != KindCancel && m.Kind != KindEditEvent:
+	case m.Kind != KindRegister && m.Kind != KindCancel && m.Kind != KindEditEvent && m.Kind != KindRecount:
 		return SeatRequest{}, fmt.Errorf("decode request: unknown kind %.32q", m.Kind)
 	case !ValidRequestID(m.RequestID):
 		return SeatRequest{}, errors.New("decode request: request_id must be 1 to 255 printable ASCII characters")
 	case m.EventID.IsZero():
 		return SeatRequest{}, errors.New("decode request: event_id is required")
-	case (m.Kind == KindEditEvent) != (m.Edit != nil) || (m.Kind == KindEditEvent) != m.UserID.IsZero():
-		return SeatRequest{}, errors.New("decode request: an edit has edit and no user_id, all others have user_id and no edit")
+	case (m.Kind == KindEditEvent) != (m.Edit != nil):
+		return SeatRequest{}, errors.New("decode request: an edit has edit, all others have none")
+	case (m.Kind == KindEditEvent || m.Kind == KindRecount) != m.UserID.IsZero():
+		return SeatRequest{}, errors.New("decode request: edits and recounts have no user_id, all others have one")
 	case m.RemainingMillis <= 0 || m.RemainingMillis > maxRemaining.Milliseconds():
 		return SeatRequest{}, fmt.Errorf("decode request: remaining_ms %d is out of range", m.RemainingMillis)
 	case m.TraceID != "" && !ValidTraceID(m.TraceID):

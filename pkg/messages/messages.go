@@ -50,6 +50,7 @@ const (
 	KindRegister  Kind = "register"   // a place for the user, or one in the waiting list
 	KindCancel    Kind = "cancel"     // the user gives it back
 	KindEditEvent Kind = "edit_event" // the organizer changes the event
+	KindRecount   Kind = "recount"    // an operator has the counters set from the registrations
 )
 
 // SeatRequest asks a worker to move one seat.
@@ -60,7 +61,7 @@ type SeatRequest struct {
 	// Idempotency-Key, or one that the API made. 1 to MaxRequestID bytes of printable ASCII.
 	RequestID string `json:"request_id"`
 	EventID   ID     `json:"event_id"`
-	UserID    ID     `json:"user_id,omitzero"` // not for KindEditEvent
+	UserID    ID     `json:"user_id,omitzero"` // not for KindEditEvent and KindRecount
 	// Edit is for KindEditEvent only.
 	Edit *EventEdit `json:"edit,omitempty"`
 	// RemainingMillis is how much longer the caller waits for the reply, counted from when
@@ -128,6 +129,9 @@ const (
 	OutcomeVersionMismatch   Outcome = "version_mismatch"
 	OutcomeCapacityBelowSold Outcome = "capacity_below_sold"
 
+	OutcomeRecounted  Outcome = "recounted"
+	OutcomeOverbooked Outcome = "overbooked"
+
 	OutcomeInvalid    Outcome = "invalid"         // the worker cannot read the request, or refuses its form
 	OutcomeOverloaded Outcome = "overloaded"      // surely nothing happened; try again later
 	OutcomeUnknown    Outcome = "unknown_outcome" // the change may be made; repeating the request is safe
@@ -140,6 +144,7 @@ func (o Outcome) Valid() bool {
 		OutcomeSoldOut, OutcomeEventNotFound,
 		OutcomeRegistrationNotOpen, OutcomeRegistrationClosed, OutcomeRegistrationCancelled, OutcomeEventCancelled,
 		OutcomeCancelled, OutcomeEdited, OutcomeVersionMismatch, OutcomeCapacityBelowSold,
+		OutcomeRecounted, OutcomeOverbooked,
 		OutcomeInvalid, OutcomeOverloaded, OutcomeUnknown:
 		return true
 	}

@@ -16,6 +16,9 @@ type EventState struct {
 	// Next has the numbers of those who wait, the first in line first: all of them, or at
 	// least as many as Promotable says.
 	Next []int64
+	// Counts must be set when the batch recounts the event. Next then begins after the
+	// ConfirmedThrough of the mended event.
+	Counts *Counts
 }
 
 // Change is what a batch changes in one event.
@@ -96,6 +99,9 @@ func (d *decision) decide(req SeatRequest) SeatResult {
 			Event: state.Event, before: state.Event, held: state.Held, next: slices.Clone(state.Next),
 			rows: make(map[ID]Registration), gone: make(map[int64]bool),
 		}
+		if state.Counts != nil {
+			e.recount(*state.Counts)
+		}
 		d.events[req.EventID] = e
 		d.order = append(d.order, e)
 	}
@@ -106,6 +112,8 @@ func (d *decision) decide(req SeatRequest) SeatResult {
 		return e.cancel(req)
 	case EditEvent:
 		return e.edit(req)
+	case Recount:
+		return SeatResult{Outcome: e.recounted}
 	}
 	panic(fmt.Sprintf("store: a seat request of kind %q", req.Kind))
 }
@@ -121,6 +129,9 @@ type eventDecision struct {
 	next   []int64             // numbers in the waiting list
 	gone   map[int64]bool      // numbers in next that have left the list
 	edits  *Edit
+
+	recounted Outcome // what became of a recount; none without one
+	mended    bool    // whether it changed anything
 }
 
 func (e *eventDecision) row(user ID) (Registration, bool) {
@@ -297,7 +308,7 @@ func (e *eventDecision) promote() {
 
 // change sums up what this batch did to the event.
 func (e *eventDecision) change() (Change, bool) {
-	if len(e.users) == 0 && e.edits == nil {
+	if len(e.users) == 0 && e.edits == nil && !e.mended {
 		return Change{}, false
 	}
 	e.Revision++

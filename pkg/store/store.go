@@ -126,13 +126,14 @@ const (
 	Register  Kind = "register"   // a place for UserID, or one in the waiting list
 	Cancel    Kind = "cancel"     // UserID gives it back
 	EditEvent Kind = "edit_event" // the organizer changes the event
+	Recount   Kind = "recount"    // an operator has the counters set from the registrations
 )
 
 // SeatRequest asks for a change of who holds a seat.
 type SeatRequest struct {
 	Kind      Kind
 	EventID   ID
-	UserID    ID     // zero for EditEvent
+	UserID    ID     // zero for EditEvent and Recount
 	RequestID string // 1 to 255 printable bytes, unique within (event, user)
 	// At is the worker's clock when the batch was formed. It decides about opening hours.
 	At   time.Time
@@ -181,6 +182,9 @@ const (
 	Edited            Outcome = "edited"              // the edit is stored
 	VersionMismatch   Outcome = "version_mismatch"    // somebody else's edit came first
 	CapacityBelowSold Outcome = "capacity_below_sold" // more places are taken than would be left
+
+	Recounted  Outcome = "recounted"  // the counters are as the registrations say
+	Overbooked Outcome = "overbooked" // more people hold a place than there are; nothing was changed
 )
 
 // SeatResult answers one SeatRequest.

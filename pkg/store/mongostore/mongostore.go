@@ -83,6 +83,18 @@ var _ store.Store = (*Store)(nil)
 // about settings that hurt. While no primary can be reached it waits, until ctx ends. It
 // fails at once on a server that has no transactions, and says how to make it one that has.
 func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
+	s, err := connect(uri)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.prepare(ctx, log); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// connect makes a store that has not spoken to its server yet.
+func connect(uri string) (*Store, error) {
 	cs, err := connstring.ParseAndValidate(uri)
 	if err != nil {
 		return nil, fmt.Errorf("MONGODB_URI: %w", err)
@@ -107,7 +119,7 @@ func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
 		return nil, fmt.Errorf("connect to MongoDB: %w", err)
 	}
 	db := client.Database(name)
-	s := &Store{
+	return &Store{
 		client:        client,
 		users:         db.Collection("users"),
 		events:        db.Collection("events"),
@@ -115,11 +127,7 @@ func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
 		guard:         guard{event: unmoved, seat: func(r store.Registration) any { return registrationDocOf(r) }},
 		keys:          db.Collection("idempotency_keys"),
 		signingKeys:   db.Collection("signing_keys"),
-	}
-	if err := s.prepare(ctx, log); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return s, nil
+	}, nil
 }
 
 // journaledMajority is the one write concern: a write is acknowledged when a majority of

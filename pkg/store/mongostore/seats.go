@@ -162,8 +162,15 @@ func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (map[store.
 	}
 	for _, d := range events {
 		state := store.EventState{Event: d.event(), Held: make(map[store.ID]store.Registration)}
-		if n := store.Promotable(state.Event, batch); n > 0 {
-			if state.Next, err = s.next(ctx, state.Event, n); err != nil {
+		sound := state.Event
+		if store.Recounts(d.ID, batch) {
+			if state.Counts, err = s.counts(ctx, state.Event); err != nil {
+				return nil, err
+			}
+			sound, _ = state.Counts.Mend(state.Event)
+		}
+		if n := store.Promotable(sound, batch); n > 0 {
+			if state.Next, err = s.next(ctx, sound, n); err != nil {
 				return nil, err
 			}
 		}
@@ -171,7 +178,7 @@ func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (map[store.
 	}
 	keys := make([]seatKey, 0, len(batch))
 	for _, req := range batch {
-		if _, ok := states[req.EventID]; ok && req.Kind != store.EditEvent {
+		if _, ok := states[req.EventID]; ok && !req.UserID.IsZero() {
 			keys = append(keys, seatKey{req.UserID, req.EventID})
 		}
 	}

@@ -62,7 +62,14 @@ func load(ctx context.Context, tx *sql.Tx, batch []store.SeatRequest) (map[store
 			case err != nil:
 				return nil, err
 			}
-			if state.Next, err = next(ctx, tx, state.Event, store.Promotable(state.Event, batch)); err != nil {
+			sound := state.Event
+			if store.Recounts(req.EventID, batch) {
+				if state.Counts, err = counts(ctx, tx, state.Event); err != nil {
+					return nil, err
+				}
+				sound, _ = state.Counts.Mend(state.Event)
+			}
+			if state.Next, err = next(ctx, tx, sound, store.Promotable(sound, batch)); err != nil {
 				return nil, err
 			}
 			states[req.EventID] = state

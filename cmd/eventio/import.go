@@ -1,0 +1,277 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+
+	"github.com/eventio/eventio/internal/original"
+	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore"
+	"github.com/eventio/eventio/pkg/store/sqlitestore"
+)
+
+type importConfig struct {
+	database
+	From         string        `required:"" placeholder:"URI" help:"MongoDB of the original Event.io, which is only read: mongodb://host:27017/infosys. The database is infosys when none is named."`
+	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for each database at the start."`
+}
+
+// errLeftOut ends an import that could not take everything.
+var errLeftOut = errors.New("not everything could be brought over, see LEFT OUT above")
+
+// importTarget is the store that an import writes to.
+type importTarget interface {
+	store.Importer
+	Event(ctx context.Context, id store.ID) (store.Event, error)
+	Close() error
+}
+
+// importDatabase takes everything over from a database of the original.
+func importDatabase(ctx context.Context, c importConfig, env process.Env, log zerolog.Logger) (err error) {
+	if c.database, err = c.resolve(); err != nil {
+		return err
+	}
+	if sameDatabase(c.From, c.MongoDBURI) {
+		return errors.New("--from and --mongodb-uri name the same database: the two have collections of the same names, so name another one in --mongodb-uri")
+	}
+	starting, cancel := context.WithTimeout(ctx, c.StartTimeout)
+	defer cancel()
+	from, err := original.Open(starting, c.From)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, from.Close(context.WithoutCancel(ctx))) }()
+	if c.MongoDBURI == "" {
+		if err := os.MkdirAll(c.Data, 0o700); err != nil {
+			return fmt.Errorf("make the data folder: %w", err)
+		}
+		l, err := lock(c.lockFile())
+		if err != nil {
+			return err
+		}
+		defer func() { _ = l.Unlock() }()
+	}
+	into, err := openImportTarget(starting, c.database, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, into.Close()) }()
+	size, err := from.Size(ctx)
+	if err != nil {
+		return err
+	}
+	i := importer{from: from, into: into, out: env.Stdout, started: time.Now()}
+	err = i.run(ctx, size, env.Stderr)
+	i.report()
+	if ctx.Err() != nil {
+		return fmt.Errorf("the import was interrupted; run it again to go on: %w", err)
+	}
+	if err == nil && i.leftOut > 0 {
+		err = errLeftOut
+	}
+	return err
+}
+
+func openImportTarget(ctx context.Context, d database, log zerolog.Logger) (importTarget, error) {
+	if d.MongoDBURI != "" {
+		return mongostore.Open(ctx, d.MongoDBURI, log.Level(zerolog.WarnLevel))
+	}
+	return sqlitestore.Open(ctx, d.file())
+}
+
+// sameDatabase reports whether two connection strings share a host and name the same
+// database. Those that cannot be read fail elsewhere.
+func sameDatabase(from, into string) bool {
+	a, err := connstring.ParseAndValidate(from)
+	if err != nil || into == "" {
+		return false
+	}
+	b, err := connstring.ParseAndValidate(into)
+	if err != nil {
+		return false
+	}
+	name := func(cs *connstring.ConnString, otherwise string) string {
+		if cs.Database == "" {
+			return otherwise
+		}
+		return cs.Database
+	}
+	return name(a, "infosys") == name(b, "eventio") &&
+		slices.ContainsFunc(a.Hosts, func(h string) bool { return slices.Contains(b.Hosts, h) })
+}
+
+// importer is one import under way. Its counts are of this run.
+type importer struct {
+	from     *original.DB
+	into     importTarget
+	out      io.Writer
+	progress *progress
+	started  time.Time
+
+	users, events, registrations int // brought over
+	knownUsers, knownEvents      int // that were there already
+	odd, leftOut                 int // records
+}
+
+func (i *importer) run(ctx context.Context, size store.Size, stderr io.Writer) error {
+	i.progress = newProgress(stderr, "users", size.Users)
+	err := i.importUsers(ctx)
+	i.progress.finish()
+	if err != nil {
+		return err
+	}
+	i.progress = newProgress(stderr, "events and registrations", size.Events+size.Registrations)
+	err = i.importEvents(ctx)
+	i.progress.finish()
+	return err
+}
+
+func (i *importer) say(format string, args ...any) {
+	i.progress.above(i.out, fmt.Sprintf(format, args...))
+}
+
+// notes tells what is odd about a record, and what became of it.
+func (i *importer) notes(subject string, notes []string) {
+	if len(notes) == 0 {
+		return
+	}
+	i.odd++
+	for _, note := range notes {
+		i.say("%s: %s", subject, note)
+	}
+}
+
+func (i *importer) leaveOut(format string, args ...any) {
+	i.leftOut++
+	i.say("LEFT OUT: "+format, args...)
+}
+
+// report sums up.
+func (i *importer) report() {
+	fmt.Fprintf(i.out, "import: %d users, %d events and %d registrations brought over in %v; %d users and %d events were there already\n",
+		i.users, i.events, i.registrations, time.Since(i.started).Round(time.Millisecond), i.knownUsers, i.knownEvents)
+	if i.users+i.events == 0 && i.knownUsers+i.knownEvents > 0 {
+		fmt.Fprintln(i.out, "nothing was changed")
+	}
+	if i.odd > 0 {
+		fmt.Fprintf(i.out, "odd: %d records, see above\n", i.odd)
+	}
+	if i.leftOut > 0 {
+		fmt.Fprintf(i.out, "LEFT OUT: %d records, see above\n", i.leftOut)
+	}
+}
+
+func (i *importer) importEvents(ctx context.Context) error {
+	for e, err := range i.from.Events(ctx) {
+		if err != nil {
+			return err
+		}
+		if !e.HasID {
+			i.leaveOut("event %s (%q): its _id is not an ObjectID", e.Key, e.Title)
+		} else if err := i.importEvent(ctx, e); err != nil {
+			return err
+		}
+		i.progress.add(1)
+	}
+	return ctx.Err()
+}
+
+// importEvent takes one event over. Nobody loses a seat: more registered than capacity
+// raises the capacity.
+func (i *importer) importEvent(ctx context.Context, e original.Event) error {
+	notes := e.Odd
+	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	n := int64(len(e.Roster))
+	capacity := max(e.Capacity, n, 1)
+	switch {
+	case n > e.Capacity && e.Capacity > 0:
+		note("OVERBOOKED: %d are registered and capacity is %d; all keep their place and capacity becomes %d", n, e.Capacity, capacity)
+	case capacity != e.Capacity:
+		note("capacity is %d; it becomes %d", e.Capacity, capacity)
+	}
+	if e.TicketsSold != n {
+		note("tickets_sold is %d and %d are registered; it becomes %d", e.TicketsSold, n, n)
+	}
+	if len(e.Duplicates) > 0 {
+		note("registration_ids has %d entries that repeat an earlier one; each user keeps the first: %s", len(e.Duplicates), someIDs(e.Duplicates))
+	}
+	outcome, err := i.into.ImportEvent(ctx, store.Event{
+		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description, Capacity: capacity,
+		StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt,
+	}, e.Roster, i.progress.add)
+	if err != nil {
+		return err
+	}
+	switch outcome {
+	case store.Imported:
+		i.events++
+		i.registrations += len(e.Roster)
+		strangers, err := i.strangers(ctx, e.Roster)
+		if err != nil {
+			return err
+		}
+		if len(strangers) > 0 {
+			note("%d registered users do not exist; they keep their place: %s", len(strangers), someIDs(strangers))
+		}
+	case store.AlreadyThere:
+		i.knownEvents++
+		there, err := i.into.Event(ctx, e.ID)
+		if err != nil {
+			return err
+		}
+		if late := n - there.LastNumber; late > 0 {
+			i.leaveOut("event %s: %d have registered in the original since the event was brought over: %s",
+				e.Key, late, someIDs(e.Roster[there.LastNumber:]))
+		}
+	case store.NotFromImport:
+		i.leaveOut("event %s: it is not there, and yet there are registrations of it that no import has made; run eventio verify", e.Key)
+	}
+	i.notes("event "+e.Key, notes)
+	for _, entry := range e.Unreadable {
+		i.leaveOut("event %s: an entry of registration_ids is not an id: %s", e.Key, entry)
+	}
+	return nil
+}
+
+// strangers are those of a roster who are not users.
+func (i *importer) strangers(ctx context.Context, roster []store.ID) ([]store.ID, error) {
+	var unknown []store.ID
+	for page := range slices.Chunk(roster, 5000) {
+		known, err := i.into.KnownUsers(ctx, page)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range page {
+			if !known[id] {
+				unknown = append(unknown, id)
+			}
+		}
+	}
+	return unknown, nil
+}
+
+// someIDs names the first few.
+func someIDs(ids []store.ID) string {
+	const most = 10
+	var b strings.Builder
+	for i, id := range ids[:min(most, len(ids))] {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(id.Hex())
+	}
+	if more := len(ids) - most; more > 0 {
+		fmt.Fprintf(&b, " and %d more", more)
+	}
+	return b.String()
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+
+	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/internal/original"
+	"github.com/eventio/eventio/internal/passwords"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// userBatch is how many users are hashed and stored at once: about two seconds of a core.
+const userBatch = 100
+
+func (i *importer) importUsers(ctx context.Context) error {
+	var batch []original.User
+	for u, err := range i.from.Users(ctx) {
+		if err != nil {
+			return err
+		}
+		if !u.HasID {
+			i.leaveOut("user %s (%q, %q): its _id is not an ObjectID", u.Key, u.Name, u.Email)
+			i.progress.add(1)
+			continue
+		}
+		if batch = append(batch, u); len(batch) == userBatch {
+			if err := i.importUserBatch(ctx, batch); err != nil {
+				return err
+			}
+			batch = batch[:0]
+		}
+	}
+	return i.importUserBatch(ctx, batch)
+}
+
+// newcomer is a user under way.
+type newcomer struct {
+	store.User
+	password string // to be hashed; none for a user whose PasswordHash is settled
+	address  string // in the original
+	notes    []string
+}
+
+func (n *newcomer) note(format string, args ...any) {
+	n.notes = append(n.notes, fmt.Sprintf(format, args...))
+}
+
+func (i *importer) importUserBatch(ctx context.Context, batch []original.User) error {
+	ids := make([]store.ID, len(batch))
+	for k, u := range batch {
+		ids[k] = u.ID
+	}
+	known, err := i.into.KnownUsers(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var people []*newcomer
+	first := make(map[string]bool) // addresses in this batch
+	for _, u := range batch {
+		if known[u.ID] {
+			i.knownUsers++
+			i.notes("user "+u.Key, u.Odd)
+			i.progress.add(1)
+			continue
+		}
+		n := newcomerOf(u)
+		if key := store.EmailKey(n.Email); first[key] {
+			n.duplicate()
+		} else {
+			first[key] = true
+		}
+		people = append(people, n)
+	}
+	if err := i.hash(ctx, people); err != nil {
+		return err
+	}
+	// Whoever's address is taken is stored in the second round, under another one.
+	for len(people) > 0 {
+		if people, err = i.storeUsers(ctx, people); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// storeUsers stores people and returns those whose address was taken, with another one.
+func (i *importer) storeUsers(ctx context.Context, people []*newcomer) (again []*newcomer, err error) {
+	users := make([]store.User, len(people))
+	for k, n := range people {
+		users[k] = n.User
+	}
+	outcomes, err := i.into.ImportUsers(ctx, users)
+	if err != nil {
+		return nil, err
+	}
+	for k, n := range people {
+		switch outcomes[k] {
+		case store.AddressInUse:
+			if strings.HasSuffix(n.Email, duplicateDomain) {
+				return nil, fmt.Errorf("user %s: the address %s is taken too", n.ID.Hex(), n.Email)
+			}
+			n.duplicate()
+			again = append(again, n)
+		case store.AlreadyThere:
+			i.knownUsers++
+		default:
+			i.users++
+			i.notes("user "+n.ID.Hex(), n.notes)
+		}
+	}
+	return again, nil
+}
+
+// Domains that nobody can ever own (RFC 2606, section 2): no mail and no log-in link can
+// reach a stranger.
+const (
+	duplicateDomain = "@duplicate.invalid"
+	missingDomain   = "@missing.invalid"
+)
+
+// duplicate gives the user an address of their own: the one they had belongs to another
+// user, who has it from now on alone.
+func (n *newcomer) duplicate() {
+	n.Email = n.ID.Hex() + duplicateDomain
+	n.note("the address %q belongs to another user, who keeps it; this one gets %s and cannot log in with the old one", n.address, n.Email)
+}
+
+func newcomerOf(u original.User) *newcomer {
+	n := &newcomer{
+		User:    store.User{ID: u.ID, Name: u.Name, Email: strings.TrimSpace(u.Email), CreatedAt: u.CreatedAt},
+		address: u.Email, notes: u.Odd,
+	}
+	switch {
+	case n.Email == "":
+		n.Email = u.ID.Hex() + missingDomain
+		n.note("has no address and gets %s", n.Email)
+	case strings.Count(n.Email, "@") != 1 || len(n.Email) > api.MaxEmail || strings.ContainsAny(n.Email, " \t\r\n"):
+		n.note("the address %q is not one that log-in takes", n.Email)
+	}
+	switch p := u.Password; {
+	case strings.TrimSpace(p) == "":
+		n.note("has no password and cannot log in until one is set")
+	case passwords.IsHash(p):
+		n.PasswordHash = p
+	case foreignHash.MatchString(p):
+		n.note("the password is a hash of a kind that cannot be checked here; they cannot log in until one is set")
+	default:
+		if len(p) > api.MaxPassword || strings.ContainsRune(p, 0) {
+			n.note("the password is not one that log-in takes: more than %d bytes, or null bytes", api.MaxPassword)
+		}
+		n.password = p
+	}
+	return n
+}
+
+// foreignHash matches the stored forms of bcrypt, of the other argon2, scrypt and PBKDF2,
+// and of crypt(3). To hash such a text as if somebody had typed it would help nobody.
+var foreignHash = regexp.MustCompile(`^\$(2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}|argon2[a-z]*\$.+\$.+|scrypt\$.+\$.+|pbkdf2[-a-z0-9]*\$.+\$.+|(1|5|6|y|7)\$.+\$.+)$`)
+
+// hash hashes the passwords, as many at once as there are cores.
+func (i *importer) hash(ctx context.Context, people []*newcomer) error {
+	work := make(chan *newcomer)
+	errs := make(chan error, len(people))
+	var cores sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		cores.Go(func() {
+			for n := range work {
+				var err error
+				if n.password != "" && ctx.Err() == nil {
+					n.PasswordHash, err = passwords.Hash(n.password)
+				}
+				errs <- err
+				i.progress.add(1)
+			}
+		})
+	}
+	for _, n := range people {
+		work <- n
+	}
+	close(work)
+	cores.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			return fmt.Errorf("hash a password: %w", err)
+		}
+	}
+	return ctx.Err()
+}

@@ -1,0 +1,189 @@
+package mongostore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+var _ store.Importer = (*Store)(nil)
+
+// KnownUsers implements store.Importer.
+func (s *Store) KnownUsers(ctx context.Context, ids []store.ID) (map[store.ID]bool, error) {
+	known := make(map[store.ID]bool, len(ids))
+	for page := range slices.Chunk(ids, auditPage) {
+		found, err := all[struct {
+			ID store.ID `bson:"_id"`
+		}](ctx, s.users, in("_id", page), options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}))
+		if err != nil {
+			return nil, fmt.Errorf("look up %d users: %w", len(page), readError(err, nil))
+		}
+		for _, d := range found {
+			known[d.ID] = true
+		}
+	}
+	return known, nil
+}
+
+// ImportUsers implements store.Importer.
+func (s *Store) ImportUsers(ctx context.Context, users []store.User) ([]store.ImportOutcome, error) {
+	if len(users) == 0 {
+		return nil, nil
+	}
+	docs := make([]any, len(users))
+	ids := make([]store.ID, len(users))
+	outcomes := make([]store.ImportOutcome, len(users))
+	for i, u := range users {
+		docs[i] = userDoc{
+			ID: u.ID, Name: u.Name, Email: u.Email, EmailKey: store.EmailKey(u.Email),
+			PasswordHash: u.PasswordHash, CreatedAt: u.CreatedAt,
+		}
+		ids[i], outcomes[i] = u.ID, store.Imported
+	}
+	refused, err := s.insertNew(ctx, s.users, docs)
+	if err != nil {
+		return nil, fmt.Errorf("import %d users: %w", len(users), err)
+	}
+	if len(refused) == 0 {
+		return outcomes, nil
+	}
+	// A duplicate key is either theirs or somebody else's address.
+	known, err := s.KnownUsers(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range refused {
+		outcomes[i] = store.AddressInUse
+		if known[users[i].ID] {
+			outcomes[i] = store.AlreadyThere
+		}
+	}
+	return outcomes, nil
+}
+
+// insertNew inserts those documents whose keys are new, and returns the places of the
+// others.
+func (s *Store) insertNew(ctx context.Context, into *mongo.Collection, docs []any) (refused []int, err error) {
+	_, err = into.InsertMany(ctx, docs, options.InsertMany().SetOrdered(false))
+	var failed mongo.BulkWriteException
+	if !errors.As(err, &failed) || failed.WriteConcernError != nil {
+		return nil, err
+	}
+	for _, e := range failed.WriteErrors {
+		if !mongo.IsDuplicateKeyError(e) {
+			return nil, err
+		}
+		refused = append(refused, e.Index)
+	}
+	return refused, nil
+}
+
+// importBatch is how many registrations are inserted at once.
+const importBatch = 2000
+
+// ImportEvent implements store.Importer. The registrations come first and the event last:
+// that there is an event says that it is complete, and nobody can register for it before.
+//
+// What an interrupted import has left is used when it is what this one would have written,
+// and replaced when it is not, because the source has changed in between.
+func (s *Store) ImportEvent(ctx context.Context, e store.Event, roster []store.ID, moved func(int)) (store.ImportOutcome, error) {
+	if moved == nil {
+		moved = func(int) {}
+	}
+	outcome, err := s.importEvent(ctx, e, roster, moved)
+	if err != nil {
+		return "", fmt.Errorf("import event %s: %w", e.ID.Hex(), err)
+	}
+	return outcome, nil
+}
+
+func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.ID, moved func(int)) (store.ImportOutcome, error) {
+	switch _, err := s.Event(ctx, e.ID); {
+	case err == nil:
+		return store.AlreadyThere, nil
+	case !errors.Is(err, store.ErrEventNotFound):
+		return "", err
+	}
+	ofEvent := bson.E{Key: "_id.event_id", Value: e.ID}
+	// Those that an import has not made, or that have changed since.
+	foreign := s.registrations.FindOne(ctx, bson.D{ofEvent, {Key: "$or", Value: bson.A{
+		bson.D{{Key: "request_id", Value: bson.D{{Key: "$ne", Value: store.ImportRequestID}}}},
+		bson.D{{Key: "cancelled", Value: bson.D{{Key: "$ne", Value: false}}}},
+		bson.D{{Key: "past", Value: bson.D{{Key: "$exists", Value: true}}}},
+	}}}).Err()
+	if foreign == nil {
+		return store.NotFromImport, nil
+	}
+	if !errors.Is(foreign, mongo.ErrNoDocuments) {
+		return "", readError(foreign, nil)
+	}
+	stored, same, err := s.importedSoFar(ctx, e, roster)
+	if err != nil {
+		return "", err
+	}
+	if !same {
+		if _, err := s.registrations.DeleteMany(ctx, bson.D{ofEvent}); err != nil {
+			return "", writeError(err)
+		}
+		stored = 0
+	}
+	moved(stored)
+	for start := stored; start < len(roster); start += importBatch {
+		chunk := roster[start:min(start+importBatch, len(roster))]
+		docs := make([]any, len(chunk))
+		for i, user := range chunk {
+			docs[i] = registrationDocOf(store.ImportedRegistration(e, start+i, user))
+		}
+		// In order, so that what an interruption leaves is a beginning.
+		_, err := s.registrations.InsertMany(ctx, docs)
+		if mongo.IsDuplicateKeyError(err) {
+			err = errors.New("another import of this event is under way")
+		}
+		if err != nil {
+			return "", writeError(err)
+		}
+		moved(len(chunk))
+	}
+	_, err = s.events.InsertOne(ctx, completeEventDoc(store.ImportedEvent(e, len(roster))))
+	if mongo.IsDuplicateKeyError(err) {
+		return store.AlreadyThere, nil
+	}
+	if err != nil {
+		return "", writeError(err)
+	}
+	return store.Imported, nil
+}
+
+// importedSoFar counts the registrations of an event that are stored, and says whether they
+// are the beginning of the roster.
+func (s *Store) importedSoFar(ctx context.Context, e store.Event, roster []store.ID) (stored int, same bool, err error) {
+	for r, err := range s.Roster(ctx, e.ID, math.MinInt64, math.MaxInt64, 0) {
+		if err != nil {
+			return 0, false, err
+		}
+		if stored == len(roster) || r != store.ImportedRegistration(e, stored, roster[stored]) {
+			return 0, false, nil
+		}
+		stored++
+	}
+	return stored, true, nil
+}
+
+func completeEventDoc(e store.Event) eventDoc {
+	return eventDoc{
+		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description,
+		Place: e.Place, TimeZone: e.TimeZone, Waitlist: e.Waitlist, StartsAt: e.StartsAt, EndsAt: e.EndsAt,
+		OpensAt: e.OpensAt, ClosesAt: e.ClosesAt, CancelledAt: e.CancelledAt, CreatedAt: e.CreatedAt,
+		Version: e.Version, Revision: e.Revision, LastEdit: e.LastEdit,
+		Capacity: e.Capacity, TicketsSold: e.TicketsSold, Waiting: e.Waiting,
+		LastNumber: e.LastNumber, ConfirmedThrough: e.ConfirmedThrough,
+	}
+}

@@ -1,0 +1,60 @@
+package mongostore
+
+import (
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/storetest"
+)
+
+func TestTools(t *testing.T) {
+	storetest.RunTools(t, func(tb testing.TB) storetest.Tools {
+		uri := testenv.MongoDB(tb)
+		s := open(tb, uri, "tools")
+		a, err := OpenAuditor(tb.Context(), uri)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() {
+			if err := a.Close(); err != nil {
+				tb.Error(err)
+			}
+		})
+		return storetest.Tools{Store: s, Auditor: a, Plant: func(tb testing.TB, e store.Event) {
+			tb.Helper()
+			_, err := s.events.UpdateByID(tb.Context(), e.ID, bson.D{{Key: "$set", Value: bson.D{
+				{Key: "capacity", Value: e.Capacity}, {Key: "tickets_sold", Value: e.TicketsSold}, {Key: "waiting", Value: e.Waiting},
+				{Key: "last_number", Value: e.LastNumber}, {Key: "confirmed_through", Value: e.ConfirmedThrough},
+			}}})
+			if err != nil {
+				tb.Fatal(err)
+			}
+		}}
+	})
+}
+
+func TestCanonicalKeys(t *testing.T) {
+	a, b := store.NewID(), store.NewID()
+	for name, c := range map[string]struct {
+		key  any
+		want bool
+	}{
+		"as it is written": {seatKey{a, b}, true},
+		"the other order":  {bson.D{{Key: "event_id", Value: b}, {Key: "user_id", Value: a}}, false},
+		"one field more":   {bson.D{{Key: "user_id", Value: a}, {Key: "event_id", Value: b}, {Key: "x", Value: 1}}, false},
+		"one field less":   {bson.D{{Key: "user_id", Value: a}}, false},
+		"a text":           {bson.D{{Key: "user_id", Value: a.Hex()}, {Key: "event_id", Value: b}}, false},
+		"nothing":          {bson.D{}, false},
+	} {
+		raw, err := bson.Marshal(c.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := canonical(raw); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

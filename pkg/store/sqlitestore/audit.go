@@ -1,0 +1,255 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// Auditor reads a database file for a proof and cannot write to it. Another process may
+// serve the file meanwhile.
+type Auditor struct{ db *sql.DB }
+
+var _ store.Auditor = (*Auditor)(nil)
+
+// OpenAuditor opens the file at path, which must be there.
+func OpenAuditor(ctx context.Context, path string) (*Auditor, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("open the database: %w", err)
+	}
+	q := url.Values{"mode": {"ro"}, "_txlock": {"deferred"}, "_pragma": {
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "query_only(1)",
+	}}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
+	if err == nil {
+		err = db.PingContext(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(readers)
+	return &Auditor{db: db}, nil
+}
+
+// Close closes the file.
+func (a *Auditor) Close() error { return a.db.Close() }
+
+// Size implements store.Auditor.
+func (a *Auditor) Size(ctx context.Context) (store.Size, error) {
+	var s store.Size
+	err := a.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM events),
+		(SELECT count(*) FROM registrations)`).Scan(&s.Users, &s.Events, &s.Registrations)
+	if err != nil {
+		return store.Size{}, fmt.Errorf("count the records: %w", unavailable(err))
+	}
+	return s, nil
+}
+
+// Protections implements store.Auditor: the file is sound, and it has all tables and
+// indexes. That nobody is twice in an event is the primary key of registrations, which is
+// the table itself.
+func (a *Auditor) Protections(ctx context.Context) iter.Seq[error] {
+	return func(yield func(error) bool) {
+		for _, object := range []struct{ kind, name, what string }{
+			{"table", "users", "the users are gone"},
+			{"table", "events", "the events are gone"},
+			{"table", "registrations", "the registrations are gone"},
+			{"index", "registrations_by_number", "nothing keeps a number from being given twice"},
+		} {
+			var n int
+			err := a.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE type = ? AND name = ?`,
+				object.kind, object.name).Scan(&n)
+			if err != nil {
+				yield(unavailable(err))
+				return
+			}
+			if n == 0 && !yield(damaged("database: there is no %s %s: %s", object.kind, object.name, object.what)) {
+				return
+			}
+		}
+		for line, err := range stream(ctx, a.db, scanText, `PRAGMA integrity_check`) {
+			if err != nil {
+				yield(err)
+				return
+			}
+			// A counter that breaks its CHECK is found, and named, with its event.
+			if line == "ok" || strings.HasPrefix(line, "CHECK constraint failed") {
+				continue
+			}
+			if !yield(damaged("database: %s", line)) {
+				return
+			}
+		}
+	}
+}
+
+func damaged(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", store.ErrDamaged, fmt.Sprintf(format, args...))
+}
+
+func scanText(row scanner) (string, error) {
+	var s string
+	err := row.Scan(&s)
+	return s, err
+}
+
+// AuditUsers implements store.Auditor.
+func (a *Auditor) AuditUsers(ctx context.Context) iter.Seq2[store.User, error] {
+	return audited(ctx, a.db, func(row scanner) (store.User, error) {
+		var u store.User
+		var raw []byte
+		var key string
+		if err := row.Scan(&raw, &u.Name, &u.Email, &key, &u.PasswordHash, millis{&u.CreatedAt}); err != nil {
+			return u, err
+		}
+		if err := (id{&u.ID}).Scan(raw); err != nil {
+			return u, damaged("user %x: its id has not 12 bytes", raw)
+		}
+		if key != store.EmailKey(u.Email) {
+			return u, damaged("user %s: email_key does not belong to the address", u.ID.Hex())
+		}
+		return u, nil
+	}, `SELECT id, name, email, email_key, password_hash, created_at FROM users ORDER BY email_key`)
+}
+
+// audited yields the rows of a query; a row that cannot be read is damaged, and the next
+// one follows.
+func audited[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		rows, err := q.QueryContext(ctx, query, args...)
+		if err != nil {
+			yield(none, unavailable(err))
+			return
+		}
+		defer rows.Close()
+		for rows.Next() {
+			v, err := scan(rows)
+			if err != nil && !errors.Is(err, store.ErrDamaged) {
+				err = damaged("a record cannot be read: %v", err)
+			}
+			if !yield(v, err) {
+				return
+			}
+		}
+		if err := rows.Err(); err != nil {
+			yield(none, unavailable(err))
+		}
+	}
+}
+
+// querier is what a database and a transaction have in common.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// AuditEvents implements store.Auditor.
+func (a *Auditor) AuditEvents(ctx context.Context) iter.Seq2[store.ID, error] {
+	return func(yield func(store.ID, error) bool) {
+		strange := func(what, query string) bool {
+			for raw, err := range stream(ctx, a.db, scanBytes, query) {
+				if err == nil {
+					err = damaged("%s %x: an id has 12 bytes", what, raw)
+				}
+				if !yield(store.ID{}, err) || !errors.Is(err, store.ErrDamaged) {
+					return false
+				}
+			}
+			return true
+		}
+		if !strange("event", `SELECT id FROM events WHERE length(id) <> 12`) ||
+			!strange("registration of event", `SELECT event_id FROM registrations WHERE length(event_id) <> 12`) {
+			return
+		}
+		// In pages: a query that stays open for the whole proof would keep the log of the
+		// process that serves from being cut.
+		const page = 1000
+		for _, query := range []string{
+			`SELECT id FROM events WHERE id > ? AND length(id) = 12 ORDER BY id LIMIT ?`,
+			`SELECT DISTINCT event_id FROM registrations WHERE event_id > ? AND length(event_id) = 12
+				AND NOT EXISTS (SELECT 1 FROM events WHERE id = event_id) ORDER BY event_id LIMIT ?`,
+		} {
+			var after store.ID
+			for {
+				var ids []store.ID
+				for next, err := range stream(ctx, a.db, scanID, query, after[:], page) {
+					if err != nil {
+						yield(store.ID{}, err)
+						return
+					}
+					ids = append(ids, next)
+				}
+				for _, next := range ids {
+					if !yield(next, nil) {
+						return
+					}
+				}
+				if len(ids) < page {
+					break
+				}
+				after = ids[page-1]
+			}
+		}
+	}
+}
+
+func scanBytes(row scanner) ([]byte, error) {
+	var b []byte
+	err := row.Scan(&b)
+	return b, err
+}
+
+func scanID(row scanner) (store.ID, error) {
+	var got store.ID
+	err := row.Scan(id{&got})
+	return got, err
+}
+
+// AuditEvent implements store.Auditor: one read transaction an event.
+func (a *Auditor) AuditEvent(ctx context.Context, eventID store.ID, look func(store.View) error) error {
+	tx, err := a.db.BeginTx(ctx, nil)
+	if err != nil {
+		return unavailable(err)
+	}
+	defer tx.Rollback() //nolint:errcheck // it has only read
+	v := store.View{}
+	switch v.Event, err = scanEvent(tx.QueryRowContext(ctx, `SELECT `+eventColumns+` FROM events WHERE id = ?`, eventID[:])); {
+	case err == nil:
+		v.Found = true
+	case errors.Is(err, sql.ErrNoRows):
+	case strings.Contains(err.Error(), "Scan error"): // what database/sql says of a value
+		return damaged("event %s: it cannot be read: %v", eventID.Hex(), err)
+	default:
+		return unavailable(err)
+	}
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE id = ?)`, v.Event.OrganizerID[:]).Scan(&v.OrganizerKnown)
+	if err != nil {
+		return unavailable(err)
+	}
+	v.Rows = func(yield func(store.Registration, error) bool) {
+		for user, err := range audited(ctx, tx, scanBytes, `SELECT user_id FROM registrations
+			WHERE event_id = ? AND (cancelled < 0 OR cancelled > 1)`, eventID[:]) {
+			if err == nil {
+				err = damaged("the registration of user %x: cancelled is neither 0 nor 1", user)
+			}
+			if !yield(store.Registration{}, err) {
+				return
+			}
+		}
+		// Both parts are in order already; SQLite merges them without sorting.
+		const part = `SELECT ` + registrationColumns + ` FROM registrations WHERE event_id = ?1 AND cancelled = `
+		for r, err := range audited(ctx, tx, scanRegistration, part+`0 UNION ALL `+part+`1 ORDER BY number`, eventID[:]) {
+			if !yield(r, err) {
+				return
+			}
+		}
+	}
+	return look(v)
+}
