@@ -125,6 +125,7 @@ func TestPages(t *testing.T) {
 				"cut":              events + "?cursor=" + ofEvents[:len(ofEvents)-1],
 				"empty":            events + "?cursor=",
 				"longer":           events + "?cursor=" + ofEvents + "A",
+				"line ends inside": events + "?cursor=" + ofEvents[:len(ofEvents)-2] + "%0A%0A",
 				"a bit flipped":    events + "?cursor=" + string(flipped),
 				"of other filters": events + "?cursor=" + ofFiltered,
 				"without filters":  events + "?q=e&cursor=" + ofEvents,
