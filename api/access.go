@@ -137,3 +137,11 @@ func (c caller) mayBe(user store.ID, detail string) error {
 	}
 	return nil
 }
+
+// scope is what an idempotency key belongs to: the route, and the caller if they are proven.
+func (c caller) scope(route string) string {
+	if !c.proven {
+		return route
+	}
+	return route + " " + c.ID.Hex()
+}

@@ -137,7 +137,7 @@ func (a *API) routes() http.Handler {
 		if len(allowed) > 0 {
 			allowed = append(allowed, http.MethodOptions)
 		}
-		slices.Sort(allowed)
+		slices.Sort(allowed) // DELETE, GET, HEAD, OPTIONS, ...
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		if r.Method == http.MethodOptions {
 			w.WriteHeader(http.StatusNoContent)

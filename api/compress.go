@@ -13,7 +13,8 @@ const compressAbove = 1 << 10
 // compressing wraps handlers of reads. Those of seats stay without: their answers are small
 // and their time is what matters.
 func compressing() func(http.Handler) http.Handler {
-	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(compressAbove), gzhttp.CompressionLevel(gzip.BestSpeed))
+	// Without Zstandard, whose window would take megabytes for each list that is streamed.
+	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(compressAbove), gzhttp.CompressionLevel(gzip.BestSpeed), gzhttp.EnableZstd(false))
 	if err != nil { // the options above are wrong
 		panic("api: compress answers: " + err.Error())
 	}

@@ -54,7 +54,8 @@ func decodeCursor(list, text string, size int) []byte {
 		return nil
 	}
 	data, err := cursorEncoding.DecodeString(text)
-	if err != nil || !bytes.Equal(data[size:], cursorSum(list, data[:size])) {
+	// The decoder skips line ends, so the data may still be too short.
+	if err != nil || len(data) != size+cursorCheck || !bytes.Equal(data[size:], cursorSum(list, data[:size])) {
 		return nil
 	}
 	return data[:size]

@@ -102,6 +102,7 @@ func renderDocs(d *openapi.Document) ([]byte, error) {
 		}
 	}
 	page, err := template.New("docs.html").Funcs(template.FuncMap{
+		"marked":      marked,
 		"constraints": func(s *openapi.Schema) string { return constraints(d.Resolve(s)) },
 		"fields":      func(s *openapi.Schema) []docsField { return docsFields(d, d.Resolve(s)) },
 		"example": func(v any) (string, error) {
@@ -130,6 +131,19 @@ func docsFields(d *openapi.Document, object *openapi.Schema) []docsField {
 		})
 	}
 	return list
+}
+
+// marked escapes a text and makes what stands between `backticks` code.
+func marked(text string) template.HTML {
+	var b strings.Builder
+	for i, part := range strings.Split(text, "`") {
+		part = template.HTMLEscapeString(part)
+		if i%2 == 1 {
+			part = "<code>" + part + "</code>"
+		}
+		b.WriteString(part)
+	}
+	return template.HTML(b.String())
 }
 
 // constraints says in words what a schema allows.

@@ -89,7 +89,7 @@ func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
 	// A creation does not die with the client's connection: the repetition finds it done.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.config.RequestTimeout)
 	defer cancel()
-	c, done, err := a.begin(ctx, key, "POST "+pathEvents, body)
+	c, done, err := a.begin(ctx, key, who.scope("POST "+pathEvents), body)
 	if err != nil {
 		return err
 	}

@@ -132,7 +132,8 @@ func (o operation) document(pattern string, schemas *openapi.Schemas) *openapi.O
 	}
 	op.Parameters = append(op.Parameters, o.parameters...)
 	op.Parameters = append(op.Parameters, openapi.Parameter{
-		Name: headerRequestID, In: "header", Description: "Names the request in the answer and in all logs.", Schema: requestIDSchema(),
+		Name: headerRequestID, In: "header", Schema: &openapi.Schema{Type: "string"},
+		Description: "Names the request in the answer and in all logs: 1 to 64 letters, digits, dots, underscores or hyphens. Anything else is replaced.",
 	})
 	if o.body != nil {
 		op.RequestBody = &openapi.RequestBody{Required: true, Content: map[string]openapi.MediaType{

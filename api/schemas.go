@@ -21,17 +21,22 @@ const (
 	searchPattern = `^[^` + control + `]*[^` + blank + control + `][^` + control + `]*$`
 	// passwordPattern is what fields.password takes: not blank, no null bytes.
 	passwordPattern = `^[^\u0000]*[^` + blank + `\u0000][^\u0000]*$`
-	idPattern       = `^[0-9a-fA-F]{24}$`
-	keyPattern      = `^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$` // HTTP itself strips blanks at the ends
+	// idPattern leaves out the id of zeros, with a length of idLength.
+	idPattern  = `^[0-9a-fA-F]*[1-9a-fA-F][0-9a-fA-F]*$`
+	keyPattern = `^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$` // HTTP itself strips blanks at the ends
 )
+
+// idLength is the length of an id in hexadecimal digits.
+const idLength = 2 * len(store.ID{})
 
 // schemas has what the Go types of bodies cannot say, from the constants that the
 // validation in fields.go goes by.
 func schemas() openapi.Schemas {
 	id := openapi.Named{Name: "ID", Schema: &openapi.Schema{
-		Type: "string", Pattern: idPattern, Description: "24 hexadecimal digits; upper case is taken and means the same.",
+		Type: "string", Pattern: idPattern, Description: "24 hexadecimal digits, not all zero; upper case is taken and means the same.",
 		Examples: []any{"6b056f1db8a8b20890367b25"},
 	}}
+	id.Schema.Length(idLength, idLength)
 	text := func(description, pattern string, least, most int) *openapi.Schema {
 		return (&openapi.Schema{Type: "string", Pattern: pattern, Description: description}).Length(least, most)
 	}
@@ -171,7 +176,7 @@ func eventParameters() []openapi.Parameter {
 			Description: "Only events whose title or description has each of these words, as a part of a word, in any case (Unicode simple case folding, no normalisation). At most 10 words.",
 			Schema:      (&openapi.Schema{Type: "string", Pattern: searchPattern}).Length(1, MaxSearch)},
 		openapi.Parameter{Name: "organizer_id", In: "query", Description: "Only events of this organizer.",
-			Schema: &openapi.Schema{Type: "string", Pattern: idPattern}},
+			Schema: (&openapi.Schema{Type: "string", Pattern: idPattern}).Length(idLength, idLength)},
 		openapi.Parameter{Name: "available", In: "query", Description: "true: only events with places left.", Schema: &openapi.Schema{Type: "boolean"}},
 		openapi.Parameter{Name: "sort", In: "query", Description: "The order; events of equal start are ordered by id.",
 			Schema: &openapi.Schema{Type: "string", Enum: []string{sortEarliest, sortLatest}, Default: sortEarliest}},

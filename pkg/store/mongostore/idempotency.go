@@ -27,11 +27,15 @@ type keyDoc struct {
 func binary(d store.Digest) bson.Binary { return bson.Binary{Data: d[:]} }
 
 // Begin implements store.Idempotency with one update: it writes the claim where there is
-// none, takes over one whose lease has run out, and leaves every other as it is. Leases are
-// kept by the server's clock, because those of the API processes differ.
+// none or an expired one, takes over one whose lease has run out, and leaves every other as
+// it is. Leases are kept by the server's clock, because those of the API processes differ.
 func (s *Store) Begin(ctx context.Context, c store.Claim, lease time.Duration) (store.Claim, bool, error) {
+	// The TTL index removes expired claims within about a minute; this does it in time.
+	absent := bson.D{{Key: "$lte", Value: bson.A{
+		bson.D{{Key: "$ifNull", Value: bson.A{"$expires_at", time.UnixMilli(0)}}}, "$$NOW",
+	}}}
 	keep := func(field string, first any) bson.E {
-		return bson.E{Key: field, Value: bson.D{{Key: "$ifNull", Value: bson.A{"$" + field, first}}}}
+		return bson.E{Key: field, Value: bson.D{{Key: "$cond", Value: bson.A{absent, first, "$" + field}}}}
 	}
 	free := bson.D{{Key: "$and", Value: bson.A{
 		bson.D{{Key: "$eq", Value: bson.A{"$fingerprint", binary(c.Fingerprint)}}},

@@ -110,6 +110,16 @@ func testIdempotency(t *testing.T, target Target) {
 			t.Fatalf("got %+v, %v; first was %+v", got, done, c)
 		}
 	})
+	t.Run("a key is free again after its life", func(t *testing.T) {
+		old := claim("old", "x")
+		old.CreatedAt = old.CreatedAt.Add(-store.KeyLife - time.Minute)
+		c, _ := begin(t, a, old, lease)
+		must(t, a.Finish(context10s(t), c))
+		other := claim("old", "y")
+		if got, done := begin(t, b, other, lease); got != other || done {
+			t.Fatalf("got %+v, %v; want %+v", got, done, other)
+		}
+	})
 	t.Run("of 50 at once one gets the claim", func(t *testing.T) {
 		var got atomic.Int64
 		var wg sync.WaitGroup

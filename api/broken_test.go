@@ -1,0 +1,259 @@
+package api_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// Ids of events that a brokenStore breaks at, each in its own way.
+var (
+	panics         = store.ID{11: 1}
+	failsOddly     = store.ID{11: 2}
+	failsAtOnce    = store.ID{11: 3}
+	failsInMiddle  = store.ID{11: 4}
+	panicsInMiddle = store.ID{11: 5}
+	stalls         = store.ID{11: 6}
+)
+
+// manySeats is so long a roster that some of it is sent before it ends.
+const manySeats = 2500
+
+var errInner = errors.New("panic: mongo sql: select eventio/pkg/store.go:1")
+
+// brokenStore breaks wherever it is asked to.
+type brokenStore struct {
+	store.Store
+	events  atomic.Pointer[store.ID] // how the list of events breaks
+	stalled chan struct{}            // gets a value when a read that stalls has ended
+}
+
+func (s *brokenStore) Event(ctx context.Context, id store.ID) (store.Event, error) {
+	switch id {
+	case panics:
+		panic(errInner)
+	case failsOddly:
+		return store.Event{}, errInner
+	case failsAtOnce, failsInMiddle, panicsInMiddle, stalls:
+		return store.Event{ID: id}, nil
+	}
+	return s.Store.Event(ctx, id)
+}
+
+func (s *brokenStore) CreateEvent(ctx context.Context, e store.Event) error {
+	switch e.Title {
+	case "panics":
+		panic(errInner)
+	case "fails oddly":
+		return errInner
+	}
+	return s.Store.CreateEvent(ctx, e)
+}
+
+func (s *brokenStore) Roster(ctx context.Context, id store.ID, after int64, limit int) iter.Seq2[store.Registration, error] {
+	if id.Timestamp().Unix() != 0 {
+		return s.Store.Roster(ctx, id, after, limit)
+	}
+	return breaking(s, ctx, id, store.Registration{UserID: store.ID{0: 0xee}})
+}
+
+func (s *brokenStore) Events(ctx context.Context) iter.Seq2[store.Event, error] {
+	if id := s.events.Load(); id != nil {
+		return breaking(s, ctx, *id, store.Event{Title: "Concert"})
+	}
+	return s.Store.Events(ctx)
+}
+
+func breaking[T any](s *brokenStore, ctx context.Context, how store.ID, item T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		if how == stalls {
+			defer func() { s.stalled <- struct{}{} }()
+		}
+		for n := 0; n < manySeats && how != failsAtOnce; n++ {
+			if !yield(item, nil) {
+				return
+			}
+		}
+		switch how {
+		case panicsInMiddle:
+			panic(errInner)
+		case stalls:
+			<-ctx.Done()
+		}
+		yield(item, fmt.Errorf("%w: %w", store.ErrUnavailable, errInner))
+	}
+}
+
+// panicking is a store in which one user's wish makes Apply panic.
+type panicking struct{ store.Seats }
+
+var cursed = store.ID{0: 0xcc}
+
+func (p panicking) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.SeatResult, error) {
+	for _, r := range batch {
+		if r.UserID == cursed {
+			panic(errInner)
+		}
+	}
+	return p.Seats.Apply(ctx, batch)
+}
+
+func forEachBrokenStore(t *testing.T, test func(*testing.T, *env, *brokenStore)) {
+	t.Helper()
+	for _, kind := range kinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			var broken *brokenStore
+			e := newEnv(t, kind, setup{
+				config: hasty,
+				front: func(st store.Store) api.Store {
+					broken = &brokenStore{Store: st, stalled: make(chan struct{}, 1)}
+					return broken
+				},
+				seats: func(st store.Seats) store.Seats { return panicking{st} },
+			})
+			test(t, e, broken)
+			e.check(t)
+		})
+	}
+}
+
+func at(id store.ID) string { return events + "/" + id.Hex() }
+
+func TestPanicsAndOddErrors(t *testing.T) {
+	forEachBrokenStore(t, func(t *testing.T, e *env, broken *brokenStore) {
+		path := e.newEvent(t, 5)
+		for range 2 { // the second time shows that nothing was left locked
+			e.get(t, at(panics)).problem(t, 500, "internal")
+			e.get(t, at(panics)+"/registrations").problem(t, 500, "internal")
+			e.get(t, at(failsOddly)).problem(t, 500, "internal")
+			e.post(t, events, eventBody("title", `"panics"`)).problem(t, 500, "internal")
+			// A write that fails in a way nobody knows may have been stored.
+			e.post(t, events, eventBody("title", `"fails oddly"`)).problem(t, 504, "unknown_outcome")
+			e.register(t, path, cursed.Hex()).problem(t, 504, "unknown_outcome")
+		}
+		e.get(t, path).object(t, 200, eventFields)
+		e.register(t, path, newUser()).object(t, 201, registrationFields)
+		t.Run("the_log_has_what_the_client_is_not_told", func(t *testing.T) {
+			for _, sign := range []string{"brokenStore", errInner.Error()} {
+				if e.log.find(sign) == "" {
+					t.Errorf("no line has %q", sign)
+				}
+			}
+		})
+	})
+}
+
+func TestBrokenLists(t *testing.T) {
+	t.Parallel()
+	forEachBrokenStore(t, func(t *testing.T, e *env, broken *brokenStore) {
+		t.Run("that_fails_before_it_is_sent_is_a_problem", func(t *testing.T) {
+			e.get(t, at(failsAtOnce)+"/registrations").problem(t, 503, "overloaded")
+			e.get(t, at(failsAtOnce)+"/registrations?limit=5").problem(t, 503, "overloaded")
+			e.get(t, at(failsInMiddle)+"/registrations?limit=1000").wantType(t, 200, jsonType) // needs no more
+			broken.events.Store(&failsAtOnce)
+			defer broken.events.Store(nil)
+			e.get(t, events).problem(t, 503, "overloaded")
+		})
+		for name, how := range map[string]store.ID{"fails": failsInMiddle, "panics": panicsInMiddle, "stalls": stalls} {
+			wantBroken := func(t *testing.T, path string) {
+				t.Helper()
+				a, err := e.send(t.Context(), "GET", path, "")
+				if !errors.Is(err, io.ErrUnexpectedEOF) || a.status != 200 || len(a.body) < 1000 || json.Valid(a.body) {
+					t.Errorf("the answer is a %d of %d bytes that ends with %v", a.status, len(a.body), err)
+				}
+				if how == stalls {
+					<-broken.stalled
+					a.inTime(t)
+					return
+				}
+				old := e.http10(t, path) // knows no chunks: only the text can tell
+				if _, text, _ := strings.Cut(old, "\r\n\r\n"); len(text) < 1000 || json.Valid([]byte(text)) {
+					t.Errorf("HTTP/1.0 gets %d bytes: %.40q...%.40q", len(text), text, text[max(0, len(text)-40):])
+				}
+			}
+			t.Run("a_roster_that_"+name+"_in_the_middle_is_visibly_broken", func(t *testing.T) {
+				wantBroken(t, at(how)+"/registrations")
+			})
+			t.Run("a_list_of_events_that_"+name+"_in_the_middle_is_visibly_broken", func(t *testing.T) {
+				broken.events.Store(&how)
+				defer broken.events.Store(nil)
+				wantBroken(t, events)
+			})
+		}
+		t.Run("a_reader_that_leaves_ends_the_read", func(t *testing.T) {
+			conn := e.dial(t)
+			_, err := fmt.Fprintf(conn, "GET %s/registrations HTTP/1.1\r\nHost: x\r\n\r\n", at(stalls))
+			must(t, err)
+			_, err = bufio.NewReader(conn).ReadString('\n')
+			must(t, err)
+			must(t, conn.Close())
+			<-broken.stalled
+		})
+		e.register(t, e.newEvent(t, 1), newUser()).object(t, 201, registrationFields)
+	})
+}
+
+// dial opens a connection to the API on which nothing waits for ever.
+func (e *env) dial(t testing.TB) *net.TCPConn {
+	t.Helper()
+	conn, err := net.Dial("tcp", e.server.Listener.Addr().String())
+	must(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn.(*net.TCPConn)
+}
+
+// http10 makes a request as an old client would, and returns all that comes.
+func (e *env) http10(t testing.TB, path string) string {
+	t.Helper()
+	conn := e.dial(t)
+	_, err := fmt.Fprintf(conn, "GET %s HTTP/1.0\r\n\r\n", path)
+	must(t, err)
+	data, _ := io.ReadAll(conn) // a reset is as good as an end
+	return string(data)
+}
+
+func TestClientThatLeavesInTheMiddleOfItsBody(t *testing.T) {
+	forEachStore(t, func(t *testing.T, e *env) {
+		path := e.newEvent(t, 5)
+		before := e.counts(t)
+		for name, head := range map[string]string{
+			"with_length": "Content-Length: 1000\r\n\r\n", "chunked": "Transfer-Encoding: chunked\r\n\r\n3e8\r\n",
+		} {
+			t.Run(name, func(t *testing.T) {
+				for _, to := range []struct{ path, body string }{
+					{path + "/registrations", wish(newUser())}, {events, eventBody()}, {users, userBody()},
+				} {
+					conn := e.dial(t)
+					// The text itself is whole, but not all that was announced.
+					_, err := fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\n%s%s", to.path, head, to.body)
+					must(t, err)
+					must(t, conn.SetLinger(0)) // gone at once, not politely
+					must(t, conn.Close())
+				}
+			})
+		}
+		testenv.Eventually(t, awhile, "six log lines", func() error {
+			if n := e.log.count(`"outcome":"invalid"`); n != 6 {
+				return fmt.Errorf("%d", n)
+			}
+			return nil
+		})
+		if after := e.counts(t); after != before {
+			t.Errorf("users, events, registrations: %v, before %v", after, before)
+		}
+		e.register(t, path, newUser()).object(t, 201, registrationFields)
+	})
+}

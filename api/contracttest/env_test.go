@@ -1,0 +1,321 @@
+// Package contracttest tests the HTTP contract over every store, with two API processes on
+// one database. Every answer that its tests get is held against the served OpenAPI document.
+package contracttest
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/api/openapi"
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore"
+	"github.com/eventio/eventio/pkg/store/sqlitestore"
+	"github.com/eventio/eventio/worker"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(testenv.M{M: m}) }
+
+const awhile = 20 * time.Second
+
+// site is two API processes over one store, and workers.
+type site struct {
+	t      *testing.T
+	open   func() store.Store // another handle on the database
+	store  store.Store
+	nats   *testenv.NATS
+	apis   []*httptest.Server
+	client *http.Client
+	doc    *openapi.Document
+	log    *logBuffer
+	worker *nats.Conn // the first worker's
+}
+
+// options say how a site differs from the usual one.
+type options struct {
+	timeout  time.Duration                 // of requests
+	front    func(store.Store) api.Store   // what the API sees of the store
+	behind   func(store.Store) store.Seats // what the worker sees of it
+	noWorker bool
+}
+
+func forEachStore(t *testing.T, o options, test func(*testing.T, *site)) {
+	t.Helper()
+	for _, kind := range []string{"sqlite", "mongo"} {
+		t.Run(kind, func(t *testing.T) { test(t, newSite(t, kind, o)) })
+	}
+}
+
+func newSite(t *testing.T, kind string, o options) *site {
+	t.Helper()
+	s := &site{t: t, nats: testenv.StartNATS(t), log: &logBuffer{}}
+	where := filepath.Join(t.TempDir(), "eventio.db")
+	if kind == "mongo" {
+		where = testenv.MongoDB(t)
+	}
+	s.open = func() store.Store {
+		var st store.Store
+		var err error
+		if kind == "mongo" {
+			st, err = mongostore.Open(t.Context(), where, zerolog.Nop())
+		} else {
+			st, err = sqlitestore.Open(t.Context(), where)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := st.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		return st
+	}
+	s.store = s.open()
+	if !o.noWorker {
+		s.worker = s.startWorker(o)
+	}
+	for range 2 {
+		front := api.Store(s.open())
+		if o.front != nil {
+			front = o.front(s.open())
+		}
+		a := api.New(front, messages.NewRequester(s.connect("api")), api.Config{RequestTimeout: o.timeout}, zerolog.New(s.log))
+		server := httptest.NewServer(a)
+		t.Cleanup(server.Close)
+		s.apis = append(s.apis, server)
+	}
+	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}
+	t.Cleanup(transport.CloseIdleConnections)
+	s.client = &http.Client{Transport: transport, Timeout: awhile}
+	s.doc = &openapi.Document{}
+	res, err := s.client.Get(s.apis[0].URL + "/openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if err := json.UnmarshalRead(res.Body, s.doc); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (s *site) connect(name string) *nats.Conn {
+	conn, err := messages.Connect(s.nats.URL(), name, zerolog.Nop())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(conn.Close)
+	return conn
+}
+
+// startWorker starts a worker that takes requests when it returns. Closing its connection
+// is its death, as far as anybody can tell.
+func (s *site) startWorker(o options) *nats.Conn {
+	conn := s.connect("worker")
+	seats := store.Seats(s.open())
+	if o.behind != nil {
+		seats = o.behind(s.open())
+	}
+	w := worker.New(conn, seats, worker.Config{}, zerolog.New(s.log))
+	if err := w.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := conn.FlushTimeout(awhile); err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), awhile)
+		defer cancel()
+		_ = w.Stop(ctx) // its connection may be gone
+	})
+	return conn
+}
+
+// answer is what an API process says.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// send makes a request of the API process and holds the answer against the document.
+// headers come in pairs of name and value.
+func (s *site) send(process int, method, path, body string, headers ...string) (answer, error) {
+	req, err := http.NewRequestWithContext(s.t.Context(), method, s.apis[process].URL+path, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	for pair := range slices.Chunk(headers, 2) {
+		req.Header[pair[0]] = append(req.Header[pair[0]], pair[1])
+	}
+	res, err := s.client.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{res.StatusCode, res.Header, data}
+	s.conforms(method, path, a)
+	return a, nil
+}
+
+func (s *site) do(process int, method, path, body string, headers ...string) answer {
+	s.t.Helper()
+	a, err := s.send(process, method, path, body, headers...)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return a
+}
+
+func (s *site) get(path string, headers ...string) answer {
+	s.t.Helper()
+	return s.do(0, http.MethodGet, path, "", headers...)
+}
+
+// want checks the status, and the code of a problem or the fields in error when given.
+func (a answer) want(t *testing.T, status int, about ...string) answer {
+	t.Helper()
+	if a.status != status {
+		t.Fatalf("status %d, want %d: %s", a.status, status, a.body)
+	}
+	if len(about) == 0 {
+		return a
+	}
+	p := a.problem(t)
+	if p.Code != about[0] {
+		t.Fatalf("code %s, want %s: %s", p.Code, about[0], a.body)
+	}
+	var fields []string
+	for _, e := range p.Errors {
+		fields = append(fields, e.Field)
+	}
+	slices.Sort(fields)
+	if want := slices.Sorted(slices.Values(about[1:])); len(want) > 0 && !slices.Equal(fields, want) {
+		t.Fatalf("fields in error are %q, want %q: %s", fields, want, a.body)
+	}
+	return a
+}
+
+type problem struct {
+	Code   string `json:"code"`
+	Errors []struct {
+		Field  string `json:"field"`
+		Reason string `json:"reason"`
+	} `json:"errors"`
+}
+
+func (a answer) problem(t *testing.T) problem {
+	t.Helper()
+	return decode[problem](t, a.body)
+}
+
+func decode[T any](t *testing.T, data []byte) T {
+	t.Helper()
+	var v T
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Fatalf("%v in %s", err, data)
+	}
+	return v
+}
+
+// next is the path in the Link of a page, "" when there is none.
+func (a answer) next(t *testing.T) string {
+	t.Helper()
+	link := a.header.Get("Link")
+	if link == "" {
+		return ""
+	}
+	path, ok := strings.CutSuffix(link, `>; rel="next"`)
+	if !ok || path[0] != '<' {
+		t.Fatalf("Link is %s", link)
+	}
+	return path[1:]
+}
+
+// created makes something that must be created, and returns its id and path.
+func (s *site) created(path, body string, headers ...string) (id, location string) {
+	s.t.Helper()
+	a := s.do(0, http.MethodPost, path, body, headers...).want(s.t, http.StatusCreated)
+	return decode[struct {
+		ID string `json:"id"`
+	}](s.t, a.body).ID, a.header.Get("Location")
+}
+
+const (
+	events = "/api/events"
+	users  = "/api/users"
+)
+
+func eventBody(title, capacity, starts string) string {
+	return `{"organizer_id":"6b056f1db8a8b20890367b25","title":` + quote(title) + `,"description":"","capacity":` + capacity +
+		`,"starts_at":"` + starts + `","ends_at":"2030-01-01T00:00:00Z"}`
+}
+
+func quote(s string) string {
+	data, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	return string(data)
+}
+
+func userBody(email, password string) string {
+	return `{"name":"Ada","email":` + quote(email) + `,"password":` + quote(password) + `}`
+}
+
+func wish(user string) string { return `{"user_id":"` + user + `"}` }
+
+// newEvent creates an event and returns the path of its registrations.
+func (s *site) newEvent(capacity string) (roster string) {
+	s.t.Helper()
+	_, location := s.created(events, eventBody("Opening", capacity, "2027-05-01T18:00:00Z"))
+	return location + "/registrations"
+}
+
+// logBuffer keeps a log.
+type logBuffer struct {
+	mu  sync.Mutex // guards buf
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+// lines are the entries whose request_id it is.
+func (l *logBuffer) lines(t *testing.T, requestID string) []map[string]any {
+	t.Helper()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []map[string]any
+	for line := range bytes.Lines(l.buf.Bytes()) {
+		entry := decode[map[string]any](t, line)
+		if entry["request_id"] == requestID {
+			found = append(found, entry)
+		}
+	}
+	return found
+}

@@ -1,0 +1,456 @@
+package api_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+const (
+	requestTimeout = time.Second
+	grace          = 250 * time.Millisecond
+)
+
+// hasty is the setup of tests in which answers come only when the time is up.
+var hasty = api.Config{RequestTimeout: requestTimeout}
+
+// refused checks the answer of a service that has lost a part: in time, and it says whether
+// something may have happened.
+func (a answer) refused(t testing.TB) {
+	t.Helper()
+	switch a.status {
+	case 503:
+		a.problem(t, 503, "overloaded")
+	case 504:
+		a.problem(t, 504, "unknown_outcome")
+	default:
+		t.Errorf("status %d, want 503 or 504: %s", a.status, a.body)
+	}
+	a.inTime(t)
+}
+
+// inTime bounds the time of an answer. What a request that needs nothing waits on a busy
+// machine is not the product's.
+func (a answer) inTime(t testing.TB) {
+	t.Helper()
+	if limit := requestTimeout + grace + a.slow; a.took > limit {
+		t.Errorf("a %d took %v, want at most %v, of which %v are the machine's", a.status, a.took, limit, a.slow)
+	}
+}
+
+// recovers waits until registrations work again, which nobody helps with.
+func (e *env) recovers(t testing.TB, path string) {
+	t.Helper()
+	testenv.Eventually(t, awhile, "recovery", func() error {
+		for _, p := range []string{"/readyz", path, "/api/events", path + "/registrations"} {
+			if a := e.get(t, p); a.status != 200 {
+				return fmt.Errorf("%s: %d %s", p, a.status, a.body)
+			}
+		}
+		if a := e.register(t, path, newUser()); a.status != 201 {
+			return fmt.Errorf("register: %d %s", a.status, a.body)
+		}
+		return nil
+	})
+	// All definite again, also where hashing comes in.
+	email := newUser() + "@example.org"
+	e.post(t, users, userBody("email", quote(email))).object(t, 201, userFields)
+	e.post(t, login, loginBody(email, password)).object(t, 200, userFields)
+	e.post(t, events, eventBody()).object(t, 201, eventFields)
+	e.register(t, path, newUser()).object(t, 201, registrationFields)
+}
+
+func TestNATSStopped(t *testing.T) {
+	forEachStoreWith(t, setup{config: hasty, waits: true}, func(t *testing.T, e *env) {
+		path := e.newEvent(t, 50)
+		unsure, refused := newUser(), newUser()
+		e.nats.Stop()
+		e.register(t, path, unsure).refused(t) // perhaps before the API has noticed
+		testenv.Eventually(t, awhile, "unready", func() error {
+			if a := e.get(t, "/readyz"); a.status != 503 {
+				return fmt.Errorf("status %d", a.status)
+			}
+			return nil
+		})
+		e.get(t, "/readyz").problem(t, 503, "overloaded")
+		a := e.register(t, path, refused)
+		a.problem(t, 503, "overloaded")
+		a.inTime(t)
+		e.register(t, events+"/"+newUser(), newUser()).refused(t)
+		t.Run("what_needs_no_queue_goes_on", func(t *testing.T) {
+			e.get(t, "/livez").object(t, 200, []string{"status"})
+			e.get(t, path).object(t, 200, eventFields)
+			e.post(t, events, eventBody()).object(t, 201, eventFields)
+			if got := e.roster(t, path); len(got) != 0 {
+				t.Errorf("the roster is %v", got)
+			}
+		})
+		must(t, e.nats.Restart())
+		e.recovers(t, path)
+		if slices.Contains(e.roster(t, path), refused) {
+			t.Error("who was told that nothing happened holds a seat")
+		}
+		e.register(t, path, refused).object(t, 201, registrationFields)
+	})
+}
+
+// impostor takes requests as a worker does, and answers with what reply makes, or not at all.
+func (e *env) impostor(t testing.TB, reply func(messages.SeatRequest) []byte) (leave func()) {
+	t.Helper()
+	conn := e.connect(t, "impostor")
+	sub, err := conn.QueueSubscribe(messages.SubjectSeats, messages.QueueWorkers, func(msg *nats.Msg) {
+		req, err := messages.DecodeRequest(msg.Data)
+		if err != nil {
+			t.Errorf("the API sends %q: %v", msg.Data, err)
+		}
+		if data := reply(req); data != nil {
+			_ = msg.Respond(data)
+		}
+	})
+	must(t, err)
+	must(t, conn.FlushTimeout(awhile))
+	return func() {
+		_ = sub.Unsubscribe()
+		if conn.IsConnected() { // else it will not subscribe again
+			_ = conn.FlushTimeout(awhile)
+		}
+	}
+}
+
+func TestNATSStopsWhileARequestIsUnderWay(t *testing.T) {
+	forEachStoreWith(t, setup{config: hasty, waits: true, noWorker: true}, func(t *testing.T, e *env) {
+		path, user := e.newEvent(t, 5), newUser()
+		stopped := make(chan struct{})
+		stop := sync.OnceFunc(func() { e.nats.Stop(); close(stopped) })
+		leave := e.impostor(t, func(messages.SeatRequest) []byte { go stop(); return nil })
+		a := e.register(t, path, user, key, "again")
+		a.problem(t, 504, "unknown_outcome")
+		a.inTime(t)
+		leave()
+		<-stopped
+		must(t, e.nats.Restart())
+		e.startWorker(t)
+		e.recovers(t, path)
+		e.register(t, path, user, key, "again").object(t, 201, registrationFields)
+	})
+}
+
+func TestNoWorker(t *testing.T) {
+	forEachStoreWith(t, setup{config: hasty, waits: true, noWorker: true}, func(t *testing.T, e *env) {
+		path, user := e.newEvent(t, 5), newUser()
+		a := e.register(t, path, user)
+		a.problem(t, 503, "overloaded")
+		a.inTime(t)
+		e.get(t, path).object(t, 200, eventFields)
+		stop := e.startWorker(t)
+		e.recovers(t, path)
+		if slices.Contains(e.roster(t, path), user) {
+			t.Error("who was told that nothing happened holds a seat")
+		}
+		stop()
+		e.register(t, path, user).problem(t, 503, "overloaded")
+	})
+}
+
+func TestWorkerSilent(t *testing.T) {
+	forEachStoreWith(t, setup{config: hasty, waits: true, noWorker: true}, func(t *testing.T, e *env) {
+		path, user := e.newEvent(t, 5), newUser()
+		heard := make(chan messages.SeatRequest, 100)
+		leave := e.impostor(t, func(req messages.SeatRequest) []byte { heard <- req; return nil })
+		a := e.register(t, path, user, key, "again")
+		a.problem(t, 504, "unknown_outcome")
+		a.inTime(t)
+		first, second := <-heard, <-heard
+		if len(heard) > 0 || first.RequestID != "again" || second.RequestID != "again" || first.UserID.Hex() != user {
+			t.Errorf("sent %+v, then %+v, then %d more", first, second, len(heard))
+		}
+		leave()
+		e.startWorker(t)
+		e.register(t, path, user, key, "again").object(t, 201, registrationFields)
+		e.register(t, path, user, key, "again").object(t, 201, registrationFields)
+		e.register(t, path, user).problem(t, 400, "already_registered")
+	})
+}
+
+func TestAnswerLost(t *testing.T) {
+	forEachStoreWith(t, setup{config: hasty, waits: true, noWorker: true}, func(t *testing.T, e *env) {
+		path, user := e.newEvent(t, 1), newUser()
+		leave := e.impostor(t, func(req messages.SeatRequest) []byte {
+			_, err := e.store.Apply(context.Background(), []store.SeatRequest{
+				{EventID: req.EventID, UserID: req.UserID, RequestID: req.RequestID, At: time.Now()},
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			return nil
+		})
+		e.register(t, path, user, key, "again").problem(t, 504, "unknown_outcome")
+		if got := e.roster(t, path); !slices.Equal(got, []string{user}) {
+			t.Fatalf("the roster is %v", got)
+		}
+		leave()
+		e.startWorker(t)
+		e.register(t, path, user, key, "again").object(t, 201, registrationFields)
+		e.register(t, path, newUser(), key, "again").problem(t, 409, "sold_out")
+	})
+}
+
+func TestWorkersAnswers(t *testing.T) {
+	forEachStoreWith(t, setup{config: hasty, waits: true, noWorker: true}, func(t *testing.T, e *env) {
+		path := e.newEvent(t, 5)
+		for name, want := range map[string]struct {
+			replies []string // the last one again and again; "" is silence
+			status  int
+			code    string
+		}{
+			"already_registered": {[]string{`{"v":1,"outcome":"already_registered"}`}, 400, "already_registered"},
+			"sold_out":           {[]string{`{"v":1,"outcome":"sold_out"}`}, 409, "sold_out"},
+			"event_not_found":    {[]string{`{"v":1,"outcome":"event_not_found"}`}, 404, "event_not_found"},
+			"overloaded":         {[]string{`{"v":1,"outcome":"overloaded"}`}, 503, "overloaded"},
+			"unknown_outcome":    {[]string{`{"v":1,"outcome":"unknown_outcome"}`}, 504, "unknown_outcome"},
+			"invalid":            {[]string{`{"v":1,"outcome":"invalid"}`}, 500, "internal"},
+			"garbage":            {[]string{"garbage"}, 504, "unknown_outcome"},
+			"unheard_of_outcome": {[]string{`{"v":1,"outcome":"maybe"}`}, 504, "unknown_outcome"},
+			"another_version":    {[]string{`{"v":8,"outcome":"sold_out"}`}, 504, "unknown_outcome"},
+			// The silence may have been a seat: only a verdict can take that doubt away.
+			"silence_then_overloaded": {[]string{"", `{"v":1,"outcome":"overloaded"}`}, 504, "unknown_outcome"},
+			"silence_then_sold_out":   {[]string{"", `{"v":1,"outcome":"sold_out"}`}, 409, "sold_out"},
+		} {
+			t.Run(name, func(t *testing.T) {
+				replies := want.replies
+				leave := e.impostor(t, func(messages.SeatRequest) []byte {
+					reply := replies[0]
+					replies = replies[min(1, len(replies)-1):]
+					if reply == "" {
+						return nil
+					}
+					return []byte(reply)
+				})
+				defer leave()
+				a := e.register(t, path, newUser())
+				a.problem(t, want.status, want.code)
+				a.inTime(t)
+			})
+		}
+	})
+}
+
+// call is a request that needs the store.
+type call struct {
+	method, path, body string
+	write              bool
+	trace              string // what can be found in the store if the write took place
+}
+
+func calls(event string) []call {
+	mark := newUser()
+	return []call{
+		{"GET", events, "", false, ""},
+		{"GET", event, "", false, ""},
+		{"GET", event + "/registrations", "", false, ""},
+		{"GET", event + "/registrations?limit=1", "", false, ""},
+		{"POST", login, loginBody("ada@example.org", password), false, ""},
+		{"GET", "/readyz", "", true, ""},
+		{"POST", users, userBody("email", quote(mark+"@example.org")), true, mark + "@example.org"},
+		{"POST", events, eventBody("title", quote(mark)), true, mark},
+		{"POST", event + "/registrations", wish(mark), true, mark},
+	}
+}
+
+// createEvent is only the call that does.
+func createEvent(event string) []call {
+	return slices.DeleteFunc(calls(event), func(c call) bool { return c.path != events || !c.write })
+}
+
+// took tells whether a write took place, once the store is back.
+func (c call) took(t testing.TB, e *env, event string) bool {
+	t.Helper()
+	switch {
+	case c.path == users:
+		_, err := e.store.UserByEmail(t.Context(), c.trace)
+		if !errors.Is(err, store.ErrUserNotFound) {
+			must(t, err)
+		}
+		return err == nil
+	case c.path == events:
+		return strings.Contains(string(e.get(t, events).body), c.trace)
+	}
+	return c.trace != "" && slices.Contains(e.roster(t, event), c.trace)
+}
+
+// storeDown makes the calls at once and checks that those that cannot work are refused. It
+// returns the writes that surely did not take place.
+func (e *env) storeDown(t *testing.T, cs []call, readsToo bool) (surely []call) {
+	t.Helper()
+	answers := make([]answer, len(cs))
+	var all sync.WaitGroup
+	for i, c := range cs {
+		all.Go(func() {
+			var err error
+			if answers[i], err = e.send(t.Context(), c.method, c.path, c.body); err != nil {
+				t.Errorf("%s %s: %v", c.method, c.path, err)
+			}
+		})
+	}
+	all.Wait()
+	for i, a := range answers {
+		t.Logf("%s %s: %d after %v", cs[i].method, cs[i].path, a.status, a.took)
+		switch {
+		case cs[i].write:
+			a.refused(t)
+			if a.status == 503 {
+				surely = append(surely, cs[i])
+			}
+		case readsToo:
+			a.problem(t, 503, "overloaded") // a read changes nothing
+			a.inTime(t)
+		default:
+			a.wantType(t, 200, jsonType)
+		}
+	}
+	return surely
+}
+
+// wantNone checks, once the store is back, that what was told to have surely not taken
+// place has not.
+func (e *env) wantNone(t testing.TB, surely []call, event string) {
+	t.Helper()
+	for _, c := range surely {
+		if c.took(t, e, event) {
+			t.Errorf("%s %s was answered 503, and is stored", c.method, c.path)
+		}
+	}
+}
+
+func TestSQLiteLockedByAnotherProcess(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, "sqlite", setup{config: hasty})
+	path := e.newEvent(t, 50)
+	e.post(t, users, userBody()).object(t, 201, userFields)
+	other, err := sql.Open("sqlite", e.path)
+	must(t, err)
+	defer other.Close()
+	conn, err := other.Conn(t.Context())
+	must(t, err)
+	defer conn.Close()
+	_, err = conn.ExecContext(t.Context(), "BEGIN IMMEDIATE")
+	must(t, err)
+	surely := e.storeDown(t, calls(path), false)
+	_, err = conn.ExecContext(t.Context(), "ROLLBACK")
+	must(t, err)
+	e.recovers(t, path)
+	e.wantNone(t, surely, path)
+	e.check(t)
+}
+
+func TestSQLiteClosed(t *testing.T) {
+	e := newEnv(t, "sqlite", setup{config: hasty})
+	path := e.newEvent(t, 50)
+	must(t, e.store.Close())
+	e.storeDown(t, calls(path), true)
+	e.get(t, "/livez").object(t, 200, []string{"status"})
+}
+
+func TestMongoDown(t *testing.T) {
+	t.Parallel()
+	var server *testenv.Mongo
+	e := newEnv(t, "mongo", setup{config: hasty, mongo: func(t testing.TB) string {
+		server = testenv.StartMongo(t)
+		return server.URI()
+	}})
+	path := e.newEvent(t, 50)
+	e.post(t, users, userBody()).object(t, 201, userFields)
+	for name, fault := range map[string]struct{ begin, end func() error }{
+		"killed": {server.Kill, server.Restart},
+		"frozen": {
+			func() error { return server.Signal(syscall.SIGSTOP) },
+			func() error { return server.Signal(syscall.SIGCONT) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			must(t, fault.begin())
+			surely := e.storeDown(t, createEvent(path), true) // alone it has a connection and is sent
+			surely = append(surely, e.storeDown(t, calls(path), true)...)
+			e.get(t, "/livez").object(t, 200, []string{"status"})
+			must(t, fault.end())
+			e.recovers(t, path)
+			e.wantNone(t, surely, path)
+			e.check(t)
+		})
+	}
+}
+
+// gate holds back the batches of one user until it is opened.
+type gate struct {
+	store.Seats
+	user    store.ID
+	arrived chan struct{}
+	open    chan struct{}
+}
+
+func (g *gate) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.SeatResult, error) {
+	if slices.ContainsFunc(batch, func(r store.SeatRequest) bool { return r.UserID == g.user }) {
+		g.arrived <- struct{}{}
+		select {
+		case <-g.open:
+		case <-ctx.Done():
+		}
+	}
+	return g.Seats.Apply(ctx, batch)
+}
+
+func TestClientThatLeavesKeepsItsSeat(t *testing.T) {
+	var g *gate // of the store whose turn it is
+	s := setup{config: api.Config{RequestTimeout: awhile}, seats: func(seats store.Seats) store.Seats {
+		g = &gate{Seats: seats, user: store.NewID(), arrived: make(chan struct{}, 10), open: make(chan struct{})}
+		return g
+	}}
+	forEachStoreWith(t, s, func(t *testing.T, e *env) {
+		path, other := e.newEvent(t, 1), e.newEvent(t, 1)
+		ctx, leave := context.WithCancel(t.Context())
+		left := make(chan error, 1)
+		go func() {
+			_, err := e.send(ctx, "POST", path+"/registrations", wish(g.user.Hex()), key, "again")
+			left <- err
+		}()
+		<-g.arrived
+		leave()
+		if err := <-left; !errors.Is(err, context.Canceled) {
+			t.Fatalf("the client ends with %v", err)
+		}
+		// Nobody waits for it.
+		e.register(t, other, newUser()).object(t, 201, registrationFields)
+		e.get(t, path).object(t, 200, eventFields)
+		close(g.open)
+		testenv.Eventually(t, awhile, "the seat", func() error {
+			if got := e.roster(t, path); !slices.Equal(got, []string{g.user.Hex()}) {
+				return fmt.Errorf("the roster is %v", got)
+			}
+			return nil
+		})
+		e.register(t, path, g.user.Hex(), key, "again").object(t, 201, registrationFields)
+		e.register(t, path, newUser()).problem(t, 409, "sold_out")
+		// The request of the client that left was answered too: with that of the other user and
+		// the repeated one there are three.
+		testenv.Eventually(t, awhile, "the log line", func() error {
+			if n := e.log.count(`"method":"POST","route":"/api/events/{id}/registrations","status":201`); n != 3 {
+				return fmt.Errorf("%d", n)
+			}
+			return nil
+		})
+	})
+}

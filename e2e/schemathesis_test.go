@@ -1,0 +1,130 @@
+//go:build schemathesis
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eventio/eventio/internal/testenv"
+)
+
+// seed makes two runs alike; change it to look elsewhere.
+const seed = "1"
+
+// onEveryStore runs a test against cmd/eventio with SQLite, and against cmd/api and
+// cmd/worker with MongoDB. The test gets the URL.
+func onEveryStore(t *testing.T, test func(t *testing.T, url string)) {
+	t.Run("sqlite", func(t *testing.T) {
+		addr := freeAddr(t)
+		c := newCluster(t)
+		// It tells its address to people, not in the log, so the address is chosen here.
+		cmd := exec.Command(filepath.Join(c.bin, "eventio"), "--addr", addr, "--data", t.TempDir(), "--log-level", "warn")
+		cmd.Env, cmd.Stderr = os.Environ(), os.Stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		})
+		ready(t, "http://"+addr)
+		test(t, "http://"+addr)
+	})
+	t.Run("mongo", func(t *testing.T) {
+		c := newCluster(t)
+		c.start(t, "worker")
+		url := "http://" + c.start(t, "api").addr
+		ready(t, url)
+		test(t, url)
+	})
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func ready(t *testing.T, url string) {
+	t.Helper()
+	testenv.Eventually(t, limit, "readiness", func() error {
+		res, err := http.Get(url + "/readyz")
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			return fmt.Errorf("status %s", res.Status)
+		}
+		return nil
+	})
+}
+
+// python runs a program of the cached Python environment in a folder and returns what it
+// said.
+func python(t *testing.T, dir, program string, args ...string) []byte {
+	t.Helper()
+	var said bytes.Buffer
+	script := exec.Command("sh", "../scripts/schemathesis.sh")
+	script.Stderr = &said
+	bin, err := script.Output()
+	if err != nil {
+		t.Fatalf("prepare Python: %v\n%s", err, said.Bytes())
+	}
+	// A run is bounded by its number of examples; this is for one that hangs.
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, filepath.Join(strings.TrimSpace(string(bin)), program), args...)
+	cmd.Env = append(os.Environ(), "PATH="+strings.TrimSpace(string(bin))+":"+os.Getenv("PATH"), "NO_COLOR=1")
+	cmd.Dir, cmd.WaitDelay = dir, time.Second
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", program, err, out)
+	}
+	return out
+}
+
+// TestSchemathesis: nothing that a fuzzer makes of the served document gets an answer that
+// the document does not have, in any phase, the stateful one included.
+func TestSchemathesis(t *testing.T) {
+	config, err := filepath.Abs("schemathesis.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	onEveryStore(t, func(t *testing.T, url string) {
+		// It keeps what it found in the folder in which it runs.
+		out := python(t, t.TempDir(), "st", "--config-file", config, "run", url+"/openapi.json",
+			"--max-examples", "50", "--seed", seed, "--continue-on-failure")
+		for _, phase := range []string{"Examples", "Coverage", "Fuzzing", "Stateful"} {
+			if !bytes.Contains(out, []byte("✅ "+phase)) {
+				t.Errorf("the phase %s did not run and pass", phase)
+			}
+		}
+		t.Logf("%s", out)
+	})
+}
+
+// TestGeneratedClient: a client that openapi-python-client makes from the served document
+// signs up, creates an event and takes a seat.
+func TestGeneratedClient(t *testing.T) {
+	onEveryStore(t, func(t *testing.T, url string) {
+		dir := filepath.Join(t.TempDir(), "client")
+		t.Logf("%s", python(t, ".", "openapi-python-client", "generate", "--url", url+"/openapi.json",
+			"--meta", "none", "--output-path", filepath.Join(dir, "event_io_client"), "--fail-on-warning"))
+		t.Logf("%s", python(t, ".", "python", "generated_client.py", dir, url))
+	})
+}
