@@ -4,6 +4,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -69,6 +70,11 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	identify(w, r)
+	if len(r.TransferEncoding) > 0 {
+		// net/http believes chunks over a Content-Length that came with them. A proxy may
+		// have done otherwise, so nothing that follows on this connection is trusted.
+		w.Header().Set("Connection", "close")
+	}
 	a.router.ServeHTTP(w, r)
 }
 
@@ -129,14 +135,16 @@ func (a *API) routes() http.Handler {
 	}
 	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *http.Request) error {
 		var allowed []string
+		path := cmp.Or(r.URL.RawPath, r.URL.Path) // what chi routes by
 		for _, m := range methods {
-			if !slices.Contains(allowed, m) && mux.Match(chi.NewRouteContext(), m, r.URL.Path) {
+			if !slices.Contains(allowed, m) && mux.Match(chi.NewRouteContext(), m, path) {
 				allowed = append(allowed, m)
 			}
 		}
-		if len(allowed) > 0 {
-			allowed = append(allowed, http.MethodOptions)
+		if len(allowed) == 0 { // a method that chi does not know, at a path that is not there
+			return problem(CodeNotFound, "docs/api.md lists the paths of the API.")
 		}
+		allowed = append(allowed, http.MethodOptions)
 		slices.Sort(allowed) // DELETE, GET, HEAD, OPTIONS, ...
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
 		if r.Method == http.MethodOptions {

@@ -309,7 +309,7 @@ var badInputs = slices.Concat([]badInput{
 	badPath("above_the_routes", "/api"),
 	badPath("trailing_slash", "/api/events/"),
 	badPath("double_slash", "//api/events"),
-	badPath("below_the_routes", theRoster+"/"+someID),
+	badPath("below_the_routes", theRoster+"/"+someID+"/more"),
 	badPath("another_case", "/API/events"),
 	badPath("traversal", "/api/../etc/passwd"),
 	badPath("traversal_escaped", "/api/%2e%2e/%2e%2e/etc/passwd"),
@@ -325,8 +325,11 @@ func pad(body string, n int) string { return body + strings.Repeat(" ", n-len(bo
 
 // allowed has the methods of each path.
 var allowed = map[string]string{
-	users: "POST", login: "POST", events: "GET, POST", theEvent: "GET", theRoster: "GET, POST", "/livez": "GET", "/readyz": "GET",
-	events + "/%2e%2f": "GET", // what is no id is still the path of an event
+	users: "OPTIONS, POST", login: "OPTIONS, POST", events: "GET, HEAD, OPTIONS, POST",
+	theEvent: "GET, HEAD, OPTIONS, PATCH", theRoster: "GET, HEAD, OPTIONS, POST",
+	theRoster + "/" + someID: "DELETE, GET, HEAD, OPTIONS, PUT",
+	"/livez":                 "GET, HEAD, OPTIONS", "/readyz": "GET, HEAD, OPTIONS",
+	events + "/%2e%2f": "GET, HEAD, OPTIONS, PATCH", // what is no id is still the path of an event
 }
 
 func wrongMethods() (rows []badInput) {

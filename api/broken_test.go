@@ -62,9 +62,9 @@ func (s *brokenStore) CreateEvent(ctx context.Context, e store.Event) error {
 	return s.Store.CreateEvent(ctx, e)
 }
 
-func (s *brokenStore) Roster(ctx context.Context, id store.ID, after int64, limit int) iter.Seq2[store.Registration, error] {
+func (s *brokenStore) Roster(ctx context.Context, id store.ID, after, through int64, limit int) iter.Seq2[store.Registration, error] {
 	if id.Timestamp().Unix() != 0 {
-		return s.Store.Roster(ctx, id, after, limit)
+		return s.Store.Roster(ctx, id, after, through, limit)
 	}
 	return breaking(s, ctx, id, store.Registration{UserID: store.ID{0: 0xee}})
 }

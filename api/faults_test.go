@@ -191,7 +191,7 @@ func TestAnswerLost(t *testing.T) {
 		path, user := e.newEvent(t, 1), newUser()
 		leave := e.impostor(t, func(req messages.SeatRequest) []byte {
 			_, err := e.store.Apply(context.Background(), []store.SeatRequest{
-				{EventID: req.EventID, UserID: req.UserID, RequestID: req.RequestID, At: time.Now()},
+				{Kind: store.Register, EventID: req.EventID, UserID: req.UserID, RequestID: req.RequestID, At: time.Now()},
 			})
 			if err != nil {
 				t.Error(err)

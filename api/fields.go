@@ -1,7 +1,9 @@
 package api
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 	_ "time/tzdata" // the names of time zones must not depend on the machine
@@ -107,9 +109,16 @@ func (f *fields) id(field, value string) store.ID {
 	return id
 }
 
+// rfc3339 is the grammar of RFC 3339, section 5.6. time.Parse also takes hours of one digit,
+// commas before fractions and offsets that there are not.
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
 // instant checks a time.
 func (f *fields) instant(field, value string) time.Time {
 	t, err := time.Parse(time.RFC3339, value)
+	if err == nil && !rfc3339.MatchString(value) {
+		err = errors.New("not of the grammar")
+	}
 	switch {
 	case value == "":
 		f.add(field, "is required: an RFC 3339 time like 2027-05-01T18:00:00Z")

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -44,11 +45,21 @@ var errHelped = errors.New("help was shown")
 
 // Parse reads flags and environment variables into the struct that cli points to. It shows
 // help on Stdout and then returns an error that Main takes for success.
+//
+// A variable that is set to nothing counts as not set, which is what compose files and
+// manifests mean by it.
 func Parse(cli any, env Env, name, description string) (command string, err error) {
+	for _, variable := range os.Environ() {
+		if key, value, _ := strings.Cut(variable, "="); value == "" {
+			if err := os.Unsetenv(key); err != nil {
+				return "", fmt.Errorf("read the environment: %w", err)
+			}
+		}
+	}
 	helped := false
 	parser, err := kong.New(cli, kong.Name(name), kong.Description(description),
 		kong.Writers(env.Stdout, env.Stderr), kong.Exit(func(int) { helped = true }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.UsageOnError())
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp), kong.UsageOnError())
 	if err != nil {
 		return "", err
 	}
@@ -60,6 +71,24 @@ func Parse(cli any, env Env, name, description string) (command string, err erro
 		return "", fmt.Errorf("%w (see %s --help)", err, name)
 	}
 	return parsed.Command(), nil
+}
+
+// printHelp is kong's help; that of the whole program goes on with the flags of its default
+// command, which may be given without naming it.
+func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
+	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
+		return err
+	}
+	standard := ctx.Model.DefaultCmd
+	if ctx.Selected() != nil || standard == nil {
+		return nil
+	}
+	inner, err := kong.Trace(ctx.Kong, []string{standard.Name})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(ctx.Stdout)
+	return kong.DefaultHelpPrinter(options, inner)
 }
 
 // Logging is the part of every command line that says how to log.
@@ -74,7 +103,7 @@ func (l Logging) Logger(env Env) zerolog.Logger {
 		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly}
 	}
 	level, err := zerolog.ParseLevel(l.LogLevel)
-	if err != nil {
+	if err != nil || level == zerolog.NoLevel {
 		level = zerolog.InfoLevel
 	}
 	return zerolog.New(out).Level(level).With().Timestamp().Logger()
