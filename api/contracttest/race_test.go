@@ -1,44 +1,11 @@
 package contracttest
 
 import (
-	"context"
 	"strings"
-	"sync/atomic"
 	"testing"
 
-	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/pkg/store"
 )
-
-// giving is a store in which registrations are given up a moment before they are read.
-type giving struct {
-	store.Store
-	left *atomic.Int64 // how many more
-}
-
-func (g giving) Registration(ctx context.Context, event, user store.ID) (store.Registration, error) {
-	if g.left.Add(-1) >= 0 {
-		return store.Registration{}, store.ErrRegistrationNotFound
-	}
-	return g.Store.Registration(ctx, event, user)
-}
-
-// TestPutWhileTheSeatIsGivenUp: it asks again, and after a while says that nothing happened.
-func TestPutWhileTheSeatIsGivenUp(t *testing.T) {
-	left := &atomic.Int64{}
-	front := func(st store.Store) api.Store { return giving{st, left} }
-	forEachStore(t, options{front: front}, func(t *testing.T, s *site) {
-		left.Store(0)
-		seat := s.newEvent("1") + "/" + store.NewID().Hex()
-		s.do(0, "PUT", seat, "").want(t, 201)
-		left.Store(2)
-		s.do(0, "PUT", seat, "").want(t, 200)
-		left.Store(3)
-		if a := s.do(0, "PUT", seat, "").want(t, 503, "overloaded"); a.header.Get("Retry-After") == "" {
-			t.Error("503 without Retry-After")
-		}
-	})
-}
 
 // TestBadIDsInTheSeatsPath is the path's share of the bad identifiers.
 func TestBadIDsInTheSeatsPath(t *testing.T) {
