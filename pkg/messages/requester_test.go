@@ -1,0 +1,128 @@
+package messages_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/messages"
+)
+
+func connect(t *testing.T, url, name string) *nats.Conn {
+	t.Helper()
+	conn, err := messages.Connect(url, name, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return conn
+}
+
+// answering is a worker that answers the nth request with the nth reply; "" is silence. It
+// returns what it was sent.
+func answering(t *testing.T, url string, outcomes ...messages.Outcome) <-chan messages.SeatRequest {
+	t.Helper()
+	conn := connect(t, url, "worker")
+	got := make(chan messages.SeatRequest, 10)
+	n := 0
+	_, err := conn.QueueSubscribe(messages.SubjectSeats, messages.QueueWorkers, func(m *nats.Msg) {
+		req, err := messages.DecodeRequest(m.Data)
+		if err != nil {
+			t.Error(err)
+		}
+		got <- req
+		if o := outcomes[min(n, len(outcomes)-1)]; o != "" {
+			_ = m.Respond(encode(t, messages.SeatReply{Version: messages.Version, Outcome: o, Number: 1}))
+		}
+		n++
+	})
+	if err == nil {
+		err = conn.FlushTimeout(5 * time.Second)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func ask(t *testing.T, r *messages.Requester, limit time.Duration) messages.SeatReply {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	reply, _ := r.Request(ctx, request()) // the error only explains the outcome
+	return reply
+}
+
+func TestRequester(t *testing.T) {
+	const limit = time.Second
+	for _, c := range []struct {
+		name     string
+		outcomes []messages.Outcome // of the worker, by attempt; none: there is no worker
+		want     messages.Outcome
+		sent     int
+	}{
+		{"an answer", []messages.Outcome{messages.OutcomeRegistered}, messages.OutcomeRegistered, 1},
+		{"a refusal", []messages.Outcome{messages.OutcomeSoldOut}, messages.OutcomeSoldOut, 1},
+		{"no worker", nil, messages.OutcomeOverloaded, 0},
+		{"a worker that is full", []messages.Outcome{messages.OutcomeOverloaded}, messages.OutcomeOverloaded, 1},
+		{"silence", []messages.Outcome{""}, messages.OutcomeUnknown, 2},
+		{"silence, then an answer", []messages.Outcome{"", messages.OutcomeRegistered}, messages.OutcomeRegistered, 2},
+		{"doubt is sticky", []messages.Outcome{"", messages.OutcomeOverloaded}, messages.OutcomeUnknown, 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			url := testenv.StartNATS(t).URL()
+			var got <-chan messages.SeatRequest
+			if c.outcomes != nil {
+				got = answering(t, url, c.outcomes...)
+			}
+			r := messages.NewRequester(connect(t, url, "api"))
+			started := time.Now()
+			if reply := ask(t, r, limit); reply.Outcome != c.want {
+				t.Errorf("outcome is %s, want %s", reply.Outcome, c.want)
+			}
+			if took := time.Since(started); took > limit+250*time.Millisecond {
+				t.Errorf("the answer took %v", took)
+			}
+			if len(got) != c.sent {
+				t.Fatalf("sent %d times, want %d", len(got), c.sent)
+			}
+			for range c.sent {
+				if req := <-got; req.RemainingMillis >= limit.Milliseconds()/2 {
+					t.Errorf("an attempt has %d ms: it would overlap the next one", req.RemainingMillis)
+				}
+			}
+		})
+	}
+}
+
+func TestRequesterWithoutAServer(t *testing.T) {
+	server := testenv.StartNATS(t)
+	answering(t, server.URL(), messages.OutcomeRegistered)
+	r := messages.NewRequester(connect(t, server.URL(), "api"))
+	if got := ask(t, r, 5*time.Second); got.Outcome != messages.OutcomeRegistered {
+		t.Fatalf("outcome is %s", got.Outcome)
+	}
+	server.Stop()
+	testenv.Eventually(t, 10*time.Second, "notice that the server is gone", func() error {
+		if r.Ready() {
+			return context.DeadlineExceeded
+		}
+		return nil
+	})
+	if got := ask(t, r, time.Second); got.Outcome != messages.OutcomeOverloaded {
+		t.Errorf("outcome is %s: surely nothing was sent", got.Outcome)
+	}
+	if err := server.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, 15*time.Second, "serve again", func() error {
+		if got := ask(t, r, time.Second); got.Outcome != messages.OutcomeRegistered {
+			return context.DeadlineExceeded
+		}
+		return nil
+	})
+}
