@@ -44,9 +44,7 @@ func (s *Store) ImportUsers(ctx context.Context, users []store.User) ([]store.Im
 	outcomes := make([]store.ImportOutcome, len(users))
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		for i, u := range users {
-			_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, email, email_key, password_hash, created_at)
-				VALUES (?, ?, ?, ?, ?, ?)`,
-				u.ID[:], u.Name, u.Email, store.EmailKey(u.Email), u.PasswordHash, unixMillis(u.CreatedAt))
+			err := insertUser(ctx, tx, u)
 			var se *sqlite.Error
 			switch {
 			case err == nil:

@@ -121,10 +121,7 @@ func unavailable(err error) error {
 // CreateUser implements store.Users.
 func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, email, email_key, password_hash, created_at,
-			password_version, password_changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			u.ID[:], u.Name, u.Email, store.EmailKey(u.Email), u.PasswordHash, u.CreatedAt.UnixMilli(),
-			u.PasswordVersion, unixMillis(u.PasswordChangedAt))
+		err := insertUser(ctx, tx, u)
 		var se *sqlite.Error
 		if errors.As(err, &se) && se.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
 			return store.ErrEmailTaken
@@ -135,6 +132,14 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 		return fmt.Errorf("create user %s: %w", u.ID.Hex(), err)
 	}
 	return nil
+}
+
+func insertUser(ctx context.Context, tx *sql.Tx, u store.User) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, email, email_key, password_hash, created_at,
+		password_version, password_changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		u.ID[:], u.Name, u.Email, store.EmailKey(u.Email), u.PasswordHash, unixMillis(u.CreatedAt),
+		u.PasswordVersion, unixMillis(u.PasswordChangedAt))
+	return err
 }
 
 // UserByEmail implements store.Users.

@@ -1,0 +1,94 @@
+package worker
+
+import (
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+func waiting(event store.ID, name string) request {
+	return request{SeatRequest: messages.SeatRequest{EventID: event, RequestID: name}}
+}
+
+// TestQueue drives a queue at random and compares it with what it must be: bounded, each
+// event in order of arrival and in one batch at a time, nobody left behind.
+func TestQueue(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		const bound = 20
+		q := newQueue(bound)
+		events := []store.ID{{1}, {2}, {3}}
+		lines := make(map[store.ID][]string)
+		var flying [][]request
+		inFlight := make(map[store.ID]bool)
+		held, n := 0, 0
+		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
+			ready := slices.ContainsFunc(events, func(e store.ID) bool { return len(lines[e]) > 0 && !inFlight[e] })
+			switch action := rapid.IntRange(0, 3).Draw(rt, "action"); {
+			case action < 2:
+				event := rapid.SampledFrom(events).Draw(rt, "event")
+				n++
+				name := string(rune(n))
+				if ok := q.put(waiting(event, name)); ok != (held < bound) {
+					rt.Fatalf("put with %d held is %v", held, ok)
+				} else if ok {
+					held++
+					lines[event] = append(lines[event], name)
+				}
+			case action == 2 && ready:
+				size := rapid.IntRange(1, 8).Draw(rt, "size")
+				batch := q.take(size)
+				if len(batch) == 0 || len(batch) > size {
+					rt.Fatalf("a batch of %d, at most %d", len(batch), size)
+				}
+				for _, r := range batch {
+					if inFlight[r.EventID] {
+						rt.Fatal("an event is in two batches")
+					}
+					if lines[r.EventID][0] != r.RequestID {
+						rt.Fatalf("%q comes before %q", r.RequestID, lines[r.EventID][0])
+					}
+					lines[r.EventID] = lines[r.EventID][1:]
+				}
+				for _, r := range batch {
+					inFlight[r.EventID] = true
+				}
+				held -= len(batch)
+				flying = append(flying, batch)
+			case action == 3 && len(flying) > 0:
+				for _, r := range flying[0] {
+					delete(inFlight, r.EventID)
+				}
+				q.release(flying[0])
+				flying = flying[1:]
+			}
+		}
+		for _, batch := range flying {
+			q.release(batch)
+		}
+		q.close()
+		for batch := q.take(5); batch != nil; batch = q.take(5) {
+			held -= len(batch)
+			q.release(batch)
+		}
+		if held != 0 || q.put(waiting(events[0], "late")) {
+			rt.Fatalf("%d are left behind", held)
+		}
+	})
+}
+
+func TestAQuietEventIsInTheNextBatch(t *testing.T) {
+	q := newQueue(10_000)
+	hot, quiet := store.ID{1}, store.ID{2}
+	for range 5000 {
+		q.put(waiting(hot, "x"))
+	}
+	q.put(waiting(quiet, "y"))
+	batch := q.take(100)
+	if len(batch) != 100 || !slices.ContainsFunc(batch, func(r request) bool { return r.EventID == quiet }) {
+		t.Fatalf("a batch of %d without the quiet event", len(batch))
+	}
+}

@@ -1,0 +1,310 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore"
+	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/worker"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const limit = 10 * time.Second
+
+// seats is a store that a test holds up, or lets fail, before a real one does the work.
+type seats struct {
+	store.Seats
+	before func(batch []store.SeatRequest) error
+}
+
+func (s seats) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.SeatResult, error) {
+	if err := s.before(batch); err != nil {
+		return nil, err
+	}
+	return s.Seats.Apply(ctx, batch)
+}
+
+// site is one worker over a real NATS server and a real store.
+type site struct {
+	t      *testing.T
+	url    string
+	store  *sqlitestore.Store
+	worker *worker.Worker
+	conn   *nats.Conn // of the callers
+	event  store.ID
+}
+
+func newSite(t *testing.T, config worker.Config, before func([]store.SeatRequest) error) *site {
+	t.Helper()
+	st, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "eventio.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = st.Close() })
+	s := &site{t: t, url: testenv.StartNATS(t).URL(), store: st, event: storetest.NewEvent(t, st, 1_000_000).ID}
+	s.conn = s.connect("callers")
+	s.worker = worker.New(s.connect("worker"), seats{st, before}, config, zerolog.Nop())
+	if err := s.worker.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.stop)
+	testenv.Eventually(t, limit, "be ready", func() error {
+		if _, err := s.conn.Request(messages.SubjectSeats, []byte("{}"), time.Second); err != nil {
+			return err
+		}
+		return nil
+	})
+	return s
+}
+
+func (s *site) connect(name string) *nats.Conn {
+	s.t.Helper()
+	conn, err := messages.Connect(s.url, name, zerolog.Nop())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(conn.Close)
+	return conn
+}
+
+func (s *site) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	if err := s.worker.Stop(ctx); err != nil {
+		s.t.Error(err)
+	}
+}
+
+// ask sends a new user's wish and returns what becomes of it; "" when no answer comes.
+func (s *site) ask(event store.ID, remaining time.Duration) messages.Outcome {
+	wish := storetest.Wish(event)
+	data, err := messages.Encode(messages.SeatRequest{
+		Version: messages.Version, Kind: messages.KindRegister, RequestID: wish.RequestID, EventID: event, UserID: wish.UserID,
+		RemainingMillis: remaining.Milliseconds(),
+	})
+	if err != nil {
+		return ""
+	}
+	msg, err := s.conn.Request(messages.SubjectSeats, data, limit)
+	if err != nil {
+		return ""
+	}
+	reply, err := messages.DecodeReply(msg.Data)
+	if err != nil {
+		return ""
+	}
+	return reply.Outcome
+}
+
+func pass([]store.SeatRequest) error { return nil }
+
+func TestBatchesFormByThemselves(t *testing.T) {
+	var mu sync.Mutex
+	var sizes []int
+	entered, release := make(chan struct{}, 100), make(chan struct{})
+	s := newSite(t, worker.Config{}, func(batch []store.SeatRequest) error {
+		mu.Lock()
+		sizes = append(sizes, len(batch))
+		mu.Unlock()
+		entered <- struct{}{}
+		<-release
+		return nil
+	})
+	var callers sync.WaitGroup
+	call := func() {
+		callers.Go(func() {
+			if got := s.ask(s.event, limit); got != messages.OutcomeRegistered {
+				t.Errorf("outcome is %s", got)
+			}
+		})
+	}
+	call()
+	<-entered // the first goes at once, alone
+	for range 20 {
+		call()
+	}
+	testenv.Eventually(t, limit, "gather", func() error {
+		if n := s.worker.Waiting(); n != 20 {
+			return errors.New("not all wait yet")
+		}
+		return nil
+	})
+	close(release)
+	callers.Wait()
+	if len(sizes) != 2 || sizes[0] != 1 || sizes[1] != 20 {
+		t.Fatalf("batches of %v, want 1 and 20", sizes)
+	}
+}
+
+func TestWhatCannotBeReadIsAnsweredInvalid(t *testing.T) {
+	s := newSite(t, worker.Config{}, pass)
+	for _, data := range []string{"", "garbage", "{}", `{"v":9}`} {
+		msg, err := s.conn.Request(messages.SubjectSeats, []byte(data), limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reply, err := messages.DecodeReply(msg.Data); err != nil || reply.Outcome != messages.OutcomeInvalid {
+			t.Errorf("%q: %+v, %v", data, reply, err)
+		}
+	}
+	// Without a place for an answer, or with one that would come back here, there is none.
+	err := errors.Join(s.conn.Publish(messages.SubjectSeats, []byte("garbage")),
+		s.conn.PublishRequest(messages.SubjectSeats, messages.SubjectSeats, []byte("garbage")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.ask(s.event, limit); got != messages.OutcomeRegistered {
+		t.Fatalf("afterwards the outcome is %s", got)
+	}
+}
+
+func TestAFullQueueRefusesAtOnce(t *testing.T) {
+	entered, release := make(chan struct{}, 10), make(chan struct{})
+	s := newSite(t, worker.Config{MaxWaiting: 1}, func([]store.SeatRequest) error {
+		entered <- struct{}{}
+		<-release
+		return nil
+	})
+	var callers sync.WaitGroup
+	callers.Go(func() { s.ask(s.event, limit) })
+	<-entered
+	callers.Go(func() { s.ask(s.event, limit) })
+	testenv.Eventually(t, limit, "fill the queue", func() error {
+		if s.worker.Waiting() != 1 {
+			return errors.New("not full yet")
+		}
+		return nil
+	})
+	if got := s.ask(s.event, limit); got != messages.OutcomeOverloaded {
+		t.Errorf("outcome is %s", got)
+	}
+	close(release)
+	callers.Wait()
+}
+
+func TestFailures(t *testing.T) {
+	poison := store.ID{9}
+	for _, c := range []struct {
+		name string
+		err  func() error
+		want messages.Outcome
+	}{
+		{"surely nothing stored", func() error { return store.ErrUnavailable }, messages.OutcomeOverloaded},
+		{"nobody knows", func() error { return errors.New("odd") }, messages.OutcomeUnknown},
+		{"a panic", func() error { panic("odd") }, messages.OutcomeUnknown},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newSite(t, worker.Config{}, func(batch []store.SeatRequest) error {
+				for _, r := range batch {
+					if r.EventID == poison {
+						return c.err()
+					}
+				}
+				return nil
+			})
+			if got := s.ask(poison, limit); got != c.want {
+				t.Errorf("outcome is %s, want %s", got, c.want)
+			}
+			if got := s.ask(s.event, limit); got != messages.OutcomeRegistered {
+				t.Errorf("afterwards the outcome is %s", got)
+			}
+		})
+	}
+}
+
+func TestAPoisonedNeighbourHarmsNobody(t *testing.T) {
+	poison := store.ID{9}
+	entered, release := make(chan struct{}, 100), make(chan struct{})
+	s := newSite(t, worker.Config{InFlight: 1}, func(batch []store.SeatRequest) error {
+		entered <- struct{}{}
+		<-release
+		for _, r := range batch {
+			if r.EventID == poison {
+				return errors.New("odd")
+			}
+		}
+		return nil
+	})
+	var callers sync.WaitGroup
+	call := func(event store.ID, want messages.Outcome) {
+		callers.Go(func() {
+			if got := s.ask(event, limit); got != want {
+				t.Errorf("outcome is %s, want %s", got, want)
+			}
+		})
+	}
+	call(s.event, messages.OutcomeRegistered)
+	<-entered
+	for range 9 {
+		call(s.event, messages.OutcomeRegistered)
+	}
+	call(poison, messages.OutcomeUnknown)
+	testenv.Eventually(t, limit, "gather", func() error {
+		if s.worker.Waiting() != 10 {
+			return errors.New("not all wait yet")
+		}
+		return nil
+	})
+	close(release)
+	callers.Wait()
+}
+
+func TestARequestWithoutTimeIsNotWritten(t *testing.T) {
+	var applied atomic.Int64
+	s := newSite(t, worker.Config{}, func([]store.SeatRequest) error { applied.Add(1); return nil })
+	if got := s.ask(s.event, time.Millisecond); got != messages.OutcomeOverloaded || applied.Load() != 0 {
+		t.Fatalf("outcome is %s, applied %d times", got, applied.Load())
+	}
+}
+
+// TestStopAnswersAllThatWasAccepted: under load, every request is answered, or told that
+// nobody is there.
+func TestStopAnswersAllThatWasAccepted(t *testing.T) {
+	s := newSite(t, worker.Config{}, pass)
+	var registered atomic.Int64
+	var callers sync.WaitGroup
+	for range 16 {
+		callers.Go(func() {
+			for {
+				switch got := s.ask(s.event, limit); got {
+				case messages.OutcomeRegistered:
+					registered.Add(1)
+				case "": // no responders
+					return
+				default:
+					t.Errorf("outcome is %s", got)
+					return
+				}
+			}
+		})
+	}
+	testenv.Eventually(t, limit, "get going", func() error {
+		if registered.Load() < 50 {
+			return errors.New("too few yet")
+		}
+		return nil
+	})
+	s.stop()
+	s.stop() // a second time is nothing
+	callers.Wait()
+	if roster := storetest.Check(t, s.store, s.event); int64(len(roster)) != registered.Load() {
+		t.Fatalf("%d registered, %d told so", len(roster), registered.Load())
+	}
+	if err := s.worker.Start(); err == nil {
+		t.Error("a stopped worker starts")
+	}
+}
