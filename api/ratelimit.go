@@ -66,6 +66,10 @@ func (a *API) limited(pattern string, handle handler) handler {
 	}
 	limiter := l.any
 	switch pattern {
+	case "/api/events/{id}/registrations", "/api/events/{id}/registrations/{user_id}":
+		// The burst is what this service is for, and a thousand people may share an address:
+		// these count by person.
+		return handle
 	case "/api/users", "/api/login", "/api/users/{user_id}/password":
 		limiter = l.passwords
 	}

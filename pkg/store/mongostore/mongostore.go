@@ -72,9 +72,8 @@ type Store struct {
 // guard is what keeps two writers from breaking a promise, whatever they believe: the
 // condition under which an event may change, and the document whose key is unique.
 type guard struct {
-	event       func(store.Change) bson.D
-	seat        func(store.Registration) any
-	signingKeys *mongo.Collection
+	event func(store.Change) bson.D
+	seat  func(store.Registration) any
 }
 
 var _ store.Store = (*Store)(nil)
