@@ -40,6 +40,7 @@ func startSystem(b *testing.B) *system {
 		"NATS_URL="+testenv.StartNATS(b).URL(),
 		"MONGODB_URI="+s.mongoURI,
 		"EVENTIO_ADDR=127.0.0.1:0",
+		"EVENTIO_AUTH=trusted", // the crowd has ids and no passwords
 		"EVENTIO_LOG_LEVEL=info",
 		"EVENTIO_DRAIN_DELAY=0s",
 	)
