@@ -28,13 +28,14 @@ type simulateConfig struct {
 	Attempts   int    `default:"50" help:"Users who want a place, each in a goroutine of its own."`
 	Capacity   int64  `default:"1" help:"Places."`
 	Duplicates int    `default:"1" help:"How often each user tries, all at once."`
+	Cancels    int    `default:"0" help:"Gives the event a waiting list, and lets that many of those who got a place leave again, all at once."`
 }
 
 // simulate is the concurrency proof: it lets a crowd loose on one event over HTTP and then
 // compares what everybody was told with what is stored.
 func simulate(ctx context.Context, c simulateConfig, env process.Env, log zerolog.Logger) error {
-	if c.Attempts < 1 || c.Capacity < 1 || c.Duplicates < 1 {
-		return errors.New("--attempts, --capacity and --duplicates must be at least 1")
+	if c.Attempts < 1 || c.Capacity < 1 || c.Duplicates < 1 || c.Cancels < 0 {
+		return errors.New("--attempts, --capacity and --duplicates must be at least 1, --cancels at least 0")
 	}
 	if c.URL != "" {
 		return simulateAt(ctx, strings.TrimRight(c.URL, "/"), c, env.Stdout)
@@ -73,7 +74,7 @@ func simulateAt(ctx context.Context, url string, c simulateConfig, out io.Writer
 	if sim.keys, err = c.Parse(); err != nil {
 		return err
 	}
-	event, err := sim.createEvent(ctx, c.Capacity)
+	event, err := sim.createEvent(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -85,6 +86,14 @@ func simulateAt(ctx context.Context, url string, c simulateConfig, out io.Writer
 	wrong, err := sim.verify(ctx, event, tries)
 	if err != nil {
 		return err
+	}
+	if c.Cancels > 0 {
+		more, err := sim.leave(ctx, event, tries, c)
+		if err != nil {
+			return err
+		}
+		wrong = append(wrong, more...)
+		fmt.Fprintf(out, "Then %d left, and those first in line got their places\n", min(c.Cancels, count(tries, http.StatusCreated)))
 	}
 	if len(wrong) == 0 {
 		fmt.Fprintln(out, "What everybody was told, the roster and tickets_sold agree")
@@ -126,6 +135,7 @@ func report(out io.Writer, tries []try) {
 		what   string
 	}{
 		{http.StatusCreated, "registered"},
+		{http.StatusAccepted, "waiting"},
 		{http.StatusBadRequest, "already registered"},
 		{http.StatusConflict, "sold out"},
 	} {
@@ -149,14 +159,14 @@ type simulation struct {
 	keys      identity.Keys // empty: ids in bodies are believed there
 }
 
-func (s simulation) createEvent(ctx context.Context, capacity int64) (store.ID, error) {
+func (s simulation) createEvent(ctx context.Context, c simulateConfig) (store.ID, error) {
 	var created struct {
 		ID store.ID `json:"id"`
 	}
 	start := time.Now().UTC().Add(24 * time.Hour).Truncate(time.Second)
 	err := s.call(ctx, http.MethodPost, "/api/events", map[string]any{
 		"organizer_id": s.organizer, "title": "Simulation", "description": "Made by eventio simulate",
-		"capacity": capacity, "starts_at": start, "ends_at": start.Add(2 * time.Hour),
+		"capacity": c.Capacity, "waitlist": c.Cancels > 0, "starts_at": start, "ends_at": start.Add(2 * time.Hour),
 	}, &created)
 	return created.ID, err
 }
@@ -224,7 +234,7 @@ func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]
 			told[t.user]++
 		case 0, http.StatusGatewayTimeout:
 			doubt[t.user] = true
-		case http.StatusBadRequest, http.StatusConflict:
+		case http.StatusBadRequest, http.StatusConflict, http.StatusAccepted:
 		default:
 			refused++
 		}
