@@ -324,7 +324,7 @@ func TestImportIsResumed(t *testing.T) {
 			if !killed {
 				t.Fatalf("%v\n%s", err, out.String())
 			}
-			limit += limit / 10
+			limit += limit / 5
 		}
 		f.verify(t)
 		s := f.open(t)
