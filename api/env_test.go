@@ -95,6 +95,9 @@ func newEnv(t testing.TB, kind string, s setup) *env {
 	t.Helper()
 	e := &env{t: t, kind: kind, nats: testenv.StartNATS(t), log: &logBuffer{}}
 	t.Cleanup(func() { // what was logged in the whole life of the parts below
+		if t.Failed() {
+			t.Logf("faults in the log:\n%s", e.log.faults())
+		}
 		for _, private := range []string{password, "argon2", "@example.org"} {
 			if line := e.log.find(private); line != "" {
 				t.Errorf("the log tells %q: %s", private, line)
@@ -209,12 +212,27 @@ type answer struct {
 	header http.Header
 	body   []byte
 	took   time.Duration
+	silent time.Duration // the longest time without a byte of the body
 	slow   time.Duration // how late the machine was meanwhile
 }
 
 // internals never reach a client.
 var internals = []string{"goroutine", ".go:", "panic", "sqlite", "mongo", "bson", "nats:", "sql:", "select ", "eventio/",
 	"/tmp", "argon2", "context deadline", strings.ToLower(password)}
+
+// silence measures how long a reader gives nothing.
+type silence struct {
+	io.Reader
+	last    time.Time
+	longest time.Duration
+}
+
+func (s *silence) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	s.longest = max(s.longest, time.Since(s.last))
+	s.last = time.Now()
+	return n, err
+}
 
 // chunked, in place of the name of a header, sends the body without its length.
 const chunked = "\x00chunked"
@@ -238,8 +256,9 @@ func (e *env) send(ctx context.Context, method, path, body string, headers ...st
 		return answer{}, err
 	}
 	defer res.Body.Close()
-	data, err := io.ReadAll(res.Body)
-	a := answer{res.StatusCode, res.Header, data, time.Since(started), e.probe.worst(started)}
+	reader := &silence{Reader: res.Body, last: time.Now()}
+	data, err := io.ReadAll(reader)
+	a := answer{res.StatusCode, res.Header, data, time.Since(started), reader.longest, e.probe.worst(started)}
 	lower := strings.ToLower(string(data))
 	for _, word := range internals {
 		if strings.Contains(lower, word) {
@@ -320,6 +339,19 @@ func (b *logBuffer) find(s string) string {
 		}
 	}
 	return ""
+}
+
+// faults returns the lines of what went wrong, the last 4 KB of them.
+func (b *logBuffer) faults() []byte {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var lines []byte
+	for line := range bytes.Lines(b.data) {
+		if bytes.Contains(line, []byte(`"level":"error"`)) {
+			lines = append(lines, line...)
+		}
+	}
+	return lines[max(0, len(lines)-4096):]
 }
 
 // count tells how many lines contain s.
