@@ -93,7 +93,7 @@ func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
 
 // Logging is the part of every command line that says how to log.
 type Logging struct {
-	LogLevel string `name:"log-level" env:"EVENTIO_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error. debug has one line for each seat."`
+	LogLevel string `name:"log-level" env:"EVENTIO_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error. debug tells more of each seat."`
 }
 
 // Logger logs to env.Stderr: JSON lines, or for people when it is a terminal.
