@@ -126,9 +126,10 @@ func (a *API) routes() http.Handler {
 		mux.Method(rt.method, rt.pattern, handle)
 		methods = append(methods, rt.method)
 	}
-	notFound := a.observe("", func(http.ResponseWriter, *http.Request) error {
+	noPath := func(http.ResponseWriter, *http.Request) error {
 		return problem(CodeNotFound, "docs/api.md lists the paths of the API.")
-	})
+	}
+	notFound := a.observe("", noPath)
 	mux.NotFound(notFound.ServeHTTP)
 	if a.config.Pages != nil {
 		mux.NotFound(a.config.Pages(notFound).ServeHTTP)
@@ -142,7 +143,7 @@ func (a *API) routes() http.Handler {
 			}
 		}
 		if len(allowed) == 0 { // a method that chi does not know, at a path that is not there
-			return problem(CodeNotFound, "docs/api.md lists the paths of the API.")
+			return noPath(w, r)
 		}
 		allowed = append(allowed, http.MethodOptions)
 		slices.Sort(allowed) // DELETE, GET, HEAD, OPTIONS, ...

@@ -56,14 +56,7 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 	if err := a.registersOneself(r.Context(), who, event, user); err != nil {
 		return err
 	}
-	ctx, cancel := a.detached(r)
-	defer cancel()
-	reply, err := a.ask(ctx, w, messages.SeatRequest{Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user})
-	answer := registrationOf(event, user, reply)
-	if a.position(ctx, &answer, reply); answer.Status == statusWaitlisted {
-		reply.Position = answer.Position
-	}
-	private(w)
+	answer, reply, err := a.take(w, r, messages.SeatRequest{Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user})
 	switch reply.Outcome {
 	case messages.OutcomeRegistered:
 		return writeCreated(w, seatPath(event, user), false, answer)
@@ -71,8 +64,19 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 		return writeJSON(w, http.StatusAccepted, answer)
 	}
 	p := seatProblem(reply, err)
-	p.Position = reply.Position
+	p.Position = answer.Position
 	return p
+}
+
+// take asks for a seat, and says what of it can be told: with the position of who waits.
+func (a *API) take(w http.ResponseWriter, r *http.Request, req messages.SeatRequest) (registration, messages.SeatReply, error) {
+	ctx, cancel := a.detached(r)
+	defer cancel()
+	reply, err := a.ask(ctx, w, req)
+	answer := registrationOf(req.EventID, req.UserID, reply)
+	a.position(ctx, &answer, reply)
+	private(w)
+	return answer, reply, err
 }
 
 // registersOneself is nil unless the caller is proven to be somebody else than the user. An

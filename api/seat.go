@@ -21,27 +21,16 @@ func (a *API) putSeat(w http.ResponseWriter, r *http.Request) error {
 	if err := a.gate.passPerson(w, r, who); err != nil {
 		return err
 	}
-	event, user, err := seatOf(r)
+	change, err := seatChange(w, r)
 	if err != nil {
 		return err
 	}
-	if err := noBody(w, r); err != nil {
-		return err
-	}
-	var f fields
-	key := f.seatKey(r.Header)
-	if err := f.err(); err != nil {
-		return err
-	}
+	event, user := change.EventID, change.UserID
 	if err := a.registersOneself(r.Context(), who, event, user); err != nil {
 		return err
 	}
-	ctx, cancel := a.detached(r)
-	defer cancel()
-	reply, err := a.ask(ctx, w, messages.SeatRequest{Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user})
-	answer := registrationOf(event, user, reply)
-	a.position(ctx, &answer, reply)
-	private(w)
+	change.Kind = messages.KindRegister
+	answer, reply, err := a.take(w, r, change)
 	switch reply.Outcome {
 	case messages.OutcomeRegistered:
 		return writeCreated(w, seatPath(event, user), false, answer)
@@ -94,18 +83,11 @@ func (a *API) deleteSeat(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	event, user, err := seatOf(r)
+	change, err := seatChange(w, r)
 	if err != nil {
 		return err
 	}
-	if err := noBody(w, r); err != nil {
-		return err
-	}
-	var f fields
-	key := f.seatKey(r.Header)
-	if err := f.err(); err != nil {
-		return err
-	}
+	event, user := change.EventID, change.UserID
 	if who.mayBe(user, "") != nil || event.IsZero() {
 		e, err := a.event(r.Context(), event)
 		if err != nil {
@@ -117,13 +99,28 @@ func (a *API) deleteSeat(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, cancel := a.detached(r)
 	defer cancel()
-	reply, err := a.ask(ctx, w, messages.SeatRequest{Kind: messages.KindCancel, RequestID: key, EventID: event, UserID: user})
+	change.Kind = messages.KindCancel
+	reply, err := a.ask(ctx, w, change)
 	if reply.Outcome != messages.OutcomeCancelled {
 		return seatProblem(reply, err)
 	}
 	private(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// seatChange reads what a change of the path's seat is about: both ids and the key. There is
+// no body.
+func seatChange(w http.ResponseWriter, r *http.Request) (req messages.SeatRequest, err error) {
+	if req.EventID, req.UserID, err = seatOf(r); err != nil {
+		return req, err
+	}
+	if err := noBody(w, r); err != nil {
+		return req, err
+	}
+	var f fields
+	req.RequestID = f.seatKey(r.Header)
+	return req, f.err()
 }
 
 // concerns is nil unless the caller is proven to be neither the person nor the organizer.

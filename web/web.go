@@ -24,10 +24,8 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
-	"maps"
 	"net/http"
 	"path"
-	"slices"
 	"strings"
 	"time"
 )
@@ -129,12 +127,6 @@ func render(p page) file {
 		panic("web: " + err.Error())
 	}
 	return newFile(out.Bytes(), htmlType)
-}
-
-// Routes lists every path that [Handler] serves, sorted. The pattern
-// /events/{id} stands for all event pages.
-func Routes() []string {
-	return slices.Sorted(maps.Keys(files))
 }
 
 // Handler serves the pages and their assets to GET and HEAD. It may be mounted

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -61,7 +62,7 @@ func body(t testing.TB, answer *http.Response) string {
 // served is every address a browser can be at, with an id in place of {id}.
 func served() []string {
 	var addresses []string
-	for _, route := range Routes() {
+	for _, route := range slices.Sorted(maps.Keys(files)) {
 		addresses = append(addresses, strings.ReplaceAll(route, "{id}", someID))
 	}
 	return addresses

@@ -64,12 +64,6 @@ func (q *queue) put(r request) bool {
 	return true
 }
 
-func (q *queue) len() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.waiting
-}
-
 // take waits for requests and returns at most n of them as a batch. The events of the
 // batch are in flight until release. It returns nil when the queue is closed and no
 // request is left that could become free.

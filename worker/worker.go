@@ -126,9 +126,6 @@ func (w *Worker) Ready() bool {
 	return w.subscription != nil && !w.stopped && w.conn.IsConnected()
 }
 
-// Waiting is how many accepted requests are in no batch yet.
-func (w *Worker) Waiting() int { return w.queue.len() }
-
 // Stop takes no more requests, answers all that were accepted, and returns when all is
 // done. When ctx ends first, batches still in flight are cut off and Stop returns an
 // error. It may be called before Start and more than once.

@@ -11,8 +11,8 @@ import (
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/internal/access"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/production"
 	"github.com/eventio/eventio/pkg/messages"
-	"github.com/eventio/eventio/pkg/store/mongostore"
 	"github.com/eventio/eventio/web"
 )
 
@@ -25,10 +25,8 @@ type config struct {
 }
 
 type serveConfig struct {
-	NATSURL        string        `name:"nats-url" env:"NATS_URL" required:"" help:"NATS servers, comma-separated: nats://host:4222."`
-	MongoDBURI     string        `name:"mongodb-uri" env:"MONGODB_URI" required:"" help:"MongoDB replica set: mongodb://host:27017/eventio?replicaSet=rs0. The database is eventio when none is named."`
+	production.Backing
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer, in which a registration is sent to a worker at most twice."`
-	StartTimeout   time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for MongoDB at the start."`
 	DrainDelay     time.Duration `env:"EVENTIO_DRAIN_DELAY" default:"1s" help:"How long to go on serving, unready, after SIGTERM, until gateways have noticed."`
 	Auth           string        `env:"EVENTIO_AUTH" enum:"token,trusted" default:"token" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only behind a gateway that knows its users."`
 	access.Flags
@@ -55,24 +53,19 @@ func run(ctx context.Context, env process.Env) error {
 	if err != nil {
 		return err
 	}
-	conn, err := messages.Connect(c.Serve.NATSURL, "api", log)
+	ground, err := c.Serve.Open(ctx, "api", log)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer ground.Close()
 	starting, cancel := context.WithTimeout(ctx, c.Serve.StartTimeout)
 	defer cancel()
-	st, err := mongostore.Open(starting, c.Serve.MongoDBURI, log)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	who, err := settings.Open(starting, st, conn)
+	who, err := settings.Open(starting, ground.Store, ground.Conn)
 	if err != nil {
 		return err
 	}
 	defer who.Guard.Close()
-	handler := api.New(st, messages.NewRequester(conn), api.Config{
+	handler := api.New(ground.Store, messages.NewRequester(ground.Conn), api.Config{
 		RequestTimeout: c.Serve.RequestTimeout, Pages: web.Handler, Access: who,
 	}, log)
 	log.Info().Str("addr", listener.Addr().String()).Str("auth", settings.Mode()).Msg("serving HTTP")

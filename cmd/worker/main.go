@@ -9,12 +9,10 @@ import (
 	"net"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/process"
-	"github.com/eventio/eventio/pkg/messages"
-	"github.com/eventio/eventio/pkg/store/mongostore"
+	"github.com/eventio/eventio/internal/production"
 	"github.com/eventio/eventio/worker"
 )
 
@@ -27,12 +25,10 @@ type config struct {
 }
 
 type serveConfig struct {
-	NATSURL      string        `name:"nats-url" env:"NATS_URL" required:"" help:"NATS servers, comma-separated: nats://host:4222."`
-	MongoDBURI   string        `name:"mongodb-uri" env:"MONGODB_URI" required:"" help:"MongoDB replica set: mongodb://host:27017/eventio?replicaSet=rs0. The database is eventio when none is named."`
-	MaxBatch     int           `env:"EVENTIO_MAX_BATCH" default:"512" help:"Most registrations in one transaction."`
-	MaxWaiting   int           `env:"EVENTIO_MAX_WAITING" default:"20000" help:"Most requests that wait; more are answered 503."`
-	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for MongoDB at the start."`
-	StopTimeout  time.Duration `env:"EVENTIO_STOP_TIMEOUT" default:"8s" help:"Longest time to finish accepted requests after SIGTERM."`
+	production.Backing
+	MaxBatch    int           `env:"EVENTIO_MAX_BATCH" default:"512" help:"Most registrations in one transaction."`
+	MaxWaiting  int           `env:"EVENTIO_MAX_WAITING" default:"20000" help:"Most requests that wait; more are answered 503."`
+	StopTimeout time.Duration `env:"EVENTIO_STOP_TIMEOUT" default:"8s" help:"Longest time to finish accepted requests after SIGTERM."`
 }
 
 func main() { process.Main(run) }
@@ -52,41 +48,27 @@ func run(ctx context.Context, env process.Env) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer listener.Close()
-	conn, err := messages.Connect(c.Serve.NATSURL, "worker", log)
+	ground, err := c.Serve.Open(ctx, "worker", log)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	starting, cancel := context.WithTimeout(ctx, c.Serve.StartTimeout)
-	defer cancel()
-	st, err := mongostore.Open(starting, c.Serve.MongoDBURI, log)
-	if err != nil {
-		return err
-	}
-	defer st.Close()
-	return serve(ctx, c, parts{listener, conn, st}, log)
-}
-
-// parts are what a worker works with; run opens and closes them.
-type parts struct {
-	listener net.Listener
-	conn     *nats.Conn
-	store    *mongostore.Store
+	defer ground.Close()
+	return serve(ctx, c, listener, ground, log)
 }
 
 // serve works until ctx ends, answers what it has accepted, and only then stops telling
 // that it lives.
-func serve(ctx context.Context, c config, p parts, log zerolog.Logger) error {
-	w := worker.New(p.conn, p.store, worker.Config{MaxBatch: c.Serve.MaxBatch, MaxWaiting: c.Serve.MaxWaiting}, log)
+func serve(ctx context.Context, c config, listener net.Listener, ground *production.Ground, log zerolog.Logger) error {
+	w := worker.New(ground.Conn, ground.Store, worker.Config{MaxBatch: c.Serve.MaxBatch, MaxWaiting: c.Serve.MaxWaiting}, log)
 	if err := w.Start(); err != nil {
 		return err
 	}
-	log.Info().Str("addr", p.listener.Addr().String()).Msg("taking seat requests")
+	log.Info().Str("addr", listener.Addr().String()).Msg("taking seat requests")
 	health, stopHealth := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopHealth()
 	served := make(chan error, 1)
 	go func() {
-		served <- process.Server{Listener: p.listener, Handler: w.Health(p.store.Ping), Log: log}.Serve(health)
+		served <- process.Server{Listener: listener, Handler: w.Health(ground.Store.Ping), Log: log}.Serve(health)
 	}()
 	var err error
 	select {

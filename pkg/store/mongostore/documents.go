@@ -100,13 +100,17 @@ func registrationDocOf(r store.Registration) registrationDoc {
 	}
 }
 
-// CreateUser implements store.Users.
-func (s *Store) CreateUser(ctx context.Context, u store.User) error {
-	_, err := s.users.InsertOne(ctx, userDoc{
+func userDocOf(u store.User) userDoc {
+	return userDoc{
 		ID: u.ID, Name: u.Name, Email: u.Email, EmailKey: store.EmailKey(u.Email),
 		PasswordHash: u.PasswordHash, CreatedAt: u.CreatedAt,
 		PasswordVersion: u.PasswordVersion, PasswordChangedAt: u.PasswordChangedAt,
-	})
+	}
+}
+
+// CreateUser implements store.Users.
+func (s *Store) CreateUser(ctx context.Context, u store.User) error {
+	_, err := s.users.InsertOne(ctx, userDocOf(u))
 	if mongo.IsDuplicateKeyError(err) {
 		err = store.ErrEmailTaken
 	}

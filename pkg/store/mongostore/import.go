@@ -42,10 +42,7 @@ func (s *Store) ImportUsers(ctx context.Context, users []store.User) ([]store.Im
 	ids := make([]store.ID, len(users))
 	outcomes := make([]store.ImportOutcome, len(users))
 	for i, u := range users {
-		docs[i] = userDoc{
-			ID: u.ID, Name: u.Name, Email: u.Email, EmailKey: store.EmailKey(u.Email),
-			PasswordHash: u.PasswordHash, CreatedAt: u.CreatedAt,
-		}
+		docs[i] = userDocOf(u)
 		ids[i], outcomes[i] = u.ID, store.Imported
 	}
 	refused, err := s.insertNew(ctx, s.users, docs)

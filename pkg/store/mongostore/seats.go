@@ -146,14 +146,14 @@ func (a *attempt) decide(ctx context.Context) (changes []store.Change, err error
 // there, and who may be promoted.
 func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (map[store.ID]store.EventState, error) {
 	states := make(map[store.ID]store.EventState)
+	asked := make(map[store.ID]bool)
 	var ids []store.ID
 	for _, req := range batch {
-		if _, ok := states[req.EventID]; !ok {
-			states[req.EventID] = store.EventState{}
+		if !asked[req.EventID] {
+			asked[req.EventID] = true
 			ids = append(ids, req.EventID)
 		}
 	}
-	clear(states)
 	events, err := all[eventDoc](ctx, s.events, in("_id", ids), options.Find().SetProjection(bson.D{
 		{Key: "title", Value: 0}, {Key: "description", Value: 0},
 	}))

@@ -1,0 +1,8 @@
+package worker
+
+// Waiting is how many accepted requests are in no batch yet.
+func (w *Worker) Waiting() int {
+	w.queue.mu.Lock()
+	defer w.queue.mu.Unlock()
+	return w.queue.waiting
+}
