@@ -162,13 +162,24 @@ func TestWhatCannotBeReadIsAnsweredInvalid(t *testing.T) {
 		}
 	}
 	// Without a place for an answer, or with one that would come back here, there is none.
-	err := errors.Join(s.conn.Publish(messages.SubjectSeats, []byte("garbage")),
+	seen := make(chan *nats.Msg, 10)
+	tap, err := s.conn.ChanSubscribe(messages.SubjectSeats, seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = errors.Join(s.conn.Publish(messages.SubjectSeats, []byte("garbage")),
 		s.conn.PublishRequest(messages.SubjectSeats, messages.SubjectSeats, []byte("garbage")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := s.ask(s.event, limit); got != messages.OutcomeRegistered {
 		t.Fatalf("afterwards the outcome is %s", got)
+	}
+	if err := tap.Unsubscribe(); err != nil {
+		t.Fatal(err)
+	}
+	if len(seen) != 3 { // the two above, and the wish
+		t.Errorf("%d messages came by, want 3: the worker has written to itself", len(seen))
 	}
 }
 

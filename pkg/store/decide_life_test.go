@@ -230,6 +230,34 @@ func TestACapacityAtItsEdges(t *testing.T) {
 	}
 }
 
+// TestNobodySlipsInBeforeTheLine: not even where a place is free, which only a damaged event
+// has while people wait.
+func TestNobodySlipsInBeforeTheLine(t *testing.T) {
+	e := newEvent(2)
+	e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough, e.Waitlist = 1, 1, 2, 1, true
+	results, _ := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Next: []int64{2}}}, storetest.Wishes(e.ID, 1))
+	if results[0].Outcome != store.Waitlisted || results[0].Position != 2 {
+		t.Errorf("the newcomer is %s at position %d", results[0].Outcome, results[0].Position)
+	}
+}
+
+// TestWhoLeavesTheLineInTheSameBatchIsPassedOver: the number was loaded, and is gone.
+func TestWhoLeavesTheLineInTheSameBatchIsPassedOver(t *testing.T) {
+	e := newEvent(1)
+	e.Waitlist = true
+	m := newMemory(e)
+	people := storetest.Wishes(e.ID, 3)
+	m.apply(t, people)
+	leave := func(of store.SeatRequest) store.SeatRequest {
+		return store.SeatRequest{Kind: store.Cancel, EventID: e.ID, UserID: of.UserID, RequestID: "leave"}
+	}
+	m.apply(t, []store.SeatRequest{leave(people[1]), leave(people[0])})
+	m.check(t, e.ID)
+	if holders, line := m.lists(e.ID); len(holders) != 1 || holders[0].User != people[2].UserID || len(line) != 0 {
+		t.Errorf("%v hold a place and %v wait", holders, line)
+	}
+}
+
 func TestAContradictoryStateIsNotDecided(t *testing.T) {
 	defer func() {
 		if recover() == nil {
