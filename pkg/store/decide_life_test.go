@@ -246,14 +246,14 @@ func TestWhoLeavesTheLineInTheSameBatchIsPassedOver(t *testing.T) {
 	e := newEvent(1)
 	e.Waitlist = true
 	m := newMemory(e)
-	people := storetest.Wishes(e.ID, 3)
+	people := storetest.Wishes(e.ID, 4) // with one fewer all who wait would get a place
 	m.apply(t, people)
 	leave := func(of store.SeatRequest) store.SeatRequest {
 		return store.SeatRequest{Kind: store.Cancel, EventID: e.ID, UserID: of.UserID, RequestID: "leave"}
 	}
 	m.apply(t, []store.SeatRequest{leave(people[1]), leave(people[0])})
 	m.check(t, e.ID)
-	if holders, line := m.lists(e.ID); len(holders) != 1 || holders[0].User != people[2].UserID || len(line) != 0 {
+	if holders, line := m.lists(e.ID); len(holders) != 1 || holders[0].User != people[2].UserID || len(line) != 1 || line[0].User != people[3].UserID {
 		t.Errorf("%v hold a place and %v wait", holders, line)
 	}
 }
