@@ -144,7 +144,11 @@ func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*Access)) (
 	for _, c := range change {
 		c(&access)
 	}
-	return &instance{New(s.st, messages.NewRequester(conn), Config{Access: access}, log), guard}, conn
+	requester, err := messages.NewRequester(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &instance{New(s.st, requester, Config{Access: access}, log), guard}, conn
 }
 
 func trusted(a *Access)     { a.Mode = Trusted }

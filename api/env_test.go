@@ -134,7 +134,9 @@ func newEnv(t testing.TB, kind string, s setup) *env {
 		front = s.front(e.store)
 	}
 	log := zerolog.New(e.log)
-	e.server = httptest.NewUnstartedServer(api.New(front, messages.NewRequester(e.connect(t, "api")), s.config, log))
+	requester, err := messages.NewRequester(e.connect(t, "api"))
+	must(t, err)
+	e.server = httptest.NewUnstartedServer(api.New(front, requester, s.config, log))
 	e.server.Config.ErrorLog = stdlog.New(log, "", 0)
 	e.server.Start()
 	t.Cleanup(e.server.Close)

@@ -43,58 +43,64 @@ func (w *Worker) settle(batch []request) {
 // apply answers each request of a batch, whatever happens, and counts the answers.
 func (w *Worker) apply(batch []request) map[messages.Outcome]int {
 	tally := make(map[messages.Outcome]int)
-	answer := func(r request, reply messages.SeatReply) {
-		tally[reply.Outcome]++
-		w.answer(r.reply, reply)
-		w.logSeat(r, reply.Outcome)
-	}
 	pending := [][]request{batch}
 	for len(pending) > 0 {
-		var part []request
-		part, pending = pending[0], pending[1:]
-		part, late := inTime(part)
-		for _, r := range late {
-			answer(r, failure(r))
-		}
-		if len(part) == 0 {
-			continue
-		}
-		results, err := w.try(part)
-		if err == nil {
-			for i, res := range results {
-				answer(part[i], messages.SeatReply{
-					Outcome:      messages.Outcome(res.Outcome),
-					Number:       res.Registration.Number,
-					RegisteredAt: res.Registration.RegisteredAt,
-					Position:     res.Position,
-					OpensAt:      res.OpensAt,
-				})
-			}
-			continue
-		}
-		unavailable := errors.Is(err, store.ErrUnavailable)
-		for i := range part {
-			part[i].doubt = part[i].doubt || !unavailable
-		}
-		rest, late := inTime(part)
-		switch {
-		case len(late) > 0 && w.hard.Err() == nil:
-			// The try ended with the time of the most urgent; the others have more.
-			pending = append(pending, rest)
-			part = late
-		case !unavailable && len(part) > 1:
-			// Something in the batch may be what fails: its neighbours get their answers.
-			w.noise.Error().Err(err).Int("batch_size", len(part)).Strs("request_ids", traces(part)).Msg("a batch failed, trying its halves")
-			half := len(part) / 2
-			pending = append(pending, part[:half], part[half:])
-			continue
-		}
-		w.noise.Error().Err(err).Int("batch_size", len(part)).Strs("request_ids", traces(part)).Msg("requests failed")
-		for _, r := range part {
-			answer(r, failure(r))
+		out := answers{worker: w}
+		again := w.applyPart(pending[0], &out)
+		pending = append(pending[1:], again...)
+		out.send()
+		for _, a := range out.given { // after the answers, which must not wait for a slow log
+			tally[a.outcome]++
+			w.logSeat(a.request, a.outcome)
 		}
 	}
 	return tally
+}
+
+// applyPart tries a part of a batch once. again has the parts that must be tried anew; all
+// others are answered.
+func (w *Worker) applyPart(part []request, out *answers) (again [][]request) {
+	fail := func(failed []request) {
+		for _, r := range failed {
+			out.add(r, failure(r))
+		}
+	}
+	part, late := inTime(part)
+	fail(late)
+	if len(part) == 0 {
+		return nil
+	}
+	results, err := w.try(part)
+	if err == nil {
+		for i, res := range results {
+			out.add(part[i], messages.SeatReply{
+				Outcome:      messages.Outcome(res.Outcome),
+				Number:       res.Registration.Number,
+				RegisteredAt: res.Registration.RegisteredAt,
+				Position:     res.Position,
+				OpensAt:      res.OpensAt,
+			})
+		}
+		return nil
+	}
+	unavailable := errors.Is(err, store.ErrUnavailable)
+	for i := range part {
+		part[i].doubt = part[i].doubt || !unavailable
+	}
+	rest, late := inTime(part)
+	switch {
+	case len(late) > 0 && w.hard.Err() == nil:
+		// The try ended with the time of the most urgent; the others have more.
+		again, part = [][]request{rest}, late
+	case !unavailable && len(part) > 1:
+		// Something in the batch may be what fails: its neighbours get their answers.
+		w.noise.Error().Err(err).Int("batch_size", len(part)).Strs("request_ids", traces(part)).Msg("a batch failed, trying its halves")
+		half := len(part) / 2
+		return [][]request{part[:half], part[half:]}
+	}
+	w.noise.Error().Err(err).Int("batch_size", len(part)).Strs("request_ids", traces(part)).Msg("requests failed")
+	fail(part)
+	return again
 }
 
 // failure is the answer to a request that could not be settled.

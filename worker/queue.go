@@ -12,6 +12,7 @@ import (
 type request struct {
 	messages.SeatRequest
 	reply    string    // the subject of the answer
+	item     int       // its place in its message
 	received time.Time // when it arrived
 	deadline time.Time // no write for it begins after this
 	doubt    bool      // an earlier try to store it may have done so
@@ -43,25 +44,29 @@ func newQueue(maxWaiting int) *queue {
 	return q
 }
 
-// put adds a request and reports whether there was room for it.
-func (q *queue) put(r request) bool {
+// put adds the requests of a message, as far as there is room, and returns how many. They
+// come in together, so that an idle worker does not begin a batch with the first alone.
+func (q *queue) put(all []request) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.waiting >= q.max || q.closed {
-		return false
+	if q.closed {
+		return 0
 	}
-	q.waiting++
-	l := q.lines[r.EventID]
-	if l == nil {
-		l = &line{event: r.EventID}
-		q.lines[r.EventID] = l
+	n := min(len(all), q.max-q.waiting)
+	for _, r := range all[:n] {
+		l := q.lines[r.EventID]
+		if l == nil {
+			l = &line{event: r.EventID}
+			q.lines[r.EventID] = l
+		}
+		l.requests = append(l.requests, r)
+		if len(l.requests) == 1 && !l.inFlight {
+			q.turn = append(q.turn, l)
+			q.change.Signal()
+		}
 	}
-	l.requests = append(l.requests, r)
-	if len(l.requests) == 1 && !l.inFlight {
-		q.turn = append(q.turn, l)
-		q.change.Signal()
-	}
-	return true
+	q.waiting += n
+	return n
 }
 
 // take waits for requests and returns at most n of them as a batch. The events of the

@@ -32,7 +32,7 @@ func TestQueue(t *testing.T) {
 				event := rapid.SampledFrom(events).Draw(rt, "event")
 				n++
 				name := string(rune(n))
-				if ok := q.put(waiting(event, name)); ok != (held < bound) {
+				if ok := q.put([]request{waiting(event, name)}) == 1; ok != (held < bound) {
 					rt.Fatalf("put with %d held is %v", held, ok)
 				} else if ok {
 					held++
@@ -74,7 +74,7 @@ func TestQueue(t *testing.T) {
 			held -= len(batch)
 			q.release(batch)
 		}
-		if held != 0 || q.put(waiting(events[0], "late")) {
+		if held != 0 || q.put([]request{waiting(events[0], "late")}) > 0 {
 			rt.Fatalf("%d are left behind", held)
 		}
 	})
@@ -84,9 +84,9 @@ func TestAQuietEventIsInTheNextBatch(t *testing.T) {
 	q := newQueue(10_000)
 	hot, quiet := store.ID{1}, store.ID{2}
 	for range 5000 {
-		q.put(waiting(hot, "x"))
+		q.put([]request{waiting(hot, "x")})
 	}
-	q.put(waiting(quiet, "y"))
+	q.put([]request{waiting(quiet, "y")})
 	batch := q.take(100)
 	if len(batch) != 100 || !slices.ContainsFunc(batch, func(r request) bool { return r.EventID == quiet }) {
 		t.Fatalf("a batch of %d without the quiet event", len(batch))

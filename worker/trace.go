@@ -12,8 +12,7 @@ import (
 const maxTraces = 10
 
 // logSeat writes the line in which a registration is found again: request_id is the same as
-// in the API's line and in the X-Request-Id of the answer. It comes after the answer, which
-// must not wait for a slow log.
+// in the API's line and in the X-Request-Id of the answer.
 func (w *Worker) logSeat(r request, outcome messages.Outcome) {
 	line := w.log.Info().Str("request_id", r.TraceID).Str("event_id", r.EventID.Hex()).Str("user_id", r.UserID.Hex()).
 		Str("outcome", string(outcome)).

@@ -170,35 +170,43 @@ func (w *Worker) unsubscribe(ctx context.Context, sub *nats.Subscription) {
 // receive is the subscription's callback.
 func (w *Worker) receive(msg *nats.Msg) {
 	if msg.Reply == "" || msg.Reply == messages.SubjectSeats {
-		w.noise.Warn().Msg("a request without a place for its answer is dropped")
+		w.noise.Warn().Msg("a message without a place for its answer is dropped")
 		return
 	}
 	now := time.Now()
-	req, err := messages.DecodeRequest(msg.Data)
+	all, err := messages.DecodeRequests(msg.Data)
 	if err != nil {
-		w.noise.Warn().Err(err).Int("bytes", len(msg.Data)).Msg("a request cannot be read")
-		w.answer(msg.Reply, messages.SeatReply{Outcome: messages.OutcomeInvalid})
+		w.noise.Warn().Err(err).Int("bytes", len(msg.Data)).Msg("a message cannot be read")
+		w.refuse(msg.Reply)
 		return
 	}
-	r := request{
-		SeatRequest: req, reply: msg.Reply, received: now,
-		deadline: now.Add(time.Duration(req.RemainingMillis) * time.Millisecond),
+	out := answers{worker: w}
+	defer out.send()
+	accepted := make([]request, 0, len(all))
+	for i, req := range all {
+		r := request{
+			SeatRequest: req, reply: msg.Reply, item: i, received: now,
+			deadline: now.Add(time.Duration(req.RemainingMillis) * time.Millisecond),
+		}
+		if err := req.Check(); err != nil {
+			w.noise.Warn().Err(err).Msg("a request is refused")
+			out.add(r, messages.SeatReply{Outcome: messages.OutcomeInvalid})
+			continue
+		}
+		accepted = append(accepted, r)
 	}
-	if !w.queue.put(r) {
+	for _, r := range accepted[w.queue.put(accepted):] {
 		w.noise.Warn().Int("waiting", w.config.MaxWaiting).Msg("the queue is full, requests are refused")
-		w.answer(msg.Reply, messages.SeatReply{Outcome: messages.OutcomeOverloaded})
+		out.add(r, messages.SeatReply{Outcome: messages.OutcomeOverloaded})
 	}
 }
 
-// answer sends a reply. One that cannot be sent is lost, like any message; its caller will
-// ask again.
-func (w *Worker) answer(subject string, reply messages.SeatReply) {
-	reply.Version = messages.Version
-	data, err := messages.Encode(reply)
-	if err == nil {
-		err = w.conn.Publish(subject, data)
-	}
+// refuse answers all requests of a message that cannot be read.
+func (w *Worker) refuse(subject string) {
+	data, err := messages.Encode(messages.SeatReply{Outcome: messages.OutcomeInvalid})
 	if err != nil {
-		w.noise.Warn().Err(err).Str("outcome", string(reply.Outcome)).Msg("an answer cannot be sent")
+		w.noise.Warn().Err(err).Msg("an answer cannot be sent")
+		return
 	}
+	w.publish(subject, data)
 }

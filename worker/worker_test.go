@@ -40,12 +40,13 @@ func (s seats) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.Se
 
 // site is one worker over a real NATS server and a real store.
 type site struct {
-	t      *testing.T
-	url    string
-	store  *sqlitestore.Store
-	worker *worker.Worker
-	conn   *nats.Conn // of the callers
-	event  store.ID
+	t         *testing.T
+	url       string
+	store     *sqlitestore.Store
+	worker    *worker.Worker
+	conn      *nats.Conn          // of the callers
+	requester *messages.Requester // over conn
+	event     store.ID
 }
 
 func newSite(t *testing.T, config worker.Config, before func([]store.SeatRequest) error) *site {
@@ -57,6 +58,9 @@ func newSite(t *testing.T, config worker.Config, before func([]store.SeatRequest
 	t.Cleanup(func() { _ = st.Close() })
 	s := &site{t: t, url: testenv.StartNATS(t).URL(), store: st, event: storetest.NewEvent(t, st, 1_000_000).ID}
 	s.conn = s.connect("callers")
+	if s.requester, err = messages.NewRequester(s.conn); err != nil {
+		t.Fatal(err)
+	}
 	s.worker = worker.New(s.connect("worker"), seats{st, before}, config, zerolog.Nop())
 	if err := s.worker.Start(); err != nil {
 		t.Fatal(err)
@@ -89,25 +93,32 @@ func (s *site) stop() {
 	}
 }
 
-// ask sends a new user's wish and returns what becomes of it; "" when no answer comes.
-func (s *site) ask(event store.ID, remaining time.Duration) messages.Outcome {
+// ask sends a new user's wish and returns what becomes of it; "" when there is no worker.
+func (s *site) ask(event store.ID) messages.Outcome {
 	wish := storetest.Wish(event)
-	data, err := messages.Encode(messages.SeatRequest{
-		Version: messages.Version, Kind: messages.KindRegister, RequestID: wish.RequestID, EventID: event, UserID: wish.UserID,
-		RemainingMillis: remaining.Milliseconds(),
+	ctx, cancel := context.WithTimeout(s.t.Context(), limit)
+	defer cancel()
+	reply, err := s.requester.Request(ctx, messages.SeatRequest{
+		Kind: messages.KindRegister, RequestID: wish.RequestID, EventID: event, UserID: wish.UserID,
 	})
-	if err != nil {
-		return ""
-	}
-	msg, err := s.conn.Request(messages.SubjectSeats, data, limit)
-	if err != nil {
-		return ""
-	}
-	reply, err := messages.DecodeReply(msg.Data)
-	if err != nil {
+	if errors.Is(err, nats.ErrNoResponders) {
 		return ""
 	}
 	return reply.Outcome
+}
+
+// send sends a message as it is and returns its one reply.
+func (s *site) send(data []byte) messages.SeatReply {
+	s.t.Helper()
+	msg, err := s.conn.Request(messages.SubjectSeats, data, limit)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	replies, err := messages.DecodeReplies(msg.Data)
+	if err != nil || len(replies) != 1 {
+		s.t.Fatalf("%q is answered with %q, %v", data, msg.Data, err)
+	}
+	return replies[0]
 }
 
 func pass([]store.SeatRequest) error { return nil }
@@ -127,7 +138,7 @@ func TestBatchesFormByThemselves(t *testing.T) {
 	var callers sync.WaitGroup
 	call := func() {
 		callers.Go(func() {
-			if got := s.ask(s.event, limit); got != messages.OutcomeRegistered {
+			if got := s.ask(s.event); got != messages.OutcomeRegistered {
 				t.Errorf("outcome is %s", got)
 			}
 		})
@@ -153,12 +164,8 @@ func TestBatchesFormByThemselves(t *testing.T) {
 func TestWhatCannotBeReadIsAnsweredInvalid(t *testing.T) {
 	s := newSite(t, worker.Config{}, pass)
 	for _, data := range []string{"", "garbage", "{}", `{"v":9}`} {
-		msg, err := s.conn.Request(messages.SubjectSeats, []byte(data), limit)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if reply, err := messages.DecodeReply(msg.Data); err != nil || reply.Outcome != messages.OutcomeInvalid {
-			t.Errorf("%q: %+v, %v", data, reply, err)
+		if reply := s.send([]byte(data)); reply.Outcome != messages.OutcomeInvalid {
+			t.Errorf("%q: %+v", data, reply)
 		}
 	}
 	// Without a place for an answer, or with one that would come back here, there is none.
@@ -172,7 +179,7 @@ func TestWhatCannotBeReadIsAnsweredInvalid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.ask(s.event, limit); got != messages.OutcomeRegistered {
+	if got := s.ask(s.event); got != messages.OutcomeRegistered {
 		t.Fatalf("afterwards the outcome is %s", got)
 	}
 	if err := tap.Unsubscribe(); err != nil {
@@ -191,16 +198,16 @@ func TestAFullQueueRefusesAtOnce(t *testing.T) {
 		return nil
 	})
 	var callers sync.WaitGroup
-	callers.Go(func() { s.ask(s.event, limit) })
+	callers.Go(func() { s.ask(s.event) })
 	<-entered
-	callers.Go(func() { s.ask(s.event, limit) })
+	callers.Go(func() { s.ask(s.event) })
 	testenv.Eventually(t, limit, "fill the queue", func() error {
 		if s.worker.Waiting() != 1 {
 			return errors.New("not full yet")
 		}
 		return nil
 	})
-	if got := s.ask(s.event, limit); got != messages.OutcomeOverloaded {
+	if got := s.ask(s.event); got != messages.OutcomeOverloaded {
 		t.Errorf("outcome is %s", got)
 	}
 	close(release)
@@ -227,10 +234,10 @@ func TestFailures(t *testing.T) {
 				}
 				return nil
 			})
-			if got := s.ask(poison, limit); got != c.want {
+			if got := s.ask(poison); got != c.want {
 				t.Errorf("outcome is %s, want %s", got, c.want)
 			}
-			if got := s.ask(s.event, limit); got != messages.OutcomeRegistered {
+			if got := s.ask(s.event); got != messages.OutcomeRegistered {
 				t.Errorf("afterwards the outcome is %s", got)
 			}
 		})
@@ -253,7 +260,7 @@ func TestAPoisonedNeighbourHarmsNobody(t *testing.T) {
 	var callers sync.WaitGroup
 	call := func(event store.ID, want messages.Outcome) {
 		callers.Go(func() {
-			if got := s.ask(event, limit); got != want {
+			if got := s.ask(event); got != want {
 				t.Errorf("outcome is %s, want %s", got, want)
 			}
 		})
@@ -277,8 +284,15 @@ func TestAPoisonedNeighbourHarmsNobody(t *testing.T) {
 func TestARequestWithoutTimeIsNotWritten(t *testing.T) {
 	var applied atomic.Int64
 	s := newSite(t, worker.Config{}, func([]store.SeatRequest) error { applied.Add(1); return nil })
-	if got := s.ask(s.event, time.Millisecond); got != messages.OutcomeOverloaded || applied.Load() != 0 {
-		t.Fatalf("outcome is %s, applied %d times", got, applied.Load())
+	wish := storetest.Wish(s.event)
+	data, err := messages.Encode(messages.SeatRequest{
+		Kind: messages.KindRegister, RequestID: wish.RequestID, EventID: s.event, UserID: wish.UserID, RemainingMillis: 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.send(data); got.Outcome != messages.OutcomeOverloaded || applied.Load() != 0 {
+		t.Fatalf("outcome is %s, applied %d times", got.Outcome, applied.Load())
 	}
 }
 
@@ -291,7 +305,7 @@ func TestStopAnswersAllThatWasAccepted(t *testing.T) {
 	for range 16 {
 		callers.Go(func() {
 			for {
-				switch got := s.ask(s.event, limit); got {
+				switch got := s.ask(s.event); got {
 				case messages.OutcomeRegistered:
 					registered.Add(1)
 				case "": // no responders

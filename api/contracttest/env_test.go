@@ -96,7 +96,11 @@ func newSite(t *testing.T, kind string, o options) *site {
 		if o.front != nil {
 			front = o.front(s.open())
 		}
-		a := api.New(front, messages.NewRequester(s.connect("api")), api.Config{RequestTimeout: o.timeout}, zerolog.New(s.log))
+		requester, err := messages.NewRequester(s.connect("api"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := api.New(front, requester, api.Config{RequestTimeout: o.timeout}, zerolog.New(s.log))
 		server := httptest.NewServer(a)
 		t.Cleanup(server.Close)
 		s.apis = append(s.apis, server)

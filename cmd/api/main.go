@@ -65,7 +65,11 @@ func run(ctx context.Context, env process.Env) error {
 		return err
 	}
 	defer who.Guard.Close()
-	handler := api.New(ground.Store, messages.NewRequester(ground.Conn), api.Config{
+	requester, err := messages.NewRequester(ground.Conn)
+	if err != nil {
+		return err
+	}
+	handler := api.New(ground.Store, requester, api.Config{
 		RequestTimeout: c.Serve.RequestTimeout, Pages: web.Handler, Access: who,
 	}, log)
 	log.Info().Str("addr", listener.Addr().String()).Str("auth", settings.Mode()).Msg("serving HTTP")

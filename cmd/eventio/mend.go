@@ -47,8 +47,7 @@ func openMender(ctx context.Context, c verifyConfig, log zerolog.Logger) (_ *men
 		if m.conn, err = messages.Connect(c.NATSURL, "verify", log); err != nil {
 			return nil, err
 		}
-		m.requester = messages.NewRequester(m.conn)
-		return m, awaitConnection(ctx, m.conn)
+		return m, m.connected(ctx)
 	}
 	if c.MongoDBURI != "" {
 		return nil, errors.New("--repair goes through the queue: name the NATS servers of the workers with --nats-url")
@@ -72,12 +71,15 @@ func openMender(ctx context.Context, c verifyConfig, log zerolog.Logger) (_ *men
 	if m.conn, err = messages.Connect("", "verify", log, nats.InProcessServer(m.nats)); err != nil {
 		return nil, err
 	}
-	m.requester = messages.NewRequester(m.conn)
-	return m, awaitConnection(ctx, m.conn)
+	return m, m.connected(ctx)
 }
 
-// awaitConnection waits for the first connection, which Connect does not.
-func awaitConnection(ctx context.Context, conn *nats.Conn) error {
+// connected makes the requester and waits for the first connection, which Connect does not.
+func (m *mender) connected(ctx context.Context) (err error) {
+	if m.requester, err = messages.NewRequester(m.conn); err != nil {
+		return err
+	}
+	conn := m.conn
 	for !conn.IsConnected() {
 		select {
 		case <-ctx.Done():

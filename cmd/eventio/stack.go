@@ -85,7 +85,11 @@ func openStack(ctx context.Context, c stackConfig, log zerolog.Logger) (_ *stack
 		return nil, err
 	}
 	s.guard = who.Guard
-	s.api = api.New(s.store, messages.NewRequester(s.apiConn), api.Config{
+	requester, err := messages.NewRequester(s.apiConn)
+	if err != nil {
+		return nil, err
+	}
+	s.api = api.New(s.store, requester, api.Config{
 		RequestTimeout: c.requestTimeout, Pages: web.Handler, Access: who,
 	}, log)
 	return s, nil

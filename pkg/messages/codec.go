@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -11,55 +12,56 @@ import (
 // maxRemaining bounds RemainingMillis: nobody waits longer for a seat.
 const maxRemaining = time.Hour
 
-// Encode writes a message.
+// Encode writes a request or a reply. A message is one or more of the same kind, one after
+// the other, each on a line of its own.
 func Encode[M SeatRequest | SeatReply](m M) ([]byte, error) {
 	data, err := json.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("encode %T: %w", m, err)
 	}
-	return data, nil
+	return append(data, '\n'), nil
 }
 
-// DecodeRequest reads a request and checks its form. It fails on malformed or oversized
-// data, duplicate keys, another version, an unknown kind, and a request id or remaining
-// time out of range; fields that it does not know are left for newer versions.
-func DecodeRequest(data []byte) (SeatRequest, error) {
-	var m SeatRequest
-	if err := decode(data, &m); err != nil {
-		return SeatRequest{}, err
-	}
+// DecodeRequests reads the requests of a message. It fails on malformed or oversized data
+// and on duplicate keys; fields that it does not know are left for newer versions. Each
+// request still has to pass Check.
+func DecodeRequests(data []byte) ([]SeatRequest, error) { return decode[SeatRequest](data) }
+
+// Check looks at the form of a request. It fails on an unknown kind, on a request id or
+// remaining time out of range, and on ids that are missing or too many.
+func (m SeatRequest) Check() error {
 	switch {
-	case m.Version != Version:
-		return SeatRequest{}, fmt.Errorf("decode request: version %d, want %d", m.Version, Version)
 	case m.Kind != KindRegister && m.Kind != KindCancel && m.Kind != KindEditEvent && m.Kind != KindRecount:
-		return SeatRequest{}, fmt.Errorf("decode request: unknown kind %.32q", m.Kind)
+		return fmt.Errorf("unknown kind %.32q", m.Kind)
 	case !ValidRequestID(m.RequestID):
-		return SeatRequest{}, errors.New("decode request: request_id must be 1 to 255 printable ASCII characters")
+		return errors.New("request_id must be 1 to 255 printable ASCII characters")
 	case m.EventID.IsZero():
-		return SeatRequest{}, errors.New("decode request: event_id is required")
+		return errors.New("event_id is required")
 	case (m.Kind == KindEditEvent) != (m.Edit != nil):
-		return SeatRequest{}, errors.New("decode request: an edit has edit, all others have none")
+		return errors.New("an edit has edit, all others have none")
 	case (m.Kind == KindEditEvent || m.Kind == KindRecount) != m.UserID.IsZero():
-		return SeatRequest{}, errors.New("decode request: edits and recounts have no user_id, all others have one")
+		return errors.New("edits and recounts have no user_id, all others have one")
 	case m.RemainingMillis <= 0 || m.RemainingMillis > maxRemaining.Milliseconds():
-		return SeatRequest{}, fmt.Errorf("decode request: remaining_ms %d is out of range", m.RemainingMillis)
+		return fmt.Errorf("remaining_ms %d is out of range", m.RemainingMillis)
 	case m.TraceID != "" && !ValidTraceID(m.TraceID):
-		return SeatRequest{}, errors.New("decode request: trace_id must be 1 to 64 letters, digits, dots, underscores or hyphens")
+		return errors.New("trace_id must be 1 to 64 letters, digits, dots, underscores or hyphens")
 	}
-	return m, nil
+	return nil
 }
 
-// DecodeReply reads a reply. It fails on malformed data, another version and an outcome
-// that it does not know.
-func DecodeReply(data []byte) (SeatReply, error) {
-	var m SeatReply
-	if err := decode(data, &m); err != nil {
-		return SeatReply{}, err
+// DecodeReplies reads the replies of a message. It fails on malformed data and on an
+// outcome that it does not know.
+func DecodeReplies(data []byte) ([]SeatReply, error) {
+	replies, err := decode[SeatReply](data)
+	if err != nil {
+		return nil, err
 	}
-	if m.Version != Version || !m.Outcome.Valid() {
-		return SeatReply{}, fmt.Errorf("decode reply: version %d, outcome %.32q", m.Version, m.Outcome)
+	for _, m := range replies {
+		if !m.Outcome.Valid() {
+			return nil, fmt.Errorf("decode replies: outcome %.32q", m.Outcome)
+		}
 	}
-	return m, nil
+	return replies, nil
 }
 
 // ValidRequestID reports whether s can be a request id: 1 to MaxRequestID bytes of
@@ -76,12 +78,20 @@ func ValidRequestID(s string) bool {
 	return true
 }
 
-func decode(data []byte, m any) error {
+func decode[M SeatRequest | SeatReply | Revocation](data []byte) ([]M, error) {
+	var all []M
 	if len(data) > MaxMessage {
-		return fmt.Errorf("decode %T: %d bytes, at most %d", m, len(data), MaxMessage)
+		return nil, fmt.Errorf("decode %T: %d bytes, at most %d", all, len(data), MaxMessage)
 	}
-	if err := json.Unmarshal(data, m); err != nil {
-		return fmt.Errorf("decode %T: %w", m, err)
+	for line := range bytes.Lines(data) {
+		var m M
+		if err := json.Unmarshal(line, &m); err != nil {
+			return nil, fmt.Errorf("decode %T: %w", m, err)
+		}
+		all = append(all, m)
 	}
-	return nil
+	if len(all) == 0 {
+		return nil, fmt.Errorf("decode %T: empty", all)
+	}
+	return all, nil
 }

@@ -2,6 +2,7 @@ package messages_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 
 func request() messages.SeatRequest {
 	return messages.SeatRequest{
-		Version: messages.Version, Kind: messages.KindRegister, RequestID: "wish 1",
+		Kind: messages.KindRegister, RequestID: "wish 1",
 		EventID: bson.NewObjectID(), UserID: bson.NewObjectID(), RemainingMillis: 2000,
 	}
 }
@@ -37,69 +38,88 @@ func TestRequestsThatAreRead(t *testing.T) {
 	cancel.Kind = messages.KindCancel
 	longest := request()
 	longest.RequestID = strings.Repeat("~", messages.MaxRequestID)
-	for name, want := range map[string]messages.SeatRequest{
-		"register": request(), "cancel": cancel, "edit": edit, "longest id": longest,
-	} {
-		t.Run(name, func(t *testing.T) {
-			got, err := messages.DecodeRequest(encode(t, want))
-			if err != nil || !reflect.DeepEqual(got, want) {
-				t.Fatalf("got %+v, %v; want %+v", got, err, want)
-			}
-		})
+	requests := []messages.SeatRequest{request(), cancel, edit, longest}
+	var message []byte
+	for _, req := range requests {
+		if err := req.Check(); err != nil {
+			t.Errorf("%+v: %v", req, err)
+		}
+		message = append(message, encode(t, req)...)
+	}
+	if got, err := messages.DecodeRequests(message); err != nil || !reflect.DeepEqual(got, requests) {
+		t.Fatalf("got %+v, %v; want %+v", got, err, requests)
 	}
 }
 
-func TestRequestsThatAreRefused(t *testing.T) {
+func TestMessagesThatAreRefused(t *testing.T) {
 	good := string(encode(t, request()))
-	with := func(change func(*messages.SeatRequest)) string {
-		r := request()
-		change(&r)
-		return string(encode(t, r))
-	}
 	for name, data := range map[string]string{
-		"empty": "", "garbage": "\x00\xff", "null": "null", "an array": "[]", "truncated": good[:len(good)-1], "two": good + good,
-		"a key twice":         strings.Replace(good, `"v":1`, `"v":1,"v":1`, 1),
-		"invalid UTF-8":       strings.Replace(good, "wish", "w\xff", 1),
-		"another version":     with(func(r *messages.SeatRequest) { r.Version = 8 }),
-		"unknown kind":        with(func(r *messages.SeatRequest) { r.Kind = "steal" }),
-		"no event":            with(func(r *messages.SeatRequest) { r.EventID = bson.ObjectID{} }),
-		"no user":             with(func(r *messages.SeatRequest) { r.UserID = bson.ObjectID{} }),
-		"an edit without one": with(func(r *messages.SeatRequest) { r.Kind = messages.KindEditEvent }),
-		"a seat with an edit": with(func(r *messages.SeatRequest) { r.Edit = &messages.EventEdit{} }),
-		"no request id":       with(func(r *messages.SeatRequest) { r.RequestID = "" }),
-		"id too long":         with(func(r *messages.SeatRequest) { r.RequestID = strings.Repeat("x", 256) }),
-		"id with a line end":  with(func(r *messages.SeatRequest) { r.RequestID = "a\nb" }),
-		"id beyond ASCII":     with(func(r *messages.SeatRequest) { r.RequestID = "\u00fc" }),
-		"no time left":        with(func(r *messages.SeatRequest) { r.RemainingMillis = 0 }),
-		"time in the past":    with(func(r *messages.SeatRequest) { r.RemainingMillis = -1 }),
-		"time without end":    with(func(r *messages.SeatRequest) { r.RemainingMillis = 1 << 40 }),
-		"too large":           good + strings.Repeat(" ", messages.MaxMessage),
+		"empty": "", "an empty line": "\n", "garbage": "\x00\xff", "null": "null", "an array": "[]", "truncated": good[:len(good)-2],
+		"two on a line":      strings.TrimSpace(good) + good,
+		"a key twice":        strings.Replace(good, `{`, `{"kind":"register",`, 1),
+		"invalid UTF-8":      strings.Replace(good, "wish", "w\xff", 1),
+		"one that is broken": good + "{" + good,
+		"too large":          strings.Repeat(good, messages.MaxMessage/len(good)+1),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, err := messages.DecodeRequest([]byte(data)); err == nil {
+			got, err := messages.DecodeRequests([]byte(data))
+			if err == nil && len(got) == 1 {
+				err = got[0].Check()
+			}
+			if err == nil {
 				t.Fatalf("read as %+v", got)
 			}
 		})
 	}
 }
 
+func TestRequestsThatAreRefused(t *testing.T) {
+	for name, change := range map[string]func(*messages.SeatRequest){
+		"unknown kind":        func(r *messages.SeatRequest) { r.Kind = "steal" },
+		"no event":            func(r *messages.SeatRequest) { r.EventID = bson.ObjectID{} },
+		"no user":             func(r *messages.SeatRequest) { r.UserID = bson.ObjectID{} },
+		"an edit without one": func(r *messages.SeatRequest) { r.Kind = messages.KindEditEvent },
+		"a seat with an edit": func(r *messages.SeatRequest) { r.Edit = &messages.EventEdit{} },
+		"no request id":       func(r *messages.SeatRequest) { r.RequestID = "" },
+		"id too long":         func(r *messages.SeatRequest) { r.RequestID = strings.Repeat("x", 256) },
+		"id with a line end":  func(r *messages.SeatRequest) { r.RequestID = "a\nb" },
+		"id beyond ASCII":     func(r *messages.SeatRequest) { r.RequestID = "\u00fc" },
+		"no time left":        func(r *messages.SeatRequest) { r.RemainingMillis = 0 },
+		"time in the past":    func(r *messages.SeatRequest) { r.RemainingMillis = -1 },
+		"time without end":    func(r *messages.SeatRequest) { r.RemainingMillis = 1 << 40 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := request()
+			change(&r)
+			got, err := messages.DecodeRequests(encode(t, r))
+			if err != nil || len(got) != 1 {
+				t.Fatalf("got %+v, %v", got, err)
+			}
+			if got[0].Check() == nil {
+				t.Fatalf("%+v passes", got[0])
+			}
+		})
+	}
+}
+
 func TestFieldsOfANewerVersionAreLeftAlone(t *testing.T) {
-	data := strings.Replace(string(encode(t, request())), `"v":1`, `"v":1,"later":{"a":[1]}`, 1)
-	if _, err := messages.DecodeRequest([]byte(data)); err != nil {
-		t.Fatal(err)
+	data := strings.Replace(string(encode(t, request())), `{`, `{"later":{"a":[1]},`, 1)
+	if got, err := messages.DecodeRequests([]byte(data)); err != nil || got[0].Check() != nil {
+		t.Fatal(got, err)
 	}
 }
 
 func TestReplies(t *testing.T) {
-	want := messages.SeatReply{Version: messages.Version, Outcome: messages.OutcomeWaitlisted, Number: 7, Position: 2,
-		RegisteredAt: time.Date(2026, 11, 24, 10, 0, 0, 123_000_000, time.UTC)}
-	if got, err := messages.DecodeReply(encode(t, want)); err != nil || got != want {
+	want := []messages.SeatReply{
+		{Message: "1a", Item: 3, Outcome: messages.OutcomeWaitlisted, Number: 7, Position: 2,
+			RegisteredAt: time.Date(2026, 11, 24, 10, 0, 0, 123_000_000, time.UTC)},
+		{Outcome: messages.OutcomeInvalid},
+	}
+	if got, err := messages.DecodeReplies(append(encode(t, want[0]), encode(t, want[1])...)); err != nil || !slices.Equal(got, want) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
-	for name, data := range map[string]string{
-		"empty": "", "unknown outcome": `{"v":1,"outcome":"lost"}`, "another version": `{"v":2,"outcome":"registered"}`,
-	} {
-		if got, err := messages.DecodeReply([]byte(data)); err == nil {
+	for name, data := range map[string]string{"empty": "", "unknown outcome": `{"outcome":"lost"}`} {
+		if got, err := messages.DecodeReplies([]byte(data)); err == nil {
 			t.Errorf("%s is read as %+v", name, got)
 		}
 	}
@@ -117,31 +137,39 @@ func TestTheStoresOutcomesTravel(t *testing.T) {
 	}
 }
 
-func FuzzDecodeRequest(f *testing.F) {
+func FuzzDecodeRequests(f *testing.F) {
 	f.Add(encode(f, request()))
-	f.Add([]byte(`{"v":1,"kind":"edit_event","request_id":"e","event_id":"6b056f1db8a8b20890367b26","edit":{"version":1,"capacity":2},"remaining_ms":1}`))
-	f.Add([]byte(`{"v":1,"v":1}`))
+	f.Add(append(encode(f, request()), encode(f, request())...))
+	f.Add([]byte(`{"kind":"edit_event","request_id":"e","event_id":"6b056f1db8a8b20890367b26","edit":{"version":1,"capacity":2},"remaining_ms":1}`))
+	f.Add([]byte(`{"kind":"cancel","kind":"cancel"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := messages.DecodeRequest(data)
+		got, err := messages.DecodeRequests(data)
 		if err != nil {
 			return
 		}
-		if !messages.ValidRequestID(got.RequestID) || got.EventID.IsZero() || got.RemainingMillis <= 0 {
-			t.Fatalf("%+v passes", got)
+		var same []byte
+		for _, req := range got {
+			if req.Check() == nil && (!messages.ValidRequestID(req.RequestID) || req.EventID.IsZero() || req.RemainingMillis <= 0) {
+				t.Fatalf("%+v passes", req)
+			}
+			same = append(same, encode(t, req)...)
 		}
-		again, err := messages.DecodeRequest(encode(t, got))
+		if len(same) > messages.MaxMessage { // what was left out came back as zeroes
+			return
+		}
+		again, err := messages.DecodeRequests(same)
 		if err != nil || !reflect.DeepEqual(got, again) {
 			t.Fatalf("%+v becomes %+v, %v", got, again, err)
 		}
 	})
 }
 
-func FuzzDecodeReply(f *testing.F) {
-	f.Add(encode(f, messages.SeatReply{Version: 1, Outcome: messages.OutcomeRegistered, Number: 1}))
-	f.Add([]byte(`{"v":1,"outcome":"sold_out"}`))
+func FuzzDecodeReplies(f *testing.F) {
+	f.Add(encode(f, messages.SeatReply{Message: "z", Item: 1, Outcome: messages.OutcomeRegistered, Number: 1}))
+	f.Add([]byte(`{"outcome":"sold_out"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := messages.DecodeReply(data)
-		if err == nil && !got.Outcome.Valid() {
+		got, err := messages.DecodeReplies(data)
+		if err == nil && (len(got) == 0 || !got[0].Outcome.Valid()) {
 			t.Fatalf("%+v passes", got)
 		}
 	})

@@ -9,6 +9,15 @@
 // request of the same user for the same event always gets the same answer, and a caller
 // whose answer is lost is told OutcomeUnknown and may simply repeat.
 //
+// # Sharing messages
+//
+// A message on SubjectSeats is one or more requests, each a JSON object on a line of its
+// own. There is no timer: an idle API sends a request at once and alone, a busy one sends
+// all that were made meanwhile. Its reply subject is REQUESTER.MESSAGE: the first part
+// names the API process, the last token the message. A reply names its message and its
+// place in it, so replies to one API process share messages too, in any order, on the
+// reply subject of any message they answer.
+//
 // # What crosses
 //
 // A reply is an outcome code and plain data. Error texts, wrapped causes and store
@@ -25,18 +34,16 @@ const (
 	// SubjectSeats receives every request that moves a seat. The number is the wire's
 	// major version: an incompatible change gets a subject of its own, so that old and
 	// new processes can run side by side.
-	SubjectSeats = "eventio.v1.seats"
+	SubjectSeats = "eventio.v2.seats"
 	// SubjectRevocations tells all API processes whose tokens have ended.
 	SubjectRevocations = "eventio.v1.revocations"
 	// QueueWorkers is the queue group in which all workers share SubjectSeats.
 	QueueWorkers = "workers"
-	// Version is written into every message on SubjectSeats.
-	Version = 1
 	// MaxRequestID is the longest request id, in bytes.
 	MaxRequestID = 255
-	// MaxMessage is the largest message either side accepts, in bytes: an edit with the
-	// longest texts, every character escaped.
-	MaxMessage = 128 << 10
+	// MaxMessage is the largest message either side accepts, in bytes: above an edit with
+	// the longest texts, every character escaped. Below the default of NATS, 1 MiB.
+	MaxMessage = 256 << 10
 )
 
 // ID is a user's or an event's id.
@@ -55,8 +62,7 @@ const (
 
 // SeatRequest asks a worker to move one seat.
 type SeatRequest struct {
-	Version int  `json:"v"`
-	Kind    Kind `json:"kind"`
+	Kind Kind `json:"kind"`
 	// RequestID identifies this wish of this user for this event: the client's
 	// Idempotency-Key, or one that the API made. 1 to MaxRequestID bytes of printable ASCII.
 	RequestID string `json:"request_id"`
@@ -92,7 +98,11 @@ type EventEdit struct {
 
 // SeatReply answers a SeatRequest.
 type SeatReply struct {
-	Version int     `json:"v"`
+	// Message and Item say what is answered: the name of the message, which is the last
+	// token of its reply subject, and the request's place in it, from 0. Without Message it
+	// answers all the requests of the message whose reply subject it comes on.
+	Message string  `json:"message,omitempty"`
+	Item    int     `json:"item,omitzero"`
 	Outcome Outcome `json:"outcome"`
 	// Number and RegisteredAt tell of the registration when Outcome is one of
 	// OutcomeRegistered, OutcomeAlreadyRegistered, OutcomeWaitlisted and

@@ -1,13 +1,14 @@
 package messages
 
 import (
+	"reflect"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
 func TestARecountNamesAnEventAndNobody(t *testing.T) {
-	sound := SeatRequest{Version: Version, Kind: KindRecount, RequestID: "x", EventID: bson.NewObjectID(), RemainingMillis: 1}
+	sound := SeatRequest{Kind: KindRecount, RequestID: "x", EventID: bson.NewObjectID(), RemainingMillis: 1}
 	withUser, withEdit := sound, sound
 	withUser.UserID = bson.NewObjectID()
 	withEdit.Edit = &EventEdit{}
@@ -20,17 +21,17 @@ func TestARecountNamesAnEventAndNobody(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := DecodeRequest(data)
-		if c.ok != (err == nil) || c.ok && got != c.req {
+		got, err := DecodeRequests(data)
+		if err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], c.req) || c.ok != (got[0].Check() == nil) {
 			t.Errorf("%s: got %+v, %v", c.name, got, err)
 		}
 	}
 	for _, o := range []Outcome{OutcomeRecounted, OutcomeOverbooked} {
-		data, err := Encode(SeatReply{Version: Version, Outcome: o})
+		data, err := Encode(SeatReply{Outcome: o})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := DecodeReply(data); err != nil || got.Outcome != o {
+		if got, err := DecodeReplies(data); err != nil || got[0].Outcome != o {
 			t.Errorf("%s: got %+v, %v", o, got, err)
 		}
 	}

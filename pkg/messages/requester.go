@@ -25,18 +25,25 @@ const (
 
 // Requester sends seat requests and waits for their replies. It is safe for concurrent use.
 type Requester struct {
-	conn *nats.Conn
+	conn   *nats.Conn
+	sender *sender
 }
 
 // NewRequester sends over conn, which stays the caller's.
-func NewRequester(conn *nats.Conn) *Requester { return &Requester{conn: conn} }
+func NewRequester(conn *nats.Conn) (*Requester, error) {
+	s, err := newSender(conn)
+	if err != nil {
+		return nil, err
+	}
+	return &Requester{conn: conn, sender: s}, nil
+}
 
 // Ready reports whether requests can be sent now.
 func (r *Requester) Ready() bool { return r.conn.IsConnected() }
 
 // Request gets the answer to req before ctx, which must have a deadline, ends. It fills in
-// Version and RemainingMillis. It always answers; the error beside an answer is the cause
-// of OutcomeOverloaded, OutcomeUnknown or OutcomeInvalid, for the log.
+// RemainingMillis. It always answers; the error beside an answer is the cause of
+// OutcomeOverloaded, OutcomeUnknown or OutcomeInvalid, for the log.
 //
 // Doubt is sticky: once an attempt may have reached a worker, everything but a worker's
 // own verdict is OutcomeUnknown. An attempt's remaining time ends before the next attempt
@@ -44,10 +51,10 @@ func (r *Requester) Ready() bool { return r.conn.IsConnected() }
 func (r *Requester) Request(ctx context.Context, req SeatRequest) (SeatReply, error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
-		return SeatReply{Version: Version, Outcome: OutcomeInvalid}, errors.New("request without a deadline")
+		return SeatReply{Outcome: OutcomeInvalid}, errors.New("request without a deadline")
 	}
-	s := sending{conn: r.conn, req: req, started: time.Now()}
-	s.perAttempt = max(time.Until(deadline)/attempts, replyMargin)
+	s := sending{sender: r.sender, req: req, started: time.Now()}
+	s.perAttempt = max(time.Until(deadline)/attempts, 2*replyMargin)
 	for {
 		reply, again, err := s.attempt(ctx)
 		if again && ctx.Err() == nil {
@@ -59,7 +66,7 @@ func (r *Requester) Request(ctx context.Context, req SeatRequest) (SeatReply, er
 
 // sending is one request under way.
 type sending struct {
-	conn       *nats.Conn
+	sender     *sender
 	req        SeatRequest
 	started    time.Time
 	perAttempt time.Duration
@@ -68,39 +75,51 @@ type sending struct {
 
 // attempt sends once. again says that the answer is not final and another attempt may be made.
 func (s *sending) attempt(ctx context.Context) (reply SeatReply, again bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.perAttempt)
-	defer cancel()
-	until, _ := ctx.Deadline()
-	s.req.Version = Version
-	s.req.RemainingMillis = max(1, (time.Until(until) - replyMargin).Milliseconds())
-	data, err := Encode(s.req)
-	if err != nil {
-		return s.answer(OutcomeInvalid), false, err
-	}
-	msg, err := s.conn.RequestWithContext(ctx, SubjectSeats, data)
+	v, sent := s.once(ctx)
 	switch {
-	case errors.Is(err, nats.ErrNoResponders), notSent(err):
+	case !sent, errors.Is(v.err, nats.ErrNoResponders), notSent(v.err):
 		again = s.pause(ctx)
-		return s.answer(OutcomeOverloaded), again, fmt.Errorf("no worker reached: %w", err)
-	case err != nil:
+		return s.answer(OutcomeOverloaded), again, fmt.Errorf("no worker reached: %w", v.err)
+	case errors.Is(v.err, errSilence):
 		s.sent++
-		// A lost connection ends the wait early. The message may still be with a worker, so
-		// the next attempt waits until it is void there.
-		<-ctx.Done()
-		return s.answer(OutcomeUnknown), s.sent < attempts, fmt.Errorf("attempt %d: %w", s.sent, err)
-	}
-	reply, err = DecodeReply(msg.Data)
-	if err != nil { // a worker of another version; what it did is not known
+		return s.answer(OutcomeUnknown), s.sent < attempts, fmt.Errorf("attempt %d: %w", s.sent, v.err)
+	case v.err != nil:
 		s.sent++
-		return s.answer(OutcomeUnknown), false, err
+		return s.answer(OutcomeUnknown), false, v.err
 	}
-	if reply.Outcome == OutcomeOverloaded || reply.Outcome == OutcomeInvalid {
-		return s.answer(reply.Outcome), false, errors.New("answered by the worker")
+	switch v.reply.Outcome {
+	case OutcomeOverloaded, OutcomeInvalid:
+		return s.answer(v.reply.Outcome), false, errors.New("answered by the worker")
+	case OutcomeUnknown:
+		return v.reply, false, errors.New("answered by the worker")
 	}
-	if reply.Outcome == OutcomeUnknown {
-		return reply, false, errors.New("answered by the worker")
+	return v.reply, false, nil
+}
+
+// errSilence is the verdict of a request that was sent and not answered in time.
+var errSilence = errors.New("no answer in time")
+
+// once sends, and waits until an answer is there or the attempt is void. A lost connection
+// does not end the wait: the message may be with a worker that acts on it until then.
+func (s *sending) once(ctx context.Context) (v verdict, sent bool) {
+	timer := time.NewTimer(s.perAttempt)
+	defer timer.Stop()
+	c := s.sender.send(SubjectSeats, s.req, time.Now().Add(s.perAttempt))
+	select {
+	case v = <-c.done:
+		return v, true
+	case <-timer.C:
+	case <-ctx.Done():
 	}
-	return reply, false, nil
+	if !s.sender.abandon(c) {
+		return verdict{err: errVoid}, false
+	}
+	select {
+	case v = <-c.done: // it came at the last moment
+		return v, true
+	default:
+		return verdict{err: errSilence}, true
+	}
 }
 
 // answer is the outcome that may be told: refusals to act say nothing about an earlier
@@ -109,7 +128,7 @@ func (s *sending) answer(o Outcome) SeatReply {
 	if s.sent > 0 {
 		o = OutcomeUnknown
 	}
-	return SeatReply{Version: Version, Outcome: o}
+	return SeatReply{Outcome: o}
 }
 
 // pause waits a little, with jitter, for workers to come back. It reports whether there is
@@ -134,7 +153,7 @@ func (s *sending) pause(ctx context.Context) bool {
 // notSent reports errors of nats.go that come before a byte has left the process.
 func notSent(err error) bool {
 	for _, sure := range []error{
-		nats.ErrReconnectBufExceeded, nats.ErrConnectionClosed, nats.ErrConnectionDraining,
+		errVoid, nats.ErrReconnectBufExceeded, nats.ErrConnectionClosed, nats.ErrConnectionDraining,
 		nats.ErrConnectionReconnecting, nats.ErrInvalidConnection, nats.ErrMaxPayload,
 	} {
 		if errors.Is(err, sure) {

@@ -2,6 +2,10 @@ package messages_test
 
 import (
 	"context"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +26,15 @@ func connect(t *testing.T, url, name string) *nats.Conn {
 	return conn
 }
 
+func requester(t *testing.T, url string) *messages.Requester {
+	t.Helper()
+	r, err := messages.NewRequester(connect(t, url, "api"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
 // answering is a worker that answers the nth request with the nth reply; "" is silence. It
 // returns what it was sent.
 func answering(t *testing.T, url string, outcomes ...messages.Outcome) <-chan messages.SeatRequest {
@@ -30,13 +43,14 @@ func answering(t *testing.T, url string, outcomes ...messages.Outcome) <-chan me
 	got := make(chan messages.SeatRequest, 10)
 	n := 0
 	_, err := conn.QueueSubscribe(messages.SubjectSeats, messages.QueueWorkers, func(m *nats.Msg) {
-		req, err := messages.DecodeRequest(m.Data)
-		if err != nil {
-			t.Error(err)
+		all, err := messages.DecodeRequests(m.Data)
+		if err != nil || len(all) != 1 {
+			t.Errorf("%d requests, %v", len(all), err)
+			return
 		}
-		got <- req
+		got <- all[0]
 		if o := outcomes[min(n, len(outcomes)-1)]; o != "" {
-			_ = m.Respond(encode(t, messages.SeatReply{Version: messages.Version, Outcome: o, Number: 1}))
+			_ = m.Respond(encode(t, messages.SeatReply{Outcome: o, Number: 1}))
 		}
 		n++
 	})
@@ -79,7 +93,7 @@ func TestRequester(t *testing.T) {
 			if c.outcomes != nil {
 				got = answering(t, url, c.outcomes...)
 			}
-			r := messages.NewRequester(connect(t, url, "api"))
+			r := requester(t, url)
 			started := time.Now()
 			if reply := ask(t, r, limit); reply.Outcome != c.want {
 				t.Errorf("outcome is %s, want %s", reply.Outcome, c.want)
@@ -102,7 +116,7 @@ func TestRequester(t *testing.T) {
 func TestRequesterWithoutAServer(t *testing.T) {
 	server := testenv.StartNATS(t)
 	answering(t, server.URL(), messages.OutcomeRegistered)
-	r := messages.NewRequester(connect(t, server.URL(), "api"))
+	r := requester(t, server.URL())
 	if got := ask(t, r, 5*time.Second); got.Outcome != messages.OutcomeRegistered {
 		t.Fatalf("outcome is %s", got.Outcome)
 	}
@@ -125,4 +139,58 @@ func TestRequesterWithoutAServer(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestRequestsShareMessages: of many requests that are made at once, most travel together,
+// and each gets its own answer.
+func TestRequestsShareMessages(t *testing.T) {
+	url := testenv.StartNATS(t).URL()
+	conn := connect(t, url, "worker")
+	var messagesSeen atomic.Int64
+	_, err := conn.QueueSubscribe(messages.SubjectSeats, messages.QueueWorkers, func(m *nats.Msg) {
+		messagesSeen.Add(1)
+		all, err := messages.DecodeRequests(m.Data)
+		if err != nil {
+			t.Error(err)
+		}
+		_, name := messages.SplitReplySubject(m.Reply)
+		var replies []byte
+		for i, req := range slices.Backward(all) { // the order is not part of the contract
+			number, err := strconv.ParseInt(req.RequestID, 10, 64)
+			if err != nil {
+				t.Error(err)
+			}
+			replies = append(replies, encode(t, messages.SeatReply{Message: name, Item: i, Outcome: messages.OutcomeRegistered, Number: number})...)
+		}
+		_ = m.Respond(replies)
+	})
+	if err == nil {
+		err = conn.FlushTimeout(5 * time.Second)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	const callers, each = 64, 50
+	r := requester(t, url)
+	var crowd sync.WaitGroup
+	for i := range callers {
+		crowd.Go(func() {
+			for j := range each {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				req := request()
+				req.RequestID = strconv.Itoa(i*each + j + 1)
+				reply, err := r.Request(ctx, req)
+				cancel()
+				if err != nil || reply.Outcome != messages.OutcomeRegistered || strconv.FormatInt(reply.Number, 10) != req.RequestID {
+					t.Errorf("request %s is answered %+v, %v", req.RequestID, reply, err)
+				}
+			}
+		})
+	}
+	crowd.Wait()
+	if n := messagesSeen.Load(); n > callers*each/2 {
+		t.Errorf("%d messages for %d requests of %d callers at once", n, callers*each, callers)
+	} else {
+		t.Logf("%d messages for %d requests", n, callers*each)
+	}
 }

@@ -9,6 +9,9 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
+// revocationVersion is written into every revocation.
+const revocationVersion = 1
+
 // Revocation tells every API process that a user's tokens have ended: those that carry an
 // earlier version of the password. It is published, not requested, and may be lost: the
 // store has the truth, and every process reads it again every few seconds.
@@ -20,15 +23,18 @@ type Revocation struct {
 	ChangedAt       time.Time `json:"changed_at"`
 }
 
-// DecodeRevocation reads a revocation and checks its form, as DecodeRequest does.
+// DecodeRevocation reads a revocation and checks its form.
 func DecodeRevocation(data []byte) (Revocation, error) {
-	var m Revocation
-	if err := decode(data, &m); err != nil {
+	all, err := decode[Revocation](data)
+	if err != nil {
 		return Revocation{}, err
 	}
+	m := all[0]
 	switch {
-	case m.Version != Version:
-		return Revocation{}, fmt.Errorf("decode revocation: version %d, want %d", m.Version, Version)
+	case len(all) > 1:
+		return Revocation{}, errors.New("decode revocation: more than one")
+	case m.Version != revocationVersion:
+		return Revocation{}, fmt.Errorf("decode revocation: version %d, want %d", m.Version, revocationVersion)
 	case m.UserID.IsZero():
 		return Revocation{}, errors.New("decode revocation: user_id is required")
 	case m.PasswordVersion < 1:
@@ -42,7 +48,7 @@ func DecodeRevocation(data []byte) (Revocation, error) {
 // PublishRevocation sends r to all API processes that are connected now. It fills in
 // Version. An error means that nobody was told.
 func PublishRevocation(conn *nats.Conn, r Revocation) error {
-	r.Version = Version
+	r.Version = revocationVersion
 	data, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode a revocation: %w", err)

@@ -9,7 +9,7 @@ import (
 )
 
 func TestRevocationsAreReadStrictly(t *testing.T) {
-	want := Revocation{Version: Version, UserID: ID{1}, PasswordVersion: 3, ChangedAt: time.Date(2026, 11, 24, 10, 0, 0, 1e6, time.UTC)}
+	want := Revocation{Version: revocationVersion, UserID: ID{1}, PasswordVersion: 3, ChangedAt: time.Date(2026, 11, 24, 10, 0, 0, 1e6, time.UTC)}
 	data, err := json.Marshal(want)
 	if err != nil {
 		t.Fatal(err)

@@ -10,19 +10,23 @@ import (
 func TestTraceIDs(t *testing.T) {
 	valid := []string{"a", "0", "A.b_c-9", strings.Repeat("x", MaxTraceID)}
 	wrong := []string{"", strings.Repeat("x", MaxTraceID+1), "a b", "a\r\nb", "ä", `"`, "a/b"}
-	encoded := func(trace string) []byte {
+	with := func(trace string) SeatRequest {
 		data, err := Encode(SeatRequest{
-			Version: Version, Kind: KindRegister, RequestID: "r", EventID: bson.NewObjectID(), UserID: bson.NewObjectID(),
+			Kind: KindRegister, RequestID: "r", EventID: bson.NewObjectID(), UserID: bson.NewObjectID(),
 			RemainingMillis: 1, TraceID: trace,
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return data
+		got, err := DecodeRequests(data)
+		if err != nil || len(got) != 1 || got[0].TraceID != trace {
+			t.Fatalf("%q: %+v, %v", trace, got, err)
+		}
+		return got[0]
 	}
 	for _, id := range valid {
-		if got, err := DecodeRequest(encoded(id)); !ValidTraceID(id) || err != nil || got.TraceID != id {
-			t.Errorf("%q: %+v, %v", id, got, err)
+		if err := with(id).Check(); !ValidTraceID(id) || err != nil {
+			t.Errorf("%q: %v", id, err)
 		}
 	}
 	for _, id := range wrong {
@@ -32,11 +36,11 @@ func TestTraceIDs(t *testing.T) {
 		if id == "" {
 			continue // none at all: an API process of before
 		}
-		if _, err := DecodeRequest(encoded(id)); err == nil {
-			t.Errorf("a message with %q is read", id)
+		if with(id).Check() == nil {
+			t.Errorf("a request with %q passes", id)
 		}
 	}
-	if got, err := DecodeRequest(encoded("")); err != nil || got.TraceID != "" {
-		t.Errorf("without one: %+v, %v", got, err)
+	if err := with("").Check(); err != nil {
+		t.Errorf("without one: %v", err)
 	}
 }
