@@ -3,13 +3,15 @@
 // # Guarantees
 //
 // A batch of seat requests is one transaction with snapshot reads and a journaled majority
-// commit. Refusals are part of it, so they too rest on majority-committed data. All other
+// commit. One that changes nothing, because all are refused, is one snapshot read instead: it
+// too rests on majority-committed data of the primary, as of one moment. All other
 // writes are journaled on a majority, all other reads are majority reads from the primary.
 // The concerns are set here explicitly: the server's defaults can be changed under us.
 //
 // # What a server must offer
 //
-// Transactions need a replica set; one node is enough. A worker that is killed inside a
+// Transactions need a replica set; one node is enough. Snapshot reads outside of them need
+// MongoDB 5.0; the tests run on 6.0. A worker that is killed inside a
 // transaction leaves its locks until transactionLifetimeLimitSeconds, so that should be 2
 // (measured: with the default of 60 the event stays frozen for over a minute).
 //

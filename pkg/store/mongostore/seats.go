@@ -31,8 +31,9 @@ var errCommit = errors.New("commit")
 
 // Apply implements store.Seats: one transaction a batch, over all its events.
 //
-// When all goes well, it reads nothing: see guesses. The first time that something does
-// not, it decides anew on what it reads.
+// It first decides without a transaction, on guesses or on one read, and only what changes
+// anything is written in one, under guards that find out whether the decision still holds.
+// When it does not, the batch is decided anew inside a transaction, until it does.
 //
 // An error from commit, whatever it is, leaves it unknown whether the batch is stored. It
 // is settled by applying the batch again. If the first transaction was committed, its
@@ -45,14 +46,17 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 	}
 	a := attempt{store: s, batch: batch}
 	sent := false // whether a commit may have reached the server
-	results, changes, ok := s.guesses.decide(batch)
-	if ok {
-		committing, err := a.run(ctx, func(context.Context) ([]store.Change, error) { return changes, nil })
-		if err == nil {
-			s.guesses.remember(nil, changes)
-			return results, nil
+	if a.decideOutside(ctx) {
+		if len(a.changes) == 0 {
+			s.guesses.remember(a.states, nil)
+			return a.results, nil
 		}
-		s.guesses.forget(changes)
+		committing, err := a.run(ctx, func(context.Context) ([]store.Change, error) { return a.changes, nil })
+		if err == nil {
+			s.guesses.remember(a.states, a.changes)
+			return a.results, nil
+		}
+		s.guesses.forget(a.changes)
 		sent = committing
 	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
@@ -133,6 +137,29 @@ func (a *attempt) run(ctx context.Context, decide func(context.Context) ([]store
 	return true, nil
 }
 
+// decideOutside decides before any transaction: on guesses if all go well by them, else on
+// one read of majority-committed data as it is at one moment. So a refusal rests on what is
+// true while its caller waits, and costs a read. It reports whether it could: an error is
+// left to the transaction, which will meet it again.
+func (a *attempt) decideOutside(ctx context.Context) bool {
+	var ok bool
+	if a.results, a.changes, ok = a.store.guesses.decide(a.batch); ok {
+		return true
+	}
+	states, err := a.store.snapshot(ctx, a.batch)
+	if err != nil {
+		return false
+	}
+	for id, state := range states {
+		if store.Recounts(id, a.batch) || store.Promotable(state.Event, a.batch) > 0 {
+			return false // needs more than that read has
+		}
+	}
+	a.states = states
+	a.results, a.changes = store.Decide(states, a.batch)
+	return true
+}
+
 // decide decides on what the transaction reads.
 func (a *attempt) decide(ctx context.Context) (changes []store.Change, err error) {
 	if a.states, err = a.store.load(ctx, a.batch); err != nil {
@@ -142,28 +169,24 @@ func (a *attempt) decide(ctx context.Context) (changes []store.Change, err error
 	return a.changes, nil
 }
 
-// load reads the state of each event in the batch, who of the batch has a registration
-// there, and who may be promoted.
+// load reads what snapshot does, and who may be promoted. It is for transactions, in which
+// several reads are of one moment.
 func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (map[store.ID]store.EventState, error) {
-	states := make(map[store.ID]store.EventState)
-	asked := make(map[store.ID]bool)
-	var ids []store.ID
-	for _, req := range batch {
-		if !asked[req.EventID] {
-			asked[req.EventID] = true
-			ids = append(ids, req.EventID)
-		}
-	}
-	events, err := all[eventDoc](ctx, s.events, in("_id", ids), options.Find().SetProjection(bson.D{
-		{Key: "title", Value: 0}, {Key: "description", Value: 0},
-	}))
+	ids, keys := asked(batch)
+	events, err := all[eventDoc](ctx, s.events, in("_id", ids), options.Find().SetProjection(withoutTexts()))
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range events {
-		state := store.EventState{Event: d.event(), Held: make(map[store.ID]store.Registration)}
+	var held []registrationDoc
+	if len(events) > 0 && len(keys) > 0 {
+		if held, err = all[registrationDoc](ctx, s.registrations, in("_id", keys), options.Find()); err != nil {
+			return nil, err
+		}
+	}
+	states := statesOf(events, held)
+	for id, state := range states {
 		sound := state.Event
-		if store.Recounts(d.ID, batch) {
+		if store.Recounts(id, batch) {
 			if state.Counts, err = s.counts(ctx, state.Event); err != nil {
 				return nil, err
 			}
@@ -174,25 +197,80 @@ func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (map[store.
 				return nil, err
 			}
 		}
-		states[d.ID] = state
+		states[id] = state
 	}
-	keys := make([]seatKey, 0, len(batch))
-	for _, req := range batch {
-		if _, ok := states[req.EventID]; ok && !req.UserID.IsZero() {
-			keys = append(keys, seatKey{req.UserID, req.EventID})
-		}
-	}
-	if len(keys) == 0 {
-		return states, nil
-	}
-	held, err := all[registrationDoc](ctx, s.registrations, in("_id", keys), options.Find())
+	return states, nil
+}
+
+// snapshot reads the state of each event in the batch and who of the batch has a
+// registration there, all as of one moment, in one command. What was acknowledged before
+// is in it. Transactions do not know its $unionWith.
+func (s *Store) snapshot(ctx context.Context, batch []store.SeatRequest) (map[store.ID]store.EventState, error) {
+	ids, keys := asked(batch)
+	match := func(filter bson.D) bson.D { return bson.D{{Key: "$match", Value: filter}} }
+	cursor, err := s.events.Clone(options.Collection().SetReadConcern(readconcern.Snapshot())).Aggregate(ctx, mongo.Pipeline{
+		match(in("_id", ids)), {{Key: "$project", Value: withoutTexts()}},
+		{{Key: "$unionWith", Value: bson.D{
+			{Key: "coll", Value: s.registrations.Name()}, {Key: "pipeline", Value: mongo.Pipeline{match(in("_id", keys))}},
+		}}},
+	}, options.Aggregate().SetBatchSize(int32(len(ids)+len(keys)+1)))
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range held {
-		states[r.Key.EventID].Held[r.Key.UserID] = r.registration()
+	defer cursor.Close(context.WithoutCancel(ctx))
+	var events []eventDoc
+	var held []registrationDoc
+	for cursor.Next(ctx) {
+		if cursor.Current.Lookup("_id").Type == bson.TypeObjectID {
+			events, err = decoded(events, cursor)
+		} else {
+			held, err = decoded(held, cursor)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	return states, nil
+	return statesOf(events, held), cursor.Err()
+}
+
+func decoded[D any](docs []D, cursor *mongo.Cursor) ([]D, error) {
+	var d D
+	err := cursor.Decode(&d)
+	return append(docs, d), err
+}
+
+// asked lists the events of a batch, and the registrations that it may be about.
+func asked(batch []store.SeatRequest) (ids []store.ID, keys []seatKey) {
+	seen := make(map[store.ID]bool)
+	keys = make([]seatKey, 0, len(batch)) // never nil, which would be no array
+	for _, req := range batch {
+		if !seen[req.EventID] {
+			seen[req.EventID] = true
+			ids = append(ids, req.EventID)
+		}
+		if !req.UserID.IsZero() {
+			keys = append(keys, seatKey{req.UserID, req.EventID})
+		}
+	}
+	return ids, keys
+}
+
+// withoutTexts leaves out what no decision needs.
+func withoutTexts() bson.D {
+	return bson.D{{Key: "title", Value: 0}, {Key: "description", Value: 0}}
+}
+
+func statesOf(events []eventDoc, held []registrationDoc) map[store.ID]store.EventState {
+	states := make(map[store.ID]store.EventState, len(events))
+	for _, d := range events {
+		states[d.ID] = store.EventState{Event: d.event(), Held: make(map[store.ID]store.Registration)}
+	}
+	for _, d := range held {
+		if state, ok := states[d.Key.EventID]; ok {
+			state.Held[d.Key.UserID] = d.registration()
+		}
+	}
+	return states
 }
 
 // next reads the numbers of the first n who wait.
@@ -217,13 +295,11 @@ func (s *Store) save(ctx context.Context, changes []store.Change) error {
 		return nil
 	}
 	updates := make([]mongo.WriteModel, len(changes))
-	var added []any
+	var added []store.Registration
 	var replaced []mongo.WriteModel
 	for i, c := range changes {
 		updates[i] = mongo.NewUpdateOneModel().SetFilter(s.guard.event(c)).SetUpdate(update(c))
-		for _, r := range c.Added {
-			added = append(added, s.guard.seat(r))
-		}
+		added = append(added, c.Added...)
 		for _, r := range c.Replaced {
 			replaced = append(replaced, mongo.NewReplaceOneModel().
 				SetFilter(bson.D{{Key: "_id", Value: seatKey{r.UserID, r.EventID}}}).SetReplacement(registrationDocOf(r)))
@@ -242,9 +318,36 @@ func (s *Store) save(ctx context.Context, changes []store.Change) error {
 		}
 	}
 	if len(added) > 0 {
-		if _, err := s.registrations.InsertMany(ctx, added); err != nil {
-			return err
-		}
+		return s.insert(ctx, added)
+	}
+	return nil
+}
+
+// insert adds registrations by the bare command: InsertMany reads each document's _id back
+// and decodes it, which doubles the cost of a large batch.
+func (s *Store) insert(ctx context.Context, added []store.Registration) error {
+	documents := make(bson.A, len(added))
+	for i, r := range added {
+		documents[i] = s.guard.seat(r)
+	}
+	var reply struct {
+		N           int `bson:"n"`
+		WriteErrors []struct {
+			Code    int32  `bson:"code"`
+			Message string `bson:"errmsg"`
+		} `bson:"writeErrors"`
+	}
+	err := s.registrations.Database().RunCommand(ctx, bson.D{
+		{Key: "insert", Value: s.registrations.Name()}, {Key: "documents", Value: documents},
+	}).Decode(&reply)
+	switch {
+	case err != nil:
+		return err
+	case len(reply.WriteErrors) > 0: // which RunCommand takes for success
+		first := reply.WriteErrors[0]
+		return mongo.CommandError{Code: first.Code, Message: first.Message}
+	case reply.N != len(added):
+		return fmt.Errorf("%d of %d registrations were inserted", reply.N, len(added))
 	}
 	return nil
 }
