@@ -85,16 +85,24 @@ func once(lie func(*answer) bool) teller {
 
 func theTruth() teller { return func(*answer) {} }
 
-func soldOffByOne() teller {
+// field changes a number of every event that is read.
+func field(name string, change func(float64) float64) teller {
 	return func(a *answer) {
 		var event map[string]any
 		if a.isEvent() && json.Unmarshal([]byte(a.body), &event) == nil {
-			event["tickets_sold"] = event["tickets_sold"].(float64) - 1
+			event[name] = change(event[name].(float64))
 			changed, _ := json.Marshal(event) // came from JSON
 			a.body = string(changed)
 		}
 	}
 }
+
+func soldOffByOne() teller {
+	return field("tickets_sold", func(n float64) float64 { return n - 1 })
+}
+
+func fewerPlaces() teller { return field("capacity", func(float64) float64 { return 1 }) }
+func morePlaces() teller  { return field("capacity", func(n float64) float64 { return n + 1 }) }
 
 func refusedForPromised() teller {
 	return once(func(a *answer) bool {
@@ -125,15 +133,22 @@ func anothersSeat() teller {
 	}
 }
 
-func twiceOnTheRoster() teller {
+// second changes the second on every roster, given the first.
+func second(change func(first string) string) teller {
 	return func(a *answer) {
 		var roster []string
 		if a.isRoster() && json.Unmarshal([]byte(a.body), &roster) == nil && len(roster) > 1 {
-			roster[1] = roster[0]
+			roster[1] = change(roster[0])
 			changed, _ := json.Marshal(roster) // came from JSON
 			a.body = string(changed)
 		}
 	}
+}
+
+func twiceOnTheRoster() teller { return second(func(first string) string { return first }) }
+
+func strangerOnTheRoster() teller {
+	return second(func(string) string { return strings.Repeat("f", 24) })
 }
 
 func fault() teller {

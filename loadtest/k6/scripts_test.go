@@ -96,38 +96,42 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// TestScriptsFindLies: each promise that is broken ends in the threshold that is about it.
+// TestScriptsFindLies: each promise that is broken is found by the check or the
+// threshold that is about it, and fails the run.
 func TestScriptsFindLies(t *testing.T) {
 	honest := embedded(t, "trusted")
 	type lie struct {
-		script, threshold string
-		tell              func() teller
+		script, finds string
+		tell          func() teller
 	}
 	lies := map[string]lie{
 		"a promised seat is not there":     {"spread", "seats_balance", refusedForPromised},
 		"a refused seat is there":          {"spread", "seats_balance", promisedForRefused},
 		"a seat is another's":              {"soldout", "users_balance", anothersSeat},
-		"somebody is on the roster twice":  {"spread", "checks", twiceOnTheRoster},
-		"a fault":                          {"spread", "checks", fault},
-		"refused without a time":           {"spread", "checks", refusedWithoutTime},
+		"somebody is on the roster twice":  {"spread", "nobody holds two seats", twiceOnTheRoster},
+		"a stranger is on the roster":      {"spread", "only who asked holds a seat", strangerOnTheRoster},
+		"more seats than places":           {"soak", "no more seats than places", fewerPlaces},
+		"a place stays free":               {"spread", "every place is taken", morePlaces},
+		"a fault":                          {"spread", "every answer is a documented one", fault},
+		"refused without a time":           {"spread", "who is to come again is told when", refusedWithoutTime},
 		"refused for good":                 {"spread", "refused", alwaysRefused},
 		"nobody knows":                     {"spread", "doubts", neverKnown},
-		"an answer that cannot be read":    {"soak", "checks", unreadableEvent},
-		"the connection is cut":            {"spread", "checks", cut},
-		"a freed seat is not sold":         {"soldout", "checks", freedSeatIsLost},
-		"a seat before the opening":        {"burst", "checks", openTooEarly},
-		"another answer to the same again": {"smoke", "checks", repeatedIsRefused},
+		"an answer that cannot be read":    {"soak", "at no time more seats than places", unreadableEvent},
+		"the connection is cut":            {"spread", "every answer is a documented one", cut},
+		"a freed seat is not sold":         {"soldout", "a seat that was given up is sold again at once", freedSeatIsLost},
+		"a seat before the opening":        {"burst", "nobody gets a seat before the opening", openTooEarly},
+		"another answer to the same again": {"smoke", "the same request gets the same answer", repeatedIsRefused},
 		"an iteration throws":              {"k6/testdata/throws", "unfinished", theTruth},
 	}
 	for name := range scripts {
-		lies["tickets_sold is off by one: "+name] = lie{name, "checks", soldOffByOne}
+		lies["tickets_sold is off by one: "+name] = lie{name, "tickets_sold is the size of the roster", soldOffByOne}
 	}
 	for name, l := range lies {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			code, out := script(t, l.script, liar(t, honest.url, l.tell()), "TRIES=2")
-			if code != thresholdFailed || !crossed(out, l.threshold) {
-				t.Errorf("exit %d, want %d and the threshold on %s crossed\n%s", code, thresholdFailed, l.threshold, out)
+			if code != thresholdFailed || !found(out, l.finds) {
+				t.Errorf("exit %d, want %d and that it finds %q\n%s", code, thresholdFailed, l.finds, out)
 			}
 		})
 	}
@@ -145,10 +149,11 @@ func TestScriptsFindLies(t *testing.T) {
 	})
 }
 
-// crossed tells whether k6 says that the threshold on that metric was crossed.
-func crossed(out, metric string) bool {
+// found tells whether k6 says that this check failed, or that the threshold on this metric
+// was crossed.
+func found(out, what string) bool {
 	for line := range strings.Lines(out) {
-		if strings.Contains(line, "have been crossed") && strings.Contains(line, metric) {
+		if strings.TrimSpace(line) == "✗ "+what || strings.Contains(line, "have been crossed") && strings.Contains(line, what) {
 			return true
 		}
 	}
