@@ -1,11 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench fuzz openapi schemathesis clean
+.PHONY: help build run test lint bench fuzz openapi schemathesis k6 clean
 
 FUZZTIME ?= 10s
 BENCH ?= .
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build the programs into bin/
 	go build -trimpath -o bin/ ./cmd/...
@@ -44,6 +44,11 @@ openapi: ## write docs/openapi.json anew from the code; fails when that breaks c
 
 schemathesis: ## a fuzzer and a generated client against both stores; needs Python 3
 	go test -tags schemathesis -run "TestSchemathesis|TestGeneratedClient" -v -count 1 -timeout 10m ./e2e
+
+# -parallel: these tests mostly wait.
+k6: ## every k6 script with a small load, against systems that are right and ones that lie
+	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
+	go test -tags k6 -count 1 -parallel 4 -timeout 15m ./loadtest/k6
 
 clean: ## remove what the other targets made, but not data/
 	rm -rf bin coverage.*

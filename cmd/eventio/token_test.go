@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -90,13 +92,81 @@ func TestTokenFromKeysAlone(t *testing.T) {
 		"too long":         {"token", "--data", dir, "--user", id.Hex(), "--auth-keys", secretList, "--lifetime", "25h"},
 		"nothing made it":  {"token", "--data", filepath.Join(dir, "none"), "--user", id.Hex()},
 		"a short secret":   {"token", "--data", dir, "--user", id.Hex(), "--auth-keys", "k1:c2hvcnQ"},
-		"no user is given": {"token"},
+		"no user is given": {"token", "--data", dir, "--auth-keys", secretList},
+		"one and many":     {"token", "--data", dir, "--user", id.Hex(), "--count", "2", "--auth-keys", secretList},
+		"less than none":   {"token", "--data", dir, "--count", "-1", "--auth-keys", secretList},
+		"none":             {"token", "--data", dir, "--count", "0", "--auth-keys", secretList},
+		"no key for many":  {"token", "--data", dir, "--count", "2"},
+		"many too long":    {"token", "--data", dir, "--count", "2", "--auth-keys", secretList, "--lifetime", "25h"},
 	} {
 		if out, err := command(t, args...); err == nil {
 			t.Errorf("%s: printed %q", name, out)
 		}
 	}
 }
+
+// TestManyTokens: each is somebody else's, with the keys that are given and with the store's.
+func TestManyTokens(t *testing.T) {
+	dir := t.TempDir()
+	st, err := sqlitestore.Open(t.Context(), filepath.Join(dir, databaseFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	stored, err := identity.SharedKeys(t.Context(), st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	given, err := identity.ParseKeys(secretList)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		keys identity.Keys
+		args []string
+	}{
+		"the store's key":        {stored, nil},
+		"given keys":             {given, []string{"--auth-keys", secretList}},
+		"given keys, no storage": {given, []string{"--auth-keys", secretList, "--data", t.TempDir()}},
+	} {
+		out, err := command(t, append([]string{"token", "--data", dir, "--count", "100"}, c.args...)...)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		users := make(map[store.ID]bool)
+		for line := range strings.Lines(out) {
+			var row struct {
+				UserID store.ID `json:"user_id"`
+				Token  string   `json:"token"`
+			}
+			if err := json.Unmarshal([]byte(line), &row); err != nil {
+				t.Fatalf("%s: %v in %s", name, err, line)
+			}
+			if who := verify(t, c.keys, row.Token); who != (identity.Person{ID: row.UserID}) {
+				t.Errorf("%s: the token of %s speaks for %+v", name, row.UserID.Hex(), who)
+			}
+			users[row.UserID] = true
+		}
+		if len(users) != 100 {
+			t.Errorf("%s: tokens for %d users, want 100", name, len(users))
+		}
+	}
+}
+
+// TestTokensOnAFullDisk: a file that was cut short is no success.
+func TestTokensOnAFullDisk(t *testing.T) {
+	err := run(t.Context(), process.Env{Args: []string{"token", "--data", t.TempDir(), "--count", "1000", "--auth-keys", secretList},
+		Stdout: full{}, Stderr: io.Discard})
+	if !errors.Is(err, errFull) {
+		t.Errorf("error is %v", err)
+	}
+}
+
+var errFull = errors.New("no space left")
+
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errFull }
 
 // TestSimulateAgainstTokenMode: with keys it works, without it says what is missing.
 func TestSimulateAgainstTokenMode(t *testing.T) {
