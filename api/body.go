@@ -50,7 +50,7 @@ func checkType(h http.Header) error {
 		return problem(CodeUnsupportedMediaType, "Send the body without a Content-Encoding.")
 	}
 	t := h.Get("Content-Type")
-	if t == "" {
+	if t == "" || t == "application/json" {
 		return nil
 	}
 	media, _, err := mime.ParseMediaType(t)
