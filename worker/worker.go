@@ -19,6 +19,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,9 +77,9 @@ type Worker struct {
 	hard     context.Context // ends when Stop is out of patience
 	hardStop context.CancelFunc
 
-	mu           sync.Mutex // guards all below
-	subscription *nats.Subscription
-	stopped      bool
+	mu      sync.Mutex // guards all below
+	service *messages.Service
+	stopped bool
 }
 
 // New makes a worker that takes requests from conn and applies them to seats. Both stay
@@ -98,24 +99,26 @@ func New(conn *nats.Conn, seats store.Seats, config Config, log zerolog.Logger) 
 func (w *Worker) Start() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.stopped || w.subscription != nil {
+	if w.stopped || w.service != nil {
 		return errors.New("a worker starts once")
 	}
 	for range w.config.InFlight {
 		w.lanes.Go(w.lane)
 	}
-	sub, err := w.conn.QueueSubscribe(messages.SubjectSeats, messages.QueueWorkers, w.receive)
+	service, err := messages.Serve(w.conn, w.receive)
 	if err != nil {
 		w.queue.close()
-		return fmt.Errorf("subscribe to %s: %w", messages.SubjectSeats, err)
+		return err
 	}
+	w.service = service
 	// The callback only decodes and queues, so little is ever pending. Beyond the limits
 	// messages are dropped and the connection reports it.
-	if err := sub.SetPendingLimits(2*w.config.MaxWaiting, pendingBytes); err != nil {
-		w.queue.close()
-		return fmt.Errorf("bound the subscription: %w", err)
+	for _, sub := range service.Subscriptions {
+		if err := sub.SetPendingLimits(2*w.config.MaxWaiting, pendingBytes); err != nil {
+			w.queue.close()
+			return fmt.Errorf("bound the subscription: %w", err)
+		}
 	}
-	w.subscription = sub
 	return nil
 }
 
@@ -123,7 +126,7 @@ func (w *Worker) Start() error {
 func (w *Worker) Ready() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.subscription != nil && !w.stopped && w.conn.IsConnected()
+	return w.service != nil && !w.stopped && w.conn.IsConnected()
 }
 
 // Stop takes no more requests, answers all that were accepted, and returns when all is
@@ -131,11 +134,11 @@ func (w *Worker) Ready() bool {
 // error. It may be called before Start and more than once.
 func (w *Worker) Stop(ctx context.Context) error {
 	w.mu.Lock()
-	sub, first := w.subscription, !w.stopped
+	service, first := w.service, !w.stopped
 	w.stopped = true
 	w.mu.Unlock()
-	if first && sub != nil {
-		w.unsubscribe(ctx, sub)
+	if first && service != nil {
+		w.leave(ctx, service)
 	}
 	w.queue.close()
 	idle := make(chan struct{})
@@ -154,22 +157,27 @@ func (w *Worker) Stop(ctx context.Context) error {
 	return err
 }
 
-// unsubscribe returns when every message that the server had sent us is in the queue.
-func (w *Worker) unsubscribe(ctx context.Context, sub *nats.Subscription) {
-	closed := sub.StatusChanged(nats.SubscriptionClosed)
-	if err := sub.Drain(); err != nil {
-		w.log.Warn().Err(err).Msg("cannot drain the subscription; requests on their way here will be sent again")
-		return
+// leave returns when every message that the server had sent us is in the queue.
+func (w *Worker) leave(ctx context.Context, service *messages.Service) {
+	if err := service.Leave(); err != nil {
+		w.log.Warn().Err(err).Msg("requesters will find out by themselves that this worker stops")
 	}
-	select {
-	case <-closed:
-	case <-ctx.Done():
+	for _, sub := range service.Subscriptions {
+		closed := sub.StatusChanged(nats.SubscriptionClosed)
+		if err := sub.Drain(); err != nil {
+			w.log.Warn().Err(err).Msg("cannot drain a subscription; requests on their way here will be sent again")
+			continue
+		}
+		select {
+		case <-closed:
+		case <-ctx.Done():
+		}
 	}
 }
 
 // receive is the subscription's callback.
 func (w *Worker) receive(msg *nats.Msg) {
-	if msg.Reply == "" || msg.Reply == messages.SubjectSeats {
+	if msg.Reply == "" || strings.HasPrefix(msg.Reply, messages.SubjectSeats) { // the latter would come back here
 		w.noise.Warn().Msg("a message without a place for its answer is dropped")
 		return
 	}

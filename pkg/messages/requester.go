@@ -25,8 +25,9 @@ const (
 
 // Requester sends seat requests and waits for their replies. It is safe for concurrent use.
 type Requester struct {
-	conn   *nats.Conn
-	sender *sender
+	conn    *nats.Conn
+	sender  *sender
+	workers *workers
 }
 
 // NewRequester sends over conn, which stays the caller's.
@@ -35,7 +36,11 @@ func NewRequester(conn *nats.Conn) (*Requester, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Requester{conn: conn, sender: s}, nil
+	w, err := newWorkers(conn)
+	if err != nil {
+		return nil, err
+	}
+	return &Requester{conn: conn, sender: s, workers: w}, nil
 }
 
 // Ready reports whether requests can be sent now.
@@ -53,7 +58,7 @@ func (r *Requester) Request(ctx context.Context, req SeatRequest) (SeatReply, er
 	if !ok {
 		return SeatReply{Outcome: OutcomeInvalid}, errors.New("request without a deadline")
 	}
-	s := sending{sender: r.sender, req: req, started: time.Now()}
+	s := sending{Requester: r, req: req, started: time.Now()}
 	s.perAttempt = max(time.Until(deadline)/attempts, 2*replyMargin)
 	for {
 		reply, again, err := s.attempt(ctx)
@@ -66,7 +71,7 @@ func (r *Requester) Request(ctx context.Context, req SeatRequest) (SeatReply, er
 
 // sending is one request under way.
 type sending struct {
-	sender     *sender
+	*Requester
 	req        SeatRequest
 	started    time.Time
 	perAttempt time.Duration
@@ -75,7 +80,7 @@ type sending struct {
 
 // attempt sends once. again says that the answer is not final and another attempt may be made.
 func (s *sending) attempt(ctx context.Context) (reply SeatReply, again bool, err error) {
-	v, sent := s.once(ctx)
+	v, sent := s.once(ctx, s.subject())
 	switch {
 	case !sent, errors.Is(v.err, nats.ErrNoResponders), notSent(v.err):
 		again = s.pause(ctx)
@@ -96,17 +101,29 @@ func (s *sending) attempt(ctx context.Context) (reply SeatReply, again bool, err
 	return v.reply, false, nil
 }
 
+// subject is the event's own worker at first. Who was silent is not asked again.
+func (s *sending) subject() string {
+	if s.sent > 0 {
+		return SubjectSeats
+	}
+	return s.workers.subject(s.req.EventID)
+}
+
 // errSilence is the verdict of a request that was sent and not answered in time.
 var errSilence = errors.New("no answer in time")
 
 // once sends, and waits until an answer is there or the attempt is void. A lost connection
 // does not end the wait: the message may be with a worker that acts on it until then.
-func (s *sending) once(ctx context.Context) (v verdict, sent bool) {
+func (s *sending) once(ctx context.Context, subject string) (v verdict, sent bool) {
 	timer := time.NewTimer(s.perAttempt)
 	defer timer.Stop()
-	c := s.sender.send(SubjectSeats, s.req, time.Now().Add(s.perAttempt))
+	c := s.sender.send(subject, s.req, time.Now().Add(s.perAttempt))
 	select {
 	case v = <-c.done:
+		if subject != SubjectSeats && errors.Is(v.err, nats.ErrNoResponders) {
+			s.workers.gone(subject)
+			return s.once(ctx, SubjectSeats)
+		}
 		return v, true
 	case <-timer.C:
 	case <-ctx.Done():

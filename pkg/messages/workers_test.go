@@ -1,0 +1,206 @@
+package messages_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/micro"
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/messages"
+)
+
+// pool is workers that register everybody, and remember for which events.
+type pool struct {
+	url string
+
+	mu     sync.Mutex // guards all below
+	conns  []*nats.Conn
+	served map[messages.ID]map[int]int // requests by event and worker
+}
+
+func newPool(t *testing.T, size int) *pool {
+	t.Helper()
+	p := &pool{url: testenv.StartNATS(t).URL()}
+	p.reset()
+	for i := range size {
+		conn := connect(t, p.url, "worker")
+		service, err := messages.Serve(conn, func(m *nats.Msg) { p.serve(t, i, m) })
+		if err == nil {
+			err = conn.FlushTimeout(5 * time.Second)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = service.Leave() })
+		p.conns = append(p.conns, conn)
+	}
+	return p
+}
+
+func (p *pool) serve(t *testing.T, worker int, m *nats.Msg) {
+	all, err := messages.DecodeRequests(m.Data)
+	if err != nil {
+		t.Error(err)
+	}
+	p.mu.Lock()
+	for _, req := range all {
+		if p.served[req.EventID] == nil {
+			p.served[req.EventID] = make(map[int]int)
+		}
+		p.served[req.EventID][worker]++
+	}
+	p.mu.Unlock()
+	_ = m.Respond(encode(t, messages.SeatReply{Outcome: messages.OutcomeRegistered}))
+}
+
+func (p *pool) reset() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.served = make(map[messages.ID]map[int]int)
+}
+
+// worker is the one that has served an event; it fails when several have.
+func (p *pool) worker(event messages.ID) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for worker := range p.served[event] {
+		if len(p.served[event]) == 1 {
+			return worker, nil
+		}
+	}
+	return 0, fmt.Errorf("event %s is served by worker: times %v", event.Hex(), p.served[event])
+}
+
+func askFor(t *testing.T, r *messages.Requester, event messages.ID) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	req := request()
+	req.EventID = event
+	if reply, err := r.Request(ctx, req); err != nil || reply.Outcome != messages.OutcomeRegistered {
+		t.Fatalf("%+v, %v", reply, err)
+	}
+}
+
+func TestAnEventHasItsWorker(t *testing.T) {
+	p := newPool(t, 3)
+	r := requester(t, p.url)
+	events := make([]messages.ID, 60)
+	for i := range events {
+		events[i] = bson.NewObjectID()
+	}
+	owner := make(map[messages.ID]int)
+	shares := make([]int, 3)
+	testenv.Eventually(t, 10*time.Second, "serve each event by one worker", func() error {
+		p.reset()
+		clear(shares)
+		for range 3 {
+			for _, e := range events {
+				askFor(t, r, e)
+			}
+		}
+		for _, e := range events {
+			worker, err := p.worker(e)
+			if err != nil {
+				return err
+			}
+			owner[e] = worker
+			shares[worker]++
+		}
+		return nil
+	})
+	for worker, n := range shares {
+		if n == 0 {
+			t.Errorf("worker %d has no event of %d: %v", worker, len(events), shares)
+		}
+	}
+
+	// One leaves: its events go on at once, and the others stay where they are.
+	gone := owner[events[0]]
+	if err := p.conns[gone].Drain(); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, 10*time.Second, "leave", func() error {
+		if !p.conns[gone].IsClosed() {
+			return context.DeadlineExceeded
+		}
+		return nil
+	})
+	p.reset()
+	started := time.Now()
+	for _, e := range events {
+		askFor(t, r, e)
+	}
+	if took := time.Since(started); took > 2*time.Second {
+		t.Errorf("the requests after a worker has left took %v: somebody waited for it", took)
+	}
+	for _, e := range events {
+		worker, err := p.worker(e)
+		if err != nil || owner[e] != gone && worker != owner[e] {
+			t.Errorf("event %s moved from worker %d to %d, %v", e.Hex(), owner[e], worker, err)
+		}
+	}
+}
+
+func TestStrangersAreNoWorkers(t *testing.T) {
+	p := newPool(t, 1)
+	conn := connect(t, p.url, "stranger")
+	asked := make(chan struct{}, 10)
+	_, err := conn.Subscribe("$SRV.PING."+messages.ServiceName, func(m *nats.Msg) {
+		for _, ping := range []string{
+			"", "garbage", `{"id":"a b","version":"2.0.0"}`, `{"id":"a.*","version":"2.0.0"}`, `{"id":">","version":"2.0.0"}`,
+			`{"id":"","version":"2.0.0"}`, `{"id":"old","version":"1.0.0"}`,
+			`{"id":"liar","version":"2.0.0"}`, // on whose subject nobody listens
+		} {
+			_ = m.Respond([]byte(ping))
+		}
+		asked <- struct{}{}
+	})
+	if err == nil {
+		err = conn.FlushTimeout(5 * time.Second)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := requester(t, p.url)
+	for range 2 { // after a second they are asked again
+		for waiting := true; waiting; {
+			askFor(t, r, bson.NewObjectID())
+			select {
+			case <-asked:
+				waiting = false
+			default:
+			}
+		}
+	}
+	for range 50 {
+		askFor(t, r, bson.NewObjectID())
+	}
+}
+
+func TestWorkersAreFoundByNATSTools(t *testing.T) {
+	p := newPool(t, 2)
+	conn := connect(t, p.url, "operator")
+	replies, err := conn.SubscribeSync(conn.NewInbox())
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject, err := micro.ControlSubject(micro.InfoVerb, messages.ServiceName, "")
+	if err == nil {
+		err = conn.PublishRequest(subject, replies.Subject, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := replies.NextMsg(5 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
