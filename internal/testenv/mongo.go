@@ -74,7 +74,7 @@ func NewMongo(dir string, args ...string) (*Mongo, error) {
 	m := &Mongo{path: path, dir: dir, args: args}
 	// A port that was free a moment ago may be taken by now; then another one will do.
 	for range 10 {
-		if m.port, err = freePort(); err != nil {
+		if m.port, err = FreePort(); err != nil {
 			return nil, err
 		}
 		if err = m.start(); !errors.Is(err, errPortTaken) {
@@ -306,7 +306,8 @@ func moduleRoot() (string, error) {
 	}
 }
 
-func freePort() (int, error) {
+// FreePort is a port of 127.0.0.1 that was free a moment ago.
+func FreePort() (int, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err

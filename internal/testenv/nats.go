@@ -46,6 +46,13 @@ func (n *NATS) URL() string {
 	return fmt.Sprintf("nats://127.0.0.1:%d", n.port)
 }
 
+// InProcessConn connects within this process, for nats.InProcessServer.
+func (n *NATS) InProcessConn() (net.Conn, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.srv.InProcessConn()
+}
+
 // Stop cuts all clients off and returns when the server is gone. It may come twice.
 func (n *NATS) Stop() {
 	n.mu.Lock()

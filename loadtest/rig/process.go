@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -56,12 +58,15 @@ func Start(dir, name string, cmd *exec.Cmd) (*Process, error) {
 	return &Process{Process: p, Name: name, log: log.Name()}, nil
 }
 
-// Stop ends the process in an orderly way, and removes its log.
+// Stop ends the process in an orderly way, and removes its log. It may come twice.
 func (p *Process) Stop() error {
 	if err := p.End(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("stop %s: %w", p.Name, err)
 	}
-	return os.Remove(p.log)
+	if err := os.Remove(p.log); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // entry is what matters here of a line of a log.
