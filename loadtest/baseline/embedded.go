@@ -61,6 +61,9 @@ func (e *Embedded) Close() error {
 	return e.events.Database().Client().Disconnect(ctx)
 }
 
+// Namespace is the name that mongod knows its collection by.
+func (e *Embedded) Namespace() string { return e.events.Database().Name() + "." + e.events.Name() }
+
 // Capacity is that of every event of the baseline.
 const Capacity = 1_000_000
 

@@ -2,10 +2,15 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
 	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/baseline"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/pkg/store"
@@ -64,7 +69,9 @@ type original struct {
 	*baseline.Embedded
 }
 
-// originalConnections is at which P is fastest on one event: more collide more.
+// originalConnections is how many ask P for one event: about as many as are fastest with
+// 1,000 registered. With 100,000 each collision costs so much that one alone is faster than
+// a crowd; but a sale has a crowd.
 const originalConnections = 64
 
 // newOriginal starts P with one form of its update: p is updateOne, p-find findOneAndUpdate.
@@ -87,7 +94,8 @@ func (b *bench) newOriginal(ctx context.Context, form string) (*original, error)
 
 // burst is an arm: at most n new users on new events that hold so many registrations each.
 // Requests that are still under way at the window's end are cut off: P may need minutes for
-// them, and what they would do is doubt to the check.
+// them. What they would do is doubt to the check, and mongod is made to forget them, or they
+// would take its time from whoever comes next.
 func (o *original) burst(name string, connections, events, registered, n int) arm {
 	return arm{name, func(ctx context.Context) (figures, error) {
 		ids, err := o.Create(ctx, events, registered)
@@ -98,6 +106,38 @@ func (o *original) burst(name string, connections, events, registered, n int) ar
 		_, got, err := o.load(ctx, load.Plan{
 			Connections: connections, Next: only(n, o.b.crowd.wishes(ids, access.Trusted)), Drain: time.Millisecond,
 		})
-		return got, err
+		if err != nil {
+			return nil, err
+		}
+		return got, o.calm(ctx)
 	}}
+}
+
+// calm ends what mongod still does for P, and waits until it has ended.
+func (o *original) calm(ctx context.Context) error {
+	admin := o.b.admin.Database("admin")
+	return testenv.Poll(ctx, startLimit, func() error {
+		cursor, err := admin.Aggregate(ctx, mongo.Pipeline{
+			{{Key: "$currentOp", Value: bson.D{}}},
+			{{Key: "$match", Value: bson.D{{Key: "active", Value: true}, {Key: "ns", Value: o.Namespace()}}}},
+		})
+		if err != nil {
+			return err
+		}
+		var running []struct {
+			ID any `bson:"opid"`
+		}
+		if err := cursor.All(ctx, &running); err != nil {
+			return err
+		}
+		for _, op := range running {
+			if err := admin.RunCommand(ctx, bson.D{{Key: "killOp", Value: 1}, {Key: "op", Value: op.ID}}).Err(); err != nil {
+				return err
+			}
+		}
+		if len(running) > 0 {
+			return fmt.Errorf("mongod still carries out %d updates for P", len(running))
+		}
+		return nil
+	})
 }

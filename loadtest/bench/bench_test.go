@@ -37,7 +37,7 @@ func TestMeasuresAndProves(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, want := range []string{
-		"| S1 | product, 1024 connections |", "| L1, 1024 connections: ", "| P, large roster: ",
+		"| S1 | product, 1024 connections |", "| L1, 1024 connections: ", "| P, 10000 registered: ",
 		"| S3 | product, all sold out |", "store commands/request",
 	} {
 		if !strings.Contains(out, want) {

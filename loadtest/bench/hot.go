@@ -48,19 +48,19 @@ func hotEvent(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	rosterName := strconv.Itoa(large) + " registered"
 	const slice = 512 // requests to P: its cost grows with every one
 	arms := []arm{
 		s.hot("product, 1024 connections", many), l1.burst("L1, 1024 connections", many),
 		s.hot("product, 256 connections", some), l1.burst("L1, 256 connections", some),
 		l0.burst("L0, 1024 connections", many),
 		{"L2, batches of 512", func(ctx context.Context) (figures, error) { return s.raw(ctx, 512) }},
-		{"product, large roster", func(ctx context.Context) (figures, error) {
+		{"product, " + rosterName, func(ctx context.Context) (figures, error) {
 			_, got, err := s.burst(ctx, many, full)
 			return got, err
 		}},
 		p.burst("P, 1000 registered", originalConnections, 1, 1000-slice/2, slice),
 		find.burst("P with findOneAndUpdate, 1000 registered", originalConnections, 1, 1000-slice/2, slice),
-		p.burst("P, large roster", originalConnections, 1, large, slice),
 	}
 	if b.Auth == access.Trusted {
 		tokens, err := b.newSystem(ctx, 1, access.Token)
@@ -69,13 +69,17 @@ func hotEvent(ctx context.Context, b *bench) error {
 		}
 		arms = append(arms, tokens.hot("product with tokens, 1024 connections", many))
 	}
+	arms = append(arms,
+		p.burst("P, "+rosterName, originalConnections, 1, large, slice),
+		p.burst("P, "+rosterName+", one at a time", 1, 1, large, slice))
 	if err := b.alternate(ctx, arms...); err != nil {
 		return err
 	}
 	b.compare("product, 1024 connections", "L1, 1024 connections", goodput, atLeast(0.8))
 	b.compare("product, 256 connections", "L1, 256 connections", goodput, atLeast(0.6))
 	b.compare("product, 1024 connections", "P, 1000 registered", goodput, atLeast(50))
-	b.compare("product, large roster", "P, large roster", goodput, atLeast(500))
+	b.compare("product, "+rosterName, "P, "+rosterName, goodput, atLeast(500))
+	b.compare("product, "+rosterName, "P, "+rosterName+", one at a time", goodput, goal{})
 	b.compare("product, 1024 connections", "P with findOneAndUpdate, 1000 registered", goodput, goal{})
 	b.compare("product, 1024 connections", "L0, 1024 connections", goodput, goal{})
 	b.compare("product, 1024 connections", "L2, batches of 512", goodput, goal{})

@@ -109,7 +109,7 @@ func (p plot) bars() chart.BarChart {
 	}
 	most := 1.0 // an axis of no length cannot be drawn
 	for _, b := range p.Bars {
-		c.Bars = append(c.Bars, chart.Value{Label: b.Name, Value: b.Value})
+		c.Bars = append(c.Bars, chart.Value{Label: b.Name, Value: b.Value, Style: chart.Style{FillColor: chart.ColorBlue, StrokeColor: chart.ColorBlue}})
 		most = max(most, b.Value)
 	}
 	c.YAxis.Range.SetMax(most) // bars begin at zero, or they would lie
