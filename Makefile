@@ -1,8 +1,9 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench fuzz openapi schemathesis k6 clean
+.PHONY: help build run test lint bench load fuzz openapi schemathesis k6 clean
 
 FUZZTIME ?= 10s
 BENCH ?= .
+LOAD ?=
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +30,9 @@ lint: ## gofmt, go vet, staticcheck
 bench: ## all benchmarks; BENCH=regexp for some
 	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
+
+load: ## measure S1 to S11 against the baselines into docs/benchmarks/, half an hour; LOAD="--scenario S1,S3" for some
+	go run ./loadtest/bench --out docs/benchmarks $(LOAD)
 
 # go test fuzzes one target at a time.
 fuzz: ## every fuzz target for a short while; FUZZTIME=10m for longer

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore"
 	"github.com/eventio/eventio/pkg/store/storetest"
@@ -59,7 +60,7 @@ func (r hotRound) String() string {
 // at the two forms of the baseline in turn.
 func BenchmarkHotEvent(b *testing.B) {
 	s := startSystem(b)
-	l := startBaseline(b, s.mongoURI)
+	l := startOriginal(b, s.mongoURI)
 	st := openStore(b, s.mongoURI)
 	s.hotRound(b, l, st) // opens connections, fills caches
 	var done []hotRound
@@ -89,21 +90,18 @@ func BenchmarkHotEvent(b *testing.B) {
 }
 
 // hotRound fires at the product, then at the baseline, and checks what each has stored.
-func (s *system) hotRound(b *testing.B, l *baseline, st store.Store) hotRound {
+func (s *system) hotRound(b *testing.B, l *original, st store.Store) hotRound {
 	b.Helper()
 	event := storetest.NewEvent(b, st, 1_000_000)
-	product, err := fire(s.addr, event.ID, connections, hotRequests)
-	if err != nil {
-		b.Fatal(err)
-	}
-	sizes := s.worker.batches(b, hotRequests)
+	product := fire(b, s.addr, event.ID, connections, hotRequests)
+	sizes := s.batches(b, hotRequests)
 	s.check(b, event.ID, product)
 	return hotRound{
 		product:   product,
 		meanBatch: float64(hotRequests) / float64(len(sizes)),
 		maxBatch:  slices.Max(sizes),
-		update:    l.burst(b, updateOne),
-		findAnd:   l.burst(b, findOneAndUpdate),
+		update:    l.burst(b, l.updateOne),
+		findAnd:   l.burst(b, l.findOneAndUpdate),
 	}
 }
 
@@ -112,11 +110,15 @@ func (s *system) check(b *testing.B, event store.ID, r burst) {
 	b.Helper()
 	var e struct {
 		TicketsSold int64 `json:"tickets_sold"`
+		Capacity    int64 `json:"capacity"`
 	}
 	var roster []store.ID
 	s.read(b, "/api/events/"+event.Hex(), &e)
 	s.read(b, "/api/events/"+event.Hex()+"/registrations", &roster)
-	checkRoster(b, "product", r, r.told, e.TicketsSold, roster)
+	a := load.Account{Event: event, Told: r.told(), Capacity: e.Capacity, Sold: e.TicketsSold, Roster: roster}
+	if err := a.Check(); err != nil {
+		b.Fatalf("product: %v", err)
+	}
 }
 
 func (s *system) read(b *testing.B, path string, to any) {
@@ -133,27 +135,6 @@ func (s *system) read(b *testing.B, path string, to any) {
 	}
 	if err := json.NewDecoder(res.Body).Decode(to); err != nil {
 		b.Fatalf("GET %s: %v", path, err)
-	}
-}
-
-// checkRoster fails unless every request got a seat, the event counts exactly the users who
-// were told so, and each of them is in the roster once.
-func checkRoster(b *testing.B, name string, r burst, told []store.ID, sold int64, roster []store.ID) {
-	b.Helper()
-	if len(r.others) > 0 {
-		b.Fatalf("%s: answers other than 201, with places free: %v", name, r.others)
-	}
-	if int64(len(told)) != sold || len(told) != len(roster) {
-		b.Fatalf("%s: %d users hold a seat by what they were told, tickets_sold is %d, the roster has %d", name, len(told), sold, len(roster))
-	}
-	seats := make(map[store.ID]int)
-	for _, user := range roster {
-		seats[user]++
-	}
-	for _, user := range told {
-		if seats[user] != 1 {
-			b.Fatalf("%s: user %s was told 201 and holds %d seats", name, user.Hex(), seats[user])
-		}
 	}
 }
 

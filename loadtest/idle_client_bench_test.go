@@ -3,9 +3,10 @@ package loadtest
 import (
 	"context"
 	"fmt"
-	"slices"
 	"testing"
 	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/storetest"
@@ -52,27 +53,26 @@ func BenchmarkIdleClient(b *testing.B) {
 func (s *system) idleRound(b *testing.B, st store.Store) idleRound {
 	b.Helper()
 	event := storetest.NewEvent(b, st, 1_000_000)
-	product, err := fire(s.addr, event.ID, 1, idleRequests)
-	if err != nil {
-		b.Fatal(err)
-	}
+	product := fire(b, s.addr, event.ID, 1, idleRequests)
 	s.check(b, event.ID, product)
-	if n := len(s.worker.batches(b, idleRequests)); n != idleRequests {
+	if n := len(s.batches(b, idleRequests)); n != idleRequests {
 		b.Fatalf("%d batches for %d requests one at a time", n, idleRequests)
 	}
-	bare := burst{latency: make([]time.Duration, idleRequests)}
+	bare := burst{latency: hdrhistogram.New(1, limit.Microseconds(), 3)}
 	event = storetest.NewEvent(b, st, 1_000_000)
-	for i := range bare.latency {
+	for range idleRequests {
 		wish := storetest.Wish(event.ID)
 		ctx, cancel := context.WithTimeout(b.Context(), limit)
 		started := time.Now()
 		results, err := st.Apply(ctx, []store.SeatRequest{wish})
-		bare.latency[i] = time.Since(started)
+		took := time.Since(started)
 		cancel()
 		if err != nil || results[0].Outcome != store.Registered {
 			b.Fatalf("apply: %v, %v", results, err)
 		}
+		if err := bare.latency.RecordValue(took.Microseconds()); err != nil {
+			b.Fatal(err)
+		}
 	}
-	slices.Sort(bare.latency)
 	return idleRound{product, bare}
 }

@@ -31,14 +31,14 @@ type Mongo struct {
 	port int
 
 	mu   sync.Mutex // guards proc, and keeps starts and ends apart
-	proc *process
+	proc *Process
 }
 
 // StartMongo starts a mongod for this test alone; it is gone when the test ends. The
 // arguments are added to its command line.
 func StartMongo(tb testing.TB, args ...string) *Mongo {
 	tb.Helper()
-	m, err := NewMongo(tb.TempDir(), args...)
+	m, err := NewMongo(tb.TempDir(), append(forTests(), args...)...)
 	if err != nil {
 		tb.Fatalf("testenv: %v", err)
 	}
@@ -50,8 +50,19 @@ func StartMongo(tb testing.TB, args ...string) *Mongo {
 	return m
 }
 
-// NewMongo is [StartMongo] for programs that are no tests: it keeps data and log in dir,
-// and the caller ends it with Kill or Stop. It returns when the node is a writable primary.
+// forTests are the arguments of a mongod that serves a test.
+func forTests() []string {
+	return []string{
+		// The default, half of the memory, is too much for several servers on one machine.
+		"--wiredTigerCacheSizeGB", "0.25",
+		// Fail points.
+		"--setParameter", "enableTestCommands=1",
+	}
+}
+
+// NewMongo is [StartMongo] for programs that are no tests, with nothing that only tests
+// want: it keeps data and log in dir, and the caller ends it with Kill or Stop. It returns
+// when the node is a writable primary.
 func NewMongo(dir string, args ...string) (*Mongo, error) {
 	path, err := findMongod()
 	if err != nil {
@@ -63,7 +74,7 @@ func NewMongo(dir string, args ...string) (*Mongo, error) {
 	m := &Mongo{path: path, dir: dir, args: args}
 	// A port that was free a moment ago may be taken by now; then another one will do.
 	for range 10 {
-		if m.port, err = freePort(); err != nil {
+		if m.port, err = FreePort(); err != nil {
 			return nil, err
 		}
 		if err = m.start(); !errors.Is(err, errPortTaken) {
@@ -112,11 +123,11 @@ func (m *Mongo) end(sig os.Signal) error {
 
 // endProcess is called with mu held.
 func (m *Mongo) endProcess(sig os.Signal) error {
-	if err := m.proc.end(sig); err != nil {
+	if err := m.proc.End(sig); err != nil {
 		return err
 	}
 	// Behind the Docker wrapper mongod itself ends a moment after the process we started.
-	return poll(context.Background(), stopLimit, func() error {
+	return Poll(context.Background(), stopLimit, func() error {
 		if m.dial() != nil {
 			return nil
 		}
@@ -143,7 +154,7 @@ func (m *Mongo) Restart() error {
 	}
 	// Another program may hold the port for a moment.
 	var err error
-	_ = poll(context.Background(), startLimit, func() error {
+	_ = Poll(context.Background(), startLimit, func() error {
 		if err = m.start(); errors.Is(err, errPortTaken) {
 			return err
 		}
@@ -162,22 +173,18 @@ func (m *Mongo) start() error {
 		"--port", strconv.Itoa(m.port),
 		"--dbpath", filepath.Join(m.dir, "data"),
 		"--nounixsocket",
-		// The default, half of the memory, is too much for several servers on one machine.
-		"--wiredTigerCacheSizeGB", "0.25",
 		// As in production: what a killed worker holds is free after two seconds.
 		"--setParameter", "transactionLifetimeLimitSeconds=2",
-		// Fail points.
-		"--setParameter", "enableTestCommands=1",
 	}, m.args...)
 	logPath := filepath.Join(m.dir, "mongod.log")
 	logStart := fileSize(logPath)
-	proc, err := startProcess(logPath, m.path, args...)
+	proc, err := StartProcess(logPath, exec.Command(m.path, args...))
 	if err != nil {
 		return err
 	}
 	m.proc = proc
 	if err := m.awaitPrimary(); err != nil {
-		_ = proc.end(syscall.SIGKILL)
+		_ = proc.End(syscall.SIGKILL)
 		said := tail(logPath, logStart)
 		if strings.Contains(said, "Address already in use") {
 			err = errPortTaken
@@ -191,11 +198,11 @@ func (m *Mongo) start() error {
 func (m *Mongo) awaitPrimary() error {
 	life := m.proc.life // a mongod that has ended is not waited for
 	// The driver looks again only after half a second when nobody listens, so it comes second.
-	if err := poll(life, startLimit, m.dial); err != nil {
+	if err := Poll(life, startLimit, m.dial); err != nil {
 		return err
 	}
 	return withAdmin("mongodb://"+m.Addr()+"/?directConnection=true", func(admin *mongo.Database) error {
-		err := poll(life, startLimit, func() error {
+		err := Poll(life, startLimit, func() error {
 			var hello struct {
 				SetName           string `bson:"setName"`
 				IsWritablePrimary bool   `bson:"isWritablePrimary"`
@@ -299,7 +306,8 @@ func moduleRoot() (string, error) {
 	}
 }
 
-func freePort() (int, error) {
+// FreePort is a port of 127.0.0.1 that was free a moment ago.
+func FreePort() (int, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err

@@ -205,8 +205,8 @@ func TestWithDatabase(t *testing.T) {
 		{"mongodb+srv://u:p@h/?w=1", "mongodb+srv://u:p@h/x?w=1&authSource=admin"},
 		{"mongodb://u:p@h/old?AuthSource=other", "mongodb://u:p@h/x?AuthSource=other"},
 	} {
-		if got := withDatabase(c.uri, "x"); got != c.want {
-			t.Errorf("withDatabase(%q) = %q, want %q", c.uri, got, c.want)
+		if got := WithDatabase(c.uri, "x"); got != c.want {
+			t.Errorf("WithDatabase(%q) = %q, want %q", c.uri, got, c.want)
 		}
 	}
 }

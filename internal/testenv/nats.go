@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 )
 
-// A NATS is a real NATS server inside the test process, on a TCP port of 127.0.0.1. Its
+// A NATS is a real NATS server inside this process, on a TCP port of 127.0.0.1. Its
 // methods are safe for concurrent use.
 type NATS struct {
 	mu   sync.Mutex // guards all below
@@ -22,12 +22,21 @@ type NATS struct {
 // StartNATS starts a NATS server for this test; it is gone when the test ends.
 func StartNATS(tb testing.TB) *NATS {
 	tb.Helper()
-	n := &NATS{port: server.RANDOM_PORT}
-	if err := n.start(); err != nil {
+	n, err := NewNATS()
+	if err != nil {
 		tb.Fatalf("testenv: %v", err)
 	}
 	tb.Cleanup(n.Stop)
 	return n
+}
+
+// NewNATS is [StartNATS] for programs that are no tests: the caller ends it with Stop.
+func NewNATS() (*NATS, error) {
+	n := &NATS{port: server.RANDOM_PORT}
+	if err := n.start(); err != nil {
+		return nil, err
+	}
+	return n, nil
 }
 
 // URL is what clients connect to; it stays the same over a Restart.
@@ -35,6 +44,13 @@ func (n *NATS) URL() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return fmt.Sprintf("nats://127.0.0.1:%d", n.port)
+}
+
+// InProcessConn connects within this process, for nats.InProcessServer.
+func (n *NATS) InProcessConn() (net.Conn, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.srv.InProcessConn()
 }
 
 // Stop cuts all clients off and returns when the server is gone. It may come twice.
@@ -54,7 +70,7 @@ func (n *NATS) Restart() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.stop()
-	return poll(context.Background(), startLimit, n.start)
+	return Poll(context.Background(), startLimit, n.start)
 }
 
 // start is called with mu held.

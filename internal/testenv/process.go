@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// A process is a child that does not outlive this one.
-type process struct {
+// A Process is a child that does not outlive this one.
+type Process struct {
 	*os.Process
 	life context.Context // done when the child has ended and was reaped
 }
 
-// startProcess runs path with its output appended to the file logPath.
-func startProcess(logPath, path string, args ...string) (*process, error) {
+// StartProcess starts cmd with its output appended to the file logPath.
+func StartProcess(logPath string, cmd *exec.Cmd) (*Process, error) {
 	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -31,11 +31,10 @@ func startProcess(logPath, path string, args ...string) (*process, error) {
 	}
 	defer input.Close()
 
-	cmd := exec.Command(path, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = input, log, log
 	cmd.SysProcAttr = dieWithParent()
 	life, ended := context.WithCancel(context.Background())
-	p := &process{life: life}
+	p := &Process{life: life}
 	started := make(chan error)
 	go func() {
 		// Linux ends the child when the thread that started it ends, and Go ends idle
@@ -52,13 +51,16 @@ func startProcess(logPath, path string, args ...string) (*process, error) {
 		}
 	}()
 	if err := <-started; err != nil {
-		return nil, fmt.Errorf("start %s: %w", path, err)
+		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	return p, nil
 }
 
-// end sends sig and waits until the process is gone. One that has ended already is fine.
-func (p *process) end(sig os.Signal) error {
+// Ended is closed when the process is gone.
+func (p *Process) Ended() <-chan struct{} { return p.life.Done() }
+
+// End sends sig and waits until the process is gone. One that has ended already is fine.
+func (p *Process) End(sig os.Signal) error {
 	if err := p.Signal(sig); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}

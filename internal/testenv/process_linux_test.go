@@ -16,7 +16,7 @@ const parentEnv = "TESTENV_ACT_AS_PARENT"
 
 // actAsParent starts a child, prints its process id and waits to be killed.
 func actAsParent() {
-	child, err := startProcess(filepath.Join(os.Getenv(parentEnv), "log"), "sleep", "600")
+	child, err := StartProcess(filepath.Join(os.Getenv(parentEnv), "log"), exec.Command("sleep", "600"))
 	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)

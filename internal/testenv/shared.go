@@ -24,7 +24,7 @@ func MongoDB(tb testing.TB) string {
 		tb.Fatalf("testenv: a MongoDB for tests: %v", err)
 	}
 	name := fmt.Sprintf("eventio_test_%x", randomBytes())
-	uri := withDatabase(server, name)
+	uri := WithDatabase(server, name)
 	tb.Cleanup(func() {
 		err := withAdmin(uri, func(admin *mongo.Database) error {
 			return run(context.Background(), admin.Client().Database(name), bson.D{{Key: "dropDatabase", Value: 1}}, nil)
@@ -81,7 +81,7 @@ func (s *sharedMongo) start() (string, error) {
 	if s.dir, err = os.MkdirTemp("", "eventio-mongod-"); err != nil {
 		return "", err
 	}
-	if s.own, err = NewMongo(s.dir); err != nil {
+	if s.own, err = NewMongo(s.dir, forTests()...); err != nil {
 		return "", err
 	}
 	return s.own.URI(), nil
@@ -100,9 +100,9 @@ func (s *sharedMongo) close() {
 	}
 }
 
-// withDatabase puts name in the place of the database in a MongoDB connection string. It
+// WithDatabase puts name in the place of the database in a MongoDB connection string. It
 // does not parse it as a URL: several hosts in a row are not one.
-func withDatabase(uri, name string) string {
+func WithDatabase(uri, name string) string {
 	base, query, _ := strings.Cut(uri, "?")
 	scheme, rest, _ := strings.Cut(base, "://")
 	hosts, before, _ := strings.Cut(rest, "/")

@@ -36,7 +36,7 @@ func Main(m *testing.M) { os.Exit(M{m}.Run()) }
 // awaited and the last error. Call it from the test's own goroutine.
 func Eventually(tb testing.TB, limit time.Duration, what string, check func() error) {
 	tb.Helper()
-	if err := poll(context.Background(), limit, check); err != nil {
+	if err := Poll(context.Background(), limit, check); err != nil {
 		tb.Fatalf("%s: not within %v: %v", what, limit, err)
 	}
 }
@@ -44,9 +44,9 @@ func Eventually(tb testing.TB, limit time.Duration, what string, check func() er
 // pollInterval is short against everything awaited here, yet costs two cores nothing.
 const pollInterval = 5 * time.Millisecond
 
-// poll calls check until it returns nil, or gives its last error when limit has passed or
+// Poll calls check until it returns nil, or gives its last error when limit has passed or
 // ctx has ended.
-func poll(ctx context.Context, limit time.Duration, check func() error) error {
+func Poll(ctx context.Context, limit time.Duration, check func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/loadtest/load"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// soldOut is S3.
+func soldOut(ctx context.Context, b *bench) error {
+	s, l1, err := b.systemAndL1(ctx, 2)
+	if err != nil {
+		return err
+	}
+	const places = 1000
+	event, ids, err := s.preload(ctx, places, places)
+	if err != nil {
+		return err
+	}
+	holders := make([]member, len(ids))
+	for i, id := range ids {
+		holders[i] = member{id: id}
+		if s.auth == access.Token {
+			if holders[i].token, err = b.crowd.token(id); err != nil {
+				return err
+			}
+		}
+	}
+	fresh := func() (func() (load.Wish, bool), error) {
+		if s.auth == access.Token {
+			if err := b.crowd.prepare(int(expectedRate * b.Window.Seconds())); err != nil {
+				return nil, err
+			}
+		}
+		return b.crowd.wishes([]store.ID{event}, s.auth), nil
+	}
+	storm := func(share float64) func(context.Context) (figures, error) {
+		return func(ctx context.Context) (figures, error) {
+			next, err := fresh()
+			if err != nil {
+				return nil, err
+			}
+			_, got, err := s.load(ctx, load.Plan{Connections: many, Next: func() (load.Wish, bool) {
+				if rand.Float64() < share {
+					m := holders[rand.IntN(len(holders))]
+					return load.Wish{Seat: load.Seat{Event: event, User: m.id}, Token: m.token}, true
+				}
+				return next()
+			}}, http.StatusConflict, http.StatusBadRequest)
+			return got, err
+		}
+	}
+	if err := b.alternate(ctx,
+		arm{"product, all sold out", storm(0)}, arm{"product, 90 % registered already", storm(0.9)},
+		l1.burst("L1", many)); err != nil {
+		return err
+	}
+	b.compare("product, all sold out", "L1", goodput, atLeast(0.95))
+	b.compare("product, 90 % registered already", "L1", goodput, atLeast(0.95))
+	b.judge("product, all sold out", commands, atMost(0.02))
+	b.judge("product, 90 % registered already", commands, atMost(0.02))
+	b.compare("product, all sold out", "L1", p99, goal{})
+	b.say("  freeing places")
+	if err := s.proveFresh(ctx, event, holders[:b.size(50, 5)]); err != nil {
+		return err
+	}
+	return s.freeInStorm(ctx, event, holders[b.size(50, 5):][:b.size(20, 5)])
+}
+
+// proveFresh frees places of a full event one by one and makes sure that the very next
+// request gets each, and the one after it none; then the same with a larger capacity.
+func (s *system) proveFresh(ctx context.Context, event store.ID, leaving []member) error {
+	next := func(want int) error {
+		m, err := s.b.crowd.mint()
+		if err != nil {
+			return err
+		}
+		status, err := s.call(ctx, m, http.MethodPost, "/api/events/"+event.Hex()+"/registrations", map[string]any{"user_id": m.id}, nil)
+		if err == nil && status != want {
+			err = fmt.Errorf("a refusal or a grant is stale: the answer is %d, want %d", status, want)
+		}
+		if status == http.StatusCreated {
+			s.accounts[event].Told = append(s.accounts[event].Told, m.id)
+		}
+		return err
+	}
+	steps := make([]func() error, 0, len(leaving)+1)
+	for _, m := range leaving {
+		steps = append(steps, func() error { return s.leave(ctx, event, m) })
+	}
+	steps = append(steps, func() error {
+		capacity := 1001 // of the 1,000 that are there
+		return s.want(ctx, http.MethodPatch, "/api/events/"+event.Hex(), map[string]any{"capacity": capacity}, nil)
+	})
+	for _, free := range steps {
+		for range 4 { // both workers know that it is full
+			if err := next(http.StatusConflict); err != nil {
+				return err
+			}
+		}
+		if err := free(); err != nil {
+			return err
+		}
+		if err := next(http.StatusCreated); err != nil {
+			return err
+		}
+	}
+	return next(http.StatusConflict)
+}
+
+// leave gives a seat back that was held from the start.
+func (s *system) leave(ctx context.Context, event store.ID, m member) error {
+	path := "/api/events/" + event.Hex() + "/registrations/" + m.id.Hex()
+	status, err := s.call(ctx, m, http.MethodDelete, path, nil, nil)
+	if err == nil && status != http.StatusNoContent {
+		err = fmt.Errorf("a seat is given back, and the answer is %d", status)
+	}
+	s.accounts[event].Before--
+	return err
+}
+
+// freeInStorm frees places while everybody asks for one: the storm gets each of them.
+func (s *system) freeInStorm(ctx context.Context, event store.ID, leaving []member) error {
+	var asked atomic.Int64
+	next := s.b.crowd.wishes([]store.ID{event}, s.auth)
+	stop := make(chan struct{})
+	done := inBackground(load.Plan{Addr: s.addr, Connections: some, For: time.Minute, Next: func() (load.Wish, bool) {
+		select {
+		case <-stop:
+			return load.Wish{}, false
+		default:
+			asked.Add(1)
+			return next()
+		}
+	}})
+	var err error
+	for _, m := range leaving {
+		if err = s.leave(ctx, event, m); err != nil {
+			break
+		}
+	}
+	if before := asked.Load(); err == nil { // the last place was free before the next ones ask
+		err = testenv.Poll(ctx, startLimit, func() error {
+			if n := asked.Load() - before; n < 2*some {
+				return fmt.Errorf("only %d requests were made since", n)
+			}
+			return nil
+		})
+	}
+	close(stop)
+	o := <-done
+	if err != nil || o.err != nil {
+		return fmt.Errorf("free places in a storm: %w", errors.Join(err, o.err))
+	}
+	s.account(o.res)
+	if len(o.res.Told) != len(leaving) {
+		return fmt.Errorf("%d places were freed in a storm and %d sold again", len(leaving), len(o.res.Told))
+	}
+	return nil
+}

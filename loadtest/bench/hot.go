@@ -1,0 +1,314 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/loadtest/load"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+const many, some = 1024, 256 // connections
+
+// hotEvent is S1.
+func hotEvent(ctx context.Context, b *bench) error {
+	s, err := b.newSystem(ctx, 1, b.Auth)
+	if err != nil {
+		return err
+	}
+	l0, err := b.transport(ctx, "l0")
+	if err != nil {
+		return err
+	}
+	l1, err := b.transport(ctx, "l1")
+	if err != nil {
+		return err
+	}
+	p, err := b.newOriginal(ctx, "p")
+	if err != nil {
+		return err
+	}
+	find, err := b.newOriginal(ctx, "p-find")
+	if err != nil {
+		return err
+	}
+	large := b.size(100_000, 10_000)
+	b.say("  registering %d users", large)
+	full, _, err := s.preload(ctx, large, plenty)
+	if err != nil {
+		return err
+	}
+	rosterName := strconv.Itoa(large) + " registered"
+	const slice = 512 // requests to P: its cost grows with every one
+	arms := []arm{
+		s.hot("product, 1024 connections", many), l1.burst("L1, 1024 connections", many),
+		s.hot("product, 256 connections", some), l1.burst("L1, 256 connections", some),
+		l0.burst("L0, 1024 connections", many),
+		{"L2, batches of 512", func(ctx context.Context) (figures, error) { return s.raw(ctx, 512) }},
+		{"product, " + rosterName, func(ctx context.Context) (figures, error) {
+			_, got, err := s.burst(ctx, many, full)
+			return got, err
+		}},
+		p.burst("P, 1000 registered", originalConnections, 1, 1000-slice/2, slice),
+		find.burst("P with findOneAndUpdate, 1000 registered", originalConnections, 1, 1000-slice/2, slice),
+	}
+	if b.Auth == access.Trusted {
+		tokens, err := b.newSystem(ctx, 1, access.Token)
+		if err != nil {
+			return err
+		}
+		arms = append(arms, tokens.hot("product with tokens, 1024 connections", many))
+	}
+	arms = append(arms,
+		p.burst("P, "+rosterName, originalConnections, 1, large, slice),
+		p.burst("P, "+rosterName+", one at a time", 1, 1, large, slice))
+	if err := b.alternate(ctx, arms...); err != nil {
+		return err
+	}
+	b.compare("product, 1024 connections", "L1, 1024 connections", goodput, atLeast(0.8))
+	b.compare("product, 256 connections", "L1, 256 connections", goodput, atLeast(0.6))
+	b.compare("product, 1024 connections", "P, 1000 registered", goodput, atLeast(50))
+	b.compare("product, "+rosterName, "P, "+rosterName, goodput, atLeast(500))
+	b.compare("product, "+rosterName, "P, "+rosterName+", one at a time", goodput, goal{})
+	b.compare("product, 1024 connections", "P with findOneAndUpdate, 1000 registered", goodput, goal{})
+	b.compare("product, 1024 connections", "L0, 1024 connections", goodput, goal{})
+	b.compare("product, 1024 connections", "L2, batches of 512", goodput, goal{})
+	if b.Auth == access.Trusted {
+		b.compare("product with tokens, 1024 connections", "L1, 1024 connections", goodput, goal{})
+	}
+	b.compare("product, 1024 connections", "L1, 1024 connections", p99, goal{})
+	for _, figure := range []string{meanBatch, commands, journalBytes} {
+		b.judge("product, 1024 connections", figure, goal{})
+	}
+	for _, name := range []string{"product, 1024 connections", "L1, 1024 connections"} {
+		for _, figure := range slices.Sorted(maps.Keys(b.result.Raw[name])) {
+			if strings.HasPrefix(figure, cpuOf) {
+				b.judge(name, figure, goal{})
+			}
+		}
+	}
+	b.plotQuantiles("s1-latency.svg", "S1: latency at 1,024 connections", "product, 1024 connections", "L1, 1024 connections")
+	return nil
+}
+
+// raw is L2: the store fed with full batches, one after the other.
+func (s *system) raw(ctx context.Context, size int) (figures, error) {
+	events, err := s.newEvents(ctx, 1, plenty)
+	if err != nil {
+		return nil, err
+	}
+	n := 0
+	started := time.Now()
+	for time.Since(started) < s.b.Window {
+		if err := s.apply(ctx, wishes(events[0], size)); err != nil {
+			return nil, err
+		}
+		n += size
+	}
+	rate := float64(n) / time.Since(started).Seconds()
+	s.owe(events, n)
+	return figures{goodput: rate}, nil
+}
+
+// herd is S2.
+func herd(ctx context.Context, b *bench) error {
+	s, l1, err := b.systemAndL1(ctx, 1)
+	if err != nil {
+		return err
+	}
+	const places, requests = 1000, 20_000
+	plan := load.Plan{Connections: many, Rate: requests, For: time.Second}
+	err = b.alternate(ctx,
+		arm{"product", func(ctx context.Context) (figures, error) {
+			events, err := s.newEvents(ctx, 1, places)
+			if err != nil {
+				return nil, err
+			}
+			if s.auth == access.Token {
+				if err := b.crowd.prepare(requests); err != nil {
+					return nil, err
+				}
+			}
+			plan := plan
+			plan.Next = b.crowd.wishes(events, s.auth)
+			res, got, err := s.load(ctx, plan, http.StatusCreated, http.StatusConflict)
+			if err == nil && len(res.Told) != places {
+				err = fmt.Errorf("%d of %d requests were told 201, for %d places", len(res.Told), requests, places)
+			}
+			return got, err
+		}},
+		arm{"L1", func(ctx context.Context) (figures, error) {
+			plan := plan
+			plan.Next = b.crowd.wishes(someEvent(), access.Trusted)
+			_, got, err := l1.load(ctx, plan, http.StatusCreated)
+			return got, err
+		}})
+	if err != nil {
+		return err
+	}
+	b.compare("product", "L1", took, atMost(1.3))
+	b.compare("product", "L1", p99, goal{})
+	b.judge("product", commands, goal{})
+	return nil
+}
+
+// rosters is S7.
+func rosters(ctx context.Context, b *bench) error {
+	s, err := b.newSystem(ctx, 1, b.Auth)
+	if err != nil {
+		return err
+	}
+	sizes := []int{1000, 10_000, 100_000, 1_000_000}
+	if b.Quick {
+		sizes = []int{1000, 20_000}
+	}
+	least, most := sizes[0], sizes[len(sizes)-1]
+	b.say("  registering %d users", most)
+	largest, _, err := s.preload(ctx, most, plenty)
+	if err != nil {
+		return err
+	}
+	name := func(size int) string { return "product, registered before: " + strconv.Itoa(size) }
+	var arms []arm
+	for _, size := range sizes {
+		arms = append(arms, arm{name(size), func(ctx context.Context) (figures, error) {
+			event := largest // grows little by a round, the others would grow much
+			if size != most {
+				var err error
+				if event, _, err = s.preload(ctx, size, plenty); err != nil {
+					return nil, err
+				}
+			}
+			n := b.size(20_000, 2000)
+			if s.auth == access.Token {
+				if err := b.crowd.prepare(n); err != nil {
+					return nil, err
+				}
+			}
+			next := only(n, b.crowd.wishes([]store.ID{event}, s.auth))
+			_, got, err := s.load(ctx, load.Plan{Connections: some, For: time.Minute, Next: next}, http.StatusCreated)
+			return got, err
+		}})
+	}
+	if err := b.alternate(ctx, arms...); err != nil {
+		return err
+	}
+	b.compare(name(most), name(least), goodput, within(0.1))
+	b.compare(name(most), name(least), journalBytes, within(0.1))
+	var names []string
+	for _, size := range sizes {
+		names = append(names, name(size))
+	}
+	b.plotBars("s7-rosters.svg", "S7: by users registered before", goodput, names...)
+	return nil
+}
+
+// embedded is S10.
+func embedded(ctx context.Context, b *bench) error {
+	p, err := b.newProduct(b.Auth)
+	if err != nil {
+		return err
+	}
+	p.read = p.stored
+	port, err := testenv.FreePort()
+	if err != nil {
+		return err
+	}
+	p.addr = "127.0.0.1:" + strconv.Itoa(port)
+	cmd := exec.Command(filepath.Join(b.dir, "eventio"), "--addr", p.addr, "--data", filepath.Join(b.dir, "eventio-data"))
+	cmd.Env = p.env()
+	eventio, err := b.startSilent("eventio", cmd)
+	if err != nil {
+		return err
+	}
+	if err := awaitReady(ctx, p.addr); err != nil {
+		return fmt.Errorf("eventio is not ready: %w; %s", err, eventio.Tail())
+	}
+	p.processes = append(p.processes, eventio)
+	p.workers = p.processes
+	b.atEnd = append(b.atEnd, p.check)
+	l1, err := b.transport(ctx, "l1-embedded")
+	if err != nil {
+		return err
+	}
+	if err := b.alternate(ctx, p.hot("eventio with SQLite, 1024 connections", many), l1.burst("L1 in one process", many)); err != nil {
+		return err
+	}
+	b.compare("eventio with SQLite, 1024 connections", "L1 in one process", goodput, atLeast(0.7))
+	b.compare("eventio with SQLite, 1024 connections", "L1 in one process", p99, goal{})
+	b.judge("eventio with SQLite, 1024 connections", meanBatch, goal{})
+	return nil
+}
+
+// workers is S9.
+func workers(ctx context.Context, b *bench) error {
+	s, err := b.newSystem(ctx, 1, b.Auth)
+	if err != nil {
+		return err
+	}
+	counts := []int{1, 2, 4, 8}
+	if b.Quick {
+		counts = []int{1, 2}
+	}
+	even, err := s.newEvents(ctx, b.size(10_000, 500), plenty)
+	if err != nil {
+		return err
+	}
+	hotName := func(n int) string { return fmt.Sprintf("one event, workers: %d", n) }
+	evenName := func(n int) string { return fmt.Sprintf("%d events, workers: %d", len(even), n) }
+	var arms []arm
+	for _, n := range counts {
+		hot := s.hot(hotName(n), many)
+		arms = append(arms, arm{hot.name, func(ctx context.Context) (figures, error) {
+			if err := s.settle(ctx, n); err != nil {
+				return nil, err
+			}
+			return hot.run(ctx)
+		}}, arm{evenName(n), func(ctx context.Context) (figures, error) {
+			_, got, err := s.burst(ctx, many, even...)
+			return got, err
+		}})
+	}
+	if err := b.alternate(ctx, arms...); err != nil {
+		return err
+	}
+	names := func(of func(int) string) (all []string) {
+		for _, n := range counts {
+			all = append(all, of(n))
+		}
+		return all
+	}
+	b.extremes("one event, any number of workers", goodput, atLeast(0.9), names(hotName)...)
+	last := counts[len(counts)-1]
+	b.compare(hotName(last), hotName(1), p99, atMost(1.5))
+	for i, n := range counts[1:] {
+		b.compare(evenName(n), evenName(counts[i]), goodput, atLeast(0.95))
+	}
+	b.plotBars("s9-workers.svg", "S9: by workers", goodput, slices.Concat(names(hotName), names(evenName))...)
+	return nil
+}
+
+// settle scales to n workers and lets the API find out with a little load.
+func (s *system) settle(ctx context.Context, n int) error {
+	if err := s.scale(ctx, n); err != nil {
+		return err
+	}
+	events, err := s.newEvents(ctx, n, plenty)
+	if err != nil {
+		return err
+	}
+	_, _, err = s.load(ctx, load.Plan{
+		Connections: some, For: time.Duration(s.b.size(1000, 100)) * time.Millisecond, Next: s.b.crowd.wishes(events, s.auth),
+	})
+	return err
+}

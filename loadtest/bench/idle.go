@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/loadtest/load"
+	"github.com/eventio/eventio/loadtest/rig"
+)
+
+// idle is S6: product, L1 and the bare store are asked in turn, ten times a second each, so
+// that all three find the machine in the same state.
+func idle(ctx context.Context, b *bench) error {
+	s, l1, err := b.systemAndL1(ctx, 1)
+	if err != nil {
+		return err
+	}
+	events, err := s.newEvents(ctx, 2, plenty)
+	if err != nil {
+		return err
+	}
+	ours, err := load.Dial(s.addr)
+	if err != nil {
+		return err
+	}
+	defer ours.Close()
+	theirs, err := load.Dial(l1.addr)
+	if err != nil {
+		return err
+	}
+	defer theirs.Close()
+	n := b.size(50, 5)
+	register := func(c *load.Conn, w load.Wish) func() error {
+		return func() error {
+			status, err := c.Register(w)
+			if err == nil && status != http.StatusCreated {
+				err = fmt.Errorf("the answer is %d", status)
+			}
+			return err
+		}
+	}
+	err = b.alternate(ctx, arm{"idle", func(ctx context.Context) (figures, error) {
+		if err := s.workers[0].Forget(); err != nil {
+			return nil, err
+		}
+		if s.auth == access.Token {
+			if err := b.crowd.prepare(n); err != nil {
+				return nil, err
+			}
+		}
+		var product, queue, bare timing
+		next := b.crowd.wishes(events[:1], s.auth)
+		tick := time.NewTicker(100 * time.Millisecond / 3)
+		defer tick.Stop()
+		for range n {
+			wish, _ := next()
+			batch := wishes(events[1], 1)
+			if err := errors.Join(
+				product.take(tick, register(ours, wish)),
+				queue.take(tick, register(theirs, wish)),
+				bare.take(tick, func() error { return s.apply(ctx, batch) }),
+			); err != nil {
+				return nil, err
+			}
+			s.account(load.Result{Told: []load.Seat{wish.Seat, {Event: events[1], User: batch[0].UserID}}})
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+		}
+		sizes, err := rig.Batches(ctx, n, s.workers...)
+		return figures{
+			"ms p50 of product": product.millis(), "ms p50 of L1": queue.millis(), "ms p50 of one store write": bare.millis(),
+			"ms p50 - (L1 + store write)": product.millis() - queue.millis() - bare.millis(),
+			meanBatch:                     float64(n) / float64(max(len(sizes), 1)),
+		}, err
+	}})
+	if err != nil {
+		return err
+	}
+	b.judge("idle", "ms p50 - (L1 + store write)", atMost(0.2))
+	b.judge("idle", meanBatch, atMost(1))
+	for _, figure := range []string{"ms p50 of product", "ms p50 of L1", "ms p50 of one store write"} {
+		b.judge("idle", figure, goal{})
+	}
+	return nil
+}
+
+// timing keeps how long something takes.
+type timing struct{ h *hdrhistogram.Histogram }
+
+// take waits for the next tick and times do.
+func (t *timing) take(tick *time.Ticker, do func() error) error {
+	if t.h == nil {
+		t.h = hdrhistogram.New(1, time.Minute.Microseconds(), 3)
+	}
+	<-tick.C
+	started := time.Now()
+	if err := do(); err != nil {
+		return err
+	}
+	return t.h.RecordValue(time.Since(started).Microseconds())
+}
+
+func (t *timing) millis() float64 { return load.Quantile(t.h, 0.5).Seconds() * 1000 }

@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/loadtest/load"
+	"github.com/eventio/eventio/loadtest/rig"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+const (
+	refusal   = "ms p99 of refusals, since sent"
+	accepted  = "ms p99 of those settled, since sent"
+	refusals  = "refusals/s"
+	skipped   = "requests/s that no connection was free for"
+	recovery  = "s until normal again"
+	apiMemory = "MiB peak of api"
+	memory    = "MiB peak of worker"
+)
+
+// overload is S8.
+func overload(ctx context.Context, b *bench) error {
+	s, l1, err := b.systemAndL1(ctx, 1)
+	if err != nil {
+		return err
+	}
+	knee, err := b.knee(ctx, "product", func(rate float64) (load.Result, error) {
+		events, err := s.newEvents(ctx, 1, plenty)
+		if err != nil {
+			return load.Result{}, err
+		}
+		return s.atRate(ctx, rate, events, s.auth)
+	})
+	if err != nil {
+		return err
+	}
+	if !b.Quick {
+		if _, err := b.knee(ctx, "L1", func(rate float64) (load.Result, error) {
+			return l1.atRate(ctx, rate, someEvent(), access.Trusted)
+		}); err != nil {
+			return err
+		}
+	}
+	if knee == 0 {
+		return errors.New("no rate is held, so there is nothing to overload")
+	}
+	arms := []arm{{"product at the knee", func(ctx context.Context) (figures, error) {
+		events, err := s.newEvents(ctx, 1, plenty)
+		if err != nil {
+			return nil, err
+		}
+		res, err := s.atRate(ctx, knee, events, s.auth)
+		return figuresOf(res), err
+	}}}
+	for _, times := range []float64{2, 5} {
+		arms = append(arms, arm{overloadName(times), func(ctx context.Context) (figures, error) { return s.overload(ctx, knee, times) }})
+	}
+	if err := b.alternate(ctx, arms...); err != nil {
+		return err
+	}
+	b.judge("product, knee", "requests/s at the knee", goal{})
+	if !b.Quick {
+		b.judge("L1, knee", "requests/s at the knee", goal{})
+	}
+	for _, times := range []float64{2, 5} {
+		name := overloadName(times)
+		b.compare(name, "product at the knee", goodput, atLeast(0.9))
+		if spreadOf(b.result.Raw[name][refusals]).Max > 0 { // else there is nothing to judge
+			b.judge(name, refusal, atMost(20))
+		}
+		b.judge(name, recovery, atMost(1))
+		b.judge(name, apiMemory, atMost(512))
+		b.judge(name, memory, atMost(512))
+		b.judge(name, refusals, goal{})
+		b.judge(name, skipped, goal{})
+		b.judge(name, accepted, goal{})
+	}
+	return nil
+}
+
+func overloadName(times float64) string { return fmt.Sprintf("product at %.0f times the knee", times) }
+
+// atRate is a load at a set rate, whatever comes of it.
+func (t *target) atRate(ctx context.Context, rate float64, events []store.ID, auth string) (load.Result, error) {
+	if auth == access.Token {
+		if err := t.b.crowd.prepare(int(rate * t.b.Window.Seconds())); err != nil {
+			return load.Result{}, err
+		}
+	}
+	res, _, err := t.load(ctx, load.Plan{Connections: many, Rate: rate, Next: t.b.crowd.wishes(events, auth)})
+	return res, err
+}
+
+// knee steps the rate of a load and plots what came of it.
+func (b *bench) knee(ctx context.Context, name string, try func(rate float64) (load.Result, error)) (float64, error) {
+	rate, steps, err := load.Knee(float64(b.size(4000, 1000)), func(rate float64) (load.Step, error) {
+		res, err := try(rate)
+		step := load.Step{Offered: rate, Goodput: res.Rate(load.Served), P99: load.Quantile(res.Latency(load.Any), 0.99)}
+		if err == nil {
+			b.say("  %s at %s/s: %s/s settled, p99 %v", name, number(rate), number(step.Goodput), step.P99.Round(time.Millisecond/10))
+		}
+		return step, err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", name, err)
+	}
+	for _, step := range steps {
+		b.keep(name+", knee", figures{"requests/s offered": step.Offered, goodput: step.Goodput, p99: step.P99.Seconds() * 1000})
+	}
+	b.keep(name+", knee", figures{"requests/s at the knee": rate})
+	b.plotKnee("s8-knee.svg", "S8: rate and p99, one event", name, steps)
+	return rate, ctx.Err()
+}
+
+// overload offers times the knee, then half of it.
+func (s *system) overload(ctx context.Context, knee, times float64) (figures, error) {
+	events, err := s.newEvents(ctx, 1, plenty)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range []*rig.Process{s.api, s.workers[0]} {
+		if err := rig.ForgetPeak(p.Pid); err != nil {
+			return nil, err
+		}
+	}
+	burst := time.Duration(s.b.size(30_000, 1000)) * time.Millisecond
+	start := time.Now().Add(lead)
+	normal := load.Plan{
+		Addr: s.addr, Connections: some, Start: start.Add(burst), For: 5 * time.Second, Rate: knee / 2,
+		Next: s.b.crowd.wishes(events, s.auth),
+	}
+	if s.b.Quick {
+		normal.For = time.Second
+	}
+	after := inBackground(normal)
+	// Clients give up after a second, or their backlog would go on as load on the time after.
+	res, got, err := s.load(ctx, load.Plan{
+		Connections: s.b.size(8192, 1024), Rate: times * knee, Start: start, For: burst, GiveUp: time.Second,
+		Next: s.b.crowd.wishes(events, s.auth),
+	})
+	o := <-after
+	if err != nil || o.err != nil {
+		return nil, errors.Join(err, o.err)
+	}
+	s.account(o.res)
+	refused := load.Only(http.StatusServiceUnavailable)
+	got[refusals] = res.Rate(refused)
+	got[skipped] = float64(res.Skipped) / res.Window.Seconds()
+	got[refusal] = load.Quantile(res.Service(refused), 0.99).Seconds() * 1000
+	got[accepted] = load.Quantile(res.Service(load.Served), 0.99).Seconds() * 1000
+	got[recovery] = o.res.SlowUntil(250 * time.Millisecond).Seconds()
+	for name, p := range map[string]*rig.Process{apiMemory: s.api, memory: s.workers[0]} {
+		bytes, err := rig.PeakMemory(p.Pid)
+		if err != nil {
+			return nil, err
+		}
+		got[name] = float64(bytes) / (1 << 20)
+	}
+	return got, nil
+}

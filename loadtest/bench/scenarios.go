@@ -1,0 +1,18 @@
+package main
+
+// scenarios are all there are, in order.
+func scenarios() []scenario {
+	return []scenario{
+		{"S1", "one event with places for all", hotEvent},
+		{"S2", "20,000 requests in one second for 1,000 places", herd},
+		{"S3", "a sold-out event in a storm", soldOut},
+		{"S4", "10,000 events evenly", evenly},
+		{"S5", "1,000 quiet events beside a burst on another", quiet},
+		{"S6", "an idle client", idle},
+		{"S7", "rosters of 1,000 to 1,000,000", rosters},
+		{"S8", "twice and five times the knee, then normal", overload},
+		{"S9", "1 to 8 workers", workers},
+		{"S10", "one process with SQLite", embedded},
+		{"S11", "a list of 10,000 events and a roster of 1,000,000 read beside a burst", reads},
+	}
+}

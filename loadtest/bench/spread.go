@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/loadtest/load"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// evenly is S4.
+func evenly(ctx context.Context, b *bench) error {
+	s, l1, err := b.systemAndL1(ctx, 1)
+	if err != nil {
+		return err
+	}
+	p, err := b.newOriginal(ctx, "p")
+	if err != nil {
+		return err
+	}
+	n := b.size(10_000, 500)
+	events, err := s.newEvents(ctx, n, plenty)
+	if err != nil {
+		return err
+	}
+	if err := b.alternate(ctx,
+		arm{"product", func(ctx context.Context) (figures, error) {
+			_, got, err := s.burst(ctx, many, events...)
+			return got, err
+		}},
+		l1.burst("L1", many), p.burst("P", many, n, 0, math.MaxInt)); err != nil {
+		return err
+	}
+	b.compare("product", "L1", goodput, atLeast(0.6))
+	b.compare("product", "P", goodput, atLeast(2))
+	b.compare("product", "P", p99, goal{})
+	b.judge("product", meanBatch, goal{})
+	b.judge("product", commands, goal{})
+	return nil
+}
+
+// quiet is S5.
+func quiet(ctx context.Context, b *bench) error {
+	s, l1, err := b.systemAndL1(ctx, 1)
+	if err != nil {
+		return err
+	}
+	events, err := s.newEvents(ctx, b.size(1000, 100), plenty)
+	if err != nil {
+		return err
+	}
+	hot, err := s.newEvents(ctx, 1, plenty)
+	if err != nil {
+		return err
+	}
+	alone := func(t *target, events []store.ID, auth string) func(context.Context) (figures, error) {
+		return func(ctx context.Context) (figures, error) {
+			_, got, err := t.load(ctx, b.atLowRate(events, auth))
+			return got, err
+		}
+	}
+	beside := func(t *target, events, hot []store.ID, auth string) func(context.Context) (figures, error) {
+		return func(ctx context.Context) (figures, error) {
+			low := b.atLowRate(events, auth)
+			low.Start = time.Now().Add(lead)
+			burst := load.Plan{Addr: t.addr, Connections: some, For: low.For, Start: low.Start, Next: b.crowd.wishes(hot, auth)}
+			done := inBackground(burst)
+			_, got, err := t.load(ctx, low)
+			o := <-done
+			if err != nil || o.err != nil {
+				return got, errors.Join(err, o.err)
+			}
+			t.account(o.res)
+			got["requests/s of the burst"] = o.res.Rate(load.Served)
+			return got, nil
+		}
+	}
+	if err := b.alternate(ctx,
+		arm{"product, quiet events alone", alone(&s.target, events, s.auth)},
+		arm{"product, quiet events beside a burst", beside(&s.target, events, hot, s.auth)},
+		arm{"L1 alone", alone(l1, someEvent(), access.Trusted)},
+		arm{"L1 beside a burst", beside(l1, someEvent(), someEvent(), access.Trusted)}); err != nil {
+		return err
+	}
+	b.compare("product, quiet events beside a burst", "product, quiet events alone", p99, atMost(1.5))
+	b.compare("L1 beside a burst", "L1 alone", p99, goal{})
+	b.compare("product, quiet events beside a burst", "L1 beside a burst", p99, goal{})
+	b.judge("product, quiet events beside a burst", "requests/s of the burst", goal{})
+	return nil
+}
+
+// lead is how long before their start loads that run side by side are begun: they open
+// their connections in it.
+const lead = time.Second
+
+// atLowRate is a load that leaves the machine mostly idle, long enough for a p99.
+func (b *bench) atLowRate(events []store.ID, auth string) load.Plan {
+	return load.Plan{Connections: 64, Rate: 200, For: 2 * b.Window, Next: b.crowd.wishes(events, auth)}
+}

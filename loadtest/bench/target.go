@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/eventio/eventio/loadtest/load"
+	"github.com/eventio/eventio/loadtest/rig"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// The names of figures.
+const (
+	goodput      = "requests/s"
+	p50          = "ms p50"
+	p90          = "ms p90"
+	p99          = "ms p99"
+	p999         = "ms p99.9"
+	slowest      = "ms slowest"
+	took         = "s until all are answered"
+	commands     = "store commands/request"
+	journalBytes = "journal bytes/seat"
+	meanBatch    = "requests/batch"
+	cpuOf        = "CPU s/1,000 requests: " // and the process
+)
+
+// target is what a load goes to.
+type target struct {
+	b         *bench
+	addr      string
+	processes []*rig.Process
+	workers   []*rig.Process // those whose batches are counted
+	// read adds to an account what is stored; nil: nothing is.
+	read     func(context.Context, load.Account) (load.Account, error)
+	accounts map[store.ID]*load.Account
+	doubt    int // requests whose outcome nobody was told
+}
+
+// owe notes events in which that many seats are held already, so that check looks at them.
+func (t *target) owe(events []store.ID, before int) {
+	if t.accounts == nil {
+		t.accounts = make(map[store.ID]*load.Account)
+	}
+	for _, id := range events {
+		t.accounts[id] = &load.Account{Event: id, Before: before}
+	}
+}
+
+// check proves, at the scenario's end, that what users were told is what is stored.
+func (t *target) check(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(8)
+	for _, a := range t.accounts {
+		group.Go(func() error {
+			a.Doubt = t.doubt
+			found, err := t.read(ctx, *a)
+			if err != nil {
+				return err
+			}
+			return found.Check()
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("a promise is broken: %w", err)
+	}
+	return nil
+}
+
+// load makes a load and returns what came of it and what it cost. Answers other than the
+// expected ones are an error; with none expected, any may come.
+func (t *target) load(ctx context.Context, p load.Plan, expected ...int) (load.Result, figures, error) {
+	if err := ctx.Err(); err != nil {
+		return load.Result{}, nil, err
+	}
+	p.Addr = t.addr
+	if p.For == 0 {
+		p.For = t.b.Window
+	}
+	for _, w := range t.processes {
+		if err := w.Forget(); err != nil {
+			return load.Result{}, nil, err
+		}
+	}
+	before, err := t.usage(ctx)
+	if err != nil {
+		return load.Result{}, nil, err
+	}
+	res, err := load.Run(p)
+	if err != nil {
+		return res, nil, err
+	}
+	after, err := t.usage(ctx)
+	if err != nil {
+		return res, nil, err
+	}
+	t.account(res)
+	if len(expected) > 0 {
+		if err := res.Expect(expected...); err != nil {
+			return res, nil, err
+		}
+	}
+	got := figuresOf(res)
+	n := 0
+	for _, k := range res.Answers() {
+		n += k
+	}
+	for name, cpu := range after.cpu {
+		got[cpuOf+name] = (cpu - before.cpu[name]).Seconds() / float64(n) * 1000
+	}
+	got[commands] = float64(after.commands-before.commands) / float64(n)
+	if seats := len(res.Told); seats > 0 {
+		got[journalBytes] = float64(after.journal-before.journal) / float64(seats)
+	}
+	if len(t.workers) > 0 && len(expected) > 0 { // refused by a full queue is in no batch
+		sizes, err := rig.Batches(ctx, 0, t.workers...)
+		if err != nil {
+			return res, nil, err
+		}
+		sum := 0
+		for _, size := range sizes {
+			sum += size
+		}
+		got[meanBatch] = float64(sum) / float64(max(len(sizes), 1))
+	}
+	return res, got, nil
+}
+
+func figuresOf(res load.Result) figures {
+	h := res.Latency(load.Any)
+	millis := func(q float64) float64 { return load.Quantile(h, q).Seconds() * 1000 }
+	return figures{
+		goodput: res.Rate(load.Served), p50: millis(0.5), p90: millis(0.9), p99: millis(0.99), p999: millis(0.999), slowest: millis(1),
+		took: res.Took().Seconds(),
+	}
+}
+
+// account notes who was told 201, and how many were told nothing.
+func (t *target) account(res load.Result) {
+	for _, seat := range res.Told {
+		if a := t.accounts[seat.Event]; a != nil {
+			a.Told = append(a.Told, seat.User)
+		}
+	}
+	t.doubt += res.Unanswered + res.Answers()[http.StatusGatewayTimeout]
+}
+
+// usage is what was used since all began.
+type usage struct {
+	cpu      map[string]time.Duration // by process, workers together
+	commands int64                    // of MongoDB
+	journal  int64                    // bytes
+}
+
+// usage reads it. Where there is no /proc, as outside Linux, processor time is left out.
+func (t *target) usage(ctx context.Context) (usage, error) {
+	u := usage{cpu: make(map[string]time.Duration)}
+	add := func(name string, pid int) {
+		if cpu, err := rig.CPU(pid); err == nil {
+			u.cpu[name] += cpu
+		}
+	}
+	add("load", os.Getpid())
+	add("mongod", t.b.mongo.Pid())
+	for _, p := range t.processes {
+		add(p.Name, p.Pid)
+	}
+	status, err := t.b.admin.Database("admin").RunCommand(ctx, bson.D{{Key: "serverStatus", Value: 1}}).Raw()
+	if err != nil {
+		return u, fmt.Errorf("ask MongoDB what it did: %w", err)
+	}
+	for _, command := range []string{
+		"find", "getMore", "aggregate", "count", "distinct", "insert", "update", "delete", "bulkWrite", "findAndModify",
+		"commitTransaction", "abortTransaction",
+	} {
+		n, _ := status.Lookup("metrics", "commands", command, "total").AsInt64OK() // some servers do not know all
+		u.commands += n
+	}
+	u.journal, _ = status.Lookup("wiredTiger", "log", "log bytes written").AsInt64OK()
+	return u, nil
+}

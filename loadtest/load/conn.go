@@ -1,0 +1,128 @@
+// Package load makes requests for seats, closed loop or at a set rate, and keeps what came
+// of each of them. It is lean because it shares the machine with the servers under test.
+package load
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// Seat is a user's seat in an event.
+type Seat struct{ Event, User store.ID }
+
+// Wish is one request for a seat.
+type Wish struct {
+	Seat
+	Token string // says who asks; empty: the body alone does
+}
+
+// Conn is one keep-alive HTTP/1.1 connection, with just as much of a client as the load
+// needs. It is not safe for concurrent use.
+type Conn struct {
+	tcp     net.Conn
+	headers string // from after the path to before the optional ones
+	in      [4096]byte
+	out     []byte
+}
+
+// dialLimit bounds the wait for a connection.
+const dialLimit = 10 * time.Second
+
+// Dial opens a connection to addr, which the caller closes.
+func Dial(addr string) (*Conn, error) {
+	tcp, err := net.DialTimeout("tcp", addr, dialLimit)
+	if err != nil {
+		return nil, err
+	}
+	return &Conn{
+		tcp:     tcp,
+		headers: "/registrations HTTP/1.1\r\nHost: " + addr + "\r\nContent-Type: application/json\r\nContent-Length: 38\r\n",
+	}, nil
+}
+
+// Close closes the connection.
+func (c *Conn) Close() error { return c.tcp.Close() }
+
+// Register asks for a seat and returns the status.
+func (c *Conn) Register(w Wish) (int, error) {
+	c.out = append(c.out[:0], "POST /api/events/"...)
+	c.out = hex.AppendEncode(c.out, w.Event[:])
+	c.out = append(c.out, c.headers...)
+	if w.Token != "" {
+		c.out = append(c.out, "Authorization: Bearer "...)
+		c.out = append(c.out, w.Token...)
+		c.out = append(c.out, "\r\n"...)
+	}
+	c.out = append(c.out, "\r\n{\"user_id\":\""...)
+	c.out = hex.AppendEncode(c.out, w.User[:])
+	c.out = append(c.out, "\"}"...)
+	if _, err := c.tcp.Write(c.out); err != nil {
+		return 0, err
+	}
+	return c.answer()
+}
+
+// answer reads one answer. net/http writes its headers in their canonical spelling.
+func (c *Conn) answer() (int, error) {
+	have := 0
+	for {
+		n, err := c.tcp.Read(c.in[have:])
+		if err != nil {
+			return 0, err
+		}
+		have += n
+		if head := bytes.Index(c.in[:have], []byte("\r\n\r\n")); head >= 0 {
+			status, body, err := readHead(c.in[:head+2])
+			if err != nil {
+				return 0, err
+			}
+			return status, c.skip(head + 4 + body - have)
+		}
+		if have == len(c.in) {
+			return 0, fmt.Errorf("an answer has more than %d bytes of headers", have)
+		}
+	}
+}
+
+// readHead reads the status and the length of the body. Every line of head is whole.
+func readHead(head []byte) (status, body int, err error) {
+	const version, length = "HTTP/1.1 ", "\r\nContent-Length: "
+	if len(head) < len(version)+3 || string(head[:len(version)]) != version {
+		return 0, 0, fmt.Errorf("not an HTTP/1.1 answer: %.40q", head)
+	}
+	status, err = strconv.Atoi(string(head[len(version) : len(version)+3]))
+	if err != nil {
+		return 0, 0, fmt.Errorf("the status of an answer: %w", err)
+	}
+	_, value, found := bytes.Cut(head, []byte(length))
+	value, _, whole := bytes.Cut(value, []byte("\r\n"))
+	if !found || !whole {
+		return 0, 0, fmt.Errorf("an answer without Content-Length: %.80q", head)
+	}
+	body, err = strconv.Atoi(string(value))
+	if err != nil {
+		return 0, 0, fmt.Errorf("the length of an answer: %w", err)
+	}
+	return status, body, nil
+}
+
+// skip reads n bytes more.
+func (c *Conn) skip(n int) error {
+	for n > 0 {
+		got, err := c.tcp.Read(c.in[:min(n, len(c.in))])
+		if err != nil {
+			return err
+		}
+		n -= got
+	}
+	if n < 0 {
+		return fmt.Errorf("%d bytes behind an answer", -n)
+	}
+	return nil
+}
