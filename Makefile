@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench fuzz openapi schemathesis clean
+.PHONY: help build run test lint bench fuzz openapi schemathesis browser clean
 
 FUZZTIME ?= 10s
 BENCH ?= .
@@ -43,7 +43,11 @@ openapi: ## write docs/openapi.json anew from the code; fails when that breaks c
 	go test ./api -run TestOpenAPI -update
 
 schemathesis: ## a fuzzer and a generated client against both stores; needs Python 3
-	go test -tags schemathesis -run "TestSchemathesis|TestGeneratedClient" -v -count 1 -timeout 10m ./e2e
+	go test -tags schemathesis -run "TestSchemathesis|TestGeneratedClient" -count 1 -timeout 10m ./e2e
+
+# Fetching a browser first keeps its download out of the test's time.
+browser: ## the pages in a real Chromium, which is fetched when there is none
+	CHROMIUM=$$(scripts/chromium.sh) && export CHROMIUM && go test -tags browser -count 1 -timeout 5m ./web
 
 clean: ## remove what the other targets made, but not data/
 	rm -rf bin coverage.*
