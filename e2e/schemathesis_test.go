@@ -7,16 +7,12 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/eventio/eventio/internal/testenv"
 )
 
 // seed makes two runs alike; another one looks elsewhere.
@@ -24,59 +20,6 @@ var seed = flag.String("schemathesis.seed", "1", "the seed of the fuzzer's choic
 
 // examples bounds a run: of each operation that many, and of their sequences.
 const examples = "40"
-
-// onEveryStore runs a test against cmd/eventio with SQLite, and against cmd/api and
-// cmd/worker with MongoDB. The test gets the URL.
-func onEveryStore(t *testing.T, test func(t *testing.T, url string)) {
-	t.Run("sqlite", func(t *testing.T) {
-		addr := freeAddr(t)
-		c := newCluster(t)
-		// It tells its address to people, not in the log, so the address is chosen here.
-		cmd := exec.Command(filepath.Join(c.bin, "eventio"), "--addr", addr, "--data", t.TempDir(), "--log-level", "warn")
-		cmd.Env, cmd.Stderr = os.Environ(), os.Stderr
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		})
-		ready(t, "http://"+addr)
-		test(t, "http://"+addr)
-	})
-	t.Run("mongo", func(t *testing.T) {
-		c := newCluster(t)
-		c.start(t, "worker")
-		url := "http://" + c.start(t, "api").addr
-		ready(t, url)
-		test(t, url)
-	})
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-func ready(t *testing.T, url string) {
-	t.Helper()
-	testenv.Eventually(t, limit, "readiness", func() error {
-		res, err := http.Get(url + "/readyz")
-		if err != nil {
-			return err
-		}
-		defer res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			return fmt.Errorf("status %s", res.Status)
-		}
-		return nil
-	})
-}
 
 // python runs a program of the cached Python environment in a folder and returns what it
 // said.
