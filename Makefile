@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench load fuzz openapi schemathesis k6 clean
+.PHONY: help build run test lint bench load fuzz openapi schemathesis browser k6 clean
 
 FUZZTIME ?= 10s
 BENCH ?= .
@@ -47,7 +47,11 @@ openapi: ## write docs/openapi.json anew from the code; fails when that breaks c
 	go test ./api -run TestOpenAPI -update
 
 schemathesis: ## a fuzzer and a generated client against both stores; needs Python 3
-	go test -tags schemathesis -run "TestSchemathesis|TestGeneratedClient" -v -count 1 -timeout 10m ./e2e
+	go test -tags schemathesis -run "TestSchemathesis|TestGeneratedClient" -count 1 -timeout 10m ./e2e
+
+# Fetching a browser first keeps its download out of the test's time.
+browser: ## the pages in a real Chromium, which is fetched when there is none
+	CHROMIUM=$$(scripts/chromium.sh) && export CHROMIUM && go test -tags browser -count 1 -timeout 5m ./web
 
 # -parallel: these tests mostly wait.
 k6: ## every k6 script with a small load, against systems that are right and ones that lie

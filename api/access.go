@@ -123,11 +123,14 @@ func (g *gate) credentials(r *http.Request) (token string, cookie, ok bool) {
 }
 
 // actor reads the id of the user that a request acts for. Whoever is proven may leave it out.
-func (c caller) actor(f *fields, field, value string) store.ID {
-	if c.proven && value == "" {
+func (c caller) actor(f *fields, field string, id *string) store.ID {
+	switch {
+	case id != nil:
+		return f.id(field, *id)
+	case c.proven:
 		return c.ID
 	}
-	return f.id(field, value)
+	return f.id(field, "")
 }
 
 // mayBe is nil unless the caller is proven to be somebody else.

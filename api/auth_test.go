@@ -143,6 +143,9 @@ func TestWhatIsLeftOutIsTheTokensUser(t *testing.T) {
 				t.Errorf("%s: user_id is %s, want %s", body, i, who.id)
 			}
 		}
+		// An empty id is none, not one that was left out.
+		i.ask(t, "POST", path, `{"user_id":""}`, bearer(i.stranger(t).token)).want(t, 400, CodeInvalid)
+		i.ask(t, "POST", "/api/events", eventWith(`"organizer_id":"",`), bearer(ada.token)).want(t, 400, CodeInvalid)
 	})
 }
 

@@ -318,7 +318,7 @@ var badInputs = slices.Concat([]badInput{
 	badPath("null_byte", "/api/events%00"),
 	{"path/unknown_post", "POST", "/api/nothing", userBody(), nil, 404, notFound, ""},
 	{"path/unknown_method_of_nothing", "BREW", "/api/nothing", "", nil, 404, notFound, ""},
-}, wrongMethods())
+}, laterBadInputs, wrongMethods())
 
 // pad makes a body n bytes long without changing what it says.
 func pad(body string, n int) string { return body + strings.Repeat(" ", n-len(body)) }
@@ -327,8 +327,8 @@ func pad(body string, n int) string { return body + strings.Repeat(" ", n-len(bo
 var allowed = map[string]string{
 	users: "OPTIONS, POST", login: "OPTIONS, POST", events: "GET, HEAD, OPTIONS, POST",
 	theEvent: "GET, HEAD, OPTIONS, PATCH", theRoster: "GET, HEAD, OPTIONS, POST",
-	theRoster + "/" + someID: "DELETE, GET, HEAD, OPTIONS, PUT",
-	"/livez":                 "GET, HEAD, OPTIONS", "/readyz": "GET, HEAD, OPTIONS",
+	theSeat:  "DELETE, GET, HEAD, OPTIONS, PUT",
+	"/livez": "GET, HEAD, OPTIONS", "/readyz": "GET, HEAD, OPTIONS",
 	events + "/%2e%2f": "GET, HEAD, OPTIONS, PATCH", // what is no id is still the path of an event
 }
 
@@ -405,6 +405,7 @@ func TestLimitsAreInclusive(t *testing.T) {
 			"29_february":                     eventBody("starts_at", `"2024-02-29T00:00:00Z"`),
 			"offset_of_23_59":                 eventBody("starts_at", `"2027-05-01T18:00:00+23:59"`),
 			"markup_and_bidi_override":        eventBody("title", `"<script>\u202e"`),
+			"null_for_what_may_be_left_out":   eventBody("description", "null", "place", "null", "time_zone", "null", "waitlist", "null", "registration_opens_at", "null"),
 		} {
 			t.Run(name, func(t *testing.T) {
 				a := e.post(t, events, create)

@@ -2,7 +2,9 @@ package api
 
 import (
 	_ "embed"
+	"fmt"
 	"strings"
+	"unicode/utf8"
 )
 
 // commonPasswords has one password a line, in lower case: common_passwords.LICENSE says
@@ -39,8 +41,8 @@ func (p passwordPolicy) newPassword(f *fields, field, value, email string) strin
 	_, common := p.common[lower]
 	switch {
 	case len(f.errs) > before:
-	case len(value) < MinPassword:
-		f.add(field, "must have at least 8 bytes")
+	case utf8.RuneCountInString(value) < MinPassword:
+		f.add(field, fmt.Sprintf("must have at least %d characters", MinPassword))
 	case common:
 		f.add(field, "is one of the most common passwords, which are tried first; choose another")
 	case p.common != nil && lower == strings.ToLower(strings.TrimSpace(email)):

@@ -126,7 +126,7 @@ func docsFields(d *openapi.Document, object *openapi.Schema) []docsField {
 	for _, name := range slices.Sorted(maps.Keys(object.Properties)) {
 		s := d.Resolve(object.Properties[name])
 		list = append(list, docsField{
-			Name: name, Type: s.Type, Description: s.Description, Constraints: constraints(s),
+			Name: name, Type: s.Type.String(), Description: s.Description, Constraints: constraints(s),
 			Required: slices.Contains(object.Required, name),
 		})
 	}

@@ -15,16 +15,16 @@ import (
 // eventEdit is the body of an edit: a JSON Merge Patch (RFC 7396). What is left out stays
 // as it is; null takes away what an event need not have.
 type eventEdit struct {
-	Title       optional[string] `json:"title,omitzero"`
-	Description optional[string] `json:"description,omitzero"`
-	Place       optional[string] `json:"place,omitzero"`
-	TimeZone    optional[string] `json:"time_zone,omitzero"`
-	Waitlist    optional[bool]   `json:"waitlist,omitzero"`
-	Capacity    optional[int64]  `json:"capacity,omitzero"`
-	StartsAt    optional[string] `json:"starts_at,omitzero"`
-	EndsAt      optional[string] `json:"ends_at,omitzero"`
-	OpensAt     optional[string] `json:"registration_opens_at,omitzero"`
-	ClosesAt    optional[string] `json:"registration_closes_at,omitzero"`
+	Title       optional[string]  `json:"title,omitzero"`
+	Description optional[string]  `json:"description,omitzero"`
+	Place       optional[string]  `json:"place,omitzero"`
+	TimeZone    optional[string]  `json:"time_zone,omitzero"`
+	Waitlist    optional[bool]    `json:"waitlist,omitzero"`
+	Capacity    optional[int64]   `json:"capacity,omitzero"`
+	StartsAt    optional[string]  `json:"starts_at,omitzero"`
+	EndsAt      optional[string]  `json:"ends_at,omitzero"`
+	OpensAt     optional[*string] `json:"registration_opens_at,omitzero"`
+	ClosesAt    optional[*string] `json:"registration_closes_at,omitzero"`
 }
 
 // optional is a field that may be left out. null is sent with the zero value.
@@ -58,8 +58,8 @@ func (b eventEdit) edit(f *fields, e store.Event) *messages.EventEdit {
 	change(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.between("capacity", v, 1, MaxCapacity) })
 	change(b.StartsAt, &e.StartsAt, &edit.StartsAt, func(v string) time.Time { return f.instant("starts_at", v) })
 	change(b.EndsAt, &e.EndsAt, &edit.EndsAt, func(v string) time.Time { return f.instant("ends_at", v) })
-	change(b.OpensAt, &e.OpensAt, &edit.OpensAt, func(v string) time.Time { return f.optionalInstant("registration_opens_at", v) })
-	change(b.ClosesAt, &e.ClosesAt, &edit.ClosesAt, func(v string) time.Time { return f.optionalInstant("registration_closes_at", v) })
+	change(b.OpensAt, &e.OpensAt, &edit.OpensAt, func(v *string) time.Time { return f.optionalInstant("registration_opens_at", v) })
+	change(b.ClosesAt, &e.ClosesAt, &edit.ClosesAt, func(v *string) time.Time { return f.optionalInstant("registration_closes_at", v) })
 	f.inOrder(e)
 	return edit
 }
@@ -73,12 +73,9 @@ func change[B, T any](m optional[B], event *T, edit **T, check func(B) T) {
 }
 
 func (a *API) editEvent(w http.ResponseWriter, r *http.Request) error {
-	who, e, err := a.organizer(r)
-	if err != nil {
-		return err
-	}
 	var body eventEdit
-	if err := decodeBody(w, r, &body, json.RejectUnknownMembers(true)); err != nil {
+	who, e, err := a.organizer(r, func() error { return decodeBody(w, r, &body, json.RejectUnknownMembers(true)) })
+	if err != nil {
 		return err
 	}
 	var f fields
@@ -96,11 +93,8 @@ func (a *API) editEvent(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *API) cancelEvent(w http.ResponseWriter, r *http.Request) error {
-	who, e, err := a.organizer(r)
+	who, e, err := a.organizer(r, func() error { return noBody(w, r) })
 	if err != nil {
-		return err
-	}
-	if err := noBody(w, r); err != nil {
 		return err
 	}
 	if err := who.mayBe(e.OrganizerID, "Only the organizer may cancel an event."); err != nil {
@@ -109,14 +103,17 @@ func (a *API) cancelEvent(w http.ResponseWriter, r *http.Request) error {
 	return a.storeEdit(w, r, e.ID, &messages.EventEdit{Version: store.AnyVersion, Cancel: true})
 }
 
-// organizer finds out who asks, and reads the event that it is about.
-func (a *API) organizer(r *http.Request) (caller, store.Event, error) {
+// organizer finds out who asks, has the body read, and reads the event that it is about.
+func (a *API) organizer(r *http.Request, readBody func() error) (caller, store.Event, error) {
 	who, err := a.gate.caller(r)
 	if err != nil {
 		return who, store.Event{}, err
 	}
 	id, err := eventID(r)
 	if err != nil {
+		return who, store.Event{}, err
+	}
+	if err := readBody(); err != nil {
 		return who, store.Event{}, err
 	}
 	e, err := a.event(r.Context(), id)

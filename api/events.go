@@ -12,17 +12,17 @@ import (
 // newEvent is the body that creates an event. The fields from place on are ours; the
 // original has none of them.
 type newEvent struct {
-	OrganizerID string `json:"organizer_id"`
-	Title       string `json:"title"`
-	Description string `json:"description"`
-	Capacity    int64  `json:"capacity"`
-	StartsAt    string `json:"starts_at"`
-	EndsAt      string `json:"ends_at"`
-	Place       string `json:"place,omitzero"`
-	TimeZone    string `json:"time_zone,omitzero"`
-	Waitlist    bool   `json:"waitlist,omitzero"`
-	OpensAt     string `json:"registration_opens_at,omitzero"`
-	ClosesAt    string `json:"registration_closes_at,omitzero"`
+	OrganizerID *string `json:"organizer_id,omitzero"`
+	Title       string  `json:"title"`
+	Description string  `json:"description,omitzero"`
+	Capacity    int64   `json:"capacity"`
+	StartsAt    string  `json:"starts_at"`
+	EndsAt      string  `json:"ends_at"`
+	Place       string  `json:"place,omitzero"`
+	TimeZone    string  `json:"time_zone,omitzero"`
+	Waitlist    bool    `json:"waitlist,omitzero"`
+	OpensAt     *string `json:"registration_opens_at,omitzero"`
+	ClosesAt    *string `json:"registration_closes_at,omitzero"`
 }
 
 // event is what is told of an event. It never has the roster. What an event does not have

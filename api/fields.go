@@ -17,7 +17,7 @@ import (
 const (
 	MaxName        = 200           // characters
 	MaxEmail       = 254           // bytes (RFC 5321, section 4.5.3.1.3, less the brackets)
-	MinPassword    = 8             // bytes
+	MinPassword    = 8             // characters
 	MaxPassword    = 256           // bytes
 	MaxTitle       = 200           // characters
 	MaxDescription = 10_000        // characters
@@ -138,12 +138,12 @@ func (f *fields) between(field string, value, low, high int64) int64 {
 	return value
 }
 
-// optionalInstant is instant where a time may be left out.
-func (f *fields) optionalInstant(field, value string) time.Time {
-	if value == "" {
+// optionalInstant is instant where a time may be left out, or null.
+func (f *fields) optionalInstant(field string, value *string) time.Time {
+	if value == nil {
 		return time.Time{}
 	}
-	return f.instant(field, value)
+	return f.instant(field, *value)
 }
 
 // optionalLine is line where a text may be left out.

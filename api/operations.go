@@ -64,8 +64,8 @@ func createEventDocs() operation {
 		parameters: []openapi.Parameter{keyParameter("Makes the request repeatable for 24 hours: the same key with the same content gets the same 201, " +
 			"also while nobody knows whether the first one arrived. Only 201 is remembered.")},
 		body: newEvent{},
-		example: newEvent{exampleUser().ID.Hex(), "Opening night", "One place only.", 1,
-			"2027-05-01T18:00:00Z", "2027-05-01T20:00:00Z", "", "", false, "", ""},
+		example: newEvent{new(exampleUser().ID.Hex()), "Opening night", "One place only.", 1,
+			"2027-05-01T18:00:00Z", "2027-05-01T20:00:00Z", "", "", false, nil, nil},
 		answers: []answer{{
 			status: http.StatusCreated, description: "The new event.", body: event{}, headers: []string{"Location", "ETag", headerReplayed},
 			example: eventOf(exampleEvent()),
@@ -73,6 +73,10 @@ func createEventDocs() operation {
 				"read":     {OperationID: "readEvent", Parameters: map[string]string{"path.id": "$response.body#/id"}},
 				"register": {OperationID: "register", Parameters: map[string]string{"path.id": "$response.body#/id"}},
 				"roster":   {OperationID: "listRegistrations", Parameters: map[string]string{"path.id": "$response.body#/id"}},
+				"edit": {OperationID: "editEvent", Parameters: map[string]string{
+					"path.id": "$response.body#/id", "header.If-Match": "$response.header.ETag",
+				}},
+				"cancel": {OperationID: "cancelEvent", Parameters: map[string]string{"path.id": "$response.body#/id"}},
 			},
 		}},
 		problems: []Code{CodeRequestInProgress, CodeKeyReused, CodeOverloaded, CodeUnknownOutcome},
@@ -114,7 +118,7 @@ func registerDocs() operation {
 		parameters: []openapi.Parameter{keyParameter("Makes the request repeatable for ever: the same key of the same user for the same event gets the same answer. " +
 			"Another user's or event's equal key is independent.")},
 		body:    newRegistration{},
-		example: newRegistration{exampleUser().ID.Hex()},
+		example: newRegistration{new(exampleUser().ID.Hex())},
 		answers: []answer{{
 			status: http.StatusCreated, description: "The seat is theirs.", body: registration{}, headers: []string{"Location"},
 			example: exampleRegistration(),

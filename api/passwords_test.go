@@ -25,11 +25,14 @@ func TestNewPasswords(t *testing.T) {
 			name, password string
 			strict, lax    int
 		}{
-			{"7 bytes", "aB3$xyz", 400, 400},
-			{"8 bytes", "aB3$xyzw", 201, 201},
-			{"8 bytes of 4 characters", "äöüß", 201, 201},
+			{"7 characters", "aB3$xyz", 400, 400},
+			{"8 characters", "aB3$xyzw", 201, 201},
+			{"7 characters of 14 bytes", "äöüßäöü", 400, 400},
+			{"8 characters of 16 bytes", "äöüßäöüß", 201, 201},
 			{"64 characters", strings.Repeat("a1b2", 16), 201, 201},
 			{"256 bytes", strings.Repeat("a1b2", 64), 201, 201},
+			{"128 characters of 256 bytes", strings.Repeat("ä", 128), 201, 201},
+			{"129 characters of 258 bytes", strings.Repeat("ä", 129), 400, 400},
 			{"257 bytes", strings.Repeat("a1b2", 64) + "c", 400, 400},
 			{"blanks at both ends", "  x y z w  ", 201, 201},
 			{"only blanks", "          ", 400, 400},

@@ -55,6 +55,8 @@ func TestRawHTTP(t *testing.T) {
 		"blank_in_the_target":          {"GET /api/events /x HTTP/1.1\r\nHost: x\r\n\r\n", []int{400}},
 		"a_greeting_of_TLS":            {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", []int{400}},
 		"garbage":                      {"\x00\xff\xfe garbage\r\n\r\n", []int{400}},
+		"3000_cookies":                 {post11(events, "Cookie: "+strings.Repeat("a=b; ", 3000)+"\r\nConnection: close\r\n"+length("{}"), "{}"), []int{400}},
+		"1000_tokens":                  {post11(events, "Cookie: "+strings.Repeat("eventio_token=b; ", 1000)+"\r\nConnection: close\r\n"+length("{}"), "{}"), []int{401}},
 		"expect_with_a_body_too_large": {post11(events, "Expect: 100-continue\r\n"+length(long(1<<20)), long(1<<20)), []int{413}},
 		"body_too_large_and_pipelined": {post11(events, length(long(1<<20)), long(1<<20)+"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"), []int{413}},
 	}

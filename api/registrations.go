@@ -12,7 +12,7 @@ import (
 
 // newRegistration is the body that asks for a seat.
 type newRegistration struct {
-	UserID string `json:"user_id"`
+	UserID *string `json:"user_id,omitzero"`
 }
 
 // What a registration can be.

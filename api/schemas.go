@@ -15,6 +15,8 @@ const (
 	control = `\u0000-\u001f\u007f-\u009f`
 	// linePattern is what fields.line takes: something between blanks, without controls.
 	linePattern = `^[` + blank + `]*[^` + blank + control + `]([^` + control + `]*[^` + blank + control + `])?[` + blank + `]*$`
+	// optionalLinePattern is what fields.optionalLine takes: that, or nothing.
+	optionalLinePattern = `^$|` + linePattern
 	// textPattern is what fields.text takes: no controls but tabs and line ends.
 	textPattern = `^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$`
 	// searchPattern is what fields.search takes: words, without controls.
@@ -43,8 +45,18 @@ func schemas() openapi.Schemas {
 	instant := func(description string) *openapi.Schema {
 		return &openapi.Schema{Type: "string", Format: "date-time", Description: description}
 	}
+	// orNull is for what may be left out: null says the same, and takes it away in an edit.
+	orNull := func(s *openapi.Schema) *openapi.Schema {
+		s.Type += "|null"
+		return s
+	}
+	self := func(description string) *openapi.Schema {
+		s := *id.Schema
+		s.Description = description
+		return orNull(&s)
+	}
 	capacity := (&openapi.Schema{Type: "integer", Format: "int64", Description: "Places."}).Between(1, MaxCapacity)
-	zone := &openapi.Schema{Type: "string", Description: "A name of the IANA time zone database, like Europe/Berlin, or empty for none."}
+	zone := orNull(&openapi.Schema{Type: "string", Description: "A name of the IANA time zone database, like Europe/Berlin, or empty for none."})
 	email := func() *openapi.Schema {
 		s := text("An e-mail address; compared without regard to case and surrounding blanks.", "", 3, MaxEmail)
 		s.Format = "email"
@@ -73,36 +85,37 @@ func schemas() openapi.Schemas {
 			reflect.TypeFor[status](): "Status", problemType: "Problem", reflect.TypeFor[FieldError](): "FieldError",
 			reflect.TypeFor[anything](): "OpenAPI",
 		},
+		Closed: []reflect.Type{passwordChangeType, editType},
 		Fields: map[openapi.Field]*openapi.Schema{
 			{Type: newUserType, Name: "name"}:                    text("Trimmed; one line.", linePattern, 1, MaxName),
 			{Type: newUserType, Name: "email"}:                   email(),
-			{Type: newUserType, Name: "password"}:                password("Taken exactly as it is; 8 to 256 bytes.", MinPassword),
+			{Type: newUserType, Name: "password"}:                password("Taken exactly as it is; at least 8 characters, and at most 256 bytes of UTF-8.", MinPassword),
 			{Type: credentialsType, Name: "email"}:               email(),
 			{Type: credentialsType, Name: "password"}:            password("The password of the sign-up.", 1),
 			{Type: passwordChangeType, Name: "old_password"}:     password("The password until now.", 1),
-			{Type: passwordChangeType, Name: "new_password"}:     password("Taken exactly as it is; 8 to 256 bytes.", MinPassword),
-			{Type: newEventType, Name: "organizer_id"}:           openapi.Ref(id.Name),
+			{Type: passwordChangeType, Name: "new_password"}:     password("Taken exactly as it is; at least 8 characters, and at most 256 bytes of UTF-8.", MinPassword),
+			{Type: newEventType, Name: "organizer_id"}:           self("Who it belongs to. With a token it may be left out and is the token's user; without one, in trusted mode, it is required."),
 			{Type: newEventType, Name: "title"}:                  text("Trimmed; one line.", linePattern, 1, MaxTitle),
-			{Type: newEventType, Name: "description"}:            text("May be left out; may have several lines.", textPattern, 0, MaxDescription),
+			{Type: newEventType, Name: "description"}:            orNull(text("May be left out; may have several lines.", textPattern, 0, MaxDescription)),
 			{Type: newEventType, Name: "capacity"}:               capacity,
 			{Type: newEventType, Name: "starts_at"}:              instant("RFC 3339, with any offset; kept in milliseconds."),
 			{Type: newEventType, Name: "ends_at"}:                instant("After starts_at."),
-			{Type: newRegistrationType, Name: "user_id"}:         openapi.Ref(id.Name),
-			{Type: newEventType, Name: "place"}:                  text("May be left out; one line.", "", 0, MaxPlace),
+			{Type: newRegistrationType, Name: "user_id"}:         self("Who is to hold the seat. With a token it may be left out and is the token's user; without one, in trusted mode, it is required."),
+			{Type: newEventType, Name: "place"}:                  orNull(text("May be left out; one line.", optionalLinePattern, 0, MaxPlace)),
 			{Type: newEventType, Name: "time_zone"}:              zone,
-			{Type: newEventType, Name: "waitlist"}:               {Type: "boolean", Description: "Whether a full event takes people onto a waiting list. Default false."},
-			{Type: newEventType, Name: "registration_opens_at"}:  instant("Nobody can register before it. May be left out."),
-			{Type: newEventType, Name: "registration_closes_at"}: instant("Nobody can register from then on. May be left out."),
+			{Type: newEventType, Name: "waitlist"}:               {Type: "boolean|null", Description: "Whether a full event takes people onto a waiting list. Default false."},
+			{Type: newEventType, Name: "registration_opens_at"}:  orNull(instant("Nobody can register before it. May be left out.")),
+			{Type: newEventType, Name: "registration_closes_at"}: orNull(instant("Nobody can register from then on. May be left out.")),
 			{Type: editType, Name: "title"}:                      text("Trimmed; one line.", linePattern, 1, MaxTitle),
-			{Type: editType, Name: "description"}:                text("May have several lines.", textPattern, 0, MaxDescription),
-			{Type: editType, Name: "place"}:                      text("One line.", "", 0, MaxPlace),
+			{Type: editType, Name: "description"}:                orNull(text("May have several lines.", textPattern, 0, MaxDescription)),
+			{Type: editType, Name: "place"}:                      orNull(text("One line.", optionalLinePattern, 0, MaxPlace)),
 			{Type: editType, Name: "time_zone"}:                  zone,
-			{Type: editType, Name: "waitlist"}:                   {Type: "boolean", Description: "Switched off, the list takes nobody and keeps who is in it."},
+			{Type: editType, Name: "waitlist"}:                   {Type: "boolean|null", Description: "Switched off, the list takes nobody and keeps who is in it."},
 			{Type: editType, Name: "capacity"}:                   capacity,
 			{Type: editType, Name: "starts_at"}:                  instant("RFC 3339, with any offset; kept in milliseconds."),
 			{Type: editType, Name: "ends_at"}:                    instant("After starts_at."),
-			{Type: editType, Name: "registration_opens_at"}:      instant("Nobody can register before it. null takes it away."),
-			{Type: editType, Name: "registration_closes_at"}:     instant("Nobody can register from then on. null takes it away."),
+			{Type: editType, Name: "registration_opens_at"}:      orNull(instant("Nobody can register before it. null takes it away.")),
+			{Type: editType, Name: "registration_closes_at"}:     orNull(instant("Nobody can register from then on. null takes it away.")),
 			{Type: problemType, Name: "code"}:                    {Type: "string", Description: "Says what went wrong, for programs. Expect new ones."},
 			{Type: problemType, Name: "status"}:                  {Type: "integer", Description: "The status of the answer."},
 		},

@@ -5,7 +5,7 @@ import sys
 
 sys.path.insert(0, sys.argv[1])
 
-from event_io_client import Client
+from event_io_client import AuthenticatedClient, Client
 from event_io_client.api.events import create_event, list_events, read_event
 from event_io_client.api.registrations import list_registrations, put_registration, read_registration, register
 from event_io_client.api.users import create_user, login
@@ -28,7 +28,9 @@ event = create_event.sync(client=client, body=NewEvent(
 assert event.tickets_sold == 0 and event.starts_at == start, event
 assert event in list_events.sync(client=client, q="OPENING", available=True, limit=10, from_=start)
 
-seat = register.sync(id=event.id, client=client, body=NewRegistration(user_id=user.id), idempotency_key="seat")
+# With a token user_id may be left out; the cookie of the sign-up, which client keeps, is one too.
+ada = AuthenticatedClient(base_url=sys.argv[2], token=user.token)
+seat = register.sync(id=event.id, client=ada, body=NewRegistration(), idempotency_key="seat")
 assert (seat.event_id, seat.user_id) == (event.id, user.id), seat
 assert put_registration.sync_detailed(id=event.id, user_id=user.id, client=client).status_code == 200
 assert read_registration.sync(id=event.id, user_id=user.id, client=client) == seat
@@ -37,6 +39,8 @@ assert read_event.sync(id=event.id, client=client).tickets_sold == 1
 
 twice = register.sync(id=event.id, client=client, body=NewRegistration(user_id=user.id))
 assert isinstance(twice, Problem) and (twice.status, twice.code) == (400, "already_registered"), twice
-late = register.sync(id=event.id, client=client, body=NewRegistration(user_id=event.id))
+other = register.sync(id=event.id, client=ada, body=NewRegistration(user_id=event.id))
+assert isinstance(other, Problem) and (other.status, other.code) == (403, "forbidden"), other
+late = register.sync(id=event.id, client=Client(base_url=sys.argv[2]), body=NewRegistration(user_id=event.id))
 assert isinstance(late, Problem) and (late.status, late.code) == (409, "sold_out"), late
 print("registered a user, an event and a seat")

@@ -9,8 +9,11 @@ client=0.29.1
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/eventio/schemathesis-$schemathesis-$client"
 if [ ! -e "$cache/complete" ]; then
 	rm -rf "$cache"
-	python3 -m venv "$cache" >&2
-	"$cache/bin/pip" install --quiet --disable-pip-version-check \
+	# Debian packs the pip of a venv apart; the pip that is there can fill one without.
+	python3 -m venv "$cache" >&2 || python3 -m venv --clear --without-pip "$cache" >&2
+	pip="$cache/bin/python -m pip"
+	$pip --version >/dev/null 2>&1 || pip="python3 -m pip --python $cache/bin/python"
+	$pip install --quiet --disable-pip-version-check \
 		"schemathesis==$schemathesis" "openapi-python-client==$client" >&2
 	touch "$cache/complete"
 fi

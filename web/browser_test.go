@@ -5,8 +5,9 @@
 //
 //	go test -tags browser ./web
 //
-// CHROMIUM names the browser, EVENTIO_URL a server that already runs (else one
-// is built and started), SCREENSHOTS a directory for pictures of every page.
+// CHROMIUM names the browser (else scripts/chromium.sh finds or fetches one),
+// EVENTIO_URL a server that already runs (else one is built and started),
+// SCREENSHOTS a directory for pictures of every page.
 
 package web
 

@@ -94,17 +94,14 @@ func startEventio(t testing.TB) string {
 
 func findChromium(t testing.TB) string {
 	t.Helper()
-	names := []string{os.Getenv("CHROMIUM"), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable"}
-	if names[0] != "" {
-		names = names[:1] // whoever names one means that one
+	var said bytes.Buffer
+	find := exec.Command("sh", "../scripts/chromium.sh")
+	find.Stderr = &said
+	out, err := find.Output()
+	if err != nil {
+		t.Fatalf("find Chromium: %v\n%s", err, said.Bytes())
 	}
-	for _, name := range names {
-		if found, err := exec.LookPath(name); err == nil {
-			return found
-		}
-	}
-	t.Fatalf("no Chromium found (looked for %q); install one or name it with CHROMIUM", names)
-	return ""
+	return strings.TrimSpace(string(out))
 }
 
 // startChromium starts a browser with a profile of its own, which ends with the test.

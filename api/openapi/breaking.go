@@ -123,13 +123,13 @@ func (c *comparison) schema(where string, old, now *Schema, sent bool) {
 		c.seen[pair] = true
 		defer delete(c.seen, pair)
 	}
-	if old.Type != now.Type || old.Format != now.Format {
-		c.add("%s was %s %s, is %s %s", where, old.Type, old.Format, now.Type, now.Format)
-		return
-	}
 	narrow, wide := old, now // what must be within what
 	if !sent {
 		narrow, wide = now, old
+	}
+	if !narrow.Type.within(wide.Type) || old.Format != now.Format {
+		c.add("%s was %s %s, is %s %s", where, old.Type, old.Format, now.Type, now.Format)
+		return
 	}
 	c.within(where, narrow, wide)
 	c.schema(where+"[]", old.Items, now.Items, sent)
@@ -144,6 +144,9 @@ func (c *comparison) schema(where string, old, now *Schema, sent bool) {
 			c.add("%s may be missing now", field)
 		}
 		c.schema(field, old.Properties[name], is, sent)
+	}
+	if sent && old.AdditionalProperties == nil && now.AdditionalProperties != nil {
+		c.add("%s takes no unknown fields any more", where)
 	}
 	for _, name := range now.Required {
 		if sent && !slices.Contains(old.Required, name) {

@@ -1,6 +1,7 @@
 package openapi_test
 
 import (
+	"bytes"
 	"reflect"
 	"strings"
 	"testing"
@@ -26,7 +27,7 @@ func example() *openapi.Document {
 		Names: map[reflect.Type]string{reflect.TypeFor[answer](): "Answer", reflect.TypeFor[question](): "Question"},
 		Fields: map[openapi.Field]*openapi.Schema{
 			{Type: reflect.TypeFor[question](), Name: "name"}: (&openapi.Schema{Type: "string"}).Length(1, 10),
-			{Type: reflect.TypeFor[question](), Name: "size"}: (&openapi.Schema{Type: "integer"}).Between(1, 9),
+			{Type: reflect.TypeFor[question](), Name: "size"}: (&openapi.Schema{Type: "integer|null"}).Between(1, 9),
 		},
 	}
 	d := &openapi.Document{OpenAPI: "3.1.0"}
@@ -56,6 +57,14 @@ func TestSchemasFollowTheTypes(t *testing.T) {
 	if q := d.Components.Schemas["Question"].Properties["name"]; *q.MaxLength != 10 {
 		t.Fatalf("name is %+v", q)
 	}
+	s := openapi.Schemas{
+		Names:  map[reflect.Type]string{reflect.TypeFor[question](): "Question"},
+		Closed: []reflect.Type{reflect.TypeFor[question]()},
+	}
+	s.Of(reflect.TypeFor[question]())
+	if q := s.Components()["Question"]; q.AdditionalProperties == nil || *q.AdditionalProperties {
+		t.Fatalf("Question is %+v", q)
+	}
 }
 
 func TestBreaking(t *testing.T) {
@@ -79,6 +88,9 @@ func TestBreaking(t *testing.T) {
 		"an answer lost one":    {func(d *openapi.Document) { delete(d.Components.Schemas["Answer"].Properties, "id") }, ".id is gone"},
 		"an answer may miss":    {func(d *openapi.Document) { d.Components.Schemas["Answer"].Required = []string{"tags"} }, ".id may be missing"},
 		"an answer's type":      {func(d *openapi.Document) { d.Components.Schemas["Answer"].Properties["id"].Type = "integer" }, ".id was string"},
+		"null is taken too":     {func(d *openapi.Document) { d.Components.Schemas["Question"].Properties["name"].Type = "string|null" }, ""},
+		"an answer may be null": {func(d *openapi.Document) { d.Components.Schemas["Answer"].Properties["id"].Type = "string|null" }, ".id was string"},
+		"unknown fields":        {func(d *openapi.Document) { d.Components.Schemas["Question"].AdditionalProperties = new(bool) }, "no unknown fields"},
 		"a field is required":   {func(d *openapi.Document) { d.Components.Schemas["Question"].Required = []string{"name", "size"} }, ".size is required"},
 		"less is taken":         {func(d *openapi.Document) { d.Components.Schemas["Question"].Properties["name"].Length(2, 10) }, "minLength"},
 		"smaller numbers":       {func(d *openapi.Document) { d.Components.Schemas["Question"].Properties["size"].Between(1, 8) }, "maximum"},
@@ -105,6 +117,9 @@ func TestADocumentSurvivesJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	var back openapi.Document
+	if !bytes.Contains(data, []byte(`"type":["integer","null"]`)) {
+		t.Fatalf("several types are not an array: %s", data)
+	}
 	if err := json.Unmarshal(data, &back, json.RejectUnknownMembers(true)); err != nil {
 		t.Fatal(err)
 	}

@@ -7,13 +7,16 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Schema is the part of JSON Schema 2020-12 that is used here.
 type Schema struct {
 	Ref                  string             `json:"$ref,omitempty"`
 	Title                string             `json:"title,omitempty"`
-	Type                 string             `json:"type,omitempty"`
+	Type                 Type               `json:"type,omitempty"`
 	Format               string             `json:"format,omitempty"`
 	Description          string             `json:"description,omitempty"`
 	Const                string             `json:"const,omitempty"`
@@ -31,6 +34,38 @@ type Schema struct {
 	Properties           map[string]*Schema `json:"properties,omitempty"`
 	Required             []string           `json:"required,omitempty"`
 	AdditionalProperties *bool              `json:"additionalProperties,omitempty"`
+}
+
+// Type is the name of a type, or of several with | between them, which JSON has as an array.
+type Type string
+
+// MarshalJSONTo writes a text or an array of them.
+func (t Type) MarshalJSONTo(to *jsontext.Encoder) error {
+	if names := t.names(); len(names) > 1 {
+		return json.MarshalEncode(to, names)
+	}
+	return json.MarshalEncode(to, string(t))
+}
+
+// UnmarshalJSONFrom reads a text or an array of them.
+func (t *Type) UnmarshalJSONFrom(from *jsontext.Decoder) error {
+	if from.PeekKind() != '[' {
+		return json.UnmarshalDecode(from, (*string)(t))
+	}
+	var names []string
+	err := json.UnmarshalDecode(from, &names)
+	*t = Type(strings.Join(names, "|"))
+	return err
+}
+
+// String is for people.
+func (t Type) String() string { return strings.Join(t.names(), " or ") }
+
+func (t Type) names() []string { return strings.Split(string(t), "|") }
+
+// within reports whether all that fits t fits wide.
+func (t Type) within(wide Type) bool {
+	return !slices.ContainsFunc(t.names(), func(name string) bool { return !slices.Contains(wide.names(), name) })
 }
 
 // Length bounds a text, in characters. It returns s.
@@ -67,6 +102,8 @@ type Schemas struct {
 	Fields map[Field]*Schema
 	// Names has the component names of structs: each needs one.
 	Names map[reflect.Type]string
+	// Closed are the structs that take no fields but their own.
+	Closed []reflect.Type
 
 	components map[string]*Schema
 	used       map[Field]bool
@@ -143,6 +180,9 @@ func (s *Schemas) object(t reflect.Type) *Schema {
 		return Ref(name)
 	}
 	object := &Schema{Type: "object", Properties: make(map[string]*Schema)}
+	if slices.Contains(s.Closed, t) {
+		object.AdditionalProperties = new(bool)
+	}
 	s.add(name, object)
 	for i := range t.NumField() {
 		f := t.Field(i)

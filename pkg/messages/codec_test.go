@@ -30,10 +30,10 @@ func encode[M messages.SeatRequest | messages.SeatReply](t testing.TB, m M) []by
 }
 
 func TestRequestsThatAreRead(t *testing.T) {
-	capacity, title, none := int64(3), "New \u00fc \"title\"", time.Time{}
+	capacity, title, nothing, none, off := int64(3), "New \u00fc \"title\"", "", time.Time{}, false
 	edit := request()
 	edit.Kind, edit.UserID = messages.KindEditEvent, bson.ObjectID{}
-	edit.Edit = &messages.EventEdit{Version: 4, Title: &title, Capacity: &capacity, ClosesAt: &none}
+	edit.Edit = &messages.EventEdit{Version: 4, Title: &title, Capacity: &capacity, ClosesAt: &none, Place: &nothing, Waitlist: &off}
 	cancel := request()
 	cancel.Kind = messages.KindCancel
 	longest := request()

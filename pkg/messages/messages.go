@@ -82,18 +82,19 @@ type SeatRequest struct {
 // EventEdit has what an organizer changes; what is nil stays as it is, and a zero time
 // takes a limit away. Its fields are those of store.Edit.
 type EventEdit struct {
+	// Only nil is left out: omitempty would lose an empty text, and omitzero a zero time.
 	Version     int64      `json:"version"`
-	Title       *string    `json:"title,omitempty"`
-	Description *string    `json:"description,omitempty"`
-	Place       *string    `json:"place,omitempty"`
-	TimeZone    *string    `json:"time_zone,omitempty"`
-	Waitlist    *bool      `json:"waitlist,omitempty"`
+	Title       *string    `json:"title,omitzero"`
+	Description *string    `json:"description,omitzero"`
+	Place       *string    `json:"place,omitzero"`
+	TimeZone    *string    `json:"time_zone,omitzero"`
+	Waitlist    *bool      `json:"waitlist,omitzero"`
 	StartsAt    *time.Time `json:"starts_at,omitempty"`
 	EndsAt      *time.Time `json:"ends_at,omitempty"`
 	OpensAt     *time.Time `json:"registration_opens_at,omitempty"`
 	ClosesAt    *time.Time `json:"registration_closes_at,omitempty"`
-	Capacity    *int64     `json:"capacity,omitempty"`
-	Cancel      bool       `json:"cancel,omitempty"`
+	Capacity    *int64     `json:"capacity,omitzero"`
+	Cancel      bool       `json:"cancel,omitzero"`
 }
 
 // SeatReply answers a SeatRequest.

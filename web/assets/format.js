@@ -1,7 +1,8 @@
 // Numbers, times and ids for people. The pages are in English, so dates are
-// too: in the visitor's own English if they have one, else in the international.
+// too: in the visitor's own English if they have one, else in the international. Some
+// browsers call that of a machine without a language en-US@posix, which Intl throws at.
 
-const english = navigator.languages?.find((language) => /^en\b/i.test(language)) ?? 'en-GB';
+const english = navigator.languages?.find((language) => /^en(-[a-z0-9]+)*$/i.test(language)) ?? 'en-GB';
 
 const numbers = new Intl.NumberFormat(english);
 const moments = new Intl.DateTimeFormat(english, {

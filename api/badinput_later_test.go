@@ -1,0 +1,127 @@
+package api_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+const (
+	theSeat     = theRoster + "/" + someID
+	theHoldings = users + "/" + someID + "/registrations"
+	thePassword = users + "/" + someID + "/password"
+)
+
+func badEdit(name, body, field string) badInput {
+	return badInput{"edit/" + name, "PATCH", theEvent, body, []string{"If-Match", "*"}, 400, invalid, field}
+}
+
+func badChange(name, body, field string) badInput {
+	return badInput{"password_change/" + name, "POST", thePassword, body, nil, 400, invalid, field}
+}
+
+// laterBadInputs are about what the original does not have.
+var laterBadInputs = []badInput{
+	badEvent("empty", "registration_opens_at", `""`),
+	badEvent("no_time", "registration_closes_at", `"never"`),
+	badEvent("not_true", "waitlist", `"true"`),
+	badEvent("nowhere", "time_zone", `"Europe/Atlantis"`),
+	badEvent("the_machine's_own", "time_zone", `"Local"`),
+	badEvent("blank", "place", `" "`),
+	badEvent("empty", "organizer_id", `""`),
+
+	badEdit("empty_body", "", "body"),
+	badEdit("array", "[]", "body"),
+	badEdit("unknown_field", `{"tickets_sold":0}`, "tickets_sold"),
+	badEdit("field_in_another_case", `{"Title":"x"}`, "Title"),
+	badEdit("title_null", `{"title":null}`, "title"),
+	badEdit("title_blank", `{"title":" "}`, "title"),
+	badEdit("capacity_null", `{"capacity":null}`, "capacity"),
+	badEdit("capacity_0", `{"capacity":0}`, "capacity"),
+	badEdit("capacity_as_text", `{"capacity":"9"}`, "capacity"),
+	badEdit("start_null", `{"starts_at":null}`, "starts_at"),
+	badEdit("end_before_the_start", `{"ends_at":"2000-01-01T00:00:00Z"}`, "ends_at"),
+	badEdit("opens_empty", `{"registration_opens_at":""}`, "registration_opens_at"),
+	badEdit("closes_before_it_opens", `{"registration_opens_at":"2027-04-02T00:00:00Z","registration_closes_at":"2027-04-01T00:00:00Z"}`, "registration_closes_at"),
+	badEdit("waitlist_1", `{"waitlist":1}`, "waitlist"),
+	{"edit/without_a_match", "PATCH", theEvent, `{"capacity":9}`, nil, 428, "precondition_required", ""},
+	{"edit/an_empty_match", "PATCH", theEvent, `{"capacity":9}`, []string{"If-Match", ""}, 412, "version_mismatch", ""},
+	{"edit/a_match_without_quotes", "PATCH", theEvent, `{"capacity":9}`, []string{"If-Match", "1.1"}, 412, "version_mismatch", ""},
+	{"edit/a_match_of_no_number", "PATCH", theEvent, `{"capacity":9}`, []string{"If-Match", `"a.b"`}, 412, "version_mismatch", ""},
+	{"edit/two_matches", "PATCH", theEvent, `{"capacity":9}`, []string{"If-Match", `"1.1"`, "If-Match", `"1.2"`}, 412, "version_mismatch", ""},
+	{"edit/form", "PATCH", theEvent, `capacity=9`, []string{"Content-Type", "application/x-www-form-urlencoded"}, 415, badMediaType, ""},
+	{"edit/unknown_event", "PATCH", events + "/" + someID, `{"capacity":9}`, []string{"If-Match", "*"}, 404, noEvent, ""},
+	// What is malformed comes before what is not there.
+	{"edit/malformed_of_an_unknown_event", "PATCH", events + "/" + someID, `{"capacity":`, []string{"If-Match", "*"}, 400, invalid, "body"},
+
+	{"cancel/body", "POST", theEvent + "/cancel", `{}`, nil, 400, invalid, "body"},
+	{"cancel/body_for_an_unknown_event", "POST", events + "/" + someID + "/cancel", `{}`, nil, 400, invalid, "body"},
+	{"cancel/unknown_event", "POST", events + "/" + someID + "/cancel", "", nil, 404, noEvent, ""},
+	{"cancel/star", "POST", events + "/*/cancel", "", nil, 400, invalid, "id"},
+
+	{"seat/put_with_a_body", "PUT", theSeat, `{}`, nil, 400, invalid, "body"},
+	{"seat/put_star", "PUT", theRoster + "/*", "", nil, 400, invalid, "user_id"},
+	{"seat/put_zero", "PUT", theRoster + "/" + strings.Repeat("0", 24), "", nil, 400, invalid, "user_id"},
+	{"seat/put_two_keys", "PUT", theSeat, "", []string{key, "a", key, "b"}, 400, invalid, key},
+	{"seat/get_star", "GET", theRoster + "/*", "", nil, 400, invalid, "user_id"},
+	{"seat/get_nobody's", "GET", theSeat, "", nil, 404, "registration_not_found", ""},
+	{"seat/delete_with_a_body", "DELETE", theSeat, `{}`, nil, 400, invalid, "body"},
+	{"seat/delete_star", "DELETE", theRoster + "/*", "", nil, 400, invalid, "user_id"},
+	{"seat/delete_unknown_event", "DELETE", events + "/" + someID + "/registrations/" + someID, "", nil, 404, noEvent, ""},
+
+	{"holdings/of_star", "GET", users + "/*/registrations", "", nil, 400, invalid, "user_id"},
+	{"holdings/when", "GET", theHoldings + "?when=now", "", nil, 400, invalid, "when"},
+	{"holdings/limit_0", "GET", theHoldings + "?limit=0", "", nil, 400, invalid, "limit"},
+	{"holdings/cursor_empty", "GET", theHoldings + "?cursor=", "", nil, 400, invalid, "cursor"},
+
+	badChange("empty_body", "", "body"),
+	badChange("all_missing", "{}", "old_password,new_password"),
+	badChange("unknown_field", `{"old_password":"a","new_password":"correct horse","user_id":"x"}`, "user_id"),
+	badChange("new_one_of_7_characters", `{"old_password":"a","new_password":"äöüßäöü"}`, "new_password"),
+	badChange("null", `{"old_password":null,"new_password":"correct horse"}`, "old_password"),
+	{"password_change/of_nobody", "POST", thePassword, `{"old_password":"a","new_password":"correct horse"}`, nil, 404, "user_not_found", ""},
+
+	{"query/of_a_sign_up", "POST", users + "?x=1", userBody(), nil, 400, invalid, "x"},
+	{"query/of_the_list", "GET", events + "?x=1", "", nil, 400, invalid, "x"},
+	{"query/of_a_log_out", "POST", "/api/logout?x=1", "", nil, 400, invalid, "x"},
+	{"query/of_livez", "GET", "/livez?x=1", "", nil, 400, invalid, "x"},
+	{"query/of_readyz", "GET", "/readyz?x=1", "", nil, 400, invalid, "x"},
+	{"query/of_the_document", "GET", "/openapi.json?x=1", "", nil, 400, invalid, "x"},
+	{"query/of_the_docs", "GET", "/docs?x=1", "", nil, 400, invalid, "x"},
+	{"query/of_the_style", "GET", "/docs/docs.css?x=1", "", nil, 400, invalid, "x"},
+}
+
+// TestEveryRouteHasBadInput: a route without a row that reaches it fails.
+func TestEveryRouteHasBadInput(t *testing.T) {
+	forEachStore(t, func(t *testing.T, e *env) {
+		var document struct {
+			Paths map[string]map[string]json.RawMessage
+		}
+		if err := json.Unmarshal(e.get(t, "/openapi.json").body, &document); err != nil {
+			t.Fatal(err)
+		}
+		for pattern, operations := range document.Paths {
+			for method := range operations {
+				reached := false
+				for _, row := range badInputs {
+					path, _, _ := strings.Cut(row.path, "?")
+					reached = reached || strings.EqualFold(row.method, method) && row.status != 405 && leadsTo(path, pattern)
+				}
+				if !reached {
+					t.Errorf("no row is about %s %s", method, pattern)
+				}
+			}
+		}
+	})
+}
+
+// leadsTo reports whether a path is one of a pattern.
+func leadsTo(path, pattern string) bool {
+	parts, want := strings.Split(path, "/"), strings.Split(pattern, "/")
+	for i := range want {
+		if len(parts) != len(want) || !strings.HasPrefix(want[i], "{") && parts[i] != want[i] {
+			return false
+		}
+	}
+	return true
+}
