@@ -152,6 +152,9 @@ func (b *bench) size(full, quick int) int {
 	return full
 }
 
+// expected is more requests than are made in a window in token mode.
+func (b *bench) expected() int { return int(30_000 * b.Window.Seconds()) }
+
 // figures are what one load gave, by name; names end in the unit.
 type figures map[string]float64
 

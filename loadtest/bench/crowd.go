@@ -50,8 +50,12 @@ func (c *crowd) token(id store.ID) (string, error) {
 	return token, err
 }
 
-// prepare signs tokens for so many new members: doing it while the load runs would slow it.
-func (c *crowd) prepare(n int) error {
+// prepare gives wishes as wishes does, and in token mode signs tokens for the first n of
+// them before: doing it while the load runs would slow it.
+func (c *crowd) prepare(n int, events []store.ID, auth string) (func() (load.Wish, bool), error) {
+	if auth == access.Trusted {
+		return c.wishes(events, auth), nil
+	}
 	rest := make([]member, n)
 	c.minted = rest
 	c.used.Store(0)
@@ -70,10 +74,10 @@ func (c *crowd) prepare(n int) error {
 	wg.Wait()
 	for _, err := range errs {
 		if err != nil {
-			return fmt.Errorf("sign tokens: %w", err)
+			return nil, fmt.Errorf("sign tokens: %w", err)
 		}
 	}
-	return nil
+	return c.wishes(events, auth), nil
 }
 
 // wishes gives new users' wishes for the events in turn. In token mode they are those who

@@ -35,17 +35,9 @@ func soldOut(ctx context.Context, b *bench) error {
 			}
 		}
 	}
-	fresh := func() (func() (load.Wish, bool), error) {
-		if s.auth == access.Token {
-			if err := b.crowd.prepare(int(expectedRate * b.Window.Seconds())); err != nil {
-				return nil, err
-			}
-		}
-		return b.crowd.wishes([]store.ID{event}, s.auth), nil
-	}
 	storm := func(share float64) func(context.Context) (figures, error) {
 		return func(ctx context.Context) (figures, error) {
-			next, err := fresh()
+			next, err := b.crowd.prepare(b.expected(), []store.ID{event}, s.auth)
 			if err != nil {
 				return nil, err
 			}

@@ -134,13 +134,10 @@ func herd(ctx context.Context, b *bench) error {
 			if err != nil {
 				return nil, err
 			}
-			if s.auth == access.Token {
-				if err := b.crowd.prepare(requests); err != nil {
-					return nil, err
-				}
-			}
 			plan := plan
-			plan.Next = b.crowd.wishes(events, s.auth)
+			if plan.Next, err = b.crowd.prepare(requests, events, s.auth); err != nil {
+				return nil, err
+			}
 			res, got, err := s.load(ctx, plan, http.StatusCreated, http.StatusConflict)
 			if err == nil && len(res.Told) != places {
 				err = fmt.Errorf("%d of %d requests were told 201, for %d places", len(res.Told), requests, places)
@@ -190,13 +187,11 @@ func rosters(ctx context.Context, b *bench) error {
 				}
 			}
 			n := b.size(20_000, 2000)
-			if s.auth == access.Token {
-				if err := b.crowd.prepare(n); err != nil {
-					return nil, err
-				}
+			next, err := b.crowd.prepare(n, []store.ID{event}, s.auth)
+			if err != nil {
+				return nil, err
 			}
-			next := only(n, b.crowd.wishes([]store.ID{event}, s.auth))
-			_, got, err := s.load(ctx, load.Plan{Connections: some, For: time.Minute, Next: next}, http.StatusCreated)
+			_, got, err := s.load(ctx, load.Plan{Connections: some, For: time.Minute, Next: only(n, next)}, http.StatusCreated)
 			return got, err
 		}})
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
-	"github.com/eventio/eventio/internal/access"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/rig"
 )
@@ -49,13 +48,11 @@ func idle(ctx context.Context, b *bench) error {
 		if err := s.workers[0].Forget(); err != nil {
 			return nil, err
 		}
-		if s.auth == access.Token {
-			if err := b.crowd.prepare(n); err != nil {
-				return nil, err
-			}
+		next, err := b.crowd.prepare(n, events[:1], s.auth)
+		if err != nil {
+			return nil, err
 		}
 		var product, queue, bare timing
-		next := b.crowd.wishes(events[:1], s.auth)
 		tick := time.NewTicker(100 * time.Millisecond / 3)
 		defer tick.Stop()
 		for range n {

@@ -87,12 +87,11 @@ func overloadName(times float64) string { return fmt.Sprintf("product at %.0f ti
 
 // atRate is a load at a set rate, whatever comes of it.
 func (t *target) atRate(ctx context.Context, rate float64, events []store.ID, auth string) (load.Result, error) {
-	if auth == access.Token {
-		if err := t.b.crowd.prepare(int(rate * t.b.Window.Seconds())); err != nil {
-			return load.Result{}, err
-		}
+	next, err := t.b.crowd.prepare(int(rate*t.b.Window.Seconds()), events, auth)
+	if err != nil {
+		return load.Result{}, err
 	}
-	res, _, err := t.load(ctx, load.Plan{Connections: many, Rate: rate, Next: t.b.crowd.wishes(events, auth)})
+	res, _, err := t.load(ctx, load.Plan{Connections: many, Rate: rate, Next: next})
 	return res, err
 }
 
@@ -100,11 +99,16 @@ func (t *target) atRate(ctx context.Context, rate float64, events []store.ID, au
 func (b *bench) knee(ctx context.Context, name string, try func(rate float64) (load.Result, error)) (float64, error) {
 	rate, steps, err := load.Knee(float64(b.size(4000, 1000)), func(rate float64) (load.Step, error) {
 		res, err := try(rate)
-		step := load.Step{Offered: rate, Goodput: res.Rate(load.Served), P99: load.Quantile(res.Latency(load.Any), 0.99)}
-		if err == nil {
-			b.say("  %s at %s/s: %s/s settled, p99 %v", name, number(rate), number(step.Goodput), step.P99.Round(time.Millisecond/10))
+		if err != nil {
+			return load.Step{}, err
 		}
-		return step, err
+		step := load.Step{
+			Offered: rate, Goodput: float64(res.Count(load.Served)) / res.Window.Seconds(),
+			P99: load.Quantile(res.Latency(load.Any), 0.99),
+		}
+
+		b.say("  %s at %s/s: %s/s settled, p99 %v", name, number(rate), number(step.Goodput), step.P99.Round(time.Millisecond/10))
+		return step, nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", name, err)
@@ -128,19 +132,17 @@ func (s *system) overload(ctx context.Context, knee, times float64) (figures, er
 			return nil, err
 		}
 	}
-	burst := time.Duration(s.b.size(30_000, 1000)) * time.Millisecond
-	start := time.Now().Add(lead)
+	burst := time.Duration(s.b.size(30_000, 500)) * time.Millisecond
+	connections := s.b.size(8192, 1024)
+	start := time.Now().Add(time.Duration(connections) * time.Millisecond) // it takes long to open them
 	normal := load.Plan{
-		Addr: s.addr, Connections: some, Start: start.Add(burst), For: 5 * time.Second, Rate: knee / 2,
+		Addr: s.addr, Connections: some, Start: start.Add(burst), For: time.Duration(s.b.size(5000, 500)) * time.Millisecond, Rate: knee / 2,
 		Next: s.b.crowd.wishes(events, s.auth),
-	}
-	if s.b.Quick {
-		normal.For = time.Second
 	}
 	after := inBackground(normal)
 	// Clients give up after a second, or their backlog would go on as load on the time after.
 	res, got, err := s.load(ctx, load.Plan{
-		Connections: s.b.size(8192, 1024), Rate: times * knee, Start: start, For: burst, GiveUp: time.Second,
+		Connections: connections, Rate: times * knee, Start: start, For: burst, GiveUp: time.Second,
 		Next: s.b.crowd.wishes(events, s.auth),
 	})
 	o := <-after

@@ -148,16 +148,12 @@ func (p *product) stored(ctx context.Context, a load.Account) (load.Account, err
 
 // burst is a load of new users on all of the events in turn, each to be granted.
 func (p *product) burst(ctx context.Context, connections int, events ...store.ID) (load.Result, figures, error) {
-	if p.auth == access.Token {
-		if err := p.b.crowd.prepare(int(expectedRate * p.b.Window.Seconds())); err != nil {
-			return load.Result{}, nil, err
-		}
+	next, err := p.b.crowd.prepare(p.b.expected(), events, p.auth)
+	if err != nil {
+		return load.Result{}, nil, err
 	}
-	return p.load(ctx, load.Plan{Connections: connections, Next: p.b.crowd.wishes(events, p.auth)}, http.StatusCreated)
+	return p.load(ctx, load.Plan{Connections: connections, Next: next}, http.StatusCreated)
 }
-
-// expectedRate is more requests a second than are made in token mode.
-const expectedRate = 30_000
 
 // hot is an arm: a burst on a new event with places for all.
 func (p *product) hot(name string, connections int) arm {

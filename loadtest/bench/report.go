@@ -117,18 +117,15 @@ func (g goal) judge(r *row, v float64) {
 
 // compare adds a row: a figure of one arm over the same of another, round by round.
 func (b *bench) compare(name, base, figure string, g goal) {
-	b.compareFigures(name, base, [2]string{figure, figure}, g)
-}
-
-// compareFigures adds a row in which the two arms have figures of different names.
-func (b *bench) compareFigures(name, base string, figure [2]string, g goal) {
-	ours, theirs := b.result.Raw[name][figure[0]], b.result.Raw[base][figure[1]]
-	ratios := make([]float64, min(len(ours), len(theirs)))
-	for i := range ratios {
-		ratios[i] = ours[i] / theirs[i]
+	ours, theirs := b.result.Raw[name][figure], b.result.Raw[base][figure]
+	var ratios []float64
+	for i := range min(len(ours), len(theirs)) {
+		if theirs[i] > 0 { // P may answer nothing at all within a short window
+			ratios = append(ratios, ours[i]/theirs[i])
+		}
 	}
 	ratio, baseline := spreadOf(ratios), spreadOf(theirs)
-	r := row{What: name, Figure: spreadOf(ours), Unit: figure[0], Base: base, Baseline: &baseline, Ratio: &ratio}
+	r := row{What: name, Figure: spreadOf(ours), Unit: figure, Base: base, Baseline: &baseline, Ratio: &ratio}
 	g.judge(&r, ratio.Median)
 	b.result.Rows = append(b.result.Rows, r)
 }

@@ -94,7 +94,7 @@ func quiet(ctx context.Context, b *bench) error {
 
 // lead is how long before their start loads that run side by side are begun: they open
 // their connections in it.
-const lead = time.Second
+const lead = 500 * time.Millisecond
 
 // atLowRate is a load that leaves the machine mostly idle, long enough for a p99.
 func (b *bench) atLowRate(events []store.ID, auth string) load.Plan {

@@ -106,10 +106,7 @@ func (t *target) load(ctx context.Context, p load.Plan, expected ...int) (load.R
 		}
 	}
 	got := figuresOf(res)
-	n := 0
-	for _, k := range res.Answers() {
-		n += k
-	}
+	n := max(res.Count(load.Any), 1)
 	for name, cpu := range after.cpu {
 		got[cpuOf+name] = (cpu - before.cpu[name]).Seconds() / float64(n) * 1000
 	}
@@ -183,4 +180,19 @@ func (t *target) usage(ctx context.Context) (usage, error) {
 	}
 	u.journal, _ = status.Lookup("wiredTiger", "log", "log bytes written").AsInt64OK()
 	return u, nil
+}
+
+// outcome is what came of a load that ran in the background.
+type outcome struct {
+	res load.Result
+	err error
+}
+
+func inBackground(p load.Plan) <-chan outcome {
+	done := make(chan outcome, 1)
+	go func() {
+		res, err := load.Run(p)
+		done <- outcome{res, err}
+	}()
+	return done
 }

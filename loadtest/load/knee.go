@@ -5,7 +5,7 @@ import "time"
 // Step is what a server made of one rate.
 type Step struct {
 	Offered float64 // requests a second
-	Goodput float64 // settled a second
+	Goodput float64 // of them settled, if late
 	P99     time.Duration
 }
 
@@ -25,20 +25,25 @@ const (
 )
 
 // Knee finds the highest rate that try finds held, to 5 %, and returns it with all steps
-// that it took. Zero: none is.
+// that it took. Zero: none is. A rate that is not held is tried once more: whatever else
+// the machine does in that moment is no limit of the server.
 func Knee(from float64, try func(rate float64) (Step, error)) (float64, []Step, error) {
 	var steps []Step
 	held, tooHigh := 0.0, 0.0
-	for rate := from; ; {
+	for rate, again := from, false; ; {
 		s, err := try(rate)
 		if err != nil {
 			return 0, steps, err
 		}
 		steps = append(steps, s)
-		if s.Holds() {
-			held = rate
-		} else {
-			tooHigh = rate
+		switch {
+		case s.Holds():
+			held, again = rate, false
+		case !again:
+			again = true
+			continue
+		default:
+			tooHigh, again = rate, false
 		}
 		switch {
 		case tooHigh == 0:

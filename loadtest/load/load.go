@@ -48,8 +48,11 @@ func Run(p Plan) (Result, error) {
 	if p.Drain == 0 {
 		p.Drain = defaultDrain
 	}
-	if p.Start.IsZero() {
+	switch late := time.Since(p.Start); {
+	case p.Start.IsZero():
 		p.Start = time.Now()
+	case late > 0:
+		return Result{}, fmt.Errorf("%d connections were open only %v after the start", p.Connections, late)
 	}
 	r := runner{Plan: p, end: p.Start.Add(p.For)}
 	parts := make([]Result, len(conns))
@@ -73,6 +76,9 @@ func dialAll(addr string, n int) ([]*Conn, error) {
 			return conns, fmt.Errorf("open connection %d of %d: %w", len(conns)+1, n, err)
 		}
 		conns = append(conns, c)
+		if err := c.greet(); err != nil {
+			return conns, fmt.Errorf("greet on connection %d of %d: %w", len(conns), n, err)
+		}
 	}
 	return conns, nil
 }

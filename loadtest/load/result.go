@@ -71,6 +71,17 @@ func (r Result) Answers() map[int]int {
 	return counts
 }
 
+// Count is how many such answers came, those after the window too.
+func (r Result) Count(which func(status int) bool) int {
+	n := 0
+	for _, s := range r.samples {
+		if which(int(s.status)) {
+			n++
+		}
+	}
+	return n
+}
+
 // Expect fails when a request was not answered with one of the statuses.
 func (r Result) Expect(statuses ...int) error {
 	if r.Unanswered > 0 {
