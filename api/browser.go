@@ -64,11 +64,13 @@ func (g *gate) fromProxy(r *http.Request) bool {
 }
 
 // secureHeaders are on every answer of the API, whatever its status. The pages set their own.
-func (g *gate) secureHeaders(h http.Header) {
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+func secureHeaders() http.Header {
+	return http.Header{
+		"X-Content-Type-Options":     {"nosniff"},
+		"Referrer-Policy":            {"no-referrer"},
+		"Content-Security-Policy":    {"default-src 'none'; frame-ancestors 'none'"},
+		"Cross-Origin-Opener-Policy": {"same-origin"},
+	}
 }
 
 // hstsValue keeps browsers on TLS for a year. It says nothing of other hosts of the domain,
