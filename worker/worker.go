@@ -38,7 +38,8 @@ type Config struct {
 	// MaxWaiting is the most requests that wait; more are answered "overloaded". Default
 	// 20,000, about what a worker settles before its callers give up.
 	MaxWaiting int
-	// InFlight is the most batches in flight, of different events. Default 4. A store with
+	// InFlight is the most batches in flight, of different events. Default 2: one commits while the
+	// next collects, and few large batches cost a store less than many small ones. A store with
 	// one writer wants 1.
 	InFlight int
 	// Now is the clock that decides about opening hours and stamps registrations; it is
@@ -54,7 +55,7 @@ func (c Config) withDefaults() Config {
 	}
 	set(&c.MaxBatch, 512)
 	set(&c.MaxWaiting, 20_000)
-	set(&c.InFlight, 4)
+	set(&c.InFlight, 2)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
