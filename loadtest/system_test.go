@@ -32,6 +32,12 @@ func startSystem(b *testing.B) *system {
 	if err := rig.Build(b.Context(), bin, "api", "worker"); err != nil {
 		b.Fatal(err)
 	}
+	return startSystemFrom(b, bin)
+}
+
+// startSystemFrom starts the programs in a folder.
+func startSystemFrom(b *testing.B, bin string) *system {
+	b.Helper()
 	s := &system{mongoURI: testenv.MongoDB(b)}
 	env := append(os.Environ(),
 		"NATS_URL="+testenv.StartNATS(b).URL(),
