@@ -96,6 +96,7 @@ func (b *bench) run(ctx context.Context, sc scenario) (result, error) {
 		Date: time.Now().UTC().Format(time.DateOnly), Raw: make(map[string]map[string][]float64),
 	}
 	err := sc.run(ctx, b)
+	b.tellFaults()
 	// Processes are ended also when the run was interrupted.
 	ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Minute)
 	defer cancel()

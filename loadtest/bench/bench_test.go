@@ -85,8 +85,8 @@ func TestTable(t *testing.T) {
 	b.extremes("both", goodput, goal{}, "product", "L1")
 	want := `| # | what | figure | baseline | ratio | goal | reached |
 |---|---|---|---|---|---|---|
-| S1 | product | 20,000 (10,000–30,000) requests/s | L1: 40,000 (20,000–60,000) | 0.50 | ≥ 0.80 | no |
-| S1 | product | 2.50 ms p99 |  |  | ≤ 3.00 | yes |
+| S1 | product | 20,000 (10,000–30,000) requests/s | L1: 40,000 (20,000–60,000) | 0.50 | ≥ 0.8 | no |
+| S1 | product | 2.50 ms p99 |  |  | ≤ 3 | yes |
 | S1 | both, the worst | 20,000 (10,000–30,000) requests/s | L1: 40,000 (20,000–60,000) | 0.50 |  |  |
 `
 	if got := (report{Scenarios: []result{b.result}}).table(); got != want {

@@ -28,7 +28,7 @@ type settings struct {
 	Rounds   int           `default:"5" help:"Rounds in which what is compared takes turns; medians are of these. One more comes first and does not count."`
 	Window   time.Duration `default:"4s" help:"How long each load lasts in a round."`
 	Auth     string        `enum:"trusted,token" default:"trusted" help:"trusted: ids in bodies are believed. token: each request brings a token, signed by this program with the key that it gives to the API."`
-	Quick    bool          `help:"Run everything tiny, in 60 s: one round, windows of 300 ms, small rosters. It shows that all works; its figures mean nothing."`
+	Quick    bool          `help:"Run everything tiny, in 60 s: one round, windows of 200 ms, small rosters. It shows that all works; its figures mean nothing."`
 	Out      string        `type:"path" placeholder:"DIR" help:"Folder for the table (results.md), the raw numbers (results.json) and the plots (*.svg). Scenarios that do not run keep what is there. By default only the table is printed."`
 	Verbose  bool          `help:"Say what each round gave."`
 }
@@ -60,7 +60,7 @@ func (s *settings) resolve() ([]scenario, error) {
 		return nil, errors.New("--window: want at least 100ms")
 	}
 	if s.Quick {
-		s.Rounds, s.Window = 1, 300*time.Millisecond
+		s.Rounds, s.Window = 1, 200*time.Millisecond
 		if s.Out != "" {
 			return nil, errors.New("--quick with --out: its figures mean nothing, so they are not written")
 		}

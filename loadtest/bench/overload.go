@@ -97,7 +97,7 @@ func (t *target) atRate(ctx context.Context, rate float64, events []store.ID, au
 
 // knee steps the rate of a load and plots what came of it.
 func (b *bench) knee(ctx context.Context, name string, try func(rate float64) (load.Result, error)) (float64, error) {
-	rate, steps, err := load.Knee(float64(b.size(4000, 1000)), func(rate float64) (load.Step, error) {
+	rate, steps, err := load.Knee(float64(b.size(4000, 2000)), func(rate float64) (load.Step, error) {
 		res, err := try(rate)
 		if err != nil {
 			return load.Step{}, err

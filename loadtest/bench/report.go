@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -67,12 +68,12 @@ func (s spread) String() string {
 	return fmt.Sprintf("%s (%s–%s)", number(s.Median), number(s.Min), number(s.Max))
 }
 
-// number writes a number for people: three digits of it at least.
+// number writes a number for people.
 func number(v float64) string {
 	switch size := math.Abs(v); {
 	case size == 0:
 		return "0"
-	case size < 0.01:
+	case size < 0.1:
 		return fmt.Sprintf("%.4f", v)
 	case size < 10:
 		return fmt.Sprintf("%.2f", v)
@@ -93,11 +94,15 @@ type goal struct {
 }
 
 func atLeast(least float64) goal {
-	return goal{"≥ " + number(least), func(v float64) bool { return v >= least }}
+	return goal{fmt.Sprintf("≥ %g", least), func(v float64) bool { return v >= least }}
 }
 
 func atMost(most float64) goal {
-	return goal{"≤ " + number(most), func(v float64) bool { return v <= most }}
+	return goal{fmt.Sprintf("≤ %g", most), func(v float64) bool { return v <= most }}
+}
+
+func exactly(n float64) goal {
+	return goal{fmt.Sprintf("= %g", n), func(v float64) bool { return v == n }}
 }
 
 // within is a value that is off from 1 by a share at most.
@@ -155,6 +160,16 @@ func (b *bench) judge(name, figure string, g goal) {
 	r := row{What: name, Figure: spreadOf(b.result.Raw[name][figure]), Unit: figure}
 	g.judge(&r, r.Figure.Median)
 	b.result.Rows = append(b.result.Rows, r)
+}
+
+// tellFaults adds a row for each arm that could not answer all: its other figures are of the
+// rest.
+func (b *bench) tellFaults() {
+	for _, name := range slices.Sorted(maps.Keys(b.result.Raw)) {
+		if spreadOf(b.result.Raw[name][faults]).Max > 0 {
+			b.judge(name, faults, goal{})
+		}
+	}
 }
 
 // table is the report for people, in Markdown.

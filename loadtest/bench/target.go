@@ -24,6 +24,7 @@ const (
 	p999         = "ms p99.9"
 	slowest      = "ms slowest"
 	took         = "s until all are answered"
+	faults       = "of 1,000 answered 5xx"
 	commands     = "store commands/request"
 	journalBytes = "journal bytes/seat"
 	meanBatch    = "requests/batch"
@@ -73,7 +74,8 @@ func (t *target) check(ctx context.Context) error {
 }
 
 // load makes a load and returns what came of it and what it cost. Answers other than the
-// expected ones are an error; with none expected, any may come.
+// expected ones are an error; with none expected, any may come. A server may always say
+// that it cannot now: that is bad, and counted, but no broken promise.
 func (t *target) load(ctx context.Context, p load.Plan, expected ...int) (load.Result, figures, error) {
 	if err := ctx.Err(); err != nil {
 		return load.Result{}, nil, err
@@ -101,6 +103,7 @@ func (t *target) load(ctx context.Context, p load.Plan, expected ...int) (load.R
 	}
 	t.account(res)
 	if len(expected) > 0 {
+		expected = append(expected, http.StatusServiceUnavailable, http.StatusGatewayTimeout)
 		if err := res.Expect(expected...); err != nil {
 			return res, nil, err
 		}
@@ -133,9 +136,11 @@ func figuresOf(res load.Result) figures {
 	millis := func(q float64) float64 { return load.Quantile(h, q).Seconds() * 1000 }
 	return figures{
 		goodput: res.Rate(load.Served), p50: millis(0.5), p90: millis(0.9), p99: millis(0.99), p999: millis(0.999), slowest: millis(1),
-		took: res.Took().Seconds(),
+		took: res.Took().Seconds(), faults: float64(res.Count(fault)) / float64(max(res.Count(load.Any), 1)) * 1000,
 	}
 }
+
+func fault(status int) bool { return !load.Served(status) }
 
 // account notes who was told 201, and how many were told nothing.
 func (t *target) account(res load.Result) {
