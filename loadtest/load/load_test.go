@@ -112,7 +112,7 @@ func TestStallShowsInTheLatencyOfAllThatWereDue(t *testing.T) {
 	if got := Quantile(res.Service(Any), 0.75); got > 100*time.Millisecond {
 		t.Errorf("since they were sent three quarters took %v", got)
 	}
-	if until := res.SlowUntil(stall / 2); until < 200*time.Millisecond || until > 600*time.Millisecond {
+	if until := res.SlowUntil(stall / 2); until < 200*time.Millisecond || until >= time.Second { // a busy machine needs longer to catch up
 		t.Errorf("slow until %v; the stall began at 250 ms", until)
 	}
 }
