@@ -14,13 +14,20 @@ from event_io_client.models import Credentials, NewEvent, NewRegistration, NewUs
 client = Client(base_url=sys.argv[2])
 start = datetime.datetime(2027, 5, 1, 18, tzinfo=datetime.timezone.utc)
 
+
+def person(user):
+    """All but the token: each answer has one of its own, which holds the second of its issue."""
+    return user.id, user.name, user.email, user.created_at
+
+
 new_user = NewUser(name="Ada", email="ada@example.org", password="correct horse battery")
 user = create_user.sync(client=client, body=new_user, idempotency_key="sign-up")
 assert user.name == "Ada" and user.created_at.year > 2000, user
 again = create_user.sync_detailed(client=client, body=new_user, idempotency_key="sign-up")
-assert again.status_code == 201 and again.parsed == user, again
+assert again.status_code == 201 and person(again.parsed) == person(user), again
 assert again.headers["Idempotency-Replayed"] == "true" and again.headers["Location"].endswith(user.id), again.headers
-assert login.sync(client=client, body=Credentials(email="ADA@example.org", password="correct horse battery")) == user
+known = login.sync(client=client, body=Credentials(email="ADA@example.org", password="correct horse battery"))
+assert person(known) == person(user), known
 
 event = create_event.sync(client=client, body=NewEvent(
     organizer_id=user.id, title="Opening night", description="One place only.", capacity=1,
