@@ -80,9 +80,9 @@ type sending struct {
 
 // attempt sends once. again says that the answer is not final and another attempt may be made.
 func (s *sending) attempt(ctx context.Context) (reply SeatReply, again bool, err error) {
-	v, sent := s.once(ctx, s.subject())
+	v := s.once(ctx, s.subject())
 	switch {
-	case !sent, errors.Is(v.err, nats.ErrNoResponders), notSent(v.err):
+	case errors.Is(v.err, nats.ErrNoResponders), notSent(v.err):
 		again = s.pause(ctx)
 		return s.answer(OutcomeOverloaded), again, fmt.Errorf("no worker reached: %w", v.err)
 	case errors.Is(v.err, errSilence):
@@ -114,28 +114,32 @@ var errSilence = errors.New("no answer in time")
 
 // once sends, and waits until an answer is there or the attempt is void. A lost connection
 // does not end the wait: the message may be with a worker that acts on it until then.
-func (s *sending) once(ctx context.Context, subject string) (v verdict, sent bool) {
+func (s *sending) once(ctx context.Context, subject string) verdict {
+	until := time.Now().Add(s.perAttempt)
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
+		until = deadline // no write begins when the caller has given up
+	}
 	timer := time.NewTimer(s.perAttempt)
 	defer timer.Stop()
-	c := s.sender.send(subject, s.req, time.Now().Add(s.perAttempt))
+	c := s.sender.send(subject, s.req, until)
 	select {
-	case v = <-c.done:
+	case v := <-c.done:
 		if subject != SubjectSeats && errors.Is(v.err, nats.ErrNoResponders) {
 			s.workers.gone(subject)
 			return s.once(ctx, SubjectSeats)
 		}
-		return v, true
+		return v
 	case <-timer.C:
 	case <-ctx.Done():
 	}
 	if !s.sender.abandon(c) {
-		return verdict{err: errVoid}, false
+		return verdict{err: errVoid}
 	}
 	select {
-	case v = <-c.done: // it came at the last moment
-		return v, true
+	case v := <-c.done: // it came at the last moment
+		return v
 	default:
-		return verdict{err: errSilence}, true
+		return verdict{err: errSilence}
 	}
 }
 

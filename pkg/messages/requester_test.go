@@ -194,3 +194,23 @@ func TestRequestsShareMessages(t *testing.T) {
 		t.Logf("%d messages for %d requests", n, callers*each)
 	}
 }
+
+// TestNoAttemptOutlivesItsCaller: an attempt that begins late, because nobody was there
+// before, has no more time than the caller.
+func TestNoAttemptOutlivesItsCaller(t *testing.T) {
+	const limit = time.Second
+	url := testenv.StartNATS(t).URL()
+	r := requester(t, url)
+	told := make(chan messages.SeatReply, 1)
+	go func() { told <- ask(t, r, limit) }()
+	time.Sleep(200 * time.Millisecond) // what is tested is that time has passed
+	got := answering(t, url, "")
+	if reply := <-told; reply.Outcome != messages.OutcomeUnknown {
+		t.Errorf("outcome is %s", reply.Outcome)
+	}
+	for n := len(got); n > 0; n-- {
+		if req := <-got; n == 1 && time.Duration(req.RemainingMillis)*time.Millisecond >= limit/2-150*time.Millisecond {
+			t.Errorf("the last attempt has %d ms: more than its caller", req.RemainingMillis)
+		}
+	}
+}
