@@ -23,7 +23,7 @@ type guess struct {
 }
 
 // maxGuesses bounds the memory: an entry is about 400 bytes.
-const maxGuesses = 10_000
+const maxGuesses = 50_000
 
 // decide decides the batch on guesses. ok is false when a guess is missing or when not all
 // requests succeed on it.
@@ -55,7 +55,7 @@ func (g *guesses) decide(batch []store.SeatRequest) (results []store.SeatResult,
 func (g *guesses) remember(loaded map[store.ID]store.EventState, changes []store.Change) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.events == nil || len(g.events) > maxGuesses {
+	if g.events == nil {
 		g.events = make(map[store.ID]guess)
 	}
 	for id, state := range loaded {
@@ -65,6 +65,12 @@ func (g *guesses) remember(loaded map[store.ID]store.EventState, changes []store
 	for _, c := range changes {
 		last, found := g.events[c.After.ID]
 		g.events[c.After.ID] = guess{event: c.After, alone: !found || last.alone}
+	}
+	for id := range g.events { // any will do: one that is wanted again costs a read
+		if len(g.events) <= maxGuesses {
+			break
+		}
+		delete(g.events, id)
 	}
 }
 

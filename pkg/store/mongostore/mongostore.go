@@ -72,10 +72,10 @@ type Store struct {
 }
 
 // guard is what keeps two writers from breaking a promise, whatever they believe: the
-// condition under which an event may change, and the document whose key is unique.
+// condition under which events may change, and the document whose key is unique.
 type guard struct {
-	event func(store.Change) bson.D
-	seat  func(store.Registration) any
+	events func([]store.Change) bson.D
+	seat   func(store.Registration) any
 }
 
 var _ store.Store = (*Store)(nil)
@@ -125,7 +125,7 @@ func connect(uri string) (*Store, error) {
 		users:         db.Collection("users"),
 		events:        db.Collection("events"),
 		registrations: db.Collection("registrations"),
-		guard:         guard{event: unmoved, seat: func(r store.Registration) any { return registrationDocOf(r) }},
+		guard:         guard{events: unmoved, seat: func(r store.Registration) any { return registrationDocOf(r) }},
 		keys:          db.Collection("idempotency_keys"),
 		signingKeys:   db.Collection("signing_keys"),
 	}, nil

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"testing"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/eventio/eventio/internal/testenv"
@@ -27,7 +26,7 @@ func TestTheGuardsAreNeeded(t *testing.T) {
 	}{
 		{"with both", func(*Store) {}, false},
 		{"without the condition", func(s *Store) {
-			s.guard.event = func(c store.Change) bson.D { return bson.D{{Key: "_id", Value: c.Before.ID}} }
+			s.guard.events = named
 		}, true},
 		{"without the unique key", func(s *Store) {
 			type salted struct {
