@@ -19,6 +19,7 @@ type logWriter struct {
 	mu      sync.Mutex // guards all below
 	change  sync.Cond  // signalled when pending shrinks and when writing ends
 	pending []byte
+	spare   []byte // what was pending before, to be used again
 	writing bool
 	err     error // of the last write
 }
@@ -46,7 +47,6 @@ func (w *logWriter) Write(lines []byte) (int, error) {
 
 // drain writes until nothing is pending.
 func (w *logWriter) drain() {
-	var spare []byte
 	for {
 		runtime.Gosched() // whoever is about to log shares the write
 		w.mu.Lock()
@@ -57,14 +57,13 @@ func (w *logWriter) drain() {
 			return
 		}
 		lines := w.pending
-		w.pending = spare[:0]
+		w.pending, w.spare = w.spare[:0], nil
 		w.change.Broadcast()
 		w.mu.Unlock()
 		_, err := w.out.Write(lines)
 		w.mu.Lock()
-		w.err = err
+		w.spare, w.err = lines, err
 		w.mu.Unlock()
-		spare = lines
 	}
 }
 

@@ -56,6 +56,7 @@ func (p *product) env(more ...string) []string {
 	return append(append(os.Environ(),
 		"EVENTIO_ADDR=127.0.0.1:0", "EVENTIO_DRAIN_DELAY=0s", "EVENTIO_LOG_LEVEL=info",
 		"EVENTIO_AUTH="+p.auth, "EVENTIO_AUTH_KEYS="+p.b.crowd.authKeys, "EVENTIO_RATE_LIMITS=off",
+		"GOMEMLIMIT=512MiB", // as in docker-compose.yml
 	), more...)
 }
 
