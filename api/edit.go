@@ -123,14 +123,15 @@ func (a *API) organizer(r *http.Request, readBody func() error) (caller, store.E
 // storeEdit sends an edit through the queue, since it may move seats, and answers with the
 // event as it is then.
 func (a *API) storeEdit(w http.ResponseWriter, r *http.Request, id store.ID, edit *messages.EventEdit) error {
-	ctx, cancel := a.detached(r)
-	defer cancel()
-	reply, err := a.ask(ctx, w, messages.SeatRequest{
+	deadline := a.deadline()
+	reply, err := a.ask(w, r, messages.SeatRequest{
 		Kind: messages.KindEditEvent, RequestID: rand.Text(), EventID: id, Edit: edit,
-	})
+	}, deadline)
 	if reply.Outcome != messages.OutcomeEdited {
 		return seatProblem(reply, err)
 	}
+	ctx, cancel := detached(r, deadline)
+	defer cancel()
 	e, err := a.store.Event(ctx, id)
 	if err != nil { // it is made, and cannot be shown
 		p := unknownOutcome()

@@ -70,11 +70,14 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 
 // take asks for a seat, and says what of it can be told: with the position of who waits.
 func (a *API) take(w http.ResponseWriter, r *http.Request, req messages.SeatRequest) (registration, messages.SeatReply, error) {
-	ctx, cancel := a.detached(r)
-	defer cancel()
-	reply, err := a.ask(ctx, w, req)
+	deadline := a.deadline()
+	reply, err := a.ask(w, r, req, deadline)
 	answer := registrationOf(req.EventID, req.UserID, reply)
-	a.position(ctx, &answer, reply)
+	if answer.Status == statusWaitlisted && reply.Position == 0 {
+		ctx, cancel := detached(r, deadline)
+		defer cancel()
+		a.position(ctx, &answer)
+	}
 	private(w)
 	return answer, reply, err
 }
@@ -92,16 +95,19 @@ func (a *API) registersOneself(ctx context.Context, who caller, event, user stor
 	return err
 }
 
-// detached is the context of a seat change: once sent it does not die with the client's
-// connection, but runs on its own time limit.
-func (a *API) detached(r *http.Request) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(r.Context()), a.config.RequestTimeout)
+// deadline is when the answer to a request that begins now is due.
+func (a *API) deadline() time.Time { return time.Now().Add(a.config.RequestTimeout) }
+
+// ask sends a seat change to the workers and returns their reply. Once sent it does not die
+// with the client's connection, but runs on its own time limit.
+func (a *API) ask(w http.ResponseWriter, r *http.Request, req messages.SeatRequest, deadline time.Time) (messages.SeatReply, error) {
+	req.TraceID = requestID(w)
+	return a.seats.Request(context.WithoutCancel(r.Context()), req, deadline)
 }
 
-// ask sends a seat change to the workers and returns their reply.
-func (a *API) ask(ctx context.Context, w http.ResponseWriter, req messages.SeatRequest) (messages.SeatReply, error) {
-	req.TraceID = requestID(w)
-	return a.seats.Request(ctx, req)
+// detached is the context of what tells of a seat change that was made.
+func detached(r *http.Request, deadline time.Time) (context.Context, context.CancelFunc) {
+	return context.WithDeadline(context.WithoutCancel(r.Context()), deadline)
 }
 
 func registrationOf(event, user store.ID, reply messages.SeatReply) registration {
@@ -118,10 +124,7 @@ func registrationOf(event, user store.ID, reply messages.SeatReply) registration
 
 // position looks up the place in the line of who was there already; the reply tells it only
 // to who has just joined. It is an extra: when it cannot be read, the answer goes without.
-func (a *API) position(ctx context.Context, answer *registration, reply messages.SeatReply) {
-	if answer.Status != statusWaitlisted || reply.Position > 0 {
-		return
-	}
+func (a *API) position(ctx context.Context, answer *registration) {
 	n, err := a.store.Position(ctx, answer.EventID, answer.Number)
 	if err != nil {
 		a.log.Warn().Err(err).Str("event_id", answer.EventID.Hex()).Msg("a position in the waiting list cannot be read")

@@ -59,7 +59,7 @@ func (a *API) readSeat(w http.ResponseWriter, r *http.Request) error {
 	if err := concerns(who, user, e); err != nil {
 		return err
 	}
-	ctx, cancel := a.detached(r)
+	ctx, cancel := detached(r, a.deadline())
 	defer cancel()
 	held, err := a.store.Registration(ctx, event, user)
 	if err != nil {
@@ -68,7 +68,7 @@ func (a *API) readSeat(w http.ResponseWriter, r *http.Request) error {
 	answer := registration{EventID: event, UserID: user, RegisteredAt: held.RegisteredAt, Number: held.Number, Status: statusConfirmed}
 	if !e.Confirmed(held) {
 		answer.Status = statusWaitlisted
-		if a.position(ctx, &answer, messages.SeatReply{}); answer.Status == statusWaitlisted && answer.Position == 0 {
+		if a.position(ctx, &answer); answer.Status == statusWaitlisted && answer.Position == 0 {
 			return store.ErrUnavailable
 		}
 	}
@@ -97,10 +97,8 @@ func (a *API) deleteSeat(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	ctx, cancel := a.detached(r)
-	defer cancel()
 	change.Kind = messages.KindCancel
-	reply, err := a.ask(ctx, w, change)
+	reply, err := a.ask(w, r, change, a.deadline())
 	if reply.Outcome != messages.OutcomeCancelled {
 		return seatProblem(reply, err)
 	}

@@ -96,11 +96,9 @@ func (s *site) stop() {
 // ask sends a new user's wish and returns what becomes of it; "" when there is no worker.
 func (s *site) ask(event store.ID) messages.Outcome {
 	wish := storetest.Wish(event)
-	ctx, cancel := context.WithTimeout(s.t.Context(), limit)
-	defer cancel()
-	reply, err := s.requester.Request(ctx, messages.SeatRequest{
+	reply, err := s.requester.Request(s.t.Context(), messages.SeatRequest{
 		Kind: messages.KindRegister, RequestID: wish.RequestID, EventID: event, UserID: wish.UserID,
-	})
+	}, time.Now().Add(limit))
 	if errors.Is(err, nats.ErrNoResponders) {
 		return ""
 	}

@@ -117,11 +117,9 @@ func (m *mender) close() error {
 
 // mend has one event recounted and says what became of it.
 func (m *mender) mend(ctx context.Context, event store.ID) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, mendTimeout)
-	defer cancel()
 	reply, err := m.requester.Request(ctx, messages.SeatRequest{
 		Kind: messages.KindRecount, EventID: event, RequestID: "verify-" + store.NewID().Hex(),
-	})
+	}, time.Now().Add(mendTimeout))
 	switch reply.Outcome {
 	case messages.OutcomeRecounted:
 		return "repaired", nil

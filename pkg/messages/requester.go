@@ -46,23 +46,19 @@ func NewRequester(conn *nats.Conn) (*Requester, error) {
 // Ready reports whether requests can be sent now.
 func (r *Requester) Ready() bool { return r.conn.IsConnected() }
 
-// Request gets the answer to req before ctx, which must have a deadline, ends. It fills in
+// Request gets the answer to req before the deadline, or until ctx ends. It fills in
 // RemainingMillis. It always answers; the error beside an answer is the cause of
 // OutcomeOverloaded, OutcomeUnknown or OutcomeInvalid, for the log.
 //
 // Doubt is sticky: once an attempt may have reached a worker, everything but a worker's
 // own verdict is OutcomeUnknown. An attempt's remaining time ends before the next attempt
 // begins, so that no worker starts a write for a request that was answered elsewhere.
-func (r *Requester) Request(ctx context.Context, req SeatRequest) (SeatReply, error) {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return SeatReply{Outcome: OutcomeInvalid}, errors.New("request without a deadline")
-	}
-	s := sending{Requester: r, req: req, started: time.Now()}
+func (r *Requester) Request(ctx context.Context, req SeatRequest, deadline time.Time) (SeatReply, error) {
+	s := sending{Requester: r, req: req, started: time.Now(), deadline: deadline}
 	s.perAttempt = max(time.Until(deadline)/attempts, 2*replyMargin)
 	for {
 		reply, again, err := s.attempt(ctx)
-		if again && ctx.Err() == nil {
+		if again && ctx.Err() == nil && time.Now().Before(deadline) {
 			continue
 		}
 		return reply, err
@@ -74,6 +70,7 @@ type sending struct {
 	*Requester
 	req        SeatRequest
 	started    time.Time
+	deadline   time.Time
 	perAttempt time.Duration
 	sent       int // attempts that may have reached a worker
 }
@@ -115,13 +112,11 @@ var errSilence = errors.New("no answer in time")
 // once sends, and waits until an answer is there or the attempt is void. A lost connection
 // does not end the wait: the message may be with a worker that acts on it until then.
 func (s *sending) once(ctx context.Context, subject string) verdict {
-	until := time.Now().Add(s.perAttempt)
-	if deadline, ok := ctx.Deadline(); ok && deadline.Before(until) {
-		until = deadline // no write begins when the caller has given up
-	}
-	timer := time.NewTimer(s.perAttempt)
+	// No write begins when the caller has given up.
+	left := min(s.perAttempt, time.Until(s.deadline))
+	timer := time.NewTimer(left)
 	defer timer.Stop()
-	c := s.sender.send(subject, s.req, until)
+	c := s.sender.send(subject, s.req, time.Now().Add(left))
 	select {
 	case v := <-c.done:
 		if subject != SubjectSeats && errors.Is(v.err, nats.ErrNoResponders) {
@@ -164,11 +159,10 @@ func (s *sending) pause(ctx context.Context) bool {
 		return false
 	}
 	select {
-	case <-time.After(wait):
-		return true
+	case <-time.After(min(wait, time.Until(s.deadline))):
 	case <-ctx.Done():
-		return true // the caller of attempt looks at its own context
 	}
+	return true // the caller of attempt looks at the time
 }
 
 // notSent reports errors of nats.go that come before a byte has left the process.

@@ -65,9 +65,7 @@ func answering(t *testing.T, url string, outcomes ...messages.Outcome) <-chan me
 
 func ask(t *testing.T, r *messages.Requester, limit time.Duration) messages.SeatReply {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
-	defer cancel()
-	reply, _ := r.Request(ctx, request()) // the error only explains the outcome
+	reply, _ := r.Request(t.Context(), request(), time.Now().Add(limit)) // the error only explains the outcome
 	return reply
 }
 
@@ -176,11 +174,9 @@ func TestRequestsShareMessages(t *testing.T) {
 	for i := range callers {
 		crowd.Go(func() {
 			for j := range each {
-				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				req := request()
 				req.RequestID = strconv.Itoa(i*each + j + 1)
-				reply, err := r.Request(ctx, req)
-				cancel()
+				reply, err := r.Request(t.Context(), req, time.Now().Add(10*time.Second))
 				if err != nil || reply.Outcome != messages.OutcomeRegistered || strconv.FormatInt(reply.Number, 10) != req.RequestID {
 					t.Errorf("request %s is answered %+v, %v", req.RequestID, reply, err)
 				}

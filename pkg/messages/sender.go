@@ -15,6 +15,9 @@ import (
 // maxItems is the most requests in one message.
 const maxItems = 256
 
+// usualItem is the size of most requests, in bytes.
+const usualItem = 256
+
 // errVoid is the verdict on a request whose time was up before it could be sent.
 var errVoid = errors.New("no time was left to send it")
 
@@ -96,9 +99,10 @@ func (s *sender) drain(subject string) {
 func (s *sender) next(subject string) (name string, data []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := &message{}
 	now := time.Now()
 	queue := s.waiting[subject]
+	m := &message{calls: make([]*call, 0, min(len(queue), maxItems))}
+	data = make([]byte, 0, cap(m.calls)*usualItem)
 	for len(queue) > 0 && len(m.calls) < maxItems {
 		c := queue[0]
 		if c.abandoned {

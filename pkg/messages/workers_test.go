@@ -79,11 +79,9 @@ func (p *pool) worker(event messages.ID) (int, error) {
 
 func askFor(t *testing.T, r *messages.Requester, event messages.ID) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
 	req := request()
 	req.EventID = event
-	if reply, err := r.Request(ctx, req); err != nil || reply.Outcome != messages.OutcomeRegistered {
+	if reply, err := r.Request(t.Context(), req, time.Now().Add(10*time.Second)); err != nil || reply.Outcome != messages.OutcomeRegistered {
 		t.Fatalf("%+v, %v", reply, err)
 	}
 }
