@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -39,50 +41,70 @@ func load(ctx context.Context, tx *sql.Tx, batch []store.SeatRequest) (map[store
 		return nil, err
 	}
 	defer event.Close()
-	held, err := tx.PrepareContext(ctx, `SELECT `+registrationColumns+` FROM registrations WHERE user_id = ? AND event_id = ?`)
-	if err != nil {
-		return nil, err
-	}
-	defer held.Close()
-
 	states := make(map[store.ID]store.EventState)
-	unknown := make(map[store.ID]bool)
+	known := make(map[store.ID]bool) // also those that there are not
 	for _, req := range batch {
-		if unknown[req.EventID] {
+		if known[req.EventID] {
 			continue
 		}
-		state, ok := states[req.EventID]
-		if !ok {
-			state.Held = make(map[store.ID]store.Registration)
-			state.Event, err = scanEvent(event.QueryRowContext(ctx, req.EventID[:]))
-			switch {
-			case errors.Is(err, sql.ErrNoRows):
-				unknown[req.EventID] = true
-				continue
-			case err != nil:
-				return nil, err
-			}
-			sound := state.Event
-			if store.Recounts(req.EventID, batch) {
-				if state.Counts, err = counts(ctx, tx, state.Event); err != nil {
-					return nil, err
-				}
-				sound, _ = state.Counts.Mend(state.Event)
-			}
-			if state.Next, err = next(ctx, tx, sound, store.Promotable(sound, batch)); err != nil {
-				return nil, err
-			}
-			states[req.EventID] = state
-		}
-		switch r, err := scanRegistration(held.QueryRowContext(ctx, req.UserID[:], req.EventID[:])); {
+		known[req.EventID] = true
+		state := store.EventState{Held: make(map[store.ID]store.Registration)}
+		state.Event, err = scanEvent(event.QueryRowContext(ctx, req.EventID[:]))
+		switch {
 		case errors.Is(err, sql.ErrNoRows):
+			continue
 		case err != nil:
 			return nil, err
-		default:
-			state.Held[req.UserID] = r
+		}
+		sound := state.Event
+		if store.Recounts(req.EventID, batch) {
+			if state.Counts, err = counts(ctx, tx, state.Event); err != nil {
+				return nil, err
+			}
+			sound, _ = state.Counts.Mend(state.Event)
+		}
+		if state.Next, err = next(ctx, tx, sound, store.Promotable(sound, batch)); err != nil {
+			return nil, err
+		}
+		states[req.EventID] = state
+	}
+	for some := range slices.Chunk(batch, pairsAtOnce) {
+		if err := addHeld(ctx, tx, states, some); err != nil {
+			return nil, err
 		}
 	}
 	return states, nil
+}
+
+// What one statement reads or writes at most; SQLite takes 32,766 parameters.
+const (
+	pairsAtOnce = 512
+	rowsAtOnce  = 128
+)
+
+// addHeld reads who of the batch has a registration, in one statement: a statement for each
+// costs three times as much.
+func addHeld(ctx context.Context, tx *sql.Tx, states map[store.ID]store.EventState, batch []store.SeatRequest) error {
+	keys := make([]any, 0, 2*len(batch))
+	for _, req := range batch {
+		keys = append(keys, req.UserID[:], req.EventID[:])
+	}
+	rows, err := tx.QueryContext(ctx, `SELECT `+registrationColumns+` FROM registrations
+		WHERE (user_id, event_id) IN (VALUES (?, ?)`+strings.Repeat(`, (?, ?)`, len(batch)-1)+`)`, keys...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		r, err := scanRegistration(rows)
+		if err != nil {
+			return err
+		}
+		if state, ok := states[r.EventID]; ok {
+			state.Held[r.UserID] = r
+		}
+	}
+	return rows.Err()
 }
 
 // next reads the numbers of the first n who wait.
@@ -113,11 +135,7 @@ func save(ctx context.Context, tx *sql.Tx, changes []store.Change) error {
 	if len(changes) == 0 {
 		return nil
 	}
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO registrations (`+registrationColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?)`)
-	if err != nil {
-		return err
-	}
-	defer insert.Close()
+	var added []store.Registration
 	for _, c := range changes {
 		if err := saveEvent(ctx, tx, c); err != nil {
 			return err
@@ -128,17 +146,24 @@ func save(ctx context.Context, tx *sql.Tx, changes []store.Change) error {
 				return err
 			}
 		}
-		for _, rows := range [][]store.Registration{c.Replaced, c.Added} {
-			for _, r := range rows {
-				_, err := insert.ExecContext(ctx, r.UserID[:], r.EventID[:], r.Number, r.RequestID,
-					unixMillis(r.RegisteredAt), r.Cancelled, r.Past)
-				if err != nil {
-					return err
-				}
-			}
+		added = append(append(added, c.Replaced...), c.Added...)
+	}
+	for some := range slices.Chunk(added, rowsAtOnce) {
+		if err := insert(ctx, tx, some); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func insert(ctx context.Context, tx *sql.Tx, rows []store.Registration) error {
+	values := make([]any, 0, 7*len(rows))
+	for _, r := range rows {
+		values = append(values, r.UserID[:], r.EventID[:], r.Number, r.RequestID, unixMillis(r.RegisteredAt), r.Cancelled, r.Past)
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO registrations (`+registrationColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?)`+
+		strings.Repeat(`, (?, ?, ?, ?, ?, ?, ?)`, len(rows)-1), values...)
+	return err
 }
 
 func saveEvent(ctx context.Context, tx *sql.Tx, c store.Change) error {
