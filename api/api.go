@@ -51,6 +51,8 @@ type API struct {
 	gate   *gate
 	router http.Handler
 
+	giveWay *giveWay
+
 	described described
 	passwords passwordPolicy
 }
@@ -60,7 +62,7 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	if config.RequestTimeout <= 0 {
 		config.RequestTimeout = 5 * time.Second
 	}
-	a := &API{store: st, seats: seats, config: config, log: log, hashes: newHasher()}
+	a := &API{store: st, seats: seats, config: config, log: log, hashes: newHasher(), giveWay: newGiveWay()}
 	a.described = describe(a.table())
 	a.gate, a.passwords = newGate(config.Access, log), newPasswordPolicy(config.Access.Mode)
 	a.router = a.protect(a.routes())

@@ -101,6 +101,8 @@ func (a *API) deadline() time.Time { return time.Now().Add(a.config.RequestTimeo
 // ask sends a seat change to the workers and returns their reply. Once sent it does not die
 // with the client's connection, but runs on its own time limit.
 func (a *API) ask(w http.ResponseWriter, r *http.Request, req messages.SeatRequest, deadline time.Time) (messages.SeatReply, error) {
+	a.giveWay.asking.Add(1)
+	defer a.giveWay.asking.Add(-1)
 	req.TraceID = requestID(w)
 	return a.seats.Request(context.WithoutCancel(r.Context()), req, deadline)
 }

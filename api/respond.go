@@ -48,12 +48,18 @@ func (a *API) streamJSON(w http.ResponseWriter, r *http.Request, cancel context.
 	buf := make([]byte, 0, flushEvery+4<<10)
 	buf = append(buf, '[')
 	w.Header().Set("Content-Type", "application/json")
-	send := func() error {
+	begun := time.Now()
+	send := func(more bool) error {
 		watchdog.Stop()
+		worked := time.Since(begun)
 		// Not every writer has deadlines (tests); the server's own limit stands then.
 		_ = control.SetWriteDeadline(time.Now().Add(stall))
 		_, err := w.Write(buf)
 		buf = buf[:0]
+		if more {
+			a.giveWay.pause(r.Context(), worked)
+			begun = time.Now()
+		}
 		watchdog.Reset(a.config.RequestTimeout)
 		return err
 	}
@@ -76,7 +82,7 @@ func (a *API) streamJSON(w http.ResponseWriter, r *http.Request, cancel context.
 				return nil
 			}
 			sent = true
-			if err := send(); err != nil {
+			if err := send(true); err != nil {
 				return fmt.Errorf("send a list: %w", err)
 			}
 		}
@@ -86,7 +92,7 @@ func (a *API) streamJSON(w http.ResponseWriter, r *http.Request, cancel context.
 		writeTagged(w, r, "application/json", buf)
 		return nil
 	}
-	return send()
+	return send(false)
 }
 
 // encoded converts the items of a list to what is sent.
