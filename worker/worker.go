@@ -73,6 +73,7 @@ type Worker struct {
 	log    zerolog.Logger
 	noise  zerolog.Logger // for what a hostile sender can trigger: one line a second
 	queue  *queue
+	ages   *ages
 	lanes  sync.WaitGroup
 
 	hard     context.Context // ends when Stop is out of patience
@@ -91,8 +92,8 @@ func New(conn *nats.Conn, seats store.Seats, config Config, log zerolog.Logger) 
 	return &Worker{
 		conn: conn, seats: seats, config: config, log: log,
 		noise: log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Second}),
-		queue: newQueue(config.MaxWaiting),
-		hard:  hard, hardStop: hardStop,
+		queue: newQueue(config.MaxWaiting), ages: newAges(),
+		hard: hard, hardStop: hardStop,
 	}
 }
 
@@ -189,13 +190,15 @@ func (w *Worker) receive(msg *nats.Msg) {
 		w.refuse(msg.Reply)
 		return
 	}
+	requester, _ := messages.SplitReplySubject(msg.Reply)
+	age := w.ages.of(requester, all[0].SentMillis, now)
 	out := answers{worker: w}
 	defer out.send()
 	accepted := make([]request, 0, len(all))
 	for i, req := range all {
 		r := request{
 			SeatRequest: req, reply: msg.Reply, item: i, received: now,
-			deadline: now.Add(time.Duration(req.RemainingMillis) * time.Millisecond),
+			deadline: now.Add(time.Duration(req.RemainingMillis)*time.Millisecond - age),
 		}
 		if err := req.Check(); err != nil {
 			w.noise.Warn().Err(err).Msg("a request is refused")

@@ -9,8 +9,12 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// maxRemaining bounds RemainingMillis: nobody waits longer for a seat.
-const maxRemaining = time.Hour
+const (
+	// maxRemaining bounds RemainingMillis: nobody waits longer for a seat.
+	maxRemaining = time.Hour
+	// maxSent bounds SentMillis: no process runs for thirty years.
+	maxSent = 1 << 40
+)
 
 // Encode writes a request or a reply. A message is one or more of the same kind, one after
 // the other, each on a line of its own.
@@ -28,7 +32,7 @@ func Encode[M SeatRequest | SeatReply](m M) ([]byte, error) {
 func DecodeRequests(data []byte) ([]SeatRequest, error) { return decode[SeatRequest](data) }
 
 // Check looks at the form of a request. It fails on an unknown kind, on a request id or
-// remaining time out of range, and on ids that are missing or too many.
+// times out of range, and on ids that are missing or too many.
 func (m SeatRequest) Check() error {
 	switch {
 	case m.Kind != KindRegister && m.Kind != KindCancel && m.Kind != KindEditEvent && m.Kind != KindRecount:
@@ -43,6 +47,8 @@ func (m SeatRequest) Check() error {
 		return errors.New("edits and recounts have no user_id, all others have one")
 	case m.RemainingMillis <= 0 || m.RemainingMillis > maxRemaining.Milliseconds():
 		return fmt.Errorf("remaining_ms %d is out of range", m.RemainingMillis)
+	case m.SentMillis < 0 || m.SentMillis > maxSent:
+		return fmt.Errorf("sent_ms %d is out of range", m.SentMillis)
 	case m.TraceID != "" && !ValidTraceID(m.TraceID):
 		return errors.New("trace_id must be 1 to 64 letters, digits, dots, underscores or hyphens")
 	}

@@ -74,6 +74,10 @@ type SeatRequest struct {
 	// the message was sent; never an instant, because clocks differ. A worker begins no
 	// write for the request after it.
 	RemainingMillis int64 `json:"remaining_ms"`
+	// SentMillis is when the message was sent, counted from some moment of the requester's
+	// own. Only the difference between two messages of a requester means anything: by it a
+	// worker that was frozen finds out how old a message is. 0: not known.
+	SentMillis int64 `json:"sent_ms,omitzero"`
 	// TraceID is the X-Request-Id of the HTTP request, for the logs: it joins the API's line
 	// with the worker's and decides nothing. It may be missing.
 	TraceID string `json:"trace_id,omitempty"`

@@ -12,7 +12,7 @@ import (
 
 const (
 	// attempts is how often a request is sent at most while its answers stay away. The
-	// second attempt reaches another worker when the first one has died.
+	// second attempt goes to another worker, if there is one: the first has died or hangs.
 	attempts = 2
 	// absentRetry is the mean pause after "no responders", and absentLimit how long a
 	// request that surely reached nobody keeps trying: after a restart of the NATS server
@@ -47,7 +47,7 @@ func NewRequester(conn *nats.Conn) (*Requester, error) {
 func (r *Requester) Ready() bool { return r.conn.IsConnected() }
 
 // Request gets the answer to req before the deadline, or until ctx ends. It fills in
-// RemainingMillis. It always answers; the error beside an answer is the cause of
+// RemainingMillis and SentMillis. It always answers; the error beside an answer is the cause of
 // OutcomeOverloaded, OutcomeUnknown or OutcomeInvalid, for the log.
 //
 // Doubt is sticky: once an attempt may have reached a worker, everything but a worker's
@@ -72,18 +72,21 @@ type sending struct {
 	started    time.Time
 	deadline   time.Time
 	perAttempt time.Duration
-	sent       int // attempts that may have reached a worker
+	sent       int    // attempts that may have reached a worker
+	silent     string // the subject of the last of them
 }
 
 // attempt sends once. again says that the answer is not final and another attempt may be made.
 func (s *sending) attempt(ctx context.Context) (reply SeatReply, again bool, err error) {
-	v := s.once(ctx, s.subject())
+	subject := s.workers.subject(s.req.EventID, s.silent)
+	v := s.once(ctx, subject)
 	switch {
 	case errors.Is(v.err, nats.ErrNoResponders), notSent(v.err):
 		again = s.pause(ctx)
 		return s.answer(OutcomeOverloaded), again, fmt.Errorf("no worker reached: %w", v.err)
 	case errors.Is(v.err, errSilence):
 		s.sent++
+		s.silent = subject
 		return s.answer(OutcomeUnknown), s.sent < attempts, fmt.Errorf("attempt %d: %w", s.sent, v.err)
 	case v.err != nil:
 		s.sent++
@@ -96,14 +99,6 @@ func (s *sending) attempt(ctx context.Context) (reply SeatReply, again bool, err
 		return v.reply, false, errors.New("answered by the worker")
 	}
 	return v.reply, false, nil
-}
-
-// subject is the event's own worker at first. Who was silent is not asked again.
-func (s *sending) subject() string {
-	if s.sent > 0 {
-		return SubjectSeats
-	}
-	return s.workers.subject(s.req.EventID)
 }
 
 // errSilence is the verdict of a request that was sent and not answered in time.

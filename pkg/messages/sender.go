@@ -24,8 +24,9 @@ var errVoid = errors.New("no time was left to send it")
 // sender sends requests, and hands each its reply. Requests that are made at the same time
 // share a message. It is safe for concurrent use.
 type sender struct {
-	conn  *nats.Conn
-	inbox string // replies come to inbox.<message>
+	conn    *nats.Conn
+	inbox   string // replies come to inbox.<message>
+	started time.Time
 
 	mu      sync.Mutex          // guards all below
 	waiting map[string][]*call  // not sent yet, by subject; a subject has an entry while it is drained
@@ -59,7 +60,7 @@ type message struct {
 
 // newSender begins to receive on conn; that ends with conn.
 func newSender(conn *nats.Conn) (*sender, error) {
-	s := &sender{conn: conn, inbox: conn.NewInbox(), waiting: make(map[string][]*call), sent: make(map[string]*message)}
+	s := &sender{conn: conn, inbox: conn.NewInbox(), started: time.Now(), waiting: make(map[string][]*call), sent: make(map[string]*message)}
 	if _, err := conn.Subscribe(s.inbox+".*", s.receive); err != nil {
 		return nil, fmt.Errorf("subscribe to the replies: %w", err)
 	}
@@ -109,7 +110,7 @@ func (s *sender) next(subject string) (name string, data []byte) {
 			queue = queue[1:]
 			continue
 		}
-		item, err := c.encode(now)
+		item, err := c.encode(now, s.started)
 		if err != nil {
 			c.done <- verdict{err: err}
 			c.abandoned = true
@@ -139,13 +140,14 @@ func (s *sender) next(subject string) (name string, data []byte) {
 	return name, data
 }
 
-// encode writes the request as it is sent now.
-func (c *call) encode(now time.Time) ([]byte, error) {
+// encode writes the request as it is sent now, by a sender that has been there since started.
+func (c *call) encode(now, started time.Time) ([]byte, error) {
 	remaining := c.until.Sub(now) - replyMargin
 	if remaining <= 0 {
 		return nil, errVoid
 	}
 	c.req.RemainingMillis = max(1, remaining.Milliseconds())
+	c.req.SentMillis = 1 + now.Sub(started).Milliseconds()
 	return Encode(c.req)
 }
 

@@ -85,8 +85,8 @@ func newWorkers(conn *nats.Conn) (*workers, error) {
 	return w, nil
 }
 
-// subject is where a request for an event is best sent.
-func (w *workers) subject(event ID) string {
+// subject is where a request for an event is best sent, if not to the subject silent.
+func (w *workers) subject(event ID, silent string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
@@ -95,10 +95,14 @@ func (w *workers) subject(event ID) string {
 		// What cannot be sent now is asked again in a second.
 		_ = w.conn.PublishRequest(micro.APIPrefix+"."+micro.PingVerb.String()+"."+ServiceName, w.answer, nil)
 	}
+	hung := strings.TrimPrefix(silent, ownSubject(""))
 	best, most := "", uint64(0)
 	for worker, seen := range w.seen {
 		if now.Sub(seen) > forgetAfter {
 			delete(w.seen, worker)
+			continue
+		}
+		if worker == hung {
 			continue
 		}
 		if weight := weigh(event, worker); best == "" || weight > most {

@@ -2,8 +2,10 @@ package messages_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -143,6 +145,52 @@ func TestAnEventHasItsWorker(t *testing.T) {
 		if err != nil || owner[e] != gone && worker != owner[e] {
 			t.Errorf("event %s moved from worker %d to %d, %v", e.Hex(), owner[e], worker, err)
 		}
+	}
+}
+
+// TestAWorkerThatHangsIsNotAskedTwice: the second attempt goes to one that answers, while
+// the first one's place in the queue group would get it every other time.
+func TestAWorkerThatHangsIsNotAskedTwice(t *testing.T) {
+	p := newPool(t, 1)
+	hung := connect(t, p.url, "hung")
+	var unanswered atomic.Int64
+	service, err := messages.Serve(hung, func(*nats.Msg) { unanswered.Add(1) })
+	if err == nil {
+		err = hung.FlushTimeout(5 * time.Second)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = service.Leave() })
+	r := requester(t, p.url)
+	// ask makes requests for many events at once and says what is wrong with the answers.
+	ask := func() error {
+		before := unanswered.Load()
+		var wrong atomic.Pointer[messages.SeatReply]
+		var crowd sync.WaitGroup
+		for range 64 {
+			crowd.Go(func() {
+				req := request()
+				req.EventID = bson.NewObjectID()
+				reply, _ := r.Request(t.Context(), req, time.Now().Add(2*time.Second)) // the error only explains the outcome
+				if reply.Outcome != messages.OutcomeRegistered {
+					wrong.Store(&reply)
+				}
+			})
+		}
+		crowd.Wait()
+		if reply := wrong.Load(); reply != nil {
+			return fmt.Errorf("an answer is %s", reply.Outcome)
+		}
+		if unanswered.Load() == before {
+			return errors.New("no request went to the one that hangs, so nothing is shown")
+		}
+		return nil
+	}
+	// At first nobody knows the workers, and the queue group has all attempts.
+	testenv.Eventually(t, 20*time.Second, "be answered by the other one", ask)
+	if err := ask(); err != nil {
+		t.Error(err)
 	}
 }
 

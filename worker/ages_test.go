@@ -1,0 +1,50 @@
+package worker
+
+import (
+	"strconv"
+	"testing"
+	"time"
+)
+
+func TestAges(t *testing.T) {
+	type message struct {
+		from string
+		sent int64         // ms by the requester's clock
+		came time.Duration // by the worker's
+		want time.Duration
+	}
+	const ms, s = time.Millisecond, time.Second
+	for name, messages := range map[string][]message{
+		"the first is fresh, whatever its clock says": {{"a", 1, time.Hour, 0}, {"b", 3_600_000, s, 0}},
+		"as fast as the first":                        {{"a", 1, s, 0}, {"a", 501, s + 500*ms, 0}},
+		"slower than the first":                       {{"a", 1, s, 0}, {"a", 501, 4 * s, 2500 * ms}},
+		"a faster one corrects the first":             {{"a", 1, 4 * s, 0}, {"a", 1001, 3 * s, 0}, {"a", 2001, 5 * s, s}},
+		"each requester for itself":                   {{"a", 1, s, 0}, {"b", 1, 9 * s, 0}, {"a", 1001, 4 * s, 2 * s}},
+		"after ten minutes of ice": {
+			{"a", 1, s, 0}, {"a", 1001, 602 * s, 600 * s}, {"a", 2001, 602 * s, 599 * s}, {"a", 601_001, 602 * s, 0},
+		},
+		"who does not say": {{"a", 1, s, 0}, {"a", 0, 9 * s, 0}},
+		"a clock that is slow by 100 ms in two minutes is not an age": {
+			{"a", 1, s, 0}, {"a", 39_976, 41 * s, 25 * ms}, {"a", 79_951, 81 * s, 25 * ms}, {"a", 119_926, 121 * s, 25 * ms},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newAges()
+			for i, m := range messages {
+				if got := a.of(m.from, m.sent, a.started.Add(m.came)); got != m.want {
+					t.Errorf("message %d has the age %v, want %v", i, got, m.want)
+				}
+			}
+		})
+	}
+}
+
+func TestAgesAreBounded(t *testing.T) {
+	a := newAges()
+	for i := range 10 * maxRequesters {
+		a.of(strconv.Itoa(i), 1, a.started)
+	}
+	if n := len(a.requesters); n > maxRequesters {
+		t.Errorf("%d requesters are remembered", n)
+	}
+}
