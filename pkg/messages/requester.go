@@ -73,20 +73,18 @@ type sending struct {
 	deadline   time.Time
 	perAttempt time.Duration
 	sent       int    // attempts that may have reached a worker
-	silent     string // the subject of the last of them
+	other      string // the subject of the next one
 }
 
 // attempt sends once. again says that the answer is not final and another attempt may be made.
 func (s *sending) attempt(ctx context.Context) (reply SeatReply, again bool, err error) {
-	subject := s.workers.subject(s.req.EventID, s.silent)
-	v := s.once(ctx, subject)
+	v := s.once(ctx, s.subject())
 	switch {
 	case errors.Is(v.err, nats.ErrNoResponders), notSent(v.err):
 		again = s.pause(ctx)
 		return s.answer(OutcomeOverloaded), again, fmt.Errorf("no worker reached: %w", v.err)
 	case errors.Is(v.err, errSilence):
 		s.sent++
-		s.silent = subject
 		return s.answer(OutcomeUnknown), s.sent < attempts, fmt.Errorf("attempt %d: %w", s.sent, v.err)
 	case v.err != nil:
 		s.sent++
@@ -99,6 +97,16 @@ func (s *sending) attempt(ctx context.Context) (reply SeatReply, again bool, err
 		return v.reply, false, errors.New("answered by the worker")
 	}
 	return v.reply, false, nil
+}
+
+// subject is the event's own worker at first, and then another one of those that were there:
+// who was silent is not asked again.
+func (s *sending) subject() (subject string) {
+	if s.sent > 0 {
+		return s.other
+	}
+	subject, s.other = s.workers.subjects(s.req.EventID)
+	return subject
 }
 
 // errSilence is the verdict of a request that was sent and not answered in time.

@@ -61,7 +61,13 @@ func (s *Service) Leave() error {
 	return nil
 }
 
-func ownSubject(worker string) string { return SubjectSeats + "." + worker }
+// ownSubject is that of one worker; of nobody, it is that of all.
+func ownSubject(worker string) string {
+	if worker == "" {
+		return SubjectSeats
+	}
+	return SubjectSeats + "." + worker
+}
 
 // workers knows which workers are there, so that requests for one event go to one of them:
 // a queue group picks at random, which would part the event's batches and let its writes
@@ -85,8 +91,9 @@ func newWorkers(conn *nats.Conn) (*workers, error) {
 	return w, nil
 }
 
-// subject is where a request for an event is best sent, if not to the subject silent.
-func (w *workers) subject(event ID, silent string) string {
+// subjects are where a request for an event is best sent, and where it is sent again when no
+// answer comes: to another worker.
+func (w *workers) subjects(event ID) (own, other string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
@@ -95,24 +102,24 @@ func (w *workers) subject(event ID, silent string) string {
 		// What cannot be sent now is asked again in a second.
 		_ = w.conn.PublishRequest(micro.APIPrefix+"."+micro.PingVerb.String()+"."+ServiceName, w.answer, nil)
 	}
-	hung := strings.TrimPrefix(silent, ownSubject(""))
-	best, most := "", uint64(0)
+	var best, second struct {
+		worker string
+		weight uint64
+	}
 	for worker, seen := range w.seen {
 		if now.Sub(seen) > forgetAfter {
 			delete(w.seen, worker)
 			continue
 		}
-		if worker == hung {
-			continue
-		}
-		if weight := weigh(event, worker); best == "" || weight > most {
-			best, most = worker, weight
+		switch weight := weigh(event, worker); {
+		case weight >= best.weight:
+			second = best
+			best.worker, best.weight = worker, weight
+		case weight >= second.weight:
+			second.worker, second.weight = worker, weight
 		}
 	}
-	if best == "" {
-		return SubjectSeats
-	}
-	return ownSubject(best)
+	return ownSubject(best.worker), ownSubject(second.worker)
 }
 
 // weigh is rendezvous hashing: an event goes to the worker that weighs most for it, so one
