@@ -34,7 +34,7 @@ func TestGiveWay(t *testing.T) {
 		{"one stream rests for three times its work", crowd, 1, 10 * time.Millisecond, 30 * time.Millisecond},
 		{"streams rest one after the other", crowd, 4, 10 * time.Millisecond, 120 * time.Millisecond},
 		{"a long piece of work does not make a long rest", crowd, 1, time.Minute, longestRest},
-		{"many streams do not keep each other waiting", crowd, 1000, time.Second, longestTurn},
+		{"more than four streams do not keep each other waiting", crowd, 1000, time.Second, maxResting * longestRest},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -56,7 +56,7 @@ func (a *API) streamJSON(w http.ResponseWriter, r *http.Request, cancel context.
 		_ = control.SetWriteDeadline(time.Now().Add(stall))
 		_, err := w.Write(buf)
 		buf = buf[:0]
-		if more {
+		if more && err == nil {
 			a.giveWay.pause(r.Context(), worked)
 			begun = time.Now()
 		}

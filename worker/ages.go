@@ -7,9 +7,12 @@ import (
 
 const (
 	// agesWindow is for how long, once or twice, the fastest message of a requester is the
-	// measure of the others. Longer, and two clocks that drift apart by 50 ppm would be
-	// taken for messages that are old.
-	agesWindow = 30 * time.Second
+	// measure of the others. An API process whose machine was paused, and its clock with it,
+	// is taken for slow until then.
+	agesWindow = 5 * time.Second
+	// maxDrift is by how much two clocks may part, as a share of the time: adjusted clocks
+	// stay within 500 ppm (ntpd's limit), others within 200.
+	maxDrift = 0.001
 	// maxRequesters bounds what is remembered. An API process that restarts is a new one.
 	maxRequesters = 1024
 )
@@ -22,41 +25,54 @@ type ages struct {
 	started time.Time
 
 	mu         sync.Mutex // guards all below
-	requesters map[string]*fastest
+	requesters map[string]*requester
 }
 
-// fastest has the least difference between our clock and a requester's, of this window's
-// messages and of the last one's.
-type fastest struct {
+// requester has the fastest messages of this window and of the one before.
+type requester struct {
 	since      time.Time
-	this, last time.Duration
+	this, last fastest
+}
+
+// fastest is a message: the difference between our clock and the requester's, and when it
+// was found.
+type fastest struct {
+	difference time.Duration
+	at         time.Time
+}
+
+// by is what the difference may have become since.
+func (f fastest) by(now time.Time) time.Duration {
+	return f.difference + time.Duration(maxDrift*float64(now.Sub(f.at)))
 }
 
 func newAges() *ages {
-	return &ages{started: time.Now(), requesters: make(map[string]*fastest)}
+	return &ages{started: time.Now(), requesters: make(map[string]*requester)}
 }
 
 // of is the age of a message that a requester sent, by its clock, and that came now. One that
 // does not say when it was sent, by 0, has none.
-func (a *ages) of(requester string, sentMillis int64, now time.Time) time.Duration {
+func (a *ages) of(name string, sentMillis int64, now time.Time) time.Duration {
 	if sentMillis == 0 {
 		return 0
 	}
-	difference := now.Sub(a.started) - time.Duration(sentMillis)*time.Millisecond
+	found := fastest{now.Sub(a.started) - time.Duration(sentMillis)*time.Millisecond, now}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	f := a.requesters[requester]
-	if f == nil {
+	r := a.requesters[name]
+	if r == nil {
 		if len(a.requesters) >= maxRequesters {
 			clear(a.requesters)
 		}
-		f = &fastest{now, difference, difference}
-		a.requesters[requester] = f
+		r = &requester{now, found, found}
+		a.requesters[name] = r
 	}
 	// A window ends with the first message after it, so after a silence the last one counts.
-	if now.Sub(f.since) > agesWindow {
-		f.since, f.last, f.this = now, f.this, difference
+	if now.Sub(r.since) > agesWindow {
+		r.since, r.last, r.this = now, r.this, found
 	}
-	f.this = min(f.this, difference)
-	return difference - min(f.this, f.last)
+	if found.difference < r.this.by(now) {
+		r.this = found
+	}
+	return max(0, found.difference-min(r.this.by(now), r.last.by(now)))
 }

@@ -191,20 +191,17 @@ func (w *Worker) receive(msg *nats.Msg) {
 		return
 	}
 	requester, _ := messages.SplitReplySubject(msg.Reply)
-	age := w.ages.of(requester, all[0].SentMillis, now)
 	out := answers{worker: w}
 	defer out.send()
 	accepted := make([]request, 0, len(all))
 	for i, req := range all {
-		r := request{
-			SeatRequest: req, reply: msg.Reply, item: i, received: now,
-			deadline: now.Add(time.Duration(req.RemainingMillis)*time.Millisecond - age),
-		}
+		r := request{SeatRequest: req, reply: msg.Reply, item: i, received: now}
 		if err := req.Check(); err != nil {
 			w.noise.Warn().Err(err).Msg("a request is refused")
 			out.add(r, messages.SeatReply{Outcome: messages.OutcomeInvalid})
 			continue
 		}
+		r.deadline = now.Add(time.Duration(req.RemainingMillis)*time.Millisecond - w.ages.of(requester, req.SentMillis, now))
 		accepted = append(accepted, r)
 	}
 	for _, r := range accepted[w.queue.put(accepted):] {

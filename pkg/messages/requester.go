@@ -73,7 +73,7 @@ type sending struct {
 	deadline   time.Time
 	perAttempt time.Duration
 	sent       int    // attempts that may have reached a worker
-	other      string // the subject of the next one
+	own, other string // the subjects of the first one and of the next
 }
 
 // attempt sends once. again says that the answer is not final and another attempt may be made.
@@ -101,12 +101,19 @@ func (s *sending) attempt(ctx context.Context) (reply SeatReply, again bool, err
 
 // subject is the event's own worker at first, and then another one of those that were there:
 // who was silent is not asked again.
-func (s *sending) subject() (subject string) {
-	if s.sent > 0 {
-		return s.other
+func (s *sending) subject() string {
+	if s.sent == 0 {
+		s.own, s.other = s.workers.subjects(s.req.EventID)
+		return s.own
 	}
-	subject, s.other = s.workers.subjects(s.req.EventID)
-	return subject
+	if s.other == SubjectSeats { // nobody else was known then; they have been asked since
+		own, other := s.workers.subjects(s.req.EventID)
+		if own == s.own {
+			return other
+		}
+		return own
+	}
+	return s.other
 }
 
 // errSilence is the verdict of a request that was sent and not answered in time.
@@ -116,10 +123,13 @@ var errSilence = errors.New("no answer in time")
 // does not end the wait: the message may be with a worker that acts on it until then.
 func (s *sending) once(ctx context.Context, subject string) verdict {
 	// No write begins when the caller has given up.
-	left := min(s.perAttempt, time.Until(s.deadline))
-	timer := time.NewTimer(left)
+	until := time.Now().Add(s.perAttempt)
+	if s.deadline.Before(until) {
+		until = s.deadline
+	}
+	timer := time.NewTimer(time.Until(until))
 	defer timer.Stop()
-	c := s.sender.send(subject, s.req, time.Now().Add(left))
+	c := s.sender.send(subject, s.req, until)
 	select {
 	case v := <-c.done:
 		if subject != SubjectSeats && errors.Is(v.err, nats.ErrNoResponders) {

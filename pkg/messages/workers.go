@@ -19,9 +19,10 @@ const (
 	serviceVersion = "2.0.0"
 
 	// askEvery is how often a requester that is in use asks which workers are there, and
-	// forgetAfter how long an answer counts: one may be lost.
+	// forgetAfter how long an answer counts: one may be lost, and who has answered when a
+	// request was sent is still known when it is sent again.
 	askEvery    = time.Second
-	forgetAfter = 2500 * time.Millisecond
+	forgetAfter = 4 * time.Second
 	// maxWorkers bounds what a hostile sender can make us remember.
 	maxWorkers = 1024
 )

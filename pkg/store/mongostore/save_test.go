@@ -87,12 +87,40 @@ func TestEachEventIsHeldToItsOwnRevision(t *testing.T) {
 				after.TicketsSold += c.k
 				changes = append(changes, store.Change{Before: before, After: after})
 			}
-			var at attempt
-			at.store = s
+			at := attempt{store: s}
 			_, err := at.run(t.Context(), func(context.Context) ([]store.Change, error) { return changes, nil })
 			if got := err == nil; got != c.accepted || err != nil && !errors.Is(err, errMoved) {
 				t.Errorf("error %v", err)
 			}
 		})
+	}
+}
+
+// TestAnEventWithoutItsCounterSellsNothing: a document that somebody has spoiled is not
+// taken for one in which nothing is sold.
+func TestAnEventWithoutItsCounterSellsNothing(t *testing.T) {
+	s := open(t, testenv.MongoDB(t), "a")
+	for _, spoil := range []bson.D{
+		{{Key: "$unset", Value: bson.D{{Key: "tickets_sold", Value: ""}}}},
+		{{Key: "$set", Value: bson.D{{Key: "tickets_sold", Value: nil}}}},
+	} {
+		event := storetest.NewEvent(t, s, 5)
+		if _, err := s.events.UpdateByID(t.Context(), event.ID, spoil); err != nil {
+			t.Fatal(err)
+		}
+		states, err := s.load(t.Context(), storetest.Wishes(event.ID, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := states[event.ID].Event
+		after := before
+		after.TicketsSold++
+		at := attempt{store: s}
+		_, err = at.run(t.Context(), func(context.Context) ([]store.Change, error) {
+			return []store.Change{{Before: before, After: after}}, nil
+		})
+		if !errors.Is(err, errMoved) {
+			t.Errorf("after %v: %v", spoil, err)
+		}
 	}
 }
