@@ -267,11 +267,22 @@ func workers(ctx context.Context, b *bench) error {
 	for _, n := range counts {
 		hot := s.hot(hotName(n), many)
 		arms = append(arms, arm{hot.name, func(ctx context.Context) (figures, error) {
-			if err := s.settle(ctx, n); err != nil {
+			if err := s.scale(ctx, n); err != nil {
+				return nil, err
+			}
+			fresh, err := s.newEvents(ctx, n, plenty)
+			if err != nil {
+				return nil, err
+			}
+			if err := s.settle(ctx, time.Second, fresh...); err != nil {
 				return nil, err
 			}
 			return hot.run(ctx)
 		}}, arm{evenName(n), func(ctx context.Context) (figures, error) {
+			// A worker knows an event of another one when it has met it twice.
+			if err := s.settle(ctx, 4*time.Second, even...); err != nil {
+				return nil, err
+			}
 			_, got, err := s.burst(ctx, many, even...)
 			return got, err
 		}})
@@ -295,17 +306,12 @@ func workers(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// settle scales to n workers and lets the API find out with a little load.
-func (s *system) settle(ctx context.Context, n int) error {
-	if err := s.scale(ctx, n); err != nil {
-		return err
+// settle makes a load that does not count: the API finds out which workers there are, and
+// they find out about the events.
+func (s *system) settle(ctx context.Context, how time.Duration, events ...store.ID) error {
+	if s.b.Quick {
+		how /= 10
 	}
-	events, err := s.newEvents(ctx, n, plenty)
-	if err != nil {
-		return err
-	}
-	_, _, err = s.load(ctx, load.Plan{
-		Connections: some, For: time.Duration(s.b.size(1000, 100)) * time.Millisecond, Next: s.b.crowd.wishes(events, s.auth),
-	})
+	_, _, err := s.load(ctx, load.Plan{Connections: some, For: how, Next: s.b.crowd.wishes(events, s.auth)})
 	return err
 }
