@@ -1,7 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench load fuzz openapi schemathesis browser k6 clean
+.PHONY: help build run test lint bench load fuzz openapi schemathesis browser chaos k6 clean
 
 FUZZTIME ?= 10s
+CHAOS ?= 2m
 BENCH ?= .
 LOAD ?=
 
@@ -45,6 +46,9 @@ fuzz: ## every fuzz target for a short while; FUZZTIME=10m for longer
 
 openapi: ## write docs/openapi.json anew from the code; fails when that breaks clients
 	go test ./api -run TestOpenAPI -update
+
+chaos: ## people come and go while all around them is frozen, killed and restarted; CHAOS=10m for longer, EVENTIO_SEED repeats one
+	EVENTIO_CHAOS=$(CHAOS) go test ./e2e -run Chaos -count=1 -v -timeout 0
 
 schemathesis: ## a fuzzer and a generated client against both stores; needs Python 3
 	go test -tags schemathesis -run "TestSchemathesis|TestGeneratedClient" -count 1 -timeout 10m ./e2e

@@ -1,0 +1,209 @@
+package e2e
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// TestChaos: people come and go, each knowing what they were told, while workers, API
+// processes, NATS and MongoDB are frozen, killed and restarted. Nobody who was refused holds
+// a seat, nobody who was granted one has lost it, and no event is overbooked at any time.
+//
+// EVENTIO_CHAOS is for how long, 10s by default, and EVENTIO_SEED repeats a schedule.
+func TestChaos(t *testing.T) {
+	length, err := time.ParseDuration(os.Getenv("EVENTIO_CHAOS"))
+	if err != nil {
+		length = 10 * time.Second
+	}
+	seed, err := strconv.ParseUint(os.Getenv("EVENTIO_SEED"), 10, 64)
+	if err != nil {
+		seed = rand.Uint64()
+	}
+	t.Logf("EVENTIO_SEED=%d EVENTIO_CHAOS=%v", seed, length)
+
+	s := newStorm(t, rand.New(rand.NewPCG(seed, 0)))
+	var crowd sync.WaitGroup
+	for _, p := range s.people {
+		crowd.Go(func() { p.live(s) })
+	}
+	crowd.Go(s.watch)
+	for started := time.Now(); time.Since(started) < length && !t.Failed(); {
+		s.fault()
+	}
+	s.over.Store(true)
+	crowd.Wait()
+	t.Logf("%d granted, %d refused, %d given back, %d answers that were none", s.granted.Load(), s.refused.Load(), s.given.Load(), s.doubts.Load())
+	if s.granted.Load() == 0 || s.refused.Load() == 0 {
+		t.Error("one of these never happened, so not much is shown")
+	}
+	for i, e := range s.events {
+		var roster []store.ID
+		s.apis[0].want(t, http.StatusOK, http.MethodGet, seats(e), "", &roster)
+		held := make(map[store.ID]bool)
+		for _, user := range roster {
+			held[user] = true
+		}
+		for j, p := range s.people {
+			if j%len(s.events) == i && p.holds != held[p.id] {
+				t.Errorf("user %s was told that they hold a seat: %v, and does: %v", p.id.Hex(), p.holds, held[p.id])
+			}
+		}
+	}
+	s.verify(t)
+}
+
+// storm is a cluster with people in it, and what happens to them.
+type storm struct {
+	*cluster
+	t       *testing.T
+	random  *rand.Rand // of the one goroutine that makes faults
+	nats    *testenv.NATS
+	mongo   *testenv.Mongo
+	workers []*process
+	api     *process // the one that is frozen at times
+	apis    []*client
+	events  []event
+	people  []*person
+	over    atomic.Bool
+
+	granted, refused, given, doubts atomic.Int64
+}
+
+func newStorm(t *testing.T, random *rand.Rand) *storm {
+	s := &storm{
+		cluster: newCluster(t), t: t, random: random, nats: testenv.StartNATS(t),
+		mongo: testenv.StartMongo(t, "--setParameter", "transactionLifetimeLimitSeconds=2"), // as operators are told to
+	}
+	s.env = append(s.env, "NATS_URL="+s.nats.URL(), "MONGODB_URI="+s.mongo.URI()) // the last one counts
+	for range 3 {
+		s.workers = append(s.workers, s.start(t, "worker"))
+	}
+	s.api = s.start(t, "api")
+	s.apis = []*client{newClient(t, s.start(t, "api").addr), newClient(t, s.api.addr)}
+	for range 6 {
+		s.events = append(s.events, s.apis[0].createEvent(t, "3"))
+	}
+	for i := range 60 {
+		s.people = append(s.people, &person{id: store.NewID(), event: s.events[i%len(s.events)]})
+	}
+	return s
+}
+
+// fault makes one, mends it, and leaves a moment of peace.
+func (s *storm) fault() {
+	between := func(least, most time.Duration) time.Duration {
+		return least + time.Duration(s.random.Int64N(int64(most-least)))
+	}
+	freeze := func(signal func(os.Signal) error, how time.Duration) error {
+		if err := signal(syscall.SIGSTOP); err != nil {
+			return err
+		}
+		time.Sleep(how)
+		return signal(syscall.SIGCONT)
+	}
+	i := s.random.IntN(len(s.workers))
+	w := s.workers[i]
+	var err error
+	name, started := "", time.Now()
+	switch s.random.IntN(8) {
+	case 0, 1:
+		name, err = "worker frozen", freeze(w.cmd.Process.Signal, between(time.Second, 5*time.Second))
+	case 2:
+		name, err = "worker killed", w.cmd.Process.Signal(syscall.SIGKILL)
+		s.workers[i] = s.start(s.t, "worker")
+	case 3:
+		name, err = "worker stopped", w.terminate()
+		s.workers[i] = s.start(s.t, "worker")
+	case 4:
+		name, err = "NATS restarted", s.nats.Restart()
+	case 5:
+		name, err = "MongoDB frozen", freeze(s.mongo.Signal, between(500*time.Millisecond, 3*time.Second))
+	case 6:
+		name, err = "MongoDB killed", errors.Join(s.mongo.Kill(), s.mongo.Restart())
+	case 7:
+		name, err = "API frozen", freeze(s.api.cmd.Process.Signal, between(500*time.Millisecond, 4*time.Second))
+	}
+	s.t.Logf("%v: %s", time.Since(started).Round(time.Millisecond), name)
+	if err != nil {
+		s.t.Errorf("%s: %v", name, err)
+	}
+	time.Sleep(between(100*time.Millisecond, time.Second))
+}
+
+// watch looks all the time whether an event is overbooked.
+func (s *storm) watch() {
+	for !s.over.Load() {
+		for _, e := range s.events {
+			status, body := s.apis[0].send(http.MethodGet, "/api/events/"+e.ID.Hex(), "", "")
+			if status != http.StatusOK {
+				continue
+			}
+			var now event
+			if err := json.Unmarshal(body, &now); err != nil || now.TicketsSold > now.Capacity {
+				s.t.Errorf("an event is overbooked: %s", body)
+			}
+		}
+	}
+}
+
+// person comes and goes, one wish after the other, and insists on an answer to each.
+type person struct {
+	id    store.ID
+	event event
+	holds bool // as they were told
+	count int  // of their wishes
+}
+
+func (p *person) live(s *storm) {
+	path := seats(p.event) + "/" + p.id.Hex()
+	for !s.over.Load() && !s.t.Failed() {
+		method := http.MethodPut
+		if p.holds {
+			method = http.MethodDelete
+		}
+		switch status, body := p.insist(s, method, path); {
+		case method == http.MethodPut && status == http.StatusCreated:
+			p.holds = true
+			s.granted.Add(1)
+		case method == http.MethodPut && status == http.StatusConflict:
+			s.refused.Add(1)
+		case method == http.MethodDelete && status == http.StatusNoContent:
+			p.holds = false
+			s.given.Add(1)
+		default:
+			s.t.Errorf("user %s holds a seat: %v; %s is answered with %d %s", p.id.Hex(), p.holds, method, status, body)
+			return
+		}
+		if status, body := s.apis[rand.IntN(2)].send(http.MethodGet, path, "", ""); status != 0 && status < 500 && (status == http.StatusOK) != p.holds {
+			s.t.Errorf("user %s was told that they hold a seat: %v; now they are told %d %s", p.id.Hex(), p.holds, status, body)
+		}
+	}
+}
+
+// insist repeats a wish under its key until the answer is definite.
+func (p *person) insist(s *storm, method, path string) (status int, body []byte) {
+	p.count++
+	key := fmt.Sprintf("%s-%d", p.id.Hex(), p.count)
+	for range 100 {
+		status, body = s.apis[rand.IntN(2)].send(method, path, "", key)
+		if status != 0 && status < 500 {
+			return status, body
+		}
+		s.doubts.Add(1)
+		time.Sleep(50 * time.Millisecond) // no storm of its own
+	}
+	return status, body
+}
