@@ -18,7 +18,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-const many, some = 1024, 256 // connections
+const many, some, few = 1024, 256, 64 // connections
 
 // hotEvent is S1.
 func hotEvent(ctx context.Context, b *bench) error {
@@ -53,6 +53,7 @@ func hotEvent(ctx context.Context, b *bench) error {
 	arms := []arm{
 		s.hot("product, 1024 connections", many), l1.burst("L1, 1024 connections", many),
 		s.hot("product, 256 connections", some), l1.burst("L1, 256 connections", some),
+		s.hot("product, 64 connections", few), l1.burst("L1, 64 connections", few),
 		l0.burst("L0, 1024 connections", many),
 		{"L2, batches of 512", func(ctx context.Context) (figures, error) { return s.raw(ctx, 512) }},
 		{"product, " + rosterName, func(ctx context.Context) (figures, error) {
@@ -77,6 +78,7 @@ func hotEvent(ctx context.Context, b *bench) error {
 	}
 	b.compare("product, 1024 connections", "L1, 1024 connections", goodput, atLeast(0.8))
 	b.compare("product, 256 connections", "L1, 256 connections", goodput, atLeast(0.6))
+	b.compare("product, 64 connections", "L1, 64 connections", goodput, goal{})
 	b.compare("product, 1024 connections", "P, 1000 registered", goodput, atLeast(50))
 	b.compare("product, "+rosterName, "P, "+rosterName, goodput, atLeast(500))
 	b.compare("product, "+rosterName, "P, "+rosterName+", one at a time", goodput, goal{})
