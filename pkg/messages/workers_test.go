@@ -194,6 +194,36 @@ func TestAWorkerThatHangsIsNotAskedTwice(t *testing.T) {
 	}
 }
 
+// TestWhoKnowsNobodyLearnsMeanwhile: the first attempt of a requester that knows no worker
+// goes to any of them, and the second to one that has said since that it is there, which one
+// that is frozen does not.
+func TestWhoKnowsNobodyLearnsMeanwhile(t *testing.T) {
+	p := newPool(t, 1)
+	frozen := connect(t, p.url, "frozen")
+	var unanswered atomic.Int64
+	_, err := frozen.QueueSubscribe(messages.SubjectSeats, messages.QueueWorkers, func(*nats.Msg) { unanswered.Add(1) })
+	if err == nil {
+		err = frozen.FlushTimeout(5 * time.Second)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var crowd sync.WaitGroup
+	for range 32 {
+		r := requester(t, p.url)
+		crowd.Go(func() {
+			reply, _ := r.Request(t.Context(), request(), time.Now().Add(2*time.Second)) // the error only explains the outcome
+			if reply.Outcome != messages.OutcomeRegistered {
+				t.Errorf("the answer is %s", reply.Outcome)
+			}
+		})
+	}
+	crowd.Wait()
+	if unanswered.Load() == 0 {
+		t.Error("no request went to the one that is frozen, so nothing is shown")
+	}
+}
+
 func TestStrangersAreNoWorkers(t *testing.T) {
 	p := newPool(t, 1)
 	conn := connect(t, p.url, "stranger")

@@ -24,7 +24,7 @@ func TestEventsThatMoveAlikeAreOneStatement(t *testing.T) {
 		}
 		batch = append(batch, storetest.Wishes(event.ID, 1+i%2)...)
 	}
-	before := updates(t, s)
+	before := opcounters(t, s)["update"]
 	results, err := s.Apply(t.Context(), batch)
 	if err != nil {
 		t.Fatal(err)
@@ -34,23 +34,9 @@ func TestEventsThatMoveAlikeAreOneStatement(t *testing.T) {
 			t.Fatal(r)
 		}
 	}
-	if n := updates(t, s) - before; n != 2 { // for those with one and for those with two
+	if n := opcounters(t, s)["update"] - before; n != 2 { // for those with one and for those with two
 		t.Errorf("%d update statements, want 2", n)
 	}
-}
-
-// updates is how many statements the server has run to update documents.
-func updates(t *testing.T, s *Store) int64 {
-	t.Helper()
-	var status struct {
-		Opcounters struct {
-			Update int64 `bson:"update"`
-		} `bson:"opcounters"`
-	}
-	if err := s.client.Database("admin").RunCommand(t.Context(), bson.D{{Key: "serverStatus", Value: 1}}).Decode(&status); err != nil {
-		t.Fatal(err)
-	}
-	return status.Opcounters.Update
 }
 
 // TestEachEventIsHeldToItsOwnRevision: in a statement for several events it is not enough
