@@ -23,7 +23,7 @@ func createUserDocs() operation {
 			example: exampleSession(),
 			links:   map[string]openapi.Link{"organize": {OperationID: "listEvents", Parameters: map[string]string{"query.organizer_id": "$response.body#/id"}}},
 		}},
-		problems: []Code{CodeEmailTaken, CodeRequestInProgress, CodeKeyReused, CodeOverloaded, CodeUnknownOutcome},
+		problems: []Code{CodeEmailTaken, CodeRequestInProgress, CodeKeyReused, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome},
 	}
 }
 
@@ -34,7 +34,7 @@ func changePasswordDocs() operation {
 		body:        passwordChange{},
 		example:     passwordChange{"correct horse battery", "wrong horse battery"},
 		answers:     []answer{{status: http.StatusNoContent, description: "It is changed."}},
-		problems:    []Code{CodeUserNotFound, CodeOverloaded, CodeUnknownOutcome},
+		problems:    []Code{CodeUserNotFound, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome},
 	}
 }
 
@@ -79,7 +79,7 @@ func createEventDocs() operation {
 				"cancel": {OperationID: "cancelEvent", Parameters: map[string]string{"path.id": "$response.body#/id"}},
 			},
 		}},
-		problems: []Code{CodeRequestInProgress, CodeKeyReused, CodeOverloaded, CodeUnknownOutcome},
+		problems: []Code{CodeRequestInProgress, CodeKeyReused, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome},
 	}
 }
 
@@ -168,7 +168,7 @@ func waits() answer {
 func seatProblems() []Code {
 	return []Code{
 		CodeEventNotFound, CodeEventCancelled, CodeRegistrationNotOpen, CodeRegistrationClosed, CodeRegistrationCancelled,
-		CodeSoldOut, CodeOverloaded, CodeUnknownOutcome,
+		CodeSoldOut, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome,
 	}
 }
 
@@ -178,7 +178,7 @@ func deleteRegistrationDocs() operation {
 		description: "By the person or the organizer; repeatable as it is. The first in line gets the seat in the same step.",
 		parameters:  []openapi.Parameter{keyParameter("Keeps a repetition from cancelling a registration that was made since.")},
 		answers:     []answer{{status: http.StatusNoContent, description: "They hold nothing."}},
-		problems:    []Code{CodeEventNotFound, CodeOverloaded, CodeUnknownOutcome},
+		problems:    []Code{CodeEventNotFound, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome},
 	}
 }
 
@@ -192,7 +192,7 @@ func editEventDocs() operation {
 		answers: []answer{{status: http.StatusOK, description: "The event as it is now.", body: event{}, headers: []string{"ETag"},
 			example: eventOf(exampleEvent())}},
 		problems: []Code{CodeEventNotFound, CodeEventCancelled, CodeCapacityBelowSold, CodeVersionMismatch,
-			CodePreconditionRequired, CodeOverloaded, CodeUnknownOutcome},
+			CodePreconditionRequired, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome},
 	}
 }
 
@@ -202,7 +202,7 @@ func cancelEventDocs() operation {
 		description: "By the organizer, for good; repeatable. It stays readable and keeps its roster. It takes no body.",
 		answers: []answer{{status: http.StatusOK, description: "The event as it is now.", body: event{}, headers: []string{"ETag"},
 			example: eventOf(exampleEvent())}},
-		problems: []Code{CodeEventNotFound, CodeOverloaded, CodeUnknownOutcome},
+		problems: []Code{CodeEventNotFound, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome},
 	}
 }
 

@@ -46,6 +46,7 @@ const (
 	CodeRateLimited           Code = "rate_limited"
 	CodeInternal              Code = "internal"
 	CodeOverloaded            Code = "overloaded"
+	CodeStorageFull           Code = "storage_full"
 	CodeUnknownOutcome        Code = "unknown_outcome"
 )
 
@@ -102,6 +103,8 @@ func meaning(c Code) (status int, title string) {
 		return http.StatusTooManyRequests, "Too many requests"
 	case CodeOverloaded:
 		return http.StatusServiceUnavailable, "The service cannot take this request now"
+	case CodeStorageFull:
+		return http.StatusServiceUnavailable, "The service has no room to store anything"
 	case CodeUnknownOutcome:
 		return http.StatusGatewayTimeout, "The outcome is not known"
 	}
@@ -116,7 +119,7 @@ const (
 // header is the one that a problem carries beside its document, or "".
 func (c Code) header() string {
 	switch c {
-	case CodeRequestInProgress, CodeRegistrationNotOpen, CodeRateLimited, CodeOverloaded, CodeUnknownOutcome:
+	case CodeRequestInProgress, CodeRegistrationNotOpen, CodeRateLimited, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome:
 		return headerRetry
 	case CodeUnauthenticated:
 		return headerChallenge
@@ -192,6 +195,8 @@ func asProblem(err error) *Problem {
 		p = problem(CodeEmailTaken, "Log in, or sign up with another address.")
 	case errors.Is(err, store.ErrUnavailable):
 		p = problem(CodeOverloaded, "Nothing was changed; try again after the time in Retry-After.")
+	case errors.Is(err, store.ErrStorageFull):
+		p = problem(CodeStorageFull, "Nothing was changed; the operator must make room. Try again after the time in Retry-After.")
 	default:
 		p = problem(CodeInternal, "Try again; if it stays, tell the operator the X-Request-Id of this answer.")
 	}
@@ -226,6 +231,10 @@ func seatProblem(reply messages.SeatReply, cause error) *Problem {
 		p = problem(CodeVersionMismatch, "Nothing was changed; read the event, look at it, and send the edit with its new ETag.")
 	case messages.OutcomeOverloaded:
 		p = asProblem(store.ErrUnavailable)
+	case messages.OutcomeStorageFull:
+		p = asProblem(store.ErrStorageFull)
+	case messages.OutcomeFailed:
+		p = asProblem(store.ErrNothingStored)
 	case messages.OutcomeUnknown:
 		p = unknownOutcome()
 	default:

@@ -123,7 +123,7 @@ func inDoubt(err error) error {
 
 // definite reports errors of a write after which surely nothing is stored.
 func definite(err error) bool {
-	for _, known := range []error{store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrUnavailable} {
+	for _, known := range []error{store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrNothingStored} {
 		if errors.Is(err, known) {
 			return true
 		}

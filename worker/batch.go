@@ -60,13 +60,13 @@ func (w *Worker) apply(batch []request) map[messages.Outcome]int {
 // applyPart tries a part of a batch once. again has the parts that must be tried anew; all
 // others are answered.
 func (w *Worker) applyPart(part []request, out *answers) (again [][]request) {
-	fail := func(failed []request) {
+	fail := func(failed []request, err error) {
 		for _, r := range failed {
-			out.add(r, failure(r))
+			out.add(r, failure(r, err))
 		}
 	}
 	part, late := inTime(part)
-	fail(late)
+	fail(late, store.ErrUnavailable)
 	if len(part) == 0 {
 		return nil
 	}
@@ -83,32 +83,38 @@ func (w *Worker) applyPart(part []request, out *answers) (again [][]request) {
 		}
 		return nil
 	}
-	unavailable := errors.Is(err, store.ErrUnavailable)
 	for i := range part {
-		part[i].doubt = part[i].doubt || !unavailable
+		part[i].doubt = part[i].doubt || !errors.Is(err, store.ErrNothingStored)
 	}
+	// What all of a batch share, and its halves would meet again.
+	common := errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrStorageFull)
 	rest, late := inTime(part)
 	switch {
 	case len(late) > 0 && w.hard.Err() == nil:
 		// The try ended with the time of the most urgent; the others have more.
 		again, part = [][]request{rest}, late
-	case !unavailable && len(part) > 1:
+	case !common && len(part) > 1:
 		// Something in the batch may be what fails: its neighbours get their answers.
 		w.noise.Error().Err(err).Int("batch_size", len(part)).Strs("request_ids", traces(part)).Msg("a batch failed, trying its halves")
 		half := len(part) / 2
 		return [][]request{part[:half], part[half:]}
 	}
 	w.noise.Error().Err(err).Int("batch_size", len(part)).Strs("request_ids", traces(part)).Msg("requests failed")
-	fail(part)
+	fail(part, err)
 	return again
 }
 
-// failure is the answer to a request that could not be settled.
-func failure(r request) messages.SeatReply {
-	if r.doubt {
+// failure is the answer to a request that could not be settled because of err.
+func failure(r request, err error) messages.SeatReply {
+	switch {
+	case r.doubt:
 		return messages.SeatReply{Outcome: messages.OutcomeUnknown}
+	case errors.Is(err, store.ErrStorageFull):
+		return messages.SeatReply{Outcome: messages.OutcomeStorageFull}
+	case errors.Is(err, store.ErrUnavailable):
+		return messages.SeatReply{Outcome: messages.OutcomeOverloaded}
 	}
-	return messages.SeatReply{Outcome: messages.OutcomeOverloaded}
+	return messages.SeatReply{Outcome: messages.OutcomeFailed}
 }
 
 // inTime parts those requests whose time still allows a write from those that are late.

@@ -123,7 +123,7 @@ type SeatReply struct {
 // Outcome is what became of a SeatRequest.
 type Outcome string
 
-// The outcomes. Never rename, never reuse. All but the last three are those of
+// The outcomes. Never rename, never reuse. All but the last five are those of
 // store.Outcome, spelled alike; what they mean is said there.
 const (
 	OutcomeRegistered        Outcome = "registered"
@@ -147,9 +147,13 @@ const (
 	OutcomeRecounted  Outcome = "recounted"
 	OutcomeOverbooked Outcome = "overbooked"
 
-	OutcomeInvalid    Outcome = "invalid"         // the worker cannot read the request, or refuses its form
-	OutcomeOverloaded Outcome = "overloaded"      // surely nothing happened; try again later
-	OutcomeUnknown    Outcome = "unknown_outcome" // the change may be made; repeating the request is safe
+	OutcomeInvalid    Outcome = "invalid"    // the worker cannot read the request, or refuses its form
+	OutcomeOverloaded Outcome = "overloaded" // surely nothing happened; try again later
+	// Surely nothing happened: the store has no room left, or fails in a way that waiting does
+	// not cure.
+	OutcomeStorageFull Outcome = "storage_full"
+	OutcomeFailed      Outcome = "failed"
+	OutcomeUnknown     Outcome = "unknown_outcome" // the change may be made; repeating the request is safe
 )
 
 // Valid reports whether o is one of the outcomes above.
@@ -160,7 +164,7 @@ func (o Outcome) Valid() bool {
 		OutcomeRegistrationNotOpen, OutcomeRegistrationClosed, OutcomeRegistrationCancelled, OutcomeEventCancelled,
 		OutcomeCancelled, OutcomeEdited, OutcomeVersionMismatch, OutcomeCapacityBelowSold,
 		OutcomeRecounted, OutcomeOverbooked,
-		OutcomeInvalid, OutcomeOverloaded, OutcomeUnknown:
+		OutcomeInvalid, OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed, OutcomeUnknown:
 		return true
 	}
 	return false

@@ -48,7 +48,7 @@ func (r *Requester) Ready() bool { return r.conn.IsConnected() }
 
 // Request gets the answer to req before the deadline, or until ctx ends. It fills in
 // RemainingMillis and SentMillis. It always answers; the error beside an answer is the cause of
-// OutcomeOverloaded, OutcomeUnknown or OutcomeInvalid, for the log.
+// OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed, OutcomeUnknown or OutcomeInvalid, for the log.
 //
 // Doubt is sticky: once an attempt may have reached a worker, everything but a worker's
 // own verdict is OutcomeUnknown. An attempt's remaining time ends before the next attempt
@@ -91,7 +91,7 @@ func (s *sending) attempt(ctx context.Context) (reply SeatReply, again bool, err
 		return s.answer(OutcomeUnknown), false, v.err
 	}
 	switch v.reply.Outcome {
-	case OutcomeOverloaded, OutcomeInvalid:
+	case OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed, OutcomeInvalid:
 		return s.answer(v.reply.Outcome), false, errors.New("answered by the worker")
 	case OutcomeUnknown:
 		return v.reply, false, errors.New("answered by the worker")

@@ -21,6 +21,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"strings"
 	"time"
@@ -37,7 +38,8 @@ func NewID() ID { return bson.NewObjectID() }
 // ParseID reads 24 hex digits of either case. It fails on everything else.
 func ParseID(s string) (ID, error) { return bson.ObjectIDFromHex(s) }
 
-// Errors that an adapter returns, wrapped with the operation. Everything else is internal.
+// Errors that an adapter returns, wrapped with the operation. Everything else is internal, and
+// leaves it unknown whether a write was stored.
 var (
 	// ErrEventNotFound: no event has this id.
 	ErrEventNotFound = errors.New("event not found")
@@ -47,8 +49,15 @@ var (
 	ErrRegistrationNotFound = errors.New("registration not found")
 	// ErrEmailTaken: another user has this address.
 	ErrEmailTaken = errors.New("email taken")
-	// ErrUnavailable: the store cannot be used now and surely nothing was stored.
-	ErrUnavailable = errors.New("store unavailable, nothing stored")
+	// ErrNothingStored: surely nothing was stored. Alone it is a fault that waiting does not
+	// cure, such as a missing column: an operator must look.
+	ErrNothingStored = errors.New("nothing stored")
+	// ErrUnavailable: the store cannot be used now, which is known to pass: a lost connection,
+	// an election, a lock, a time-out. It matches ErrNothingStored.
+	ErrUnavailable = fmt.Errorf("store unavailable, %w", ErrNothingStored)
+	// ErrStorageFull: the store has no room left, and takes writes again when it has. It
+	// matches ErrNothingStored.
+	ErrStorageFull = fmt.Errorf("storage full, %w", ErrNothingStored)
 )
 
 // User is a person who can log in.
@@ -207,7 +216,7 @@ type Seats interface {
 	// Each event's changes are serializable, and a result is durable when it is returned.
 	// An error means that nothing, or an unknown part, was stored: the same batch may be
 	// applied again, and each request that took its seat the first time is told so.
-	// ErrUnavailable means that surely nothing was stored.
+	// ErrNothingStored, and so ErrUnavailable and ErrStorageFull, means that surely nothing was.
 	//
 	// Apply tries again on its own while ctx allows and starts no write after it has
 	// ended; it never waits longer than ctx for its answer. It is safe for concurrent use

@@ -141,6 +141,7 @@ function react(answer) {
     case 429:
       say('warn', 'A bit too fast', 'You are not registered yet. Wait a moment and try again.');
       return 'retry';
+    case 'storage_full':
     case 'overloaded':
     case 503:
       say('warn', 'Very busy right now', 'You are not registered yet. It is safe to try again.');
