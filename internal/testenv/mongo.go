@@ -21,7 +21,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
-// A Mongo is one mongod, the only node of the replica set rs0. Its methods return errors
+// A Mongo is one mongod: the only node of the replica set rs0, or one of a [ReplicaSet]. Its methods return errors
 // instead of failing a test, so that a goroutine that breaks things under load may call
 // them; they are safe for concurrent use.
 type Mongo struct {
@@ -29,9 +29,12 @@ type Mongo struct {
 	dir  string // holds data/ and mongod.log
 	args []string
 	port int
+	// member says that a ReplicaSet makes it part of a set, so it need not become a primary.
+	member bool
 
-	mu   sync.Mutex // guards proc, and keeps starts and ends apart
-	proc *Process
+	mu     sync.Mutex // guards proc and frozen, and keeps starts and ends apart
+	proc   *Process
+	frozen bool
 }
 
 // StartMongo starts a mongod for this test alone; it is gone when the test ends. The
@@ -42,12 +45,16 @@ func StartMongo(tb testing.TB, args ...string) *Mongo {
 	if err != nil {
 		tb.Fatalf("testenv: %v", err)
 	}
+	m.killAfter(tb)
+	return m
+}
+
+func (m *Mongo) killAfter(tb testing.TB) {
 	tb.Cleanup(func() {
 		if err := m.Kill(); err != nil {
 			tb.Errorf("testenv: %v", err)
 		}
 	})
-	return m
 }
 
 // forTests are the arguments of a mongod that serves a test.
@@ -64,14 +71,18 @@ func forTests() []string {
 // want: it keeps data and log in dir, and the caller ends it with Kill or Stop. It returns
 // when the node is a writable primary.
 func NewMongo(dir string, args ...string) (*Mongo, error) {
-	path, err := findMongod()
-	if err != nil {
+	return newMongo(&Mongo{dir: dir, args: args})
+}
+
+// newMongo starts m on a port that is free.
+func newMongo(m *Mongo) (*Mongo, error) {
+	var err error
+	if m.path, err = findMongod(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "data"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(m.dir, "data"), 0o700); err != nil {
 		return nil, err
 	}
-	m := &Mongo{path: path, dir: dir, args: args}
 	// A port that was free a moment ago may be taken by now; then another one will do.
 	for range 10 {
 		if m.port, err = FreePort(); err != nil {
@@ -106,7 +117,20 @@ func (m *Mongo) Pid() int {
 func (m *Mongo) Signal(sig os.Signal) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.proc.Signal(sig)
+	if err := m.proc.Signal(sig); err != nil {
+		return err
+	}
+	if sig == syscall.SIGSTOP || sig == syscall.SIGCONT {
+		m.frozen = sig == syscall.SIGSTOP
+	}
+	return nil
+}
+
+// Frozen reports whether SIGSTOP was the last word to the server that runs now.
+func (m *Mongo) Frozen() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.frozen
 }
 
 // Kill ends the server as a crash would, and returns when it is gone. It may come twice.
@@ -182,8 +206,8 @@ func (m *Mongo) start() error {
 	if err != nil {
 		return err
 	}
-	m.proc = proc
-	if err := m.awaitPrimary(); err != nil {
+	m.proc, m.frozen = proc, false
+	if err := m.await(); err != nil {
 		_ = proc.End(syscall.SIGKILL)
 		said := tail(logPath, logStart)
 		if strings.Contains(said, "Address already in use") {
@@ -194,14 +218,17 @@ func (m *Mongo) start() error {
 	return nil
 }
 
-// awaitPrimary initiates the replica set if need be and waits for its primary.
-func (m *Mongo) awaitPrimary() error {
+// await waits until the node answers, and until it is a primary unless it is a member.
+func (m *Mongo) await() error {
 	life := m.proc.life // a mongod that has ended is not waited for
 	// The driver looks again only after half a second when nobody listens, so it comes second.
 	if err := Poll(life, startLimit, m.dial); err != nil {
 		return err
 	}
-	return withAdmin("mongodb://"+m.Addr()+"/?directConnection=true", func(admin *mongo.Database) error {
+	return withAdmin(m.direct(), func(admin *mongo.Database) error {
+		if m.member {
+			return m.checkOwn(admin)
+		}
 		err := Poll(life, startLimit, func() error {
 			var hello struct {
 				SetName           string `bson:"setName"`
@@ -224,6 +251,9 @@ func (m *Mongo) awaitPrimary() error {
 		return m.checkOwn(admin)
 	})
 }
+
+// direct is the connection string for this node alone, whatever its set says.
+func (m *Mongo) direct() string { return "mongodb://" + m.Addr() + "/eventio?directConnection=true" }
 
 // checkOwn tells whether our mongod answers, not one of another test that took the port
 // while ours is still about to fail.

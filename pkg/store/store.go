@@ -214,6 +214,12 @@ type Seats interface {
 	// one result per request, in the order of the batch.
 	//
 	// Each event's changes are serializable, and a result is durable when it is returned.
+	//
+	// Every result is definite, be it yes, no, nothing to do or the answer to a repetition: it
+	// rests on the latest state of its event, nothing that was decided about the event before
+	// can be stored after it, however late it arrives, and what it rests on is durable too. So
+	// who was told "sold out" never finds that an earlier request of theirs took a seat since.
+	//
 	// An error means that nothing, or an unknown part, was stored: the same batch may be
 	// applied again, and each request that took its seat the first time is told so.
 	// ErrNothingStored, and so ErrUnavailable and ErrStorageFull, means that surely nothing was.

@@ -49,6 +49,9 @@ type eventDoc struct {
 	Version  int64  `bson:"version"`
 	Revision int64  `bson:"revision"`
 	LastEdit string `bson:"last_edit,omitempty"`
+	// Fence counts the batches that decided about the event, also those that changed nothing
+	// in it. It is missing until the first.
+	Fence int64 `bson:"fence,omitempty"`
 
 	Capacity         int64 `bson:"capacity"`
 	TicketsSold      int64 `bson:"tickets_sold"`

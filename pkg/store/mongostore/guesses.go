@@ -8,7 +8,7 @@ import (
 
 // guesses remembers how events were left by the last batch here. A batch of registrations
 // that all succeed need not read anything: it is decided on the guess, and the guards find
-// out when another worker has moved the event (its revision) or when a user already has a
+// out when another worker has moved the event (its fence) or when a user already has a
 // registration there (its key). The guess is never the truth, and a refusal never rests on it.
 type guesses struct {
 	mu     sync.Mutex // guards all below
@@ -17,7 +17,8 @@ type guesses struct {
 
 type guess struct {
 	event store.Event
-	// alone says that no other worker changed the event between this worker's last two
+	fence int64
+	// alone says that no other worker decided about the event between this worker's last two
 	// batches. While several workers share an event, guessing costs more than it saves.
 	alone bool
 }
@@ -27,44 +28,48 @@ const maxGuesses = 50_000
 
 // decide decides the batch on guesses. ok is false when a guess is missing or when not all
 // requests succeed on it.
-func (g *guesses) decide(batch []store.SeatRequest) (results []store.SeatResult, changes []store.Change, ok bool) {
-	states := make(map[store.ID]store.EventState)
+func (g *guesses) decide(batch []store.SeatRequest) (b basis, results []store.SeatResult, changes []store.Change, ok bool) {
+	b = basis{make(map[store.ID]store.EventState), make(map[store.ID]int64)}
 	g.mu.Lock()
 	for _, req := range batch {
-		if _, known := states[req.EventID]; known && req.Kind == store.Register {
+		if _, known := b.states[req.EventID]; known && req.Kind == store.Register {
 			continue
 		}
 		known, found := g.events[req.EventID]
 		if !found || !known.alone || req.Kind != store.Register {
 			g.mu.Unlock()
-			return nil, nil, false
+			return basis{}, nil, nil, false
 		}
-		states[req.EventID] = store.EventState{Event: known.event}
+		b.states[req.EventID] = store.EventState{Event: known.event}
+		b.fences[req.EventID] = known.fence
 	}
 	g.mu.Unlock()
-	results, changes = store.Decide(states, batch)
+	results, changes = store.Decide(b.states, batch)
 	for _, res := range results {
 		if res.Outcome != store.Registered && res.Outcome != store.Waitlisted {
-			return nil, nil, false
+			return basis{}, nil, nil, false
 		}
 	}
-	return results, changes, true
+	return b, results, changes, true
 }
 
-// remember keeps how a committed batch left its events. loaded has those that it read.
-func (g *guesses) remember(loaded map[store.ID]store.EventState, changes []store.Change) {
+// remember keeps how a batch that is stored left the events that it decided about.
+func (g *guesses) remember(b basis, changes []store.Change) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.events == nil {
 		g.events = make(map[store.ID]guess)
 	}
-	for id, state := range loaded {
+	for id, state := range b.states {
 		last, found := g.events[id]
-		g.events[id] = guess{event: state.Event, alone: !found || last.event.Revision == state.Event.Revision}
+		// A worker of the version before moves the revision only.
+		unmoved := last.fence == b.fences[id] && last.event.Revision == state.Event.Revision
+		g.events[id] = guess{event: state.Event, fence: b.fences[id] + 1, alone: !found || unmoved}
 	}
 	for _, c := range changes {
-		last, found := g.events[c.After.ID]
-		g.events[c.After.ID] = guess{event: c.After, alone: !found || last.alone}
+		after := g.events[c.After.ID]
+		after.event = c.After
+		g.events[c.After.ID] = after
 	}
 	for id := range g.events { // any will do: one that is wanted again costs a read
 		if len(g.events) <= maxGuesses {
@@ -74,14 +79,14 @@ func (g *guesses) remember(loaded map[store.ID]store.EventState, changes []store
 	}
 }
 
-// forget drops what turned out wrong: the event is shared.
-func (g *guesses) forget(changes []store.Change) {
+// forget marks what turned out wrong: the events are shared.
+func (g *guesses) forget(decided map[store.ID]store.EventState) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	for _, c := range changes {
-		if last, found := g.events[c.After.ID]; found {
+	for id := range decided {
+		if last, found := g.events[id]; found {
 			last.alone = false
-			g.events[c.After.ID] = last
+			g.events[id] = last
 		}
 	}
 }

@@ -3,10 +3,12 @@
 // # Guarantees
 //
 // A batch of seat requests is one transaction with snapshot reads and a journaled majority
-// commit. One that changes nothing, because all are refused, is one snapshot read instead: it
-// too rests on majority-committed data of the primary, as of one moment. All other
-// writes are journaled on a majority, all other reads are majority reads from the primary.
-// The concerns are set here explicitly: the server's defaults can be changed under us.
+// commit. It writes every event that it decided about: where it changes nothing it moves the
+// event's fence, and a batch that changes nothing at all is one read and one such update. So
+// refusals, too, rest on the latest state of their events, and nothing that was decided before
+// can land after them (see Apply). All other writes are journaled on a majority, all other
+// reads are majority reads from the primary. The concerns are set here explicitly: the
+// server's defaults can be changed under us.
 //
 // # What a server must offer
 //
@@ -74,7 +76,7 @@ type Store struct {
 // guard is what keeps two writers from breaking a promise, whatever they believe: the
 // condition under which events may change, and the document whose key is unique.
 type guard struct {
-	events func([]store.Change) bson.D
+	events func([]move) bson.D
 	seat   func(store.Registration) any
 }
 
@@ -220,9 +222,12 @@ func (s *Store) createIndexes(ctx context.Context) error {
 	return nil
 }
 
-// Ping reports whether there is a primary.
+// Ping reports whether a primary takes writes and a majority confirms them. Its update finds
+// no event, and so writes nothing, but is acknowledged like one that does: when a majority has
+// all that the primary had before it.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.client.Ping(ctx, readpref.Primary()); err != nil {
+	nothing := bson.D{{Key: "$inc", Value: bson.D{{Key: "fence", Value: 1}}}}
+	if _, err := s.events.UpdateOne(ctx, bson.D{{Key: "_id", Value: store.ID{}}}, nothing); err != nil {
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	return nil

@@ -11,20 +11,27 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// save writes the changes, under the guard that each event is as it was decided upon and
-// has room for those who come in.
-func (s *Store) save(ctx context.Context, changes []store.Change) error {
-	if len(changes) == 0 {
+// move is what a batch does to one event that it decided about: its change, or nothing but
+// the next fence, when Before and After are the same.
+type move struct {
+	store.Change
+	fence int64 // as the decision found it
+}
+
+// save writes what a batch decided about its events, under the guard that each is as it was
+// decided upon and has room for those who come in.
+func (s *Store) save(ctx context.Context, moves []move) error {
+	if len(moves) == 0 {
 		return nil
 	}
 	var updates, replaced []mongo.WriteModel
-	for _, alike := range together(changes) {
+	for _, alike := range together(moves) {
 		updates = append(updates, mongo.NewUpdateManyModel().SetFilter(s.guard.events(alike)).SetUpdate(update(alike[0])))
 	}
 	var added []store.Registration
-	for _, c := range changes {
-		added = append(added, c.Added...)
-		for _, r := range c.Replaced {
+	for _, m := range moves {
+		added = append(added, m.Added...)
+		for _, r := range m.Replaced {
 			replaced = append(replaced, mongo.NewReplaceOneModel().
 				SetFilter(bson.D{{Key: "_id", Value: seatKey{r.UserID, r.EventID}}}).SetReplacement(registrationDocOf(r)))
 		}
@@ -33,7 +40,7 @@ func (s *Store) save(ctx context.Context, changes []store.Change) error {
 	if err != nil {
 		return err
 	}
-	if res.MatchedCount != int64(len(changes)) {
+	if res.MatchedCount != int64(len(moves)) {
 		return errMoved
 	}
 	if len(replaced) > 0 {
@@ -47,74 +54,93 @@ func (s *Store) save(ctx context.Context, changes []store.Change) error {
 	return nil
 }
 
-// step is by how much a change moves the numbers of its event; each may be negative.
-type step struct{ sold, waiting, lastNumber, confirmedThrough int64 }
+// step is by how much a move changes the numbers of its event; each may be negative, and all
+// are zero when only the fence moves.
+type step struct{ sold, waiting, lastNumber, confirmedThrough, revision int64 }
 
-func stepOf(c store.Change) step {
+func stepOf(m move) step {
 	return step{
-		sold: c.After.TicketsSold - c.Before.TicketsSold, waiting: c.After.Waiting - c.Before.Waiting,
-		lastNumber: c.After.LastNumber - c.Before.LastNumber, confirmedThrough: c.After.ConfirmedThrough - c.Before.ConfirmedThrough,
+		sold: m.After.TicketsSold - m.Before.TicketsSold, waiting: m.After.Waiting - m.Before.Waiting,
+		lastNumber: m.After.LastNumber - m.Before.LastNumber, confirmedThrough: m.After.ConfirmedThrough - m.Before.ConfirmedThrough,
+		revision: m.After.Revision - m.Before.Revision,
 	}
 }
 
-// together groups changes that are the same step of different events, so that one statement
+// together groups moves that are the same step of different events, so that one statement
 // makes them: a statement costs the server more than what it does to an event.
-func together(changes []store.Change) [][]store.Change {
-	var groups [][]store.Change
+func together(moves []move) [][]move {
+	var groups [][]move
 	places := make(map[step]int) // in groups
-	for _, c := range changes {
-		s := stepOf(c)
-		if at, found := places[s]; found && c.Edit == nil {
-			groups[at] = append(groups[at], c)
+	for _, m := range moves {
+		s := stepOf(m)
+		if at, found := places[s]; found && m.Edit == nil {
+			groups[at] = append(groups[at], m)
 			continue
 		}
-		if c.Edit == nil {
+		if m.Edit == nil {
 			places[s] = len(groups)
 		}
-		groups = append(groups, []store.Change{c})
+		groups = append(groups, []move{m})
 	}
 	return groups
 }
 
-// unmoved is the condition under which events may take the same step: each is as it was
-// decided upon, and has room for those who come in.
-func unmoved(alike []store.Change) bson.D {
+// unmoved is the condition under which events may take the same step: nothing was decided
+// about any of them since, and each has room for those who come in.
+func unmoved(alike []move) bson.D {
 	decided := make(bson.A, len(alike))
-	for i, c := range alike {
-		decided[i] = bson.D{{Key: "id", Value: c.Before.ID}, {Key: "revision", Value: c.Before.Revision}}
+	for i, m := range alike {
+		decided[i] = bson.D{
+			{Key: "id", Value: m.Before.ID}, {Key: "revision", Value: m.Before.Revision}, {Key: "fence", Value: m.fence},
+		}
 	}
-	found := bson.D{{Key: "id", Value: "$_id"}, {Key: "revision", Value: "$revision"}}
-	sold := bson.D{{Key: "$add", Value: bson.A{"$tickets_sold", stepOf(alike[0]).sold}}}
-	var capacity any = "$capacity"
-	if alike[0].Edit != nil { // alone, and held to what it makes of the capacity
-		capacity = alike[0].After.Capacity
+	found := bson.D{
+		{Key: "id", Value: "$_id"}, {Key: "revision", Value: "$revision"},
+		{Key: "fence", Value: bson.D{{Key: "$ifNull", Value: bson.A{"$fence", 0}}}}, // missing until the first batch
 	}
-	// What is missing would be null, and less than any capacity.
-	number := bson.E{Key: "tickets_sold", Value: bson.D{{Key: "$type", Value: "number"}}}
-	return append(named(alike), number, bson.E{Key: "$expr", Value: bson.D{{Key: "$and", Value: bson.A{
-		bson.D{{Key: "$in", Value: bson.A{found, bson.D{{Key: "$literal", Value: decided}}}}},
-		bson.D{{Key: "$lte", Value: bson.A{sold, capacity}}},
-	}}}})
+	conditions := bson.A{bson.D{{Key: "$in", Value: bson.A{found, bson.D{{Key: "$literal", Value: decided}}}}}}
+	filter := named(alike)
+	edit := alike[0].Edit
+	if s := stepOf(alike[0]); s.sold > 0 || edit != nil && edit.Capacity != nil {
+		sold := bson.D{{Key: "$add", Value: bson.A{"$tickets_sold", s.sold}}}
+		var capacity any = "$capacity"
+		if edit != nil { // alone, and held to what it makes of the capacity
+			capacity = alike[0].After.Capacity
+		}
+		conditions = append(conditions, bson.D{{Key: "$lte", Value: bson.A{sold, capacity}}})
+		// What is missing would be null, and less than any capacity.
+		filter = append(filter, bson.E{Key: "tickets_sold", Value: bson.D{{Key: "$type", Value: "number"}}})
+	}
+	return append(filter, bson.E{Key: "$expr", Value: bson.D{{Key: "$and", Value: conditions}}})
 }
 
-// named is the filter for the events of changes, whatever their state.
-func named(changes []store.Change) bson.D {
-	ids := make([]store.ID, len(changes))
-	for i, c := range changes {
-		ids[i] = c.Before.ID
+// named is the filter for the events of moves, whatever their state.
+func named(moves []move) bson.D {
+	ids := make([]store.ID, len(moves))
+	for i, m := range moves {
+		ids[i] = m.Before.ID
 	}
 	return in("_id", ids)
 }
 
-// update is the change of one event, or of all that take the same step.
-func update(c store.Change) bson.D {
-	s := stepOf(c)
-	change := bson.D{{Key: "$inc", Value: bson.D{
-		{Key: "tickets_sold", Value: s.sold}, {Key: "waiting", Value: s.waiting}, {Key: "last_number", Value: s.lastNumber},
-		{Key: "confirmed_through", Value: s.confirmedThrough}, {Key: "revision", Value: 1},
-	}}}
-	if c.Edit != nil {
-		change = append(change, bson.E{Key: "$set", Value: editFields(c)})
+// update is the move of one event, or of all that take the same step.
+func update(m move) bson.D {
+	s := stepOf(m)
+	counters := bson.D{{Key: "fence", Value: 1}}
+	for _, c := range []struct {
+		field string
+		by    int64
+	}{
+		{"tickets_sold", s.sold}, {"waiting", s.waiting}, {"last_number", s.lastNumber},
+		{"confirmed_through", s.confirmedThrough}, {"revision", s.revision},
+	} {
+		if c.by != 0 {
+			counters = append(counters, bson.E{Key: c.field, Value: c.by})
+		}
+	}
+	change := bson.D{{Key: "$inc", Value: counters}}
+	if m.Edit != nil {
+		change = append(change, bson.E{Key: "$set", Value: editFields(m.Change)})
 	}
 	return change
 }

@@ -31,9 +31,16 @@ var errCommit = errors.New("commit")
 
 // Apply implements store.Seats: one transaction a batch, over all its events.
 //
-// It first decides without a transaction, on guesses or on one read, and only what changes
-// anything is written in one, under guards that find out whether the decision still holds.
-// When it does not, the batch is decided anew inside a transaction, until it does.
+// It first decides without a transaction, on guesses or on one read. What it decided is
+// written under guards that find out whether the decision still holds. When it does not, the
+// batch is decided anew inside a transaction, until it does.
+//
+// A batch writes every event that it decided about: where nothing changes, it moves the fence.
+// All guards compare the fence. So no write that was decided before, and is still on its way,
+// can land after an answer: either it has the event locked, and this write waits for its end
+// or fails; or it has not, and will find that the fence has moved. The write is acknowledged
+// when a majority has it, and with it everything that the decision has seen; a primary that
+// was deposed cannot give that. An event that does not exist has nothing to fence.
 //
 // An error from commit, whatever it is, leaves it unknown whether the batch is stored. It
 // is settled by applying the batch again. If the first transaction was committed, its
@@ -47,22 +54,22 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 	a := attempt{store: s, batch: batch}
 	sent := false // whether a commit may have reached the server
 	if a.decideOutside(ctx) {
+		var err error
 		if len(a.changes) == 0 {
-			s.guesses.remember(a.states, nil)
-			return a.results, nil
+			err = s.confirm(ctx, a.moves())
+		} else {
+			sent, err = a.run(ctx, func(context.Context) error { return nil })
 		}
-		committing, err := a.run(ctx, func(context.Context) ([]store.Change, error) { return a.changes, nil })
 		if err == nil {
-			s.guesses.remember(a.states, a.changes)
+			s.guesses.remember(a.basis, a.changes)
 			return a.results, nil
 		}
-		s.guesses.forget(a.changes)
-		sent = committing
+		s.guesses.forget(a.states)
 	}
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		committing, err := a.run(ctx, a.decide)
 		if err == nil {
-			s.guesses.remember(a.states, a.changes)
+			s.guesses.remember(a.basis, a.changes)
 			return a.results, nil
 		}
 		sent = sent || committing
@@ -87,18 +94,55 @@ func retryable(err error) bool {
 		errors.As(err, &labeled) && labeled.HasErrorLabel("TransientTransactionError")
 }
 
+// basis is what a decision rests on: the state and the fence of each event of the batch that
+// exists.
+type basis struct {
+	states map[store.ID]store.EventState
+	fences map[store.ID]int64
+}
+
 // attempt is a batch under way, and what was last read and decided about it.
 type attempt struct {
+	basis
 	store   *Store
 	batch   []store.SeatRequest
-	states  map[store.ID]store.EventState
 	results []store.SeatResult
 	changes []store.Change
 }
 
-// run stores what decide decides, in one transaction. committing says whether a commit was
-// sent.
-func (a *attempt) run(ctx context.Context, decide func(context.Context) ([]store.Change, error)) (committing bool, err error) {
+// moves lists what the batch does to each event that it decided about.
+func (a *attempt) moves() []move {
+	moves := make([]move, 0, len(a.states))
+	changed := make(map[store.ID]bool, len(a.changes))
+	for _, c := range a.changes {
+		changed[c.Before.ID] = true
+		moves = append(moves, move{c, a.fences[c.Before.ID]})
+	}
+	for id, state := range a.states {
+		if !changed[id] {
+			moves = append(moves, move{store.Change{Before: state.Event, After: state.Event}, a.fences[id]})
+		}
+	}
+	return moves
+}
+
+// confirm moves the fences of a batch that changes nothing, when all its events are as they
+// were decided upon. It needs no transaction: each event has an answer of its own, and a fence
+// that moves in vain does no harm. So an error means that nothing was stored.
+func (s *Store) confirm(ctx context.Context, moves []move) error {
+	if len(moves) == 0 {
+		return nil
+	}
+	res, err := s.events.UpdateMany(ctx, s.guard.events(moves), update(moves[0]))
+	if err == nil && res.MatchedCount != int64(len(moves)) {
+		err = errMoved
+	}
+	return err
+}
+
+// run decides by decide and stores that, in one transaction. committing says whether a commit
+// was sent.
+func (a *attempt) run(ctx context.Context, decide func(context.Context) error) (committing bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
@@ -121,14 +165,13 @@ func (a *attempt) run(ctx context.Context, decide func(context.Context) ([]store
 		return false, err
 	}
 	tctx := mongo.NewSessionContext(ctx, session)
-	changes, err := decide(tctx)
-	if err != nil {
+	if err := decide(tctx); err != nil {
 		return false, err
 	}
-	if err := a.store.save(tctx, changes); err != nil {
+	if err := a.store.save(tctx, a.moves()); err != nil {
 		return false, err
 	}
-	if err := ctx.Err(); err != nil { // the last look before the point of no return
+	if err := ended(ctx); err != nil { // the last look before the point of no return
 		return false, err
 	}
 	if err := session.CommitTransaction(ctx); err != nil {
@@ -137,75 +180,85 @@ func (a *attempt) run(ctx context.Context, decide func(context.Context) ([]store
 	return true, nil
 }
 
+// ended is why ctx has ended, if it has. It looks at the clock as well: in a process that was
+// frozen the timer of the context may be late.
+func ended(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
+}
+
 // decideOutside decides before any transaction: on guesses if all go well by them, else on
-// one read of majority-committed data as it is at one moment. So a refusal rests on what is
-// true while its caller waits, and costs a read. It reports whether it could: an error is
-// left to the transaction, which will meet it again.
+// one read of events and registrations as they were at one moment. That moment may be past,
+// which the guards find out. It reports whether it could: an error is left to the transaction,
+// which will meet it again.
 func (a *attempt) decideOutside(ctx context.Context) bool {
 	var ok bool
-	if a.results, a.changes, ok = a.store.guesses.decide(a.batch); ok {
+	if a.basis, a.results, a.changes, ok = a.store.guesses.decide(a.batch); ok {
 		return true
 	}
-	states, err := a.store.snapshot(ctx, a.batch)
+	read, err := a.store.snapshot(ctx, a.batch)
 	if err != nil {
 		return false
 	}
-	for id, state := range states {
+	for id, state := range read.states {
 		if store.Recounts(id, a.batch) || store.Promotable(state.Event, a.batch) > 0 {
 			return false // needs more than that read has
 		}
 	}
-	a.states = states
-	a.results, a.changes = store.Decide(states, a.batch)
+	a.basis = read
+	a.results, a.changes = store.Decide(a.states, a.batch)
 	return true
 }
 
 // decide decides on what the transaction reads.
-func (a *attempt) decide(ctx context.Context) (changes []store.Change, err error) {
-	if a.states, err = a.store.load(ctx, a.batch); err != nil {
-		return nil, err
+func (a *attempt) decide(ctx context.Context) (err error) {
+	if a.basis, err = a.store.load(ctx, a.batch); err != nil {
+		return err
 	}
 	a.results, a.changes = store.Decide(a.states, a.batch)
-	return a.changes, nil
+	return nil
 }
 
 // load reads what snapshot does, and who may be promoted. It is for transactions, in which
 // several reads are of one moment.
-func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (map[store.ID]store.EventState, error) {
+func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (basis, error) {
 	ids, keys := asked(batch)
 	events, err := all[eventDoc](ctx, s.events, in("_id", ids), options.Find().SetProjection(withoutTexts()))
 	if err != nil {
-		return nil, err
+		return basis{}, err
 	}
 	var held []registrationDoc
 	if len(events) > 0 && len(keys) > 0 {
 		if held, err = all[registrationDoc](ctx, s.registrations, in("_id", keys), options.Find()); err != nil {
-			return nil, err
+			return basis{}, err
 		}
 	}
-	states := statesOf(events, held)
-	for id, state := range states {
+	b := basisOf(events, held)
+	for id, state := range b.states {
 		sound := state.Event
 		if store.Recounts(id, batch) {
 			if state.Counts, err = s.counts(ctx, state.Event); err != nil {
-				return nil, err
+				return basis{}, err
 			}
 			sound, _ = state.Counts.Mend(state.Event)
 		}
 		if n := store.Promotable(sound, batch); n > 0 {
 			if state.Next, err = s.next(ctx, sound, n); err != nil {
-				return nil, err
+				return basis{}, err
 			}
 		}
-		states[id] = state
+		b.states[id] = state
 	}
-	return states, nil
+	return b, nil
 }
 
 // snapshot reads the state of each event in the batch and who of the batch has a
 // registration there, all as of one moment, in one command. What was acknowledged before
-// is in it. Transactions do not know its $unionWith.
-func (s *Store) snapshot(ctx context.Context, batch []store.SeatRequest) (map[store.ID]store.EventState, error) {
+// is in it, unless the primary was deposed and does not know yet. Transactions do not know its
+// $unionWith.
+func (s *Store) snapshot(ctx context.Context, batch []store.SeatRequest) (basis, error) {
 	ids, keys := asked(batch)
 	match := func(filter bson.D) bson.D { return bson.D{{Key: "$match", Value: filter}} }
 	cursor, err := s.events.Clone(options.Collection().SetReadConcern(readconcern.Snapshot())).Aggregate(ctx, mongo.Pipeline{
@@ -215,7 +268,7 @@ func (s *Store) snapshot(ctx context.Context, batch []store.SeatRequest) (map[st
 		}}},
 	}, options.Aggregate().SetBatchSize(int32(len(ids)+len(keys)+1)))
 	if err != nil {
-		return nil, err
+		return basis{}, err
 	}
 	defer cursor.Close(context.WithoutCancel(ctx))
 	var events []eventDoc
@@ -227,10 +280,10 @@ func (s *Store) snapshot(ctx context.Context, batch []store.SeatRequest) (map[st
 			held, err = decoded(held, cursor)
 		}
 		if err != nil {
-			return nil, err
+			return basis{}, err
 		}
 	}
-	return statesOf(events, held), cursor.Err()
+	return basisOf(events, held), cursor.Err()
 }
 
 func decoded[D any](docs []D, cursor *mongo.Cursor) ([]D, error) {
@@ -260,17 +313,18 @@ func withoutTexts() bson.D {
 	return bson.D{{Key: "title", Value: 0}, {Key: "description", Value: 0}}
 }
 
-func statesOf(events []eventDoc, held []registrationDoc) map[store.ID]store.EventState {
-	states := make(map[store.ID]store.EventState, len(events))
+func basisOf(events []eventDoc, held []registrationDoc) basis {
+	b := basis{make(map[store.ID]store.EventState, len(events)), make(map[store.ID]int64, len(events))}
 	for _, d := range events {
-		states[d.ID] = store.EventState{Event: d.event(), Held: make(map[store.ID]store.Registration)}
+		b.states[d.ID] = store.EventState{Event: d.event(), Held: make(map[store.ID]store.Registration)}
+		b.fences[d.ID] = d.Fence
 	}
 	for _, d := range held {
-		if state, ok := states[d.Key.EventID]; ok {
+		if state, ok := b.states[d.Key.EventID]; ok {
 			state.Held[d.Key.UserID] = d.registration()
 		}
 	}
-	return states
+	return b
 }
 
 // next reads the numbers of the first n who wait.

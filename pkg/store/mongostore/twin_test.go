@@ -71,9 +71,10 @@ func storm(t *testing.T, handles []*Store) []string {
 	for i := range crowd {
 		crowd[i] = store.NewID()
 	}
-	// Each process for itself first, so that both have something to remember.
-	for _, h := range handles {
-		if _, err := h.Apply(t.Context(), storetest.Wishes(event.ID, 1)); err != nil {
+	// Each process for itself first, so that both have something to remember, and then are
+	// wrong about it.
+	for i := range 2 * len(handles) {
+		if _, err := handles[i%2].Apply(t.Context(), storetest.Wishes(event.ID, 1)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,0 +1,177 @@
+package testenv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"golang.org/x/sync/errgroup"
+)
+
+// A ReplicaSet is three mongods that elect a primary among them. Its methods are safe for
+// concurrent use.
+type ReplicaSet struct{ members []*Mongo }
+
+// StartReplicaSet starts three mongods for this test and returns when one is a writable primary
+// and the others are secondaries. A primary that is silent for electionTimeout is replaced;
+// MongoDB's own default is 10 s.
+func StartReplicaSet(tb testing.TB, electionTimeoutMillis int) *ReplicaSet {
+	tb.Helper()
+	set := &ReplicaSet{members: make([]*Mongo, 3)}
+	var starts errgroup.Group
+	for i := range set.members {
+		dir := tb.TempDir()
+		starts.Go(func() (err error) {
+			set.members[i], err = newMongo(&Mongo{dir: dir, args: forTests(), member: true})
+			return err
+		})
+	}
+	err := starts.Wait()
+	for _, m := range set.members {
+		if m != nil {
+			m.killAfter(tb)
+		}
+	}
+	if err != nil {
+		tb.Fatalf("testenv: %v", err)
+	}
+	if err := set.initiate(electionTimeoutMillis); err != nil {
+		tb.Fatalf("testenv: initiate a replica set: %v", err)
+	}
+	return set
+}
+
+func (s *ReplicaSet) initiate(electionTimeoutMillis int) error {
+	members := bson.A{}
+	for i, m := range s.members {
+		members = append(members, bson.D{{Key: "_id", Value: i}, {Key: "host", Value: m.Addr()}})
+	}
+	err := withAdmin(s.members[0].direct(), func(admin *mongo.Database) error {
+		return run(context.Background(), admin, bson.D{{Key: "replSetInitiate", Value: bson.D{
+			{Key: "_id", Value: "rs0"}, {Key: "members", Value: members},
+			{Key: "settings", Value: bson.D{{Key: "electionTimeoutMillis", Value: electionTimeoutMillis}}},
+		}}}, nil)
+	})
+	if err != nil {
+		return err
+	}
+	return s.Settle()
+}
+
+// SetElectionTimeout changes how long a primary may be silent before it is replaced.
+func (s *ReplicaSet) SetElectionTimeout(millis int) error {
+	return Poll(context.Background(), startLimit, func() error { // a node that has just come back must agree
+		primary, err := s.Primary()
+		if err != nil {
+			return err
+		}
+		return primary.setElectionTimeout(millis)
+	})
+}
+
+func (m *Mongo) setElectionTimeout(millis int) error {
+	return withAdmin(m.direct(), func(admin *mongo.Database) error {
+		var reply struct{ Config bson.M }
+		if err := run(context.Background(), admin, bson.D{{Key: "replSetGetConfig", Value: 1}}, &reply); err != nil {
+			return err
+		}
+		version, ok := reply.Config["version"].(int32)
+		if !ok {
+			return fmt.Errorf("the configuration has the version %v", reply.Config["version"])
+		}
+		reply.Config["version"] = version + 1
+		reply.Config["settings"] = bson.D{{Key: "electionTimeoutMillis", Value: millis}}
+		return run(context.Background(), admin, bson.D{{Key: "replSetReconfig", Value: reply.Config}}, nil)
+	})
+}
+
+// Settle waits until there is a writable primary and both others are its secondaries.
+func (s *ReplicaSet) Settle() error {
+	return Poll(context.Background(), startLimit, func() error {
+		_, secondaries, err := s.roles()
+		if err == nil && len(secondaries) != len(s.members)-1 {
+			err = fmt.Errorf("%d secondaries", len(secondaries))
+		}
+		return err
+	})
+}
+
+// Primary is the node that says now that it is the writable primary. It fails when none does,
+// or two do.
+func (s *ReplicaSet) Primary() (*Mongo, error) {
+	primary, _, err := s.roles()
+	return primary, err
+}
+
+// Secondaries are the other nodes.
+func (s *ReplicaSet) Secondaries() ([]*Mongo, error) {
+	primary, err := s.Primary()
+	if err != nil {
+		return nil, err
+	}
+	var others []*Mongo
+	for _, m := range s.members {
+		if m != primary {
+			others = append(others, m)
+		}
+	}
+	return others, nil
+}
+
+func (s *ReplicaSet) roles() (primary *Mongo, secondaries []*Mongo, err error) {
+	for _, m := range s.members {
+		if m.Frozen() {
+			continue
+		}
+		var hello struct {
+			IsWritablePrimary bool `bson:"isWritablePrimary"`
+			Secondary         bool `bson:"secondary"`
+		}
+		err := withAdmin(m.direct(), func(admin *mongo.Database) error {
+			return run(context.Background(), admin, bson.D{{Key: "hello", Value: 1}}, &hello)
+		})
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case hello.IsWritablePrimary && primary != nil:
+			return nil, nil, errors.New("two nodes say that they are the primary")
+		case hello.IsWritablePrimary:
+			primary = m
+		case hello.Secondary:
+			secondaries = append(secondaries, m)
+		}
+	}
+	if primary == nil {
+		return nil, nil, errors.New("no node is a writable primary")
+	}
+	return primary, secondaries, nil
+}
+
+// Freeze stops nodes with SIGSTOP; Thaw lets them go on. A node that is frozen when the test
+// ends is killed like the others.
+func Freeze(nodes ...*Mongo) error { return signal(syscall.SIGSTOP, nodes) }
+
+// Thaw lets frozen nodes go on.
+func Thaw(nodes ...*Mongo) error { return signal(syscall.SIGCONT, nodes) }
+
+func signal(sig syscall.Signal, nodes []*Mongo) error {
+	var errs []error
+	for _, m := range nodes {
+		errs = append(errs, m.Signal(sig))
+	}
+	return errors.Join(errs...)
+}
+
+// URI is the connection string of the whole set, with the database eventio in its path.
+func (s *ReplicaSet) URI() string {
+	hosts := make([]string, len(s.members))
+	for i, m := range s.members {
+		hosts[i] = m.Addr()
+	}
+	return "mongodb://" + strings.Join(hosts, ",") + "/eventio?replicaSet=rs0"
+}
