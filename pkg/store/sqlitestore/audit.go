@@ -47,7 +47,7 @@ func (a *Auditor) Size(ctx context.Context) (store.Size, error) {
 	err := a.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM events),
 		(SELECT count(*) FROM registrations)`).Scan(&s.Users, &s.Events, &s.Registrations)
 	if err != nil {
-		return store.Size{}, fmt.Errorf("count the records: %w", unavailable(err))
+		return store.Size{}, fmt.Errorf("count the records: %w", classify(err))
 	}
 	return s, nil
 }
@@ -67,7 +67,7 @@ func (a *Auditor) Protections(ctx context.Context) iter.Seq[error] {
 			err := a.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE type = ? AND name = ?`,
 				object.kind, object.name).Scan(&n)
 			if err != nil {
-				yield(unavailable(err))
+				yield(classify(err))
 				return
 			}
 			if n == 0 && !yield(damaged("database: there is no %s %s: %s", object.kind, object.name, object.what)) {
@@ -126,7 +126,7 @@ func audited[T any](ctx context.Context, q querier, scan func(scanner) (T, error
 		var none T
 		rows, err := q.QueryContext(ctx, query, args...)
 		if err != nil {
-			yield(none, unavailable(err))
+			yield(none, classify(err))
 			return
 		}
 		defer rows.Close()
@@ -140,7 +140,7 @@ func audited[T any](ctx context.Context, q querier, scan func(scanner) (T, error
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(none, unavailable(err))
+			yield(none, classify(err))
 		}
 	}
 }
@@ -148,6 +148,7 @@ func audited[T any](ctx context.Context, q querier, scan func(scanner) (T, error
 // querier is what a database and a transaction have in common.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // AuditEvents implements store.Auditor.
@@ -216,7 +217,7 @@ func scanID(row scanner) (store.ID, error) {
 func (a *Auditor) AuditEvent(ctx context.Context, eventID store.ID, look func(store.View) error) error {
 	tx, err := a.db.BeginTx(ctx, nil)
 	if err != nil {
-		return unavailable(err)
+		return classify(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // it has only read
 	v := store.View{}
@@ -227,11 +228,11 @@ func (a *Auditor) AuditEvent(ctx context.Context, eventID store.ID, look func(st
 	case strings.Contains(err.Error(), "Scan error"): // what database/sql says of a value
 		return damaged("event %s: it cannot be read: %v", eventID.Hex(), err)
 	default:
-		return unavailable(err)
+		return classify(err)
 	}
 	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE id = ?)`, v.Event.OrganizerID[:]).Scan(&v.OrganizerKnown)
 	if err != nil {
-		return unavailable(err)
+		return classify(err)
 	}
 	v.Rows = func(yield func(store.Registration, error) bool) {
 		for user, err := range audited(ctx, tx, scanBytes, `SELECT user_id FROM registrations
