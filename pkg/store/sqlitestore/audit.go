@@ -25,10 +25,7 @@ func OpenAuditor(ctx context.Context, path string) (*Auditor, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	q := url.Values{"mode": {"ro"}, "_txlock": {"deferred"}, "_pragma": {
-		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "query_only(1)",
-	}}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
+	db, err := openReadOnly(path)
 	if err == nil {
 		err = db.PingContext(ctx)
 	}
@@ -40,6 +37,14 @@ func OpenAuditor(ctx context.Context, path string) (*Auditor, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return &Auditor{db: db}, nil
+}
+
+// openReadOnly makes connections that can change nothing, not even how the file is journaled.
+func openReadOnly(path string) (*sql.DB, error) {
+	q := url.Values{"mode": {"ro"}, "_txlock": {"deferred"}, "_pragma": {
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "query_only(1)",
+	}}
+	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
 }
 
 // readable refuses a file whose version has other tables than this program reads. Damage to
