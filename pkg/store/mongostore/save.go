@@ -108,8 +108,10 @@ func unmoved(alike []move) bson.D {
 			capacity = alike[0].After.Capacity
 		}
 		conditions = append(conditions, bson.D{{Key: "$lte", Value: bson.A{sold, capacity}}})
-		// What is missing would be null, and less than any capacity.
-		filter = append(filter, bson.E{Key: "tickets_sold", Value: bson.D{{Key: "$type", Value: "number"}}})
+		// What is missing would be null, and less than any capacity; a text would be more than
+		// any number.
+		isNumber := bson.D{{Key: "$type", Value: "number"}}
+		filter = append(filter, bson.E{Key: "tickets_sold", Value: isNumber}, bson.E{Key: "capacity", Value: isNumber})
 	}
 	return append(filter, bson.E{Key: "$expr", Value: bson.D{{Key: "$and", Value: conditions}}})
 }

@@ -19,15 +19,13 @@ type Auditor struct{ db *sql.DB }
 
 var _ store.Auditor = (*Auditor)(nil)
 
-// OpenAuditor opens the file at path, which must be there.
+// OpenAuditor opens the file at path, which must be there. It refuses a schema that it does
+// not know with store.ErrSchema.
 func OpenAuditor(ctx context.Context, path string) (*Auditor, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	q := url.Values{"mode": {"ro"}, "_txlock": {"deferred"}, "_pragma": {
-		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "query_only(1)",
-	}}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
+	db, err := openReadOnly(path)
 	if err == nil {
 		err = db.PingContext(ctx)
 	}
@@ -35,7 +33,44 @@ func OpenAuditor(ctx context.Context, path string) (*Auditor, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(readers)
+	if err := readable(ctx, path, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	return &Auditor{db: db}, nil
+}
+
+// openReadOnly makes connections that can change nothing, not even how the file is journaled.
+func openReadOnly(path string) (*sql.DB, error) {
+	q := url.Values{"mode": {"ro"}, "_txlock": {"deferred"}, "_pragma": {
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "query_only(1)",
+	}}
+	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
+}
+
+// readable refuses a file whose version has other tables than this program reads. Damage to
+// a file of the right version is for the proof to find.
+func readable(ctx context.Context, path string, db *sql.DB) error {
+	steps, err := migrations()
+	if err != nil {
+		return err
+	}
+	m := migrator{path: path, steps: steps}
+	s, err := m.schema(ctx, db)
+	if errors.Is(err, store.ErrSchema) {
+		return nil // a table is gone
+	}
+	if err == nil {
+		err = s.Fits()
+	}
+	if err == nil && s.Version < s.Known {
+		if _, err = m.compare(ctx, db, s.Known, false); err != nil {
+			err = fmt.Errorf("%w (it has version %d and this program reads version %d; eventio migrate brings it there)", err, s.Version, s.Known)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	return nil
 }
 
 // Close closes the file.
@@ -47,7 +82,7 @@ func (a *Auditor) Size(ctx context.Context) (store.Size, error) {
 	err := a.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM events),
 		(SELECT count(*) FROM registrations)`).Scan(&s.Users, &s.Events, &s.Registrations)
 	if err != nil {
-		return store.Size{}, fmt.Errorf("count the records: %w", unavailable(err))
+		return store.Size{}, fmt.Errorf("count the records: %w", classify(err))
 	}
 	return s, nil
 }
@@ -67,7 +102,7 @@ func (a *Auditor) Protections(ctx context.Context) iter.Seq[error] {
 			err := a.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE type = ? AND name = ?`,
 				object.kind, object.name).Scan(&n)
 			if err != nil {
-				yield(unavailable(err))
+				yield(classify(err))
 				return
 			}
 			if n == 0 && !yield(damaged("database: there is no %s %s: %s", object.kind, object.name, object.what)) {
@@ -126,7 +161,7 @@ func audited[T any](ctx context.Context, q querier, scan func(scanner) (T, error
 		var none T
 		rows, err := q.QueryContext(ctx, query, args...)
 		if err != nil {
-			yield(none, unavailable(err))
+			yield(none, classify(err))
 			return
 		}
 		defer rows.Close()
@@ -140,7 +175,7 @@ func audited[T any](ctx context.Context, q querier, scan func(scanner) (T, error
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(none, unavailable(err))
+			yield(none, classify(err))
 		}
 	}
 }
@@ -148,6 +183,7 @@ func audited[T any](ctx context.Context, q querier, scan func(scanner) (T, error
 // querier is what a database and a transaction have in common.
 type querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
 // AuditEvents implements store.Auditor.
@@ -216,7 +252,7 @@ func scanID(row scanner) (store.ID, error) {
 func (a *Auditor) AuditEvent(ctx context.Context, eventID store.ID, look func(store.View) error) error {
 	tx, err := a.db.BeginTx(ctx, nil)
 	if err != nil {
-		return unavailable(err)
+		return classify(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // it has only read
 	v := store.View{}
@@ -227,11 +263,11 @@ func (a *Auditor) AuditEvent(ctx context.Context, eventID store.ID, look func(st
 	case strings.Contains(err.Error(), "Scan error"): // what database/sql says of a value
 		return damaged("event %s: it cannot be read: %v", eventID.Hex(), err)
 	default:
-		return unavailable(err)
+		return classify(err)
 	}
 	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE id = ?)`, v.Event.OrganizerID[:]).Scan(&v.OrganizerKnown)
 	if err != nil {
-		return unavailable(err)
+		return classify(err)
 	}
 	v.Rows = func(yield func(store.Registration, error) bool) {
 		for user, err := range audited(ctx, tx, scanBytes, `SELECT user_id FROM registrations

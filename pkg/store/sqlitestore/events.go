@@ -140,5 +140,5 @@ func readError(err, notFound error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return notFound
 	}
-	return unavailable(err)
+	return classify(err)
 }

@@ -7,12 +7,24 @@
 // one immediate transaction, which makes every change serializable. Reads use connections
 // of their own, never wait for a write, and see everything committed before they began.
 // Several processes may open one file; they take turns at writing.
+//
+// # Changing what is stored
+//
+// The schema has a version, kept in PRAGMA user_version, and steps that lead from one
+// version to the next: the files migrations/NNNN_name.sql, numbered without gaps. Open runs
+// those that are pending, each in one transaction together with its version. To change the
+// schema add the file with the next number; nothing else names it, and a file that has been
+// released is never edited. A step that needs Go beside SQL (it runs after the file, in the
+// same transaction) is returned by stepCode for its number.
+//
+// A step leaves the file usable for running processes of the version before: add tables,
+// indexes and columns that have a default, and take away only what that version has stopped
+// using. Foreign keys are enforced; a table that is rebuilt needs PRAGMA defer_foreign_keys.
 package sqlitestore
 
 import (
 	"context"
 	"database/sql"
-	_ "embed"
 	"errors"
 	"fmt"
 	"iter"
@@ -24,9 +36,6 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 )
-
-//go:embed schema.sql
-var schema string
 
 const (
 	// busyTimeout is how long a write waits for another process that is writing.
@@ -45,15 +54,20 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open opens the database in the file at path, creating it when it is missing.
+// Open opens the database in the file at path, creating it when it is missing, and brings
+// its schema up to date. It refuses a file whose schema it does not know with
+// store.ErrSchema, and waits for a process that migrates the file as long as ctx allows.
 func Open(ctx context.Context, path string) (*Store, error) {
-	write, err := sql.Open("sqlite", dsn(path, "immediate"))
+	steps, err := migrations()
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, err
 	}
-	write.SetMaxOpenConns(1)
-	if _, err := write.ExecContext(ctx, schema); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
+	write, err := openWriter(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := (&migrator{path, write, steps}).open(ctx); err != nil {
+		return nil, errors.Join(err, write.Close())
 	}
 	read, err := sql.Open("sqlite", dsn(path, "deferred")+"&_pragma=query_only(1)")
 	if err != nil {
@@ -62,6 +76,16 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
 	return &Store{write: write, read: read}, nil
+}
+
+// openWriter makes the one connection for writes.
+func openWriter(path string) (*sql.DB, error) {
+	write, err := sql.Open("sqlite", dsn(path, "immediate"))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	write.SetMaxOpenConns(1)
+	return write, nil
 }
 
 func dsn(path, txlock string) string {
@@ -84,14 +108,14 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // transact runs fn in one immediate transaction and syncs it to disk. An error that
-// matches store.ErrUnavailable means that nothing was stored.
+// matches store.ErrNothingStored means that nothing was stored.
 func (s *Store) transact(ctx context.Context, fn func(*sql.Tx) error) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
-		return unavailable(err)
+		return classify(err)
 	}
 	if err := fn(tx); err != nil {
-		return unavailable(errors.Join(err, tx.Rollback()))
+		return classify(errors.Join(err, tx.Rollback()))
 	}
 	if err := tx.Commit(); err != nil {
 		// SQLite has either synced the whole transaction or will roll it back when the
@@ -104,18 +128,39 @@ func (s *Store) transact(ctx context.Context, fn func(*sql.Tx) error) error {
 	return nil
 }
 
-// unavailable marks an error after which surely nothing is stored, unless it already has
-// a meaning of its own.
-func unavailable(err error) error {
+// classify marks an error after which surely nothing is stored, unless it already has a
+// meaning of its own: what is known to pass is store.ErrUnavailable, and every other one is
+// store.ErrNothingStored.
+func classify(err error) error {
 	for _, own := range []error{
 		store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrRegistrationNotFound,
-		store.ErrPasswordChanged, store.ErrUnavailable,
+		store.ErrPasswordChanged, store.ErrSchema, store.ErrNothingStored,
 	} {
 		if errors.Is(err, own) {
 			return err
 		}
 	}
-	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	if passes(err) {
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	return fmt.Errorf("%w: %w", store.ErrNothingStored, err)
+}
+
+// passes reports errors that end by themselves: another process has the lock, or the caller
+// waits no longer.
+func passes(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return true
+	}
+	var se *sqlite.Error
+	if !errors.As(err, &se) {
+		return false
+	}
+	switch se.Code() & 0xff { // without what kind of it
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_PROTOCOL:
+		return true
+	}
+	return false
 }
 
 // CreateUser implements store.Users.
@@ -152,19 +197,19 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, erro
 }
 
 // stream yields the rows of a query one by one.
-func stream[T any](ctx context.Context, db *sql.DB, scan func(scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {
+func stream[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
-		rows, err := db.QueryContext(ctx, query, args...)
+		rows, err := q.QueryContext(ctx, query, args...)
 		if err != nil {
-			yield(none, unavailable(err))
+			yield(none, classify(err))
 			return
 		}
 		defer rows.Close()
 		for rows.Next() {
 			v, err := scan(rows)
 			if err != nil {
-				yield(none, unavailable(err))
+				yield(none, classify(err))
 				return
 			}
 			if !yield(v, nil) {
@@ -172,7 +217,7 @@ func stream[T any](ctx context.Context, db *sql.DB, scan func(scanner) (T, error
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(none, unavailable(err))
+			yield(none, classify(err))
 		}
 	}
 }

@@ -1,0 +1,246 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// edit runs SQL on a file as no process of Event.io would.
+func edit(tb testing.TB, path string, statements ...string) {
+	tb.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	for _, statement := range statements {
+		if _, err := db.ExecContext(tb.Context(), statement); err != nil {
+			tb.Fatalf("%s: %v", statement, err)
+		}
+	}
+}
+
+// version reads the version in the file.
+func version(tb testing.TB, path string) int {
+	tb.Helper()
+	db, err := sql.Open("sqlite", "file:"+path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	var n int
+	if err := db.QueryRowContext(tb.Context(), `PRAGMA user_version`).Scan(&n); err != nil {
+		tb.Fatal(err)
+	}
+	return n
+}
+
+// newest is the version that Open leads to.
+func newest(tb testing.TB) int {
+	tb.Helper()
+	steps, err := migrations()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return len(steps)
+}
+
+// firstTables is the schema of version 1, as it was made before there were versions.
+func firstTables(tb testing.TB) string {
+	tb.Helper()
+	steps, err := migrations()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return steps[0].sql
+}
+
+// wantSchemaError wants one sentence that no waiting cures.
+func wantSchemaError(t *testing.T, says string, open func(context.Context) error) {
+	t.Helper()
+	err := open(t.Context())
+	if !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error is %v, want one sentence with %q", err, says)
+	}
+	if errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("%v: waiting does not help", err)
+	}
+}
+
+func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
+	for name, c := range map[string]struct {
+		unversioned bool // made before there were versions
+		statements  []string
+		says        string
+	}{
+		"a newer schema":                {false, []string{`PRAGMA user_version = 99`}, "the database has version 99"},
+		"a negative version":            {false, []string{`PRAGMA user_version = -1`}, "the database has version -1"},
+		"a column less":                 {false, []string{`ALTER TABLE events DROP COLUMN last_edit`}, "table events has no column last_edit"},
+		"a column more":                 {false, []string{`ALTER TABLE users ADD COLUMN phone TEXT`}, "table users has the column phone"},
+		"a column of another type":      {false, []string{`ALTER TABLE events DROP COLUMN last_edit`, `ALTER TABLE events ADD COLUMN last_edit INTEGER NOT NULL DEFAULT 0`}, "table events has the column last_edit as INTEGER"},
+		"a table less":                  {false, []string{`DROP TABLE signing_keys`}, "table signing_keys is missing"},
+		"an old file, a column less":    {true, []string{`ALTER TABLE events DROP COLUMN last_edit`}, "table events has no column last_edit"},
+		"an old file, an indexed one":   {true, []string{`DROP INDEX registrations_by_number`, `ALTER TABLE registrations DROP COLUMN cancelled`}, "table registrations has no column cancelled"},
+		"an old file, a column more":    {true, []string{`ALTER TABLE events ADD COLUMN colour TEXT NOT NULL DEFAULT ''`}, "table events has the column colour"},
+		"an old file, no registrations": {true, []string{`DROP TABLE registrations`}, "has not the tables"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "eventio.db")
+			if c.unversioned {
+				edit(t, path, firstTables(t))
+			} else if err := open(t, path).Close(); err != nil {
+				t.Fatal(err)
+			}
+			edit(t, path, c.statements...)
+			before := version(t, path)
+			wantSchemaError(t, c.says, func(ctx context.Context) error {
+				s, err := Open(ctx, path)
+				if err == nil {
+					_ = s.Close()
+				}
+				return err
+			})
+			if after := version(t, path); after != before {
+				t.Errorf("the version became %d, it was %d", after, before)
+			}
+		})
+	}
+	t.Run("another program's file", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "eventio.db")
+		edit(t, path, `CREATE TABLE songs (title TEXT)`, `PRAGMA user_version = 1`)
+		if _, err := Open(t.Context(), path); !errors.Is(err, store.ErrSchema) {
+			t.Errorf("error is %v", err)
+		}
+	})
+}
+
+// TestAnOldFileBecomesVersionOne: one that was made before there were versions goes on, also
+// when it lacks what was then made at every start.
+func TestAnOldFileBecomesVersionOne(t *testing.T) {
+	for name, more := range map[string][]string{
+		"whole": nil, "an index less": {`DROP INDEX registrations_by_number`}, "a table less": {`DROP TABLE idempotency_keys`},
+		"a stranger's table": {`CREATE TABLE _litestream_seq (id INTEGER)`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "eventio.db")
+			edit(t, path, append([]string{firstTables(t)}, more...)...)
+			open(t, path)
+			if got := version(t, path); got != newest(t) {
+				t.Errorf("version is %d, want %d", got, newest(t))
+			}
+		})
+	}
+}
+
+// TestAMissingIndexIsMade: as a worker on MongoDB does.
+func TestAMissingIndexIsMade(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "eventio.db")
+	open(t, path)
+	edit(t, path, `DROP INDEX registrations_by_number`)
+	open(t, path)
+	a, err := OpenAuditor(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	for err := range a.Protections(t.Context()) {
+		t.Error(err)
+	}
+}
+
+// three is a migrator with two more steps than the first, of which the second has code.
+func three(tb testing.TB, path string) *migrator {
+	tb.Helper()
+	write, err := openWriter(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := write.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	return &migrator{path, write, []migration{
+		{store.SchemaStep{Number: 1, Name: "first"}, firstTables(tb), nil},
+		{store.SchemaStep{Number: 2, Name: "shout"}, `ALTER TABLE users ADD COLUMN shout TEXT NOT NULL DEFAULT ''`,
+			func(ctx context.Context, tx *sql.Tx, done func(n, all int64)) error {
+				done(0, 1)
+				_, err := tx.ExecContext(ctx, `UPDATE users SET shout = upper(name)`)
+				done(1, 1)
+				return err
+			}},
+		{store.SchemaStep{Number: 3, Name: "a log"}, `CREATE TABLE log (n INTEGER)`, nil},
+	}}
+}
+
+func TestStepsAreMadeOnceByOneProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "eventio.db")
+	edit(t, path, firstTables(t))
+	var all sync.WaitGroup
+	var mu sync.Mutex
+	made := make(map[int]int)
+	for range 4 {
+		m := three(t, path)
+		all.Go(func() {
+			err := m.Migrate(t.Context(), 3, func(p store.Migration) {
+				mu.Lock()
+				defer mu.Unlock()
+				if p.Over {
+					made[p.Step.Number]++
+				}
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if made[1] != 1 || made[2] != 1 || made[3] != 1 {
+		t.Errorf("the steps were made %v times", made)
+	}
+	if got := version(t, path); got != 3 {
+		t.Errorf("version is %d", got)
+	}
+}
+
+func TestMigrateGoesAsFarAsItIsTold(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "eventio.db")
+	m := three(t, path)
+	ignore := func(store.Migration) {}
+	if err := m.Migrate(t.Context(), 2, ignore); err != nil {
+		t.Fatal(err)
+	}
+	s, err := m.Schema(t.Context())
+	if err != nil || s.Version != 2 || s.Known != 3 || len(s.Pending) != 1 || s.Pending[0].Number != 3 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	for to, says := range map[int]string{4: "knows versions up to 3", 1: "never goes back"} {
+		if err := m.Migrate(t.Context(), to, ignore); !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), says) {
+			t.Errorf("to %d: %v", to, err)
+		}
+	}
+}
+
+// TestAFailedStepLeavesNothing: neither its tables nor its version.
+func TestAFailedStepLeavesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "eventio.db")
+	m := three(t, path)
+	broken := errors.New("the machine stops")
+	m.steps[1].code = func(context.Context, *sql.Tx, func(n, all int64)) error { return broken }
+	if err := m.Migrate(t.Context(), 3, func(store.Migration) {}); !errors.Is(err, broken) || !strings.Contains(err.Error(), "step 2 (shout)") {
+		t.Fatalf("error is %v", err)
+	}
+	if got := version(t, path); got != 1 {
+		t.Errorf("version is %d", got)
+	}
+	if err := three(t, path).Migrate(t.Context(), 3, func(store.Migration) {}); err != nil {
+		t.Errorf("repeated: %v", err)
+	}
+}
