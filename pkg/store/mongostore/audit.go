@@ -24,7 +24,7 @@ func OpenAuditor(ctx context.Context, uri string) (*Auditor, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Ping(ctx); err != nil {
+	if _, err := s.readDatabaseID(ctx); err != nil { // is it there?
 		return nil, errors.Join(err, s.Close())
 	}
 	return &Auditor{s: s}, nil

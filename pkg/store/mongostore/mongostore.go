@@ -69,6 +69,7 @@ type Store struct {
 	signingKeys   *mongo.Collection
 	guesses       guesses
 	guard         guard
+	id            string // of the database
 }
 
 // guard is what keeps two writers from breaking a promise, whatever they believe: the
@@ -138,12 +139,16 @@ func journaledMajority() *writeconcern.WriteConcern {
 	return &writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journaled}
 }
 
-// prepare waits for a primary, checks it, and creates the indexes.
+// prepare waits for a primary, checks it, creates the indexes, and finds out which database
+// this is.
 func (s *Store) prepare(ctx context.Context, log zerolog.Logger) error {
 	for {
 		err := s.check(ctx, log)
 		if err == nil {
 			err = s.createIndexes(ctx)
+		}
+		if err == nil {
+			err = s.identify(ctx)
 		}
 		if err == nil || !temporary(err) {
 			return err
@@ -220,10 +225,14 @@ func (s *Store) createIndexes(ctx context.Context) error {
 	return nil
 }
 
-// Ping reports whether there is a primary.
+// Ping reports whether there is a primary, and whether it has the database that was opened.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.client.Ping(ctx, readpref.Primary()); err != nil {
-		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	id, err := s.readDatabaseID(ctx)
+	if err != nil {
+		return err
+	}
+	if id != s.id {
+		return fmt.Errorf("%w: collection %s is not the one that was opened", store.ErrDatabaseReplaced, s.events.Name())
 	}
 	return nil
 }

@@ -15,7 +15,10 @@ import (
 
 // Auditor reads a database file for a proof and cannot write to it. Another process may
 // serve the file meanwhile.
-type Auditor struct{ db *sql.DB }
+type Auditor struct {
+	db   *sql.DB
+	path string
+}
 
 var _ store.Auditor = (*Auditor)(nil)
 
@@ -35,7 +38,7 @@ func OpenAuditor(ctx context.Context, path string) (*Auditor, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(readers)
-	return &Auditor{db: db}, nil
+	return &Auditor{db: db, path: path}, nil
 }
 
 // Close closes the file.

@@ -82,3 +82,9 @@ CREATE TABLE IF NOT EXISTS idempotency_keys (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS idempotency_keys_by_end ON idempotency_keys (expires_at);
+
+-- What the database says of itself. database_id: a random number, made once.
+CREATE TABLE IF NOT EXISTS meta (
+  name  TEXT PRIMARY KEY,
+  value BLOB NOT NULL
+) STRICT;

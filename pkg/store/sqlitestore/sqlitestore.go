@@ -39,6 +39,7 @@ const (
 type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
+	id    string // of the database
 	// afterCommit, when a test sets it, stands between a successful commit and its answer.
 	afterCommit func() error
 }
@@ -55,13 +56,17 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if _, err := write.ExecContext(ctx, schema); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
 	}
+	id, err := makeDatabaseID(ctx, write, path)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
+	}
 	read, err := sql.Open("sqlite", dsn(path, "deferred")+"&_pragma=query_only(1)")
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
 	}
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	return &Store{write: write, read: read}, nil
+	return &Store{write: write, read: read, id: id}, nil
 }
 
 func dsn(path, txlock string) string {
