@@ -89,6 +89,11 @@ func (s *site) connect(t testing.TB) *nats.Conn {
 	return conn
 }
 
+// link is conn with the names of the site's database.
+func (s *site) link(conn *nats.Conn) messages.Link {
+	return messages.Link{Conn: conn, Namespace: messages.Namespace{Prefix: messages.DefaultPrefix, Database: s.st.DatabaseID()}}
+}
+
 // testSecret is a key's secret, and testKeys a list of keys with it.
 func testSecret(id string) []byte {
 	return []byte((id + strings.Repeat("-a secret of the tests", 3))[:40])
@@ -135,7 +140,7 @@ func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*Access)) (
 	t.Helper()
 	conn := s.connect(t)
 	log := zerolog.New(s.log)
-	guard, err := identity.Open(t.Context(), s.st, conn, identity.Config{Keys: keys, Log: log})
+	guard, err := identity.Open(t.Context(), s.st, s.link(conn), identity.Config{Keys: keys, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +149,7 @@ func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*Access)) (
 	for _, c := range change {
 		c(&access)
 	}
-	requester, err := messages.NewRequester(conn)
+	requester, err := messages.NewRequester(s.link(conn))
 	if err != nil {
 		t.Fatal(err)
 	}

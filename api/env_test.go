@@ -134,7 +134,7 @@ func newEnv(t testing.TB, kind string, s setup) *env {
 		front = s.front(e.store)
 	}
 	log := zerolog.New(e.log)
-	requester, err := messages.NewRequester(e.connect(t, "api"))
+	requester, err := messages.NewRequester(messages.Link{Conn: e.connect(t, "api"), Namespace: e.names()})
 	must(t, err)
 	e.server = httptest.NewUnstartedServer(api.New(front, requester, s.config, log))
 	e.server.Config.ErrorLog = stdlog.New(log, "", 0)
@@ -156,6 +156,11 @@ func (e *env) connect(t testing.TB, name string) *nats.Conn {
 	must(t, err)
 	t.Cleanup(conn.Close)
 	return conn
+}
+
+// names are those under which the env's parts meet.
+func (e *env) names() messages.Namespace {
+	return messages.Namespace{Prefix: messages.DefaultPrefix, Database: e.store.DatabaseID()}
 }
 
 // startWorker starts a worker that takes requests when it returns.

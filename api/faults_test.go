@@ -141,7 +141,7 @@ func TestNATSStopped(t *testing.T) {
 func (e *env) impostor(t testing.TB, reply func(messages.SeatRequest) []byte) (leave func()) {
 	t.Helper()
 	conn := e.connect(t, "impostor")
-	sub, err := conn.QueueSubscribe(messages.SubjectSeats, messages.QueueWorkers, func(msg *nats.Msg) {
+	sub, err := conn.QueueSubscribe(e.names().Seats(), messages.QueueWorkers, func(msg *nats.Msg) {
 		all, err := messages.DecodeRequests(msg.Data)
 		if err != nil || len(all) != 1 {
 			t.Errorf("the API sends %q: %v", msg.Data, err)

@@ -124,7 +124,7 @@ func TestWhoAsksForASeatIsCounted(t *testing.T) {
 	}
 	conn := s.connect(t)
 	asking := make(chan int64, 1)
-	if _, err := conn.Subscribe(messages.SubjectSeats, func(m *nats.Msg) {
+	if _, err := conn.Subscribe(s.link(conn).Namespace.Seats(), func(m *nats.Msg) {
 		asking <- i.giveWay.asking.Load()
 		_ = m.Respond(full) // else the request below fails
 	}); err != nil {

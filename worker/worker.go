@@ -16,10 +16,10 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -42,6 +42,12 @@ type Config struct {
 	// next collects, and few large batches cost a store less than many small ones. A store with
 	// one writer wants 1.
 	InFlight int
+	// Prefix is that of the subjects, see messages.Namespace. Default messages.DefaultPrefix.
+	Prefix string
+	// SharedSubject also takes requests on messages.SharedSeats, as requesters of the version
+	// before send them. They do not say which database they mean: use it for an upgrade only,
+	// while one database uses the NATS server. Default false.
+	SharedSubject bool
 	// Now is the clock that decides about opening hours and stamps registrations; it is
 	// read once a batch. Default time.Now.
 	Now func() time.Time
@@ -56,6 +62,7 @@ func (c Config) withDefaults() Config {
 	set(&c.MaxBatch, 512)
 	set(&c.MaxWaiting, 20_000)
 	set(&c.InFlight, 2)
+	c.Prefix = cmp.Or(c.Prefix, messages.DefaultPrefix)
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -68,6 +75,7 @@ const pendingBytes = 64 << 20
 // Worker serves seat requests from Start to Stop.
 type Worker struct {
 	conn   *nats.Conn
+	names  messages.Namespace
 	seats  store.Seats
 	config Config
 	log    zerolog.Logger
@@ -84,13 +92,14 @@ type Worker struct {
 	stopped bool
 }
 
-// New makes a worker that takes requests from conn and applies them to seats. Both stay
-// the caller's.
+// New makes a worker that takes the requests for the database of seats from conn, and
+// applies them. Both stay the caller's.
 func New(conn *nats.Conn, seats store.Seats, config Config, log zerolog.Logger) *Worker {
 	config = config.withDefaults()
 	hard, hardStop := context.WithCancel(context.Background())
 	return &Worker{
 		conn: conn, seats: seats, config: config, log: log,
+		names: messages.Namespace{Prefix: config.Prefix, Database: seats.DatabaseID()},
 		noise: log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Second}),
 		queue: newQueue(config.MaxWaiting), ages: newAges(),
 		hard: hard, hardStop: hardStop,
@@ -107,7 +116,12 @@ func (w *Worker) Start() error {
 	for range w.config.InFlight {
 		w.lanes.Go(w.lane)
 	}
-	service, err := messages.Serve(w.conn, w.receive)
+	service, err := messages.Serve(messages.Link{Conn: w.conn, Namespace: w.names}, w.receive)
+	if err == nil && w.config.SharedSubject {
+		w.log.Warn().Str("subject", messages.SharedSeats).Msg("also taking requests that do not say which database " +
+			"they are for: stop that when no API of the version before runs any more, and never do it on a NATS server that another database uses")
+		err = service.ServeShared()
+	}
 	if err != nil {
 		w.queue.close()
 		return err
@@ -179,7 +193,7 @@ func (w *Worker) leave(ctx context.Context, service *messages.Service) {
 
 // receive is the subscription's callback.
 func (w *Worker) receive(msg *nats.Msg) {
-	if msg.Reply == "" || strings.HasPrefix(msg.Reply, messages.SubjectSeats) { // the latter would come back here
+	if msg.Reply == "" || w.names.TakesSeats(msg.Reply) { // the latter would come back here
 		w.noise.Warn().Msg("a message without a place for its answer is dropped")
 		return
 	}

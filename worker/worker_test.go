@@ -21,7 +21,7 @@ import (
 	"github.com/eventio/eventio/worker"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(testenv.M{M: m}) }
 
 const limit = 10 * time.Second
 
@@ -58,7 +58,7 @@ func newSite(t *testing.T, config worker.Config, before func([]store.SeatRequest
 	t.Cleanup(func() { _ = st.Close() })
 	s := &site{t: t, url: testenv.StartNATS(t).URL(), store: st, event: storetest.NewEvent(t, st, 1_000_000).ID}
 	s.conn = s.connect("callers")
-	if s.requester, err = messages.NewRequester(s.conn); err != nil {
+	if s.requester, err = messages.NewRequester(messages.Link{Conn: s.conn, Namespace: s.names()}); err != nil {
 		t.Fatal(err)
 	}
 	s.worker = worker.New(s.connect("worker"), seats{st, before}, config, zerolog.Nop())
@@ -67,12 +67,17 @@ func newSite(t *testing.T, config worker.Config, before func([]store.SeatRequest
 	}
 	t.Cleanup(s.stop)
 	testenv.Eventually(t, limit, "be ready", func() error {
-		if _, err := s.conn.Request(messages.SubjectSeats, []byte("{}"), time.Second); err != nil {
+		if _, err := s.conn.Request(s.names().Seats(), []byte("{}"), time.Second); err != nil {
 			return err
 		}
 		return nil
 	})
 	return s
+}
+
+// names are those under which the site's parts meet.
+func (s *site) names() messages.Namespace {
+	return messages.Namespace{Prefix: messages.DefaultPrefix, Database: s.store.DatabaseID()}
 }
 
 func (s *site) connect(name string) *nats.Conn {
@@ -108,7 +113,7 @@ func (s *site) ask(event store.ID) messages.Outcome {
 // send sends a message as it is and returns its one reply.
 func (s *site) send(data []byte) messages.SeatReply {
 	s.t.Helper()
-	msg, err := s.conn.Request(messages.SubjectSeats, data, limit)
+	msg, err := s.conn.Request(s.names().Seats(), data, limit)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -168,12 +173,12 @@ func TestWhatCannotBeReadIsAnsweredInvalid(t *testing.T) {
 	}
 	// Without a place for an answer, or with one that would come back here, there is none.
 	seen := make(chan *nats.Msg, 10)
-	tap, err := s.conn.ChanSubscribe(messages.SubjectSeats, seen)
+	tap, err := s.conn.ChanSubscribe(s.names().Seats(), seen)
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = errors.Join(s.conn.Publish(messages.SubjectSeats, []byte("garbage")),
-		s.conn.PublishRequest(messages.SubjectSeats, messages.SubjectSeats, []byte("garbage")))
+	err = errors.Join(s.conn.Publish(s.names().Seats(), []byte("garbage")),
+		s.conn.PublishRequest(s.names().Seats(), s.names().Seats(), []byte("garbage")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -96,7 +96,10 @@ func newSite(t *testing.T, kind string, o options) *site {
 		if o.front != nil {
 			front = o.front(s.open())
 		}
-		requester, err := messages.NewRequester(s.connect("api"))
+		requester, err := messages.NewRequester(messages.Link{
+			Conn:      s.connect("api"),
+			Namespace: messages.Namespace{Prefix: messages.DefaultPrefix, Database: s.store.DatabaseID()},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

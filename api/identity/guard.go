@@ -48,7 +48,7 @@ type Guard struct {
 	lifetime time.Duration
 	log      zerolog.Logger
 	store    store.Identity // nil: alone
-	conn     *nats.Conn     // nil: alone
+	link     messages.Link  // zero: alone
 
 	sub    *nats.Subscription
 	cancel context.CancelFunc
@@ -71,8 +71,8 @@ func Alone() *Guard {
 }
 
 // Open gets the keys, reads the revocations and goes on learning of new ones until Close.
-// st and conn stay the caller's.
-func Open(ctx context.Context, st store.Identity, conn *nats.Conn, config Config) (*Guard, error) {
+// The link's namespace is that of st. st and the connection stay the caller's.
+func Open(ctx context.Context, st store.Identity, link messages.Link, config Config) (*Guard, error) {
 	if config.Lifetime < 0 || config.Lifetime > MaxLifetime {
 		return nil, fmt.Errorf("a token lifetime of %v is not above 0 and at most %v", config.Lifetime, MaxLifetime)
 	}
@@ -84,9 +84,9 @@ func Open(ctx context.Context, st store.Identity, conn *nats.Conn, config Config
 		}
 	}
 	g := newGuard(keys, config)
-	g.store, g.conn = st, conn
+	g.store, g.link = st, link
 	// Listen first, then read: what happens between the two is not lost.
-	sub, err := messages.SubscribeRevocations(conn, func(r messages.Revocation) {
+	sub, err := messages.SubscribeRevocations(link, func(r messages.Revocation) {
 		g.learn(store.Revocation{UserID: r.UserID, PasswordVersion: r.PasswordVersion, ChangedAt: r.ChangedAt})
 	}, func(err error) { g.log.Error().Err(err).Msg("a revocation cannot be read") })
 	if err != nil {
@@ -166,10 +166,10 @@ func (g *Guard) Check(token string) (Person, error) {
 // at once, and in all other processes as fast as they can be told.
 func (g *Guard) Revoke(r store.Revocation) {
 	g.learn(r)
-	if g.conn == nil {
+	if g.link.Conn == nil {
 		return
 	}
-	err := messages.PublishRevocation(g.conn, messages.Revocation{
+	err := messages.PublishRevocation(g.link, messages.Revocation{
 		UserID: r.UserID, PasswordVersion: r.PasswordVersion, ChangedAt: r.ChangedAt,
 	})
 	if err != nil {

@@ -60,19 +60,20 @@ func run(ctx context.Context, env process.Env) error {
 	defer ground.Close()
 	starting, cancel := context.WithTimeout(ctx, c.Serve.StartTimeout)
 	defer cancel()
-	who, err := settings.Open(starting, ground.Store, ground.Conn)
+	who, err := settings.Open(starting, ground.Store, ground.Link())
 	if err != nil {
 		return err
 	}
 	defer who.Guard.Close()
-	requester, err := messages.NewRequester(ground.Conn)
+	requester, err := messages.NewRequester(ground.Link())
 	if err != nil {
 		return err
 	}
 	handler := api.New(ground.Store, requester, api.Config{
 		RequestTimeout: c.Serve.RequestTimeout, Pages: web.Handler, Access: who,
 	}, log)
-	log.Info().Str("addr", listener.Addr().String()).Str("auth", settings.Mode()).Msg("serving HTTP")
+	log.Info().Str("addr", listener.Addr().String()).Str("auth", settings.Mode()).
+		EmbedObject(ground.Namespace).Msg("serving HTTP")
 	return process.Server{
 		Listener: listener, Handler: handler, DrainDelay: c.Serve.DrainDelay, Log: log,
 	}.Serve(ctx)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventio/eventio/internal/access"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/production"
 )
 
 type config struct {
@@ -27,9 +28,10 @@ type config struct {
 }
 
 type serveConfig struct {
-	Addr           string        `env:"EVENTIO_ADDR" default:"127.0.0.1:3000" help:"Address to listen on, host:port. Port 0 picks a free one."`
-	Data           string        `env:"EVENTIO_DATA" default:"./data" type:"path" help:"Folder for the data; it is made when it is missing."`
-	NATSListen     string        `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address. By default it has no port."`
+	Addr       string `env:"EVENTIO_ADDR" default:"127.0.0.1:3000" help:"Address to listen on, host:port. Port 0 picks a free one."`
+	Data       string `env:"EVENTIO_DATA" default:"./data" type:"path" help:"Folder for the data; it is made when it is missing."`
+	NATSListen string `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address. By default it has no port."`
+	production.Naming
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
 	Auth           string        `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted on a loopback address, else token."`
 	access.Flags
@@ -73,7 +75,7 @@ func serve(ctx context.Context, c config, env process.Env) (err error) {
 		return err
 	}
 	s, err := openStack(ctx, stackConfig{
-		data: c.Serve.Data, natsListen: c.Serve.NATSListen, requestTimeout: c.Serve.RequestTimeout, access: settings,
+		data: c.Serve.Data, natsListen: c.Serve.NATSListen, naming: c.Serve.Naming, requestTimeout: c.Serve.RequestTimeout, access: settings,
 	}, log)
 	if err != nil {
 		return err
@@ -82,11 +84,12 @@ func serve(ctx context.Context, c config, env process.Env) (err error) {
 	url := "http://" + listener.Addr().String()
 	fmt.Fprintf(env.Stdout, `Event.io is listening on %s
   data      %s
+  database  %s
   auth      %s
   pages     open %s in a browser
   events    curl %s/api/events
   proof     eventio simulate --url %s
   stop      Ctrl-C
-`, url, c.Serve.Data, settings.Mode(), url, url, url)
+`, url, c.Serve.Data, s.namespace, settings.Mode(), url, url, url)
 	return process.Server{Listener: listener, Handler: s.api, Log: log}.Serve(ctx)
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -26,6 +29,7 @@ const mendTimeout = 20 * time.Second
 type mender struct {
 	requester *messages.Requester
 	conn      *nats.Conn
+	namespace messages.Namespace
 
 	// The parts of a worker of its own; nil when the workers are elsewhere.
 	lock       *flock.Flock
@@ -35,7 +39,9 @@ type mender struct {
 	worker     *worker.Worker
 }
 
-func openMender(ctx context.Context, c verifyConfig, log zerolog.Logger) (_ *mender, err error) {
+// openMender is ready to have events of the auditor's database recounted. It fails when the
+// workers behind a NATS server are those of other databases, and says of which.
+func openMender(ctx context.Context, c verifyConfig, auditor store.Auditor, log zerolog.Logger) (_ *mender, err error) {
 	m := &mender{}
 	defer func() {
 		if err != nil {
@@ -47,7 +53,18 @@ func openMender(ctx context.Context, c verifyConfig, log zerolog.Logger) (_ *men
 		if m.conn, err = messages.Connect(c.NATSURL, "verify", log); err != nil {
 			return nil, err
 		}
-		return m, m.connected(ctx)
+		if err := m.connected(ctx); err != nil {
+			return nil, err
+		}
+		database, err := auditor.DatabaseID(ctx)
+		if err != nil {
+			return nil, err
+		}
+		m.namespace = c.Namespace(database)
+		if err := m.findWorker(ctx); err != nil {
+			return nil, err
+		}
+		return m, m.ask()
 	}
 	if c.MongoDBURI != "" {
 		return nil, errors.New("--repair goes through the queue: name the NATS servers of the workers with --nats-url")
@@ -58,27 +75,34 @@ func openMender(ctx context.Context, c verifyConfig, log zerolog.Logger) (_ *men
 	if m.store, err = sqlitestore.Open(ctx, c.file()); err != nil {
 		return nil, err
 	}
+	m.namespace = c.Namespace(m.store.DatabaseID())
 	if m.nats, err = startNATS(""); err != nil {
 		return nil, err
 	}
 	if m.workerConn, err = messages.Connect("", "worker", log, nats.InProcessServer(m.nats)); err != nil {
 		return nil, err
 	}
-	m.worker = worker.New(m.workerConn, m.store, worker.Config{InFlight: 1}, log)
+	m.worker = worker.New(m.workerConn, m.store, worker.Config{InFlight: 1, Prefix: m.namespace.Prefix}, log)
 	if err := m.worker.Start(); err != nil {
 		return nil, err
 	}
 	if m.conn, err = messages.Connect("", "verify", log, nats.InProcessServer(m.nats)); err != nil {
 		return nil, err
 	}
-	return m, m.connected(ctx)
+	if err := m.connected(ctx); err != nil {
+		return nil, err
+	}
+	return m, m.ask()
 }
 
-// connected makes the requester and waits for the first connection, which Connect does not.
-func (m *mender) connected(ctx context.Context) (err error) {
-	if m.requester, err = messages.NewRequester(m.conn); err != nil {
-		return err
-	}
+// ask makes the requester.
+func (m *mender) ask() (err error) {
+	m.requester, err = messages.NewRequester(messages.Link{Conn: m.conn, Namespace: m.namespace})
+	return err
+}
+
+// connected waits for the first connection, which Connect does not.
+func (m *mender) connected(ctx context.Context) error {
 	conn := m.conn
 	for !conn.IsConnected() {
 		select {
@@ -88,6 +112,35 @@ func (m *mender) connected(ctx context.Context) (err error) {
 		}
 	}
 	return nil
+}
+
+// findLimit bounds the wait for a worker to say that it is there.
+const findLimit = 3 * time.Second
+
+// findWorker looks for a worker of this database. It fails when none answers, and names the
+// databases of those that do.
+func (m *mender) findWorker(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, findLimit)
+	defer cancel()
+	there, others := false, make(map[string]bool)
+	err := messages.Discover(ctx, m.conn, func(n messages.Namespace) bool {
+		there = n == m.namespace
+		switch {
+		case n == messages.Namespace{}:
+			others["whatever database older workers use, which do not say it"] = true
+		case !there:
+			others[n.String()] = true
+		}
+		return !there
+	})
+	if err != nil || there {
+		return err
+	}
+	found := "there are none at all"
+	if len(others) > 0 {
+		found = "those that are there serve: " + strings.Join(slices.Sorted(maps.Keys(others)), ", ")
+	}
+	return fmt.Errorf("no worker of database %s is on this NATS server; %s; nothing was changed", m.namespace, found)
 }
 
 func (m *mender) close() error {
@@ -126,7 +179,7 @@ func (m *mender) mend(ctx context.Context, event store.ID) (string, error) {
 	case messages.OutcomeOverbooked:
 		return "not repaired: more people hold a place than there are", nil
 	case messages.OutcomeEventNotFound:
-		return "not repaired: the workers do not know it; do they use this database?", nil
+		return "not repaired: the workers do not know it", nil
 	case messages.OutcomeInvalid:
 		return "", errors.New("the workers do not know this request: they are older than this program")
 	}

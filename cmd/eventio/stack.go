@@ -19,6 +19,7 @@ import (
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/api/identity"
 	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/internal/production"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store/sqlitestore"
 	"github.com/eventio/eventio/web"
@@ -28,6 +29,7 @@ import (
 type stackConfig struct {
 	data           string // folder
 	natsListen     string // host:port, or none
+	naming         production.Naming
 	requestTimeout time.Duration
 	access         access.Settings
 }
@@ -40,6 +42,7 @@ const databaseFile = "eventio.db"
 type stack struct {
 	lock       *flock.Flock
 	store      *sqlitestore.Store
+	namespace  messages.Namespace
 	nats       *server.Server
 	apiConn    *nats.Conn
 	workerConn *nats.Conn
@@ -66,6 +69,8 @@ func openStack(ctx context.Context, c stackConfig, log zerolog.Logger) (_ *stack
 	if s.store, err = sqlitestore.Open(ctx, filepath.Join(c.data, databaseFile)); err != nil {
 		return nil, err
 	}
+	s.namespace = c.naming.Namespace(s.store.DatabaseID())
+	log.Info().EmbedObject(s.namespace).Msg("the database is open")
 	if s.nats, err = startNATS(c.natsListen); err != nil {
 		return nil, err
 	}
@@ -76,16 +81,17 @@ func openStack(ctx context.Context, c stackConfig, log zerolog.Logger) (_ *stack
 		return nil, err
 	}
 	// SQLite has one writer, so one batch in flight gathers the most.
-	s.worker = worker.New(s.workerConn, s.store, worker.Config{InFlight: 1}, log)
+	s.worker = worker.New(s.workerConn, s.store, worker.Config{InFlight: 1, Prefix: s.namespace.Prefix}, log)
 	if err := s.worker.Start(); err != nil {
 		return nil, err
 	}
-	who, err := c.access.Open(ctx, s.store, s.apiConn)
+	link := messages.Link{Conn: s.apiConn, Namespace: s.namespace}
+	who, err := c.access.Open(ctx, s.store, link)
 	if err != nil {
 		return nil, err
 	}
 	s.guard = who.Guard
-	requester, err := messages.NewRequester(s.apiConn)
+	requester, err := messages.NewRequester(link)
 	if err != nil {
 		return nil, err
 	}

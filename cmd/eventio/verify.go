@@ -10,6 +10,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/production"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/audit"
 	"github.com/eventio/eventio/pkg/store/mongostore"
@@ -18,8 +19,9 @@ import (
 
 type verifyConfig struct {
 	database
-	Repair       bool          `help:"Set right what is safe to set right: counters, and free places that somebody waits for. It goes through the queue, like every change of a seat."`
-	NATSURL      string        `name:"nats-url" env:"NATS_URL" placeholder:"URL" help:"For --repair: the NATS servers of the workers, comma-separated: nats://host:4222. Not needed for a data folder that no process serves."`
+	Repair  bool   `help:"Set right what is safe to set right: counters, and free places that somebody waits for. It goes through the queue, like every change of a seat."`
+	NATSURL string `name:"nats-url" env:"NATS_URL" placeholder:"URL" help:"For --repair: the NATS servers of the workers, comma-separated: nats://host:4222. Not needed for a data folder that no process serves."`
+	production.Naming
 	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for the database at the start."`
 }
 
@@ -40,11 +42,12 @@ func verifyDatabase(ctx context.Context, c verifyConfig, env process.Env, log ze
 	defer func() { err = errors.Join(err, auditor.Close()) }()
 	v := verification{auditor: auditor, out: env.Stdout, started: time.Now()}
 	if c.Repair {
-		mender, err := openMender(starting, c, log)
+		mender, err := openMender(starting, c, auditor, log)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, mender.close()) }()
+		fmt.Fprintf(env.Stdout, "repair: database %s\n", mender.namespace)
 		v.mender = mender
 	}
 	size, err := auditor.Size(ctx)

@@ -26,9 +26,10 @@ type config struct {
 
 type serveConfig struct {
 	production.Backing
-	MaxBatch    int           `env:"EVENTIO_MAX_BATCH" default:"512" help:"Most registrations in one transaction."`
-	MaxWaiting  int           `env:"EVENTIO_MAX_WAITING" default:"20000" help:"Most requests that wait; more are answered 503."`
-	StopTimeout time.Duration `env:"EVENTIO_STOP_TIMEOUT" default:"8s" help:"Longest time to finish accepted requests after SIGTERM."`
+	MaxBatch          int           `env:"EVENTIO_MAX_BATCH" default:"512" help:"Most registrations in one transaction."`
+	MaxWaiting        int           `env:"EVENTIO_MAX_WAITING" default:"20000" help:"Most requests that wait; more are answered 503."`
+	NATSSharedSubject bool          `name:"nats-shared-subject" env:"EVENTIO_NATS_SHARED_SUBJECT" help:"Also take requests from APIs of the version before, whose subject eventio.v2.seats does not say which database they are for. DANGER: on a NATS server that another database uses too, seats go into the wrong one. Only while upgrading."`
+	StopTimeout       time.Duration `env:"EVENTIO_STOP_TIMEOUT" default:"8s" help:"Longest time to finish accepted requests after SIGTERM."`
 }
 
 func main() { process.Main(run) }
@@ -59,11 +60,14 @@ func run(ctx context.Context, env process.Env) error {
 // serve works until ctx ends, answers what it has accepted, and only then stops telling
 // that it lives.
 func serve(ctx context.Context, c config, listener net.Listener, ground *production.Ground, log zerolog.Logger) error {
-	w := worker.New(ground.Conn, ground.Store, worker.Config{MaxBatch: c.Serve.MaxBatch, MaxWaiting: c.Serve.MaxWaiting}, log)
+	w := worker.New(ground.Conn, ground.Store, worker.Config{
+		MaxBatch: c.Serve.MaxBatch, MaxWaiting: c.Serve.MaxWaiting,
+		Prefix: c.Serve.NATSPrefix, SharedSubject: c.Serve.NATSSharedSubject,
+	}, log)
 	if err := w.Start(); err != nil {
 		return err
 	}
-	log.Info().Str("addr", listener.Addr().String()).Msg("taking seat requests")
+	log.Info().Str("addr", listener.Addr().String()).EmbedObject(ground.Namespace).Msg("taking seat requests")
 	health, stopHealth := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopHealth()
 	served := make(chan error, 1)

@@ -12,11 +12,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/api/identity"
+	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -110,8 +110,8 @@ func TrustedSettings(log zerolog.Logger) Settings {
 }
 
 // Open makes the guard, which the caller closes.
-func (s Settings) Open(ctx context.Context, st store.Identity, conn *nats.Conn) (api.Access, error) {
-	guard, err := identity.Open(ctx, st, conn, s.config)
+func (s Settings) Open(ctx context.Context, st store.Identity, link messages.Link) (api.Access, error) {
+	guard, err := identity.Open(ctx, st, link, s.config)
 	if err != nil {
 		return api.Access{}, err
 	}

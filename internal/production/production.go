@@ -15,16 +15,21 @@ import (
 
 // Backing is the part of a command line that says where they are.
 type Backing struct {
+	Naming
 	NATSURL      string        `name:"nats-url" env:"NATS_URL" required:"" help:"NATS servers, comma-separated: nats://host:4222."`
 	MongoDBURI   string        `name:"mongodb-uri" env:"MONGODB_URI" required:"" help:"MongoDB replica set: mongodb://host:27017/eventio?replicaSet=rs0. The database is eventio when none is named."`
 	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for MongoDB at the start."`
 }
 
-// Ground is both, open.
+// Ground is both, open, and the names under which the processes of the database meet.
 type Ground struct {
-	Conn  *nats.Conn
-	Store *mongostore.Store
+	Conn      *nats.Conn
+	Store     *mongostore.Store
+	Namespace messages.Namespace
 }
+
+// Link is what the database's processes talk over.
+func (g *Ground) Link() messages.Link { return messages.Link{Conn: g.Conn, Namespace: g.Namespace} }
 
 // Open connects to both as the process called name. NATS may still be away; MongoDB is
 // waited for, StartTimeout at most.
@@ -40,7 +45,7 @@ func (b Backing) Open(ctx context.Context, name string, log zerolog.Logger) (*Gr
 		conn.Close()
 		return nil, err
 	}
-	return &Ground{conn, st}, nil
+	return &Ground{conn, st, b.Namespace(st.DatabaseID())}, nil
 }
 
 // Close closes NATS, then the store: what is still answered has been flushed before.

@@ -2,6 +2,12 @@
 // group, request, reply and outcome code, their one encoding, and the Requester that the
 // API calls.
 //
+// # Databases
+//
+// Every subject begins with an operator's prefix and the id of the database that it is
+// about, see Namespace. So a message reaches processes of its own database only, whatever
+// else uses the NATS server.
+//
 // # Delivery
 //
 // Core NATS delivers at most once. A request may be lost, its reply may be lost, and a
@@ -11,7 +17,7 @@
 //
 // # Sharing messages
 //
-// A message on SubjectSeats is one or more requests, each a JSON object on a line of its
+// A message with seat requests is one or more requests, each a JSON object on a line of its
 // own. There is no timer: an idle API sends a request at once and alone, a busy one sends
 // all that were made meanwhile. Its reply subject is REQUESTER.MESSAGE: the first part
 // names the API process, the last token the message. A reply names its message and its
@@ -31,13 +37,7 @@ import (
 )
 
 const (
-	// SubjectSeats receives every request that moves a seat. The number is the wire's
-	// major version: an incompatible change gets a subject of its own, so that old and
-	// new processes can run side by side.
-	SubjectSeats = "eventio.v2.seats"
-	// SubjectRevocations tells all API processes whose tokens have ended.
-	SubjectRevocations = "eventio.v1.revocations"
-	// QueueWorkers is the queue group in which all workers share SubjectSeats.
+	// QueueWorkers is the queue group in which all workers of a database share its requests.
 	QueueWorkers = "workers"
 	// MaxRequestID is the longest request id, in bytes.
 	MaxRequestID = 255

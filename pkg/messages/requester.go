@@ -30,17 +30,21 @@ type Requester struct {
 	workers *workers
 }
 
-// NewRequester sends over conn, which stays the caller's.
-func NewRequester(conn *nats.Conn) (*Requester, error) {
-	s, err := newSender(conn)
+// NewRequester sends over link to the workers of its namespace. It fails on a namespace
+// that cannot be in a subject, and on a connection that is closed.
+func NewRequester(link Link) (*Requester, error) {
+	if err := link.check(); err != nil {
+		return nil, fmt.Errorf("make a requester: %w", err)
+	}
+	s, err := newSender(link.Conn)
 	if err != nil {
 		return nil, err
 	}
-	w, err := newWorkers(conn)
+	w, err := newWorkers(link)
 	if err != nil {
 		return nil, err
 	}
-	return &Requester{conn: conn, sender: s, workers: w}, nil
+	return &Requester{conn: link.Conn, sender: s, workers: w}, nil
 }
 
 // Ready reports whether requests can be sent now.
@@ -106,7 +110,7 @@ func (s *sending) subject() string {
 		s.own, s.other = s.workers.subjects(s.req.EventID)
 		return s.own
 	}
-	if s.other == SubjectSeats { // nobody else was known then; they have been asked since
+	if s.other == s.workers.shared { // nobody else was known then; they have been asked since
 		own, other := s.workers.subjects(s.req.EventID)
 		if own == s.own {
 			return other
@@ -132,9 +136,9 @@ func (s *sending) once(ctx context.Context, subject string) verdict {
 	c := s.sender.send(subject, s.req, until)
 	select {
 	case v := <-c.done:
-		if subject != SubjectSeats && errors.Is(v.err, nats.ErrNoResponders) {
+		if shared := s.workers.shared; subject != shared && errors.Is(v.err, nats.ErrNoResponders) {
 			s.workers.gone(subject)
-			return s.once(ctx, SubjectSeats)
+			return s.once(ctx, shared)
 		}
 		return v
 	case <-timer.C:

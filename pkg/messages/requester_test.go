@@ -26,9 +26,18 @@ func connect(t *testing.T, url, name string) *nats.Conn {
 	return conn
 }
 
+// names are those of a database.
+func names(database string) messages.Namespace {
+	return messages.Namespace{Prefix: messages.DefaultPrefix, Database: database}
+}
+
+func link(conn *nats.Conn, database string) messages.Link {
+	return messages.Link{Conn: conn, Namespace: names(database)}
+}
+
 func requester(t *testing.T, url string) *messages.Requester {
 	t.Helper()
-	r, err := messages.NewRequester(connect(t, url, "api"))
+	r, err := messages.NewRequester(link(connect(t, url, "api"), "here"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +51,7 @@ func answering(t *testing.T, url string, outcomes ...messages.Outcome) <-chan me
 	conn := connect(t, url, "worker")
 	got := make(chan messages.SeatRequest, 10)
 	n := 0
-	_, err := conn.QueueSubscribe(messages.SubjectSeats, messages.QueueWorkers, func(m *nats.Msg) {
+	_, err := conn.QueueSubscribe(names("here").Seats(), messages.QueueWorkers, func(m *nats.Msg) {
 		all, err := messages.DecodeRequests(m.Data)
 		if err != nil || len(all) != 1 {
 			t.Errorf("%d requests, %v", len(all), err)
@@ -145,7 +154,7 @@ func TestRequestsShareMessages(t *testing.T) {
 	url := testenv.StartNATS(t).URL()
 	conn := connect(t, url, "worker")
 	var messagesSeen atomic.Int64
-	_, err := conn.QueueSubscribe(messages.SubjectSeats, messages.QueueWorkers, func(m *nats.Msg) {
+	_, err := conn.QueueSubscribe(names("here").Seats(), messages.QueueWorkers, func(m *nats.Msg) {
 		messagesSeen.Add(1)
 		all, err := messages.DecodeRequests(m.Data)
 		if err != nil {

@@ -45,24 +45,30 @@ func DecodeRevocation(data []byte) (Revocation, error) {
 	return m, nil
 }
 
-// PublishRevocation sends r to all API processes that are connected now. It fills in
-// Version. An error means that nobody was told.
-func PublishRevocation(conn *nats.Conn, r Revocation) error {
+// PublishRevocation sends r to all API processes of the database that are connected now. It
+// fills in Version. An error means that nobody was told.
+func PublishRevocation(link Link, r Revocation) error {
+	if err := link.check(); err != nil {
+		return fmt.Errorf("publish a revocation: %w", err)
+	}
 	r.Version = revocationVersion
 	data, err := json.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("encode a revocation: %w", err)
 	}
-	if err := conn.Publish(SubjectRevocations, data); err != nil {
+	if err := link.Conn.Publish(link.Namespace.Revocations(), data); err != nil {
 		return fmt.Errorf("publish a revocation: %w", err)
 	}
 	return nil
 }
 
-// SubscribeRevocations calls take, from one goroutine, for everything that arrives, and
-// reject for what cannot be read.
-func SubscribeRevocations(conn *nats.Conn, take func(Revocation), reject func(error)) (*nats.Subscription, error) {
-	sub, err := conn.Subscribe(SubjectRevocations, func(msg *nats.Msg) {
+// SubscribeRevocations calls take, from one goroutine, for everything that arrives about
+// users of the database, and reject for what cannot be read.
+func SubscribeRevocations(link Link, take func(Revocation), reject func(error)) (*nats.Subscription, error) {
+	if err := link.check(); err != nil {
+		return nil, fmt.Errorf("subscribe to revocations: %w", err)
+	}
+	sub, err := link.Conn.Subscribe(link.Namespace.Revocations(), func(msg *nats.Msg) {
 		r, err := DecodeRevocation(msg.Data)
 		if err != nil {
 			reject(err)

@@ -15,8 +15,10 @@ import (
 const (
 	// ServiceName is what workers are called in NATS's service discovery: `nats micro ls`.
 	ServiceName = "eventio-worker"
-	// serviceVersion is that of the contract.
-	serviceVersion = "2.0.0"
+	// serviceVersion is that of the contract. sharedVersion is the one before, whose workers
+	// take requests on SharedSeats; its requesters look for no other.
+	serviceVersion = "2.1.0"
+	sharedVersion  = "2.0.0"
 
 	// askEvery is how often a requester that is in use asks which workers are there, and
 	// forgetAfter how long an answer counts: one may be lost, and who has answered when a
@@ -25,68 +27,100 @@ const (
 	forgetAfter = 4 * time.Second
 	// maxWorkers bounds what a hostile sender can make us remember.
 	maxWorkers = 1024
+	// pingSubject asks all workers on a NATS server whether they are there.
+	pingSubject = micro.APIPrefix + ".PING." + ServiceName
 )
 
-// Serve hands the messages on SubjectSeats to receive, as one of the workers that share
-// them, and also those that requesters send to this worker alone: see workers. receive may
-// be called from two goroutines at once.
-func Serve(conn *nats.Conn, receive nats.MsgHandler) (*Service, error) {
-	shared, err := conn.QueueSubscribe(SubjectSeats, QueueWorkers, receive)
-	if err != nil {
-		return nil, fmt.Errorf("subscribe to %s: %w", SubjectSeats, err)
+// Serve hands the seat requests of the link's namespace to receive, as one of the workers
+// that share them, and also those that requesters send to this worker alone: see workers.
+// receive may be called from two goroutines at once. Serve fails on a namespace that cannot
+// be in a subject, and on a connection that is closed.
+func Serve(link Link, receive nats.MsgHandler) (*Service, error) {
+	if err := link.check(); err != nil {
+		return nil, fmt.Errorf("serve seat requests: %w", err)
 	}
-	name, err := micro.AddService(conn, micro.Config{
-		Name: ServiceName, Version: serviceVersion, Description: "Applies seat requests of Event.io to the store.",
-	})
-	if err != nil {
-		return nil, fmt.Errorf("announce the worker: %w", err)
-	}
-	own, err := conn.Subscribe(ownSubject(name.Info().ID), receive)
-	if err != nil {
-		return nil, fmt.Errorf("subscribe to the worker's own subject: %w", err)
-	}
-	return &Service{name, []*nats.Subscription{shared, own}}, nil
+	s := &Service{conn: link.Conn, receive: receive}
+	return s, s.share(link.Namespace.Seats(), serviceVersion, link.Namespace.metadata())
 }
 
 // Service is a worker's place on NATS.
 type Service struct {
-	name          micro.Service
 	Subscriptions []*nats.Subscription
+
+	conn    *nats.Conn
+	receive nats.MsgHandler
+	names   []micro.Service
+}
+
+// ServeShared also takes what requesters of the version before send on SharedSeats, whatever
+// database they mean. It is called before Leave.
+func (s *Service) ServeShared() error {
+	return s.share(SharedSeats, sharedVersion, map[string]string{"subject": SharedSeats})
+}
+
+// share takes requests from subject, together with other workers and alone, and announces
+// that as a service of its own.
+func (s *Service) share(subject, version string, metadata map[string]string) error {
+	shared, err := s.conn.QueueSubscribe(subject, QueueWorkers, s.receive)
+	if err != nil {
+		return fmt.Errorf("subscribe to %s: %w", subject, err)
+	}
+	s.Subscriptions = append(s.Subscriptions, shared)
+	name, err := micro.AddService(s.conn, micro.Config{
+		Name: ServiceName, Version: version, Metadata: metadata, Description: "Applies seat requests of Event.io to the store.",
+	})
+	if err != nil {
+		return fmt.Errorf("announce the worker: %w", err)
+	}
+	s.names = append(s.names, name)
+	own, err := s.conn.Subscribe(ownSubject(subject, name.Info().ID), s.receive)
+	if err != nil {
+		return fmt.Errorf("subscribe to the worker's own subject: %w", err)
+	}
+	s.Subscriptions = append(s.Subscriptions, own)
+	return nil
 }
 
 // Leave tells requesters no more that this worker is there. The subscriptions go on.
 func (s *Service) Leave() error {
-	if err := s.name.Stop(); err != nil {
-		return fmt.Errorf("withdraw the worker: %w", err)
+	for _, name := range s.names {
+		if err := name.Stop(); err != nil {
+			return fmt.Errorf("withdraw the worker: %w", err)
+		}
 	}
 	return nil
 }
 
 // ownSubject is that of one worker; of nobody, it is that of all.
-func ownSubject(worker string) string {
+func ownSubject(shared, worker string) string {
 	if worker == "" {
-		return SubjectSeats
+		return shared
 	}
-	return SubjectSeats + "." + worker
+	return shared + "." + worker
 }
 
-// workers knows which workers are there, so that requests for one event go to one of them:
+// workers knows which workers of its namespace are there, so that requests for one event go to one of them:
 // a queue group picks at random, which would part the event's batches and let its writes
 // collide. Only speed depends on it: what it says may be wrong at any time, and then the
 // queue group has the request. It is safe for concurrent use.
 type workers struct {
-	conn   *nats.Conn
-	answer string // where the answers come
+	conn      *nats.Conn
+	namespace Namespace
+	shared    string // the subject of all its workers
+	answer    string // where the answers come
 
 	mu    sync.Mutex // guards all below
 	seen  map[string]time.Time
 	asked time.Time
 }
 
-// newWorkers begins to receive on conn; that ends with conn.
-func newWorkers(conn *nats.Conn) (*workers, error) {
-	w := &workers{conn: conn, answer: conn.NewInbox(), seen: make(map[string]time.Time)}
-	if _, err := conn.Subscribe(w.answer, w.receive); err != nil {
+// newWorkers begins to receive on the link's connection; that ends with it.
+func newWorkers(link Link) (*workers, error) {
+	w := &workers{
+		conn: link.Conn, namespace: link.Namespace, shared: link.Namespace.Seats(),
+		answer: link.Conn.NewInbox(), seen: make(map[string]time.Time),
+	}
+	if _, err := w.conn.Subscribe(w.answer, w.receive); err != nil {
 		return nil, fmt.Errorf("subscribe to the workers' answers: %w", err)
 	}
 	return w, nil
@@ -101,7 +135,7 @@ func (w *workers) subjects(event ID) (own, other string) {
 	if now.Sub(w.asked) >= askEvery {
 		w.asked = now
 		// What cannot be sent now is asked again in a second.
-		_ = w.conn.PublishRequest(micro.APIPrefix+"."+micro.PingVerb.String()+"."+ServiceName, w.answer, nil)
+		_ = w.conn.PublishRequest(pingSubject, w.answer, nil)
 	}
 	var best, second struct {
 		worker string
@@ -120,7 +154,7 @@ func (w *workers) subjects(event ID) (own, other string) {
 			second.worker, second.weight = worker, weight
 		}
 	}
-	return ownSubject(best.worker), ownSubject(second.worker)
+	return ownSubject(w.shared, best.worker), ownSubject(w.shared, second.worker)
 }
 
 // weigh is rendezvous hashing: an event goes to the worker that weighs most for it, so one
@@ -140,7 +174,7 @@ func (w *workers) gone(subject string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for worker := range w.seen {
-		if ownSubject(worker) == subject {
+		if ownSubject(w.shared, worker) == subject {
 			delete(w.seen, worker)
 		}
 	}
@@ -149,8 +183,10 @@ func (w *workers) gone(subject string) {
 // receive is the callback for a worker's word that it is there.
 func (w *workers) receive(msg *nats.Msg) {
 	var ping micro.Ping
-	// A worker of another version is left to the queue group, if it shares that.
-	if json.Unmarshal(msg.Data, &ping) != nil || ping.Version != serviceVersion || !validToken(ping.ID) {
+	// A worker of another version is left to the queue group, if it shares that. Those of
+	// other databases answer too: discovery knows the service's name only.
+	if json.Unmarshal(msg.Data, &ping) != nil || ping.Version != serviceVersion || !validToken(ping.ID) ||
+		namespaceOf(ping.Metadata) != w.namespace {
 		return
 	}
 	w.mu.Lock()

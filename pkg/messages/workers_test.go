@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -32,7 +33,7 @@ func newPool(t *testing.T, size int) *pool {
 	p.reset()
 	for i := range size {
 		conn := connect(t, p.url, "worker")
-		service, err := messages.Serve(conn, func(m *nats.Msg) { p.serve(t, i, m) })
+		service, err := messages.Serve(link(conn, "here"), func(m *nats.Msg) { p.serve(t, i, m) })
 		if err == nil {
 			err = conn.FlushTimeout(5 * time.Second)
 		}
@@ -154,7 +155,7 @@ func TestAWorkerThatHangsIsNotAskedTwice(t *testing.T) {
 	p := newPool(t, 1)
 	hung := connect(t, p.url, "hung")
 	var unanswered atomic.Int64
-	service, err := messages.Serve(hung, func(*nats.Msg) { unanswered.Add(1) })
+	service, err := messages.Serve(link(hung, "here"), func(*nats.Msg) { unanswered.Add(1) })
 	if err == nil {
 		err = hung.FlushTimeout(5 * time.Second)
 	}
@@ -201,7 +202,7 @@ func TestWhoKnowsNobodyLearnsMeanwhile(t *testing.T) {
 	p := newPool(t, 1)
 	frozen := connect(t, p.url, "frozen")
 	var unanswered atomic.Int64
-	_, err := frozen.QueueSubscribe(messages.SubjectSeats, messages.QueueWorkers, func(*nats.Msg) { unanswered.Add(1) })
+	_, err := frozen.QueueSubscribe(names("here").Seats(), messages.QueueWorkers, func(*nats.Msg) { unanswered.Add(1) })
 	if err == nil {
 		err = frozen.FlushTimeout(5 * time.Second)
 	}
@@ -230,11 +231,11 @@ func TestStrangersAreNoWorkers(t *testing.T) {
 	asked := make(chan struct{}, 10)
 	_, err := conn.Subscribe("$SRV.PING."+messages.ServiceName, func(m *nats.Msg) {
 		for _, ping := range []string{
-			"", "garbage", `{"id":"a b","version":"2.0.0"}`, `{"id":"a.*","version":"2.0.0"}`, `{"id":">","version":"2.0.0"}`,
-			`{"id":"","version":"2.0.0"}`, `{"id":"old","version":"1.0.0"}`,
-			`{"id":"liar","version":"2.0.0"}`, // on whose subject nobody listens
+			"", "garbage", `{"id":"a b","version":"2.1.0"}`, `{"id":"a.*","version":"2.1.0"}`, `{"id":">","version":"2.1.0"}`,
+			`{"id":"","version":"2.1.0"}`, `{"id":"old","version":"1.0.0"}`,
+			`{"id":"liar","version":"2.1.0"}`, // on whose subject nobody listens
 		} {
-			_ = m.Respond([]byte(ping))
+			_ = m.Respond([]byte(strings.Replace(ping, "{", `{"metadata":{"database":"here","prefix":"eventio"},`, 1)))
 		}
 		asked <- struct{}{}
 	})

@@ -16,6 +16,9 @@ var ErrDamaged = errors.New("damaged")
 // An error that matches ErrDamaged is about one record, and the reading goes on after it.
 // Any other error is the last thing yielded.
 type Auditor interface {
+	// DatabaseID is that of a Store over the same database. Errors: ErrNoDatabaseID,
+	// ErrUnavailable.
+	DatabaseID(ctx context.Context) (string, error)
 	// Size tells about how much there is to read.
 	Size(ctx context.Context) (Size, error)
 	// Protections checks what the database itself is there to prevent, and yields an

@@ -208,8 +208,18 @@ type SeatResult struct {
 	OpensAt time.Time
 }
 
+// Database says which database it is.
+type Database interface {
+	// DatabaseID is the same for all processes over one database and no other: not a copy of
+	// its records, and not one of another name. It is known when the store is open, does not
+	// change, and has 1 to 32 lower-case letters and digits. The adapters say what a database
+	// keeps its id through.
+	DatabaseID() string
+}
+
 // Seats changes who holds a seat.
 type Seats interface {
+	Database
 	// Apply decides a batch and stores what it decided, as one atomic change. It returns
 	// one result per request, in the order of the batch.
 	//
@@ -283,7 +293,8 @@ type Store interface {
 	Events
 	Finder
 	Idempotency
-	// Ping reports whether the store can be written to now.
+	// Ping reports whether the store can be written to now. Errors: ErrUnavailable,
+	// ErrDatabaseReplaced.
 	Ping(ctx context.Context) error
 	// Close releases the store. No other call may be running.
 	Close() error

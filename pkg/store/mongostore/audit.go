@@ -31,6 +31,9 @@ func OpenAuditor(ctx context.Context, uri string) (*Auditor, error) {
 	if err == nil {
 		err = schema.Fits()
 	}
+	if err == nil {
+		_, err = s.readDatabaseID(ctx) // is it there?
+	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -85,6 +85,7 @@ type Store struct {
 	signingKeys   *mongo.Collection
 	guesses       guesses
 	guard         guard
+	id            string // of the database
 }
 
 // guard is what keeps two writers from breaking a promise, whatever they believe: the
@@ -156,14 +157,18 @@ func journaledMajority() *writeconcern.WriteConcern {
 	return &writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journaled}
 }
 
-// prepare waits for a primary, checks it, and brings the schema up to date.
+// prepare waits for a primary, checks it, brings the schema up to date, and finds out which
+// database this is.
 func (s *Store) prepare(ctx context.Context, log zerolog.Logger) error {
 	m := newMigrator(s.users.Database(), log)
 	return reach(ctx, log, func() error {
 		if err := s.check(ctx, log); err != nil {
 			return err
 		}
-		return m.start(ctx)
+		if err := m.start(ctx); err != nil {
+			return err
+		}
+		return s.identify(ctx)
 	})
 }
 
@@ -213,10 +218,18 @@ func (s *Store) check(ctx context.Context, log zerolog.Logger) error {
 	return nil
 }
 
-// Ping reports whether a primary takes writes and a majority confirms them. Its update finds
-// no event, and so writes nothing, but is acknowledged like one that does: when a majority has
-// all that the primary had before it.
+// Ping reports whether the database is still the one that was opened, whether its primary
+// takes writes, and whether a majority confirms them. Its update finds no event, and so writes
+// nothing, but is acknowledged like one that does: when a majority has all that the primary had
+// before it.
 func (s *Store) Ping(ctx context.Context) error {
+	id, err := s.readDatabaseID(ctx)
+	if err != nil {
+		return err
+	}
+	if id != s.id {
+		return fmt.Errorf("%w: collection %s is not the one that was opened", store.ErrDatabaseReplaced, s.events.Name())
+	}
 	nothing := bson.D{{Key: "$inc", Value: bson.D{{Key: "fence", Value: 1}}}}
 	if _, err := s.events.UpdateOne(ctx, bson.D{{Key: "_id", Value: store.ID{}}}, nothing); err != nil {
 		return nothingStored(err)

@@ -15,7 +15,10 @@ import (
 
 // Auditor reads a database file for a proof and cannot write to it. Another process may
 // serve the file meanwhile.
-type Auditor struct{ db *sql.DB }
+type Auditor struct {
+	db   *sql.DB
+	path string
+}
 
 var _ store.Auditor = (*Auditor)(nil)
 
@@ -36,7 +39,7 @@ func OpenAuditor(ctx context.Context, path string) (*Auditor, error) {
 	if err := readable(ctx, path, db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &Auditor{db: db}, nil
+	return &Auditor{db: db, path: path}, nil
 }
 
 // openReadOnly makes connections that can change nothing, not even how the file is journaled.

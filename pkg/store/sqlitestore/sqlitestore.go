@@ -48,6 +48,7 @@ const (
 type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
+	id    string // of the database
 	// afterCommit, when a test sets it, stands between a successful commit and its answer.
 	afterCommit func() error
 }
@@ -69,13 +70,17 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := (&migrator{path, write, steps}).open(ctx); err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
+	id, err := makeDatabaseID(ctx, write, path)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
+	}
 	read, err := sql.Open("sqlite", dsn(path, "deferred")+"&_pragma=query_only(1)")
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
 	}
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers)
-	return &Store{write: write, read: read}, nil
+	return &Store{write: write, read: read, id: id}, nil
 }
 
 // openWriter makes the one connection for writes.

@@ -46,6 +46,7 @@ const (
 // Run runs the suite. open makes a fresh target, with cleanup, for each test.
 func Run(t *testing.T, open func(testing.TB) Target) {
 	for name, test := range map[string]func(*testing.T, Target){
+		"database":    testDatabaseID,
 		"users":       testUsers,
 		"identity":    testIdentity,
 		"events":      testEvents,

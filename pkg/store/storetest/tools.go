@@ -29,6 +29,7 @@ type Tools struct {
 // RunTools runs the suite of what verify, repair and import rest on.
 func RunTools(t *testing.T, open func(testing.TB) Tools) {
 	for name, test := range map[string]func(*testing.T, Tools){
+		"database":             testAuditedID,
 		"audit":                testAudit,
 		"audit while serving":  testAuditWhileServing,
 		"recount":              testRecount,

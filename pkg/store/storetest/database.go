@@ -1,0 +1,32 @@
+package storetest
+
+import (
+	"regexp"
+	"testing"
+)
+
+// testDatabaseID: what makes two processes meet is the same for both, and can be a token of
+// a NATS subject. That other databases have another id is each adapter's own to prove.
+func testDatabaseID(t *testing.T, target Target) {
+	id := target.Store.DatabaseID()
+	if !regexp.MustCompile(`^[a-z0-9]{1,32}$`).MatchString(id) {
+		t.Errorf("the database's id is %q", id)
+	}
+	if again := target.Again(t).DatabaseID(); again != id {
+		t.Errorf("another process knows the database as %s, this one as %s", again, id)
+	}
+	NewEvent(t, target.Store, 1)
+	if later := target.Again(t).DatabaseID(); later != id {
+		t.Errorf("the id of the database has changed from %s to %s", id, later)
+	}
+	if err := target.Store.Ping(context10s(t)); err != nil {
+		t.Errorf("ping: %v", err)
+	}
+}
+
+// testAuditedID: an operator's tool means the database that its workers mean.
+func testAuditedID(t *testing.T, tools Tools) {
+	if id, err := tools.Auditor.DatabaseID(context10s(t)); err != nil || id != tools.Store.DatabaseID() {
+		t.Errorf("the auditor says %q, %v; the store says %q", id, err, tools.Store.DatabaseID())
+	}
+}
