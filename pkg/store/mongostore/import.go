@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -92,17 +93,32 @@ const importBatch = 2000
 // What an interrupted import has left is used when it is what this one would have written,
 // and replaced when it is not, because the source has changed in between.
 func (s *Store) ImportEvent(ctx context.Context, e store.Event, roster []store.ID, moved func(int)) (store.ImportOutcome, error) {
-	if moved == nil {
-		moved = func(int) {}
+	done := 0
+	progress := func(stored int) {
+		if moved != nil && stored > done {
+			moved(stored - done)
+			done = stored
+		}
 	}
-	outcome, err := s.importEvent(ctx, e, roster, moved)
+	outcome, err := s.importEvent(ctx, e, roster, progress)
+	// The last command of an import that was interrupted may still be running on the server.
+	for pause := firstPause; errors.Is(err, errImporting) && pause < importWait && wait(ctx, pause); pause *= 2 {
+		outcome, err = s.importEvent(ctx, e, roster, progress)
+	}
 	if err != nil {
 		return "", fmt.Errorf("import event %s: %w", e.ID.Hex(), err)
 	}
 	return outcome, nil
 }
 
-func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.ID, moved func(int)) (store.ImportOutcome, error) {
+// errImporting says that somebody else writes the same registrations.
+var errImporting = errors.New("another import of this event is under way")
+
+// importWait is how long one pause at most is for who else imports the event.
+const importWait = time.Second
+
+// importEvent tells progress how many registrations of the event are stored.
+func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.ID, progress func(stored int)) (store.ImportOutcome, error) {
 	switch _, err := s.Event(ctx, e.ID); {
 	case err == nil:
 		return store.AlreadyThere, nil
@@ -132,7 +148,7 @@ func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.I
 		}
 		stored = 0
 	}
-	moved(stored)
+	progress(stored)
 	for start := stored; start < len(roster); start += importBatch {
 		chunk := roster[start:min(start+importBatch, len(roster))]
 		docs := make([]any, len(chunk))
@@ -142,12 +158,12 @@ func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.I
 		// In order, so that what an interruption leaves is a beginning.
 		_, err := s.registrations.InsertMany(ctx, docs)
 		if mongo.IsDuplicateKeyError(err) {
-			err = errors.New("another import of this event is under way")
+			return "", errImporting
 		}
 		if err != nil {
 			return "", writeError(err)
 		}
-		moved(len(chunk))
+		progress(start + len(chunk))
 	}
 	_, err = s.events.InsertOne(ctx, completeEventDoc(store.ImportedEvent(e, len(roster))))
 	if mongo.IsDuplicateKeyError(err) {
