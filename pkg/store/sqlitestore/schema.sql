@@ -82,3 +82,10 @@ CREATE TABLE IF NOT EXISTS idempotency_keys (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX IF NOT EXISTS idempotency_keys_by_end ON idempotency_keys (expires_at);
+
+-- One row, written where a commit is wanted for its own sake: by a probe, at the start, and
+-- after a commit whose end is unknown.
+CREATE TABLE IF NOT EXISTS fence (
+  slot INTEGER PRIMARY KEY CHECK (slot = 1),
+  mark BLOB NOT NULL
+) STRICT;
