@@ -42,16 +42,21 @@ func (s *Store) settle(ctx context.Context) error {
 	if !s.doubt {
 		return nil
 	}
-	if err := s.commit(ctx, fence(fenceBytes)); err != nil {
-		return failure(fmt.Errorf("an earlier commit is in doubt: %w", err), false)
+	err := s.commit(ctx, fence(fenceBytes))
+	if err == nil {
+		return nil
 	}
-	return nil
+	err = failure(fmt.Errorf("an earlier commit is in doubt: %w", err), false)
+	if !errors.Is(err, store.ErrStorageFull) && !errors.Is(err, store.ErrUnavailable) {
+		err = fmt.Errorf("%w: %w", store.ErrUnavailable, err) // the next request tries again
+	}
+	return err
 }
 
 // commit runs fn in one transaction. The caller has the turn.
 func (s *Store) commit(ctx context.Context, fn func(*sql.Tx) error) error {
 	if err := errors.Join(ctx.Err(), s.inPlace()); err != nil {
-		return unavailable(err)
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	// ctx ends the transaction until its commit begins. An interrupted commit would not tell
 	// how it ended, and the driver replaces its error with that of the context.
