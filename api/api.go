@@ -6,6 +6,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -172,8 +173,8 @@ func (a *API) livez(w http.ResponseWriter, _ *http.Request) error {
 	return writeJSON(w, http.StatusOK, status{"live"})
 }
 
-// readyz is for load balancers: traffic is welcome while both the queue and the store can
-// be reached.
+// readyz is for load balancers: traffic is welcome while the queue can be reached and the store
+// takes writes.
 func (a *API) readyz(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
 	defer cancel()
@@ -181,7 +182,10 @@ func (a *API) readyz(w http.ResponseWriter, r *http.Request) error {
 		return problem(CodeOverloaded, "The connection to NATS is down.")
 	}
 	if err := a.store.Ping(ctx); err != nil {
-		p := problem(CodeOverloaded, "The store cannot be reached.")
+		p := problem(CodeOverloaded, "The store cannot be written to.")
+		if errors.Is(err, store.ErrStorageFull) {
+			p = problem(CodeStorageFull, "The operator must make room; reads go on.")
+		}
 		p.cause = err
 		return p
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/internal/testenv"
@@ -37,6 +38,7 @@ var errInner = errors.New("panic: mongo sql: select eventio/pkg/store.go:1")
 type brokenStore struct {
 	store.Store
 	events  atomic.Pointer[store.ID] // how the list of events breaks
+	claims  atomic.Bool              // whether a claim of a key fails oddly
 	stalled chan struct{}            // gets a value when a read that stalls has ended
 }
 
@@ -60,6 +62,13 @@ func (s *brokenStore) CreateEvent(ctx context.Context, e store.Event) error {
 		return errInner
 	}
 	return s.Store.CreateEvent(ctx, e)
+}
+
+func (s *brokenStore) Begin(ctx context.Context, c store.Claim, lease time.Duration) (store.Claim, bool, error) {
+	if s.claims.Load() {
+		return store.Claim{}, false, errInner
+	}
+	return s.Store.Begin(ctx, c, lease)
 }
 
 func (s *brokenStore) Roster(ctx context.Context, id store.ID, after, through int64, limit int) iter.Seq2[store.Registration, error] {
@@ -143,6 +152,9 @@ func TestPanicsAndOddErrors(t *testing.T) {
 			// A write that fails in a way nobody knows may have been stored.
 			e.post(t, events, eventBody("title", `"fails oddly"`)).problem(t, 504, "unknown_outcome")
 			e.register(t, path, cursed.Hex()).problem(t, 504, "unknown_outcome")
+			broken.claims.Store(true)
+			e.post(t, events, eventBody(), key, newUser()).problem(t, 504, "unknown_outcome")
+			broken.claims.Store(false)
 		}
 		e.get(t, path).object(t, 200, eventFields)
 		e.register(t, path, newUser()).object(t, 201, registrationFields)

@@ -72,7 +72,10 @@ func (a *API) begin(ctx context.Context, key, scope string, content any) (c crea
 	c.Fingerprint = sha256.Sum256(data)
 	// The lease is as long as a request: whoever holds it longer is dead or has given up.
 	c.Claim, done, err = a.store.Begin(ctx, c.Claim, a.config.RequestTimeout)
-	return c, done, err
+	if errors.Is(err, store.ErrKeyReused) || errors.Is(err, store.ErrInProgress) {
+		return c, false, err
+	}
+	return c, done, inDoubt(err)
 }
 
 // settle ends a creation whose write ended with failed, if at all. verify looks whether

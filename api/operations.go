@@ -244,9 +244,9 @@ func livezDocs() operation {
 func readyzDocs() operation {
 	return operation{
 		id: "ready", tag: "service", summary: "Is traffic welcome?",
-		description: "For load balancers: 200 while the queue and the store can be reached.",
+		description: "For load balancers: 200 while the queue can be reached and the store takes writes.",
 		answers:     []answer{{status: http.StatusOK, description: "It is.", body: status{}, example: status{"ready"}}},
-		problems:    []Code{CodeOverloaded},
+		problems:    []Code{CodeOverloaded, CodeStorageFull},
 	}
 }
 

@@ -91,5 +91,5 @@ func serve(ctx context.Context, c config, env process.Env) (err error) {
   proof     eventio simulate --url %s
   stop      Ctrl-C
 `, url, c.Serve.Data, s.namespace, settings.Mode(), url, url, url)
-	return process.Server{Listener: listener, Handler: s.api, Log: log}.Serve(ctx)
+	return s.whileInPlace(ctx, log, process.Server{Listener: listener, Handler: s.api, Log: log}.Serve)
 }

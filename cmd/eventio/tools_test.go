@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -25,7 +26,13 @@ import (
 	"github.com/eventio/eventio/worker"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(programEnv) != "" {
+		process.Main(run)
+		return
+	}
+	testenv.Main(m)
+}
 
 // tool runs the program and returns what it prints.
 func tool(t *testing.T, args ...string) (string, error) {

@@ -20,6 +20,13 @@
 // A step leaves the file usable for running processes of the version before: add tables,
 // indexes and columns that have a default, and take away only what that version has stopped
 // using. Foreign keys are enforced; a table that is rebuilt needs PRAGMA defer_foreign_keys.
+//
+// # Faults
+//
+// A write that finds no room has surely stored nothing. After a commit whose end is unknown,
+// because a sync failed, the process answers nothing before it has made another one. Both
+// are told in transact. A store whose files are moved or removed under it stores nothing
+// more and tells Lost.
 package sqlitestore
 
 import (
@@ -29,6 +36,8 @@ import (
 	"fmt"
 	"iter"
 	"net/url"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	sqlite "modernc.org/sqlite"
@@ -42,6 +51,9 @@ const (
 	busyTimeout = 2 * time.Second
 	// readers is the number of connections for reads; each holds a page cache of 2 MB.
 	readers = 8
+	// logLimit, in bytes, is what the write-ahead log is cut to once readers who kept it from
+	// starting anew have ended. It starts anew at about 4 MB, so it is seldom cut.
+	logLimit = 16 << 20
 )
 
 // Store keeps everything in one file. It is safe for concurrent use.
@@ -51,6 +63,17 @@ type Store struct {
 	id    string // of the database
 	// afterCommit, when a test sets it, stands between a successful commit and its answer.
 	afterCommit func() error
+
+	turn  chan struct{} // of one: who has it may write, and use doubt
+	doubt bool          // a commit ended unknown and no other was made since
+	fulls atomic.Int64  // writes that found no room
+	ping  ping
+
+	files    []file     // what was opened
+	lost     chan error // of one
+	keep     *sql.Conn  // stays open, because the last connection removes the log
+	watching sync.WaitGroup
+	stop     context.CancelFunc // of watching
 }
 
 var _ store.Store = (*Store)(nil)
@@ -78,9 +101,37 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
 	}
-	read.SetMaxOpenConns(readers)
+	read.SetMaxOpenConns(readers + 1) // one is kept
 	read.SetMaxIdleConns(readers)
-	return &Store{write: write, read: read, id: id}, nil
+	s := &Store{
+		write: write, read: read, id: id, lost: make(chan error, 1),
+		turn: make(chan struct{}, 1), ping: ping{turn: make(chan struct{}, 1)},
+	}
+	if err := s.start(ctx, path); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
+	}
+	return s, nil
+}
+
+// start makes the database safe to serve from. What a recovery has just found in the log may
+// have been written by a commit that failed, and may not be synced yet: a commit of our own
+// makes it last before anybody is told of it.
+func (s *Store) start(ctx context.Context, path string) (err error) {
+	if s.keep, err = s.read.Conn(ctx); err != nil {
+		return err
+	}
+	if err := s.keep.QueryRowContext(ctx, `SELECT count(*) FROM fence`).Scan(new(int)); err != nil {
+		return err
+	}
+	if err := s.transact(ctx, fence(fenceBytes)); err != nil {
+		return err
+	}
+	if s.files, err = openedFiles(path); err != nil {
+		return err
+	}
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.watching.Go(func() { s.watch(ctx) })
+	return nil
 }
 
 // openWriter makes the one connection for writes.
@@ -99,38 +150,25 @@ func dsn(path, txlock string) string {
 		"_pragma": {
 			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
 			"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+			fmt.Sprintf("journal_size_limit(%d)", logLimit),
 		},
 	}
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
 }
 
 // Close closes the file.
-func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
-
-// Ping takes and gives back the write lock.
-func (s *Store) Ping(ctx context.Context) error {
-	return s.transact(ctx, func(*sql.Tx) error { return nil })
-}
-
-// transact runs fn in one immediate transaction and syncs it to disk. An error that
-// matches store.ErrNothingStored means that nothing was stored.
-func (s *Store) transact(ctx context.Context, fn func(*sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
-	if err != nil {
-		return classify(err)
+func (s *Store) Close() error {
+	if s.stop != nil {
+		s.stop()
+		s.watching.Wait()
 	}
-	if err := fn(tx); err != nil {
-		return classify(errors.Join(err, tx.Rollback()))
+	var err error
+	if s.keep != nil {
+		if err = s.keep.Close(); errors.Is(err, sql.ErrConnDone) {
+			err = nil // closed before
+		}
 	}
-	if err := tx.Commit(); err != nil {
-		// SQLite has either synced the whole transaction or will roll it back when the
-		// file is next read; which of the two is not known here.
-		return fmt.Errorf("commit: %w", err)
-	}
-	if s.afterCommit != nil {
-		return s.afterCommit()
-	}
-	return nil
+	return errors.Join(err, s.read.Close(), s.write.Close())
 }
 
 // classify marks an error after which surely nothing is stored, unless it already has a

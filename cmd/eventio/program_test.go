@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+
+	"github.com/eventio/eventio/internal/testenv"
+)
+
+// programEnv makes this test binary the program.
+const programEnv = "EVENTIO_TEST_PROGRAM"
+
+// programLimit bounds every wait for a program.
+const programLimit = 30 * time.Second
+
+// program is eventio in a process of its own.
+type program struct {
+	*testenv.Process
+	cmd *exec.Cmd
+	url string
+	out string // the file with all that it prints
+}
+
+// startProgram serves the data folder. within may wrap the command, in one that becomes it.
+func startProgram(t *testing.T, data string, within ...string) *program {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := append(within, self, "--addr", "127.0.0.1:0", "--data", data)
+	p := &program{cmd: exec.Command(args[0], args[1:]...), out: filepath.Join(t.TempDir(), "out")}
+	p.cmd.Env = append(os.Environ(), programEnv+"=1")
+	if p.Process, err = testenv.StartProcess(p.out, p.cmd); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = p.Kill() // most have ended
+		<-p.Ended()
+		if t.Failed() {
+			t.Logf("it printed:\n%s", p.printed())
+		}
+	})
+	listening := regexp.MustCompile(`listening on (http://\S+)`)
+	testenv.Eventually(t, programLimit, "a program that listens", func() error {
+		if found := listening.FindSubmatch(p.printed()); found != nil {
+			p.url = string(found[1])
+			return nil
+		}
+		return fmt.Errorf("it printed: %s", p.printed())
+	})
+	return p
+}
+
+func (p *program) printed() []byte {
+	data, err := os.ReadFile(p.out)
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return data
+}
+
+// reply is an answer of the API.
+type reply struct {
+	status int
+	header http.Header
+	body   map[string]any // of an object
+}
+
+func (r reply) String() string { return fmt.Sprint(r.status, " ", r.body) }
+
+// ask sends a request; headers are names and values.
+func (p *program) ask(t *testing.T, method, path, body string, headers ...string) reply {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, p.url+path, bytes.NewBufferString(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := reply{status: res.StatusCode, header: res.Header}
+	_ = json.Unmarshal(data, &r.body) // an array is not looked at
+	return r
+}
