@@ -40,8 +40,7 @@ func failure(err error, committing bool) error {
 		return fmt.Errorf("commit: %w", err)
 	case code == sqlite3.SQLITE_IOERR_SHMSIZE: // the -shm file cannot grow
 		return fmt.Errorf("%w: %w", store.ErrStorageFull, err)
-	case code&0xff == sqlite3.SQLITE_CANTOPEN || code&0xff == sqlite3.SQLITE_NOMEM || code == sqlite3.SQLITE_IOERR_NOMEM:
-		// Too many open files, or too little memory: others give it back.
+	case code == sqlite3.SQLITE_IOERR_NOMEM: // too little memory: others give it back
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	return classify(err)

@@ -36,6 +36,7 @@ import (
 	"fmt"
 	"iter"
 	"net/url"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -189,10 +190,14 @@ func classify(err error) error {
 	return fmt.Errorf("%w: %w", store.ErrNothingStored, err)
 }
 
-// passes reports errors that end by themselves: another process has the lock, or the caller
-// waits no longer.
+// closedStore is the text of database/sql's error about a database that is closed, which it does
+// not export. A process that stops closes its store; the next one serves again.
+const closedStore = "sql: database is closed"
+
+// passes reports errors that end by themselves: another process has the lock, too many files
+// are open, the caller waits no longer, or the store is closed.
 func passes(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || strings.Contains(err.Error(), closedStore) {
 		return true
 	}
 	var se *sqlite.Error
@@ -200,7 +205,8 @@ func passes(err error) bool {
 		return false
 	}
 	switch se.Code() & 0xff { // without what kind of it
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_PROTOCOL:
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_PROTOCOL,
+		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM:
 		return true
 	}
 	return false
