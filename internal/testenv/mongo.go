@@ -30,8 +30,9 @@ type Mongo struct {
 	args []string
 	port int
 
-	mu   sync.Mutex // guards proc, and keeps starts and ends apart
-	proc *Process
+	mu    sync.Mutex // guards all below and args, and keeps starts and ends apart
+	proc  *Process
+	login string // user:password@ of who starts it, if it wants one
 }
 
 // StartMongo starts a mongod for this test alone; it is gone when the test ends. The
@@ -201,7 +202,7 @@ func (m *Mongo) awaitPrimary() error {
 	if err := Poll(life, startLimit, m.dial); err != nil {
 		return err
 	}
-	return withAdmin("mongodb://"+m.Addr()+"/?directConnection=true", func(admin *mongo.Database) error {
+	return withAdmin("mongodb://"+m.login+m.Addr()+"/?directConnection=true", func(admin *mongo.Database) error {
 		err := Poll(life, startLimit, func() error {
 			var hello struct {
 				SetName           string `bson:"setName"`
