@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/rs/zerolog"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -20,12 +22,13 @@ var _ store.Auditor = (*Auditor)(nil)
 
 // OpenAuditor connects to the replica set at uri.
 func OpenAuditor(ctx context.Context, uri string) (*Auditor, error) {
-	s, err := connect(uri)
+	s, err := connect(uri, zerolog.Nop())
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Ping(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+	// Not s.Ping: a proof may have no right to write.
+	if err := s.client.Ping(ctx, readpref.Primary()); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", store.ErrUnavailable, err), s.Close())
 	}
 	return &Auditor{s: s}, nil
 }

@@ -166,24 +166,24 @@ func readError(err, notFound error) error {
 	if errors.Is(err, mongo.ErrNoDocuments) {
 		return notFound
 	}
-	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	return fmt.Errorf("%w: %w", store.ErrUnavailable, withoutCommand(err))
 }
 
 // writeError translates an error of a single write.
 func writeError(err error) error {
 	if notSent(err) {
-		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, withoutCommand(err))
 	}
 	return err
 }
 
-// notSent reports errors of the driver that come before a command is sent, and the
-// server's word that it is no primary (codes NotWritablePrimary and NotPrimaryNoSecondaryOk
-// in the server's error_codes.yml).
+// notSent reports errors of the driver that come before a command is sent, and a server's
+// word that it refuses it: because of the login, or because it is no primary (codes
+// NotWritablePrimary and NotPrimaryNoSecondaryOk in the server's error_codes.yml).
 func notSent(err error) bool {
 	var selection topology.ServerSelectionError
 	var queue topology.WaitQueueTimeoutError
-	if errors.As(err, &selection) || errors.As(err, &queue) {
+	if errors.As(err, &selection) || errors.As(err, &queue) || notConnected(err) || refused(err) {
 		return true
 	}
 	var server mongo.ServerError

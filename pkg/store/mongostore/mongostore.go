@@ -84,7 +84,7 @@ var _ store.Store = (*Store)(nil)
 // about settings that hurt. While no primary can be reached it waits, until ctx ends. It
 // fails at once on a server that has no transactions, and says how to make it one that has.
 func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
-	s, err := connect(uri)
+	s, err := connect(uri, log)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
 }
 
 // connect makes a store that has not spoken to its server yet.
-func connect(uri string) (*Store, error) {
+func connect(uri string, log zerolog.Logger) (*Store, error) {
 	cs, err := connstring.ParseAndValidate(uri)
 	if err != nil {
 		return nil, fmt.Errorf("MONGODB_URI: %w", err)
@@ -104,7 +104,10 @@ func connect(uri string) (*Store, error) {
 	if name == "" {
 		name = defaultDatabase
 	}
+	logins := newLogins(log)
 	client, err := mongo.Connect(options.Client().
+		SetDialer(logins).
+		SetMonitor(logins.monitor()).
 		SetServerSelectionTimeout(serverSelectionTimeout).
 		SetConnectTimeout(connectTimeout).
 		SetHeartbeatInterval(heartbeat).
@@ -189,11 +192,12 @@ func (s *Store) check(ctx context.Context, log zerolog.Logger) error {
 	return nil
 }
 
-// temporary reports errors that waiting may cure.
+// temporary reports errors that waiting may cure. A refused login is none at the start, where
+// it most often is a mistake, and is told at once.
 func temporary(err error) bool {
 	var labeled mongo.LabeledError
-	return mongo.IsNetworkError(err) || mongo.IsTimeout(err) || notSent(err) ||
-		errors.As(err, &labeled) && labeled.HasErrorLabel("RetryableWriteError")
+	return !refused(err) && (mongo.IsNetworkError(err) || mongo.IsTimeout(err) || notSent(err) ||
+		errors.As(err, &labeled) && labeled.HasErrorLabel("RetryableWriteError"))
 }
 
 func (s *Store) createIndexes(ctx context.Context) error {
@@ -220,9 +224,12 @@ func (s *Store) createIndexes(ctx context.Context) error {
 	return nil
 }
 
-// Ping reports whether there is a primary.
+// Ping reports whether a primary takes writes of this login and a majority confirms them. Its
+// update finds no event, and so writes nothing, but is acknowledged like one that does: when
+// a majority has all that the primary had before it.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.client.Ping(ctx, readpref.Primary()); err != nil {
+	nothing := bson.D{{Key: "$inc", Value: bson.D{{Key: "fence", Value: 1}}}}
+	if _, err := s.events.UpdateOne(ctx, bson.D{{Key: "_id", Value: store.ID{}}}, nothing); err != nil {
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	return nil
