@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventio/eventio/internal/access"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/pkg/messages"
 )
 
 type config struct {
@@ -76,6 +77,9 @@ func serve(ctx context.Context, c config, env process.Env) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close(stopLimit)) }()
+	ctx, end := process.EndOn(ctx, log, messages.Lost(s.apiConn), messages.Lost(s.workerConn))
+	defer func() { err = errors.Join(err, end()) }() // before the parts are closed
+	go s.api.WatchReadiness(ctx)
 	url := "http://" + listener.Addr().String()
 	fmt.Fprintf(env.Stdout, `Event.io is listening on %s
   data      %s
