@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/internal/ready"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -53,6 +55,7 @@ type API struct {
 	router http.Handler
 
 	giveWay *giveWay
+	ready   *ready.Check
 
 	described described
 	passwords passwordPolicy
@@ -64,6 +67,7 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 		config.RequestTimeout = 5 * time.Second
 	}
 	a := &API{store: st, seats: seats, config: config, log: log, hashes: newHasher(), giveWay: newGiveWay()}
+	a.ready = ready.New(a.look, "ready: seat requests get through, and the store answers", log)
 	a.described = describe(a.table())
 	a.gate, a.passwords = newGate(config.Access, log), newPasswordPolicy(config.Access.Mode)
 	a.router = a.protect(a.routes())
@@ -173,23 +177,43 @@ func (a *API) livez(w http.ResponseWriter, _ *http.Request) error {
 	return writeJSON(w, http.StatusOK, status{"live"})
 }
 
+// errQueue says that no seat request gets through.
+var errQueue = errors.New("no seat request gets through")
+
+// look finds out whether the queue and the store can be reached. messages.ErrNoWorkers is
+// left to readyz: the store was asked then.
+func (a *API) look(ctx context.Context) error {
+	queue := a.seats.Ready(ctx)
+	if queue != nil && !errors.Is(queue, messages.ErrNoWorkers) {
+		return fmt.Errorf("%w: %w", errQueue, queue)
+	}
+	return cmp.Or(a.store.Ping(ctx), queue)
+}
+
+// WatchReadiness logs, until ctx ends, whenever the API becomes ready or unready, and why.
+func (a *API) WatchReadiness(ctx context.Context) { a.ready.Watch(ctx) }
+
 // readyz is for load balancers: traffic is welcome while the queue can be reached and the store
-// takes writes.
+// takes writes. Workers may be absent: what is read does not need them, and they come and go.
 func (a *API) readyz(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
 	defer cancel()
-	if !a.seats.Ready() {
-		return problem(CodeOverloaded, "The connection to NATS is down.")
+	err := a.ready.Ask(ctx)
+	if err == nil || errors.Is(err, messages.ErrNoWorkers) {
+		return writeJSON(w, http.StatusOK, status{"ready"})
 	}
-	if err := a.store.Ping(ctx); err != nil {
-		p := problem(CodeOverloaded, "The store cannot be written to.")
-		if errors.Is(err, store.ErrStorageFull) {
-			p = problem(CodeStorageFull, "The operator must make room; reads go on.")
-		}
-		p.cause = err
-		return p
+	code, detail := CodeOverloaded, "The store cannot be written to."
+	switch {
+	case errors.Is(err, errQueue):
+		detail = "No seat request gets through NATS."
+	case errors.Is(err, store.ErrStorageFull):
+		code, detail = CodeStorageFull, "The operator must make room; reads go on."
+	case ctx.Err() != nil:
+		detail = "Not everything answers in time."
 	}
-	return writeJSON(w, http.StatusOK, status{"ready"})
+	p := problem(code, detail)
+	p.cause = err
+	return p
 }
 
 type status struct {

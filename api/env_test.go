@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -51,6 +52,7 @@ type setup struct {
 	front    func(store.Store) api.Store   // what the API sees of the store
 	seats    func(store.Seats) store.Seats // what the worker sees of it
 	mongo    func(testing.TB) (uri string) // a server of its own
+	nats     func(*server.Options)         // changes the options of the NATS server
 }
 
 // env is a whole Event.io over one fresh store: NATS, a worker, the API.
@@ -93,7 +95,7 @@ func forEachStoreWith(t *testing.T, s setup, test func(*testing.T, *env)) {
 
 func newEnv(t testing.TB, kind string, s setup) *env {
 	t.Helper()
-	e := &env{t: t, kind: kind, nats: testenv.StartNATS(t), log: &logBuffer{}}
+	e := &env{t: t, kind: kind, nats: testenv.StartNATSWith(t, s.nats), log: &logBuffer{}}
 	t.Cleanup(func() { // what was logged in the whole life of the parts below
 		if t.Failed() {
 			t.Logf("faults in the log:\n%s", e.log.faults())

@@ -244,7 +244,7 @@ func livezDocs() operation {
 func readyzDocs() operation {
 	return operation{
 		id: "ready", tag: "service", summary: "Is traffic welcome?",
-		description: "For load balancers: 200 while the queue can be reached and the store takes writes.",
+		description: "For load balancers: 200 while seat requests get through the queue and the store takes writes.",
 		answers:     []answer{{status: http.StatusOK, description: "It is.", body: status{}, example: status{"ready"}}},
 		problems:    []Code{CodeOverloaded, CodeStorageFull},
 	}

@@ -263,7 +263,7 @@ func TestAReplacedDatabaseMakesUnready(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	health := w.Health(st.Ping)
+	health := worker.Health(w.Readiness(st.Ping))
 	ready := func() *httptest.ResponseRecorder {
 		answer := httptest.NewRecorder()
 		health.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/readyz", nil))
@@ -278,10 +278,16 @@ func TestAReplacedDatabaseMakesUnready(t *testing.T) {
 	if err := events(t, uri).Drop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	answer := ready()
-	if answer.Code != http.StatusServiceUnavailable || strings.Contains(answer.Body.String(), "replaced") {
-		t.Errorf("readiness answers %d %s", answer.Code, answer.Body)
-	}
+	testenv.Eventually(t, limit, "be unready", func() error {
+		answer := ready()
+		if answer.Code != http.StatusServiceUnavailable {
+			return fmt.Errorf("status %d", answer.Code)
+		}
+		if strings.Contains(answer.Body.String(), "replaced") {
+			t.Errorf("strangers are told %s", answer.Body)
+		}
+		return nil
+	})
 	if !strings.Contains(log.String(), "restart this process") {
 		t.Errorf("the log does not say what to do: %s", log.String())
 	}

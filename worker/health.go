@@ -2,25 +2,43 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"net/http"
-	"time"
+
+	"github.com/eventio/eventio/internal/ready"
 )
 
-// readyLimit bounds the look at the store.
-const readyLimit = 2 * time.Second
+// errNotStarted is the reason before Start and after Stop.
+var errNotStarted = errors.New("the worker takes no requests")
 
-// Health answers /livez, and /readyz: 200 while requests are taken and ping finds the store.
-func (w *Worker) Health(ping func(context.Context) error) http.Handler {
+// Ready reports why the worker takes no requests now, or nil. It sends a message through
+// NATS to itself, so that it also finds out about missing permissions, and waits at most 1 s.
+func (w *Worker) Ready(ctx context.Context) error {
+	w.mu.Lock()
+	service, stopped := w.service, w.stopped
+	w.mu.Unlock()
+	if service == nil || stopped {
+		return errNotStarted
+	}
+	return service.Probe(ctx, w.conn)
+}
+
+// Readiness is Ready and what ping finds, which is the store's, and logs each change.
+func (w *Worker) Readiness(ping func(context.Context) error) *ready.Check {
+	return ready.New(func(ctx context.Context) error {
+		if err := w.Ready(ctx); err != nil {
+			return err
+		}
+		return ping(ctx)
+	}, "taking seat requests", w.log)
+}
+
+// Health answers /livez, and /readyz by check.
+func Health(check *ready.Check) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /readyz", func(rw http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), readyLimit)
-		defer cancel()
-		err := ping(ctx)
-		if err != nil {
-			w.noise.Warn().Err(err).Msg("the store cannot be reached")
-		}
-		if err != nil || !w.Ready() {
+		if check.Ask(r.Context()) != nil { // the reason is in the log
 			http.Error(rw, "not ready", http.StatusServiceUnavailable)
 		}
 	})

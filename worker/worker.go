@@ -138,13 +138,6 @@ func (w *Worker) Start() error {
 	return nil
 }
 
-// Ready reports whether the worker takes requests now.
-func (w *Worker) Ready() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.service != nil && !w.stopped && w.conn.IsConnected()
-}
-
 // Stop takes no more requests, answers all that were accepted, and returns when all is
 // done. When ctx ends first, batches still in flight are cut off and Stop returns an
 // error. It may be called before Start and more than once.
@@ -213,6 +206,10 @@ func (w *Worker) receive(msg *nats.Msg) {
 		if err := req.Check(); err != nil {
 			w.noise.Warn().Err(err).Msg("a request is refused")
 			out.add(r, messages.SeatReply{Outcome: messages.OutcomeInvalid})
+			continue
+		}
+		if req.Kind == messages.KindProbe {
+			out.add(r, messages.SeatReply{Outcome: messages.OutcomeProbed})
 			continue
 		}
 		r.deadline = now.Add(time.Duration(req.RemainingMillis)*time.Millisecond - w.ages.of(requester, req.SentMillis, now))

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -74,7 +75,10 @@ func run(ctx context.Context, env process.Env) error {
 	}, log)
 	log.Info().Str("addr", listener.Addr().String()).Str("auth", settings.Mode()).
 		EmbedObject(ground.Namespace).Msg("serving HTTP")
-	return process.Server{
+	ctx, end := process.EndOn(ctx, log, ground.Lost)
+	go handler.WatchReadiness(ctx)
+	err = process.Server{
 		Listener: listener, Handler: handler, DrainDelay: c.Serve.DrainDelay, Log: log,
 	}.Serve(ctx)
+	return errors.Join(err, end())
 }

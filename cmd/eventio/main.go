@@ -15,6 +15,7 @@ import (
 	"github.com/eventio/eventio/internal/access"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/production"
+	"github.com/eventio/eventio/pkg/messages"
 )
 
 type config struct {
@@ -81,6 +82,9 @@ func serve(ctx context.Context, c config, env process.Env) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.close(stopLimit)) }()
+	ctx, end := process.EndOn(ctx, log, messages.Lost(s.apiConn), messages.Lost(s.workerConn), s.store.Lost())
+	defer func() { err = errors.Join(err, end()) }() // before the parts are closed
+	go s.api.WatchReadiness(ctx)
 	url := "http://" + listener.Addr().String()
 	fmt.Fprintf(env.Stdout, `Event.io is listening on %s
   data      %s
@@ -91,5 +95,5 @@ func serve(ctx context.Context, c config, env process.Env) (err error) {
   proof     eventio simulate --url %s
   stop      Ctrl-C
 `, url, c.Serve.Data, s.namespace, settings.Mode(), url, url, url)
-	return s.whileInPlace(ctx, log, process.Server{Listener: listener, Handler: s.api, Log: log}.Serve)
+	return process.Server{Listener: listener, Handler: s.api, Log: log}.Serve(ctx)
 }

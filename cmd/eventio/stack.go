@@ -130,26 +130,6 @@ func (s *stack) close(limit time.Duration) error {
 	return err
 }
 
-// whileInPlace serves until ctx ends or the database is no longer where it was opened, which
-// is an error: nobody must be answered from files that no other process finds.
-func (s *stack) whileInPlace(ctx context.Context, log zerolog.Logger, serve func(context.Context) error) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	go func() {
-		select {
-		case err := <-s.store.Lost():
-			log.Error().Err(err).Msg("the process ends: start it again where its data folder is")
-			stop(err)
-		case <-ctx.Done():
-		}
-	}()
-	err := serve(ctx)
-	if lost := context.Cause(ctx); errors.Is(lost, sqlitestore.ErrLost) {
-		err = errors.Join(lost, err)
-	}
-	return err
-}
-
 // lock keeps a second process off the folder, and tells it who was first.
 func lock(path string) (*flock.Flock, error) {
 	l := flock.New(path)

@@ -60,19 +60,24 @@ func run(ctx context.Context, env process.Env) error {
 // serve works until ctx ends, answers what it has accepted, and only then stops telling
 // that it lives.
 func serve(ctx context.Context, c config, listener net.Listener, ground *production.Ground, log zerolog.Logger) error {
+	ctx, end := process.EndOn(ctx, log, ground.Lost)
 	w := worker.New(ground.Conn, ground.Store, worker.Config{
 		MaxBatch: c.Serve.MaxBatch, MaxWaiting: c.Serve.MaxWaiting,
 		Prefix: c.Serve.NATSPrefix, SharedSubject: c.Serve.NATSSharedSubject,
 	}, log)
 	if err := w.Start(); err != nil {
-		return err
+		return errors.Join(err, end())
 	}
-	log.Info().Str("addr", listener.Addr().String()).EmbedObject(ground.Namespace).Msg("taking seat requests")
+	readiness := w.Readiness(ground.Store.Ping)
+	_ = readiness.Ask(ctx) // logs whether requests are taken already
+	log.Info().Str("addr", listener.Addr().String()).EmbedObject(ground.Namespace).
+		Msg("serving /livez and /readyz")
+	go readiness.Watch(ctx)
 	health, stopHealth := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopHealth()
 	served := make(chan error, 1)
 	go func() {
-		served <- process.Server{Listener: listener, Handler: w.Health(ground.Store.Ping), Log: log}.Serve(health)
+		served <- process.Server{Listener: listener, Handler: worker.Health(readiness), Log: log}.Serve(health)
 	}()
 	var err error
 	select {
@@ -81,7 +86,7 @@ func serve(ctx context.Context, c config, listener net.Listener, ground *product
 	}
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Serve.StopTimeout)
 	defer cancel()
-	err = errors.Join(err, w.Stop(stopping))
+	err = errors.Join(err, end(), w.Stop(stopping))
 	stopHealth()
 	log.Info().Msg("stopped: every accepted request is answered")
 	return err

@@ -176,6 +176,41 @@ func (s Server) Serve(ctx context.Context) error {
 	return nil
 }
 
+// EndOn returns a context that ends with ctx, and also with the first error that one of lost
+// gives: something that the process stands on is gone for good. Serve under that context, so
+// that what is in flight is finished. end must be called after it, once; it returns that
+// error, or nil, for the program to end with: whoever runs it starts it again.
+func EndOn(ctx context.Context, log zerolog.Logger, lost ...<-chan error) (_ context.Context, end func() error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	first := make(chan error, 1)
+	for _, c := range lost {
+		go func() {
+			select {
+			case err := <-c:
+				if ctx.Err() != nil {
+					return // it is closed at the end, by us
+				}
+				select {
+				case first <- err:
+					log.Error().Err(err).Msg("ending, to be started again")
+					cancel(err)
+				default: // another one was first
+				}
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, func() error {
+		cancel(nil)
+		select {
+		case err := <-first:
+			return err
+		default:
+			return nil
+		}
+	}
+}
+
 // drainable tells load balancers and clients to go elsewhere once ctx has ended.
 func drainable(ctx context.Context, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,7 @@ package process_test
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -308,6 +309,43 @@ func TestServerDrains(t *testing.T) {
 		err := process.Server{Listener: listener, Handler: http.NotFoundHandler(), Log: zerolog.Nop()}.Serve(t.Context())
 		if !errors.Is(err, net.ErrClosed) {
 			t.Errorf("it ends with %v", err)
+		}
+	})
+}
+
+// TestEndOn: the first loss ends the context and is what the program ends with; nothing that
+// is closed at the end counts.
+func TestEndOn(t *testing.T) {
+	lost := func() []chan error { return []chan error{make(chan error, 1), make(chan error, 1)} }
+	t.Run("a_loss", func(t *testing.T) {
+		var log bytes.Buffer
+		parts, gone := lost(), errors.New("gone for good")
+		ctx, end := process.EndOn(t.Context(), zerolog.New(&log), parts[0], parts[1])
+		if ctx.Err() != nil {
+			t.Fatal("it has ended before")
+		}
+		parts[1] <- gone
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Second):
+			t.Fatal("a loss does not end it")
+		}
+		if err := end(); !errors.Is(err, gone) {
+			t.Errorf("the program ends with %v", err)
+		}
+		if !strings.Contains(log.String(), gone.Error()) {
+			t.Errorf("the log has %q", log.String())
+		}
+	})
+	t.Run("the_usual_end", func(t *testing.T) {
+		parts := lost()
+		outer, cancel := context.WithCancel(t.Context())
+		ctx, end := process.EndOn(outer, zerolog.Nop(), parts[0], parts[1])
+		cancel()
+		<-ctx.Done()
+		parts[0] <- errors.New("closed by ourselves")
+		if err := end(); err != nil {
+			t.Errorf("the program ends with %v", err)
 		}
 	})
 }

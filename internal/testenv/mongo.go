@@ -32,9 +32,10 @@ type Mongo struct {
 	// member says that a ReplicaSet makes it part of a set, so it need not become a primary.
 	member bool
 
-	mu     sync.Mutex // guards proc and frozen, and keeps starts and ends apart
+	mu     sync.Mutex // guards all below and args, and keeps starts and ends apart
 	proc   *Process
 	frozen bool
+	login  string // user:password@ of who starts it, if it wants one
 }
 
 // StartMongo starts a mongod for this test alone; it is gone when the test ends. The
@@ -253,7 +254,9 @@ func (m *Mongo) await() error {
 }
 
 // direct is the connection string for this node alone, whatever its set says.
-func (m *Mongo) direct() string { return "mongodb://" + m.Addr() + "/eventio?directConnection=true" }
+func (m *Mongo) direct() string {
+	return "mongodb://" + m.login + m.Addr() + "/?directConnection=true"
+}
 
 // unauthorized is the code of a command that needs a user who has logged in.
 const unauthorized = 13

@@ -17,13 +17,20 @@ type NATS struct {
 	mu   sync.Mutex // guards all below
 	port int
 	srv  *server.Server
+	set  func(*server.Options) // nil: nothing
 }
 
 // StartNATS starts a NATS server for this test; it is gone when the test ends.
 func StartNATS(tb testing.TB) *NATS {
 	tb.Helper()
-	n, err := NewNATS()
-	if err != nil {
+	return StartNATSWith(tb, nil)
+}
+
+// StartNATSWith is [StartNATS] with options changed by set: users, permissions, limits, TLS.
+func StartNATSWith(tb testing.TB, set func(*server.Options)) *NATS {
+	tb.Helper()
+	n := &NATS{port: server.RANDOM_PORT, set: set}
+	if err := n.start(); err != nil {
 		tb.Fatalf("testenv: %v", err)
 	}
 	tb.Cleanup(n.Stop)
@@ -44,6 +51,18 @@ func (n *NATS) URL() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return fmt.Sprintf("nats://127.0.0.1:%d", n.port)
+}
+
+// Connections is how many clients have connected since the server was started, those that
+// have gone included.
+func (n *NATS) Connections() (uint64, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	v, err := n.srv.Varz(nil)
+	if err != nil {
+		return 0, err
+	}
+	return v.TotalConnections, nil
 }
 
 // InProcessConn connects within this process, for nats.InProcessServer.
@@ -73,9 +92,23 @@ func (n *NATS) Restart() error {
 	return Poll(context.Background(), startLimit, n.start)
 }
 
-// start is called with mu held.
-func (n *NATS) start() error {
-	srv, err := server.NewServer(&server.Options{
+// Reload gives the running server other options, in place of those of before, as an
+// operator does who edits the configuration and sends SIGHUP. They also hold after a Restart.
+func (n *NATS) Reload(set func(*server.Options)) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	before := n.set
+	n.set = set
+	if err := n.srv.ReloadOptions(n.options()); err != nil {
+		n.set = before
+		return err
+	}
+	return nil
+}
+
+// options are those of the server. It is called with mu held.
+func (n *NATS) options() *server.Options {
+	options := &server.Options{
 		Host:   "127.0.0.1",
 		Port:   n.port,
 		NoLog:  true,
@@ -84,7 +117,16 @@ func (n *NATS) start() error {
 		// goes on routing to it for minutes.
 		PingInterval: time.Second,
 		MaxPingsOut:  2,
-	})
+	}
+	if n.set != nil {
+		n.set(options)
+	}
+	return options
+}
+
+// start is called with mu held.
+func (n *NATS) start() error {
+	srv, err := server.NewServer(n.options())
 	if err != nil {
 		return fmt.Errorf("set up a NATS server: %w", err)
 	}

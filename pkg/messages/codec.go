@@ -35,16 +35,16 @@ func DecodeRequests(data []byte) ([]SeatRequest, error) { return decode[SeatRequ
 // times out of range, and on ids that are missing or too many.
 func (m SeatRequest) Check() error {
 	switch {
-	case m.Kind != KindRegister && m.Kind != KindCancel && m.Kind != KindEditEvent && m.Kind != KindRecount:
+	case m.Kind != KindRegister && m.Kind != KindCancel && m.Kind != KindEditEvent && m.Kind != KindRecount && m.Kind != KindProbe:
 		return fmt.Errorf("unknown kind %.32q", m.Kind)
 	case !ValidRequestID(m.RequestID):
 		return errors.New("request_id must be 1 to 255 printable ASCII characters")
-	case m.EventID.IsZero():
-		return errors.New("event_id is required")
+	case (m.Kind == KindProbe) != m.EventID.IsZero():
+		return errors.New("a probe has no event_id, all others have one")
 	case (m.Kind == KindEditEvent) != (m.Edit != nil):
 		return errors.New("an edit has edit, all others have none")
-	case (m.Kind == KindEditEvent || m.Kind == KindRecount) != m.UserID.IsZero():
-		return errors.New("edits and recounts have no user_id, all others have one")
+	case (m.Kind != KindRegister && m.Kind != KindCancel) != m.UserID.IsZero():
+		return errors.New("registrations and cancellations have a user_id, all others have none")
 	case m.RemainingMillis <= 0 || m.RemainingMillis > maxRemaining.Milliseconds():
 		return fmt.Errorf("remaining_ms %d is out of range", m.RemainingMillis)
 	case m.SentMillis < 0 || m.SentMillis > maxSent:

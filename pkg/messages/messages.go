@@ -58,6 +58,7 @@ const (
 	KindCancel    Kind = "cancel"     // the user gives it back
 	KindEditEvent Kind = "edit_event" // the organizer changes the event
 	KindRecount   Kind = "recount"    // an operator has the counters set from the registrations
+	KindProbe     Kind = "probe"      // nothing; whoever receives it answers OutcomeProbed
 )
 
 // SeatRequest asks a worker to move one seat.
@@ -66,8 +67,8 @@ type SeatRequest struct {
 	// RequestID identifies this wish of this user for this event: the client's
 	// Idempotency-Key, or one that the API made. 1 to MaxRequestID bytes of printable ASCII.
 	RequestID string `json:"request_id"`
-	EventID   ID     `json:"event_id"`
-	UserID    ID     `json:"user_id,omitzero"` // not for KindEditEvent and KindRecount
+	EventID   ID     `json:"event_id"`         // zero for KindProbe
+	UserID    ID     `json:"user_id,omitzero"` // for KindRegister and KindCancel
 	// Edit is for KindEditEvent only.
 	Edit *EventEdit `json:"edit,omitempty"`
 	// RemainingMillis is how much longer the caller waits for the reply, counted from when
@@ -123,7 +124,7 @@ type SeatReply struct {
 // Outcome is what became of a SeatRequest.
 type Outcome string
 
-// The outcomes. Never rename, never reuse. All but the last five are those of
+// The outcomes. Never rename, never reuse. All but the last six are those of
 // store.Outcome, spelled alike; what they mean is said there.
 const (
 	OutcomeRegistered        Outcome = "registered"
@@ -147,6 +148,7 @@ const (
 	OutcomeRecounted  Outcome = "recounted"
 	OutcomeOverbooked Outcome = "overbooked"
 
+	OutcomeProbed     Outcome = "probed"     // the answer to KindProbe
 	OutcomeInvalid    Outcome = "invalid"    // the worker cannot read the request, or refuses its form
 	OutcomeOverloaded Outcome = "overloaded" // surely nothing happened; try again later
 	// Surely nothing happened: the store has no room left, or fails in a way that waiting does
@@ -163,7 +165,7 @@ func (o Outcome) Valid() bool {
 		OutcomeSoldOut, OutcomeEventNotFound,
 		OutcomeRegistrationNotOpen, OutcomeRegistrationClosed, OutcomeRegistrationCancelled, OutcomeEventCancelled,
 		OutcomeCancelled, OutcomeEdited, OutcomeVersionMismatch, OutcomeCapacityBelowSold,
-		OutcomeRecounted, OutcomeOverbooked,
+		OutcomeRecounted, OutcomeOverbooked, OutcomeProbed,
 		OutcomeInvalid, OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed, OutcomeUnknown:
 		return true
 	}

@@ -28,6 +28,8 @@ type Requester struct {
 	conn    *nats.Conn
 	sender  *sender
 	workers *workers
+
+	refusals *refusals
 }
 
 // NewRequester sends over link to the workers of its namespace. It fails on a namespace
@@ -44,11 +46,10 @@ func NewRequester(link Link) (*Requester, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Requester{conn: link.Conn, sender: s, workers: w}, nil
+	refused := new(refusals)
+	refused.listen(link.Conn, link.Namespace.Seats())
+	return &Requester{conn: link.Conn, sender: s, workers: w, refusals: refused}, nil
 }
-
-// Ready reports whether requests can be sent now.
-func (r *Requester) Ready() bool { return r.conn.IsConnected() }
 
 // Request gets the answer to req before the deadline, or until ctx ends. It fills in
 // RemainingMillis and SentMillis. It always answers; the error beside an answer is the cause of

@@ -129,7 +129,7 @@ func TestRequesterWithoutAServer(t *testing.T) {
 	}
 	server.Stop()
 	testenv.Eventually(t, 10*time.Second, "notice that the server is gone", func() error {
-		if r.Ready() {
+		if r.Ready(t.Context()) == nil {
 			return context.DeadlineExceeded
 		}
 		return nil

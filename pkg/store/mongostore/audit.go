@@ -23,7 +23,7 @@ var _ store.Auditor = (*Auditor)(nil)
 // OpenAuditor connects to the replica set at uri. It refuses a schema that is newer than it
 // knows with store.ErrSchema.
 func OpenAuditor(ctx context.Context, uri string) (*Auditor, error) {
-	s, err := connect(uri)
+	s, err := connect(uri, zerolog.Nop())
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func OpenAuditor(ctx context.Context, uri string) (*Auditor, error) {
 		err = schema.Fits()
 	}
 	if err == nil {
-		_, err = s.readDatabaseID(ctx) // is it there?
+		_, err = s.readDatabaseID(ctx) // is it there? Not by Ping: a proof may have no right to write
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

@@ -48,7 +48,7 @@ func TestACopyIsAnotherDatabase(t *testing.T) {
 	from, to := testenv.MongoDB(t), testenv.MongoDB(t)
 	s := open(t, from, "original")
 	storetest.NewEvent(t, s, 3)
-	target, err := connect(to)
+	target, err := connect(to, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestACopyIsAnotherDatabase(t *testing.T) {
 	// The same name on another server: what a staging system usually has.
 	other := testenv.StartMongo(t)
 	elsewhere := testenv.WithDatabase(other.URI(), s.events.Database().Name())
-	if target, err = connect(elsewhere); err != nil {
+	if target, err = connect(elsewhere, zerolog.Nop()); err != nil {
 		t.Fatal(err)
 	}
 	defer target.Close()
@@ -84,7 +84,7 @@ func TestProcessesThatStartAtOnceAgree(t *testing.T) {
 	var crowd sync.WaitGroup
 	for i := range ids {
 		crowd.Go(func() {
-			s, err := connect(uri)
+			s, err := connect(uri, zerolog.Nop())
 			if err == nil {
 				err = s.identify(t.Context()) // without the indexes, which also make the collection
 			}

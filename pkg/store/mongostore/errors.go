@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/auth"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/eventio/eventio/pkg/store"
@@ -18,6 +17,7 @@ const (
 	codeFailedToParse         = 9
 	codeUnauthorized          = 13
 	codeTypeMismatch          = 14
+	codeAuthenticationFailed  = 18
 	codeIndexNotFound         = 27
 	codeIndexOptionsConflict  = 85
 	codeDocumentValidation    = 121
@@ -71,9 +71,7 @@ func passes(err error) bool {
 		mongo.IsNetworkError(err) || mongo.IsTimeout(err) || notSent(err) {
 		return true
 	}
-	var connecting topology.ConnectionError // no connection could be made
-	var login *auth.Error
-	if errors.As(err, &connecting) && !errors.As(err, &login) {
+	if loginRefused(err) {
 		return true
 	}
 	var labeled mongo.LabeledError
@@ -104,9 +102,9 @@ func nothingStored(err error) error {
 	case errors.Is(err, store.ErrNothingStored):
 		return err
 	case passes(err):
-		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+		return fmt.Errorf("%w: %w", store.ErrUnavailable, withoutCommand(err))
 	}
-	return fmt.Errorf("%w: %w", store.ErrNothingStored, err)
+	return fmt.Errorf("%w: %w", store.ErrNothingStored, withoutCommand(err))
 }
 
 // readError translates an error of a read: it cannot have stored anything.
@@ -120,7 +118,7 @@ func readError(err, notFound error) error {
 // writeError translates an error of a single write. One that does not surely come before
 // the write keeps no meaning: it may be stored.
 func writeError(err error) error {
-	if notSent(err) || refused(err) {
+	if notSent(err) || loginRefused(err) || refused(err) {
 		return nothingStored(err)
 	}
 	return err
@@ -131,7 +129,7 @@ func writeError(err error) error {
 func notSent(err error) bool {
 	var selection topology.ServerSelectionError
 	var queue topology.WaitQueueTimeoutError
-	if errors.As(err, &selection) || errors.As(err, &queue) {
+	if errors.As(err, &selection) || errors.As(err, &queue) || notConnected(err) {
 		return true
 	}
 	return !partial(err) && hasCode(err, codeNotWritablePrimary, codeNotPrimaryNoSecondary)

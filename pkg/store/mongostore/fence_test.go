@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/storetest"
@@ -235,7 +237,7 @@ func TestALateCommitDoesNotOvertakeAnAnswer(t *testing.T) {
 	fast := open(t, mongod.URI(), "fast")
 	atOnce(t, begin(t, fast), func(t *testing.T, st *told) {
 		proxy := testenv.StartMongoProxy(t, mongod)
-		slow, err := connect(proxy.URI())
+		slow, err := connect(proxy.URI(), zerolog.Nop())
 		must(t, err)
 		// Its worker is cut off: it cannot end the transaction either.
 		held := proxy.Hold("commitTransaction", "abortTransaction")
@@ -285,7 +287,7 @@ func deposedPrimary(t *testing.T, set *testenv.ReplicaSet) {
 		old, err := set.Primary()
 		must(t, err)
 		// It must not notice by its own heartbeats what this test is about.
-		direct, err := connect(old.URI() + "&directConnection=true&heartbeatFrequencyMS=60000&connectTimeoutMS=20000")
+		direct, err := connect(old.URI()+"&directConnection=true&heartbeatFrequencyMS=60000&connectTimeoutMS=20000", zerolog.Nop())
 		must(t, err)
 		event := storetest.NewEvent(t, whole, 1).ID
 		holder, other := store.NewID(), register(event, store.NewID())

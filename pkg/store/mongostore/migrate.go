@@ -73,7 +73,7 @@ var _ store.Migrator = (*Migrator)(nil)
 // OpenMigrator connects to the replica set at uri and changes nothing yet. While no primary
 // can be reached it waits, until ctx ends.
 func OpenMigrator(ctx context.Context, uri string, log zerolog.Logger) (*Migrator, error) {
-	s, err := connect(uri)
+	s, err := connect(uri, log)
 	if err != nil {
 		return nil, err
 	}

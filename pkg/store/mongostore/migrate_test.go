@@ -287,7 +287,7 @@ func TestTheIndexOfNumbersIsUniqueWhileItIsRenamed(t *testing.T) {
 	uri := restore(t, 1)
 	db := database(t, uri)
 	// As a process of the version before, which found the database in order when it started.
-	s, err := connect(uri)
+	s, err := connect(uri, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ var _ store.Store = (*Store)(nil)
 // a server that has no transactions, and says how to make it one that has; and with
 // store.ErrSchema on a database whose schema it does not know.
 func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
-	s, err := connect(uri)
+	s, err := connect(uri, log)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
 }
 
 // connect makes a store that has not spoken to its server yet.
-func connect(uri string) (*Store, error) {
+func connect(uri string, log zerolog.Logger) (*Store, error) {
 	cs, err := connstring.ParseAndValidate(uri)
 	if err != nil {
 		return nil, fmt.Errorf("MONGODB_URI: %w", err)
@@ -123,7 +123,10 @@ func connect(uri string) (*Store, error) {
 	if name == "" {
 		name = defaultDatabase
 	}
+	logins := newLogins(log)
 	client, err := mongo.Connect(options.Client().
+		SetDialer(logins).
+		SetMonitor(logins.monitor()).
 		SetServerSelectionTimeout(serverSelectionTimeout).
 		SetConnectTimeout(connectTimeout).
 		SetHeartbeatInterval(heartbeat).
@@ -176,7 +179,8 @@ func (s *Store) prepare(ctx context.Context, log zerolog.Logger) error {
 func reach(ctx context.Context, log zerolog.Logger, fn func() error) error {
 	for {
 		err := fn()
-		if err == nil || ctx.Err() == nil && !passes(err) {
+		// A login that is wrong at the start is most often a mistake, and is told at once.
+		if err == nil || ctx.Err() == nil && (!passes(err) || loginRefused(err)) {
 			return err
 		}
 		log.Warn().Err(err).Msg("waiting for MongoDB")

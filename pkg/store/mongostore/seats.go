@@ -89,7 +89,8 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 }
 
 // retryable reports errors after which another transaction may do better: those of a
-// commit, of the network, of an election, and every kind of collision with another worker.
+// commit, of the network, of an election, of a login that is being changed, and every kind
+// of collision with another worker.
 func retryable(err error) bool {
 	return errors.Is(err, errMoved) || errors.Is(err, errCommit) || mongo.IsDuplicateKeyError(err) || passes(err)
 }

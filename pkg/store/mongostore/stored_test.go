@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
@@ -20,7 +21,7 @@ import (
 // database connects to a test's database without opening it as a store.
 func database(tb testing.TB, uri string) *mongo.Database {
 	tb.Helper()
-	s, err := connect(uri)
+	s, err := connect(uri, zerolog.Nop())
 	if err != nil {
 		tb.Fatal(err)
 	}
