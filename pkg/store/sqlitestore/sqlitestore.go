@@ -197,7 +197,8 @@ const closedStore = "sql: database is closed"
 // passes reports errors that end by themselves: another process has the lock, too many files
 // are open, the caller waits no longer, or the store is closed.
 func passes(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) || strings.Contains(err.Error(), closedStore) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, sql.ErrConnDone) || strings.Contains(err.Error(), closedStore) {
 		return true
 	}
 	var se *sqlite.Error
