@@ -144,7 +144,7 @@ func streamCursor[D, T any](ctx context.Context, name string, open func() (*mong
 			yield(none, fmt.Errorf("read %s: %w", name, readError(err, nil)))
 			return
 		}
-		defer cursor.Close(context.WithoutCancel(ctx))
+		defer closeCursor(ctx, cursor)
 		for cursor.Next(ctx) {
 			var d D
 			if err := cursor.Decode(&d); err != nil {
@@ -159,6 +159,17 @@ func streamCursor[D, T any](ctx context.Context, name string, open func() (*mong
 			yield(none, fmt.Errorf("read %s: %w", name, readError(err, nil)))
 		}
 	}
+}
+
+// closeLimit bounds the closing of a cursor, after which its reader is answered. The server ends
+// a cursor that nobody closes.
+const closeLimit = 100 * time.Millisecond
+
+// closeCursor closes a cursor, whether or not its reader still has time.
+func closeCursor(ctx context.Context, cursor *mongo.Cursor) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+	defer cancel()
+	_ = cursor.Close(ctx)
 }
 
 // readError translates an error of a read: it cannot have stored anything.
