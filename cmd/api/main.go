@@ -72,6 +72,7 @@ func run(ctx context.Context, env process.Env) error {
 	handler := api.New(ground.Store, requester, api.Config{
 		RequestTimeout: c.Serve.RequestTimeout, Pages: web.Handler, Access: who,
 	}, log)
+	defer handler.Wait()
 	log.Info().Str("addr", listener.Addr().String()).Str("auth", settings.Mode()).Msg("serving HTTP")
 	return process.Server{
 		Listener: listener, Handler: handler, DrainDelay: c.Serve.DrainDelay, Log: log,
