@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -56,6 +57,7 @@ type API struct {
 
 	giveWay *giveWay
 	ready   *ready.Check
+	tidying sync.WaitGroup // what goes on after its answer
 
 	described described
 	passwords passwordPolicy
@@ -84,6 +86,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a.router.ServeHTTP(w, r)
 }
+
+// Wait returns when nothing goes on any more that outlived its answer; each such thing ends
+// within a second. Call it when requests have ended, before the store is closed.
+func (a *API) Wait() { a.tidying.Wait() }
 
 // handler is a route's work. An error becomes a problem document.
 type handler func(http.ResponseWriter, *http.Request) error

@@ -63,6 +63,7 @@ type env struct {
 	store  store.Store
 	seats  store.Seats // the worker's
 	nats   *testenv.NATS
+	api    *api.API
 	server *httptest.Server
 	client *http.Client
 	log    *logBuffer
@@ -138,7 +139,10 @@ func newEnv(t testing.TB, kind string, s setup) *env {
 	log := zerolog.New(e.log)
 	requester, err := messages.NewRequester(messages.Link{Conn: e.connect(t, "api"), Namespace: e.names()})
 	must(t, err)
-	e.server = httptest.NewUnstartedServer(api.New(front, requester, s.config, log))
+	handler := api.New(front, requester, s.config, log)
+	e.api = handler
+	t.Cleanup(handler.Wait)
+	e.server = httptest.NewUnstartedServer(handler)
 	e.server.Config.ErrorLog = stdlog.New(log, "", 0)
 	e.server.Start()
 	t.Cleanup(e.server.Close)

@@ -72,17 +72,67 @@ func editVersion(h http.Header) (int64, error) {
 	if len(sent) == 0 {
 		return 0, problem(CodePreconditionRequired, "Read the event and send its ETag in If-Match, so that nobody's edit is lost.")
 	}
-	if len(sent) == 1 && strings.TrimSpace(sent[0]) == "*" {
+	if anyTag(sent) {
 		return store.AnyVersion, nil
 	}
 	if len(sent) == 1 {
-		tag := strings.TrimPrefix(strings.TrimSpace(sent[0]), "W/")
-		version, _, ok := strings.Cut(strings.Trim(tag, `"`), ".")
-		n, err := strconv.ParseInt(version, 10, 64)
-		if ok && err == nil && n > 0 && len(tag) > 2 && tag[0] == '"' && tag[len(tag)-1] == '"' {
+		if n, ok := tagNumber(sent[0]); ok {
 			return n, nil
 		}
 	}
 	// A tag that we never gave matches no event.
 	return 0, seatProblem(messages.SeatReply{Outcome: messages.OutcomeVersionMismatch}, nil)
+}
+
+// anyTag reports whether If-Match takes whatever there is. For us that is no condition: what is
+// not there cannot be edited, and need not be cancelled.
+func anyTag(sent []string) bool { return len(sent) == 1 && strings.TrimSpace(sent[0]) == "*" }
+
+// tagNumber is the number before the first dot of a tag of ours. It may be weak: a proxy makes
+// strong ones so, and a number that is the same means the same thing.
+func tagNumber(tag string) (n int64, ok bool) {
+	tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
+	if len(tag) < 2 || tag[0] != '"' || tag[len(tag)-1] != '"' {
+		return 0, false
+	}
+	number, _, ok := strings.Cut(tag[1:len(tag)-1], ".")
+	n, err := strconv.ParseInt(number, 10, 64)
+	return n, ok && err == nil && n > 0
+}
+
+// A registration's tag has its number, its status and the position of who waits. The whole of
+// it tells whether the registration is as it was (If-None-Match); only the number says which
+// one it is (If-Match), so that who moved up in the line meanwhile can still leave it. It is
+// weak as all tags but those of events are.
+func registrationTag(r registration) string {
+	if r.Status == statusWaitlisted {
+		return fmt.Sprintf(`W/"%d.%s.%d"`, r.Number, r.Status, r.Position)
+	}
+	return fmt.Sprintf(`W/"%d.%s"`, r.Number, r.Status)
+}
+
+// registrationNumber reads from If-Match which registration is meant; 0 when that is not said.
+func registrationNumber(h http.Header) (int64, error) {
+	sent := h.Values("If-Match")
+	switch {
+	case len(sent) == 0, anyTag(sent):
+		return 0, nil
+	case len(sent) == 1 && !strings.Contains(sent[0], ","):
+		if n, ok := tagNumber(sent[0]); ok {
+			return n, nil
+		}
+	}
+	return 0, invalid(FieldError{"If-Match", "must be one ETag of GET at this path, or *"})
+}
+
+// noPreconditions refuses headers under whose condition a route cannot act: to ignore one
+// would be to do what the client did not want.
+func noPreconditions(h http.Header, names ...string) error {
+	var f fields
+	for _, name := range names {
+		if sent := h.Values(name); len(sent) > 0 && (name != "If-Match" || !anyTag(sent)) {
+			f.add(name, "is not taken here")
+		}
+	}
+	return f.err()
 }

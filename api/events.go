@@ -87,7 +87,8 @@ func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// A creation does not die with the client's connection: the repetition finds it done.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.config.RequestTimeout)
+	deadline := a.deadline()
+	ctx, cancel := detached(r, deadline)
 	defer cancel()
 	c, done, err := a.begin(ctx, key, who.scope("POST "+pathEvents), body)
 	if err != nil {
@@ -95,8 +96,9 @@ func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
 	}
 	e.ID, e.CreatedAt = c.Resource, c.CreatedAt
 	if !done {
-		failed := a.store.CreateEvent(ctx, e)
-		if err := c.settle(ctx, failed, func(ctx context.Context) error { return a.exists(ctx, e.ID) }); err != nil {
+		create := func(ctx context.Context) error { return a.store.CreateEvent(ctx, e) }
+		exists := func(ctx context.Context) error { return a.exists(ctx, e.ID, deadline) }
+		if err := c.carryOut(ctx, create, exists); err != nil {
 			return err
 		}
 	}
@@ -129,13 +131,14 @@ func (a *API) listEvents(w http.ResponseWriter, r *http.Request) error {
 	if query.Limit > 0 {
 		return a.eventsPage(w, r, q, query)
 	}
+	deadline := a.deadline()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	found := a.store.Events(ctx)
 	if len(q) > 0 {
 		found = a.store.FindEvents(ctx, query)
 	}
-	return a.streamJSON(w, r, cancel, encoded(found, func(e store.Event) any { return eventOf(e) }))
+	return a.streamJSON(w, r, deadline, cancel, encoded(found, func(e store.Event) any { return eventOf(e) }))
 }
 
 // eventsPage sends one page, and in Link where the next one is.

@@ -82,7 +82,7 @@ func TestStreamsGiveWay(t *testing.T) {
 				r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
 				w := httptest.NewRecorder()
 				started := time.Now()
-				err := a.streamJSON(w, r, cancel, func(yield func(any, error) bool) {
+				err := a.streamJSON(w, r, a.deadline(), cancel, func(yield func(any, error) bool) {
 					for i := range items {
 						if i%1000 == 0 {
 							time.Sleep(time.Millisecond) // the store's work

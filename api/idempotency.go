@@ -36,11 +36,11 @@ func (f *fields) idempotencyKey(h http.Header) (key string, sent bool) {
 }
 
 // seatKey is the id of a seat request: the client's key, or one of our own.
-func (f *fields) seatKey(h http.Header) string {
+func (f *fields) seatKey(h http.Header) (id string, keyed bool) {
 	if key, sent := f.idempotencyKey(h); sent {
-		return key
+		return key, true
 	}
-	return rand.Text()
+	return rand.Text(), false
 }
 
 // creation is one request that creates something, with or without a key. The id and the
@@ -51,8 +51,8 @@ type creation struct {
 	api   *API
 }
 
-// releaseLimit bounds what is noted about a key after its request has its answer.
-const releaseLimit = time.Second
+// tidyLimit bounds what is noted about a key, which may go on after the answer.
+const tidyLimit = time.Second
 
 // begin claims the request's key for the given route and owner: the user who is known to
 // act, or none. content is what the key belongs to, and holds no secret: its digest is
@@ -78,22 +78,21 @@ func (a *API) begin(ctx context.Context, key, scope string, content any) (c crea
 	return c, done, inDoubt(err)
 }
 
-// settle ends a creation whose write ended with failed, if at all. verify looks whether
-// everything is there as this request wants it: a write that failed may have been stored,
-// here or by another holder of the claim.
-func (c creation) settle(ctx context.Context, failed error, verify func(context.Context) error) error {
+// carryOut runs create, which writes. When that fails, verify looks whether everything is
+// there as this request wants it: a write that failed may have been stored, here or by another
+// holder of the claim. ctx ends when the answer is due.
+func (c creation) carryOut(ctx context.Context, create, verify func(context.Context) error) error {
 	if !c.keyed {
-		return inDoubt(failed)
+		return inDoubt(create(ctx))
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseLimit)
-	defer cancel()
+	failed := c.write(ctx, create)
 	if failed != nil {
 		switch err := verify(ctx); {
 		case errors.Is(err, store.ErrKeyReused):
 			return err
 		case errors.Is(err, store.ErrEventNotFound) || errors.Is(err, store.ErrUserNotFound):
 			if definite(failed) {
-				c.note("release", c.api.store.Release(ctx, c.Claim))
+				c.tidy(ctx, "release", c.api.store.Release)
 			}
 			return inDoubt(failed)
 		case err != nil:
@@ -102,13 +101,37 @@ func (c creation) settle(ctx context.Context, failed error, verify func(context.
 	}
 	// When this fails the answer stands all the same: a repetition takes the claim over,
 	// finds everything there, and answers alike.
-	c.note("finish", c.api.store.Finish(ctx, c.Claim))
+	c.tidy(ctx, "finish", c.api.store.Finish)
 	return nil
 }
 
-func (c creation) note(what string, err error) {
-	if err != nil {
-		c.api.log.Warn().Err(err).Msg("cannot " + what + " an idempotency key; its lease ends by itself")
+// write runs create in three quarters of the request's time: the rest is for verify.
+func (c creation) write(ctx context.Context, create func(context.Context) error) error {
+	due, _ := ctx.Deadline()
+	ctx, cancel := context.WithDeadline(ctx, due.Add(-c.api.config.RequestTimeout/4))
+	defer cancel()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("no time is left to create anything: %w: %w", store.ErrUnavailable, err)
+	}
+	return create(ctx)
+}
+
+// tidy notes something about the key. It waits for that until the answer is due, so that a
+// repetition finds it noted, and then leaves it to go on behind the answer.
+func (c creation) tidy(ctx context.Context, what string, note func(context.Context, store.Claim) error) {
+	noted := make(chan struct{})
+	c.api.tidying.Go(func() {
+		defer close(noted)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyLimit)
+		defer cancel()
+		err := contained(func() error { return note(ctx, c.Claim) })
+		if err != nil {
+			c.api.log.Warn().Err(err).Msg("cannot " + what + " an idempotency key; its lease ends by itself")
+		}
+	})
+	select {
+	case <-noted:
+	case <-ctx.Done():
 	}
 }
 

@@ -19,7 +19,7 @@ func (a *API) observe(pattern string, handle handler) http.Handler {
 		started := time.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		maps.Copy(ww.Header(), secure) // the values are shared: nobody adds to these headers
-		err := contain(handle, ww, r)
+		err := contained(func() error { return handle(ww, r) })
 		outcome, cause := "ok", error(nil)
 		if err != nil {
 			p := asProblem(err)
@@ -44,12 +44,12 @@ func (a *API) observe(pattern string, handle handler) http.Handler {
 	})
 }
 
-// contain runs a handler and turns its panic into an error: the process lives on.
-func contain(handle handler, w http.ResponseWriter, r *http.Request) (err error) {
+// contained runs work and turns its panic into an error: the process lives on.
+func contained(work func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return handle(w, r)
+	return work()
 }

@@ -115,8 +115,9 @@ func registerDocs() operation {
 		access: tokenHolders, id: "register", tag: "registrations", summary: "Register for an event",
 		description: "201 is said when the seat is on disk, 202 when the event is full and takes people onto a waiting list. " +
 			"Where several answers apply the order is 404, 400 already_registered, what keeps anybody out, 409 sold_out.",
-		parameters: []openapi.Parameter{keyParameter("Makes the request repeatable for ever: the same key of the same user for the same event gets the same answer. " +
-			"Another user's or event's equal key is independent.")},
+		parameters: []openapi.Parameter{keyParameter("Makes the request repeatable: while the registration that it made lives, the same key of the same user for the same " +
+			"event gets it again, and once it is cancelled, 409 registration_cancelled. Of a person's requests for an event that are over the latest 32 are kept. " +
+			"A refusal is not remembered. Another user's or event's equal key is independent.")},
 		body:    newRegistration{},
 		example: newRegistration{new(exampleUser().ID.Hex())},
 		answers: []answer{{
@@ -147,7 +148,7 @@ func putRegistrationDocs() operation {
 	return operation{
 		access: tokenHolders, id: "putRegistration", tag: "registrations", summary: "Register a user unless they are registered",
 		description: "The same as POST to the list, and repeatable as it is. It takes no body.",
-		parameters:  []openapi.Parameter{keyParameter("As for POST to the list; hardly needed here.")},
+		parameters:  []openapi.Parameter{keyParameter("As for POST to the list. 200 is remembered too: a late repetition does not register anew who has left since.")},
 		answers: []answer{
 			{status: http.StatusOK, description: "They held a seat already, or waited.", body: registration{}, example: exampleRegistration()},
 			{status: http.StatusCreated, description: "The seat is theirs.", body: registration{}, headers: []string{"Location"}, example: exampleRegistration()},
@@ -176,9 +177,13 @@ func deleteRegistrationDocs() operation {
 	return operation{
 		access: tokenHolders, id: "deleteRegistration", tag: "registrations", summary: "Give up a seat or a place in the waiting list",
 		description: "By the person or the organizer; repeatable as it is. The first in line gets the seat in the same step.",
-		parameters:  []openapi.Parameter{keyParameter("Keeps a repetition from cancelling a registration that was made since.")},
-		answers:     []answer{{status: http.StatusNoContent, description: "They hold nothing."}},
-		problems:    []Code{CodeEventNotFound, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome},
+		parameters: []openapi.Parameter{
+			keyParameter("Keeps a repetition from cancelling a registration that was made since, also when the first request found none. " +
+				"Of a person's requests for an event that are over the latest 32 are kept."),
+			registrationMatchParameter(),
+		},
+		answers:  []answer{{status: http.StatusNoContent, description: "They hold nothing."}},
+		problems: []Code{CodeEventNotFound, CodeRegistrationChanged, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome},
 	}
 }
 

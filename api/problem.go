@@ -38,6 +38,7 @@ const (
 	CodeEventCancelled        Code = "event_cancelled"
 	CodeCapacityBelowSold     Code = "capacity_below_sold"
 	CodeVersionMismatch       Code = "version_mismatch"
+	CodeRegistrationChanged   Code = "registration_changed"
 	CodePreconditionRequired  Code = "precondition_required"
 	CodeRequestInProgress     Code = "request_in_progress"
 	CodeKeyReused             Code = "idempotency_key_reused"
@@ -93,6 +94,8 @@ func meaning(c Code) (status int, title string) {
 		return http.StatusConflict, "More places are taken than would be left"
 	case CodeVersionMismatch:
 		return http.StatusPreconditionFailed, "The event was edited meanwhile"
+	case CodeRegistrationChanged:
+		return http.StatusPreconditionFailed, "The registration is not the one that was meant"
 	case CodePreconditionRequired:
 		return http.StatusPreconditionRequired, "If-Match is required"
 	case CodeTooLarge:
@@ -229,6 +232,8 @@ func seatProblem(reply messages.SeatReply, cause error) *Problem {
 		p = problem(CodeCapacityBelowSold, "Nothing was changed; cancel registrations first, or choose a capacity of at least tickets_sold.")
 	case messages.OutcomeVersionMismatch:
 		p = problem(CodeVersionMismatch, "Nothing was changed; read the event, look at it, and send the edit with its new ETag.")
+	case messages.OutcomeRegistrationChanged:
+		p = problem(CodeRegistrationChanged, "Nothing was changed; read the registration, look at it, and send its new ETag.")
 	case messages.OutcomeOverloaded:
 		p = asProblem(store.ErrUnavailable)
 	case messages.OutcomeStorageFull:

@@ -49,14 +49,17 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 	}
 	var f fields
 	user := who.actor(&f, "user_id", body.UserID)
-	key := f.seatKey(r.Header)
+	key, _ := f.seatKey(r.Header)
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := a.registersOneself(r.Context(), who, event, user); err != nil {
+	// Not Keyed: 400 already_registered is a refusal, and only successes are kept.
+	change := messages.SeatRequest{Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user}
+	deadline := a.deadline()
+	if err := a.registersOneself(r.Context(), who, change, deadline); err != nil {
 		return err
 	}
-	answer, reply, err := a.take(w, r, messages.SeatRequest{Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user})
+	answer, reply, err := a.take(w, r, change, deadline)
 	switch reply.Outcome {
 	case messages.OutcomeRegistered:
 		return writeCreated(w, seatPath(event, user), false, answer)
@@ -69,8 +72,7 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 }
 
 // take asks for a seat, and says what of it can be told: with the position of who waits.
-func (a *API) take(w http.ResponseWriter, r *http.Request, req messages.SeatRequest) (registration, messages.SeatReply, error) {
-	deadline := a.deadline()
+func (a *API) take(w http.ResponseWriter, r *http.Request, req messages.SeatRequest, deadline time.Time) (registration, messages.SeatReply, error) {
 	reply, err := a.ask(w, r, req, deadline)
 	answer := registrationOf(req.EventID, req.UserID, reply)
 	if answer.Status == statusWaitlisted && reply.Position == 0 {
@@ -84,18 +86,19 @@ func (a *API) take(w http.ResponseWriter, r *http.Request, req messages.SeatRequ
 
 // registersOneself is nil unless the caller is proven to be somebody else than the user. An
 // unknown event comes first.
-func (a *API) registersOneself(ctx context.Context, who caller, event, user store.ID) error {
-	err := who.mayBe(user, "You can only register yourself: leave user_id out.")
-	if err == nil && !event.IsZero() {
+func (a *API) registersOneself(ctx context.Context, who caller, req messages.SeatRequest, deadline time.Time) error {
+	err := who.mayBe(req.UserID, "You can only register yourself: leave user_id out.")
+	if err == nil && !req.EventID.IsZero() {
 		return nil
 	}
-	if missing := a.exists(ctx, event); missing != nil { // no event has the zero id
+	if missing := a.exists(ctx, req.EventID, deadline); missing != nil { // no event has the zero id
 		return missing
 	}
 	return err
 }
 
-// deadline is when the answer to a request that begins now is due.
+// deadline is when the answer is due. A handler takes it once, when it has read the request,
+// and all that it does before the answer ends by then.
 func (a *API) deadline() time.Time { return time.Now().Add(a.config.RequestTimeout) }
 
 // ask sends a seat change to the workers and returns their reply. Once sent it does not die
@@ -153,9 +156,10 @@ func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
 	if err := f.err(); err != nil {
 		return err
 	}
+	deadline := a.deadline()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	e, err := a.event(ctx, id)
+	e, err := a.event(ctx, id, deadline)
 	if err != nil {
 		return err
 	}
@@ -168,10 +172,10 @@ func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
 		after, through = max(after, e.ConfirmedThrough), e.LastNumber
 	}
 	if limit > 0 {
-		return a.rosterPage(w, r, e.ID, rosterRange{after, through, limit})
+		return a.rosterPage(w, r, e.ID, rosterRange{after, through, limit, deadline})
 	}
 	seq := a.store.Roster(ctx, id, after, through, 0)
-	return a.streamJSON(w, r, cancel, encoded(seq, func(reg store.Registration) any { return reg.UserID }))
+	return a.streamJSON(w, r, deadline, cancel, encoded(seq, func(reg store.Registration) any { return reg.UserID }))
 }
 
 // status reads which of an event's two lists is wanted.
@@ -183,16 +187,16 @@ func (f *fields) status(q url.Values) string {
 	return status
 }
 
-// event reads an event within the time of a request.
-func (a *API) event(ctx context.Context, id store.ID) (store.Event, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
+// event reads an event before the deadline.
+func (a *API) event(ctx context.Context, id store.ID, deadline time.Time) (store.Event, error) {
+	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	return a.store.Event(ctx, id)
 }
 
 // exists is nil when there is such an event.
-func (a *API) exists(ctx context.Context, id store.ID) error {
-	_, err := a.event(ctx, id)
+func (a *API) exists(ctx context.Context, id store.ID, deadline time.Time) error {
+	_, err := a.event(ctx, id, deadline)
 	return err
 }
 
@@ -200,11 +204,12 @@ func (a *API) exists(ctx context.Context, id store.ID) error {
 type rosterRange struct {
 	after, through int64
 	limit          int
+	deadline       time.Time // of the answer
 }
 
 // rosterPage sends one page, and in Link where the next one is.
 func (a *API) rosterPage(w http.ResponseWriter, r *http.Request, id store.ID, page rosterRange) error {
-	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
+	ctx, cancel := context.WithDeadline(r.Context(), page.deadline)
 	defer cancel()
 	users := make([]store.ID, 0, page.limit)
 	var last int64

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -22,10 +23,13 @@ func TestAReplacedDatabaseMakesUnready(t *testing.T) {
 	must(t, err)
 	defer func() { must(t, client.Disconnect(t.Context())) }()
 	must(t, client.Database(cs.Database).Collection("events").Drop(t.Context()))
-	a := e.get(t, "/readyz")
-	if a.status != 503 {
-		t.Errorf("readiness answers %d", a.status)
-	}
+	var a answer
+	testenv.Eventually(t, awhile, "be unready", func() error { // a look counts for a moment
+		if a = e.get(t, "/readyz"); a.status != 503 {
+			return fmt.Errorf("readiness answers %d", a.status)
+		}
+		return nil
+	})
 	for _, private := range []string{"replaced", "restart", e.store.DatabaseID()} {
 		if strings.Contains(string(a.body), private) {
 			t.Errorf("readiness tells strangers of %q: %s", private, a.body)

@@ -35,14 +35,15 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return nil
 }
 
-// streamJSON sends the items of seq as one array, in constant memory. read is the context
-// of seq; cancel ends it when no item has come for the time of a request. An error before
-// anything is sent is returned for a problem document; a later one breaks the answer off.
+// streamJSON sends the items of seq as one array, in constant memory. cancel ends the reading
+// of seq when the first piece is not there at the deadline, and when no later one has come for
+// the time of a request. An error before anything is sent is returned for a problem document; a
+// later one breaks the answer off.
 //
 // A list that fits into the first piece is sent as one answer with its ETag; a longer one
 // has none, because it would have to be read twice. HEAD reads no further than that piece.
-func (a *API) streamJSON(w http.ResponseWriter, r *http.Request, cancel context.CancelFunc, seq iter.Seq2[any, error]) error {
-	watchdog := time.AfterFunc(a.config.RequestTimeout, cancel)
+func (a *API) streamJSON(w http.ResponseWriter, r *http.Request, deadline time.Time, cancel context.CancelFunc, seq iter.Seq2[any, error]) error {
+	watchdog := time.AfterFunc(time.Until(deadline), cancel)
 	defer watchdog.Stop()
 	control := http.NewResponseController(w)
 	buf := make([]byte, 0, flushEvery+4<<10)

@@ -180,6 +180,15 @@ func matchParameter() openapi.Parameter {
 	}
 }
 
+func registrationMatchParameter() openapi.Parameter {
+	return openapi.Parameter{
+		Name: "If-Match", In: "header",
+		Description: "The ETag of the registration that is meant, or * for whichever there is. Only its number counts: it is the same when who waited has moved up. " +
+			"412 when the user holds another one, or never had it; one that is cancelled already is 204.",
+		Schema: &openapi.Schema{Type: "string"},
+	}
+}
+
 func eventParameters() []openapi.Parameter {
 	instant := &openapi.Schema{Type: "string", Format: "date-time"}
 	return append(pageParameters(),

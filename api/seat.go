@@ -26,11 +26,15 @@ func (a *API) putSeat(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	event, user := change.EventID, change.UserID
-	if err := a.registersOneself(r.Context(), who, event, user); err != nil {
+	if err := noPreconditions(r.Header, "If-Match", "If-None-Match"); err != nil {
+		return err
+	}
+	deadline := a.deadline()
+	if err := a.registersOneself(r.Context(), who, change, deadline); err != nil {
 		return err
 	}
 	change.Kind = messages.KindRegister
-	answer, reply, err := a.take(w, r, change)
+	answer, reply, err := a.take(w, r, change, deadline)
 	switch reply.Outcome {
 	case messages.OutcomeRegistered:
 		return writeCreated(w, seatPath(event, user), false, answer)
@@ -52,14 +56,15 @@ func (a *API) readSeat(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	e, err := a.event(r.Context(), event)
+	deadline := a.deadline()
+	e, err := a.event(r.Context(), event, deadline)
 	if err != nil {
 		return err
 	}
 	if err := concerns(who, user, e); err != nil {
 		return err
 	}
-	ctx, cancel := detached(r, a.deadline())
+	ctx, cancel := detached(r, deadline)
 	defer cancel()
 	held, err := a.store.Registration(ctx, event, user)
 	if err != nil {
@@ -73,11 +78,12 @@ func (a *API) readSeat(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	private(w)
+	w.Header().Set("ETag", registrationTag(answer))
 	return writeRead(w, r, answer)
 }
 
 // deleteSeat gives up the seat of the user of the path, or their place in the waiting list:
-// 204, also when there is none.
+// 204, also when there is none. If-Match says which registration is meant.
 func (a *API) deleteSeat(w http.ResponseWriter, r *http.Request) error {
 	who, err := a.gate.caller(r)
 	if err != nil {
@@ -87,9 +93,15 @@ func (a *API) deleteSeat(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	event, user := change.EventID, change.UserID
+	if err := noPreconditions(r.Header, "If-None-Match"); err != nil {
+		return err
+	}
+	if change.Number, err = registrationNumber(r.Header); err != nil {
+		return err
+	}
+	event, user, deadline := change.EventID, change.UserID, a.deadline()
 	if who.mayBe(user, "") != nil || event.IsZero() {
-		e, err := a.event(r.Context(), event)
+		e, err := a.event(r.Context(), event, deadline)
 		if err != nil {
 			return err
 		}
@@ -98,7 +110,7 @@ func (a *API) deleteSeat(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	change.Kind = messages.KindCancel
-	reply, err := a.ask(w, r, change, a.deadline())
+	reply, err := a.ask(w, r, change, deadline)
 	if reply.Outcome != messages.OutcomeCancelled {
 		return seatProblem(reply, err)
 	}
@@ -117,7 +129,7 @@ func seatChange(w http.ResponseWriter, r *http.Request) (req messages.SeatReques
 		return req, err
 	}
 	var f fields
-	req.RequestID = f.seatKey(r.Header)
+	req.RequestID, req.Keyed = f.seatKey(r.Header)
 	return req, f.err()
 }
 

@@ -40,7 +40,7 @@ func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// A creation does not die with the client's connection: the repetition finds it done.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), a.config.RequestTimeout)
+	ctx, cancel := detached(r, a.deadline())
 	defer cancel()
 	c, done, err := a.begin(ctx, key, "POST "+pathUsers, newUser{Name: u.Name, Email: u.Email})
 	if err != nil {
@@ -61,11 +61,13 @@ func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
 
 // signUp stores a new user.
 func (a *API) signUp(ctx context.Context, c creation, u store.User, password string) error {
-	var failed error
-	if u.PasswordHash, failed = a.hashes.hash(ctx, password); failed == nil {
-		failed = a.store.CreateUser(ctx, u)
+	create := func(ctx context.Context) (err error) {
+		if u.PasswordHash, err = a.hashes.hash(ctx, password); err != nil {
+			return err
+		}
+		return a.store.CreateUser(ctx, u)
 	}
-	return c.settle(ctx, failed, func(ctx context.Context) error { return a.sameUser(ctx, u.ID, password) })
+	return c.carryOut(ctx, create, func(ctx context.Context) error { return a.sameUser(ctx, u.ID, password) })
 }
 
 // sameUser checks that a user is there with this password. The fingerprint of a key leaves

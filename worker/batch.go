@@ -149,8 +149,8 @@ func (w *Worker) try(batch []request) (results []store.SeatResult, err error) {
 			deadline = r.deadline
 		}
 		seats[i] = store.SeatRequest{
-			Kind: store.Kind(r.Kind), EventID: r.EventID, UserID: r.UserID, RequestID: r.RequestID, At: now,
-			Edit: (*store.Edit)(r.Edit),
+			Kind: store.Kind(r.Kind), EventID: r.EventID, UserID: r.UserID, RequestID: r.RequestID, Keyed: r.Keyed,
+			Number: r.Number, At: now, Edit: (*store.Edit)(r.Edit),
 		}
 	}
 	ctx, cancel := context.WithDeadline(w.hard, deadline)

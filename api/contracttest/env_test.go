@@ -104,6 +104,7 @@ func newSite(t *testing.T, kind string, o options) *site {
 			t.Fatal(err)
 		}
 		a := api.New(front, requester, api.Config{RequestTimeout: o.timeout}, zerolog.New(s.log))
+		t.Cleanup(a.Wait)
 		server := httptest.NewServer(a)
 		t.Cleanup(server.Close)
 		s.apis = append(s.apis, server)

@@ -73,6 +73,7 @@ func run(ctx context.Context, env process.Env) error {
 	handler := api.New(ground.Store, requester, api.Config{
 		RequestTimeout: c.Serve.RequestTimeout, Pages: web.Handler, Access: who,
 	}, log)
+	defer handler.Wait()
 	log.Info().Str("addr", listener.Addr().String()).Str("auth", settings.Mode()).
 		EmbedObject(ground.Namespace).Msg("serving HTTP")
 	ctx, end := process.EndOn(ctx, log, ground.Lost)

@@ -104,6 +104,9 @@ func openStack(ctx context.Context, c stackConfig, log zerolog.Logger) (_ *stack
 // close ends the parts in the order in which they need each other. HTTP has ended before.
 func (s *stack) close(limit time.Duration) error {
 	var err error
+	if s.api != nil {
+		s.api.Wait()
+	}
 	if s.worker != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()

@@ -36,9 +36,11 @@ func TestRequestsThatAreRead(t *testing.T) {
 	edit.Edit = &messages.EventEdit{Version: 4, Title: &title, Capacity: &capacity, ClosesAt: &none, Place: &nothing, Waitlist: &off}
 	cancel := request()
 	cancel.Kind = messages.KindCancel
+	meant := cancel
+	meant.Keyed, meant.Number = true, 7
 	longest := request()
 	longest.RequestID = strings.Repeat("~", messages.MaxRequestID)
-	requests := []messages.SeatRequest{request(), cancel, edit, longest}
+	requests := []messages.SeatRequest{request(), cancel, meant, edit, longest}
 	var message []byte
 	for _, req := range requests {
 		if err := req.Check(); err != nil {
@@ -84,6 +86,8 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		"id too long":         func(r *messages.SeatRequest) { r.RequestID = strings.Repeat("x", 256) },
 		"id with a line end":  func(r *messages.SeatRequest) { r.RequestID = "a\nb" },
 		"id beyond ASCII":     func(r *messages.SeatRequest) { r.RequestID = "\u00fc" },
+		"a seat by number":    func(r *messages.SeatRequest) { r.Number = 7 },
+		"a negative number":   func(r *messages.SeatRequest) { r.Kind, r.Number = messages.KindCancel, -1 },
 		"no time left":        func(r *messages.SeatRequest) { r.RemainingMillis = 0 },
 		"time in the past":    func(r *messages.SeatRequest) { r.RemainingMillis = -1 },
 		"time without end":    func(r *messages.SeatRequest) { r.RemainingMillis = 1 << 40 },
@@ -109,6 +113,14 @@ func TestFieldsOfANewerVersionAreLeftAlone(t *testing.T) {
 	}
 }
 
+// TestTheVersionBeforeReadsARequest: it knows neither keyed nor number, and a request that says
+// nothing with them has neither.
+func TestTheVersionBeforeReadsARequest(t *testing.T) {
+	if data := string(encode(t, request())); strings.Contains(data, "keyed") || strings.Contains(data, "number") {
+		t.Errorf("an ordinary request is %s", data)
+	}
+}
+
 func TestReplies(t *testing.T) {
 	want := []messages.SeatReply{
 		{Message: "1a", Item: 3, Outcome: messages.OutcomeWaitlisted, Number: 7, Position: 2,
@@ -129,7 +141,7 @@ func TestTheStoresOutcomesTravel(t *testing.T) {
 	for _, o := range []store.Outcome{
 		store.Registered, store.AlreadyRegistered, store.Waitlisted, store.AlreadyWaitlisted, store.SoldOut, store.EventNotFound,
 		store.RegistrationNotOpen, store.RegistrationClosed, store.RegistrationCancelled, store.EventCancelled,
-		store.Cancelled, store.Edited, store.VersionMismatch, store.CapacityBelowSold,
+		store.Cancelled, store.RegistrationChanged, store.Edited, store.VersionMismatch, store.CapacityBelowSold,
 	} {
 		if !messages.Outcome(o).Valid() {
 			t.Errorf("%s is not an outcome on the wire", o)

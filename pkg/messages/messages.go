@@ -69,6 +69,10 @@ type SeatRequest struct {
 	RequestID string `json:"request_id"`
 	EventID   ID     `json:"event_id"`         // zero for KindProbe
 	UserID    ID     `json:"user_id,omitzero"` // for KindRegister and KindCancel
+	// Keyed and Number are those of store.SeatRequest. A worker of a version before them ignores
+	// both: it keeps no cancellation that found nothing, and cancels whatever is there.
+	Keyed  bool  `json:"keyed,omitzero"`
+	Number int64 `json:"number,omitzero"` // for KindCancel only
 	// Edit is for KindEditEvent only.
 	Edit *EventEdit `json:"edit,omitempty"`
 	// RemainingMillis is how much longer the caller waits for the reply, counted from when
@@ -139,7 +143,8 @@ const (
 	OutcomeRegistrationCancelled Outcome = "registration_cancelled"
 	OutcomeEventCancelled        Outcome = "event_cancelled"
 
-	OutcomeCancelled Outcome = "cancelled"
+	OutcomeCancelled           Outcome = "cancelled"
+	OutcomeRegistrationChanged Outcome = "registration_changed" // only for a request with a Number
 
 	OutcomeEdited            Outcome = "edited"
 	OutcomeVersionMismatch   Outcome = "version_mismatch"
@@ -164,7 +169,7 @@ func (o Outcome) Valid() bool {
 	case OutcomeRegistered, OutcomeAlreadyRegistered, OutcomeWaitlisted, OutcomeAlreadyWaitlisted,
 		OutcomeSoldOut, OutcomeEventNotFound,
 		OutcomeRegistrationNotOpen, OutcomeRegistrationClosed, OutcomeRegistrationCancelled, OutcomeEventCancelled,
-		OutcomeCancelled, OutcomeEdited, OutcomeVersionMismatch, OutcomeCapacityBelowSold,
+		OutcomeCancelled, OutcomeRegistrationChanged, OutcomeEdited, OutcomeVersionMismatch, OutcomeCapacityBelowSold,
 		OutcomeRecounted, OutcomeOverbooked, OutcomeProbed,
 		OutcomeInvalid, OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed, OutcomeUnknown:
 		return true

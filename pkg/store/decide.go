@@ -3,7 +3,6 @@ package store
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -31,9 +30,6 @@ type Change struct {
 	Added    []Registration
 	Replaced []Registration
 }
-
-// maxPast bounds Registration.Past, in requests.
-const maxPast = 16
 
 // Promotable is how many of those who wait for an event a batch could promote or remove at
 // most: how many numbers an adapter must load into Next.
@@ -64,8 +60,9 @@ func Promotable(e Event, batch []SeatRequest) int64 {
 // answers, one per request in order, hold only if all the changes are stored.
 //
 // Where several answers apply: no such event, then already registered, then what keeps
-// anybody out, then sold out. A request that is repeated, within the batch or since, gets
-// its first answer. Decide panics on a state that contradicts itself.
+// anybody out, then sold out. A request that succeeded and is repeated, within the batch or
+// since, changes nothing, as long as Registration.Past has it. Decide panics on a state that
+// contradicts itself.
 func Decide(states map[ID]EventState, batch []SeatRequest) ([]SeatResult, []Change) {
 	d := decision{states: states, events: make(map[ID]*eventDecision)}
 	results := make([]SeatResult, len(batch))
@@ -158,16 +155,9 @@ func (e *eventDecision) register(req SeatRequest) SeatResult {
 	case ok && row.done(req.RequestID):
 		return SeatResult{Outcome: RegistrationCancelled}
 	case ok && !row.Cancelled:
-		again := row.RequestID == req.RequestID
-		switch confirmed := e.Confirmed(row); {
-		case confirmed && again:
-			return SeatResult{Outcome: Registered, Registration: row}
-		case confirmed:
-			return SeatResult{Outcome: AlreadyRegistered, Registration: row}
-		case again:
-			return SeatResult{Outcome: Waitlisted, Registration: row}
-		}
-		return SeatResult{Outcome: AlreadyWaitlisted, Registration: row}
+		return e.registered(row, req)
+	case ok && row.foundBy(req.RequestID): // the one that it was told of is gone
+		return SeatResult{Outcome: RegistrationCancelled}
 	case !e.CancelledAt.IsZero():
 		return SeatResult{Outcome: EventCancelled}
 	case !e.OpensAt.IsZero() && req.At.Before(e.OpensAt):
@@ -195,15 +185,47 @@ func (e *eventDecision) register(req SeatRequest) SeatResult {
 	return SeatResult{Outcome: Waitlisted, Registration: row, Position: e.Waiting}
 }
 
+// registered answers a request for a seat of somebody who is registered.
+func (e *eventDecision) registered(row Registration, req SeatRequest) SeatResult {
+	res := SeatResult{Outcome: AlreadyWaitlisted, Registration: row}
+	again, confirmed := row.RequestID == req.RequestID, e.Confirmed(row)
+	switch {
+	case confirmed && again:
+		res.Outcome = Registered
+	case confirmed:
+		res.Outcome = AlreadyRegistered
+	case again:
+		res.Outcome = Waitlisted
+	}
+	if req.Keyed && !again && !row.foundBy(req.RequestID) {
+		row.keep(found + req.RequestID)
+		e.put(row)
+		res.Registration = row
+	}
+	return res
+}
+
 func (e *eventDecision) cancel(req SeatRequest) SeatResult {
 	row, ok := e.row(req.UserID)
-	// A cancellation that comes a second time must not hit the registration made since.
-	if !ok || row.Cancelled || row.done(req.RequestID) {
+	if ok && row.done(req.RequestID) {
+		// It comes a second time, and must not hit the registration made since.
+		return SeatResult{Outcome: Cancelled}
+	}
+	live := ok && !row.Cancelled
+	switch {
+	case req.Number == 0, live && req.Number == row.Number:
+	case ok && !live && req.Number <= row.Number: // it is over, like all before it
+	default:
+		return SeatResult{Outcome: RegistrationChanged}
+	}
+	if !live {
+		if req.Keyed {
+			e.keepCancel(row, req)
+		}
 		return SeatResult{Outcome: Cancelled}
 	}
 	row.Cancelled = true
-	past := append(row.past(), row.RequestID, req.RequestID)
-	row.Past = strings.Join(past[max(0, len(past)-maxPast):], "\n")
+	row.keep(row.RequestID, req.RequestID)
 	e.put(row)
 	if e.Confirmed(row) {
 		e.TicketsSold--
@@ -215,22 +237,25 @@ func (e *eventDecision) cancel(req SeatRequest) SeatResult {
 	return SeatResult{Outcome: Cancelled}
 }
 
-// done reports whether a request made or cancelled an earlier registration.
-func (r Registration) done(requestID string) bool {
-	return slices.Contains(r.past(), requestID)
-}
-
-func (r Registration) past() []string {
-	if r.Past == "" {
-		return nil
+// keepCancel keeps the id of a cancellation that found nothing to cancel: in the row of the
+// last registration, or in a row that is cancelled from the start. That has a number of its
+// own, as every row.
+func (e *eventDecision) keepCancel(row Registration, req SeatRequest) {
+	if row.Number == 0 {
+		e.LastNumber++
+		row = Registration{
+			EventID: e.ID, UserID: req.UserID, Number: e.LastNumber, RequestID: req.RequestID,
+			RegisteredAt: req.At.UTC().Truncate(time.Millisecond), Cancelled: true,
+		}
 	}
-	return strings.Split(r.Past, "\n")
+	row.keep(req.RequestID)
+	e.put(row)
 }
 
 func (e *eventDecision) edit(req SeatRequest) SeatResult {
 	edit := req.Edit
 	switch {
-	case e.LastEdit == req.RequestID, edit.Cancel && !e.CancelledAt.IsZero():
+	case keeps(e.LastEdit, req.RequestID), edit.Cancel && !e.CancelledAt.IsZero():
 		return SeatResult{Outcome: Edited}
 	case edit.Version != AnyVersion && edit.Version != e.Version:
 		return SeatResult{Outcome: VersionMismatch}
@@ -244,7 +269,7 @@ func (e *eventDecision) edit(req SeatRequest) SeatResult {
 	}
 	e.edits.merge(edit)
 	e.Version++
-	e.LastEdit = req.RequestID
+	e.LastEdit = keep(e.LastEdit, maxEdits, req.RequestID)
 	set(&e.Event.Waitlist, edit.Waitlist)
 	set(&e.Event.OpensAt, edit.OpensAt)
 	set(&e.Event.ClosesAt, edit.ClosesAt)

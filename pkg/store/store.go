@@ -94,7 +94,8 @@ type Event struct {
 	CreatedAt   time.Time
 
 	// Version counts the organizer's edits, from 1. Revision counts all changes, those and
-	// the seats'. LastEdit is the request that made the last edit.
+	// the seats'. LastEdit has the requests that made the latest edits, at most maxEdits, one in
+	// a line.
 	Version  int64
 	Revision int64
 	LastEdit string
@@ -110,20 +111,23 @@ type Event struct {
 }
 
 // Registration is one user's place in an event, or in its waiting list. There is one for
-// each user and event: it stays when it is cancelled, and is used again by the next one.
+// each user and event: it stays when it is cancelled, and is used again by the next one. A
+// cancellation under a key that finds none leaves one that is cancelled from the start.
 type Registration struct {
 	EventID ID
 	UserID  ID
 	// Number is the place in the event's order of admission: 1, 2, 3. It is never reused.
 	Number int64
-	// RequestID is the request that made it. The same request of the same user for the
-	// same event is answered the same way for ever.
+	// RequestID is the request that made it. Repeated, it is answered the same way for as long
+	// as the registration lives.
 	RequestID    string
 	RegisteredAt time.Time
 	Cancelled    bool
-	// Past has the requests that were done with earlier: those that made a registration
-	// which is cancelled, and those that cancelled it. The latest maxPast are kept, one in
-	// a line.
+	// Past has the requests of the user for the event that are over, one in a line: those that
+	// made a registration which is cancelled since, those that cancelled, and, where they were
+	// Keyed, those that found nothing to cancel or found a registration there. The latest
+	// maxPast are kept. One of them that comes again changes nothing; an older one is taken for
+	// a new request.
 	Past string
 }
 
@@ -144,6 +148,13 @@ type SeatRequest struct {
 	EventID   ID
 	UserID    ID     // zero for EditEvent and Recount
 	RequestID string // 1 to 255 printable bytes, unique within (event, user)
+	// Keyed says that the RequestID is the client's own, so that it may come again at any time,
+	// and that finding nothing to do is a success, so that it must be kept: a Cancel of who holds
+	// nothing, a Register of who is registered.
+	Keyed bool
+	// Number says which registration a Cancel means: the one with this number. 0 means whichever
+	// there is.
+	Number int64
 	// At is the worker's clock when the batch was formed. It decides about opening hours.
 	At   time.Time
 	Edit *Edit // for EditEvent only
@@ -186,7 +197,8 @@ const (
 	RegistrationCancelled Outcome = "registration_cancelled" // this request's registration was cancelled since
 	EventCancelled        Outcome = "event_cancelled"        // the event takes no registrations and edits any more
 
-	Cancelled Outcome = "cancelled" // they hold nothing, now or already before
+	Cancelled           Outcome = "cancelled"            // they hold nothing, now or already before
+	RegistrationChanged Outcome = "registration_changed" // they hold another one than the Number of the request, or never had that
 
 	Edited            Outcome = "edited"              // the edit is stored
 	VersionMismatch   Outcome = "version_mismatch"    // somebody else's edit came first

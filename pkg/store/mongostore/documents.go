@@ -145,7 +145,7 @@ func streamCursor[D, T any](ctx context.Context, name string, open func() (*mong
 			yield(none, fmt.Errorf("read %s: %w", name, readError(err, nil)))
 			return
 		}
-		defer cursor.Close(context.WithoutCancel(ctx))
+		defer closeCursor(ctx, cursor)
 		for cursor.Next(ctx) {
 			var d D
 			if err := cursor.Decode(&d); err != nil {
@@ -160,4 +160,15 @@ func streamCursor[D, T any](ctx context.Context, name string, open func() (*mong
 			yield(none, fmt.Errorf("read %s: %w", name, readError(err, nil)))
 		}
 	}
+}
+
+// closeLimit bounds the closing of a cursor, after which its reader is answered. The server ends
+// a cursor that nobody closes.
+const closeLimit = 100 * time.Millisecond
+
+// closeCursor closes a cursor, whether or not its reader still has time.
+func closeCursor(ctx context.Context, cursor *mongo.Cursor) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+	defer cancel()
+	_ = cursor.Close(ctx)
 }

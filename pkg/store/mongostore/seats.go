@@ -271,7 +271,7 @@ func (s *Store) snapshot(ctx context.Context, batch []store.SeatRequest) (basis,
 	if err != nil {
 		return basis{}, err
 	}
-	defer cursor.Close(context.WithoutCancel(ctx))
+	defer closeCursor(ctx, cursor)
 	var events []eventDoc
 	var held []registrationDoc
 	for cursor.Next(ctx) {

@@ -20,8 +20,10 @@ type Model struct {
 	Version       int64
 	Holders, Line []Seat
 	last          int64
-	done          map[store.ID]map[string]bool // requests of registrations that are over
-	edits         string                       // the request of the last edit
+	given         map[store.ID]int64           // the last number of each person
+	done          map[store.ID]map[string]bool // requests of registrations that are over, and kept cancellations
+	found         map[store.ID]map[string]bool // requests under a key that found somebody registered
+	edits         map[string]bool              // the requests of the edits
 }
 
 // Seat is a person in one of the lists.
@@ -33,7 +35,18 @@ type Seat struct {
 
 // NewModel is a new event.
 func NewModel(capacity int64) *Model {
-	return &Model{Capacity: capacity, Version: 1, done: make(map[store.ID]map[string]bool)}
+	return &Model{
+		Capacity: capacity, Version: 1, done: make(map[store.ID]map[string]bool), found: make(map[store.ID]map[string]bool),
+		given: make(map[store.ID]int64),
+		edits: make(map[string]bool),
+	}
+}
+
+func note(in map[store.ID]map[string]bool, req store.SeatRequest) {
+	if in[req.UserID] == nil {
+		in[req.UserID] = make(map[string]bool)
+	}
+	in[req.UserID][req.RequestID] = true
 }
 
 func find(list []Seat, user store.ID) int {
@@ -59,13 +72,22 @@ func (m *Model) register(req store.SeatRequest) store.Outcome {
 		if m.Holders[i].Request == req.RequestID {
 			return store.Registered
 		}
+		if req.Keyed {
+			note(m.found, req)
+		}
 		return store.AlreadyRegistered
 	}
 	if i := find(m.Line, req.UserID); i >= 0 {
 		if m.Line[i].Request == req.RequestID {
 			return store.Waitlisted
 		}
+		if req.Keyed {
+			note(m.found, req)
+		}
 		return store.AlreadyWaitlisted
+	}
+	if m.found[req.UserID][req.RequestID] {
+		return store.RegistrationCancelled
 	}
 	if m.Ended {
 		return store.EventCancelled
@@ -81,6 +103,7 @@ func (m *Model) register(req store.SeatRequest) store.Outcome {
 		return store.SoldOut
 	}
 	m.last++
+	m.given[req.UserID] = m.last
 	seat := Seat{req.UserID, req.RequestID, m.last}
 	if free {
 		m.Holders = append(m.Holders, seat)
@@ -94,13 +117,33 @@ func (m *Model) cancel(req store.SeatRequest) store.Outcome {
 	if m.done[req.UserID][req.RequestID] {
 		return store.Cancelled
 	}
+	var live *Seat
+	for _, list := range [][]Seat{m.Holders, m.Line} {
+		if i := find(list, req.UserID); i >= 0 {
+			live = &list[i]
+		}
+	}
+	if req.Number != 0 {
+		over := m.given[req.UserID]
+		switch {
+		case live != nil && req.Number != live.Number, live == nil && req.Number > over:
+			return store.RegistrationChanged
+		}
+	}
+	if live == nil {
+		if req.Keyed {
+			note(m.done, req)
+			if m.given[req.UserID] == 0 { // its row has a number too
+				m.last++
+				m.given[req.UserID] = m.last
+			}
+		}
+		return store.Cancelled
+	}
+	note(m.done, req)
+	m.done[req.UserID][live.Request] = true
 	for _, list := range []*[]Seat{&m.Holders, &m.Line} {
 		if i := find(*list, req.UserID); i >= 0 {
-			if m.done[req.UserID] == nil {
-				m.done[req.UserID] = make(map[string]bool)
-			}
-			m.done[req.UserID][req.RequestID] = true
-			m.done[req.UserID][(*list)[i].Request] = true
 			*list = slices.Delete(*list, i, i+1)
 		}
 	}
@@ -111,7 +154,7 @@ func (m *Model) cancel(req store.SeatRequest) store.Outcome {
 func (m *Model) edit(req store.SeatRequest) store.Outcome {
 	e := req.Edit
 	switch {
-	case m.edits == req.RequestID, e.Cancel && m.Ended:
+	case m.edits[req.RequestID], e.Cancel && m.Ended:
 		return store.Edited
 	case e.Version != store.AnyVersion && e.Version != m.Version:
 		return store.VersionMismatch
@@ -121,7 +164,7 @@ func (m *Model) edit(req store.SeatRequest) store.Outcome {
 		return store.CapacityBelowSold
 	}
 	m.Version++
-	m.edits = req.RequestID
+	m.edits[req.RequestID] = true
 	if e.Capacity != nil {
 		m.Capacity = *e.Capacity
 	}
@@ -156,6 +199,10 @@ func DrawRequest(rt *rapid.T, event store.ID, crowd []store.ID) store.SeatReques
 		At:        now.Add(time.Duration(rapid.IntRange(0, 4).Draw(rt, "hour")) * time.Hour),
 	}
 	if req.Kind != store.EditEvent {
+		req.Keyed = rapid.Bool().Draw(rt, "keyed")
+		if req.Kind == store.Cancel && rapid.Bool().Draw(rt, "conditional") {
+			req.Number = rapid.Int64Range(1, 8).Draw(rt, "number")
+		}
 		return req
 	}
 	req.UserID = store.ID{}

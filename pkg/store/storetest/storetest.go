@@ -56,6 +56,8 @@ func Run(t *testing.T, open func(testing.TB) Target) {
 		"idempotency": testIdempotency,
 		"seats":       testSeats,
 		"cancelling":  testCancelling,
+		"kept":        testKept,
+		"meant":       testMeant,
 		"waiting":     testWaiting,
 		"edits":       testEdits,
 		"hours":       testHours,

@@ -246,6 +246,23 @@ func testRecount(t *testing.T, target Tools) {
 			wantClean(t, target, event.ID)
 		})
 	}
+	t.Run("with cancellations that found nothing", func(t *testing.T) {
+		event := newWaitlistEvent(t, s, 2)
+		w := Wishes(event.ID, 5)
+		apply(t, s, keyed(leave(w[4])), keyed(leave(w[3])))
+		wantClean(t, target, event.ID)
+		apply(t, s, w...)
+		apply(t, s, keyed(leave(Wish(event.ID))))
+		wantClean(t, target, event.ID)
+		damaged := readEvent(t, s, event.ID)
+		damaged.TicketsSold, damaged.Waiting, damaged.LastNumber = 0, 0, 0
+		target.Plant(t, damaged)
+		wantOutcomes(t, apply(t, s, recount(event.ID), keyed(leave(Wish(event.ID)))), store.Recounted, store.Cancelled)
+		wantClean(t, target, event.ID)
+		if got := listed(Check(t, s, event.ID)); !slices.Equal(got, wanted(w[:2])) {
+			t.Fatalf("roster is %v", got)
+		}
+	})
 	t.Run("of a sound event changes nothing", func(t *testing.T) {
 		event := newWaitlistEvent(t, s, 2)
 		apply(t, s, Wishes(event.ID, 4)...)
