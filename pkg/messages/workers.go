@@ -2,7 +2,6 @@ package messages
 
 import (
 	"fmt"
-	"hash/fnv"
 	"strings"
 	"sync"
 	"time"
@@ -17,14 +16,6 @@ const (
 	ServiceName = "eventio-worker"
 	// serviceVersion is that of the contract.
 	serviceVersion = "2.0.0"
-
-	// askEvery is how often a requester that is in use asks which workers are there, and
-	// forgetAfter how long an answer counts: one may be lost, and who has answered when a
-	// request was sent is still known when it is sent again.
-	askEvery    = time.Second
-	forgetAfter = 4 * time.Second
-	// maxWorkers bounds what a hostile sender can make us remember.
-	maxWorkers = 1024
 )
 
 // Serve hands the messages on SubjectSeats to receive, as one of the workers that share
@@ -79,57 +70,51 @@ type workers struct {
 	answer string // where the answers come
 
 	mu    sync.Mutex // guards all below
-	seen  map[string]time.Time
-	asked time.Time
+	known presence
 }
 
 // newWorkers begins to receive on conn; that ends with conn.
 func newWorkers(conn *nats.Conn) (*workers, error) {
-	w := &workers{conn: conn, answer: conn.NewInbox(), seen: make(map[string]time.Time)}
+	w := &workers{conn: conn, answer: conn.NewInbox(), known: presence{missed: make(map[string]int)}}
 	if _, err := conn.Subscribe(w.answer, w.receive); err != nil {
 		return nil, fmt.Errorf("subscribe to the workers' answers: %w", err)
 	}
 	return w, nil
 }
 
-// subjects are where a request for an event is best sent, and where it is sent again when no
-// answer comes: to another worker.
-func (w *workers) subjects(event ID) (own, other string) {
+// first is the subject on which a request for an event is best sent.
+func (w *workers) first(event ID) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := time.Now()
-	if now.Sub(w.asked) >= askEvery {
-		w.asked = now
-		// What cannot be sent now is asked again in a second.
-		_ = w.conn.PublishRequest(micro.APIPrefix+"."+micro.PingVerb.String()+"."+ServiceName, w.answer, nil)
-	}
-	var best, second struct {
-		worker string
-		weight uint64
-	}
-	for worker, seen := range w.seen {
-		if now.Sub(seen) > forgetAfter {
-			delete(w.seen, worker)
-			continue
-		}
-		switch weight := weigh(event, worker); {
-		case weight >= best.weight:
-			second = best
-			best.worker, best.weight = worker, weight
-		case weight >= second.weight:
-			second.worker, second.weight = worker, weight
-		}
-	}
-	return ownSubject(best.worker), ownSubject(second.worker)
+	w.askIfDue()
+	return ownSubject(w.known.first(event))
 }
 
-// weigh is rendezvous hashing: an event goes to the worker that weighs most for it, so one
-// that comes or goes moves only its own share of the events.
-func weigh(event ID, worker string) uint64 {
-	h := fnv.New64a()
-	h.Write(event[:])
-	h.Write([]byte(worker))
-	return h.Sum64()
+// second is the subject on which it is sent again when there was no answer on that one.
+func (w *workers) second(event ID, silent string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.askIfDue() // nobody has answered this yet
+	return ownSubject(w.known.second(event, strings.TrimPrefix(silent, ownSubject("")+"."), time.Now()))
+}
+
+// ask asks which workers are there, unless that was done a moment ago.
+func (w *workers) ask() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.askIfDue()
+}
+
+// askIfDue is called with mu held.
+func (w *workers) askIfDue() {
+	now := time.Now()
+	if !w.known.due(now) {
+		return
+	}
+	// Whom this process cannot ask is not to blame for the silence.
+	if w.conn.PublishRequest(micro.APIPrefix+"."+micro.PingVerb.String()+"."+ServiceName, w.answer, nil) == nil {
+		w.known.ask(now)
+	}
 }
 
 // validToken reports whether s can be one token of a subject.
@@ -139,11 +124,7 @@ func validToken(s string) bool { return ValidTraceID(s) && !strings.Contains(s, 
 func (w *workers) gone(subject string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for worker := range w.seen {
-		if ownSubject(worker) == subject {
-			delete(w.seen, worker)
-		}
-	}
+	w.known.forget(strings.TrimPrefix(subject, ownSubject("")+"."))
 }
 
 // receive is the callback for a worker's word that it is there.
@@ -155,7 +136,5 @@ func (w *workers) receive(msg *nats.Msg) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, known := w.seen[ping.ID]; known || len(w.seen) < maxWorkers {
-		w.seen[ping.ID] = time.Now()
-	}
+	w.known.answer(ping.ID)
 }
