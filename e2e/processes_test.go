@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -41,6 +42,11 @@ func newCluster(t *testing.T) *cluster {
 		"EVENTIO_ADDR=127.0.0.1:0",
 		"EVENTIO_AUTH=trusted", // the crowds of these tests have ids and no passwords
 	)}
+}
+
+// with is the same cluster, whose programs get more environment: NAME=value.
+func (c *cluster) with(variables ...string) *cluster {
+	return &cluster{bin: c.bin, env: append(slices.Clip(c.env), variables...)}
 }
 
 // process is one that runs.

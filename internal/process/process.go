@@ -42,6 +42,7 @@ func Main(run func(context.Context, Env) error) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // gives the signals their default meaning back
+	go giveMemoryBack(ctx)
 	env := Env{Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr}
 	flush := func() {}
 	if !isatty.IsTerminal(os.Stderr.Fd()) {

@@ -37,12 +37,13 @@ func Connect(url, name string, log zerolog.Logger, extra ...nats.Option) (*nats.
 		// A request published while away would be sent when its caller is long gone: the
 		// default keeps 8 MB of them.
 		nats.ReconnectBufSize(-1),
-		// A dead link is noticed within 3 s: the default takes over 4 minutes.
-		nats.PingInterval(time.Second),
+		// A dead or frozen server is noticed within 1.5 s, so that there is another one when
+		// a request is sent for the second time: the default takes over 4 minutes.
+		nats.PingInterval(500 * time.Millisecond),
 		nats.MaxPingsOutstanding(2),
 		nats.Timeout(2 * time.Second),
 		// A write that blocks this long is a dead link; it must not stop every caller.
-		nats.FlusherTimeout(2 * time.Second),
+		nats.FlusherTimeout(time.Second),
 	}, extra...) {
 		if err := set(&options); err != nil {
 			return nil, fmt.Errorf("connect to NATS as %s: %w", name, err)

@@ -78,7 +78,7 @@ type sending struct {
 	deadline   time.Time
 	perAttempt time.Duration
 	sent       int    // attempts that may have reached a worker
-	own, other string // the subjects of the first one and of the next
+	own        string // the subject of the first one
 }
 
 // attempt sends once. again says that the answer is not final and another attempt may be made.
@@ -104,21 +104,13 @@ func (s *sending) attempt(ctx context.Context) (reply SeatReply, again bool, err
 	return v.reply, false, nil
 }
 
-// subject is the event's own worker at first, and then another one of those that were there:
-// who was silent is not asked again.
+// subject is that of the event's own worker at first, and then of one that has answered since.
 func (s *sending) subject() string {
 	if s.sent == 0 {
-		s.own, s.other = s.workers.subjects(s.req.EventID)
+		s.own = s.workers.first(s.req.EventID)
 		return s.own
 	}
-	if s.other == s.workers.shared { // nobody else was known then; they have been asked since
-		own, other := s.workers.subjects(s.req.EventID)
-		if own == s.own {
-			return other
-		}
-		return own
-	}
-	return s.other
+	return s.workers.second(s.req.EventID, s.own)
 }
 
 // errSilence is the verdict of a request that was sent and not answered in time.
@@ -132,18 +124,23 @@ func (s *sending) once(ctx context.Context, subject string) verdict {
 	if s.deadline.Before(until) {
 		until = s.deadline
 	}
-	timer := time.NewTimer(time.Until(until))
+	half := time.Until(until) / 2
+	timer := time.NewTimer(half)
 	defer timer.Stop()
 	c := s.sender.send(subject, s.req, until)
-	select {
-	case v := <-c.done:
+	v, ok := c.wait(ctx, timer.C)
+	if !ok && ctx.Err() == nil {
+		// The next attempt goes to a worker that answers this.
+		s.workers.ask()
+		timer.Reset(half)
+		v, ok = c.wait(ctx, timer.C)
+	}
+	if ok {
 		if shared := s.workers.shared; subject != shared && errors.Is(v.err, nats.ErrNoResponders) {
 			s.workers.gone(subject)
 			return s.once(ctx, shared)
 		}
 		return v
-	case <-timer.C:
-	case <-ctx.Done():
 	}
 	if !s.sender.abandon(c) {
 		return verdict{err: errVoid}
@@ -154,6 +151,17 @@ func (s *sending) once(ctx context.Context, subject string) verdict {
 	default:
 		return verdict{err: errSilence}
 	}
+}
+
+// wait waits for the verdict until the time is up or ctx ends; ok is false then.
+func (c *call) wait(ctx context.Context, up <-chan time.Time) (v verdict, ok bool) {
+	select {
+	case v := <-c.done:
+		return v, true
+	case <-up:
+	case <-ctx.Done():
+	}
+	return verdict{}, false
 }
 
 // answer is the outcome that may be told: refusals to act say nothing about an earlier

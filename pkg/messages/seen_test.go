@@ -3,7 +3,6 @@ package messages
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -12,7 +11,7 @@ import (
 // would not have its worker.
 func TestWorkersOfOtherDatabasesDoNotCount(t *testing.T) {
 	here := Namespace{Prefix: DefaultPrefix, Database: "here"}
-	w := &workers{namespace: here, shared: here.Seats(), seen: make(map[string]time.Time)}
+	w := &workers{namespace: here, shared: here.Seats(), known: presence{missed: make(map[string]int)}}
 	const own = `{"id":"own","version":"2.1.0","metadata":{"database":"here","prefix":"eventio"}}`
 	for _, ping := range []string{
 		strings.Replace(own, "here", "elsewhere", 1), strings.Replace(own, "eventio", "other", 1),
@@ -20,12 +19,12 @@ func TestWorkersOfOtherDatabasesDoNotCount(t *testing.T) {
 		strings.Replace(own, "2.1.0", "2.0.0", 1),
 	} {
 		w.receive(&nats.Msg{Data: []byte(ping)})
-		if len(w.seen) > 0 {
+		if len(w.known.missed) > 0 {
 			t.Fatalf("%s counts", ping)
 		}
 	}
 	w.receive(&nats.Msg{Data: []byte(own)})
-	if _, counts := w.seen["own"]; !counts || len(w.seen) != 1 {
-		t.Errorf("%s does not count: %v", own, w.seen)
+	if _, counts := w.known.missed["own"]; !counts || len(w.known.missed) != 1 {
+		t.Errorf("%s does not count: %v", own, w.known.missed)
 	}
 }

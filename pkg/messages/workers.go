@@ -2,7 +2,6 @@ package messages
 
 import (
 	"fmt"
-	"hash/fnv"
 	"strings"
 	"sync"
 	"time"
@@ -19,14 +18,6 @@ const (
 	// take requests on SharedSeats; its requesters look for no other.
 	serviceVersion = "2.1.0"
 	sharedVersion  = "2.0.0"
-
-	// askEvery is how often a requester that is in use asks which workers are there, and
-	// forgetAfter how long an answer counts: one may be lost, and who has answered when a
-	// request was sent is still known when it is sent again.
-	askEvery    = time.Second
-	forgetAfter = 4 * time.Second
-	// maxWorkers bounds what a hostile sender can make us remember.
-	maxWorkers = 1024
 	// pingSubject asks all workers on a NATS server whether they are there.
 	pingSubject = micro.APIPrefix + ".PING." + ServiceName
 )
@@ -110,15 +101,14 @@ type workers struct {
 	answer    string // where the answers come
 
 	mu    sync.Mutex // guards all below
-	seen  map[string]time.Time
-	asked time.Time
+	known presence
 }
 
 // newWorkers begins to receive on the link's connection; that ends with it.
 func newWorkers(link Link) (*workers, error) {
 	w := &workers{
 		conn: link.Conn, namespace: link.Namespace, shared: link.Namespace.Seats(),
-		answer: link.Conn.NewInbox(), seen: make(map[string]time.Time),
+		answer: link.Conn.NewInbox(), known: presence{missed: make(map[string]int)},
 	}
 	if _, err := w.conn.Subscribe(w.answer, w.receive); err != nil {
 		return nil, fmt.Errorf("subscribe to the workers' answers: %w", err)
@@ -126,44 +116,39 @@ func newWorkers(link Link) (*workers, error) {
 	return w, nil
 }
 
-// subjects are where a request for an event is best sent, and where it is sent again when no
-// answer comes: to another worker.
-func (w *workers) subjects(event ID) (own, other string) {
+// first is the subject on which a request for an event is best sent.
+func (w *workers) first(event ID) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := time.Now()
-	if now.Sub(w.asked) >= askEvery {
-		w.asked = now
-		// What cannot be sent now is asked again in a second.
-		_ = w.conn.PublishRequest(pingSubject, w.answer, nil)
-	}
-	var best, second struct {
-		worker string
-		weight uint64
-	}
-	for worker, seen := range w.seen {
-		if now.Sub(seen) > forgetAfter {
-			delete(w.seen, worker)
-			continue
-		}
-		switch weight := weigh(event, worker); {
-		case weight >= best.weight:
-			second = best
-			best.worker, best.weight = worker, weight
-		case weight >= second.weight:
-			second.worker, second.weight = worker, weight
-		}
-	}
-	return ownSubject(w.shared, best.worker), ownSubject(w.shared, second.worker)
+	w.askIfDue()
+	return ownSubject(w.shared, w.known.first(event))
 }
 
-// weigh is rendezvous hashing: an event goes to the worker that weighs most for it, so one
-// that comes or goes moves only its own share of the events.
-func weigh(event ID, worker string) uint64 {
-	h := fnv.New64a()
-	h.Write(event[:])
-	h.Write([]byte(worker))
-	return h.Sum64()
+// second is the subject on which it is sent again when there was no answer on that one.
+func (w *workers) second(event ID, silent string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	defer w.askIfDue() // nobody has answered this yet
+	return ownSubject(w.shared, w.known.second(event, strings.TrimPrefix(silent, w.shared+"."), time.Now()))
+}
+
+// ask asks which workers are there, unless that was done a moment ago.
+func (w *workers) ask() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.askIfDue()
+}
+
+// askIfDue is called with mu held.
+func (w *workers) askIfDue() {
+	now := time.Now()
+	if !w.known.due(now) {
+		return
+	}
+	// Whom this process cannot ask is not to blame for the silence.
+	if w.conn.PublishRequest(pingSubject, w.answer, nil) == nil {
+		w.known.ask(now)
+	}
 }
 
 // validToken reports whether s can be one token of a subject.
@@ -173,11 +158,7 @@ func validToken(s string) bool { return ValidTraceID(s) && !strings.Contains(s, 
 func (w *workers) gone(subject string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for worker := range w.seen {
-		if ownSubject(w.shared, worker) == subject {
-			delete(w.seen, worker)
-		}
-	}
+	w.known.forget(strings.TrimPrefix(subject, w.shared+"."))
 }
 
 // receive is the callback for a worker's word that it is there.
@@ -191,7 +172,5 @@ func (w *workers) receive(msg *nats.Msg) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, known := w.seen[ping.ID]; known || len(w.seen) < maxWorkers {
-		w.seen[ping.ID] = time.Now()
-	}
+	w.known.answer(ping.ID)
 }
