@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -112,17 +113,20 @@ func registrationTag(r registration) string {
 }
 
 // registrationNumber reads from If-Match which registration is meant; 0 when that is not said.
+// A tag that GET never gave is that of a number which no registration has, so that who asks about
+// an unknown event is told that first.
 func registrationNumber(h http.Header) (int64, error) {
 	sent := h.Values("If-Match")
 	switch {
 	case len(sent) == 0, anyTag(sent):
 		return 0, nil
-	case len(sent) == 1 && !strings.Contains(sent[0], ","):
-		if n, ok := tagNumber(sent[0]); ok {
-			return n, nil
-		}
+	case len(sent) > 1 || strings.Contains(sent[0], ","):
+		return 0, invalid(FieldError{"If-Match", "must be one ETag of GET at this path, or *"})
 	}
-	return 0, invalid(FieldError{"If-Match", "must be one ETag of GET at this path, or *"})
+	if n, ok := tagNumber(sent[0]); ok {
+		return n, nil
+	}
+	return math.MaxInt64, nil
 }
 
 // noPreconditions refuses headers under whose condition a route cannot act: to ignore one
