@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 
+	"github.com/rs/zerolog"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -18,13 +20,18 @@ type Auditor struct{ s *Store }
 
 var _ store.Auditor = (*Auditor)(nil)
 
-// OpenAuditor connects to the replica set at uri.
+// OpenAuditor connects to the replica set at uri. It refuses a schema that is newer than it
+// knows with store.ErrSchema.
 func OpenAuditor(ctx context.Context, uri string) (*Auditor, error) {
 	s, err := connect(uri)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Ping(ctx); err != nil {
+	schema, err := newMigrator(s.users.Database(), zerolog.Nop()).Schema(ctx)
+	if err == nil {
+		err = schema.Fits()
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return &Auditor{s: s}, nil
@@ -57,60 +64,24 @@ func damaged(format string, args ...any) error {
 // is the primary key of registrations, which no server can be without.
 func (a *Auditor) Protections(ctx context.Context) iter.Seq[error] {
 	return func(yield func(error) bool) {
-		for _, index := range []struct {
-			on   *mongo.Collection
-			key  bson.D
-			what string
-		}{
-			{a.s.users, bson.D{{Key: "email_key", Value: int32(1)}}, "two users from one e-mail address"},
-			{a.s.registrations, bson.D{{Key: "_id.event_id", Value: int32(1)}, {Key: "cancelled", Value: int32(1)}, {Key: "number", Value: int32(1)}},
-				"a number from being given twice"},
-		} {
-			there, err := hasUnique(ctx, index.on, index.key)
+		keeps := map[string]string{
+			"users": "two users from one e-mail address", "registrations": "a number from being given twice",
+		}
+		for _, i := range indexes() {
+			if !i.unique {
+				continue
+			}
+			absent, err := missing(ctx, a.s.users.Database(), []index{i})
 			if err != nil {
-				yield(fmt.Errorf("read the indexes of %s: %w", index.on.Name(), readError(err, nil)))
+				yield(readError(err, nil))
 				return
 			}
-			if !there && !yield(damaged("collection %s: the unique index on %s is missing: nothing keeps %s (a worker makes it when it starts)",
-				index.on.Name(), keyNames(index.key), index.what)) {
+			if len(absent) > 0 && !yield(damaged("collection %s: the unique index on %s is missing: nothing keeps %s (a worker makes it when it starts)",
+				i.on, strings.Join(i.keys, ", "), keeps[i.on])) {
 				return
 			}
 		}
 	}
-}
-
-func keyNames(key bson.D) (names string) {
-	for i, e := range key {
-		if i > 0 {
-			names += ", "
-		}
-		names += e.Key
-	}
-	return names
-}
-
-func hasUnique(ctx context.Context, c *mongo.Collection, key bson.D) (bool, error) {
-	cursor, err := c.Indexes().List(ctx)
-	if err != nil {
-		return false, err
-	}
-	var indexes []struct {
-		Key    bson.D `bson:"key"`
-		Unique bool   `bson:"unique"`
-	}
-	if err := cursor.All(ctx, &indexes); err != nil {
-		return false, err
-	}
-	for _, index := range indexes {
-		same := index.Unique && len(index.Key) == len(key)
-		for i := 0; same && i < len(key); i++ {
-			same = index.Key[i].Key == key[i].Key && fmt.Sprint(index.Key[i].Value) == "1"
-		}
-		if same {
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 // AuditUsers implements store.Auditor.
@@ -233,7 +204,7 @@ func (a *Auditor) orphaned(ctx context.Context) iter.Seq2[store.ID, error] {
 func (a *Auditor) AuditEvent(ctx context.Context, id store.ID, look func(store.View) error) error {
 	session, err := a.s.client.StartSession(options.Session().SetSnapshot(true))
 	if err != nil {
-		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+		return nothingStored(err)
 	}
 	defer session.EndSession(context.WithoutCancel(ctx))
 	ctx = mongo.NewSessionContext(ctx, session)

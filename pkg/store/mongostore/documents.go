@@ -2,7 +2,6 @@ package mongostore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -148,7 +146,7 @@ func streamCursor[D, T any](ctx context.Context, name string, open func() (*mong
 		for cursor.Next(ctx) {
 			var d D
 			if err := cursor.Decode(&d); err != nil {
-				yield(none, fmt.Errorf("read %s: %w", name, err))
+				yield(none, fmt.Errorf("read %s: %w", name, readError(err, nil)))
 				return
 			}
 			if !yield(convert(d), nil) {
@@ -159,33 +157,4 @@ func streamCursor[D, T any](ctx context.Context, name string, open func() (*mong
 			yield(none, fmt.Errorf("read %s: %w", name, readError(err, nil)))
 		}
 	}
-}
-
-// readError translates an error of a read: it cannot have stored anything.
-func readError(err, notFound error) error {
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return notFound
-	}
-	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
-}
-
-// writeError translates an error of a single write.
-func writeError(err error) error {
-	if notSent(err) {
-		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
-	}
-	return err
-}
-
-// notSent reports errors of the driver that come before a command is sent, and the
-// server's word that it is no primary (codes NotWritablePrimary and NotPrimaryNoSecondaryOk
-// in the server's error_codes.yml).
-func notSent(err error) bool {
-	var selection topology.ServerSelectionError
-	var queue topology.WaitQueueTimeoutError
-	if errors.As(err, &selection) || errors.As(err, &queue) {
-		return true
-	}
-	var server mongo.ServerError
-	return errors.As(err, &server) && (server.HasErrorCode(10107) || server.HasErrorCode(13435))
 }

@@ -67,7 +67,7 @@ func (s *Store) Begin(ctx context.Context, c store.Claim, lease time.Duration) (
 		}
 		if err != nil {
 			// Nothing but the claim can have been stored, and its lease ends by itself.
-			return store.Claim{}, false, fmt.Errorf("claim an idempotency key: %w: %w", store.ErrUnavailable, err)
+			return store.Claim{}, false, fmt.Errorf("claim an idempotency key: %w", nothingStored(err))
 		}
 		break
 	}

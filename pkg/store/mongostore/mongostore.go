@@ -19,6 +19,20 @@
 //
 // events and users as in the original Event.io, except that the roster is not in the event:
 // registrations has one small document a seat, unique by its _id {user_id, event_id}.
+//
+// # Changing what is stored
+//
+// The schema has a version, kept in the one document of the collection schema, and numbered
+// steps that lead from one version to the next: the list migrations. Open makes those that
+// are pending. One process at a time does, under a lease of the server's clock that it
+// renews; the others wait. A process that finds the newest version only reads, so it needs
+// no right to change indexes. To change the schema add a step at the end of the list, with
+// its code in a file of its own (migration_0003.go), and new indexes to the list indexes. A
+// step that has been released is never edited.
+//
+// A step can be interrupted anywhere and begins again, so what it does twice must be as if
+// done once. It leaves the database usable for running processes of the version before: it
+// adds, and takes away only what that version has stopped using.
 package mongostore
 
 import (
@@ -80,9 +94,11 @@ type guard struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Open connects to the replica set at uri, creates what indexes are missing and warns
-// about settings that hurt. While no primary can be reached it waits, until ctx ends. It
-// fails at once on a server that has no transactions, and says how to make it one that has.
+// Open connects to the replica set at uri, brings the schema up to date, creates what
+// indexes are missing and warns about settings that hurt. While no primary can be reached,
+// or while another process changes the schema, it waits, until ctx ends. It fails at once on
+// a server that has no transactions, and says how to make it one that has; and with
+// store.ErrSchema on a database whose schema it does not know.
 func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
 	s, err := connect(uri)
 	if err != nil {
@@ -138,21 +154,27 @@ func journaledMajority() *writeconcern.WriteConcern {
 	return &writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journaled}
 }
 
-// prepare waits for a primary, checks it, and creates the indexes.
+// prepare waits for a primary, checks it, and brings the schema up to date.
 func (s *Store) prepare(ctx context.Context, log zerolog.Logger) error {
-	for {
-		err := s.check(ctx, log)
-		if err == nil {
-			err = s.createIndexes(ctx)
+	m := newMigrator(s.users.Database(), log)
+	return reach(ctx, log, func() error {
+		if err := s.check(ctx, log); err != nil {
+			return err
 		}
-		if err == nil || !temporary(err) {
+		return m.start(ctx)
+	})
+}
+
+// reach calls fn until it meets a server that lets it finish, or until ctx ends.
+func reach(ctx context.Context, log zerolog.Logger, fn func() error) error {
+	for {
+		err := fn()
+		if err == nil || ctx.Err() == nil && !passes(err) {
 			return err
 		}
 		log.Warn().Err(err).Msg("waiting for MongoDB")
-		select {
-		case <-ctx.Done():
+		if !wait(ctx, heartbeat) {
 			return fmt.Errorf("wait for MongoDB: %w", errors.Join(ctx.Err(), err))
-		case <-time.After(heartbeat):
 		}
 	}
 }
@@ -178,7 +200,7 @@ func (s *Store) check(ctx context.Context, log zerolog.Logger) error {
 	var limit bson.M
 	err := admin.RunCommand(ctx, bson.D{{Key: "getParameter", Value: 1}, {Key: parameter, Value: 1}}).Decode(&limit)
 	switch seconds, ok := limit[parameter].(int32); {
-	case err != nil && temporary(err):
+	case err != nil && passes(err):
 		return fmt.Errorf("read %s: %w", parameter, err)
 	case err != nil || !ok:
 		log.Warn().Err(err).Msgf("cannot read %s: make sure that it is 2, or a killed worker freezes its events for long", parameter)
@@ -189,41 +211,10 @@ func (s *Store) check(ctx context.Context, log zerolog.Logger) error {
 	return nil
 }
 
-// temporary reports errors that waiting may cure.
-func temporary(err error) bool {
-	var labeled mongo.LabeledError
-	return mongo.IsNetworkError(err) || mongo.IsTimeout(err) || notSent(err) ||
-		errors.As(err, &labeled) && labeled.HasErrorLabel("RetryableWriteError")
-}
-
-func (s *Store) createIndexes(ctx context.Context) error {
-	unique := options.Index().SetUnique(true)
-	for _, index := range []struct {
-		on    *mongo.Collection
-		model mongo.IndexModel
-	}{
-		{s.users, mongo.IndexModel{Keys: bson.D{{Key: "email_key", Value: 1}}, Options: unique}},
-		{s.users, mongo.IndexModel{Keys: bson.D{{Key: "password_changed_at", Value: 1}}, Options: options.Index().SetSparse(true)}},
-		{s.events, mongo.IndexModel{Keys: bson.D{{Key: "starts_at", Value: 1}, {Key: "_id", Value: 1}}}},
-		{s.events, mongo.IndexModel{Keys: bson.D{{Key: "organizer_id", Value: 1}, {Key: "starts_at", Value: 1}, {Key: "_id", Value: 1}}}},
-		{s.keys, mongo.IndexModel{Keys: bson.D{{Key: "expires_at", Value: 1}}, Options: options.Index().SetExpireAfterSeconds(0)}},
-		// The roster and the waiting list: those who left are apart, so that neither grows
-		// by them, and a position is counted in the index alone.
-		{s.registrations, mongo.IndexModel{Keys: bson.D{
-			{Key: "_id.event_id", Value: 1}, {Key: "cancelled", Value: 1}, {Key: "number", Value: 1},
-		}, Options: unique}},
-	} {
-		if _, err := index.on.Indexes().CreateOne(ctx, index.model); err != nil {
-			return fmt.Errorf("create an index on %s: %w", index.on.Name(), err)
-		}
-	}
-	return nil
-}
-
 // Ping reports whether there is a primary.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.client.Ping(ctx, readpref.Primary()); err != nil {
-		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+		return nothingStored(err)
 	}
 	return nil
 }

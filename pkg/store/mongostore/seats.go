@@ -70,21 +70,21 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 		if passing && wait(ctx, rand.N(pause)) {
 			continue
 		}
-		err = fmt.Errorf("apply a batch of %d: %w", len(batch), err)
-		if passing && !sent { // any other error is about what is in the batch
+		switch {
+		case sent: // and not known to have failed
+		case passing:
 			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+		default:
+			err = nothingStored(err)
 		}
-		return nil, err
+		return nil, fmt.Errorf("apply a batch of %d: %w", len(batch), err)
 	}
 }
 
 // retryable reports errors after which another transaction may do better: those of a
 // commit, of the network, of an election, and every kind of collision with another worker.
 func retryable(err error) bool {
-	var labeled mongo.LabeledError
-	return errors.Is(err, errMoved) || errors.Is(err, errCommit) ||
-		mongo.IsDuplicateKeyError(err) || temporary(err) ||
-		errors.As(err, &labeled) && labeled.HasErrorLabel("TransientTransactionError")
+	return errors.Is(err, errMoved) || errors.Is(err, errCommit) || mongo.IsDuplicateKeyError(err) || passes(err)
 }
 
 // attempt is a batch under way, and what was last read and decided about it.

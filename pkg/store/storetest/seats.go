@@ -132,7 +132,7 @@ func testEndings(t *testing.T, target Target) {
 			if err == nil {
 				t.Fatal("the fault did not show")
 			}
-			if stored && errors.Is(err, store.ErrUnavailable) {
+			if stored && errors.Is(err, store.ErrNothingStored) {
 				t.Fatalf("error %v says that nothing was stored", err)
 			}
 			if got := len(Check(t, s, event.ID)) == 2; got != stored {
@@ -148,7 +148,7 @@ func testEndings(t *testing.T, target Target) {
 			heal := target.Fail(t, Create, ending)
 			err := s.CreateUser(short(t), u)
 			heal()
-			if err == nil || stored && errors.Is(err, store.ErrUnavailable) {
+			if err == nil || stored && errors.Is(err, store.ErrNothingStored) {
 				t.Fatalf("error is %v", err)
 			}
 			settle(t, s)
@@ -161,7 +161,7 @@ func testEndings(t *testing.T, target Target) {
 			heal := target.Fail(t, Create, ending)
 			err := s.CreateEvent(short(t), e)
 			heal()
-			if err == nil || stored && errors.Is(err, store.ErrUnavailable) {
+			if err == nil || stored && errors.Is(err, store.ErrNothingStored) {
 				t.Fatalf("error is %v", err)
 			}
 			settle(t, s)
