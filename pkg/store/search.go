@@ -145,7 +145,7 @@ func (e Event) Contains(words []string) bool {
 // Beginnings are what an index has of an event's words: each one's first character, first two
 // characters, and so on up to MaxBeginning, sorted, each once.
 func (e Event) Beginnings() []string {
-	var all []string
+	all := []string{}
 	for _, word := range e.words() {
 		n := 0
 		for i, r := range word {

@@ -2,13 +2,10 @@ package mongostore
 
 import (
 	"context"
-	"fmt"
 	"iter"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-
-	"github.com/eventio/eventio/pkg/store"
 )
 
 // query sends a command that answers with a cursor. The server gives up (maxTimeMS) when ctx
@@ -18,7 +15,7 @@ import (
 func query(ctx context.Context, from *mongo.Collection, command bson.D) (*mongo.Cursor, error) {
 	command = append(command, bson.E{Key: "readConcern", Value: bson.D{{Key: "level", Value: "majority"}}})
 	cursor, err := from.Database().RunCommandCursor(ctx, command)
-	if err != nil && temporary(err) && ctx.Err() == nil {
+	if err != nil && passes(err) && ctx.Err() == nil {
 		cursor, err = from.Database().RunCommandCursor(ctx, command)
 	}
 	return cursor, err
@@ -35,7 +32,18 @@ func read[D any](ctx context.Context, from *mongo.Collection, command bson.D) ([
 	return docs, err
 }
 
-// streamQuery yields the documents that a command answers one by one.
-func streamQuery[D, T any](ctx context.Context, from *mongo.Collection, command bson.D, convert func(D) T) iter.Seq2[T, error] {
+// batchSize lets a bounded answer come as one batch; 0 leaves it to the server.
+func batchSize(limit int) int {
+	if limit == 0 {
+		return defaultBatch
+	}
+	return limit + 1
+}
+
+// defaultBatch is the server's own.
+const defaultBatch = 101
+
+// stream yields the documents that a command answers one by one.
+func stream[D, T any](ctx context.Context, from *mongo.Collection, command bson.D, convert func(D) T) iter.Seq2[T, error] {
 	return streamCursor(ctx, from.Name(), func() (*mongo.Cursor, error) { return query(ctx, from, command) }, convert)
 }

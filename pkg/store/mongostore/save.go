@@ -19,7 +19,11 @@ func (s *Store) save(ctx context.Context, changes []store.Change) error {
 	}
 	var updates, replaced []mongo.WriteModel
 	for _, alike := range together(changes) {
-		updates = append(updates, mongo.NewUpdateManyModel().SetFilter(s.guard.events(alike)).SetUpdate(update(alike[0])))
+		change, err := s.update(ctx, alike[0])
+		if err != nil {
+			return err
+		}
+		updates = append(updates, mongo.NewUpdateManyModel().SetFilter(s.guard.events(alike)).SetUpdate(change))
 	}
 	var added []store.Registration
 	for _, c := range changes {
@@ -48,12 +52,16 @@ func (s *Store) save(ctx context.Context, changes []store.Change) error {
 }
 
 // step is by how much a change moves the numbers of its event; each may be negative.
-type step struct{ sold, waiting, lastNumber, confirmedThrough int64 }
+type step struct {
+	sold, waiting, lastNumber, confirmedThrough int64
+	available                                   bool // afterwards
+}
 
 func stepOf(c store.Change) step {
 	return step{
 		sold: c.After.TicketsSold - c.Before.TicketsSold, waiting: c.After.Waiting - c.Before.Waiting,
 		lastNumber: c.After.LastNumber - c.Before.LastNumber, confirmedThrough: c.After.ConfirmedThrough - c.Before.ConfirmedThrough,
+		available: c.After.IsAvailable(),
 	}
 }
 
@@ -107,16 +115,20 @@ func named(changes []store.Change) bson.D {
 }
 
 // update is the change of one event, or of all that take the same step.
-func update(c store.Change) bson.D {
-	s := stepOf(c)
-	change := bson.D{{Key: "$inc", Value: bson.D{
-		{Key: "tickets_sold", Value: s.sold}, {Key: "waiting", Value: s.waiting}, {Key: "last_number", Value: s.lastNumber},
-		{Key: "confirmed_through", Value: s.confirmedThrough}, {Key: "revision", Value: 1},
-	}}}
+func (s *Store) update(ctx context.Context, c store.Change) (bson.D, error) {
+	by := stepOf(c)
+	set := bson.D{{Key: "available", Value: by.available}}
 	if c.Edit != nil {
-		change = append(change, bson.E{Key: "$set", Value: editFields(c)})
+		beginnings, err := s.editedBeginnings(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		set = append(append(set, editFields(c)...), beginnings...)
 	}
-	return change
+	return bson.D{{Key: "$inc", Value: bson.D{
+		{Key: "tickets_sold", Value: by.sold}, {Key: "waiting", Value: by.waiting}, {Key: "last_number", Value: by.lastNumber},
+		{Key: "confirmed_through", Value: by.confirmedThrough}, {Key: "revision", Value: 1},
+	}}, {Key: "$set", Value: set}}, nil
 }
 
 // insert adds registrations by the bare command: InsertMany reads each document's _id back

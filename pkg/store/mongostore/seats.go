@@ -191,6 +191,9 @@ func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (map[store.
 				return nil, err
 			}
 			sound, _ = state.Counts.Mend(state.Event)
+			if err := s.mendSearch(ctx, id); err != nil {
+				return nil, err
+			}
 		}
 		if n := store.Promotable(sound, batch); n > 0 {
 			if state.Next, err = s.next(ctx, sound, n); err != nil {
@@ -257,7 +260,7 @@ func asked(batch []store.SeatRequest) (ids []store.ID, keys []seatKey) {
 
 // withoutTexts leaves out what no decision needs.
 func withoutTexts() bson.D {
-	return bson.D{{Key: "title", Value: 0}, {Key: "description", Value: 0}}
+	return bson.D{{Key: "title", Value: 0}, {Key: "description", Value: 0}, {Key: "beginnings", Value: 0}}
 }
 
 func statesOf(events []eventDoc, held []registrationDoc) map[store.ID]store.EventState {

@@ -56,7 +56,10 @@ func (s *Store) CreateEvent(ctx context.Context, e store.Event) error {
 			e.ID[:], e.OrganizerID[:], e.Title, e.Description, e.Place, e.TimeZone, e.Waitlist,
 			unixMillis(e.StartsAt), unixMillis(e.EndsAt), unixMillis(e.OpensAt), unixMillis(e.ClosesAt),
 			unixMillis(e.CreatedAt), e.Capacity)
-		return err
+		if err != nil {
+			return err
+		}
+		return addBeginnings(ctx, tx, e, e.Beginnings())
 	})
 	if err != nil {
 		return fmt.Errorf("create event %s: %w", e.ID.Hex(), err)
@@ -71,11 +74,6 @@ func (s *Store) Event(ctx context.Context, eventID store.ID) (store.Event, error
 		return store.Event{}, fmt.Errorf("read event %s: %w", eventID.Hex(), readError(err, store.ErrEventNotFound))
 	}
 	return e, nil
-}
-
-// Events implements store.Events.
-func (s *Store) Events(ctx context.Context) iter.Seq2[store.Event, error] {
-	return stream(ctx, s.read, scanEvent, `SELECT `+eventColumns+` FROM events ORDER BY starts_at, id`)
 }
 
 // Roster implements store.Events.
@@ -99,10 +97,14 @@ func (s *Store) Registration(ctx context.Context, eventID, userID store.ID) (sto
 // Position implements store.Events.
 func (s *Store) Position(ctx context.Context, eventID store.ID, number int64) (int64, error) {
 	var n int64
-	// The subquery's one row keeps an unknown event from counting as an empty line.
-	err := s.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM registrations
-			WHERE event_id = events.id AND number > confirmed_through AND number <= ? AND cancelled = 0)
-		FROM events WHERE id = ?`, number, eventID[:]).Scan(&n)
+	// From the nearer end of the line. The subquery's one row keeps an unknown event from
+	// counting as an empty line.
+	const count = `(SELECT count(*) FROM registrations WHERE event_id = events.id AND cancelled = 0 AND number > `
+	err := s.read.QueryRowContext(ctx, `SELECT CASE
+			WHEN ?1 <= confirmed_through THEN 0
+			WHEN last_number - ?1 < ?1 - confirmed_through THEN max(1, waiting - `+count+`?1 AND number <= last_number))
+			ELSE max(1, `+count+`confirmed_through AND number <= ?1)) END
+		FROM events WHERE id = ?2`, number, eventID[:]).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("find a position in event %s: %w", eventID.Hex(), readError(err, store.ErrEventNotFound))
 	}
@@ -123,7 +125,7 @@ func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, 
 	}
 	return stream(ctx, s.read, scan, `SELECT `+registrationColumns+`, `+eventColumns+`
 		FROM registrations JOIN events ON events.id = event_id
-		WHERE user_id = ? AND event_id < ? AND cancelled = 0 ORDER BY event_id DESC LIMIT ?`,
+		WHERE user_id = ? AND event_id < ? ORDER BY event_id DESC LIMIT ?`,
 		userID[:], before[:], sqlLimit(limit))
 }
 

@@ -116,6 +116,9 @@ func importEvent(ctx context.Context, tx *sql.Tx, e store.Event, roster []store.
 	if err != nil {
 		return "", err
 	}
+	if err := addBeginnings(ctx, tx, after, after.Beginnings()); err != nil {
+		return "", err
+	}
 	insert, err := tx.PrepareContext(ctx, `INSERT INTO registrations (`+registrationColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?)`)
 	if err != nil {
 		return "", err
