@@ -22,6 +22,7 @@ type config struct {
 	Simulate simulateConfig `cmd:"" help:"Prove that a burst never oversells: many users want few places at once."`
 	Token    tokenConfig    `cmd:"" help:"Print a token that speaks for a user, for operators and load tools."`
 	Verify   verifyConfig   `cmd:"" help:"Prove that a whole database keeps every promise. It reads only, also while Event.io serves; exit 1 when it does not hold."`
+	Migrate  migrateConfig  `cmd:"" help:"Bring the schema of a database to the version of this program, before its processes start. They do it themselves otherwise."`
 	Import   importConfig   `cmd:"" help:"Take users, events and registrations over from a database of the original Event.io. It may be interrupted and repeated."`
 }
 
@@ -52,6 +53,8 @@ func run(ctx context.Context, env process.Env) error {
 		return printToken(ctx, c.Token, env, c.Logger(env))
 	case "verify":
 		return verifyDatabase(ctx, c.Verify, env, c.Logger(env))
+	case "migrate":
+		return migrateDatabase(ctx, c.Migrate, env, c.Logger(env))
 	case "import":
 		return importDatabase(ctx, c.Import, env, c.Logger(env))
 	}

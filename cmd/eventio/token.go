@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -107,14 +106,18 @@ func printTokens(to io.Writer, keys identity.Keys, count int, lifetime time.Dura
 	return nil
 }
 
-// openIdentity opens the store that the flags name; nil when there is none.
+// openIdentity opens the store that the flags name; nil when there is none. One that is not
+// up to date is refused, not changed.
 func openIdentity(ctx context.Context, c tokenConfig, log zerolog.Logger) (identityStore, error) {
+	d := database{Data: c.Data, MongoDBURI: c.MongoDBURI}
+	if _, err := os.Stat(d.file()); c.MongoDBURI == "" && err != nil {
+		return nil, nil
+	}
+	if err := requireSchema(ctx, d, log); err != nil {
+		return nil, err
+	}
 	if c.MongoDBURI != "" {
 		return mongostore.Open(ctx, c.MongoDBURI, log)
 	}
-	path := filepath.Join(c.Data, databaseFile)
-	if _, err := os.Stat(path); err != nil {
-		return nil, nil
-	}
-	return sqlitestore.Open(ctx, path)
+	return sqlitestore.Open(ctx, d.file())
 }

@@ -97,9 +97,10 @@ func unmoved(alike []store.Change) bson.D {
 	if alike[0].Edit != nil { // alone, and held to what it makes of the capacity
 		capacity = alike[0].After.Capacity
 	}
-	// What is missing would be null, and less than any capacity.
-	number := bson.E{Key: "tickets_sold", Value: bson.D{{Key: "$type", Value: "number"}}}
-	return append(named(alike), number, bson.E{Key: "$expr", Value: bson.D{{Key: "$and", Value: bson.A{
+	// What is missing would be null, and less than any capacity; a text would be more than
+	// any number.
+	isNumber := bson.D{{Key: "$type", Value: "number"}}
+	return append(named(alike), bson.E{Key: "tickets_sold", Value: isNumber}, bson.E{Key: "capacity", Value: isNumber}, bson.E{Key: "$expr", Value: bson.D{{Key: "$and", Value: bson.A{
 		bson.D{{Key: "$in", Value: bson.A{found, bson.D{{Key: "$literal", Value: decided}}}}},
 		bson.D{{Key: "$lte", Value: bson.A{sold, capacity}}},
 	}}}})

@@ -19,15 +19,13 @@ type Auditor struct{ db *sql.DB }
 
 var _ store.Auditor = (*Auditor)(nil)
 
-// OpenAuditor opens the file at path, which must be there.
+// OpenAuditor opens the file at path, which must be there. It refuses a schema that it does
+// not know with store.ErrSchema.
 func OpenAuditor(ctx context.Context, path string) (*Auditor, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	q := url.Values{"mode": {"ro"}, "_txlock": {"deferred"}, "_pragma": {
-		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "query_only(1)",
-	}}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
+	db, err := openReadOnly(path)
 	if err == nil {
 		err = db.PingContext(ctx)
 	}
@@ -35,7 +33,44 @@ func OpenAuditor(ctx context.Context, path string) (*Auditor, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(readers)
+	if err := readable(ctx, path, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	return &Auditor{db: db}, nil
+}
+
+// openReadOnly makes connections that can change nothing, not even how the file is journaled.
+func openReadOnly(path string) (*sql.DB, error) {
+	q := url.Values{"mode": {"ro"}, "_txlock": {"deferred"}, "_pragma": {
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "query_only(1)",
+	}}
+	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
+}
+
+// readable refuses a file whose version has other tables than this program reads. Damage to
+// a file of the right version is for the proof to find.
+func readable(ctx context.Context, path string, db *sql.DB) error {
+	steps, err := migrations()
+	if err != nil {
+		return err
+	}
+	m := migrator{path: path, steps: steps}
+	s, err := m.schema(ctx, db)
+	if errors.Is(err, store.ErrSchema) {
+		return nil // a table is gone
+	}
+	if err == nil {
+		err = s.Fits()
+	}
+	if err == nil && s.Version < s.Known {
+		if _, err = m.compare(ctx, db, s.Known, false); err != nil {
+			err = fmt.Errorf("%w (it has version %d and this program reads version %d; eventio migrate brings it there)", err, s.Version, s.Known)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	return nil
 }
 
 // Close closes the file.

@@ -91,11 +91,21 @@ func (m *migrator) Close() error { return m.write.Close() }
 
 // Schema implements store.Migrator.
 func (m *migrator) Schema(ctx context.Context) (store.Schema, error) {
-	s, err := m.schema(ctx, m.write)
+	s, err := m.look(ctx)
 	if err != nil {
 		return store.Schema{}, fmt.Errorf("read the schema of %s: %w", m.path, err)
 	}
 	return s, nil
+}
+
+// look reads the version and leaves the file exactly as it is.
+func (m *migrator) look(ctx context.Context) (_ store.Schema, err error) {
+	db, err := openReadOnly(m.path)
+	if err != nil {
+		return store.Schema{}, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	return m.schema(ctx, db)
 }
 
 func (m *migrator) schema(ctx context.Context, q querier) (store.Schema, error) {
@@ -205,6 +215,17 @@ func (s migration) run(ctx context.Context, tx *sql.Tx, done func(n, all int64))
 // open brings the file to the newest version and proves that it has its tables. A file that
 // is up to date is only read.
 func (m *migrator) open(ctx context.Context) error {
+	// The connection for writes makes the file one with a write-ahead log; what is not ours
+	// is refused before that.
+	if file, err := os.Stat(m.path); err == nil && file.Size() > 0 {
+		s, err := m.look(ctx)
+		if err == nil {
+			err = s.Fits()
+		}
+		if errors.Is(err, store.ErrSchema) {
+			return fmt.Errorf("open %s: %w", m.path, err)
+		}
+	}
 	if err := m.Migrate(ctx, len(m.steps), func(store.Migration) {}); err != nil {
 		return err
 	}

@@ -62,6 +62,18 @@ func firstTables(tb testing.TB) string {
 	return steps[0].sql
 }
 
+// wantSchemaError wants one sentence that no waiting cures.
+func wantSchemaError(t *testing.T, says string, open func(context.Context) error) {
+	t.Helper()
+	err := open(t.Context())
+	if !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error is %v, want one sentence with %q", err, says)
+	}
+	if errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("%v: waiting does not help", err)
+	}
+}
+
 func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 	for name, c := range map[string]struct {
 		unversioned bool // made before there were versions
@@ -88,16 +100,13 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 			}
 			edit(t, path, c.statements...)
 			before := version(t, path)
-			s, err := Open(t.Context(), path)
-			if err == nil {
-				_ = s.Close()
-			}
-			if !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "\n") {
-				t.Errorf("error is %v, want one sentence with %q", err, c.says)
-			}
-			if errors.Is(err, store.ErrUnavailable) {
-				t.Errorf("%v: waiting does not help", err)
-			}
+			wantSchemaError(t, c.says, func(ctx context.Context) error {
+				s, err := Open(ctx, path)
+				if err == nil {
+					_ = s.Close()
+				}
+				return err
+			})
 			if after := version(t, path); after != before {
 				t.Errorf("the version became %d, it was %d", after, before)
 			}

@@ -1,0 +1,74 @@
+package sqlitestore
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/eventio/eventio/pkg/store/storetest"
+)
+
+// stored copies the data folder that a version has left, and returns its file.
+func stored(tb testing.TB, version int) string {
+	tb.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", fmt.Sprintf("v%d", version), "eventio.db"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	path := filepath.Join(tb.TempDir(), "eventio.db")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+// TestStoredVersions: what any released version has left is read by this one, for ever.
+// testdata/vN was made by the program whose newest version was N; the first did not say so.
+func TestStoredVersions(t *testing.T) {
+	path := stored(t, 1)
+	s := open(t, path)
+	a, err := OpenAuditor(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if got := version(t, path); got != newest(t) {
+		t.Errorf("version is %d, want %d", got, newest(t))
+	}
+	storetest.RunStored(t, storetest.Stored{Store: s, Auditor: a})
+}
+
+// TestAMigratedFileIsLikeAFreshOne, down to the text of its tables.
+func TestAMigratedFileIsLikeAFreshOne(t *testing.T) {
+	old, fresh := stored(t, 1), filepath.Join(t.TempDir(), "eventio.db")
+	objects := func(path string) (all []string) {
+		s := open(t, path)
+		for line, err := range stream(t.Context(), s.read, scanText,
+			`SELECT type || ' ' || name || ': ' || coalesce(sql, '') FROM sqlite_schema ORDER BY name`) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, line)
+		}
+		return all
+	}
+	if got, want := objects(old), objects(fresh); !slices.Equal(got, want) {
+		t.Errorf("migrated:\n%q\nfresh:\n%q", got, want)
+	}
+}
+
+// TestAnAuditorSaysWhichVersionItNeeds, instead of finding all of it damaged.
+func TestAnAuditorSaysWhichVersionItNeeds(t *testing.T) {
+	path := stored(t, 1)
+	edit(t, path, `PRAGMA user_version = 99`)
+	wantSchemaError(t, "the database has version 99", func(ctx context.Context) error {
+		a, err := OpenAuditor(ctx, path)
+		if err == nil {
+			_ = a.Close()
+		}
+		return err
+	})
+}
