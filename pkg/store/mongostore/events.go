@@ -129,7 +129,7 @@ func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, 
 	}
 	return stream(ctx, s.registrations, bson.D{
 		{Key: "aggregate", Value: s.registrations.Name()}, {Key: "pipeline", Value: pipeline},
-		{Key: "cursor", Value: bson.D{{Key: "batchSize", Value: batchSize(limit)}}},
+		{Key: "cursor", Value: bson.D{}}, // who reads may stop long before the limit
 	}, func(h holding) store.Holding {
 		return store.Holding{Registration: h.Registration.registration(), Event: h.Event.event()}
 	})
