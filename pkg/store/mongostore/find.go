@@ -3,6 +3,7 @@ package mongostore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -64,14 +65,13 @@ func eventsOf(docs []eventDoc) []store.Event {
 // spanCommand finds a span of a list. The hint keeps the server from trying other indexes,
 // which would be read to their end before it knows better.
 func spanCommand(events *mongo.Collection, span store.EventSpan, projection bson.D) bson.D {
-	filter, index := listFilter(span.EventList)
-	filter = append(filter, placeFilter(span)...)
+	list, index := listFilter(span.EventList)
 	direction := 1
 	if span.Descending {
 		direction = -1
 	}
 	return bson.D{
-		{Key: "find", Value: events.Name()}, {Key: "filter", Value: filter}, {Key: "hint", Value: index},
+		{Key: "find", Value: events.Name()}, {Key: "filter", Value: spanFilter(span, list)}, {Key: "hint", Value: index},
 		{Key: "sort", Value: bson.D{{Key: "starts_at", Value: direction}, {Key: "_id", Value: direction}}},
 		{Key: "projection", Value: projection},
 		{Key: "limit", Value: span.Limit}, {Key: "batchSize", Value: span.Limit + 1},
@@ -96,33 +96,38 @@ func listFilter(list store.EventList) (filter, index bson.D) {
 	return filter, append(index, bson.E{Key: "starts_at", Value: 1}, bson.E{Key: "_id", Value: 1})
 }
 
-// placeFilter selects what lies between the bounds of a span. Where it begins at an id, the
-// events of that moment are one range of the index, and all later ones another: together
-// they are read in order, and nothing before them.
-func placeFilter(span store.EventSpan) bson.D {
-	bounds := func(begin bson.E) bson.D {
-		var between bson.D
-		if !span.From.IsZero() {
-			between = append(between, bson.E{Key: "$gte", Value: span.From})
+// spanFilter selects a span. Where it begins at an id, the events of that moment are one
+// range of the index and those beyond it another, which the server merges in order. Each
+// branch names the whole range: with what they share outside of $or, the server may as well
+// read the list from its beginning.
+func spanFilter(span store.EventSpan, list bson.D) bson.D {
+	starts := func(from, to time.Time, more ...bson.E) bson.D {
+		bounds := more
+		if !from.IsZero() {
+			bounds = append(bounds, bson.E{Key: "$gte", Value: from})
 		}
-		if !span.To.IsZero() {
-			between = append(between, bson.E{Key: "$lt", Value: span.To})
+		if !to.IsZero() {
+			bounds = append(bounds, bson.E{Key: "$lt", Value: to})
 		}
-		if begin.Key != "" {
-			between = append(between, begin)
+		if len(bounds) == 0 {
+			return list
 		}
-		if between == nil {
-			return nil
-		}
-		return bson.D{{Key: "starts_at", Value: between}}
+		return append(slices.Clone(list), bson.E{Key: "starts_at", Value: bson.D(bounds)})
 	}
 	if span.Begin == nil {
-		return bounds(bson.E{})
+		return starts(span.From, span.To)
 	}
-	beyond := "$gt"
+	moment := starts(span.From, span.To, bson.E{Key: "$eq", Value: span.Begin.StartsAt})
+	beyond := starts(span.From, span.To, bson.E{Key: "$gt", Value: span.Begin.StartsAt})
+	from := "$gte"
 	if span.Descending {
-		beyond = "$lt"
+		from = "$lte"
+		to := span.To
+		if to.IsZero() || span.Begin.StartsAt.Before(to) {
+			to = span.Begin.StartsAt
+		}
+		beyond = starts(span.From, to)
 	}
-	moment := append(bounds(bson.E{Key: "$eq", Value: span.Begin.StartsAt}), bson.E{Key: "_id", Value: bson.D{{Key: beyond + "e", Value: span.Begin.ID}}})
-	return bson.D{{Key: "$or", Value: bson.A{moment, bounds(bson.E{Key: beyond, Value: span.Begin.StartsAt})}}}
+	moment = append(moment, bson.E{Key: "_id", Value: bson.D{{Key: from, Value: span.Begin.ID}}})
+	return bson.D{{Key: "$or", Value: bson.A{moment, beyond}}}
 }

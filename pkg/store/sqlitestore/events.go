@@ -47,24 +47,34 @@ func scanRegistration(row scanner) (store.Registration, error) {
 
 // CreateEvent implements store.Events.
 func (s *Store) CreateEvent(ctx context.Context, e store.Event) error {
-	err := s.transact(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO events
-			(id, organizer_id, title, description, place, time_zone, waitlist,
-			 starts_at, ends_at, opens_at, closes_at, cancelled_at, created_at,
-			 version, revision, last_edit, capacity, tickets_sold, waiting, last_number, confirmed_through)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 1, 1, '', ?, 0, 0, 0, 0)`,
-			e.ID[:], e.OrganizerID[:], e.Title, e.Description, e.Place, e.TimeZone, e.Waitlist,
-			unixMillis(e.StartsAt), unixMillis(e.EndsAt), unixMillis(e.OpensAt), unixMillis(e.ClosesAt),
-			unixMillis(e.CreatedAt), e.Capacity)
-		if err != nil {
-			return err
-		}
-		return addBeginnings(ctx, tx, e, e.Beginnings())
-	})
+	e = store.Event{
+		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description,
+		Place: e.Place, TimeZone: e.TimeZone, Waitlist: e.Waitlist, StartsAt: e.StartsAt, EndsAt: e.EndsAt,
+		OpensAt: e.OpensAt, ClosesAt: e.ClosesAt, CreatedAt: e.CreatedAt,
+		Version: 1, Revision: 1, Capacity: e.Capacity,
+	}
+	err := s.transact(ctx, func(tx *sql.Tx) error { return insertEvent(ctx, tx, e) })
 	if err != nil {
 		return fmt.Errorf("create event %s: %w", e.ID.Hex(), err)
 	}
 	return nil
+}
+
+// insertEvent adds an event as it is, and what it is found by.
+func insertEvent(ctx context.Context, tx *sql.Tx, e store.Event) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO events
+		(id, organizer_id, title, description, place, time_zone, waitlist,
+		 starts_at, ends_at, opens_at, closes_at, cancelled_at, created_at,
+		 version, revision, last_edit, capacity, tickets_sold, waiting, last_number, confirmed_through)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.ID[:], e.OrganizerID[:], e.Title, e.Description, e.Place, e.TimeZone, e.Waitlist,
+		unixMillis(e.StartsAt), unixMillis(e.EndsAt), unixMillis(e.OpensAt), unixMillis(e.ClosesAt),
+		unixMillis(e.CancelledAt), unixMillis(e.CreatedAt), e.Version, e.Revision, e.LastEdit,
+		e.Capacity, e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough)
+	if err != nil {
+		return err
+	}
+	return addBeginnings(ctx, tx, e, e.Beginnings())
 }
 
 // Event implements store.Events.

@@ -98,18 +98,25 @@ func spanQuery(span store.EventSpan, columns, from string) (query string, args [
 	if span.Beginning == "" {
 		from += " INDEXED BY " + index
 	}
-	if !span.From.IsZero() {
+	// Of two bounds on one side SQLite would take the first, and read up to the other one.
+	begin := func(beyond string) {
+		and("("+starts+", "+id+") "+beyond+" (?, ?)", span.Begin.StartsAt.UnixMilli(), span.Begin.ID[:])
+	}
+	switch {
+	case span.Begin != nil && !span.Descending && !span.Begin.StartsAt.Before(span.From):
+		begin(">=")
+	case !span.From.IsZero():
 		and(starts+" >= ?", span.From.UnixMilli())
 	}
-	if !span.To.IsZero() {
+	switch {
+	case span.Begin != nil && span.Descending && (span.To.IsZero() || span.Begin.StartsAt.Before(span.To)):
+		begin("<=")
+	case !span.To.IsZero():
 		and(starts+" < ?", span.To.UnixMilli())
 	}
-	direction, beyond := "", ">="
+	direction := ""
 	if span.Descending {
-		direction, beyond = " DESC", "<="
-	}
-	if span.Begin != nil {
-		and("("+starts+", "+id+") "+beyond+" (?, ?)", span.Begin.StartsAt.UnixMilli(), span.Begin.ID[:])
+		direction = " DESC"
 	}
 	condition := ""
 	if len(where) > 0 {
