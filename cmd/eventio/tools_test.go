@@ -44,7 +44,8 @@ type fixture struct {
 	set func(tb testing.TB, collection string, key any, fields map[string]any)
 	// twist does a damage that only this database knows.
 	twists map[string]func(tb testing.TB, e store.Event, rows []store.Registration)
-	wants  map[string]string // what verify says of a twist
+	wants  map[string]string                              // what verify says of a twist
+	exec   func(tb testing.TB, query string, args ...any) // SQL
 }
 
 func closeAtEnd(tb testing.TB, c interface{ Close() error }) {
@@ -77,6 +78,7 @@ func sqliteFixture(tb testing.TB) *fixture {
 			tb.Fatal(err)
 		}
 	}
+	f.exec = exec
 	f.set = func(tb testing.TB, collection string, key any, fields map[string]any) {
 		query, args, where := "UPDATE "+collection+" SET ", []any{}, " WHERE id = ?"
 		for name, value := range fields {

@@ -226,7 +226,8 @@ type Seats interface {
 
 // Users keeps the people.
 type Users interface {
-	// CreateUser stores a new user durably. Errors: ErrEmailTaken, ErrUnavailable.
+	// CreateUser stores a new user durably. Errors: ErrEmailTaken, ErrUnavailable. Here and
+	// everywhere below also ErrNothingStored: a fault of the store that does not pass.
 	CreateUser(ctx context.Context, u User) error
 	// UserByEmail finds a user by EmailKey. Errors: ErrUserNotFound, ErrUnavailable.
 	UserByEmail(ctx context.Context, email string) (User, error)

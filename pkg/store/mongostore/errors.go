@@ -68,7 +68,8 @@ func passingCodes() []int {
 // passes reports errors that waiting may cure.
 func passes(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
-		mongo.IsNetworkError(err) || mongo.IsTimeout(err) || notSent(err) {
+		mongo.IsNetworkError(err) || mongo.IsTimeout(err) || notSent(err) ||
+		errors.Is(err, mongo.ErrClientDisconnected) { // this process is ending
 		return true
 	}
 	var connecting topology.ConnectionError // no connection could be made

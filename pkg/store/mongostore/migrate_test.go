@@ -185,7 +185,9 @@ func TestWhoWaitsSaysForWhat(t *testing.T) {
 	// It does nothing more, as a killed process.
 	var log bytes.Buffer
 	m := stepper(t, db, zerolog.New(&log), func(context.Context) error { return nil })
-	if err := m.migrate(t.Context(), 3, ignore); err != nil {
+	soon, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	if err := m.migrate(soon, 3, ignore); err != nil {
 		t.Fatal(err)
 	}
 	said, _, _ := strings.Cut(log.String(), "changing the database's schema\"")
@@ -244,7 +246,9 @@ func TestALongStepKeepsItsLease(t *testing.T) {
 		return ctx.Err()
 	})
 	m.lease = 300 * time.Millisecond
-	if err := m.migrate(t.Context(), 3, ignore); err != nil {
+	soon, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	defer stop()
+	if err := m.migrate(soon, 3, ignore); err != nil {
 		t.Fatal(err)
 	}
 	if runs != 2 {
@@ -306,6 +310,8 @@ func TestTheIndexOfNumbersIsUniqueWhileItIsRenamed(t *testing.T) {
 	var over atomic.Bool
 	var stormed, refused atomic.Int64
 	var crowd sync.WaitGroup
+	defer crowd.Wait()
+	defer over.Store(true)
 	crowd.Go(func() {
 		for !over.Load() {
 			switch err := double(); {
@@ -320,7 +326,7 @@ func TestTheIndexOfNumbersIsUniqueWhileItIsRenamed(t *testing.T) {
 	})
 	crowd.Go(func() {
 		for !over.Load() {
-			if _, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 10)); err != nil {
+			if _, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 10)); err != nil && t.Context().Err() == nil {
 				t.Error(err)
 			}
 			stormed.Add(1)

@@ -29,6 +29,7 @@ import (
 	"fmt"
 	"iter"
 	"net/url"
+	"strings"
 	"time"
 
 	sqlite "modernc.org/sqlite"
@@ -146,10 +147,11 @@ func classify(err error) error {
 	return fmt.Errorf("%w: %w", store.ErrNothingStored, err)
 }
 
-// passes reports errors that end by themselves: another process has the lock, or the caller
-// waits no longer.
+// passes reports errors that end by themselves: another process has the lock, the caller
+// waits no longer, or this process is ending and the next one will serve.
 func passes(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, sql.ErrConnDone) || strings.Contains(err.Error(), "sql: database is closed") { // has no name
 		return true
 	}
 	var se *sqlite.Error

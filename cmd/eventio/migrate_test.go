@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// schemaVersions change what a database says of its version.
+func schemaVersions(tb testing.TB, f *fixture) (set func(version int)) {
+	tb.Helper()
+	if f.flags[0] == "--data" {
+		return func(version int) { f.exec(tb, fmt.Sprintf(`PRAGMA user_version = %d`, version)) }
+	}
+	schema := mongoDatabase(tb, f.flags[1]).Collection("schema")
+	return func(version int) {
+		_, err := schema.UpdateOne(tb.Context(), bson.D{{Key: "_id", Value: "schema"}},
+			bson.D{{Key: "$set", Value: bson.D{{Key: "version", Value: version}}}}, options.UpdateOne().SetUpsert(true))
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+func TestMigrate(t *testing.T) {
+	for kind, open := range map[string]func(testing.TB) *fixture{"sqlite": sqliteFixture, "mongodb": mongoFixture} {
+		t.Run(kind, func(t *testing.T) {
+			f := open(t)
+			migrate := func(more ...string) (string, error) {
+				return tool(t, append(append([]string{"migrate"}, f.flags...), more...)...)
+			}
+			if err := f.open(t).Close(); err != nil {
+				t.Fatal(err)
+			}
+			out, err := migrate("--status")
+			var version, known int
+			if _, scan := fmt.Sscanf(out, "version of the database  %d\nversion of the program   %d\n", &version, &known); scan != nil ||
+				err != nil || version != known || strings.Contains(out, "pending") {
+				t.Fatalf("%v, it printed\n%s", err, out)
+			}
+			set := schemaVersions(t, f)
+			set(0)
+			for range 2 { // the first one has changed nothing
+				out, err = migrate("--status")
+				if err != nil || !strings.Contains(out, "version of the database  0") || strings.Count(out, "pending") != known ||
+					!strings.Contains(out, "pending                  1 (") {
+					t.Errorf("%v, it printed\n%s", err, out)
+				}
+			}
+			if out, err = migrate("--to", fmt.Sprint(known+1)); !errors.Is(err, store.ErrSchema) || strings.Contains(out, "begun") {
+				t.Errorf("beyond what is known: %v, it printed\n%s", err, out)
+			}
+			out, err = migrate("--to", "1")
+			if err != nil || !strings.Contains(out, "step 1 (") || strings.Contains(out, "step 2") || !strings.Contains(out, "migrate: the database has version 1") {
+				t.Errorf("%v, it printed\n%s", err, out)
+			}
+			out, err = migrate()
+			if err != nil || !strings.Contains(out, fmt.Sprintf("migrate: the database has version %d", known)) || strings.Contains(out, "step 1 (") {
+				t.Errorf("%v, it printed\n%s", err, out)
+			}
+			if out, err = migrate(); err != nil || strings.Contains(out, "step") {
+				t.Errorf("again: %v, it printed\n%s", err, out)
+			}
+			if _, err = migrate("--to", "0"); err == nil || !strings.Contains(err.Error(), "never goes back") {
+				t.Errorf("down: %v", err)
+			}
+			out, err = tool(t, append([]string{"verify"}, f.flags...)...)
+			wantClean(t, out, err)
+
+			set(known + 5)
+			for _, command := range [][]string{{"migrate"}, {"migrate", "--status"}, {"migrate", "--to", "1"}, {"verify"}, {"token", "--user", store.NewID().Hex()}} {
+				_, err := tool(t, append(command, f.flags...)...)
+				if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("the database has version %d and this program knows versions up to %d", known+5, known)) {
+					t.Errorf("%s with a newer schema: %v", command, err)
+				}
+			}
+			set(0)
+			if _, err := tool(t, append([]string{"token", "--user", store.NewID().Hex()}, f.flags...)...); err == nil || !strings.Contains(err.Error(), "eventio migrate") {
+				t.Errorf("a token from an older schema: %v", err)
+			}
+			if out, _ = migrate("--status"); !strings.Contains(out, "version of the database  0") {
+				t.Errorf("the token has changed it:\n%s", out)
+			}
+		})
+	}
+}
+
+// TestServeRefusesANewerSchema: with one sentence, before anything is served.
+func TestServeRefusesANewerSchema(t *testing.T) {
+	f := sqliteFixture(t)
+	if err := f.open(t).Close(); err != nil {
+		t.Fatal(err)
+	}
+	schemaVersions(t, f)(99)
+	out, err := tool(t, append([]string{"--addr", "127.0.0.1:0"}, f.flags...)...)
+	if !errors.Is(err, store.ErrSchema) || strings.Contains(err.Error(), "\n") || out != "" {
+		t.Errorf("%v, it printed\n%s", err, out)
+	}
+}
+
+func TestMigrateRefusesWhatIsUnclear(t *testing.T) {
+	foreign := t.TempDir()
+	if err := os.WriteFile(filepath.Join(foreign, "eventio.db"), []byte("no database at all, but long enough to be taken for one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		says string
+	}{
+		"two databases":   {[]string{"--data", t.TempDir(), "--mongodb-uri", "mongodb://127.0.0.1/x"}, "say which one"},
+		"no database":     {[]string{"--data", t.TempDir()}, "open the database"},
+		"status and to":   {[]string{"--data", t.TempDir(), "--status", "--to", "1"}, "--status"},
+		"no version":      {[]string{"--data", t.TempDir(), "--to", "newest"}, "--to"},
+		"not a database":  {[]string{"--data", foreign}, "not a database"},
+		"no server there": {[]string{"--mongodb-uri", "mongodb://127.0.0.1:1/x", "--start-timeout", "100ms"}, "wait for MongoDB"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := tool(t, append([]string{"migrate"}, c.args...)...)
+			if err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Fatalf("error is %v", err)
+			}
+		})
+	}
+}
+
+// TestMigrationProgress: a step that counts says how far it is.
+func TestMigrationProgress(t *testing.T) {
+	var out, stderr bytes.Buffer
+	p := migrationProgress{out: &out, stderr: &stderr}
+	step := store.SchemaStep{Number: 3, Name: "search"}
+	p.report(store.Migration{Step: step})
+	p.report(store.Migration{Step: step, Done: 10, All: 100})
+	p.bar.said = time.Now().Add(-time.Hour) // long ago
+	p.report(store.Migration{Step: step, Done: 40, All: 100})
+	p.report(store.Migration{Step: step, Over: true})
+	if want := "3 (search): 40 of about 100\n"; stderr.String() != want {
+		t.Errorf("progress is %q, want %q", stderr.String(), want)
+	}
+	if !strings.HasPrefix(out.String(), "step 3 (search): begun\nstep 3 (search): done in ") {
+		t.Errorf("it printed %q", out.String())
+	}
+}

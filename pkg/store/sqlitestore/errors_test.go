@@ -1,0 +1,65 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/storetest"
+)
+
+// TestWhatIsNotKnownToPassIsNotUnavailable: a table that is not as it should be fails reads
+// and writes at once, and surely nothing is stored; another process that writes passes.
+func TestWhatIsNotKnownToPassIsNotUnavailable(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "eventio.db")
+	s, other := open(t, path), open(t, path)
+	event := storetest.NewEvent(t, s, 5)
+	attempts := map[string]func(context.Context) error{
+		"apply": func(ctx context.Context) error {
+			_, err := s.Apply(ctx, storetest.Wishes(event.ID, 2))
+			return err
+		},
+		"create event": func(ctx context.Context) error {
+			return s.CreateEvent(ctx, store.Event{ID: store.NewID(), Capacity: 1})
+		},
+		"read event": func(ctx context.Context) error {
+			_, err := s.Event(ctx, event.ID)
+			return err
+		},
+		"read events": func(ctx context.Context) error {
+			for _, err := range s.Events(ctx) {
+				return err
+			}
+			return nil
+		},
+	}
+	writes := []string{"apply"} // each waits for busyTimeout
+	edit(t, path, `ALTER TABLE events DROP COLUMN last_edit`)
+	for name, attempt := range attempts {
+		if err := attempt(t.Context()); !errors.Is(err, store.ErrNothingStored) || errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s, a column less: %v", name, err)
+		}
+	}
+	edit(t, path, `ALTER TABLE events ADD COLUMN last_edit TEXT NOT NULL DEFAULT ''`)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, attempt := range attempts {
+		if err := attempt(gone); !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("%s, nobody waits: %v", name, err)
+		}
+	}
+	err := other.transact(t.Context(), func(*sql.Tx) error {
+		for _, name := range writes {
+			if err := attempts[name](t.Context()); !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("%s, another process writes: %v", name, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
