@@ -51,9 +51,10 @@ const (
 
 // ReadEvents makes a page from the lists of an adapter: it is FindEvents for all of them.
 //
-// One condition, with its order, is one index, and read as it is. Of several each round reads
-// a piece of every list, goes by the one that gets farthest with it, which is the most
-// selective one there, and reads those events that no other list excludes.
+// One condition, with its order, is one index, and read as it is. So is the beginning of the
+// first list of several: often that makes a page, or is all there is. Then each round reads a
+// piece of every list, goes by the one that gets farthest with it, which is the most selective
+// one there, and reads those events that no other list excludes.
 func ReadEvents(ctx context.Context, from EventReader, q EventQuery) (EventPage, error) {
 	q.Limit = cmp.Or(q.Limit, DefaultPage)
 	if q.Words != nil && len(q.Words) == 0 {
@@ -65,12 +66,17 @@ func ReadEvents(ctx context.Context, from EventReader, q EventQuery) (EventPage,
 		l.begin = &place
 	}
 	lists := q.lists()
-	read := l.several
-	if len(lists) == 1 {
-		read = l.single
-	}
-	for {
-		last, err := read(ctx, lists)
+	for first := true; ; first = false {
+		var last *EventPlace
+		var err error
+		switch {
+		case len(lists) == 1:
+			last, err = l.single(ctx, lists[0], q.Limit-len(l.page)+1) // one more tells whether there is a next page
+		case first:
+			last, err = l.single(ctx, lists[0], max(q.Limit+1, min(4*q.Limit, placesAtOnce)))
+		default:
+			last, err = l.several(ctx, lists)
+		}
 		switch {
 		case err != nil:
 			return EventPage{}, err
@@ -133,11 +139,10 @@ func (l *listing) add(e Event) bool {
 	return true
 }
 
-// single reads on in the only list, and returns the last place that it looked at, or nil at
-// the end of the list.
-func (l *listing) single(ctx context.Context, lists []EventList) (*EventPlace, error) {
-	want := l.query.Limit - len(l.page) + 1 // one more tells whether there is a next page
-	events, err := l.from.EventsIn(ctx, l.span(lists[0], want))
+// single reads that many events of a list, and returns the last place that it looked at, or
+// nil at the end of the list.
+func (l *listing) single(ctx context.Context, list EventList, want int) (*EventPlace, error) {
+	events, err := l.from.EventsIn(ctx, l.span(list, want))
 	if err != nil {
 		return nil, err
 	}

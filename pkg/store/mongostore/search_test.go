@@ -2,7 +2,9 @@ package mongostore
 
 import (
 	"context"
+	"errors"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -99,5 +101,30 @@ func TestFillingGoesOnWhereItWas(t *testing.T) {
 		if got := d.unfindable(); got != "" && (d.Event.ID != first || got != "its places left") {
 			t.Errorf("event %s is not found by %s", d.Event.ID.Hex(), got)
 		}
+	}
+}
+
+// TestASlowReadEnds: with its caller's time a read is over, and it is known to be worth another
+// try.
+func TestASlowReadEnds(t *testing.T) {
+	uri := testenv.MongoDB(t)
+	s, admin := open(t, uri, "slow"), open(t, uri, "admin")
+	failPoint(t, admin, "alwaysOn", bson.D{
+		{Key: "failCommands", Value: bson.A{"find"}}, {Key: "appName", Value: "slow"},
+		{Key: "blockConnection", Value: true}, {Key: "blockTimeMS", Value: 3000},
+	})
+	defer failPoint(t, admin, "off", nil)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	_, err := s.FindEvents(ctx, store.EventQuery{Words: store.Words("concert")})
+	if !errors.Is(err, store.ErrUnavailable) || time.Since(begun) > 2*time.Second {
+		t.Fatalf("after %v: %v", time.Since(begun), err)
+	}
+	failPoint(t, admin, "alwaysOn", bson.D{
+		{Key: "failCommands", Value: bson.A{"find"}}, {Key: "appName", Value: "slow"}, {Key: "errorCode", Value: 50}, // MaxTimeMSExpired
+	})
+	if _, err := s.FindEvents(t.Context(), store.EventQuery{}); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("the server gave up: %v", err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 const benchEvents = 100_000
 
 // BenchLists measures pages of 20 events for every kind of filter, among benchEvents events of
-// thirty words each, one in a thousand with places left; and creating one more. load stores
+// thirty words each, one in ten thousand with places left; and creating one more. load stores
 // events, and finish lets them be found.
 func BenchLists(b *testing.B, s store.Store, load func(testing.TB, []store.Event), finish func(testing.TB)) {
 	all := textEvents(benchEvents)
@@ -93,7 +93,7 @@ func textEvents(n int) []store.Event {
 			Description: strings.Join(text, " "), Capacity: 100, TicketsSold: 100, LastNumber: 100, ConfirmedThrough: 100,
 			StartsAt: now.Add(time.Duration(i) * time.Minute), EndsAt: now.AddDate(1, 0, 0), CreatedAt: now, Version: 1, Revision: 1,
 		}
-		if i%1000 == 999 {
+		if i%10_000 == 9_999 {
 			e.TicketsSold = 0
 		}
 		all[i] = e
