@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -418,4 +420,77 @@ func TestTheDocsPage(t *testing.T) {
 		res.Body.Close()
 	}
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// TestWhatWasGivenBackIsNotHeld: it does not count in a page either.
+func TestWhatWasGivenBackIsNotHeld(t *testing.T) {
+	forEachStore(t, options{}, func(t *testing.T, s *site) {
+		user := store.NewID().Hex()
+		var held []string
+		for i := range 6 {
+			id, location := s.created(events, eventBody(fmt.Sprintf("Event %d", i), "1", "2027-05-01T18:00:00Z"))
+			s.do(0, "PUT", location+"/registrations/"+user, "").want(t, 201)
+			if i%2 == 1 {
+				s.do(0, "DELETE", location+"/registrations/"+user, "").want(t, 204)
+				continue
+			}
+			held = append([]string{id}, held...)
+		}
+		var got []string
+		pages := 0
+		for path := users + "/" + user + "/registrations?limit=2"; path != ""; pages++ {
+			a := s.get(path).want(t, 200)
+			for _, h := range decode[[]struct {
+				Event struct {
+					ID string `json:"id"`
+				} `json:"event"`
+			}](t, a.body) {
+				got = append(got, h.Event.ID)
+			}
+			path = a.next(t)
+		}
+		if !slices.Equal(got, held) || pages != 2 {
+			t.Errorf("got %v in %d pages, want %v", got, pages, held)
+		}
+	})
+}
+
+// TestASearchThatFewMeet: a page that would have to look at too much ends early, and the next
+// ones find the rest. The whole list is whole.
+func TestASearchThatFewMeet(t *testing.T) {
+	forEachStore(t, options{}, func(t *testing.T, s *site) {
+		const many = 1300
+		day := time.Date(2027, 5, 1, 18, 0, 0, 0, time.UTC)
+		var creating errgroup.Group
+		creating.SetLimit(16)
+		for i := range many {
+			e := store.Event{
+				ID: store.NewID(), OrganizerID: store.NewID(), Title: []string{"left", "right"}[i%2], Capacity: 1,
+				StartsAt: day.Add(time.Duration(i) * time.Minute), EndsAt: day.AddDate(1, 0, 0), CreatedAt: day,
+			}
+			if i == many-1 {
+				e.Title = "Left, right"
+			}
+			creating.Go(func() error { return s.store.CreateEvent(t.Context(), e) })
+		}
+		if err := creating.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		pages, empty := 0, 0
+		for path := events + "?q=left+right&limit=10"; path != ""; pages++ {
+			a := s.get(path)
+			all := titles(t, a)
+			if got = append(got, all...); len(all) == 0 {
+				empty++
+			}
+			path = a.next(t)
+		}
+		if strings.Join(got, "|") != "Left, right" || empty == 0 || pages > 10 {
+			t.Errorf("got %v in %d pages, %d of them empty", got, pages, empty)
+		}
+		if got := titles(t, s.get(events+"?q=right+LEFT")); strings.Join(got, "|") != "Left, right" {
+			t.Errorf("the whole list is %v", got)
+		}
+	})
 }
