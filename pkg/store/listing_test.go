@@ -120,6 +120,33 @@ func TestPagesAreTheWhole(t *testing.T) {
 	})
 }
 
+// TestAPageEndsWhenItHasLookedEnough: two words that are common and never together.
+func TestAPageEndsWhenItHasLookedEnough(t *testing.T) {
+	l := &lists{}
+	for i := range 5000 {
+		l.events = append(l.events, Event{ID: NewID(), Title: []string{"left", "right"}[i%2], StartsAt: time.UnixMilli(int64(i)).UTC()})
+	}
+	q := EventQuery{Words: Words("left right"), Limit: 10}
+	pages := 0
+	for ; ; pages++ {
+		l.looked = 0
+		page, err := ReadEvents(t.Context(), l, q)
+		if err != nil || len(page.Events) > 0 {
+			t.Fatalf("%d events, %v", len(page.Events), err)
+		}
+		if l.looked > leastScan+2*placesAtOnce {
+			t.Fatalf("%d were looked at", l.looked)
+		}
+		if page.Next == nil {
+			break
+		}
+		q.After = page.Next
+	}
+	if pages < 3 {
+		t.Errorf("%d pages", pages+1)
+	}
+}
+
 func TestTheNextPlace(t *testing.T) {
 	at := time.UnixMilli(1000).UTC()
 	last := ID{}

@@ -16,13 +16,18 @@ func addBeginnings(ctx context.Context, tx *sql.Tx, e store.Event, beginnings []
 		for _, b := range some {
 			values = append(values, b, unixMillis(e.StartsAt), e.ID[:])
 		}
-		_, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO event_beginnings (beginning, starts, event_id) VALUES (?, ?, ?)`+
-			strings.Repeat(`, (?, ?, ?)`, len(some)-1), values...)
-		if err != nil {
+		if err := insertBeginnings(ctx, tx, values); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// insertBeginnings adds rows, of three values each.
+func insertBeginnings(ctx context.Context, tx *sql.Tx, values []any) error {
+	_, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO event_beginnings (beginning, starts, event_id) VALUES (?, ?, ?)`+
+		strings.Repeat(`, (?, ?, ?)`, len(values)/3-1), values...)
+	return err
 }
 
 // removeBeginnings takes back what addBeginnings did.
@@ -97,9 +102,9 @@ func unfindable(ctx context.Context, q querier, e store.Event) (string, error) {
 const (
 	// searchStep is the step of the schema that makes the table event_beginnings.
 	searchStep = 2
-	// fillBatch is how many events are read at once, and their rows sorted: rows that are
-	// neighbours in the table are then written together.
-	fillBatch = 2000
+	// fillBatch is how many events are read at once, and their rows sorted, which takes about
+	// 50 MB: rows that are neighbours in the table are written together.
+	fillBatch = 5000
 )
 
 // fillSearch is the code of that step: all events get their beginnings.
@@ -108,29 +113,28 @@ func fillSearch(ctx context.Context, tx *sql.Tx, done func(n, all int64)) error 
 	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM events`).Scan(&all); err != nil {
 		return err
 	}
-	insert, err := tx.PrepareContext(ctx, `INSERT OR IGNORE INTO event_beginnings (beginning, starts, event_id) VALUES (?, ?, ?)`)
-	if err != nil {
-		return err
+	type row struct {
+		beginning string
+		event     *store.Event
 	}
-	defer insert.Close()
 	for after := (store.ID{}); ; {
 		events, err := textsAfter(ctx, tx, after)
 		if err != nil || len(events) == 0 {
 			return err
 		}
-		type row struct {
-			beginning string
-			event     store.Event
-		}
 		var rows []row
-		for _, e := range events {
-			for _, b := range e.Beginnings() {
-				rows = append(rows, row{b, e})
+		for i := range events {
+			for _, b := range events[i].Beginnings() {
+				rows = append(rows, row{b, &events[i]})
 			}
 		}
 		slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.beginning, b.beginning) })
-		for _, r := range rows {
-			if _, err := insert.ExecContext(ctx, r.beginning, unixMillis(r.event.StartsAt), r.event.ID[:]); err != nil {
+		for some := range slices.Chunk(rows, rowsAtOnce) {
+			values := make([]any, 0, 3*len(some))
+			for _, r := range some {
+				values = append(values, r.beginning, unixMillis(r.event.StartsAt), r.event.ID[:])
+			}
+			if err := insertBeginnings(ctx, tx, values); err != nil {
 				return err
 			}
 		}
