@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -75,14 +76,30 @@ func (s *brokenStore) Roster(ctx context.Context, id store.ID, after, through in
 	if id.Timestamp().Unix() != 0 {
 		return s.Store.Roster(ctx, id, after, through, limit)
 	}
-	return breaking(s, ctx, id, store.Registration{UserID: store.ID{0: 0xee}})
+	one := store.Registration{UserID: store.ID{0: 0xee}, Number: 1}
+	if after == 0 && limit > 1000 && id != failsAtOnce { // a whole roster is read piece by piece
+		return func(yield func(store.Registration, error) bool) {
+			for n := 0; n < manySeats && yield(one, nil); n++ {
+			}
+		}
+	}
+	return breaking(s, ctx, id, one)
 }
 
-func (s *brokenStore) Events(ctx context.Context) iter.Seq2[store.Event, error] {
-	if id := s.events.Load(); id != nil {
-		return breaking(s, ctx, *id, store.Event{Title: "Concert"})
+// FindEvents breaks after a first page that is as it should be.
+func (s *brokenStore) FindEvents(ctx context.Context, q store.EventQuery) (page store.EventPage, err error) {
+	id := s.events.Load()
+	if id == nil {
+		return s.Store.FindEvents(ctx, q)
 	}
-	return s.Store.Events(ctx)
+	if q.After == nil && *id != failsAtOnce {
+		page.Events, page.Next = slices.Repeat([]store.Event{{Title: "Concert"}}, manySeats), &store.EventPlace{}
+		return page, nil
+	}
+	for _, failed := range breaking(s, ctx, *id, store.Event{}) {
+		err = failed
+	}
+	return page, err
 }
 
 func breaking[T any](s *brokenStore, ctx context.Context, how store.ID, item T) iter.Seq2[T, error] {

@@ -63,9 +63,9 @@ func decodeCursor(list, text string, size int) []byte {
 
 const wrongCursor = "must be a cursor from the Link of another page of this same list"
 
-func eventsCursor(q url.Values, e store.Event) string {
-	place := binary.BigEndian.AppendUint64(nil, uint64(e.StartsAt.UnixMilli()))
-	return encodeCursor(listName(pathEvents, q), append(place, e.ID[:]...))
+func eventsCursor(q url.Values, at store.EventPlace) string {
+	place := binary.BigEndian.AppendUint64(nil, uint64(at.StartsAt.UnixMilli()))
+	return encodeCursor(listName(pathEvents, q), append(place, at.ID[:]...))
 }
 
 func (f *fields) eventCursor(q url.Values) *store.EventPlace {

@@ -188,7 +188,7 @@ func (e *env) startWorker(t testing.TB) (stop func()) {
 // check proves the store's promises for all events.
 func (e *env) check(t testing.TB) {
 	t.Helper()
-	for event, err := range e.store.Events(t.Context()) {
+	for event, err := range store.AllEvents(t.Context(), e.store, store.EventQuery{}) {
 		must(t, err)
 		storetest.Check(t, e.store, event.ID)
 	}

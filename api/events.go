@@ -134,30 +134,35 @@ func (a *API) listEvents(w http.ResponseWriter, r *http.Request) error {
 	deadline := a.deadline()
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	found := a.store.Events(ctx)
-	if len(q) > 0 {
-		found = a.store.FindEvents(ctx, query)
-	}
+	found := store.AllEvents(ctx, timedFinder{a.store, a.config.RequestTimeout}, query)
 	return a.streamJSON(w, r, deadline, cancel, encoded(found, func(e store.Event) any { return eventOf(e) }))
+}
+
+// timedFinder gives each page its own time.
+type timedFinder struct {
+	store.Finder
+	limit time.Duration
+}
+
+// FindEvents implements store.Finder.
+func (f timedFinder) FindEvents(ctx context.Context, q store.EventQuery) (store.EventPage, error) {
+	ctx, cancel := context.WithTimeout(ctx, f.limit)
+	defer cancel()
+	return f.Finder.FindEvents(ctx, q)
 }
 
 // eventsPage sends one page, and in Link where the next one is.
 func (a *API) eventsPage(w http.ResponseWriter, r *http.Request, q url.Values, query store.EventQuery) error {
-	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
-	defer cancel()
-	limit := query.Limit
-	query.Limit++ // one more tells whether there is a next page
-	page := make([]event, 0, limit)
-	var last store.Event
-	for e, err := range a.store.FindEvents(ctx, query) {
-		if err != nil {
-			return err
-		}
-		if len(page) == limit {
-			linkNext(w, pathEvents, q, limit, eventsCursor(q, last))
-			break
-		}
-		page, last = append(page, eventOf(e)), e
+	found, err := timedFinder{a.store, a.config.RequestTimeout}.FindEvents(r.Context(), query)
+	if err != nil {
+		return err
+	}
+	if found.Next != nil {
+		linkNext(w, pathEvents, q, query.Limit, eventsCursor(q, *found.Next))
+	}
+	page := make([]event, len(found.Events))
+	for i, e := range found.Events {
+		page[i] = eventOf(e)
 	}
 	return writeRead(w, r, page)
 }

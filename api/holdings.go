@@ -13,8 +13,8 @@ const (
 	// holdingsPage is the size of a page when none is asked for.
 	holdingsPage = 100
 	// holdingsScan bounds how many registrations one request looks at, so that a filter that
-	// few of them pass costs no more than one that all pass. Such a page is short and still
-	// has a next one.
+	// few of them pass costs no more than one that all pass, however many were given back.
+	// Such a page is short and still has a next one.
 	holdingsScan = MaxPage
 )
 
@@ -81,21 +81,17 @@ func (a *API) holdingsPage(ctx context.Context, q holdingsQuery) (page []holding
 	now := time.Now()
 	page = []holding{}
 	seen := 0
-	scan := holdingsScan
-	if q.when == "" {
-		scan = q.limit
-	}
-	for h, err := range a.store.UserRegistrations(ctx, q.user, q.before, scan+1) {
+	for h, err := range a.store.UserRegistrations(ctx, q.user, q.before, holdingsScan+1) {
 		if err != nil {
 			return nil, last, false, err
 		}
-		if len(page) == q.limit || seen == scan {
+		if len(page) == q.limit || seen == holdingsScan {
 			return page, last, true, nil
 		}
 		seen++
 		last = h.Event.ID
 		upcoming := h.Event.EndsAt.After(now)
-		if q.when == whenUpcoming && !upcoming || q.when == whenPast && upcoming {
+		if h.Registration.Cancelled || q.when == whenUpcoming && !upcoming || q.when == whenPast && upcoming {
 			continue
 		}
 		status := statusConfirmed

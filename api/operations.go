@@ -87,6 +87,7 @@ func listEventsDocs() operation {
 	return operation{
 		id: "listEvents", tag: "events", summary: "List events",
 		description: "By starts_at, then id. With limit a page; without it everything that the filters leave, streamed. " +
+			"A page with filters may be short, even empty, and still have a next one: follow it until there is none. " +
 			"Pages and lists below 32 KiB have an ETag.",
 		parameters: append(eventParameters(), tagParameter()),
 		answers: []answer{
@@ -214,7 +215,7 @@ func cancelEventDocs() operation {
 func holdingsDocs() operation {
 	return operation{
 		access: tokenHolders, id: "listHoldings", tag: "users", summary: "List what a user holds and waits for",
-		description: "The newest event first, in pages; a page with a filter may be short and still have a next one.",
+		description: "The newest event first, in pages; a page may be short and still have a next one.",
 		parameters:  append(pageParameters(), whenParameter(), tagParameter()),
 		answers: []answer{
 			{status: http.StatusOK, description: "The registrations with their events.", body: []holding{}, headers: []string{"Link", "ETag"},

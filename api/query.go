@@ -17,7 +17,7 @@ import (
 const (
 	MaxPage   = 1000 // items in one page
 	MaxSearch = 200  // characters of q
-	MaxWords  = 10   // words of q
+	MaxWords  = 10   // words of q, parted by blanks
 	// maxReported bounds how many wrong parameters an answer names, and maxParameter how
 	// many bytes of such a name it repeats.
 	maxReported  = 10
@@ -138,18 +138,19 @@ func eventQuery(q url.Values) (query store.EventQuery, err error) {
 	return query, f.err()
 }
 
-// search checks what is looked for and splits it into words.
+// search checks what is looked for and splits it into words. One of signs alone has none, and
+// finds nothing.
 func (f *fields) search(field, value string) []string {
-	words := store.Words(value)
+	parts := strings.Fields(value)
 	switch {
 	case utf8.RuneCountInString(value) > MaxSearch:
 		f.add(field, fmt.Sprintf("must have at most %d characters", MaxSearch))
-	case len(words) == 0:
+	case len(parts) == 0:
 		f.add(field, "must not be blank; leave it out to search for nothing")
-	case len(words) > MaxWords:
+	case len(parts) > MaxWords:
 		f.add(field, fmt.Sprintf("must have at most %d words", MaxWords))
 	case strings.ContainsFunc(value, unicode.IsControl):
 		f.add(field, "must not contain control characters")
 	}
-	return words
+	return store.Words(value)
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"net/url"
 	"time"
@@ -174,7 +175,7 @@ func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
 	if limit > 0 {
 		return a.rosterPage(w, r, e.ID, rosterRange{after, through, limit, deadline})
 	}
-	seq := a.store.Roster(ctx, id, after, through, 0)
+	seq := a.wholeRoster(ctx, id, after, through)
 	return a.streamJSON(w, r, deadline, cancel, encoded(seq, func(reg store.Registration) any { return reg.UserID }))
 }
 
@@ -198,6 +199,42 @@ func (a *API) event(ctx context.Context, id store.ID, deadline time.Time) (store
 func (a *API) exists(ctx context.Context, id store.ID, deadline time.Time) error {
 	_, err := a.event(ctx, id, deadline)
 	return err
+}
+
+// rosterPiece is how many registrations of a whole roster are read at once.
+const rosterPiece = 2000
+
+// wholeRoster reads a roster piece by piece, each in its own time: a reader that is slow keeps
+// nothing open in the store.
+func (a *API) wholeRoster(ctx context.Context, id store.ID, after, through int64) iter.Seq2[store.Registration, error] {
+	read := func() (piece []store.Registration, err error) {
+		ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
+		defer cancel()
+		for reg, err := range a.store.Roster(ctx, id, after, through, rosterPiece) {
+			if err != nil {
+				return piece, err
+			}
+			piece = append(piece, reg)
+		}
+		return piece, nil
+	}
+	return func(yield func(store.Registration, error) bool) {
+		for {
+			piece, err := read()
+			for _, reg := range piece {
+				if !yield(reg, nil) {
+					return
+				}
+				after = reg.Number
+			}
+			if err != nil {
+				yield(store.Registration{}, err)
+			}
+			if err != nil || len(piece) < rosterPiece {
+				return
+			}
+		}
+	}
 }
 
 // rosterRange is a page of a list: numbers above after and at most through.

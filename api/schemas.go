@@ -195,11 +195,11 @@ func eventParameters() []openapi.Parameter {
 		openapi.Parameter{Name: "from", In: "query", Description: "Only events that start at this time or later.", Schema: instant},
 		openapi.Parameter{Name: "to", In: "query", Description: "Only events that start before this time.", Schema: instant},
 		openapi.Parameter{Name: "q", In: "query",
-			Description: "Only events whose title or description has each of these words, as a part of a word, in any case (Unicode simple case folding, no normalisation). At most 10 words.",
+			Description: "Only events that have each of these words at the beginning of a word of their title, place or description. Case and accents do not count, nor does what is neither letter nor digit. At most 10 words.",
 			Schema:      (&openapi.Schema{Type: "string", Pattern: searchPattern}).Length(1, MaxSearch)},
 		openapi.Parameter{Name: "organizer_id", In: "query", Description: "Only events of this organizer.",
 			Schema: (&openapi.Schema{Type: "string", Pattern: idPattern}).Length(idLength, idLength)},
-		openapi.Parameter{Name: "available", In: "query", Description: "true: only events with places left.", Schema: &openapi.Schema{Type: "boolean"}},
+		openapi.Parameter{Name: "available", In: "query", Description: "true: only events that have places left and are not cancelled.", Schema: &openapi.Schema{Type: "boolean"}},
 		openapi.Parameter{Name: "sort", In: "query", Description: "The order; events of equal start are ordered by id.",
 			Schema: &openapi.Schema{Type: "string", Enum: []string{sortEarliest, sortLatest}, Default: sortEarliest}},
 	)

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -30,7 +32,7 @@ func titles(t *testing.T, a answer) []string {
 // program creates five events a day apart; the first is sold out.
 func (s *site) program() (ids []string) {
 	s.t.Helper()
-	for i, title := range []string{"Eins am Hafen", "Zwei: Straße", "Drei", "Vier", "Fünf"} {
+	for i, title := range []string{"Eins am Hafen", "Zwei: Straße", "Drei abends", "Vier abends", "Fünf abends"} {
 		id, location := s.created(events, eventBody(title, "1", fmt.Sprintf("2027-05-0%dT18:00:00Z", i+1)))
 		ids = append(ids, id)
 		if i == 0 {
@@ -44,23 +46,26 @@ func TestFilters(t *testing.T) {
 	forEachStore(t, options{}, func(t *testing.T, s *site) {
 		s.program()
 		for query, want := range map[string]string{
-			"":                                  "Eins am Hafen|Zwei: Straße|Drei|Vier|Fünf",
-			"?sort=starts_at":                   "Eins am Hafen|Zwei: Straße|Drei|Vier|Fünf",
-			"?sort=-starts_at":                  "Fünf|Vier|Drei|Zwei: Straße|Eins am Hafen",
-			"?from=2027-05-04T18:00:00Z":        "Vier|Fünf",
-			"?from=2027-05-04T20:00:00%2B02:00": "Vier|Fünf",
+			"":                                  "Eins am Hafen|Zwei: Straße|Drei abends|Vier abends|Fünf abends",
+			"?sort=starts_at":                   "Eins am Hafen|Zwei: Straße|Drei abends|Vier abends|Fünf abends",
+			"?sort=-starts_at":                  "Fünf abends|Vier abends|Drei abends|Zwei: Straße|Eins am Hafen",
+			"?from=2027-05-04T18:00:00Z":        "Vier abends|Fünf abends",
+			"?from=2027-05-04T20:00:00%2B02:00": "Vier abends|Fünf abends",
 			"?to=2027-05-02T18:00:00Z":          "Eins am Hafen",
 			"?available=true&to=2027-05-03T18:00:00Z":            "Zwei: Straße",
 			"?available=false&to=2027-05-02T18:00:00Z":           "Eins am Hafen",
 			"?q=STRA%E1%BA%9EE":                                  "Zwei: Straße",
 			"?q=hafen+eins":                                      "Eins am Hafen",
 			"?q=.*":                                              "",
-			"?q=(a%2B)%2B%24":                                    "",
+			"?q=(zz%2B)%2B%24":                                   "",
 			"?organizer_id=6B056F1DB8A8B20890367B25&limit=1":     "Eins am Hafen",
 			"?organizer_id=" + store.NewID().Hex():               "",
 			"?from=2027-05-04T18:00:00Z&to=2027-05-04T18:00:00Z": "",
-			"?q=e&sort=-starts_at&available=true&limit=2":        "Vier|Drei",
-			"?limit=1000":                                        "Eins am Hafen|Zwei: Straße|Drei|Vier|Fünf",
+			"?q=ABENDS&sort=-starts_at&available=true&limit=2":   "Fünf abends|Vier abends",
+			"?q=fun":          "Fünf abends",
+			"?q=afen":         "",
+			"?q=%F0%9F%8E%9F": "",
+			"?limit=1000":     "Eins am Hafen|Zwei: Straße|Drei abends|Vier abends|Fünf abends",
 		} {
 			if got := strings.Join(titles(t, s.get(events+query)), "|"); got != want {
 				t.Errorf("%s: got %s, want %s", query, got, want)
@@ -97,9 +102,9 @@ func TestPages(t *testing.T) {
 			return all, count
 		}
 		for query, want := range map[string]string{
-			"?limit=2":                    "Eins am Hafen|Zwei: Straße|Drei|Vier|Fünf|Many",
-			"?limit=2&sort=-starts_at":    "Many|Fünf|Vier|Drei|Zwei: Straße|Eins am Hafen",
-			"?limit=2&q=e&available=true": "Zwei: Straße|Drei|Vier",
+			"?limit=2":                     "Eins am Hafen|Zwei: Straße|Drei abends|Vier abends|Fünf abends|Many",
+			"?limit=2&sort=-starts_at":     "Many|Fünf abends|Vier abends|Drei abends|Zwei: Straße|Eins am Hafen",
+			"?limit=2&q=ab&available=true": "Drei abends|Vier abends|Fünf abends",
 		} {
 			if got, count := pages(events + query); strings.Join(got, "|") != want || count != (len(got)+1)/2 {
 				t.Errorf("%s: got %s in %d pages, want %s", query, strings.Join(got, "|"), count, want)
@@ -116,7 +121,7 @@ func TestPages(t *testing.T) {
 				}
 				return u.Query().Get("cursor")
 			}
-			ofEvents, ofFiltered, ofRoster := cursor(events+"?limit=2"), cursor(events+"?limit=2&q=e"), cursor(many+"/registrations?limit=2")
+			ofEvents, ofFiltered, ofRoster := cursor(events+"?limit=2"), cursor(events+"?limit=2&q=ab"), cursor(many+"/registrations?limit=2")
 			s.get(events+"?cursor="+ofEvents).want(t, 200)            // the rest, streamed
 			s.get(events+"?limit=1000&cursor="+ofEvents).want(t, 200) // another length is the same list
 			flipped := []byte(ofEvents)
@@ -128,7 +133,7 @@ func TestPages(t *testing.T) {
 				"line ends inside": events + "?cursor=" + ofEvents[:len(ofEvents)-2] + "%0A%0A",
 				"a bit flipped":    events + "?cursor=" + string(flipped),
 				"of other filters": events + "?cursor=" + ofFiltered,
-				"without filters":  events + "?q=e&cursor=" + ofEvents,
+				"without filters":  events + "?q=ab&cursor=" + ofEvents,
 				"other order":      events + "?sort=-starts_at&cursor=" + ofEvents,
 				"of a roster":      events + "?cursor=" + ofRoster,
 				"of events":        many + "/registrations?cursor=" + ofEvents,
@@ -415,4 +420,77 @@ func TestTheDocsPage(t *testing.T) {
 		res.Body.Close()
 	}
 	http.DefaultClient.CloseIdleConnections()
+}
+
+// TestWhatWasGivenBackIsNotHeld: it does not count in a page either.
+func TestWhatWasGivenBackIsNotHeld(t *testing.T) {
+	forEachStore(t, options{}, func(t *testing.T, s *site) {
+		user := store.NewID().Hex()
+		var held []string
+		for i := range 6 {
+			id, location := s.created(events, eventBody(fmt.Sprintf("Event %d", i), "1", "2027-05-01T18:00:00Z"))
+			s.do(0, "PUT", location+"/registrations/"+user, "").want(t, 201)
+			if i%2 == 1 {
+				s.do(0, "DELETE", location+"/registrations/"+user, "").want(t, 204)
+				continue
+			}
+			held = append([]string{id}, held...)
+		}
+		var got []string
+		pages := 0
+		for path := users + "/" + user + "/registrations?limit=2"; path != ""; pages++ {
+			a := s.get(path).want(t, 200)
+			for _, h := range decode[[]struct {
+				Event struct {
+					ID string `json:"id"`
+				} `json:"event"`
+			}](t, a.body) {
+				got = append(got, h.Event.ID)
+			}
+			path = a.next(t)
+		}
+		if !slices.Equal(got, held) || pages != 2 {
+			t.Errorf("got %v in %d pages, want %v", got, pages, held)
+		}
+	})
+}
+
+// TestASearchThatFewMeet: a page that would have to look at too much ends early, and the next
+// ones find the rest. The whole list is whole.
+func TestASearchThatFewMeet(t *testing.T) {
+	forEachStore(t, options{}, func(t *testing.T, s *site) {
+		const many = 1300
+		day := time.Date(2027, 5, 1, 18, 0, 0, 0, time.UTC)
+		var creating errgroup.Group
+		creating.SetLimit(16)
+		for i := range many {
+			e := store.Event{
+				ID: store.NewID(), OrganizerID: store.NewID(), Title: []string{"left", "right"}[i%2], Capacity: 1,
+				StartsAt: day.Add(time.Duration(i) * time.Minute), EndsAt: day.AddDate(1, 0, 0), CreatedAt: day,
+			}
+			if i == many-1 {
+				e.Title = "Left, right"
+			}
+			creating.Go(func() error { return s.store.CreateEvent(t.Context(), e) })
+		}
+		if err := creating.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		pages, empty := 0, 0
+		for path := events + "?q=left+right&limit=10"; path != ""; pages++ {
+			a := s.get(path)
+			all := titles(t, a)
+			if got = append(got, all...); len(all) == 0 {
+				empty++
+			}
+			path = a.next(t)
+		}
+		if strings.Join(got, "|") != "Left, right" || empty == 0 || pages > 10 {
+			t.Errorf("got %v in %d pages, %d of them empty", got, pages, empty)
+		}
+		if got := titles(t, s.get(events+"?q=right+LEFT")); strings.Join(got, "|") != "Left, right" {
+			t.Errorf("the whole list is %v", got)
+		}
+	})
 }

@@ -45,6 +45,9 @@ type View struct {
 	Found bool // false: no event has this id
 	// OrganizerKnown says that the organizer is a user.
 	OrganizerKnown bool
+	// Unfindable says what of the event lists and searches would not find, because what they
+	// go by is not what the event says; "" when all is well.
+	Unfindable string
 	// Rows are all its registrations by Number, the cancelled ones too, in constant memory.
 	Rows iter.Seq2[Registration, error]
 }

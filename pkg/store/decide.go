@@ -281,6 +281,14 @@ func (e *eventDecision) edit(req SeatRequest) SeatResult {
 	return SeatResult{Outcome: Edited}
 }
 
+// Texts is an event with the texts that an edit gives it.
+func (e *Edit) Texts(event Event) Event {
+	set(&event.Title, e.Title)
+	set(&event.Description, e.Description)
+	set(&event.Place, e.Place)
+	return event
+}
+
 // merge adds a later edit to an earlier one.
 func (e *Edit) merge(later *Edit) {
 	replace(&e.Title, later.Title)

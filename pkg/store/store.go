@@ -269,9 +269,6 @@ type Events interface {
 	CreateEvent(ctx context.Context, e Event) error
 	// Event reads one event. Errors: ErrEventNotFound, ErrUnavailable.
 	Event(ctx context.Context, id ID) (Event, error)
-	// Events reads all events by StartsAt, then ID, in constant memory. It yields an error
-	// at most once, as the last thing.
-	Events(ctx context.Context) iter.Seq2[Event, error]
 	// Roster reads the registrations of an event that are not cancelled, by Number, in
 	// constant memory: those with a number above `after` and at most `through`, and at most
 	// limit of them (0: no limit). An unknown event has none. It yields an error at most
@@ -285,10 +282,11 @@ type Events interface {
 	// moves the count may be off by what moved meanwhile. Errors: ErrEventNotFound,
 	// ErrUnavailable.
 	Position(ctx context.Context, eventID ID, number int64) (int64, error)
-	// UserRegistrations reads what a user holds or waits for, each with its event, the
-	// newest event first: those of events older than `before` (zero: all), and at most
-	// limit of them. The cost grows with limit only. It yields an error at most once, as
-	// the last thing.
+	// UserRegistrations reads what a user holds, waits for or has given back
+	// (Registration.Cancelled), each with its event, the newest event first: those of events
+	// older than `before` (zero: all), and at most limit of them. The cost grows with limit
+	// only, which is why those given back are not left out. It yields an error at most once,
+	// as the last thing.
 	UserRegistrations(ctx context.Context, userID, before ID, limit int) iter.Seq2[Holding, error]
 }
 

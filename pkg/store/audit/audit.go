@@ -94,7 +94,7 @@ const readStep = 1000
 
 // look proves what one view shows.
 func look(id store.ID, v store.View, read func(int)) (Event, error) {
-	p := proof{findings: findings{subject: "event " + id.Hex()}, event: v.Event}
+	p := proof{findings: findings{subject: "event " + id.Hex()}, event: v.Event, unfindable: v.Unfindable}
 	for r, err := range v.Rows {
 		switch {
 		case errors.Is(err, store.ErrDamaged):
@@ -126,6 +126,7 @@ func look(id store.ID, v store.View, read func(int)) (Event, error) {
 type proof struct {
 	findings
 	event            store.Event
+	unfindable       string // see store.View
 	rows             int64
 	holding, waiting int64
 	previous         store.Registration
@@ -191,6 +192,9 @@ func (p *proof) counters() {
 	}
 	if free := e.Capacity - p.holding; p.waiting > 0 && free > 0 && e.CancelledAt.IsZero() {
 		p.add("idle", mendable, "%s while %s free", people(p.waiting, "waits", "wait"), many(free, "place is", "places are"))
+	}
+	if p.unfindable != "" {
+		p.add("unfindable", true, "lists and searches do not find it by %s", p.unfindable)
 	}
 	if e.Version < 1 || e.Revision < e.Version {
 		p.add("version", false, "version is %d and revision %d", e.Version, e.Revision)

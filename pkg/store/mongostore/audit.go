@@ -16,7 +16,10 @@ import (
 )
 
 // Auditor reads a database for a proof and never writes, not even an index.
-type Auditor struct{ s *Store }
+type Auditor struct {
+	s       *Store
+	version int // of the schema
+}
 
 var _ store.Auditor = (*Auditor)(nil)
 
@@ -37,7 +40,7 @@ func OpenAuditor(ctx context.Context, uri string) (*Auditor, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	return &Auditor{s: s}, nil
+	return &Auditor{s: s, version: schema.Version}, nil
 }
 
 // Close closes all connections.
@@ -215,11 +218,14 @@ func (a *Auditor) AuditEvent(ctx context.Context, id store.ID, look func(store.V
 	raw, err := a.s.events.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Raw()
 	switch {
 	case err == nil:
-		var d eventDoc
+		var d storedEvent
 		if err := bson.Unmarshal(raw, &d); err != nil {
 			return damaged("event %s: it cannot be read: %v", id.Hex(), err)
 		}
-		v.Event, v.Found = d.event(), true
+		v.Event, v.Found = d.Event.event(), true
+		if a.version >= searchStep {
+			v.Unfindable = d.unfindable()
+		}
 	case !errors.Is(err, mongo.ErrNoDocuments):
 		return fmt.Errorf("read event %s: %w", id.Hex(), readError(err, nil))
 	}

@@ -2,8 +2,49 @@ package mongostore
 
 import (
 	"testing"
+	"time"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
 func BenchmarkSeats(b *testing.B) { storetest.Bench(b, target) }
+
+// BenchmarkLists loads the events as the version before stored them, so that the step of the
+// schema is measured too.
+func BenchmarkLists(b *testing.B) {
+	s := open(b, testenv.MongoDB(b), "lists")
+	for _, index := range indexes() {
+		if index.since == searchStep {
+			if err := s.events.Indexes().DropOne(b.Context(), index.name()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	storetest.BenchLists(b, s, func(tb testing.TB, events []store.Event) {
+		docs := make([]any, len(events))
+		for i, e := range events {
+			docs[i] = storedEventOf(e).Event
+		}
+		if _, err := s.events.InsertMany(tb.Context(), docs); err != nil {
+			tb.Fatal(err)
+		}
+	}, func(tb testing.TB) {
+		begun := time.Now()
+		if err := fillSearch(tb.Context(), s.events.Database(), func(int64, int64) {}); err != nil {
+			tb.Fatal(err)
+		}
+		var stats struct {
+			Size        int64            `bson:"size"`
+			StorageSize int64            `bson:"storageSize"`
+			IndexSizes  map[string]int64 `bson:"indexSizes"`
+		}
+		if err := s.events.Database().RunCommand(tb.Context(), bson.D{{Key: "collStats", Value: "events"}}).Decode(&stats); err != nil {
+			tb.Fatal(err)
+		}
+		tb.Logf("step %d took %v; sizes %+v", searchStep, time.Since(begun).Round(time.Millisecond), stats)
+	})
+}

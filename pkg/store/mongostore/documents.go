@@ -8,7 +8,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -129,11 +128,6 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, erro
 		return store.User{}, fmt.Errorf("find user by address: %w", readError(err, store.ErrUserNotFound))
 	}
 	return d.user(), nil
-}
-
-// stream yields the documents of a query one by one.
-func stream[D, T any](ctx context.Context, from *mongo.Collection, filter bson.D, order *options.FindOptionsBuilder, convert func(D) T) iter.Seq2[T, error] {
-	return streamCursor(ctx, from.Name(), func() (*mongo.Cursor, error) { return from.Find(ctx, filter, order) }, convert)
 }
 
 // streamCursor yields the documents of a cursor one by one.

@@ -14,12 +14,12 @@ import (
 
 // CreateEvent implements store.Events.
 func (s *Store) CreateEvent(ctx context.Context, e store.Event) error {
-	_, err := s.events.InsertOne(ctx, eventDoc{
+	_, err := s.events.InsertOne(ctx, storedEventOf(store.Event{
 		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description,
 		Place: e.Place, TimeZone: e.TimeZone, Waitlist: e.Waitlist, StartsAt: e.StartsAt, EndsAt: e.EndsAt,
 		OpensAt: e.OpensAt, ClosesAt: e.ClosesAt, CreatedAt: e.CreatedAt,
 		Version: 1, Revision: 1, Capacity: e.Capacity,
-	})
+	}))
 	if err != nil {
 		return fmt.Errorf("create event %s: %w", e.ID.Hex(), writeError(err))
 	}
@@ -29,16 +29,11 @@ func (s *Store) CreateEvent(ctx context.Context, e store.Event) error {
 // Event implements store.Events.
 func (s *Store) Event(ctx context.Context, id store.ID) (store.Event, error) {
 	var d eventDoc
-	if err := s.events.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Decode(&d); err != nil {
+	how := options.FindOne().SetProjection(withoutSearch())
+	if err := s.events.FindOne(ctx, bson.D{{Key: "_id", Value: id}}, how).Decode(&d); err != nil {
 		return store.Event{}, fmt.Errorf("read event %s: %w", id.Hex(), readError(err, store.ErrEventNotFound))
 	}
 	return d.event(), nil
-}
-
-// Events implements store.Events.
-func (s *Store) Events(ctx context.Context) iter.Seq2[store.Event, error] {
-	order := options.Find().SetSort(bson.D{{Key: "starts_at", Value: 1}, {Key: "_id", Value: 1}})
-	return stream(ctx, s.events, bson.D{}, order, eventDoc.event)
 }
 
 // numbered selects an event's registrations that are not cancelled, by number.
@@ -56,7 +51,10 @@ func byNumber() *options.FindOptionsBuilder {
 
 // Roster implements store.Events.
 func (s *Store) Roster(ctx context.Context, eventID store.ID, after, through int64, limit int) iter.Seq2[store.Registration, error] {
-	return stream(ctx, s.registrations, numbered(eventID, after, through), byNumber().SetLimit(int64(limit)), registrationDoc.registration)
+	return stream(ctx, s.registrations, bson.D{
+		{Key: "find", Value: s.registrations.Name()}, {Key: "filter", Value: numbered(eventID, after, through)},
+		{Key: "sort", Value: bson.D{{Key: "number", Value: 1}}}, {Key: "limit", Value: limit}, {Key: "batchSize", Value: batchSize(limit)},
+	}, registrationDoc.registration)
 }
 
 // Registration implements store.Events.
@@ -111,12 +109,9 @@ func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, 
 		}
 	}
 	pipeline := mongo.Pipeline{
-		{{Key: "$match", Value: bson.D{
-			{Key: "_id", Value: bson.D{
-				{Key: "$gte", Value: seatKey{userID, store.ID{}}}, {Key: "$lt", Value: seatKey{userID, before}},
-			}},
-			{Key: "cancelled", Value: false},
-		}}},
+		{{Key: "$match", Value: bson.D{{Key: "_id", Value: bson.D{
+			{Key: "$gte", Value: seatKey{userID, store.ID{}}}, {Key: "$lt", Value: seatKey{userID, before}},
+		}}}}},
 		{{Key: "$sort", Value: bson.D{{Key: "_id", Value: -1}}}},
 	}
 	if limit > 0 {
@@ -125,13 +120,16 @@ func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, 
 	pipeline = append(pipeline, bson.D{{Key: "$lookup", Value: bson.D{
 		{Key: "from", Value: s.events.Name()}, {Key: "localField", Value: "_id.event_id"},
 		{Key: "foreignField", Value: "_id"}, {Key: "as", Value: "event"},
-	}}}, bson.D{{Key: "$unwind", Value: "$event"}})
+	}}}, bson.D{{Key: "$unwind", Value: "$event"}}, bson.D{{Key: "$project", Value: bson.D{
+		{Key: "event.beginnings", Value: 0}, {Key: "event.available", Value: 0},
+	}}})
 	type holding struct {
 		Registration registrationDoc `bson:",inline"`
 		Event        eventDoc        `bson:"event"`
 	}
-	return streamCursor(ctx, s.registrations.Name(), func() (*mongo.Cursor, error) {
-		return s.registrations.Aggregate(ctx, pipeline)
+	return stream(ctx, s.registrations, bson.D{
+		{Key: "aggregate", Value: s.registrations.Name()}, {Key: "pipeline", Value: pipeline},
+		{Key: "cursor", Value: bson.D{}}, // who reads may stop long before the limit
 	}, func(h holding) store.Holding {
 		return store.Holding{Registration: h.Registration.registration(), Event: h.Event.event()}
 	})

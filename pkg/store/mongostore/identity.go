@@ -9,7 +9,6 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
-	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -77,8 +76,10 @@ func (s *Store) SetPassword(ctx context.Context, before, after store.User) error
 // Revocations implements store.Identity.
 func (s *Store) Revocations(ctx context.Context, since time.Time) iter.Seq2[store.Revocation, error] {
 	filter := bson.D{{Key: "password_changed_at", Value: bson.D{{Key: "$gte", Value: since}}}}
-	fields := options.Find().SetProjection(bson.D{{Key: "password_version", Value: 1}, {Key: "password_changed_at", Value: 1}})
-	return stream(ctx, s.users, filter, fields, userDoc.revocation)
+	return stream(ctx, s.users, bson.D{
+		{Key: "find", Value: s.users.Name()}, {Key: "filter", Value: filter},
+		{Key: "projection", Value: bson.D{{Key: "password_version", Value: 1}, {Key: "password_changed_at", Value: 1}}},
+	}, userDoc.revocation)
 }
 
 // SigningKey implements store.Identity.

@@ -165,7 +165,7 @@ func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.I
 		}
 		progress(start + len(chunk))
 	}
-	_, err = s.events.InsertOne(ctx, completeEventDoc(store.ImportedEvent(e, len(roster))))
+	_, err = s.events.InsertOne(ctx, storedEventOf(store.ImportedEvent(e, len(roster))))
 	if mongo.IsDuplicateKeyError(err) {
 		return store.AlreadyThere, nil
 	}
@@ -188,15 +188,4 @@ func (s *Store) importedSoFar(ctx context.Context, e store.Event, roster []store
 		stored++
 	}
 	return stored, true, nil
-}
-
-func completeEventDoc(e store.Event) eventDoc {
-	return eventDoc{
-		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description,
-		Place: e.Place, TimeZone: e.TimeZone, Waitlist: e.Waitlist, StartsAt: e.StartsAt, EndsAt: e.EndsAt,
-		OpensAt: e.OpensAt, ClosesAt: e.ClosesAt, CancelledAt: e.CancelledAt, CreatedAt: e.CreatedAt,
-		Version: e.Version, Revision: e.Revision, LastEdit: e.LastEdit,
-		Capacity: e.Capacity, TicketsSold: e.TicketsSold, Waiting: e.Waiting,
-		LastNumber: e.LastNumber, ConfirmedThrough: e.ConfirmedThrough,
-	}
 }

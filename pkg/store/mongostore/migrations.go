@@ -28,6 +28,7 @@ func migrations() []migration {
 	return []migration{
 		{"collections and indexes", firstIndexes},
 		{"the index of registrations gets its name", renameNumberIndex},
+		{"events are found by their words and places left", fillSearch},
 	}
 }
 
@@ -49,6 +50,9 @@ func indexes() []index {
 		{on: "users", keys: []string{"password_changed_at"}, sparse: true, since: 1},
 		{on: "events", keys: []string{"starts_at", "_id"}, since: 1},
 		{on: "events", keys: []string{"organizer_id", "starts_at", "_id"}, since: 1},
+		{on: "events", keys: []string{"beginnings", "starts_at", "_id"}, since: searchStep},
+		{on: "events", keys: []string{"available", "starts_at", "_id"}, since: searchStep},
+		{on: "events", keys: []string{"organizer_id", "available", "starts_at", "_id"}, since: searchStep},
 		{on: "idempotency_keys", keys: []string{"expires_at"}, ttl: true, since: 1},
 		numberIndex(),
 	}

@@ -113,8 +113,8 @@ func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
 	return s, nil
 }
 
-// connect makes a store that has not spoken to its server yet.
-func connect(uri string, log zerolog.Logger) (*Store, error) {
+// connect makes a store that has not spoken to its server yet. Later settings win.
+func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions) (*Store, error) {
 	cs, err := connstring.ParseAndValidate(uri)
 	if err != nil {
 		return nil, fmt.Errorf("MONGODB_URI: %w", err)
@@ -124,7 +124,7 @@ func connect(uri string, log zerolog.Logger) (*Store, error) {
 		name = defaultDatabase
 	}
 	logins := newLogins(log)
-	client, err := mongo.Connect(options.Client().
+	client, err := mongo.Connect(append([]*options.ClientOptions{options.Client().
 		SetDialer(logins).
 		SetMonitor(logins.monitor()).
 		SetServerSelectionTimeout(serverSelectionTimeout).
@@ -137,7 +137,7 @@ func connect(uri string, log zerolog.Logger) (*Store, error) {
 		ApplyURI(uri). // what the operator says in the URI wins over all of the above
 		SetWriteConcern(journaledMajority()).
 		SetReadConcern(readconcern.Majority()).
-		SetReadPreference(readpref.Primary()))
+		SetReadPreference(readpref.Primary())}, settings...)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to MongoDB: %w", err)
 	}

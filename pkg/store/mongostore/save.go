@@ -26,7 +26,11 @@ func (s *Store) save(ctx context.Context, moves []move) error {
 	}
 	var updates, replaced []mongo.WriteModel
 	for _, alike := range together(moves) {
-		updates = append(updates, mongo.NewUpdateManyModel().SetFilter(s.guard.events(alike)).SetUpdate(update(alike[0])))
+		change, err := s.update(ctx, alike[0])
+		if err != nil {
+			return err
+		}
+		updates = append(updates, mongo.NewUpdateManyModel().SetFilter(s.guard.events(alike)).SetUpdate(change))
 	}
 	var added []store.Registration
 	for _, m := range moves {
@@ -56,13 +60,17 @@ func (s *Store) save(ctx context.Context, moves []move) error {
 
 // step is by how much a move changes the numbers of its event; each may be negative, and all
 // are zero when only the fence moves.
-type step struct{ sold, waiting, lastNumber, confirmedThrough, revision int64 }
+type step struct {
+	sold, waiting, lastNumber, confirmedThrough, revision int64
+	available                                             bool // afterwards, if the event changes
+}
 
 func stepOf(m move) step {
 	return step{
 		sold: m.After.TicketsSold - m.Before.TicketsSold, waiting: m.After.Waiting - m.Before.Waiting,
 		lastNumber: m.After.LastNumber - m.Before.LastNumber, confirmedThrough: m.After.ConfirmedThrough - m.Before.ConfirmedThrough,
-		revision: m.After.Revision - m.Before.Revision,
+		revision:  m.After.Revision - m.Before.Revision,
+		available: m.After.Revision != m.Before.Revision && m.After.IsAvailable(),
 	}
 }
 
@@ -126,25 +134,33 @@ func named(moves []move) bson.D {
 }
 
 // update is the move of one event, or of all that take the same step.
-func update(m move) bson.D {
-	s := stepOf(m)
+func (s *Store) update(ctx context.Context, m move) (bson.D, error) {
+	by := stepOf(m)
 	counters := bson.D{{Key: "fence", Value: 1}}
 	for _, c := range []struct {
 		field string
 		by    int64
 	}{
-		{"tickets_sold", s.sold}, {"waiting", s.waiting}, {"last_number", s.lastNumber},
-		{"confirmed_through", s.confirmedThrough}, {"revision", s.revision},
+		{"tickets_sold", by.sold}, {"waiting", by.waiting}, {"last_number", by.lastNumber},
+		{"confirmed_through", by.confirmedThrough}, {"revision", by.revision},
 	} {
 		if c.by != 0 {
 			counters = append(counters, bson.E{Key: c.field, Value: c.by})
 		}
 	}
 	change := bson.D{{Key: "$inc", Value: counters}}
-	if m.Edit != nil {
-		change = append(change, bson.E{Key: "$set", Value: editFields(m.Change)})
+	if by.revision == 0 {
+		return change, nil
 	}
-	return change
+	set := bson.D{{Key: "available", Value: by.available}}
+	if m.Edit != nil {
+		beginnings, err := s.editedBeginnings(ctx, m.Change)
+		if err != nil {
+			return nil, err
+		}
+		set = append(append(set, editFields(m.Change)...), beginnings...)
+	}
+	return append(change, bson.E{Key: "$set", Value: set}), nil
 }
 
 // insert adds registrations by the bare command: InsertMany reads each document's _id back

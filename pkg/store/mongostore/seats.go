@@ -134,7 +134,11 @@ func (s *Store) confirm(ctx context.Context, moves []move) error {
 	if len(moves) == 0 {
 		return nil
 	}
-	res, err := s.events.UpdateMany(ctx, s.guard.events(moves), update(moves[0]))
+	fence, err := s.update(ctx, moves[0])
+	if err != nil {
+		return err
+	}
+	res, err := s.events.UpdateMany(ctx, s.guard.events(moves), fence)
 	if err == nil && res.MatchedCount != int64(len(moves)) {
 		err = errMoved
 	}
@@ -244,6 +248,9 @@ func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (basis, err
 				return basis{}, err
 			}
 			sound, _ = state.Counts.Mend(state.Event)
+			if err := s.mendSearch(ctx, id); err != nil {
+				return basis{}, err
+			}
 		}
 		if n := store.Promotable(sound, batch); n > 0 {
 			if state.Next, err = s.next(ctx, sound, n); err != nil {
@@ -311,7 +318,7 @@ func asked(batch []store.SeatRequest) (ids []store.ID, keys []seatKey) {
 
 // withoutTexts leaves out what no decision needs.
 func withoutTexts() bson.D {
-	return bson.D{{Key: "title", Value: 0}, {Key: "description", Value: 0}}
+	return bson.D{{Key: "title", Value: 0}, {Key: "description", Value: 0}, {Key: "beginnings", Value: 0}}
 }
 
 func basisOf(events []eventDoc, held []registrationDoc) basis {

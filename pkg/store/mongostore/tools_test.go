@@ -23,7 +23,14 @@ func TestTools(t *testing.T) {
 				tb.Error(err)
 			}
 		})
-		return storetest.Tools{Store: s, Auditor: a, Plant: func(tb testing.TB, e store.Event) {
+		lose := func(tb testing.TB, id store.ID) {
+			tb.Helper()
+			_, err := s.events.UpdateByID(tb.Context(), id, bson.D{{Key: "$unset", Value: bson.D{{Key: "beginnings", Value: 1}, {Key: "available", Value: 1}}}})
+			if err != nil {
+				tb.Fatal(err)
+			}
+		}
+		return storetest.Tools{Store: s, Auditor: a, Lose: lose, Plant: func(tb testing.TB, e store.Event) {
 			tb.Helper()
 			_, err := s.events.UpdateByID(tb.Context(), e.ID, bson.D{{Key: "$set", Value: bson.D{
 				{Key: "capacity", Value: e.Capacity}, {Key: "tickets_sold", Value: e.TicketsSold}, {Key: "waiting", Value: e.Waiting},

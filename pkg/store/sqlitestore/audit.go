@@ -272,6 +272,11 @@ func (a *Auditor) AuditEvent(ctx context.Context, eventID store.ID, look func(st
 	if err != nil {
 		return classify(err)
 	}
+	if v.Found {
+		if v.Unfindable, err = unfindable(ctx, tx, v.Event); err != nil {
+			return classify(err)
+		}
+	}
 	v.Rows = func(yield func(store.Registration, error) bool) {
 		for user, err := range audited(ctx, tx, scanBytes, `SELECT user_id FROM registrations
 			WHERE event_id = ? AND (cancelled < 0 OR cancelled > 1)`, eventID[:]) {

@@ -1,9 +1,44 @@
 package sqlitestore
 
 import (
+	"database/sql"
+	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
 func BenchmarkSeats(b *testing.B) { storetest.Bench(b, target) }
+
+func BenchmarkLists(b *testing.B) {
+	s := open(b, filepath.Join(b.TempDir(), "eventio.db"))
+	storetest.BenchLists(b, s, func(tb testing.TB, events []store.Event) {
+		err := s.transact(tb.Context(), func(tx *sql.Tx) error {
+			for _, e := range events {
+				if err := insertEvent(tb.Context(), tx, e); err != nil {
+					return err
+				}
+			}
+			_, err := tx.ExecContext(tb.Context(), `DELETE FROM event_beginnings`)
+			return err
+		})
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}, func(tb testing.TB) {
+		size := func() (n int64) {
+			if err := s.read.QueryRowContext(tb.Context(), `SELECT page_count * page_size FROM pragma_page_count, pragma_page_size`).Scan(&n); err != nil {
+				tb.Fatal(err)
+			}
+			return n
+		}
+		before, begun := size(), time.Now()
+		err := s.transact(tb.Context(), func(tx *sql.Tx) error { return fillSearch(tb.Context(), tx, func(int64, int64) {}) })
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Logf("step %d took %v; the file grew from %d to %d bytes", searchStep, time.Since(begun).Round(time.Millisecond), before, size())
+	})
+}

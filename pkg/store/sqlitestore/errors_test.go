@@ -30,10 +30,8 @@ func TestWhatIsNotKnownToPassIsNotUnavailable(t *testing.T) {
 			return err
 		},
 		"read events": func(ctx context.Context) error {
-			for _, err := range s.Events(ctx) {
-				return err
-			}
-			return nil
+			_, err := s.FindEvents(ctx, store.EventQuery{})
+			return err
 		},
 	}
 	writes := []string{"apply"} // each waits for busyTimeout

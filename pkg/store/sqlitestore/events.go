@@ -47,21 +47,34 @@ func scanRegistration(row scanner) (store.Registration, error) {
 
 // CreateEvent implements store.Events.
 func (s *Store) CreateEvent(ctx context.Context, e store.Event) error {
-	err := s.transact(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO events
-			(id, organizer_id, title, description, place, time_zone, waitlist,
-			 starts_at, ends_at, opens_at, closes_at, cancelled_at, created_at,
-			 version, revision, last_edit, capacity, tickets_sold, waiting, last_number, confirmed_through)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 1, 1, '', ?, 0, 0, 0, 0)`,
-			e.ID[:], e.OrganizerID[:], e.Title, e.Description, e.Place, e.TimeZone, e.Waitlist,
-			unixMillis(e.StartsAt), unixMillis(e.EndsAt), unixMillis(e.OpensAt), unixMillis(e.ClosesAt),
-			unixMillis(e.CreatedAt), e.Capacity)
-		return err
-	})
+	e = store.Event{
+		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description,
+		Place: e.Place, TimeZone: e.TimeZone, Waitlist: e.Waitlist, StartsAt: e.StartsAt, EndsAt: e.EndsAt,
+		OpensAt: e.OpensAt, ClosesAt: e.ClosesAt, CreatedAt: e.CreatedAt,
+		Version: 1, Revision: 1, Capacity: e.Capacity,
+	}
+	err := s.transact(ctx, func(tx *sql.Tx) error { return insertEvent(ctx, tx, e) })
 	if err != nil {
 		return fmt.Errorf("create event %s: %w", e.ID.Hex(), err)
 	}
 	return nil
+}
+
+// insertEvent adds an event as it is, and what it is found by.
+func insertEvent(ctx context.Context, tx *sql.Tx, e store.Event) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO events
+		(id, organizer_id, title, description, place, time_zone, waitlist,
+		 starts_at, ends_at, opens_at, closes_at, cancelled_at, created_at,
+		 version, revision, last_edit, capacity, tickets_sold, waiting, last_number, confirmed_through)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.ID[:], e.OrganizerID[:], e.Title, e.Description, e.Place, e.TimeZone, e.Waitlist,
+		unixMillis(e.StartsAt), unixMillis(e.EndsAt), unixMillis(e.OpensAt), unixMillis(e.ClosesAt),
+		unixMillis(e.CancelledAt), unixMillis(e.CreatedAt), e.Version, e.Revision, e.LastEdit,
+		e.Capacity, e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough)
+	if err != nil {
+		return err
+	}
+	return addBeginnings(ctx, tx, e, e.Beginnings())
 }
 
 // Event implements store.Events.
@@ -71,11 +84,6 @@ func (s *Store) Event(ctx context.Context, eventID store.ID) (store.Event, error
 		return store.Event{}, fmt.Errorf("read event %s: %w", eventID.Hex(), readError(err, store.ErrEventNotFound))
 	}
 	return e, nil
-}
-
-// Events implements store.Events.
-func (s *Store) Events(ctx context.Context) iter.Seq2[store.Event, error] {
-	return stream(ctx, s.read, scanEvent, `SELECT `+eventColumns+` FROM events ORDER BY starts_at, id`)
 }
 
 // Roster implements store.Events.
@@ -99,10 +107,14 @@ func (s *Store) Registration(ctx context.Context, eventID, userID store.ID) (sto
 // Position implements store.Events.
 func (s *Store) Position(ctx context.Context, eventID store.ID, number int64) (int64, error) {
 	var n int64
-	// The subquery's one row keeps an unknown event from counting as an empty line.
-	err := s.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM registrations
-			WHERE event_id = events.id AND number > confirmed_through AND number <= ? AND cancelled = 0)
-		FROM events WHERE id = ?`, number, eventID[:]).Scan(&n)
+	// From the nearer end of the line. The subquery's one row keeps an unknown event from
+	// counting as an empty line.
+	const count = `(SELECT count(*) FROM registrations WHERE event_id = events.id AND cancelled = 0 AND number > `
+	err := s.read.QueryRowContext(ctx, `SELECT CASE
+			WHEN ?1 <= confirmed_through THEN 0
+			WHEN last_number - ?1 < ?1 - confirmed_through THEN max(1, waiting - `+count+`?1 AND number <= last_number))
+			ELSE max(1, `+count+`confirmed_through AND number <= ?1)) END
+		FROM events WHERE id = ?2`, number, eventID[:]).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("find a position in event %s: %w", eventID.Hex(), readError(err, store.ErrEventNotFound))
 	}
@@ -123,7 +135,7 @@ func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, 
 	}
 	return stream(ctx, s.read, scan, `SELECT `+registrationColumns+`, `+eventColumns+`
 		FROM registrations JOIN events ON events.id = event_id
-		WHERE user_id = ? AND event_id < ? AND cancelled = 0 ORDER BY event_id DESC LIMIT ?`,
+		WHERE user_id = ? AND event_id < ? ORDER BY event_id DESC LIMIT ?`,
 		userID[:], before[:], sqlLimit(limit))
 }
 

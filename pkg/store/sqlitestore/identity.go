@@ -75,7 +75,7 @@ func (s *Store) SigningKey(ctx context.Context, proposed store.SigningKey) (stor
 		if err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, `SELECT id, secret, created_at FROM signing_keys`).
+		return tx.QueryRowContext(ctx, `SELECT id, secret, created_at FROM signing_keys WHERE slot = 1`).
 			Scan(&key.ID, &key.Secret, millis{&key.CreatedAt})
 	})
 	if err != nil {

@@ -103,17 +103,7 @@ func importEvent(ctx context.Context, tx *sql.Tx, e store.Event, roster []store.
 	case registrations > 0: // only a damaged file has them
 		return store.NotFromImport, nil
 	}
-	after := store.ImportedEvent(e, len(roster))
-	_, err = tx.ExecContext(ctx, `INSERT INTO events
-		(id, organizer_id, title, description, place, time_zone, waitlist,
-		 starts_at, ends_at, opens_at, closes_at, cancelled_at, created_at,
-		 version, revision, last_edit, capacity, tickets_sold, waiting, last_number, confirmed_through)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		after.ID[:], after.OrganizerID[:], after.Title, after.Description, after.Place, after.TimeZone, after.Waitlist,
-		unixMillis(after.StartsAt), unixMillis(after.EndsAt), unixMillis(after.OpensAt), unixMillis(after.ClosesAt),
-		unixMillis(after.CancelledAt), unixMillis(after.CreatedAt), after.Version, after.Revision, after.LastEdit,
-		after.Capacity, after.TicketsSold, after.Waiting, after.LastNumber, after.ConfirmedThrough)
-	if err != nil {
+	if err := insertEvent(ctx, tx, store.ImportedEvent(e, len(roster))); err != nil {
 		return "", err
 	}
 	insert, err := tx.PrepareContext(ctx, `INSERT INTO registrations (`+registrationColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?)`)

@@ -30,6 +30,8 @@ type migration struct {
 // stepCode has the code of those steps that need some beside their file, by number.
 func stepCode(number int) func(context.Context, *sql.Tx, func(n, all int64)) error {
 	switch number {
+	case searchStep:
+		return fillSearch
 	default:
 		return nil
 	}

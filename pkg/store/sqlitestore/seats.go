@@ -62,6 +62,9 @@ func load(ctx context.Context, tx *sql.Tx, batch []store.SeatRequest) (map[store
 				return nil, err
 			}
 			sound, _ = state.Counts.Mend(state.Event)
+			if err := mendSearch(ctx, tx, state.Event); err != nil {
+				return nil, err
+			}
 		}
 		if state.Next, err = next(ctx, tx, sound, store.Promotable(sound, batch)); err != nil {
 			return nil, err
@@ -199,5 +202,5 @@ func saveEvent(ctx context.Context, tx *sql.Tx, c store.Change) error {
 	if rows, err := res.RowsAffected(); err != nil || rows != 1 {
 		return errors.Join(fmt.Errorf("event %s: %w", c.Before.ID.Hex(), errMoved), err)
 	}
-	return nil
+	return saveSearch(ctx, tx, c)
 }

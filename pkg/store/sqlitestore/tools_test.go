@@ -22,7 +22,13 @@ func TestTools(t *testing.T) {
 				tb.Error(err)
 			}
 		})
-		return storetest.Tools{Store: s, Auditor: a, Plant: func(tb testing.TB, e store.Event) {
+		lose := func(tb testing.TB, id store.ID) {
+			tb.Helper()
+			if _, err := s.write.ExecContext(tb.Context(), `DELETE FROM event_beginnings WHERE event_id = ?`, id[:]); err != nil {
+				tb.Fatal(err)
+			}
+		}
+		return storetest.Tools{Store: s, Auditor: a, Lose: lose, Plant: func(tb testing.TB, e store.Event) {
 			tb.Helper()
 			conn, err := s.write.Conn(tb.Context())
 			if err != nil {

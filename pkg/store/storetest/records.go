@@ -64,7 +64,9 @@ func testUsers(t *testing.T, target Target) {
 
 func testEvents(t *testing.T, target Target) {
 	s := target.Store
-	list := func(t *testing.T) []store.Event { return collect(t, s.Events(context10s(t))) }
+	list := func(t *testing.T) []store.Event {
+		return collect(t, store.AllEvents(context10s(t), s, store.EventQuery{}))
+	}
 	t.Run("none at first", func(t *testing.T) {
 		if got := list(t); len(got) != 0 {
 			t.Fatalf("an empty store lists %v", got)
@@ -110,7 +112,7 @@ func testEvents(t *testing.T, target Target) {
 		}
 	})
 	t.Run("a reader may stop early", func(t *testing.T) {
-		for range s.Events(context10s(t)) {
+		for range store.AllEvents(context10s(t), s, store.EventQuery{}) {
 			break
 		}
 	})
@@ -118,7 +120,7 @@ func testEvents(t *testing.T, target Target) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		var last error
-		for _, err := range s.Events(ctx) {
+		for _, err := range store.AllEvents(ctx, s, store.EventQuery{}) {
 			last = err
 		}
 		if last == nil {

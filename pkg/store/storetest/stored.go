@@ -76,7 +76,7 @@ func RunStored(t *testing.T, target Stored) {
 	})
 	t.Run("events", func(t *testing.T) {
 		var titles []string
-		for e, err := range s.Events(context10s(t)) {
+		for e, err := range store.AllEvents(context10s(t), s, store.EventQuery{}) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -84,6 +84,12 @@ func RunStored(t *testing.T, target Stored) {
 		}
 		if want := []string{"Opening night", "Żurek für alle", "Called off, sadly", "Nobody yet"}; !slices.Equal(titles, want) {
 			t.Errorf("events are %q, want %q", titles, want)
+		}
+		for word, want := range map[string]string{"zur": "Żurek für alle", "OPENING n": "Opening night", "ight": ""} {
+			page, err := s.FindEvents(context10s(t), store.EventQuery{Words: store.Words(word)})
+			if err != nil || (len(page.Events) == 1) != (want != "") || want != "" && page.Events[0].Title != want {
+				t.Errorf("%q finds %+v, %v; want %q", word, page.Events, err, want)
+			}
 		}
 		e, err := s.Event(context10s(t), off)
 		if err != nil || e.CancelledAt.IsZero() || e.Version != 3 {

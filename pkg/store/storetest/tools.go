@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,6 +26,9 @@ type Tools struct {
 	Auditor store.Auditor
 	// Plant overwrites the counters of an event behind the store's back.
 	Plant func(tb testing.TB, e store.Event)
+	// Lose takes away what lists and searches find an event by, as a process of an earlier
+	// version leaves it that has written the event.
+	Lose func(tb testing.TB, id store.ID)
 }
 
 // RunTools runs the suite of what verify, repair and import rest on.
@@ -34,6 +38,7 @@ func RunTools(t *testing.T, open func(testing.TB) Tools) {
 		"audit":                testAudit,
 		"audit while serving":  testAuditWhileServing,
 		"recount":              testRecount,
+		"unfindable":           testUnfindable,
 		"import users":         testImportUsers,
 		"import events":        testImportEvents,
 		"import, interrupted":  testImportInterrupted,
@@ -302,6 +307,35 @@ func testRecount(t *testing.T, target Tools) {
 	t.Run("of an event that does not exist", func(t *testing.T) {
 		wantOutcomes(t, apply(t, s, recount(store.NewID())), store.EventNotFound)
 	})
+}
+
+// testUnfindable: what an event is found by is proved, and a recount mends it, which changes
+// nothing that anybody is told.
+func testUnfindable(t *testing.T, target Tools) {
+	s := target.Store
+	event := NewEvent(t, s, 2)
+	apply(t, s, Wish(event.ID))
+	before := readEvent(t, s, event.ID)
+	found := func() bool {
+		return len(findPage(t, s, store.EventQuery{Words: store.Words("conc")}).Events) == 1
+	}
+	wantClean(t, target, event.ID)
+	target.Lose(t, event.ID)
+	if found() {
+		t.Fatal("it is found all the same")
+	}
+	e := checkEvent(t, target.Auditor, event.ID)
+	if len(e.Findings) != 1 || !e.Mendable() || !strings.Contains(e.Findings[0].Text, "do not find it by its words") {
+		t.Fatalf("findings are %+v", e.Findings)
+	}
+	wantOutcomes(t, apply(t, s, recount(event.ID)), store.Recounted)
+	wantClean(t, target, event.ID)
+	if after := readEvent(t, s, event.ID); after != before {
+		t.Fatalf("the event was %+v and is %+v", before, after)
+	}
+	if !found() || len(findPage(t, s, store.EventQuery{Available: true, OrganizerID: event.OrganizerID}).Events) != 1 {
+		t.Fatal("it is not found")
+	}
 }
 
 func importUsers(tb testing.TB, s store.Importer, users ...store.User) []store.ImportOutcome {

@@ -1,0 +1,193 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/storetest"
+)
+
+// statements are those that a store has run, each with arguments that it was run with. They
+// are safe for concurrent use.
+type statements struct {
+	mu   sync.Mutex // guards seen
+	seen map[string][]driver.NamedValue
+}
+
+func (s *statements) add(query string, args []driver.NamedValue) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen[query] = args
+}
+
+// take returns what came since the last time.
+func (s *statements) take() map[string][]driver.NamedValue {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	seen := s.seen
+	s.seen = make(map[string][]driver.NamedValue)
+	return seen
+}
+
+// recordingConnector opens connections that record.
+type recordingConnector struct {
+	driver driver.Driver
+	dsn    string
+	to     *statements
+}
+
+func (c recordingConnector) Driver() driver.Driver { return c.driver }
+
+func (c recordingConnector) Connect(context.Context) (driver.Conn, error) {
+	conn, err := c.driver.Open(c.dsn)
+	if err != nil {
+		return nil, err
+	}
+	return recordingConn{conn.(sqliteConn), c.to}, nil
+}
+
+// sqliteConn is what a connection of the driver can do and database/sql asks for.
+type sqliteConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+}
+
+type recordingConn struct {
+	sqliteConn
+	to *statements
+}
+
+func (c recordingConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	c.to.add(query, make([]driver.NamedValue, strings.Count(query, "?")))
+	return c.sqliteConn.PrepareContext(ctx, query)
+}
+
+func (c recordingConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	c.to.add(query, slices.Clone(args))
+	return c.sqliteConn.ExecContext(ctx, query, args)
+}
+
+func (c recordingConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	c.to.add(query, slices.Clone(args))
+	return c.sqliteConn.QueryContext(ctx, query, args)
+}
+
+// recorded opens a store whose statements are recorded.
+func recorded(tb testing.TB, path string) (*Store, *statements) {
+	tb.Helper()
+	s, to := open(tb, path), &statements{seen: make(map[string][]driver.NamedValue)}
+	for _, db := range []struct {
+		db  **sql.DB
+		dsn string
+		max int
+	}{{&s.write, dsn(path, "immediate"), 1}, {&s.read, dsn(path, "deferred") + "&_pragma=query_only(1)", readers}} {
+		before := *db.db
+		*db.db = sql.OpenDB(recordingConnector{before.Driver(), db.dsn, to})
+		(*db.db).SetMaxOpenConns(db.max)
+		if err := before.Close(); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	return s, to
+}
+
+// checkPlan proves that a statement scans no table and sorts nothing but by an index. A list
+// that is read in the order of an index and ends at a limit is no scan.
+func checkPlan(tb testing.TB, s *Store, query string, args []driver.NamedValue) {
+	tb.Helper()
+	values := make([]any, len(args))
+	for i, a := range args {
+		values[i] = a.Value
+	}
+	rows, err := s.read.QueryContext(context.Background(), "EXPLAIN QUERY PLAN "+query, values...)
+	if err != nil {
+		tb.Fatalf("explain %s: %v", query, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var detail string
+		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
+			tb.Fatal(err)
+		}
+		scans := strings.HasPrefix(detail, "SCAN ") && !strings.Contains(detail, "CONSTANT ROW") && !strings.Contains(detail, "VALUES CLAUSE")
+		inOrder := strings.Contains(detail, " USING ") && strings.Contains(query, "LIMIT ?")
+		if scans && !inOrder || strings.Contains(detail, "TEMP B-TREE") || strings.Contains(detail, "AUTOMATIC") {
+			tb.Errorf("%s: %s", detail, query)
+		}
+		pair := strings.Contains(query, ") >= (?, ?)") || strings.Contains(query, ") <= (?, ?)")
+		if pair && strings.Contains(detail, "starts") && !strings.Contains(detail, ")>(?,?)") && !strings.Contains(detail, ")<(?,?)") {
+			tb.Errorf("a page begins with what is before it: %s: %s", detail, query)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// TestEveryQueryIsFoundByAnIndex runs the whole conformance suite and asks SQLite about each
+// statement that it has led to.
+func TestEveryQueryIsFoundByAnIndex(t *testing.T) {
+	seen := make(map[string]bool)
+	storetest.Run(t, func(tb testing.TB) storetest.Target {
+		path := filepath.Join(tb.TempDir(), "eventio.db")
+		s, to := recorded(tb, path)
+		tb.Cleanup(func() {
+			for query, args := range to.take() {
+				if !seen[query] && !strings.HasPrefix(query, "PRAGMA") {
+					seen[query] = true
+					checkPlan(tb, s, query, args)
+				}
+			}
+		})
+		return storetest.Target{
+			Store: s,
+			Again: func(tb testing.TB) store.Store { return open(tb, path) },
+			Fail: func(tb testing.TB, _ storetest.Operation, _ storetest.Ending) func() {
+				tb.Skip("TestConformance has the endings")
+				return nil
+			},
+		}
+	})
+	t.Logf("%d statements", len(seen))
+	if len(seen) < 60 {
+		t.Errorf("only %d statements were seen", len(seen))
+	}
+}
+
+// TestAListCostsWhatItShows: whatever the filters, the order and the cursor, the statements
+// read one range of one index, in order.
+func TestAListCostsWhatItShows(t *testing.T) {
+	s, to := recorded(t, filepath.Join(t.TempDir(), "eventio.db"))
+	storetest.CheckListCosts(t, s, func(tb testing.TB, events []store.Event) {
+		err := s.transact(tb.Context(), func(tx *sql.Tx) error {
+			for _, e := range events {
+				if err := insertEvent(tb.Context(), tx, e); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			tb.Fatal(err)
+		}
+	}, func(tb testing.TB) int {
+		for query, args := range to.take() {
+			if strings.HasPrefix(query, "SELECT") {
+				checkPlan(tb, s, query, args)
+			}
+		}
+		to.take() // of the explanations
+		return 0
+	})
+}
