@@ -111,7 +111,7 @@ func userDocOf(u store.User) userDoc {
 // CreateUser implements store.Users.
 func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 	_, err := s.users.InsertOne(ctx, userDocOf(u))
-	if mongo.IsDuplicateKeyError(err) {
+	if keyTaken(err) {
 		err = store.ErrEmailTaken
 	}
 	if err != nil {

@@ -146,6 +146,11 @@ func refused(err error) bool {
 		codeDocumentValidation, codeBSONObjectTooLarge)
 }
 
+// keyTaken reports that a single write was refused because another document has its key, and
+// that a majority has that document. A primary that is deposed meanwhile says the first without
+// the second: its successor may not have the document.
+func keyTaken(err error) bool { return mongo.IsDuplicateKeyError(err) && !partial(err) }
+
 // partial reports errors of a write that was made all the same, or part of it.
 func partial(err error) bool {
 	var write mongo.WriteException

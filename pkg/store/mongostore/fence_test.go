@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
@@ -155,6 +156,7 @@ func TestNoAnswerIsOvertaken(t *testing.T) {
 	// MongoDB's own election time-out at first: no election comes in the way.
 	set := testenv.StartReplicaSet(t, 10_000)
 	t.Run("while_no_majority_confirms", func(t *testing.T) { noMajority(t, set) })
+	t.Run("a_sign_up_when_the_primary_steps_down", func(t *testing.T) { steppedDown(t, set) })
 	must(t, set.SetElectionTimeout(1000))
 	t.Run("by_a_deposed_primary", func(t *testing.T) { deposedPrimary(t, set) })
 }
@@ -197,6 +199,43 @@ func noMajority(t *testing.T, set *testenv.ReplicaSet) {
 			stays(t, s, q.SeatRequest, got)
 		}
 	})
+}
+
+// steppedDown: an address is taken by a sign-up that no majority has confirmed, and then the
+// primary gives up. Its successor may not have that sign-up, so nobody may be told that the
+// address is taken.
+func steppedDown(t *testing.T, set *testenv.ReplicaSet) {
+	s := open(t, set.URI(), "a")
+	primary, err := set.Primary()
+	must(t, err)
+	secondaries, err := set.Secondaries()
+	must(t, err)
+	direct, err := connect(primary.URI()+"&directConnection=true&retryWrites=false", zerolog.Nop())
+	must(t, err)
+	admin := direct.client.Database("admin")
+	must(t, testenv.Freeze(secondaries...))
+	defer func() { must(t, testenv.Thaw(secondaries...)) }()
+	address := store.NewID().Hex() + "@example.org"
+	if err := signUp(t, s, time.Second, address); err == nil {
+		t.Fatal("a sign-up is told although no majority has it")
+	}
+	told := make(chan error, 1)
+	go func() { told <- signUp(t, direct, 20*time.Second, address) }()
+	testenv.Eventually(t, 5*time.Second, "wait for a majority", func() error {
+		var now struct{ Inprog []bson.M }
+		err := admin.RunCommand(t.Context(), bson.D{{Key: "currentOp", Value: 1}, {Key: "command.insert", Value: "users"}}).Decode(&now)
+		if err == nil && len(now.Inprog) == 0 {
+			err = errors.New("no sign-up is under way")
+		}
+		return err
+	})
+	must(t, admin.RunCommand(t.Context(), bson.D{{Key: "replSetStepDown", Value: 5}, {Key: "force", Value: true}}).Err())
+	if err := <-told; err == nil || errors.Is(err, store.ErrEmailTaken) || errors.Is(err, store.ErrNothingStored) {
+		t.Errorf("a sign-up under an address whose fate is open is told %v", err)
+	}
+	must(t, direct.Close())
+	must(t, testenv.Thaw(secondaries...))
+	must(t, set.Settle())
 }
 
 func signUp(t *testing.T, s *Store, limit time.Duration, address string) error {
@@ -300,15 +339,20 @@ func deposedPrimary(t *testing.T, set *testenv.ReplicaSet) {
 			return err
 		})
 		wantOutcome(t, whole, cancel(event, holder), store.Cancelled)
+		unheardOf := register(laterEvent(t, whole), store.NewID())
 		type answer struct {
 			outcome store.Outcome
 			err     error
 		}
 		const asked = minPool
 		answers := make(chan answer, asked)
-		for range asked { // what waits in its sockets when it wakes up
+		for i := range asked { // what waits in its sockets when it wakes up
+			req := other
+			if i%2 == 0 {
+				req = unheardOf
+			}
 			go func() {
-				outcome, err := apply(t, direct, 2*time.Second, other)
+				outcome, err := apply(t, direct, 2*time.Second, req)
 				answers <- answer{outcome, err}
 			}()
 		}
@@ -325,6 +369,20 @@ func deposedPrimary(t *testing.T, set *testenv.ReplicaSet) {
 			}
 		}
 		wantOutcome(t, whole, other, store.Registered)
+		wantOutcome(t, whole, unheardOf, store.Registered)
 		must(t, direct.Close())
 	}
+}
+
+// laterEvent creates an event with one place, as soon as a new primary takes it.
+func laterEvent(t *testing.T, s *Store) store.ID {
+	t.Helper()
+	var e store.Event
+	testenv.Eventually(t, 20*time.Second, "create an event", func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		e = store.Event{ID: store.NewID(), Title: "later", Capacity: 1, CreatedAt: time.Now()}
+		return s.CreateEvent(ctx, e)
+	})
+	return e.ID
 }

@@ -166,7 +166,7 @@ func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.I
 		progress(start + len(chunk))
 	}
 	_, err = s.events.InsertOne(ctx, storedEventOf(store.ImportedEvent(e, len(roster))))
-	if mongo.IsDuplicateKeyError(err) {
+	if keyTaken(err) {
 		return store.AlreadyThere, nil
 	}
 	if err != nil {

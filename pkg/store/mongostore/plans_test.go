@@ -56,6 +56,9 @@ func recorded(tb testing.TB, uri string) (*Store, *recorder) {
 			tb.Error(err)
 		}
 	})
+	if err := s.identify(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
 	return s, r
 }
 
@@ -94,7 +97,7 @@ func queries(tb testing.TB, command bson.Raw) []bson.D {
 			each = append(each, bson.D{d[0], {Key: name + "s", Value: bson.A{statement}}})
 		}
 		return each
-	case "explain", "insert", "getMore", "killCursors", "commitTransaction", "abortTransaction", "endSessions", "ping", "hello", "isMaster":
+	case "explain", "insert", "getMore", "killCursors", "commitTransaction", "abortTransaction", "endSessions", "ping", "hello", "isMaster", "listCollections":
 		return nil
 	}
 	tb.Fatalf("an unknown command: %s", command)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -40,7 +41,8 @@ var errCommit = errors.New("commit")
 // can land after an answer: either it has the event locked, and this write waits for its end
 // or fails; or it has not, and will find that the fence has moved. The write is acknowledged
 // when a majority has it, and with it everything that the decision has seen; a primary that
-// was deposed cannot give that. An event that does not exist has nothing to fence.
+// was deposed cannot give that. An event that does not exist has nothing to fence; that it does
+// not is confirmed by a majority all the same.
 //
 // An error from commit, whatever it is, leaves it unknown whether the batch is stored. It
 // is settled by applying the batch again. If the first transaction was committed, its
@@ -56,7 +58,7 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 	if a.decideOutside(ctx) {
 		var err error
 		if len(a.changes) == 0 {
-			err = s.confirm(ctx, a.moves())
+			err = a.confirm(ctx)
 		} else {
 			sent, err = a.run(ctx, func(context.Context) error { return nil })
 		}
@@ -130,16 +132,41 @@ func (a *attempt) moves() []move {
 // confirm moves the fences of a batch that changes nothing, when all its events are as they
 // were decided upon. It needs no transaction: each event has an answer of its own, and a fence
 // that moves in vain does no harm. So an error means that nothing was stored.
-func (s *Store) confirm(ctx context.Context, moves []move) error {
+func (a *attempt) confirm(ctx context.Context) error {
+	if err := a.confirmMissing(ctx); err != nil {
+		return err
+	}
+	moves := a.moves()
 	if len(moves) == 0 {
 		return nil
 	}
-	fence, err := s.update(ctx, moves[0])
+	fence, err := a.store.update(ctx, moves[0])
 	if err != nil {
 		return err
 	}
-	res, err := s.events.UpdateMany(ctx, s.guard.events(moves), fence)
+	res, err := a.store.events.UpdateMany(ctx, a.store.guard.events(moves), fence)
 	if err == nil && res.MatchedCount != int64(len(moves)) {
+		err = errMoved
+	}
+	return err
+}
+
+// confirmMissing makes sure that the events of the batch that were not found do not exist: by a
+// linearizable read, which a primary answers only after a write of its own that a majority
+// confirms. One that was deposed would deny an event that its successor has. It returns errMoved
+// when one of them exists.
+func (a *attempt) confirmMissing(ctx context.Context) error {
+	ids, _ := asked(a.batch)
+	missing := slices.DeleteFunc(ids, func(id store.ID) bool {
+		_, found := a.states[id]
+		return found
+	})
+	if len(missing) == 0 {
+		return nil
+	}
+	events := a.store.events.Clone(options.Collection().SetReadConcern(readconcern.Linearizable()))
+	found, err := all[struct{}](ctx, events, in("_id", missing), options.Find().SetLimit(1).SetProjection(bson.D{{Key: "_id", Value: 1}}))
+	if err == nil && len(found) > 0 {
 		err = errMoved
 	}
 	return err
@@ -171,6 +198,9 @@ func (a *attempt) run(ctx context.Context, decide func(context.Context) error) (
 	}
 	tctx := mongo.NewSessionContext(ctx, session)
 	if err := decide(tctx); err != nil {
+		return false, err
+	}
+	if err := a.confirmMissing(ctx); err != nil { // outside of the transaction, which has not locked anything yet
 		return false, err
 	}
 	if err := a.store.save(tctx, a.moves()); err != nil {

@@ -20,7 +20,8 @@ import (
 // one with the commit mark, syncs the log, and then enters the pages into the -shm file.
 // SQLITE_FULL (ENOSPC) and SQLITE_IOERR_WRITE (any other error of a write: EFBIG of a file
 // size limit, EDQUOT, EIO) come from the writes alone, so the page with the mark is missing or
-// cut off, its checksum does not fit, and nobody will ever see the transaction. (Pages after
+// cut off, its checksum does not fit, and nobody will ever see the transaction. (But see
+// uncommitted, which finds the exception. Pages after
 // the mark, which could fail too, are only written to devices without powersafe overwrite;
 // SQLite takes none for one of these unless it is told so.) After a failed sync, or a -shm
 // file that cannot grow, the whole transaction is in the log: nobody sees it now, and a

@@ -147,8 +147,10 @@ func TestEveryFailedCall(t *testing.T) {
 							t.Fatalf("call %d: %d of %d are there after a success", n, found, len(batch))
 						}
 						continue
-					case f.kind == "write" && !errors.Is(err, store.ErrStorageFull):
+					case f.kind == "write" && !errors.Is(err, store.ErrStorageFull) && !errors.Is(err, errMayBeStored):
 						t.Fatalf("call %d: %v, want storage full", n, err)
+					case errors.Is(err, errMayBeStored) != (f.kind == "write" && found > 0):
+						t.Fatalf("call %d: %v, and a recovery finds %d of %d", n, err, found, len(batch))
 					case errors.Is(err, store.ErrNothingStored) && found > 0:
 						t.Fatalf("call %d: %v, and a recovery finds %d of %d", n, err, found, len(batch))
 					}

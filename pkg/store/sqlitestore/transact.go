@@ -77,7 +77,11 @@ func (s *Store) commit(ctx context.Context, fn func(*sql.Tx) error) error {
 	doubt := s.doubt
 	s.doubt = true // until the commit tells, should it panic
 	if err := tx.Commit(); err != nil {
-		err = failure(err, true)
+		if err = failure(err, true); errors.Is(err, store.ErrStorageFull) {
+			if tail := s.uncommitted(); tail != nil {
+				err = fmt.Errorf("commit: %v, and %w", err, tail) // which no longer says that nothing is stored
+			}
+		}
 		s.doubt = doubt || !errors.Is(err, store.ErrNothingStored)
 		return err
 	}
