@@ -378,8 +378,8 @@ func deposedPrimary(t *testing.T, set *testenv.ReplicaSet) {
 func laterEvent(t *testing.T, s *Store) store.ID {
 	t.Helper()
 	var e store.Event
-	testenv.Eventually(t, 20*time.Second, "create an event", func() error {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	testenv.Eventually(t, 40*time.Second, "create an event", func() error {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
 		e = store.Event{ID: store.NewID(), Title: "later", Capacity: 1, CreatedAt: time.Now()}
 		return s.CreateEvent(ctx, e)
