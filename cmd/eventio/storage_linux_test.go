@@ -88,6 +88,13 @@ func (v *visit) send(t *testing.T, r request) reply {
 // noRoom has every request made while nothing can be stored, and changes again when room was made.
 func (v *visit) noRoom(t *testing.T, makeRoom func()) {
 	t.Helper()
+	// What a probe has found counts for about a second.
+	testenv.Eventually(t, programLimit, "be unready", func() error {
+		if r := v.send(t, v.requests["ready"]); r.status != 503 {
+			return fmt.Errorf("ready: %v", r)
+		}
+		return nil
+	})
 	for range 2 {
 		for what, r := range v.requests {
 			got := v.send(t, r)
