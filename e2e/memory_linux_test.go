@@ -46,7 +46,9 @@ func TestMemoryAfterAFlood(t *testing.T) {
 				return
 			}
 			defer res.Body.Close()
-			if _, err := io.Copy(io.Discard, res.Body); err != nil || res.StatusCode != http.StatusOK {
+			// A slow machine may not read for all of them in time: that is not what this is about.
+			_, err = io.Copy(io.Discard, res.Body)
+			if err != nil || res.StatusCode != http.StatusOK && res.StatusCode != http.StatusServiceUnavailable {
 				t.Errorf("%d, %v", res.StatusCode, err)
 			}
 		})

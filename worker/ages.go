@@ -20,7 +20,8 @@ const (
 // ages tells how long messages were on their way, although clocks differ. Of the messages of
 // one requester the fastest was on its way for no time: what others took longer is their age.
 // So a worker that was frozen, or cut off, does not take what waited in its connection for
-// fresh. Who is heard for the first time is fresh. It is safe for concurrent use.
+// fresh. Who is heard for the first time is fresh, unless the worker was stopped just before. It
+// is safe for concurrent use.
 type ages struct {
 	started time.Time
 
@@ -51,16 +52,21 @@ func newAges() *ages {
 }
 
 // of is the age of a message that a requester sent, by its clock, and that came now. One that
-// does not say when it was sent, by 0, has none.
-func (a *ages) of(name string, sentMillis int64, now time.Time) time.Duration {
+// does not say when it was sent, by 0, has none. recovering says that the worker was stopped a
+// short while ago: what comes then may have waited for its end and is the measure of nothing. So
+// the age of the messages of a requester that was not heard before is not known.
+func (a *ages) of(name string, sentMillis int64, now time.Time, recovering bool) (age time.Duration, known bool) {
 	if sentMillis == 0 {
-		return 0
+		return 0, true
 	}
 	found := fastest{now.Sub(a.started) - time.Duration(sentMillis)*time.Millisecond, now}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r := a.requesters[name]
 	if r == nil {
+		if recovering {
+			return 0, false
+		}
 		if len(a.requesters) >= maxRequesters {
 			clear(a.requesters)
 		}
@@ -68,11 +74,11 @@ func (a *ages) of(name string, sentMillis int64, now time.Time) time.Duration {
 		a.requesters[name] = r
 	}
 	// A window ends with the first message after it, so after a silence the last one counts.
-	if now.Sub(r.since) > agesWindow {
+	if !recovering && now.Sub(r.since) > agesWindow {
 		r.since, r.last, r.this = now, r.this, found
 	}
 	if found.difference < r.this.by(now) {
 		r.this = found
 	}
-	return max(0, found.difference-min(r.this.by(now), r.last.by(now)))
+	return max(0, found.difference-min(r.this.by(now), r.last.by(now))), true
 }

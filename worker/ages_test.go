@@ -38,7 +38,7 @@ func TestAges(t *testing.T) {
 			a := newAges()
 			for i, m := range messages {
 				// What may be drift is no age.
-				got := a.of(m.from, m.sent, a.started.Add(m.came))
+				got, _ := a.of(m.from, m.sent, a.started.Add(m.came), false)
 				if least := m.want - m.came/1000; got > m.want || got < max(0, least) {
 					t.Errorf("message %d has the age %v, want %v", i, got, m.want)
 				}
@@ -50,9 +50,37 @@ func TestAges(t *testing.T) {
 func TestAgesAreBounded(t *testing.T) {
 	a := newAges()
 	for i := range 10 * maxRequesters {
-		a.of(strconv.Itoa(i), 1, a.started)
+		a.of(strconv.Itoa(i), 1, a.started, false)
 	}
 	if n := len(a.requesters); n > maxRequesters {
 		t.Errorf("%d requesters are remembered", n)
+	}
+}
+
+// TestAgesWhileAWorkerRecovers: messages that waited for the end of a stop set no measure, not for
+// those of the next stop either, and who was not heard before is not believed.
+func TestAgesWhileAWorkerRecovers(t *testing.T) {
+	a := newAges()
+	at := func(s int) time.Time { return a.started.Add(time.Duration(s) * time.Second) }
+	if age, known := a.of("a", 1, at(1), false); age != 0 || !known {
+		t.Errorf("the first: %v, %v", age, known)
+	}
+	if _, known := a.of("b", 2001, at(10), true); known {
+		t.Error("who was not heard before the stop is believed")
+	}
+	for _, m := range []struct {
+		sent, came int
+		recovering bool
+		want       time.Duration
+	}{
+		{2, 10, true, 7 * time.Second}, {3, 20, true, 16 * time.Second}, {13, 20, true, 6 * time.Second}, {25, 26, false, 0},
+	} {
+		age, known := a.of("a", int64(m.sent)*1000+1, at(m.came), m.recovering)
+		if !known || age > m.want || age < m.want-time.Duration(m.came)*time.Millisecond {
+			t.Errorf("sent at %d s and come at %d s: %v, %v, want %v", m.sent, m.came, age, known, m.want)
+		}
+	}
+	if age, known := a.of("b", 20_001, at(27), false); age != 0 || !known {
+		t.Errorf("who is heard first when the worker has recovered: %v, %v", age, known)
 	}
 }

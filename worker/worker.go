@@ -82,7 +82,9 @@ type Worker struct {
 	noise  zerolog.Logger // for what a hostile sender can trigger: one line a second
 	queue  *queue
 	ages   *ages
+	pulse  *pulse
 	lanes  sync.WaitGroup
+	beats  sync.WaitGroup // of pulse
 
 	hard     context.Context // ends when Stop is out of patience
 	hardStop context.CancelFunc
@@ -97,13 +99,15 @@ type Worker struct {
 func New(conn *nats.Conn, seats store.Seats, config Config, log zerolog.Logger) *Worker {
 	config = config.withDefaults()
 	hard, hardStop := context.WithCancel(context.Background())
-	return &Worker{
+	w := &Worker{
 		conn: conn, seats: seats, config: config, log: log,
 		names: messages.Namespace{Prefix: config.Prefix, Database: seats.DatabaseID()},
 		noise: log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Second}),
 		queue: newQueue(config.MaxWaiting), ages: newAges(),
 		hard: hard, hardStop: hardStop,
 	}
+	w.pulse = newPulse(w.takeWaiting)
+	return w
 }
 
 // Start begins to take requests. It may be called once.
@@ -116,6 +120,7 @@ func (w *Worker) Start() error {
 	for range w.config.InFlight {
 		w.lanes.Go(w.lane)
 	}
+	w.beats.Go(func() { w.pulse.run(w.hard) })
 	service, err := messages.Serve(messages.Link{Conn: w.conn, Namespace: w.names}, w.receive)
 	if err == nil && w.config.SharedSubject {
 		w.log.Warn().Str("subject", messages.SharedSeats).Msg("also taking requests that do not say which database " +
@@ -159,6 +164,7 @@ func (w *Worker) Stop(ctx context.Context) error {
 		err = fmt.Errorf("stop the worker: %w", ctx.Err())
 	}
 	w.hardStop()
+	w.beats.Wait()
 	<-idle
 	if w.conn.IsConnected() { // the answers leave before the connection does
 		err = errors.Join(err, w.conn.FlushTimeout(time.Second))
@@ -198,6 +204,7 @@ func (w *Worker) receive(msg *nats.Msg) {
 		return
 	}
 	requester, _ := messages.SplitReplySubject(msg.Reply)
+	recovering := w.pulse.recovering(now)
 	out := answers{worker: w}
 	defer out.send()
 	accepted := make([]request, 0, len(all))
@@ -212,7 +219,13 @@ func (w *Worker) receive(msg *nats.Msg) {
 			out.add(r, messages.SeatReply{Outcome: messages.OutcomeProbed})
 			continue
 		}
-		r.deadline = now.Add(time.Duration(req.RemainingMillis)*time.Millisecond - w.ages.of(requester, req.SentMillis, now))
+		age, known := w.ages.of(requester, req.SentMillis, now, recovering)
+		if !known { // it may have been answered by another worker since
+			w.noise.Warn().Msg("requests of an API process that was not heard before are refused: this worker was stopped a moment ago")
+			out.add(r, messages.SeatReply{Outcome: messages.OutcomeOverloaded})
+			continue
+		}
+		r.deadline = now.Add(time.Duration(req.RemainingMillis)*time.Millisecond - age)
 		accepted = append(accepted, r)
 	}
 	for _, r := range accepted[w.queue.put(accepted):] {
