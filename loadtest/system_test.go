@@ -23,13 +23,13 @@ const limit = 30 * time.Second
 type system struct {
 	mongoURI string
 	addr     string // of the API
-	worker   *rig.Process
+	worker   *testenv.Program
 }
 
 func startSystem(b *testing.B) *system {
 	b.Helper()
 	bin := b.TempDir()
-	if err := rig.Build(b.Context(), bin, "api", "worker"); err != nil {
+	if err := testenv.Build(b.Context(), bin, "api", "worker"); err != nil {
 		b.Fatal(err)
 	}
 	return startSystemFrom(b, bin)
@@ -53,11 +53,11 @@ func startSystemFrom(b *testing.B, bin string) *system {
 }
 
 // start starts a process and waits for that line of its log.
-func start(b *testing.B, bin, name string, env []string, message string) (*rig.Process, string) {
+func start(b *testing.B, bin, name string, env []string, message string) (*testenv.Program, string) {
 	b.Helper()
 	cmd := exec.Command(filepath.Join(bin, name))
 	cmd.Env = env
-	p, err := rig.Start(b.TempDir(), name, cmd)
+	p, err := testenv.StartProgram(b.TempDir(), name, cmd)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -65,11 +65,11 @@ func start(b *testing.B, bin, name string, env []string, message string) (*rig.P
 		if b.Failed() {
 			b.Logf("%s: %s", name, p.Tail())
 		}
-		if err := p.Stop(); err != nil {
+		if err := p.Remove(); err != nil {
 			b.Error(err)
 		}
 	})
-	addr, err := p.Await(b.Context(), message)
+	addr, err := p.Find(b.Context(), `"`+message+`"`)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -16,7 +16,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/internal/testenv"
-	"github.com/eventio/eventio/loadtest/rig"
 )
 
 // scenario is one row, or a few, of the table.
@@ -56,7 +55,7 @@ func open(ctx context.Context, s settings, out io.Writer) (_ *bench, err error) 
 		return nil, err
 	}
 	b.say("building api, worker and eventio")
-	if err := rig.Build(ctx, b.dir, "api", "worker", "eventio"); err != nil {
+	if err := testenv.Build(ctx, b.dir, "api", "worker", "eventio"); err != nil {
 		return nil, err
 	}
 	b.say("starting mongod")
@@ -108,7 +107,7 @@ func (b *bench) run(ctx context.Context, sc scenario) (result, error) {
 }
 
 // role starts this program in that role, to the scenario's end.
-func (b *bench) role(ctx context.Context, name string, args ...string) (*rig.Process, string, error) {
+func (b *bench) role(ctx context.Context, name string, args ...string) (*testenv.Program, string, error) {
 	path, err := self()
 	if err != nil {
 		return nil, "", err
@@ -118,22 +117,22 @@ func (b *bench) role(ctx context.Context, name string, args ...string) (*rig.Pro
 
 // start starts a process, to the scenario's end, and waits for that line of its log; the
 // address in it is returned.
-func (b *bench) start(ctx context.Context, name string, cmd *exec.Cmd, message string) (*rig.Process, string, error) {
+func (b *bench) start(ctx context.Context, name string, cmd *exec.Cmd, message string) (*testenv.Program, string, error) {
 	p, err := b.startSilent(name, cmd)
 	if err != nil {
 		return nil, "", err
 	}
-	addr, err := p.Await(ctx, message)
+	addr, err := p.Find(ctx, `"`+message+`"`)
 	return p, addr, err
 }
 
 // startSilent starts a process that does not say in its log when it is ready.
-func (b *bench) startSilent(name string, cmd *exec.Cmd) (*rig.Process, error) {
-	p, err := rig.Start(b.dir, name, cmd)
+func (b *bench) startSilent(name string, cmd *exec.Cmd) (*testenv.Program, error) {
+	p, err := testenv.StartProgram(b.dir, name, cmd)
 	if err != nil {
 		return nil, err
 	}
-	b.atEnd = append(b.atEnd, func(context.Context) error { return p.Stop() })
+	b.atEnd = append(b.atEnd, func(context.Context) error { return p.Remove() })
 	return p, nil
 }
 

@@ -20,7 +20,6 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
-	"github.com/eventio/eventio/loadtest/rig"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore"
 )
@@ -172,7 +171,7 @@ func (p *product) hot(name string, connections int) arm {
 // database of their own.
 type system struct {
 	product
-	api   *rig.Process
+	api   *testenv.Program
 	store *mongostore.Store
 	links []string // the part of the environment that says where NATS and MongoDB are
 }
@@ -228,11 +227,11 @@ func (s *system) scale(ctx context.Context, n int) error {
 	}
 	for len(s.workers) > n {
 		last := s.workers[len(s.workers)-1]
-		if err := last.Stop(); err != nil {
+		if err := last.Remove(); err != nil {
 			return err
 		}
 		s.workers = s.workers[:len(s.workers)-1]
-		s.processes = slices.DeleteFunc(s.processes, func(p *rig.Process) bool { return p == last })
+		s.processes = slices.DeleteFunc(s.processes, func(p *testenv.Program) bool { return p == last })
 	}
 	return nil
 }
