@@ -1,15 +1,15 @@
 package e2e
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
-	"net/http"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -20,24 +20,26 @@ func TestFrozenWorker(t *testing.T) {
 	c := newCluster(t)
 	workers := []*process{c.start(t, "worker"), c.start(t, "worker")}
 	api := newClient(t, c.start(t, "api").addr)
-	events := make([]event, 24)
+	events := make([]client.Event, 24)
 	holders, others := make([]store.ID, len(events)), make([]store.ID, len(events))
 	for i := range events {
-		events[i], holders[i], others[i] = api.createEvent(t, "1"), store.NewID(), store.NewID()
-		api.want(t, http.StatusCreated, http.MethodPost, seats(events[i]), wish(holders[i]), nil)
+		events[i], holders[i], others[i] = createEvent(t, api, 1), store.NewID(), store.NewID()
+		_, err := api.Register(t.Context(), events[i].ID, holders[i])
+		succeeds(t, err)
 	}
 	frozen := workers[0]
 	testenv.Eventually(t, limit, "have an event of its own", func() error {
 		for i, e := range events {
-			api.want(t, http.StatusBadRequest, http.MethodPost, seats(e), wish(holders[i]), nil)
+			_, err := api.Register(t.Context(), e.ID, holders[i])
+			refuses(t, err, client.CodeAlreadyRegistered)
 		}
-		if !frozen.log.has(`"message":"batch"`) {
+		if !frozen.Says(`"message":"batch"`) {
 			return fmt.Errorf("the worker has had no batch")
 		}
 		return nil
 	})
 
-	if err := frozen.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+	if err := frozen.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	slow := make([]bool, len(events))
@@ -45,18 +47,18 @@ func TestFrozenWorker(t *testing.T) {
 	for i, e := range events {
 		crowd.Go(func() {
 			started := time.Now()
-			if status, body := api.send(http.MethodPost, seats(e), wish(others[i]), ""); status != http.StatusConflict {
-				t.Errorf("a seat of a full event: %d %s", status, body)
+			if _, err := api.Register(t.Context(), e.ID, others[i]); !errors.Is(err, client.CodeSoldOut) {
+				t.Errorf("a seat of a full event: %v", err)
 			}
 			slow[i] = time.Since(started) > time.Second
 		})
 	}
 	crowd.Wait()
 	for i, e := range events {
-		api.want(t, http.StatusNoContent, http.MethodDelete, seats(e)+"/"+holders[i].Hex(), "", nil)
+		succeeds(t, api.CancelRegistration(t.Context(), e.ID, holders[i]))
 	}
 
-	if err := frozen.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+	if err := frozen.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	waited := 0
@@ -66,7 +68,7 @@ func TestFrozenWorker(t *testing.T) {
 		}
 		waited++
 		testenv.Eventually(t, limit, "settle what has waited", func() error {
-			if !frozen.log.has(others[i].Hex()) {
+			if !frozen.Says(others[i].Hex()) {
 				return fmt.Errorf("the worker says nothing of user %s", others[i].Hex())
 			}
 			return nil
@@ -76,17 +78,9 @@ func TestFrozenWorker(t *testing.T) {
 		t.Fatal("no request went to the frozen worker, so nothing is shown")
 	}
 	for _, e := range events {
-		var roster []store.ID
-		if api.want(t, http.StatusOK, http.MethodGet, seats(e), "", &roster); len(roster) > 0 {
-			t.Errorf("somebody who was refused holds a seat: %v", roster)
+		if users := roster(t, api, e, ""); len(users) > 0 {
+			t.Errorf("somebody who was refused holds a seat: %v", users)
 		}
 	}
 	t.Logf("%d of %d requests waited for the frozen worker", waited, len(events))
-}
-
-// has reports whether the log has that text.
-func (l *logFile) has(text string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return bytes.Contains(l.buf.Bytes(), []byte(text))
 }
