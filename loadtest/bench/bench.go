@@ -115,25 +115,16 @@ func (b *bench) role(ctx context.Context, name string, args ...string) (*testenv
 	return b.start(ctx, name, exec.Command(path, append([]string{"role", name}, args...)...), ready)
 }
 
-// start starts a process, to the scenario's end, and waits for that line of its log; the
-// address in it is returned.
-func (b *bench) start(ctx context.Context, name string, cmd *exec.Cmd, message string) (*testenv.Program, string, error) {
-	p, err := b.startSilent(name, cmd)
+// start starts a process, to the scenario's end, and waits for the line of its output with that
+// text; the address in it is returned.
+func (b *bench) start(ctx context.Context, name string, cmd *exec.Cmd, text string) (*testenv.Program, string, error) {
+	p, err := testenv.StartProgram(b.dir, name, cmd)
 	if err != nil {
 		return nil, "", err
 	}
-	addr, err := p.Find(ctx, `"`+message+`"`)
-	return p, addr, err
-}
-
-// startSilent starts a process that does not say in its log when it is ready.
-func (b *bench) startSilent(name string, cmd *exec.Cmd) (*testenv.Program, error) {
-	p, err := testenv.StartProgram(b.dir, name, cmd)
-	if err != nil {
-		return nil, err
-	}
 	b.atEnd = append(b.atEnd, func(context.Context) error { return p.Remove() })
-	return p, nil
+	addr, err := p.Find(ctx, text)
+	return p, addr, err
 }
 
 // database names a new database, which is dropped at the scenario's end.
