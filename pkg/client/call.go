@@ -24,14 +24,13 @@ const maxAnswer = 64 << 20
 // errTimeout is the cause of an attempt that took longer than Retry.Timeout.
 var errTimeout = errors.New("no answer within the timeout of an attempt")
 
-// repetition says when a request may be sent again.
+// repetition says when a request may be sent again. Its zero value is: whenever, because a
+// repetition changes nothing that the first one did not.
 type repetition int
 
 const (
-	// whenever: a repetition changes nothing that the first one did not.
-	whenever repetition = iota
 	// undoubted: only while no earlier attempt may have arrived.
-	undoubted
+	undoubted repetition = iota + 1
 	// never: the first answer is what is asked for.
 	never
 )
