@@ -89,7 +89,7 @@ func TestComingAndGoing(t *testing.T) {
 // verify lets eventio verify prove the whole database.
 func (c *cluster) verify(t *testing.T) {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(c.bin, "eventio"), "verify")
+	cmd := exec.Command(filepath.Join(programs, "eventio"), "verify")
 	cmd.Env = append(c.env, "EVENTIO_DATA=") // the database of MONGODB_URI
 	cmd.Stderr = os.Stderr
 	if out, err := cmd.Output(); err != nil {

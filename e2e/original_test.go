@@ -65,7 +65,7 @@ func TestTheOriginalsFlow(t *testing.T) {
 // cmd/worker with MongoDB. The test gets the URL.
 func onEveryStore(t *testing.T, test func(t *testing.T, url string)) {
 	t.Run("sqlite", func(t *testing.T) {
-		cmd := exec.Command(filepath.Join(newCluster(t).bin, "eventio"), "--addr", "127.0.0.1:0", "--data", t.TempDir(), "--log-level", "warn")
+		cmd := exec.Command(filepath.Join(programs, "eventio"), "--addr", "127.0.0.1:0", "--data", t.TempDir(), "--log-level", "warn")
 		url, err := testenv.RunProgram(t, cmd).Find(t.Context(), "listening on ")
 		succeeds(t, err)
 		ready(t, strings.TrimPrefix(url, "http://"))

@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -14,24 +15,33 @@ import (
 	"github.com/eventio/eventio/internal/testenv"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+// programs is the folder of the programs, which are built once.
+var programs string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	var err error
+	if programs, err = os.MkdirTemp("", "eventio-e2e-"); err == nil {
+		defer os.RemoveAll(programs)
+		err = testenv.Build(context.Background(), programs, "api", "worker", "eventio")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return testenv.M{M: m}.Run()
+}
 
 // limit bounds every wait for a process.
 const limit = 30 * time.Second
 
 // cluster is a set of processes around one NATS server and one database.
-type cluster struct {
-	bin string
-	env []string
-}
+type cluster struct{ env []string }
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	bin := t.TempDir()
-	if err := testenv.Build(t.Context(), bin, "api", "worker", "eventio"); err != nil {
-		t.Fatal(err)
-	}
-	return &cluster{bin: bin, env: append(os.Environ(),
+	return &cluster{env: append(os.Environ(),
 		"NATS_URL="+testenv.StartNATS(t).URL(),
 		"MONGODB_URI="+testenv.MongoDB(t),
 		"EVENTIO_ADDR=127.0.0.1:0",
@@ -41,7 +51,7 @@ func newCluster(t *testing.T) *cluster {
 
 // with is the same cluster, whose programs get more environment: NAME=value.
 func (c *cluster) with(variables ...string) *cluster {
-	return &cluster{bin: c.bin, env: append(slices.Clip(c.env), variables...)}
+	return &cluster{env: append(slices.Clip(c.env), variables...)}
 }
 
 // process is a program that runs, and where it listens.
@@ -53,7 +63,7 @@ type process struct {
 // start starts a program and waits until its log says where it listens.
 func (c *cluster) start(t *testing.T, program string, args ...string) *process {
 	t.Helper()
-	cmd := exec.Command(filepath.Join(c.bin, program), args...)
+	cmd := exec.Command(filepath.Join(programs, program), args...)
 	cmd.Env = c.env
 	p := testenv.RunProgram(t, cmd)
 	return &process{p, p.Addr(t)}

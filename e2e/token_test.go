@@ -52,7 +52,7 @@ func TestTokenMode(t *testing.T) {
 	}
 
 	// An operator's token is as good.
-	mint := exec.Command(filepath.Join(c.bin, "eventio"), "token", "--user", ada.ID.Hex())
+	mint := exec.Command(filepath.Join(programs, "eventio"), "token", "--user", ada.ID.Hex())
 	mint.Env = c.env
 	minted, err := mint.Output()
 	succeeds(t, err)
