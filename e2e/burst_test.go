@@ -1,8 +1,7 @@
 package e2e
 
 import (
-	"net/http"
-	"strconv"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -23,11 +23,12 @@ const (
 func TestBurst(t *testing.T) {
 	c := newCluster(t)
 	workers := []*process{c.start(t, "worker"), c.start(t, "worker"), c.start(t, "worker")}
-	apis := []*client{newClient(t, c.start(t, "api").addr), newClient(t, c.start(t, "api").addr)}
+	insisting := client.Retry{Attempts: 11, Wait: time.Millisecond}
+	apis := []*client.Client{newClient(t, c.start(t, "api").addr, insisting), newClient(t, c.start(t, "api").addr, insisting)}
 	t.Run("contract", func(t *testing.T) { contract(t, apis[0], apis[1]) })
 
-	e := apis[0].createEvent(t, strconv.Itoa(burstPlaces))
-	b := burst{apis: apis, event: e, told: make(map[store.ID]int), doubt: make(map[store.ID]bool)}
+	e := createEvent(t, apis[0], burstPlaces)
+	b := burst{t: t, apis: apis, event: e, told: make(map[store.ID]int), doubt: make(map[store.ID]bool)}
 	done := make(chan struct{})
 	go func() { b.run(); close(done) }()
 
@@ -38,7 +39,7 @@ func TestBurst(t *testing.T) {
 		t.Errorf("a worker that is told to stop: %v", err)
 	}
 	b.await(t, done, burstUsers/3)
-	if err := workers[1].cmd.Process.Signal(syscall.SIGKILL); err != nil {
+	if err := workers[1].Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	select {
@@ -51,17 +52,17 @@ func TestBurst(t *testing.T) {
 
 // burst is a crowd that wants one event's places.
 type burst struct {
-	apis  []*client
-	event event
+	t     *testing.T
+	apis  []*client.Client
+	event client.Event
 
 	answered atomic.Int64 // users with a definite answer
 
 	mu      sync.Mutex        // guards all below
 	told    map[store.ID]int  // users told 201, and how often
 	doubt   map[store.ID]bool // users whose last word was that nobody knows
-	strange []string          // answers that must not happen
+	strange []error           // answers that must not happen
 	refused int               // users told 409
-	retries int
 }
 
 // run lets every user try, from 128 connections, until the answer is definite.
@@ -82,26 +83,20 @@ func (b *burst) run() {
 	crowd.Wait()
 }
 
-func (b *burst) try(api *client, user store.ID) {
-	status, body := 0, []byte(nil)
-	retries := -1
-	for retries < 10 && (status == 0 || status >= 500) {
-		status, body = api.send(http.MethodPost, seats(b.event), wish(user), "key-"+user.Hex())
-		retries++
-	}
+func (b *burst) try(api *client.Client, user store.ID) {
+	_, err := api.Register(b.t.Context(), b.event.ID, user)
 	b.answered.Add(1)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.retries += retries
-	switch status {
-	case http.StatusCreated:
+	switch {
+	case err == nil:
 		b.told[user]++
-	case http.StatusConflict:
-		b.refused++
-	case 0, http.StatusGatewayTimeout:
+	case errors.Is(err, client.ErrUnknownOutcome):
 		b.doubt[user] = true
+	case errors.Is(err, client.CodeSoldOut):
+		b.refused++
 	default:
-		b.strange = append(b.strange, strconv.Itoa(status)+" "+string(body))
+		b.strange = append(b.strange, err)
 	}
 }
 
@@ -121,22 +116,21 @@ func (b *burst) await(t *testing.T, done <-chan struct{}, n int64) {
 // check proves that what everybody was told is what is stored.
 func (b *burst) check(t *testing.T) {
 	t.Helper()
-	t.Logf("%d told 201, %d told 409, %d in doubt, %d retries", len(b.told), b.refused, len(b.doubt), b.retries)
-	for _, s := range b.strange {
-		t.Errorf("a user was told %s", s)
+	t.Logf("%d told 201, %d told 409, %d in doubt", len(b.told), b.refused, len(b.doubt))
+	for _, err := range b.strange {
+		t.Errorf("a user was told %v", err)
 	}
-	var e event
-	var roster []store.ID
-	b.apis[1].want(t, http.StatusOK, http.MethodGet, "/api/events/"+b.event.ID.Hex(), "", &e)
-	b.apis[1].want(t, http.StatusOK, http.MethodGet, seats(b.event), "", &roster)
-	if e.TicketsSold != int64(len(roster)) || len(roster) != burstPlaces {
-		t.Errorf("tickets_sold is %d, the roster has %d, there are %d places", e.TicketsSold, len(roster), burstPlaces)
+	e, err := b.apis[1].Event(t.Context(), b.event.ID)
+	succeeds(t, err)
+	users := roster(t, b.apis[1], b.event, "")
+	if e.TicketsSold != int64(len(users)) || len(users) != burstPlaces {
+		t.Errorf("tickets_sold is %d, the roster has %d, there are %d places", e.TicketsSold, len(users), burstPlaces)
 	}
 	if got := len(b.told); got > burstPlaces || got+len(b.doubt) < burstPlaces {
 		t.Errorf("%d were told 201 and %d are in doubt; there are %d places", got, len(b.doubt), burstPlaces)
 	}
 	held := make(map[store.ID]bool)
-	for _, user := range roster {
+	for _, user := range users {
 		if held[user] {
 			t.Errorf("user %s holds two seats", user.Hex())
 		}
@@ -153,26 +147,33 @@ func (b *burst) check(t *testing.T) {
 }
 
 // contract goes through the routes, writing at one API and reading at the other.
-func contract(t *testing.T, a, b *client) {
-	var user struct{ ID store.ID }
-	a.want(t, http.StatusCreated, http.MethodPost, "/api/users", `{"name":"Ada","email":"ada@example.org","password":"correct horse battery"}`, &user)
-	b.want(t, http.StatusConflict, http.MethodPost, "/api/users", `{"name":"Ada","email":"ADA@example.org","password":"correct horse battery"}`, nil)
-	b.want(t, http.StatusOK, http.MethodPost, "/api/login", `{"email":"ada@example.org","password":"correct horse battery"}`, nil)
-	b.want(t, http.StatusUnauthorized, http.MethodPost, "/api/login", `{"email":"ada@example.org","password":"wrong horse battery"}`, nil)
-	e := a.createEvent(t, "1")
-	var read event
-	if b.want(t, http.StatusOK, http.MethodGet, "/api/events/"+e.ID.Hex(), "", &read); read != e {
+func contract(t *testing.T, a, b *client.Client) {
+	ctx := t.Context()
+	ada := client.NewUser{Name: "Ada", Email: "ada@example.org", Password: "correct horse battery"}
+	user, err := a.SignUp(ctx, ada)
+	succeeds(t, err)
+	_, err = b.SignUp(ctx, client.NewUser{Name: "Ada", Email: "ADA@example.org", Password: ada.Password})
+	refuses(t, err, client.CodeEmailTaken)
+	_, err = b.LogIn(ctx, ada.Email, ada.Password)
+	succeeds(t, err)
+	_, err = b.LogIn(ctx, ada.Email, "wrong horse battery")
+	refuses(t, err, client.CodeUnauthenticated)
+	e := createEvent(t, a, 1)
+	read, err := b.Event(ctx, e.ID)
+	if succeeds(t, err); read != e {
 		t.Errorf("written %+v, read %+v", e, read)
 	}
-	a.want(t, http.StatusCreated, http.MethodPost, seats(e), wish(user.ID), nil)
-	b.want(t, http.StatusBadRequest, http.MethodPost, seats(e), wish(user.ID), nil)
-	b.want(t, http.StatusConflict, http.MethodPost, seats(e), wish(store.NewID()), nil)
-	unknown := event{ID: store.NewID()}
-	a.want(t, http.StatusNotFound, http.MethodPost, seats(unknown), wish(user.ID), nil)
-	a.want(t, http.StatusNotFound, http.MethodGet, seats(unknown), "", nil)
-	var roster []store.ID
-	if b.want(t, http.StatusOK, http.MethodGet, seats(e), "", &roster); len(roster) != 1 || roster[0] != user.ID {
-		t.Errorf("roster is %v", roster)
+	_, err = a.Register(ctx, e.ID, user.ID)
+	succeeds(t, err)
+	_, err = b.Register(ctx, e.ID, user.ID)
+	refuses(t, err, client.CodeAlreadyRegistered)
+	refuses(t, register(t, b, e), client.CodeSoldOut)
+	unknown := client.Event{ID: store.NewID()}
+	refuses(t, register(t, a, unknown), client.CodeEventNotFound)
+	_, err = a.RosterPage(ctx, unknown.ID, client.RosterQuery{})
+	refuses(t, err, client.CodeEventNotFound)
+	if users := roster(t, b, e, ""); len(users) != 1 || users[0] != user.ID {
+		t.Errorf("roster is %v", users)
 	}
 }
 
@@ -180,27 +181,12 @@ func contract(t *testing.T, a, b *client) {
 func TestWithoutWorkers(t *testing.T) {
 	c := newCluster(t)
 	api := newClient(t, c.start(t, "api").addr)
-	e := api.createEvent(t, "5")
-	api.want(t, http.StatusServiceUnavailable, http.MethodPost, seats(e), wish(store.NewID()), nil)
+	e := createEvent(t, api, 5)
+	refuses(t, register(t, api, e), client.CodeOverloaded)
 	w := c.start(t, "worker")
-	api.want(t, http.StatusCreated, http.MethodPost, seats(e), wish(store.NewID()), nil)
-	if err := w.terminate(); err != nil {
-		t.Fatal(err)
-	}
-	api.want(t, http.StatusServiceUnavailable, http.MethodPost, seats(e), wish(store.NewID()), nil)
+	succeeds(t, register(t, api, e))
+	succeeds(t, w.terminate())
+	refuses(t, register(t, api, e), client.CodeOverloaded)
 	c.start(t, "worker")
-	testenv.Eventually(t, limit, "a registration after a worker's return", func() error {
-		status, body := api.send(http.MethodPost, seats(e), wish(store.NewID()), "")
-		if status != http.StatusCreated {
-			return statusError{status, string(body)}
-		}
-		return nil
-	})
+	testenv.Eventually(t, limit, "a registration after a worker's return", func() error { return register(t, api, e) })
 }
-
-type statusError struct {
-	status int
-	body   string
-}
-
-func (e statusError) Error() string { return strconv.Itoa(e.status) + " " + e.body }

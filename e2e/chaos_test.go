@@ -1,11 +1,9 @@
 package e2e
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"strconv"
 	"sync"
@@ -15,6 +13,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -50,10 +49,8 @@ func TestChaos(t *testing.T) {
 		t.Error("one of these never happened, so not much is shown")
 	}
 	for i, e := range s.events {
-		var roster []store.ID
-		s.apis[0].want(t, http.StatusOK, http.MethodGet, seats(e), "", &roster)
 		held := make(map[store.ID]bool)
-		for _, user := range roster {
+		for _, user := range roster(t, s.apis[0], e, "") {
 			held[user] = true
 		}
 		for j, p := range s.people {
@@ -74,8 +71,8 @@ type storm struct {
 	mongo   *testenv.Mongo
 	workers []*process
 	api     *process // the one that is frozen at times
-	apis    []*client
-	events  []event
+	apis    []*client.Client
+	events  []client.Event
 	people  []*person
 	over    atomic.Bool
 
@@ -92,9 +89,9 @@ func newStorm(t *testing.T, random *rand.Rand) *storm {
 		s.workers = append(s.workers, s.start(t, "worker"))
 	}
 	s.api = s.start(t, "api")
-	s.apis = []*client{newClient(t, s.start(t, "api").addr), newClient(t, s.api.addr)}
+	s.apis = []*client.Client{newClient(t, s.start(t, "api").addr), newClient(t, s.api.addr)}
 	for range 6 {
-		s.events = append(s.events, s.apis[0].createEvent(t, "3"))
+		s.events = append(s.events, createEvent(t, s.apis[0], 3))
 	}
 	for i := range 60 {
 		s.people = append(s.people, &person{id: store.NewID(), event: s.events[i%len(s.events)]})
@@ -120,9 +117,9 @@ func (s *storm) fault() {
 	name, started := "", time.Now()
 	switch s.random.IntN(8) {
 	case 0, 1:
-		name, err = "worker frozen", freeze(w.cmd.Process.Signal, between(time.Second, 5*time.Second))
+		name, err = "worker frozen", freeze(w.Signal, between(time.Second, 5*time.Second))
 	case 2:
-		name, err = "worker killed", w.cmd.Process.Signal(syscall.SIGKILL)
+		name, err = "worker killed", w.Signal(syscall.SIGKILL)
 		s.workers[i] = s.start(s.t, "worker")
 	case 3:
 		name, err = "worker stopped", w.terminate()
@@ -134,7 +131,7 @@ func (s *storm) fault() {
 	case 6:
 		name, err = "MongoDB killed", errors.Join(s.mongo.Kill(), s.mongo.Restart())
 	case 7:
-		name, err = "API frozen", freeze(s.api.cmd.Process.Signal, between(500*time.Millisecond, 4*time.Second))
+		name, err = "API frozen", freeze(s.api.Signal, between(500*time.Millisecond, 4*time.Second))
 	}
 	s.t.Logf("%v: %s", time.Since(started).Round(time.Millisecond), name)
 	if err != nil {
@@ -147,13 +144,8 @@ func (s *storm) fault() {
 func (s *storm) watch() {
 	for !s.over.Load() {
 		for _, e := range s.events {
-			status, body := s.apis[0].send(http.MethodGet, "/api/events/"+e.ID.Hex(), "", "")
-			if status != http.StatusOK {
-				continue
-			}
-			var now event
-			if err := json.Unmarshal(body, &now); err != nil || now.TicketsSold > now.Capacity {
-				s.t.Errorf("an event is overbooked: %s", body)
+			if now, err := s.apis[0].Event(s.t.Context(), e.ID); err == nil && now.TicketsSold > now.Capacity {
+				s.t.Errorf("an event is overbooked: %+v", now)
 			}
 		}
 	}
@@ -162,48 +154,50 @@ func (s *storm) watch() {
 // person comes and goes, one wish after the other, and insists on an answer to each.
 type person struct {
 	id    store.ID
-	event event
+	event client.Event
 	holds bool // as they were told
 	count int  // of their wishes
 }
 
 func (p *person) live(s *storm) {
-	path := seats(p.event) + "/" + p.id.Hex()
 	for !s.over.Load() && !s.t.Failed() {
-		method := http.MethodPut
-		if p.holds {
-			method = http.MethodDelete
-		}
-		switch status, body := p.insist(s, method, path); {
-		case method == http.MethodPut && status == http.StatusCreated:
-			p.holds = true
-			s.granted.Add(1)
-		case method == http.MethodPut && status == http.StatusConflict:
-			s.refused.Add(1)
-		case method == http.MethodDelete && status == http.StatusNoContent:
+		made, err := p.insist(s)
+		switch {
+		case p.holds && err == nil:
 			p.holds = false
 			s.given.Add(1)
+		case !p.holds && err == nil && made:
+			p.holds = true
+			s.granted.Add(1)
+		case !p.holds && errors.Is(err, client.CodeSoldOut):
+			s.refused.Add(1)
 		default:
-			s.t.Errorf("user %s holds a seat: %v; %s is answered with %d %s", p.id.Hex(), p.holds, method, status, body)
+			s.t.Errorf("user %s holds a seat: %v; wanting the other they are told: made %v, %v", p.id.Hex(), p.holds, made, err)
 			return
 		}
-		if status, body := s.apis[rand.IntN(2)].send(http.MethodGet, path, "", ""); status != 0 && status < 500 && (status == http.StatusOK) != p.holds {
-			s.t.Errorf("user %s was told that they hold a seat: %v; now they are told %d %s", p.id.Hex(), p.holds, status, body)
+		if _, err := s.apis[rand.IntN(2)].Registration(s.t.Context(), p.event.ID, p.id); definite(err) && (err == nil) != p.holds {
+			s.t.Errorf("user %s was told that they hold a seat: %v; now they are told %v", p.id.Hex(), p.holds, err)
 		}
 	}
 }
 
-// insist repeats a wish under its key until the answer is definite.
-func (p *person) insist(s *storm, method, path string) (status int, body []byte) {
+// insist registers who holds no seat, and gives up the seat of who holds one. It repeats that under
+// one key until the answer is definite: at either API process, which a client of one cannot.
+func (p *person) insist(s *storm) (made bool, err error) {
 	p.count++
-	key := fmt.Sprintf("%s-%d", p.id.Hex(), p.count)
+	key := client.Key(fmt.Sprintf("%s-%d", p.id.Hex(), p.count))
 	for range 100 {
-		status, body = s.apis[rand.IntN(2)].send(method, path, "", key)
-		if status != 0 && status < 500 {
-			return status, body
+		api := s.apis[rand.IntN(2)]
+		if p.holds {
+			err = api.CancelRegistration(s.t.Context(), p.event.ID, p.id, key)
+		} else {
+			_, made, err = api.PutRegistration(s.t.Context(), p.event.ID, p.id, key)
+		}
+		if definite(err) {
+			return made, err
 		}
 		s.doubts.Add(1)
 		time.Sleep(50 * time.Millisecond) // no storm of its own
 	}
-	return status, body
+	return made, err
 }

@@ -1,85 +1,83 @@
 package e2e
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
+	"errors"
 	"net/http"
 	"testing"
 	"time"
 
+	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// client speaks to one API process.
-type client struct {
-	url  string
-	http *http.Client
-}
-
-func newClient(t *testing.T, addr string) *client {
-	transport := &http.Transport{MaxConnsPerHost: 64, MaxIdleConnsPerHost: 64}
+// newClient returns a client of one API process. By default it sends each call once.
+func newClient(t *testing.T, addr string, retry ...client.Retry) *client.Client {
+	t.Helper()
+	transport := &http.Transport{MaxIdleConnsPerHost: 256}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &client{url: "http://" + addr, http: &http.Client{Transport: transport, Timeout: 15 * time.Second}}
+	config := client.Config{HTTP: &http.Client{Transport: transport}, Retry: client.Retry{Attempts: 1}}
+	if len(retry) > 0 {
+		config.Retry = retry[0]
+	}
+	c, err := client.New("http://"+addr, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
-// send makes a request and returns the status and the body; 0 when no answer came.
-func (c *client) send(method, path, body, key string) (int, []byte) {
-	req, err := http.NewRequest(method, c.url+path, bytes.NewReader([]byte(body)))
-	if err != nil {
-		return 0, []byte(err.Error())
+// newEvent is an event that nobody is registered for, of somebody whom nobody knows.
+func newEvent(capacity int64) client.NewEvent {
+	starts := time.Date(2027, 5, 1, 18, 0, 0, 0, time.UTC)
+	return client.NewEvent{
+		OrganizerID: store.NewID(), Title: "Opening", Capacity: capacity, StartsAt: starts, EndsAt: starts.Add(2 * time.Hour),
 	}
-	if body != "" {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	if key != "" {
-		req.Header.Set("Idempotency-Key", key)
-	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return 0, []byte(err.Error())
-	}
-	defer res.Body.Close()
-	data, err := io.ReadAll(res.Body)
-	if err != nil {
-		return 0, []byte(err.Error())
-	}
-	return res.StatusCode, data
 }
 
-// want makes a request that must end with that status and reads its body into the value at
-// to, if there is one.
-func (c *client) want(t *testing.T, status int, method, path, body string, to any) {
+func createEvent(t *testing.T, c *client.Client, capacity int64) client.Event {
 	t.Helper()
-	got, data := c.send(method, path, body, "")
-	if got != status {
-		t.Fatalf("%s %s: %d %s, want %d", method, path, got, data, status)
+	e, err := c.CreateEvent(t.Context(), newEvent(capacity))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if to == nil {
-		return
-	}
-	if err := json.Unmarshal(data, to); err != nil {
-		t.Fatalf("%s %s: %v in %s", method, path, err, data)
-	}
-}
-
-// event is what the API tells of an event.
-type event struct {
-	ID          store.ID `json:"id"`
-	Title       string   `json:"title"`
-	Capacity    int64    `json:"capacity"`
-	TicketsSold int64    `json:"tickets_sold"`
-}
-
-func (c *client) createEvent(t *testing.T, capacity string) event {
-	t.Helper()
-	var e event
-	c.want(t, http.StatusCreated, http.MethodPost, "/api/events", `{"organizer_id":"`+store.NewID().Hex()+
-		`","title":"Opening","description":"","capacity":`+capacity+
-		`,"starts_at":"2027-05-01T18:00:00Z","ends_at":"2027-05-01T20:00:00Z"}`, &e)
 	return e
 }
 
-// seats is the path of an event's registrations, and wish the body that asks for one.
-func seats(e event) string      { return "/api/events/" + e.ID.Hex() + "/registrations" }
-func wish(user store.ID) string { return `{"user_id":"` + user.Hex() + `"}` }
+// register registers a new user.
+func register(t *testing.T, c *client.Client, e client.Event) error {
+	_, err := c.Register(t.Context(), e.ID, store.NewID())
+	return err
+}
+
+// roster reads who is registered, or waits.
+func roster(t *testing.T, c *client.Client, e client.Event, status client.Status) (users []store.ID) {
+	t.Helper()
+	for user, err := range c.Roster(t.Context(), e.ID, status) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		users = append(users, user)
+	}
+	return users
+}
+
+func succeeds(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// refuses fails the test unless a call was refused with the code.
+func refuses(t *testing.T, err error, code client.Code) {
+	t.Helper()
+	if !errors.Is(err, code) {
+		t.Fatalf("the answer is %v, want %s", err, code)
+	}
+}
+
+// definite reports whether a call has succeeded or was refused.
+func definite(err error) bool {
+	var p *client.Problem
+	return err == nil || errors.As(err, &p) && p.Status < 500
+}

@@ -1,8 +1,8 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"sync"
 	"syscall"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -33,27 +34,22 @@ func TestFrozenNATSServer(t *testing.T) {
 		return c.with("NATS_URL="+servers.URL(server)).start(t, program)
 	}
 	workers := []*process{at(0, "worker"), at(0, "worker"), at(2, "worker")}
-	// A client with as many connections as requests: none waits before it is sent.
-	crowd := func(p *process) *client {
-		c := newClient(t, p.addr)
-		c.http.Transport.(*http.Transport).MaxConnsPerHost = 0
-		return c
-	}
-	apis := []*client{crowd(at(0, "api")), crowd(at(1, "api"))}
-	events, full := make([]event, 24), make([]event, 24)
+	apis := []*client.Client{newClient(t, at(0, "api").addr), newClient(t, at(1, "api").addr)}
+	events, full := make([]client.Event, 24), make([]client.Event, 24)
 	holders := make([]store.ID, len(full))
 	for i := range events {
-		events[i], full[i], holders[i] = apis[0].createEvent(t, "100000"), apis[0].createEvent(t, "1"), store.NewID()
-		apis[0].want(t, http.StatusCreated, http.MethodPost, seats(full[i]), wish(holders[i]), nil)
+		events[i], full[i], holders[i] = createEvent(t, apis[0], 100000), createEvent(t, apis[0], 1), store.NewID()
+		_, err := apis[0].Register(t.Context(), full[i].ID, holders[i])
+		succeeds(t, err)
 	}
 	testenv.Eventually(t, limit, "have events of their own", func() error {
 		for _, e := range events {
 			for _, api := range apis {
-				api.want(t, http.StatusCreated, http.MethodPost, seats(e), wish(store.NewID()), nil)
+				succeeds(t, register(t, api, e))
 			}
 		}
 		for i, w := range workers {
-			if !w.log.has(`"message":"batch"`) {
+			if !w.Says(`"message":"batch"`) {
 				return fmt.Errorf("worker %d has had no batch", i)
 			}
 		}
@@ -69,19 +65,19 @@ func TestFrozenNATSServer(t *testing.T) {
 		waited []time.Duration // of those who came at once
 		all    sync.WaitGroup
 	)
-	send := func(api *client, e event, status int) {
+	send := func(api *client.Client, e client.Event, want error) {
 		all.Go(func() {
 			started := time.Now()
-			got, body := api.send(http.MethodPost, seats(e), wish(store.NewID()), "")
+			err := register(t, api, e)
 			took, since := time.Since(started), started.Sub(frozen)
-			if got != status {
-				t.Errorf("after %v: %d %s, want %d", since, got, body, status)
+			if !errors.Is(err, want) {
+				t.Errorf("after %v: %v, want %v", since, err, want)
 			}
 			if took > longest {
-				t.Errorf("after %v: %d after %v, want at most %v", since, got, took, longest)
+				t.Errorf("after %v: %v after %v, want at most %v", since, err, took, longest)
 			}
 			if since > noticed && took > prompt {
-				t.Errorf("after %v: %d after %v, want at most %v", since, got, took, prompt)
+				t.Errorf("after %v: %v after %v, want at most %v", since, err, took, prompt)
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -91,14 +87,14 @@ func TestFrozenNATSServer(t *testing.T) {
 		})
 	}
 	for _, e := range full {
-		send(apis[0], e, http.StatusConflict)
+		send(apis[0], e, client.CodeSoldOut)
 	}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for i := 0; time.Since(frozen) < 4*time.Second; i++ {
 		<-tick.C
 		for _, api := range apis {
-			send(api, events[i%len(events)], http.StatusCreated)
+			send(api, events[i%len(events)], nil)
 		}
 	}
 	all.Wait()
@@ -110,16 +106,15 @@ func TestFrozenNATSServer(t *testing.T) {
 
 	// What is still on its way through it moves no seat of those that become free now.
 	for i, e := range full {
-		apis[1].want(t, http.StatusNoContent, http.MethodDelete, seats(e)+"/"+holders[i].Hex(), "", nil)
+		succeeds(t, apis[1].CancelRegistration(t.Context(), e.ID, holders[i]))
 	}
 	if err := servers.Signal(0, syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
 	testenv.Eventually(t, limit, "be a cluster of three again", servers.Whole)
 	for _, e := range full {
-		var roster []store.ID
-		if apis[0].want(t, http.StatusOK, http.MethodGet, seats(e), "", &roster); len(roster) > 0 {
-			t.Errorf("somebody who was refused holds a seat: %v", roster)
+		if users := roster(t, apis[0], e, ""); len(users) > 0 {
+			t.Errorf("somebody who was refused holds a seat: %v", users)
 		}
 	}
 }

@@ -25,7 +25,7 @@ func TestMemoryAfterAFlood(t *testing.T) {
 	)
 	p := newCluster(t).start(t, "api")
 	api := newClient(t, p.addr)
-	e := api.createEvent(t, "100000")
+	e := createEvent(t, api, 100000)
 	before := resident(t, p)
 	var crowd sync.WaitGroup
 	conns := make([]net.Conn, connections)
@@ -74,7 +74,7 @@ func TestMemoryAfterAFlood(t *testing.T) {
 // resident is the memory that a process holds, in KiB.
 func resident(t *testing.T, p *process) (kib int) {
 	t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}

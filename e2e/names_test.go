@@ -22,23 +22,22 @@ func TestProcessesSayWhoseTheyAre(t *testing.T) {
 	api, worker := c.start(t, "api"), c.start(t, "worker")
 	id := ""
 	for _, p := range []*process{worker, api} {
-		if !strings.Contains(p.log.tail(), `"nats_prefix":"acme.test"`) {
-			t.Errorf("a process does not say its prefix:\n%s", p.log.tail())
+		if !strings.Contains(p.Tail(), `"nats_prefix":"acme.test"`) {
+			t.Errorf("a process does not say its prefix:\n%s", p.Tail())
 		}
-		_, rest, _ := strings.Cut(p.log.tail(), `"database":"`)
+		_, rest, _ := strings.Cut(p.Tail(), `"database":"`)
 		said, _, _ := strings.Cut(rest, `"`)
 		if said == "" || id != "" && said != id {
 			t.Errorf("a process says that its database is %q, the other said %q", said, id)
 		}
 		id = said
-		status, body := newClient(t, p.addr).send(http.MethodGet, "/readyz", "", "")
-		if status != http.StatusOK || strings.Contains(string(body), id) || strings.Contains(string(body), "acme") {
-			t.Errorf("readiness answers %d %s", status, body)
+		body, err := probed(p, "/readyz", http.StatusOK)
+		if err != nil || strings.Contains(body, id) || strings.Contains(body, "acme") {
+			t.Errorf("readiness answers %s, %v", body, err)
 		}
 	}
-	client := newClient(t, api.addr)
-	e := client.createEvent(t, "9")
-	client.want(t, http.StatusCreated, http.MethodPost, seats(e), wish(store.NewID()), nil)
+	people := newClient(t, api.addr)
+	succeeds(t, register(t, people, createEvent(t, people, 9)))
 }
 
 // TestAnUpgradeFromTheVersionBefore: its APIs ask on a subject that names no database. A worker
@@ -48,14 +47,14 @@ func TestAnUpgradeFromTheVersionBefore(t *testing.T) {
 	server := testenv.StartNATS(t)
 	c.env = append(c.env, "NATS_URL="+server.URL())
 	api := c.start(t, "api")
-	client := newClient(t, api.addr)
-	e := client.createEvent(t, "9")
+	people := newClient(t, api.addr)
+	e := createEvent(t, people, 9)
 	conn, err := nats.Connect(server.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	register := func() (messages.Outcome, error) { // as an API of the version before does
+	registerOld := func() (messages.Outcome, error) { // as an API of the version before does
 		data, err := messages.Encode(messages.SeatRequest{
 			Kind: messages.KindRegister, RequestID: store.NewID().Hex(), EventID: e.ID, UserID: store.NewID(), RemainingMillis: 5000,
 		})
@@ -73,8 +72,8 @@ func TestAnUpgradeFromTheVersionBefore(t *testing.T) {
 		return replies[0].Outcome, nil
 	}
 	worker := c.start(t, "worker")
-	client.want(t, http.StatusCreated, http.MethodPost, seats(e), wish(store.NewID()), nil)
-	if outcome, err := register(); !errors.Is(err, nats.ErrNoResponders) {
+	succeeds(t, register(t, people, e))
+	if outcome, err := registerOld(); !errors.Is(err, nats.ErrNoResponders) {
 		t.Errorf("a worker that was not told to answers %s, %v", outcome, err)
 	}
 	if err := worker.terminate(); err != nil {
@@ -82,15 +81,15 @@ func TestAnUpgradeFromTheVersionBefore(t *testing.T) {
 	}
 	worker = c.start(t, "worker", "--nats-shared-subject")
 	testenv.Eventually(t, limit, "serve the old subject", func() error {
-		outcome, err := register()
+		outcome, err := registerOld()
 		if err == nil && outcome != messages.OutcomeRegistered {
 			t.Fatalf("the outcome is %s", outcome)
 		}
 		return err
 	})
-	client.want(t, http.StatusCreated, http.MethodPost, seats(e), wish(store.NewID()), nil)
-	if !strings.Contains(worker.log.tail(), "do not say which database") {
-		t.Errorf("the worker does not warn:\n%s", worker.log.tail())
+	succeeds(t, register(t, people, e))
+	if !strings.Contains(worker.Tail(), "do not say which database") {
+		t.Errorf("the worker does not warn:\n%s", worker.Tail())
 	}
 	if err := worker.terminate(); err != nil {
 		t.Error(err)

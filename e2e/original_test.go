@@ -1,12 +1,12 @@
 package e2e
 
 import (
-	"fmt"
-	"net"
+	"encoding/json"
+	"io"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/eventio/eventio/internal/testenv"
@@ -17,7 +17,7 @@ import (
 // did. cmd/eventio gets no settings but where to listen and to keep its data.
 func TestTheOriginalsFlow(t *testing.T) {
 	onEveryStore(t, func(t *testing.T, url string) {
-		c := &client{url: url, http: &http.Client{Timeout: limit}}
+		c := originalClient(url)
 		var ada struct{ ID, Name, Email string }
 		c.want(t, 201, "POST", "/api/users", `{"name":"Ada","email":"ada@example.org","password":"password1"}`, &ada)
 		c.want(t, 409, "POST", "/api/users", `{"name":"Ada","email":"ada@example.org","password":"password1"}`, nil)
@@ -65,51 +65,61 @@ func TestTheOriginalsFlow(t *testing.T) {
 // cmd/worker with MongoDB. The test gets the URL.
 func onEveryStore(t *testing.T, test func(t *testing.T, url string)) {
 	t.Run("sqlite", func(t *testing.T) {
-		addr := freeAddr(t)
-		c := newCluster(t)
-		// It tells its address to people, not in the log, so the address is chosen here.
-		cmd := exec.Command(filepath.Join(c.bin, "eventio"), "--addr", addr, "--data", t.TempDir(), "--log-level", "warn")
-		cmd.Env, cmd.Stderr = os.Environ(), os.Stderr
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-		})
-		ready(t, "http://"+addr)
-		test(t, "http://"+addr)
+		cmd := exec.Command(filepath.Join(programs, "eventio"), "--addr", "127.0.0.1:0", "--data", t.TempDir(), "--log-level", "warn")
+		url, err := testenv.RunProgram(t, cmd).Find(t.Context(), "listening on ")
+		succeeds(t, err)
+		ready(t, strings.TrimPrefix(url, "http://"))
+		test(t, url)
 	})
 	t.Run("mongo", func(t *testing.T) {
 		c := newCluster(t)
 		c.start(t, "worker")
-		url := "http://" + c.start(t, "api").addr
-		ready(t, url)
-		test(t, url)
+		addr := c.start(t, "api").addr
+		ready(t, addr)
+		test(t, "http://"+addr)
 	})
 }
 
-func freeAddr(t *testing.T) string {
+func ready(t *testing.T, addr string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	api := newClient(t, addr)
+	testenv.Eventually(t, limit, "readiness", func() error { return api.Ready(t.Context()) })
+}
+
+// originalClient is the URL of an Event.io, used as the original's clients do: what goes over the
+// wire is what this test is about.
+type originalClient string
+
+// want makes a request that must end with that status, and reads its body into the value at to,
+// if there is one.
+func (c originalClient) want(t *testing.T, status int, method, path, body string, to any) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, string(c)+path, strings.NewReader(body))
+	succeeds(t, err)
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	succeeds(t, err)
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	succeeds(t, err)
+	if res.StatusCode != status {
+		t.Fatalf("%s %s: %d %s, want %d", method, path, res.StatusCode, data, status)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	if to != nil {
+		if err := json.Unmarshal(data, to); err != nil {
+			t.Fatalf("%s %s: %v in %s", method, path, err, data)
+		}
+	}
 }
 
-func ready(t *testing.T, url string) {
-	t.Helper()
-	testenv.Eventually(t, limit, "readiness", func() error {
-		res, err := http.Get(url + "/readyz")
-		if err != nil {
-			return err
-		}
-		defer res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			return fmt.Errorf("status %s", res.Status)
-		}
-		return nil
-	})
+// event is what the original told of an event.
+type event struct {
+	ID          store.ID `json:"id"`
+	Title       string   `json:"title"`
+	Capacity    int64    `json:"capacity"`
+	TicketsSold int64    `json:"tickets_sold"`
 }
+
+// seats is the path of an event's registrations, and wish the body that asks for one.
+func seats(e event) string      { return "/api/events/" + e.ID.Hex() + "/registrations" }
+func wish(user store.ID) string { return `{"user_id":"` + user.Hex() + `"}` }

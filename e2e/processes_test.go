@@ -3,40 +3,45 @@
 package e2e
 
 import (
-	"bytes"
-	"encoding/json"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/eventio/eventio/internal/testenv"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+// programs is the folder of the programs, which are built once.
+var programs string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	var err error
+	if programs, err = os.MkdirTemp("", "eventio-e2e-"); err == nil {
+		defer os.RemoveAll(programs)
+		err = testenv.Build(context.Background(), programs, "api", "worker", "eventio")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return testenv.M{M: m}.Run()
+}
 
 // limit bounds every wait for a process.
 const limit = 30 * time.Second
 
 // cluster is a set of processes around one NATS server and one database.
-type cluster struct {
-	bin string
-	env []string
-}
+type cluster struct{ env []string }
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	bin := t.TempDir()
-	build := exec.Command("go", "build", "-o", bin+string(filepath.Separator), "../cmd/api", "../cmd/worker", "../cmd/eventio")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, out)
-	}
-	return &cluster{bin: bin, env: append(os.Environ(),
+	return &cluster{env: append(os.Environ(),
 		"NATS_URL="+testenv.StartNATS(t).URL(),
 		"MONGODB_URI="+testenv.MongoDB(t),
 		"EVENTIO_ADDR=127.0.0.1:0",
@@ -46,91 +51,30 @@ func newCluster(t *testing.T) *cluster {
 
 // with is the same cluster, whose programs get more environment: NAME=value.
 func (c *cluster) with(variables ...string) *cluster {
-	return &cluster{bin: c.bin, env: append(slices.Clip(c.env), variables...)}
+	return &cluster{env: append(slices.Clip(c.env), variables...)}
 }
 
-// process is one that runs.
+// process is a program that runs, and where it listens.
 type process struct {
-	cmd    *exec.Cmd
-	addr   string
-	log    *logFile
-	exited chan struct{}
+	*testenv.Program
+	addr string
 }
 
 // start starts a program and waits until its log says where it listens.
 func (c *cluster) start(t *testing.T, program string, args ...string) *process {
 	t.Helper()
-	p := &process{
-		cmd: exec.Command(filepath.Join(c.bin, program), args...), log: newLogFile(), exited: make(chan struct{}),
-	}
-	p.cmd.Env, p.cmd.Stderr, p.cmd.Stdout = c.env, p.log, os.Stderr
-	if err := p.cmd.Start(); err != nil {
-		t.Fatalf("start %s: %v", program, err)
-	}
-	go func() {
-		_ = p.cmd.Wait() // the state is looked at through ProcessState
-		close(p.exited)
-	}()
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Kill() // most have ended by now
-		<-p.exited
-		if t.Failed() {
-			t.Logf("the end of the log of %s %d:\n%s", program, p.cmd.Process.Pid, p.log.tail())
-		}
-	})
-	select {
-	case p.addr = <-p.log.addr:
-	case <-p.exited:
-		t.Fatalf("%s ended at the start", program)
-	case <-time.After(limit):
-		t.Fatalf("%s did not start", program)
-	}
-	return p
+	cmd := exec.Command(filepath.Join(programs, program), args...)
+	cmd.Env = c.env
+	p := testenv.RunProgram(t, cmd)
+	return &process{p, p.Addr(t)}
 }
 
 // terminate sends SIGTERM and wants exit 0 within 10 s.
 func (p *process) terminate() error {
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		return err
+	begun := time.Now()
+	err := p.Stop()
+	if took := time.Since(begun); err == nil && took > 10*time.Second {
+		err = fmt.Errorf("it ended %v after SIGTERM", took)
 	}
-	select {
-	case <-p.exited:
-		if code := p.cmd.ProcessState.ExitCode(); code != 0 {
-			return fmt.Errorf("exit %d after SIGTERM", code)
-		}
-		return nil
-	case <-time.After(10 * time.Second):
-		return fmt.Errorf("still running 10 s after SIGTERM")
-	}
-}
-
-// logFile keeps a process's log and finds the address in it.
-type logFile struct {
-	addr chan string // gets one address
-	once sync.Once
-
-	mu  sync.Mutex // guards all below
-	buf bytes.Buffer
-}
-
-func newLogFile() *logFile { return &logFile{addr: make(chan string, 1)} }
-
-func (l *logFile) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.buf.Write(p)
-	for line := range bytes.Lines(p) {
-		var entry struct{ Addr string }
-		if json.Unmarshal(line, &entry) == nil && entry.Addr != "" {
-			l.once.Do(func() { l.addr <- entry.Addr })
-		}
-	}
-	return len(p), nil
-}
-
-func (l *logFile) tail() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	b := l.buf.Bytes()
-	return string(b[max(0, len(b)-4000):])
+	return err
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,7 +11,6 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/eventio/eventio/internal/testenv"
-	"github.com/eventio/eventio/pkg/store"
 )
 
 // TestRefusedByNATS: a password that NATS refuses, from the start and again later, is waited
@@ -27,17 +27,18 @@ func TestRefusedByNATS(t *testing.T) {
 		t.Helper()
 		for name, p := range both {
 			testenv.Eventually(t, limit, fmt.Sprintf("%s becomes %d", name, status), func() error {
-				if err := probed(p, "/livez", http.StatusOK); err != nil {
+				if _, err := probed(p, "/livez", http.StatusOK); err != nil {
 					return err
 				}
-				return probed(p, "/readyz", status)
+				_, err := probed(p, "/readyz", status)
+				return err
 			})
 		}
 	}
 	becomes(http.StatusServiceUnavailable)
 	for name, p := range both {
 		testenv.Eventually(t, limit, name+" says why", func() error {
-			if log := p.log.tail(); !strings.Contains(log, "trying on") || strings.Contains(log, "taking seat requests") {
+			if log := p.Tail(); !strings.Contains(log, "trying on") || strings.Contains(log, "taking seat requests") {
 				return errors.New(log)
 			}
 			return nil
@@ -47,17 +48,11 @@ func TestRefusedByNATS(t *testing.T) {
 		t.Fatal(err)
 	}
 	becomes(http.StatusOK)
-	if log := worker.log.tail(); !strings.Contains(log, "taking seat requests") {
+	if log := worker.Tail(); !strings.Contains(log, "taking seat requests") {
 		t.Errorf("the worker does not say that it takes requests:\n%s", log)
 	}
 	people := newClient(t, api.addr)
-	var e event
-	people.want(t, http.StatusCreated, http.MethodPost, "/api/events", `{"organizer_id":"`+store.NewID().Hex()+
-		`","title":"Refused","capacity":100,"starts_at":"2027-05-01T18:00:00Z","ends_at":"2027-05-01T20:00:00Z"}`, &e)
-	register := func() int {
-		status, _ := people.send(http.MethodPost, seats(e), `{"user_id":"`+store.NewID().Hex()+`"}`, "")
-		return status
-	}
+	e := createEvent(t, people, 100)
 
 	refused, err := nats.Connections()
 	if err == nil {
@@ -78,30 +73,25 @@ func TestRefusedByNATS(t *testing.T) {
 		t.Fatal(err)
 	}
 	becomes(http.StatusOK)
-	testenv.Eventually(t, limit, "serve again", func() error {
-		if status := register(); status != http.StatusCreated {
-			return fmt.Errorf("status %d", status)
-		}
-		return nil
-	})
+	testenv.Eventually(t, limit, "serve again", func() error { return register(t, people, e) })
 
 	if err := nats.Reload(func(o *server.Options) { only(password)(o); o.MaxPayload = 50 }); err != nil {
 		t.Fatal(err)
 	}
 	for name, p := range both {
-		_ = probed(p, "/readyz", 0) // a probe is above the limit
+		_, _ = probed(p, "/readyz", 0) // a probe is above the limit
 		testenv.Eventually(t, limit, name+" ends", func() error {
 			select {
-			case <-p.exited:
+			case <-p.Ended():
 				return nil
 			default:
-				return errors.New(p.log.tail())
+				return errors.New(p.Tail())
 			}
 		})
-		if code, log := p.cmd.ProcessState.ExitCode(), p.log.tail(); code != 1 || !strings.Contains(log, "Maximum Payload") {
+		if code, log := p.ExitCode(), p.Tail(); code != 1 || !strings.Contains(log, "Maximum Payload") {
 			t.Errorf("%s: exit %d:\n%s", name, code, log)
 		}
-		if strings.Contains(p.log.tail(), password) {
+		if p.Says(password) {
 			t.Errorf("%s: the password is in the log", name)
 		}
 	}
@@ -112,15 +102,16 @@ func only(password string) func(*server.Options) {
 	return func(o *server.Options) { o.Users = []*server.User{{Username: "eventio", Password: password}} }
 }
 
-// probed asks a probe of a process and wants a status.
-func probed(p *process, path string, want int) error {
+// probed asks a probe of a process, wants a status, and returns the body.
+func probed(p *process, path string, want int) (body string, err error) {
 	res, err := http.Get("http://" + p.addr + path)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer res.Body.Close()
-	if res.StatusCode != want {
-		return fmt.Errorf("%s is %d", path, res.StatusCode)
+	data, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != want {
+		err = fmt.Errorf("%s is %d", path, res.StatusCode)
 	}
-	return nil
+	return string(data), err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/rig"
+	"github.com/eventio/eventio/pkg/client"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
@@ -23,13 +24,14 @@ const limit = 30 * time.Second
 type system struct {
 	mongoURI string
 	addr     string // of the API
-	worker   *rig.Process
+	client   *client.Client
+	worker   *testenv.Program
 }
 
 func startSystem(b *testing.B) *system {
 	b.Helper()
 	bin := b.TempDir()
-	if err := rig.Build(b.Context(), bin, "api", "worker"); err != nil {
+	if err := testenv.Build(b.Context(), bin, "api", "worker"); err != nil {
 		b.Fatal(err)
 	}
 	return startSystemFrom(b, bin)
@@ -49,27 +51,25 @@ func startSystemFrom(b *testing.B, bin string) *system {
 	)
 	s.worker, _ = start(b, bin, "worker", env, "taking seat requests")
 	_, s.addr = start(b, bin, "api", env, "serving HTTP")
+	var err error
+	if s.client, err = client.New("http://"+s.addr, client.Config{Retry: client.Retry{Attempts: 1, Timeout: limit}}); err != nil {
+		b.Fatal(err)
+	}
 	return s
 }
 
-// start starts a process and waits for that line of its log.
-func start(b *testing.B, bin, name string, env []string, message string) (*rig.Process, string) {
+// start starts a process and waits for the line of its log with that text.
+func start(b *testing.B, bin, name string, env []string, text string) (*testenv.Program, string) {
 	b.Helper()
 	cmd := exec.Command(filepath.Join(bin, name))
 	cmd.Env = env
-	p, err := rig.Start(b.TempDir(), name, cmd)
-	if err != nil {
-		b.Fatal(err)
-	}
+	p := testenv.RunProgram(b, cmd)
 	b.Cleanup(func() {
-		if b.Failed() {
-			b.Logf("%s: %s", name, p.Tail())
-		}
 		if err := p.Stop(); err != nil {
 			b.Error(err)
 		}
 	})
-	addr, err := p.Await(b.Context(), message)
+	addr, err := p.Find(b.Context(), text)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -28,9 +28,7 @@ import (
 )
 
 const (
-	startLimit = 30 * time.Second // for the server to say where it listens
-	stopLimit  = 15 * time.Second // for the server to drain after SIGTERM
-	waitLimit  = 15 * time.Second // for a page to come to show something
+	waitLimit = 15 * time.Second // for a page to come to show something
 )
 
 // attack runs as script if it is ever parsed as HTML.

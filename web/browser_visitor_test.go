@@ -3,7 +3,6 @@
 package web
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
@@ -13,11 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -25,71 +22,32 @@ import (
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/eventio/eventio/internal/testenv"
 )
 
-// startEventio builds cmd/eventio, starts it on a free port with an empty
-// store, and returns its base URL. The server is stopped when the test ends.
+// startEventio builds cmd/eventio, starts it on a free port with an empty store, and returns its
+// base URL. The server is stopped when the test ends.
 func startEventio(t testing.TB) string {
 	t.Helper()
 	if running := os.Getenv("EVENTIO_URL"); running != "" {
 		return strings.TrimSuffix(running, "/")
 	}
 	dir := t.TempDir()
-	binary := filepath.Join(dir, "eventio")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/eventio/eventio/cmd/eventio").CombinedOutput(); err != nil {
-		t.Fatalf("build cmd/eventio: %v\n%s", err, out)
+	if err := testenv.Build(t.Context(), dir, "eventio"); err != nil {
+		t.Fatal(err)
 	}
-	server := exec.Command(binary, "--addr", "127.0.0.1:0", "--data", filepath.Join(dir, "data"))
-	var errors bytes.Buffer // read only after Wait
-	server.Stderr = &errors
-	out, err := server.StdoutPipe()
+	server := testenv.RunProgram(t, exec.Command(filepath.Join(dir, "eventio"), "--addr", "127.0.0.1:0", "--data", filepath.Join(dir, "data")))
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	base, err := server.Find(t.Context(), "listening on ")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-
-	found := make(chan string, 1)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		address := regexp.MustCompile(`http://127\.0\.0\.1:[1-9]\d*`)
-		lines := bufio.NewReader(out)
-		for said := false; ; {
-			line, err := lines.ReadString('\n')
-			if match := address.FindString(line); match != "" && !said {
-				found <- match
-				said = true
-			}
-			if err != nil {
-				return
-			}
-		}
-	}()
-	stop := sync.OnceValue(func() error {
-		_ = server.Process.Signal(syscall.SIGTERM)
-		kill := time.AfterFunc(stopLimit, func() { _ = server.Process.Kill() })
-		defer kill.Stop()
-		<-done
-		return server.Wait()
-	})
-	t.Cleanup(func() {
-		if err := stop(); err != nil {
-			t.Errorf("eventio ended with %v\n%s", err, errors.String())
-		}
-	})
-	select {
-	case base := <-found:
-		return base
-	case <-done:
-		t.Fatalf("eventio ended before it listened: %v\n%s", stop(), errors.String())
-	case <-time.After(startLimit):
-		_ = server.Process.Kill()
-		_ = stop()
-		t.Fatalf("eventio did not say where it listens within %v\n%s", startLimit, errors.String())
-	}
-	return ""
+	return base
 }
 
 func findChromium(t testing.TB) string {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,12 +12,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api/identity"
 	"github.com/eventio/eventio/internal/access"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -65,12 +64,16 @@ func simulate(ctx context.Context, c simulateConfig, env process.Env, log zerolo
 }
 
 func simulateAt(ctx context.Context, url string, c simulateConfig, out io.Writer) error {
-	sim := simulation{url: url, organizer: store.NewID(), client: &http.Client{
-		Timeout:   30 * time.Second,
-		Transport: &http.Transport{MaxConnsPerHost: 500, MaxIdleConnsPerHost: 500},
-	}}
-	defer sim.client.CloseIdleConnections()
-	var err error
+	transport := &http.Transport{MaxConnsPerHost: 500, MaxIdleConnsPerHost: 500}
+	defer transport.CloseIdleConnections()
+	// What is refused or lost counts as it is, so nothing is sent again.
+	nobody, err := client.New(url, client.Config{
+		HTTP: &http.Client{Transport: transport}, Retry: client.Retry{Attempts: 1, Timeout: 30 * time.Second},
+	})
+	if err != nil {
+		return err
+	}
+	sim := simulation{nobody: nobody, organizer: store.NewID()}
 	if sim.keys, err = c.Parse(); err != nil {
 		return err
 	}
@@ -153,22 +156,41 @@ func report(out io.Writer, tries []try) {
 
 // simulation speaks to one Event.io.
 type simulation struct {
-	url       string
-	client    *http.Client
+	nobody    *client.Client
 	organizer store.ID
 	keys      identity.Keys // empty: ids in bodies are believed there
 }
 
-func (s simulation) createEvent(ctx context.Context, c simulateConfig) (store.ID, error) {
-	var created struct {
-		ID store.ID `json:"id"`
+// as is the client of a user.
+func (s simulation) as(user store.ID) *client.Client {
+	if s.keys.Empty() {
+		return s.nobody
 	}
+	return s.nobody.WithToken(func(context.Context) (string, error) {
+		token, _, err := s.keys.Mint(identity.Person{ID: user}, time.Now(), identity.DefaultLifetime)
+		return token, err
+	})
+}
+
+func (s simulation) createEvent(ctx context.Context, c simulateConfig) (store.ID, error) {
 	start := time.Now().UTC().Add(24 * time.Hour).Truncate(time.Second)
-	err := s.call(ctx, http.MethodPost, "/api/events", map[string]any{
-		"organizer_id": s.organizer, "title": "Simulation", "description": "Made by eventio simulate",
-		"capacity": c.Capacity, "waitlist": c.Cancels > 0, "starts_at": start, "ends_at": start.Add(2 * time.Hour),
-	}, &created)
-	return created.ID, err
+	e, err := s.as(s.organizer).CreateEvent(ctx, client.NewEvent{
+		OrganizerID: s.organizer, Title: "Simulation", Description: "Made by eventio simulate",
+		Capacity: c.Capacity, Waitlist: c.Cancels > 0, StartsAt: start, EndsAt: start.Add(2 * time.Hour),
+	})
+	return e.ID, explained(err)
+}
+
+// explained says what is probably wrong when a request of the organizer fails.
+func explained(err error) error {
+	var p *client.Problem
+	switch {
+	case errors.Is(err, client.CodeUnauthenticated):
+		return fmt.Errorf("it wants tokens; give its keys in EVENTIO_AUTH_KEYS: %w", err)
+	case err != nil && !errors.As(err, &p):
+		return fmt.Errorf("is Event.io running there? %w", err)
+	}
+	return err
 }
 
 // burst sends every try at once and returns how each ended.
@@ -193,34 +215,44 @@ func (s simulation) burst(ctx context.Context, event store.ID, c simulateConfig)
 }
 
 func (s simulation) register(ctx context.Context, event, user store.ID) int {
-	req, err := s.request(ctx, http.MethodPost, "/api/events/"+event.Hex()+"/registrations", map[string]any{"user_id": user})
-	if err == nil {
-		err = s.sign(req, user)
+	r, err := s.as(user).Register(ctx, event, user)
+	if err == nil && r.Status == client.StatusWaitlisted {
+		return http.StatusAccepted
 	}
-	if err != nil {
-		return 0
+	return statusOf(err, http.StatusCreated)
+}
+
+// statusOf is the status of an answer: success without an error, 0 when none came.
+func statusOf(err error, success int) int {
+	var p *client.Problem
+	switch {
+	case err == nil:
+		return success
+	case errors.As(err, &p):
+		return p.Status
 	}
-	res, err := s.client.Do(req)
-	if err != nil {
-		return 0
+	return 0
+}
+
+// users reads who is registered, or waits.
+func (s simulation) users(ctx context.Context, event store.ID, status client.Status) (users []store.ID, err error) {
+	for user, err := range s.as(s.organizer).Roster(ctx, event, status) {
+		if err != nil {
+			return nil, explained(err)
+		}
+		users = append(users, user)
 	}
-	defer res.Body.Close()
-	_, _ = io.Copy(io.Discard, res.Body) // so that the connection is used again
-	return res.StatusCode
+	return users, nil
 }
 
 // verify lists what does not agree.
 func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]string, error) {
-	var e struct {
-		Capacity    int64 `json:"capacity"`
-		TicketsSold int64 `json:"tickets_sold"`
+	e, err := s.as(s.organizer).Event(ctx, event)
+	if err != nil {
+		return nil, explained(err)
 	}
-	var roster []store.ID
-	path := "/api/events/" + event.Hex()
-	if err := s.call(ctx, http.MethodGet, path, nil, &e); err != nil {
-		return nil, err
-	}
-	if err := s.call(ctx, http.MethodGet, path+"/registrations", nil, &roster); err != nil {
+	roster, err := s.users(ctx, event, client.StatusConfirmed)
+	if err != nil {
 		return nil, err
 	}
 	var wrong []string
@@ -267,64 +299,4 @@ func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]
 		add("%d users were told 201, want %d", len(told), want)
 	}
 	return wrong, nil
-}
-
-// call makes a request of the organizer that must succeed, and reads its answer into the
-// value at to.
-func (s simulation) call(ctx context.Context, method, path string, body, to any) error {
-	req, err := s.request(ctx, method, path, body)
-	if err == nil {
-		err = s.sign(req, s.organizer)
-	}
-	if err != nil {
-		return err
-	}
-	res, err := s.client.Do(req)
-	if err != nil {
-		return fmt.Errorf("is Event.io running there? %w", err)
-	}
-	defer res.Body.Close()
-	data, err := io.ReadAll(res.Body)
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	if res.StatusCode == http.StatusUnauthorized {
-		return fmt.Errorf("%s %s: %s: it wants tokens; give its keys in EVENTIO_AUTH_KEYS", method, path, res.Status)
-	}
-	if res.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, res.Status, data)
-	}
-	if err := json.Unmarshal(data, to); err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	return nil
-}
-
-func (s simulation) request(ctx context.Context, method, path string, body any) (*http.Request, error) {
-	if body == nil {
-		return http.NewRequestWithContext(ctx, method, s.url+path, nil)
-	}
-	data, err := json.Marshal(body)
-	if err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, method, s.url+path, bytes.NewReader(data))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	return req, nil
-}
-
-// sign lets a request speak for a user, if there are keys.
-func (s simulation) sign(req *http.Request, user store.ID) error {
-	if s.keys.Empty() {
-		return nil
-	}
-	token, _, err := s.keys.Mint(identity.Person{ID: user}, time.Now(), identity.DefaultLifetime)
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -23,7 +24,7 @@ func (s simulation) leave(ctx context.Context, event store.ID, tries []try, c si
 	statuses := make([]int, len(leaving))
 	var crowd sync.WaitGroup
 	for i, user := range leaving {
-		crowd.Go(func() { statuses[i] = s.cancel(ctx, event, user) })
+		crowd.Go(func() { statuses[i] = statusOf(s.as(user).CancelRegistration(ctx, event, user), http.StatusNoContent) })
 	}
 	crowd.Wait()
 	for i, status := range statuses {
@@ -31,12 +32,12 @@ func (s simulation) leave(ctx context.Context, event store.ID, tries []try, c si
 			wrong = append(wrong, fmt.Sprintf("user %s left and was told %d", leaving[i].Hex(), status))
 		}
 	}
-	var roster, line []store.ID
-	path := "/api/events/" + event.Hex() + "/registrations"
-	if err := s.call(ctx, http.MethodGet, path, nil, &roster); err != nil {
+	roster, err := s.users(ctx, event, client.StatusConfirmed)
+	if err != nil {
 		return nil, err
 	}
-	if err := s.call(ctx, http.MethodGet, path+"?status=waitlisted", nil, &line); err != nil {
+	line, err := s.users(ctx, event, client.StatusWaitlisted)
+	if err != nil {
 		return nil, err
 	}
 	for _, user := range append(roster, line...) {
@@ -48,21 +49,4 @@ func (s simulation) leave(ctx context.Context, event store.ID, tries []try, c si
 		wrong = append(wrong, fmt.Sprintf("%d wait while %d of %d places are taken", len(line), len(roster), c.Capacity))
 	}
 	return wrong, nil
-}
-
-// cancel gives a user's place back and returns the status of the answer, 0 when none came.
-func (s simulation) cancel(ctx context.Context, event, user store.ID) int {
-	req, err := s.request(ctx, http.MethodDelete, "/api/events/"+event.Hex()+"/registrations/"+user.Hex(), nil)
-	if err == nil {
-		err = s.sign(req, user)
-	}
-	if err != nil {
-		return 0
-	}
-	res, err := s.client.Do(req)
-	if err != nil {
-		return 0
-	}
-	res.Body.Close()
-	return res.StatusCode
 }

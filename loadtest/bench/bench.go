@@ -16,7 +16,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/internal/testenv"
-	"github.com/eventio/eventio/loadtest/rig"
 )
 
 // scenario is one row, or a few, of the table.
@@ -56,7 +55,7 @@ func open(ctx context.Context, s settings, out io.Writer) (_ *bench, err error) 
 		return nil, err
 	}
 	b.say("building api, worker and eventio")
-	if err := rig.Build(ctx, b.dir, "api", "worker", "eventio"); err != nil {
+	if err := testenv.Build(ctx, b.dir, "api", "worker", "eventio"); err != nil {
 		return nil, err
 	}
 	b.say("starting mongod")
@@ -108,7 +107,7 @@ func (b *bench) run(ctx context.Context, sc scenario) (result, error) {
 }
 
 // role starts this program in that role, to the scenario's end.
-func (b *bench) role(ctx context.Context, name string, args ...string) (*rig.Process, string, error) {
+func (b *bench) role(ctx context.Context, name string, args ...string) (*testenv.Program, string, error) {
 	path, err := self()
 	if err != nil {
 		return nil, "", err
@@ -116,25 +115,16 @@ func (b *bench) role(ctx context.Context, name string, args ...string) (*rig.Pro
 	return b.start(ctx, name, exec.Command(path, append([]string{"role", name}, args...)...), ready)
 }
 
-// start starts a process, to the scenario's end, and waits for that line of its log; the
-// address in it is returned.
-func (b *bench) start(ctx context.Context, name string, cmd *exec.Cmd, message string) (*rig.Process, string, error) {
-	p, err := b.startSilent(name, cmd)
+// start starts a process, to the scenario's end, and waits for the line of its output with that
+// text; the address in it is returned.
+func (b *bench) start(ctx context.Context, name string, cmd *exec.Cmd, text string) (*testenv.Program, string, error) {
+	p, err := testenv.StartProgram(b.dir, name, cmd)
 	if err != nil {
 		return nil, "", err
 	}
-	addr, err := p.Await(ctx, message)
+	b.atEnd = append(b.atEnd, func(context.Context) error { return p.Remove() })
+	addr, err := p.Find(ctx, text)
 	return p, addr, err
-}
-
-// startSilent starts a process that does not say in its log when it is ready.
-func (b *bench) startSilent(name string, cmd *exec.Cmd) (*rig.Process, error) {
-	p, err := rig.Start(b.dir, name, cmd)
-	if err != nil {
-		return nil, err
-	}
-	b.atEnd = append(b.atEnd, func(context.Context) error { return p.Stop() })
-	return p, nil
 }
 
 // database names a new database, which is dropped at the scenario's end.

@@ -12,6 +12,7 @@ import (
 	"github.com/eventio/eventio/internal/access"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
+	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -71,53 +72,48 @@ func soldOut(ctx context.Context, b *bench) error {
 // proveFresh frees places of a full event one by one and makes sure that the very next
 // request gets each, and the one after it none; then the same with a larger capacity.
 func (s *system) proveFresh(ctx context.Context, event store.ID, leaving []member) error {
-	next := func(want int) error {
+	next := func(want error) error {
 		m, err := s.b.crowd.mint()
 		if err != nil {
 			return err
 		}
-		status, err := s.call(ctx, m, http.MethodPost, "/api/events/"+event.Hex()+"/registrations", map[string]any{"user_id": m.id}, nil)
-		if err == nil && status != want {
-			err = fmt.Errorf("a refusal or a grant is stale: the answer is %d, want %d", status, want)
-		}
-		if status == http.StatusCreated {
+		_, err = s.as(m).Register(ctx, event, m.id)
+		if err == nil {
 			s.accounts[event].Told = append(s.accounts[event].Told, m.id)
 		}
-		return err
+		if !errors.Is(err, want) {
+			return fmt.Errorf("a refusal or a grant is stale: the answer is %v, want %v", err, want)
+		}
+		return nil
 	}
 	steps := make([]func() error, 0, len(leaving)+1)
 	for _, m := range leaving {
 		steps = append(steps, func() error { return s.leave(ctx, event, m) })
 	}
 	steps = append(steps, func() error {
-		capacity := 1001 // of the 1,000 that are there
-		return s.want(ctx, http.MethodPatch, "/api/events/"+event.Hex(), map[string]any{"capacity": capacity}, nil)
+		_, err := s.as(s.organizer).EditEvent(ctx, event, "*", client.EventEdit{Capacity: new(int64(1001))}) // 1,000 are there
+		return err
 	})
 	for _, free := range steps {
 		for range 4 { // both workers know that it is full
-			if err := next(http.StatusConflict); err != nil {
+			if err := next(client.CodeSoldOut); err != nil {
 				return err
 			}
 		}
 		if err := free(); err != nil {
 			return err
 		}
-		if err := next(http.StatusCreated); err != nil {
+		if err := next(nil); err != nil {
 			return err
 		}
 	}
-	return next(http.StatusConflict)
+	return next(client.CodeSoldOut)
 }
 
 // leave gives a seat back that was held from the start.
 func (s *system) leave(ctx context.Context, event store.ID, m member) error {
-	path := "/api/events/" + event.Hex() + "/registrations/" + m.id.Hex()
-	status, err := s.call(ctx, m, http.MethodDelete, path, nil, nil)
-	if err == nil && status != http.StatusNoContent {
-		err = fmt.Errorf("a seat is given back, and the answer is %d", status)
-	}
 	s.accounts[event].Before--
-	return err
+	return s.as(m).CancelRegistration(ctx, event, m.id)
 }
 
 // freeInStorm frees places while everybody asks for one: the storm gets each of them.

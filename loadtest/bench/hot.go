@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/internal/access"
-	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -219,19 +218,17 @@ func embedded(ctx context.Context, b *bench) error {
 		return err
 	}
 	p.read = p.stored
-	port, err := testenv.FreePort()
-	if err != nil {
-		return err
-	}
-	p.addr = "127.0.0.1:" + strconv.Itoa(port)
-	cmd := exec.Command(filepath.Join(b.dir, "eventio"), "--addr", p.addr, "--data", filepath.Join(b.dir, "eventio-data"))
+	cmd := exec.Command(filepath.Join(b.dir, "eventio"), "--data", filepath.Join(b.dir, "eventio-data"))
 	cmd.Env = p.env()
-	eventio, err := b.startSilent("eventio", cmd)
+	eventio, addr, err := b.start(ctx, "eventio", cmd, "listening on http://")
+	if err == nil {
+		err = p.meet(addr)
+	}
+	if err == nil {
+		err = awaitReady(ctx, addr)
+	}
 	if err != nil {
 		return err
-	}
-	if err := awaitReady(ctx, p.addr); err != nil {
-		return fmt.Errorf("eventio is not ready: %w; %s", err, eventio.Tail())
 	}
 	p.processes = append(p.processes, eventio)
 	p.workers = p.processes

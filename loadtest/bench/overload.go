@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/rig"
 	"github.com/eventio/eventio/pkg/store"
@@ -130,7 +131,7 @@ func (s *system) overload(ctx context.Context, knee, times float64) (figures, er
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range []*rig.Process{s.api, s.workers[0]} {
+	for _, p := range []*testenv.Program{s.api, s.workers[0]} {
 		if err := errors.Join(rig.ForgetPeak(p.Pid), p.Forget()); err != nil {
 			return nil, err
 		}
@@ -162,7 +163,7 @@ func (s *system) overload(ctx context.Context, knee, times float64) (figures, er
 	got[refusal] = load.Quantile(res.Service(refused), 0.99).Seconds() * 1000
 	got[accepted] = load.Quantile(res.Service(load.Served), 0.99).Seconds() * 1000
 	got[recovery] = o.res.SlowUntil(250 * time.Millisecond).Seconds()
-	for name, p := range map[string]*rig.Process{apiMemory: s.api, memory: s.workers[0]} {
+	for name, p := range map[string]*testenv.Program{apiMemory: s.api, memory: s.workers[0]} {
 		bytes, err := rig.PeakMemory(p.Pid)
 		if err != nil {
 			return nil, err

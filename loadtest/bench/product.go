@@ -1,11 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -20,7 +17,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
-	"github.com/eventio/eventio/loadtest/rig"
+	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore"
 )
@@ -32,6 +29,8 @@ const (
 	startLimit = 30 * time.Second
 	// callLimit bounds a call that is not part of a load; a large roster takes long.
 	callLimit = 2 * time.Minute
+	// setupConnections is how many connections prepare a load.
+	setupConnections = 32
 	// preloadBatch is the most registrations that are put in at once.
 	preloadBatch = 1000
 )
@@ -41,13 +40,13 @@ type product struct {
 	target
 	auth      string
 	organizer member
-	client    http.Client
+	people    *client.Client // of nobody
 }
 
 // newProduct is one that does not run yet.
 func (b *bench) newProduct(auth string) (product, error) {
 	organizer, err := b.crowd.mint()
-	return product{target: target{b: b}, auth: auth, organizer: organizer, client: http.Client{Timeout: callLimit}}, err
+	return product{target: target{b: b}, auth: auth, organizer: organizer}, err
 }
 
 // env is the environment of its processes: the settings of production, logs included. Rate
@@ -60,71 +59,37 @@ func (p *product) env(more ...string) []string {
 	), more...)
 }
 
-// call makes a request as that person, and decodes the answer into to, if that is not nil.
-func (p *product) call(ctx context.Context, who member, method, path string, body, to any) (int, error) {
-	var sent io.Reader
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			return 0, err
-		}
-		sent = bytes.NewReader(text)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+p.addr+path, sent)
-	if err != nil {
-		return 0, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	if method == http.MethodPatch {
-		req.Header.Set("If-Match", "*")
-	}
+// meet notes where it listens, and makes the client that prepares loads and proves what came of
+// them. It sends each call once: what is refused or lost there is a finding.
+func (p *product) meet(addr string) (err error) {
+	p.addr = addr
+	p.people, err = client.New("http://"+addr, client.Config{
+		HTTP:  &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: setupConnections}},
+		Retry: client.Retry{Attempts: 1, Timeout: callLimit},
+	})
+	return err
+}
+
+// as is the client of a person.
+func (p *product) as(who member) *client.Client {
 	if p.auth == access.Token {
-		req.Header.Set("Authorization", "Bearer "+who.token)
+		return p.people.As(who.token)
 	}
-	res, err := p.client.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer res.Body.Close()
-	if to != nil && res.StatusCode < 300 {
-		return res.StatusCode, json.NewDecoder(res.Body).Decode(to)
-	}
-	_, err = io.Copy(io.Discard, res.Body)
-	return res.StatusCode, err
-}
-
-// want is call for what must succeed.
-func (p *product) want(ctx context.Context, method, path string, body, to any) error {
-	status, err := p.call(ctx, p.organizer, method, path, body, to)
-	if err == nil && status >= 300 {
-		err = fmt.Errorf("answered with %d", status)
-	}
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	return nil
-}
-
-// event is what matters here of an event.
-type event struct {
-	ID          store.ID `json:"id"`
-	TicketsSold int64    `json:"tickets_sold"`
-	Capacity    int64    `json:"capacity"`
+	return p.people
 }
 
 // newEvents makes n events.
 func (p *product) newEvents(ctx context.Context, n int, capacity int64) ([]store.ID, error) {
 	ids := make([]store.ID, n)
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(32)
+	group.SetLimit(setupConnections)
 	starts := time.Now().AddDate(0, 1, 0).UTC().Truncate(time.Second)
 	for i := range ids {
 		group.Go(func() error {
-			var e event
-			err := p.want(ctx, http.MethodPost, "/api/events", map[string]any{
-				"organizer_id": p.organizer.id, "title": "Concert", "description": "One evening", "capacity": capacity,
-				"starts_at": starts, "ends_at": starts.Add(3 * time.Hour),
-			}, &e)
+			e, err := p.as(p.organizer).CreateEvent(ctx, client.NewEvent{
+				OrganizerID: p.organizer.id, Title: "Concert", Description: "One evening", Capacity: capacity,
+				StartsAt: starts, EndsAt: starts.Add(3 * time.Hour),
+			})
 			ids[i] = e.ID
 			return err
 		})
@@ -138,13 +103,18 @@ func (p *product) newEvents(ctx context.Context, n int, capacity int64) ([]store
 
 // stored reads over HTTP what is stored of an account's event.
 func (p *product) stored(ctx context.Context, a load.Account) (load.Account, error) {
-	var e event
-	path := "/api/events/" + a.Event.Hex()
-	if err := p.want(ctx, http.MethodGet, path, nil, &e); err != nil {
+	e, err := p.as(p.organizer).Event(ctx, a.Event)
+	if err != nil {
 		return a, err
 	}
-	a.Sold, a.Capacity = e.TicketsSold, e.Capacity
-	return a, p.want(ctx, http.MethodGet, path+"/registrations", nil, &a.Roster)
+	a.Sold, a.Capacity, a.Roster = e.TicketsSold, e.Capacity, nil
+	for user, err := range p.as(p.organizer).Roster(ctx, a.Event, client.StatusConfirmed) {
+		if err != nil {
+			return a, err
+		}
+		a.Roster = append(a.Roster, user)
+	}
+	return a, nil
 }
 
 // burst is a load of new users on all of the events in turn, each to be granted.
@@ -172,7 +142,7 @@ func (p *product) hot(name string, connections int) arm {
 // database of their own.
 type system struct {
 	product
-	api   *rig.Process
+	api   *testenv.Program
 	store *mongostore.Store
 	links []string // the part of the environment that says where NATS and MongoDB are
 }
@@ -201,7 +171,11 @@ func (b *bench) newSystem(ctx context.Context, workers int, auth string) (*syste
 	}
 	cmd := exec.Command(filepath.Join(b.dir, "api"))
 	cmd.Env = s.env(s.links...)
-	if s.api, s.addr, err = b.start(ctx, "api", cmd, "serving HTTP"); err != nil {
+	var addr string
+	if s.api, addr, err = b.start(ctx, "api", cmd, "serving HTTP"); err != nil {
+		return nil, err
+	}
+	if err := s.meet(addr); err != nil {
 		return nil, err
 	}
 	s.processes = append(s.processes, s.api)
@@ -228,11 +202,11 @@ func (s *system) scale(ctx context.Context, n int) error {
 	}
 	for len(s.workers) > n {
 		last := s.workers[len(s.workers)-1]
-		if err := last.Stop(); err != nil {
+		if err := last.Remove(); err != nil {
 			return err
 		}
 		s.workers = s.workers[:len(s.workers)-1]
-		s.processes = slices.DeleteFunc(s.processes, func(p *rig.Process) bool { return p == last })
+		s.processes = slices.DeleteFunc(s.processes, func(p *testenv.Program) bool { return p == last })
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ type role struct {
 }
 
 // ready is what a role logs when it works.
-const ready = "ready"
+const ready = "the role is played"
 
 // play is the role, until ctx ends.
 func (r role) play(ctx context.Context, env process.Env) error {

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/rig"
 	"github.com/eventio/eventio/pkg/store"
@@ -35,8 +36,8 @@ const (
 type target struct {
 	b         *bench
 	addr      string
-	processes []*rig.Process
-	workers   []*rig.Process // those whose batches are counted
+	processes []*testenv.Program
+	workers   []*testenv.Program // those whose batches are counted
 	// read adds to an account what is stored; nil: nothing is.
 	read     func(context.Context, load.Account) (load.Account, error)
 	accounts map[store.ID]*load.Account

@@ -5,6 +5,7 @@
 package k6
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,12 +13,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/eventio/eventio/internal/testenv"
 )
 
-const version = "v1.8.1" // that of K6.md
+const version = "v1.8.1" // that of README.md
 
 var bin string // folder of k6 and of our programs
 
@@ -30,18 +30,15 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(bin)
-	for _, args := range [][]string{
-		{"install", "go.k6.io/k6@" + version},
-		{"build", "-o", bin + string(filepath.Separator), "../../cmd/eventio", "../../cmd/api", "../../cmd/worker"},
-	} {
-		started := time.Now()
-		cmd := exec.Command("go", args...)
-		cmd.Env = append(os.Environ(), "GOBIN="+bin)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "go %s: %v\n%s", strings.Join(args, " "), err, out)
-			return 1
-		}
-		fmt.Printf("go %s: %v\n", args[0], time.Since(started).Round(100*time.Millisecond))
+	install := exec.Command("go", "install", "go.k6.io/k6@"+version)
+	install.Env = append(os.Environ(), "GOBIN="+bin)
+	if out, err := install.CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "install k6: %v\n%s", err, out)
+		return 1
+	}
+	if err := testenv.Build(context.Background(), bin, "eventio", "api", "worker"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
 	return testenv.M{M: m}.Run()
 }
@@ -66,7 +63,6 @@ const (
 func script(t *testing.T, name, url string, env ...string) (int, string) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "k6"), "run", "--quiet", "--no-color", "--address", "", name+".js")
-	cmd.Dir = ".."
 	// What is slow here is the machine of the test.
 	cmd.Env = append(os.Environ(), "K6_NO_USAGE_REPORT=true", "PWD=", "URL="+url, "P95=60000")
 	cmd.Env = append(append(cmd.Env, scripts[name]...), env...)
@@ -121,7 +117,7 @@ func TestScriptsFindLies(t *testing.T) {
 		"a freed seat is not sold":         {"soldout", "a seat that was given up is sold again at once", freedSeatIsLost},
 		"a seat before the opening":        {"burst", "nobody gets a seat before the opening", openTooEarly},
 		"another answer to the same again": {"smoke", "the same request gets the same answer", repeatedIsRefused},
-		"an iteration throws":              {"k6/testdata/throws", "unfinished", theTruth},
+		"an iteration throws":              {"testdata/throws", "unfinished", theTruth},
 	}
 	for name := range scripts {
 		lies["tickets_sold is off by one: "+name] = lie{name, "tickets_sold is the size of the roster", soldOffByOne}

@@ -3,21 +3,14 @@
 package k6
 
 import (
-	"bytes"
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
-	"time"
 
 	"github.com/eventio/eventio/internal/testenv"
 )
-
-// limit bounds every wait for a process.
-const limit = 30 * time.Second
 
 // system is a running Event.io. tokens makes a file of that many tokens; nil where none are
 // wanted.
@@ -30,8 +23,7 @@ type system struct {
 func embedded(t *testing.T, auth string) system {
 	t.Helper()
 	data := t.TempDir()
-	said := start(t, nil, "eventio", "--addr", "127.0.0.1:0", "--data", data, "--auth", auth, "--log-level", "warn")
-	s := system{url: said.await(t, "Event.io is listening on ")}
+	s := system{url: start(t, nil, "listening on ", "eventio", "--addr", "127.0.0.1:0", "--data", data, "--auth", auth, "--log-level", "warn")}
 	if auth == "token" {
 		s.tokens = mint(nil, "--data", data)
 	}
@@ -45,9 +37,9 @@ func processes(t *testing.T) system {
 		"NATS_URL=" + testenv.StartNATS(t).URL(), "MONGODB_URI=" + testenv.MongoDB(t),
 		"EVENTIO_ADDR=127.0.0.1:0", "EVENTIO_AUTH=token", "EVENTIO_DRAIN_DELAY=0s",
 	}
-	start(t, env, "worker").await(t, "taking seat requests")
-	start(t, env, "worker").await(t, "taking seat requests")
-	return system{url: "http://" + start(t, env, "api").await(t, "serving HTTP"), tokens: mint(env)}
+	start(t, env, "taking seat requests", "worker")
+	start(t, env, "taking seat requests", "worker")
+	return system{url: "http://" + start(t, env, "serving HTTP", "api"), tokens: mint(env)}
 }
 
 // mint lets the operator's command make the tokens.
@@ -68,54 +60,14 @@ func mint(env []string, flags ...string) func(*testing.T, int) string {
 	}
 }
 
-// output is a file that gets what a process prints and logs.
-type output string
-
-func start(t *testing.T, env []string, program string, args ...string) output {
+// start starts a program and returns the address behind text in what it says.
+func start(t *testing.T, env []string, text, program string, args ...string) (addr string) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "output")
-	file, err := os.Create(path)
+	cmd := exec.Command(filepath.Join(bin, program), args...)
+	cmd.Env = append(os.Environ(), env...)
+	addr, err := testenv.RunProgram(t, cmd).Find(t.Context(), text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
-	cmd := exec.Command(filepath.Join(bin, program), args...)
-	cmd.Env, cmd.Stdout, cmd.Stderr = append(os.Environ(), env...), file, file
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it has no more to do
-		_ = cmd.Wait()
-		if data, _ := os.ReadFile(path); t.Failed() {
-			t.Logf("the end of what %s said:\n%s", program, data[max(0, len(data)-2000):])
-		}
-	})
-	return output(path)
-}
-
-// await waits for a line with that text. It returns the address that a line of the log has,
-// else the first word after the text.
-func (o output) await(t *testing.T, text string) (found string) {
-	t.Helper()
-	testenv.Eventually(t, limit, text, func() error {
-		data, err := os.ReadFile(string(o))
-		if err != nil {
-			return err
-		}
-		before, after, ok := bytes.Cut(data, []byte(text))
-		rest, _, whole := bytes.Cut(after, []byte("\n"))
-		if !ok || !whole {
-			return os.ErrNotExist
-		}
-		line := string(before[bytes.LastIndexByte(before, '\n')+1:]) + text + string(rest)
-		var entry struct{ Addr string }
-		if json.Unmarshal([]byte(line), &entry) == nil {
-			found = entry.Addr
-		} else {
-			found = strings.Fields(string(rest) + " -")[0]
-		}
-		return nil
-	})
-	return found
+	return addr
 }

@@ -23,7 +23,8 @@ type Wish struct {
 }
 
 // Conn is one keep-alive HTTP/1.1 connection, with just as much of a client as the load
-// needs. It is not safe for concurrent use.
+// needs: not pkg/client and not net/http, which would take more of the cores that the service
+// under test is measured on. It is not safe for concurrent use.
 type Conn struct {
 	tcp     net.Conn
 	headers string // from after the path to before the optional ones

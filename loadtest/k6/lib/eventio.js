@@ -1,5 +1,5 @@
 // What the k6 scripts share: who the users are, how one of them asks for a seat, and the
-// proof in the end. K6.md says how to run them.
+// proof in the end. README.md says how to run them.
 import http from 'k6/http';
 import { check, sleep } from 'k6';
 import { Counter, Rate } from 'k6/metrics';
