@@ -33,3 +33,23 @@ func FuzzContains(f *testing.F) {
 		}
 	})
 }
+
+func TestCases(t *testing.T) {
+	for r, want := range map[rune]string{'k': "k\u212aK", 'K': "Kk\u212a", '7': "7", 'ß': "ßẞ"} {
+		if got := string(Cases(r)); got != want {
+			t.Errorf("cases of %c are %q, want %q", r, got, want)
+		}
+	}
+}
+
+// TestContains: every word must be there, each in one of the two texts.
+func TestContains(t *testing.T) {
+	e := Event{Title: "Konzert am Hafen", Description: "mit Chor"}
+	for search, want := range map[string]bool{
+		"": true, "KONZERT": true, "chor": true, "hafen CHOR": true, "onze": true, "konzert oper": false, "oper chor": false, "oper": false,
+	} {
+		if got := e.Contains(Words(search)); got != want {
+			t.Errorf("%q: %t", search, got)
+		}
+	}
+}
