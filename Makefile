@@ -23,6 +23,7 @@ test: ## all tests under the race detector, against a real MongoDB and a real NA
 	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
 	go test -race -timeout 20m ./...
 	go test -run '^TestImport' ./cmd/eventio
+	go -C tools test ./...
 
 # staticcheck is a tool of go.mod, so its version and checksums are pinned like those of the
 # libraries and an update is a commit. The price is five indirect modules; no program links them.
