@@ -138,7 +138,7 @@ func (j *judge) run(ctx context.Context, binary string, i int, args ...string) v
 // build makes the test binary of a package of the plan.
 func (j *judge) build(ctx context.Context, dir, overlay string, i int) (binary string, err error) {
 	binary = filepath.Join(dir, strconv.Itoa(i)+".test")
-	args := []string{"test", "-c", "-vet=off", "-o", binary}
+	args := []string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-o", binary}
 	if overlay != "" {
 		args = append(args, "-overlay", overlay)
 	}
