@@ -176,3 +176,46 @@ func TestRecounts(t *testing.T) {
 		t.Error("a recount is not found")
 	}
 }
+
+// TestWhoWasPromotedIsNotPromotedAgain: an edit gives all who wait a seat, two more join the
+// line, and somebody leaves: the seat is for who waits now, not for a number that has one.
+func TestWhoWasPromotedIsNotPromotedAgain(t *testing.T) {
+	event := newEvent(1)
+	event.Waitlist = true
+	m := newMemory(event)
+	crowd := newCrowd(4)
+	register := func(user store.ID) store.SeatRequest {
+		return store.SeatRequest{Kind: store.Register, EventID: event.ID, UserID: user, RequestID: user.Hex()}
+	}
+	m.apply(t, []store.SeatRequest{register(crowd[0]), register(crowd[1])})
+	m.apply(t, []store.SeatRequest{
+		capacityEdit(event.ID, 2), register(crowd[2]), register(crowd[3]),
+		{Kind: store.Cancel, EventID: event.ID, UserID: crowd[0], RequestID: "away"},
+	})
+	m.check(t, event.ID)
+	if _, line := m.lists(event.ID); len(line) != 1 || line[0].User != crowd[3] {
+		t.Errorf("%+v wait, and the event is %+v", line, m.events[event.ID])
+	}
+}
+
+// TestDatabaseIDOf: other parts make another id, also when they read alike one after the other.
+func TestDatabaseIDOf(t *testing.T) {
+	seen := make(map[string]string)
+	for name, parts := range map[string][]string{
+		"none": {}, "an empty one": {""}, "one": {"ab"}, "another": {"ac"}, "two": {"a", "b"}, "two in other places": {"", "ab"},
+		"in another order": {"b", "a"}, "with what is written between": {"1:a"},
+	} {
+		bytes := make([][]byte, len(parts))
+		for i, part := range parts {
+			bytes[i] = []byte(part)
+		}
+		id := store.DatabaseIDOf(bytes...)
+		if other, taken := seen[id]; taken {
+			t.Errorf("%s has the id of %s", name, other)
+		}
+		seen[id] = name
+		if len(id) != 20 || strings.Trim(id, "0123456789abcdef") != "" || id != store.DatabaseIDOf(bytes...) {
+			t.Errorf("%s: %q", name, id)
+		}
+	}
+}

@@ -32,7 +32,7 @@ const (
 	// patience is how many times as long as without a change tests may take; leastLimit is what
 	// they may take at least.
 	patience   = 3
-	leastLimit = 20 * time.Second
+	leastLimit = 10 * time.Second
 	// firstLimit is what they may take without a change.
 	firstLimit = 5 * time.Minute
 )
@@ -41,8 +41,9 @@ const (
 type judge struct {
 	root, dir string
 	plan      plan
-	limits    []time.Duration // by tests of the plan: what they may take
-	quiet     []bool          // by tests of the plan: they use rapid, which keeps what failed in files
+	stages    [][]string        // arguments of a test binary: first what is quick, then what is slow
+	limits    [][]time.Duration // by stage and tests of the plan: what they may take
+	quiet     []bool            // by tests of the plan: they use rapid, which keeps what failed in files
 }
 
 // newJudge makes sure that the tests pass without a change, and finds out how long they take.
@@ -55,24 +56,37 @@ func newJudge(ctx context.Context, root string, p plan) (*judge, error) {
 	if err != nil {
 		return nil, err
 	}
-	j := &judge{root: root, dir: dir, plan: p}
+	j := &judge{root: root, dir: dir, plan: p, stages: [][]string{nil}}
+	if p.slow != "" {
+		j.stages = [][]string{{"-test.skip", p.slow}, {"-test.run", p.slow}}
+	}
+	j.limits = make([][]time.Duration, len(j.stages))
 	for i := range p.tests {
-		binary, err := j.build(ctx, j.dir, "", i)
-		if err != nil {
-			j.close()
-			return nil, err
-		}
-		// -h ends with an error and a list of the flags.
-		usage, _ := exec.CommandContext(ctx, binary, "-h").CombinedOutput()
-		j.quiet = append(j.quiet, bytes.Contains(usage, []byte("-rapid.nofailfile")))
-		began := time.Now()
-		if err := j.test(ctx, binary, i, firstLimit); err != nil {
+		if err := j.measure(ctx, i); err != nil {
 			j.close()
 			return nil, fmt.Errorf("without any change the tests of %s fail: %w", p.tests[i].pkg, err)
 		}
-		j.limits = append(j.limits, max(leastLimit, patience*time.Since(began)))
 	}
 	return j, nil
+}
+
+// measure runs tests of the plan without a change.
+func (j *judge) measure(ctx context.Context, i int) error {
+	binary, err := j.build(ctx, j.dir, "", i)
+	if err != nil {
+		return err
+	}
+	// -h ends with an error and a list of the flags.
+	usage, _ := exec.CommandContext(ctx, binary, "-h").CombinedOutput()
+	j.quiet = append(j.quiet, bytes.Contains(usage, []byte("-rapid.nofailfile")))
+	for stage, args := range j.stages {
+		began := time.Now()
+		if err := j.test(ctx, binary, i, firstLimit, args...); err != nil {
+			return err
+		}
+		j.limits[stage] = append(j.limits[stage], max(leastLimit, patience*time.Since(began)))
+	}
+	return nil
 }
 
 func (j *judge) close() { _ = os.RemoveAll(j.dir) }
@@ -95,42 +109,27 @@ func (j *judge) try(ctx context.Context, m mutant) verdict {
 	if err != nil {
 		return stopped
 	}
-	// First everything that is quick, then what is slow.
 	var binaries []string
-	for i := range j.plan.tests {
-		binary, err := j.build(ctx, dir, overlay, i)
-		switch {
-		case ctx.Err() != nil:
-			return stopped
-		case err != nil:
-			return unbuilt
-		}
-		binaries = append(binaries, binary)
-		var skip []string
-		if j.plan.slow != "" {
-			skip = []string{"-test.skip", j.plan.slow}
-		}
-		if v := j.run(ctx, binary, i, skip...); v != survived {
-			return v
-		}
-	}
-	if j.plan.slow != "" {
+	for stage, args := range j.stages {
 		for i := range j.plan.tests {
-			if v := j.run(ctx, binaries[i], i, "-test.run", j.plan.slow); v != survived {
-				return v
+			if stage == 0 { // not before it is needed
+				binary, err := j.build(ctx, dir, overlay, i)
+				switch {
+				case ctx.Err() != nil:
+					return stopped
+				case err != nil:
+					return unbuilt
+				}
+				binaries = append(binaries, binary)
+			}
+			err := j.test(ctx, binaries[i], i, j.limits[stage][i], args...)
+			switch {
+			case ctx.Err() != nil:
+				return stopped
+			case err != nil:
+				return killed
 			}
 		}
-	}
-	return survived
-}
-
-func (j *judge) run(ctx context.Context, binary string, i int, args ...string) verdict {
-	err := j.test(ctx, binary, i, j.limits[i], args...)
-	switch {
-	case ctx.Err() != nil:
-		return stopped
-	case err != nil:
-		return killed
 	}
 	return survived
 }
@@ -152,7 +151,7 @@ func (j *judge) build(ctx context.Context, dir, overlay string, i int) (binary s
 
 // test runs a test binary in its package's folder. What it started ends with it.
 func (j *judge) test(ctx context.Context, binary string, i int, limit time.Duration, args ...string) error {
-	if only := j.plan.tests[i].only; only != "" && j.plan.slow == "" {
+	if only := j.plan.tests[i].only; only != "" {
 		args = append(args, "-test.run", only)
 	}
 	if j.quiet[i] {
