@@ -105,7 +105,11 @@ func opposite(op token.Token) (token.Token, bool) {
 
 func (f *file) visit(n ast.Node) bool {
 	switch n := n.(type) {
-	case *ast.ExprStmt, *ast.IncDecStmt, *ast.DeferStmt, *ast.GoStmt, *ast.SendStmt, *ast.BranchStmt:
+	case *ast.ExprStmt:
+		if !logs(n.X) {
+			f.replace(n.Pos(), n.End(), "")
+		}
+	case *ast.IncDecStmt, *ast.DeferStmt, *ast.GoStmt, *ast.SendStmt, *ast.BranchStmt:
 		f.replace(n.Pos(), n.End(), "")
 	case *ast.AssignStmt:
 		if n.Tok != token.DEFINE {
@@ -145,6 +149,16 @@ func (f *file) visit(n ast.Node) bool {
 		}
 	}
 	return true
+}
+
+// logs reports whether an expression writes a line of a log, which decides nothing.
+func logs(x ast.Expr) bool {
+	call, ok := x.(*ast.CallExpr)
+	if !ok {
+		return false
+	}
+	method, ok := call.Fun.(*ast.SelectorExpr)
+	return ok && (method.Sel.Name == "Msg" || method.Sel.Name == "Msgf")
 }
 
 // always makes a condition hold always, and never.

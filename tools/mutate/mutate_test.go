@@ -30,6 +30,7 @@ func TestMutants(t *testing.T) {
 func (s *set) add(n int) {
 	for i := 0; i < n; i++ {
 		s.put(i)
+		s.log.Info().Int("i", i).Msg("put")
 	}
 	if old := s.size; old > n && s.open {
 		s.size = old - n
