@@ -1,8 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench load fuzz openapi schemathesis browser chaos k6 clean
+.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis browser chaos k6 clean
 
 FUZZTIME ?= 10s
 CHAOS ?= 2m
+MUTATE ?= 15m
+PACKAGE ?= pkg/store
+FILES ?= .
 BENCH ?= .
 LOAD ?=
 
@@ -20,13 +23,20 @@ test: ## all tests under the race detector, against a real MongoDB and a real NA
 	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
 	go test -race -timeout 20m ./...
 	go test -run '^TestImport' ./cmd/eventio
+	go -C tools test ./...
 
 # staticcheck is a tool of go.mod, so its version and checksums are pinned like those of the
 # libraries and an update is a commit. The price is five indirect modules; no program links them.
-lint: ## gofmt, go vet, staticcheck
+#
+# golangci-lint brings two hundred modules, so it has a go.mod of its own, which pins it likewise
+# and which no build reads. Its linters, and why each: .golangci.yml. govulncheck is not here: it
+# asks a database on the network, and the lint must say the same on every machine and every day.
+lint: ## gofmt, go vet, staticcheck, golangci-lint
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; } >&2
 	go vet ./...
 	go tool staticcheck ./...
+	go tool -modfile=tools/go.mod golangci-lint run ./...
+	go -C tools vet ./...
 
 bench: ## all benchmarks; BENCH=regexp for some
 	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
@@ -43,6 +53,12 @@ fuzz: ## every fuzz target for a short while; FUZZTIME=10m for longer
 			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package </dev/null || exit 1; \
 		done; \
 	done
+
+# A mutant is built and tested in a few seconds, so a whole package takes from ten minutes to two
+# hours: a run stops at its limit and says what it has not tried. Explained: docs/mutations.md.
+mutate: ## what tests do not look at: PACKAGE=pkg/store (or pkg/messages, worker, ...), MUTATE=1h for longer, FILES=presence for some
+	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
+	go run -C tools ./mutate -limit $(MUTATE) -files '$(FILES)' $(PACKAGE)
 
 openapi: ## write docs/openapi.json anew from the code; fails when that breaks clients
 	go test ./api -run TestOpenAPI -update

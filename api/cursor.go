@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -99,9 +100,7 @@ func (f *fields) rosterCursor(event store.ID, q url.Values) int64 {
 // linkNext says in a header where the next page is.
 func linkNext(w http.ResponseWriter, path string, q url.Values, limit int, cursor string) {
 	next := make(url.Values, len(q)+1)
-	for name, values := range q {
-		next[name] = values
-	}
+	maps.Copy(next, q)
 	next.Set("limit", strconv.Itoa(limit))
 	next.Set("cursor", cursor)
 	w.Header().Set("Link", fmt.Sprintf("<%s?%s>; rel=\"next\"", path, next.Encode()))

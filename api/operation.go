@@ -187,7 +187,7 @@ func (o operation) documentProblems(op *openapi.Operation, schemas *openapi.Sche
 // pathParameters are the {names} of a pattern: ids, all of them.
 func pathParameters(pattern string, schemas *openapi.Schemas) []openapi.Parameter {
 	var all []openapi.Parameter
-	for _, part := range strings.Split(pattern, "/") {
+	for part := range strings.SplitSeq(pattern, "/") {
 		if name, ok := strings.CutPrefix(part, "{"); ok {
 			name = strings.TrimSuffix(name, "}")
 			description := "The event's id."

@@ -14,7 +14,7 @@ const headerRequestID = "X-Request-Id"
 // identify gives the answer the client's X-Request-Id, or one of our own when it sent none,
 // several, or one that is not safe to repeat.
 func identify(w http.ResponseWriter, r *http.Request) {
-	id := ""
+	var id string
 	if sent := r.Header[headerRequestID]; len(sent) == 1 && messages.ValidTraceID(sent[0]) {
 		id = sent[0]
 	} else {

@@ -36,7 +36,7 @@ const (
 	// for another purpose with a key that happens to be shared is foreign.
 	issuer    = "eventio"
 	audience  = "eventio"
-	tokenType = "eventio+jwt"
+	tokenType = "eventio+jwt" //nolint:gosec // a type of media and no secret
 
 	// MinSecret is the shortest secret of a key, in bytes: the size of the hash (RFC 7518,
 	// section 3.2).

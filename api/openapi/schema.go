@@ -184,8 +184,7 @@ func (s *Schemas) object(t reflect.Type) *Schema {
 		object.AdditionalProperties = new(bool)
 	}
 	s.add(name, object)
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		property, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if !f.IsExported() || property == "-" {
 			continue

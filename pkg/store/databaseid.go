@@ -7,11 +7,11 @@ import (
 	"fmt"
 )
 
-// ErrDatabaseReplaced: the database is not the one that was opened: it was dropped, restored
-// or exchanged meanwhile. Waiting does not cure it; the process must be restarted.
+// ErrDatabaseReplaced means that the database is not the one that was opened: it was dropped,
+// restored or exchanged meanwhile. Waiting does not cure it; the process must be restarted.
 var ErrDatabaseReplaced = errors.New("the database was replaced under this process, restart this process")
 
-// ErrNoDatabaseID: nothing has prepared this database yet, so it has no id.
+// ErrNoDatabaseID means that nothing has prepared this database yet, so it has no id.
 var ErrNoDatabaseID = errors.New("the database has no id yet: start Event.io on it once")
 
 // databaseIDSize is that of an id before it is written in hex digits: 80 bits, too many for

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// ErrPasswordChanged: the password is not the one that the caller has looked at.
+// ErrPasswordChanged means that the password is not the one that the caller has looked at.
 var ErrPasswordChanged = errors.New("password changed meanwhile")
 
 // Revocation ends a user's tokens: those that carry an earlier version of the password. It

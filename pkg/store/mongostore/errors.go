@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
@@ -88,12 +89,7 @@ func hasCode(err error, codes ...int) bool {
 	if !errors.As(err, &server) {
 		return false
 	}
-	for _, code := range codes {
-		if server.HasErrorCode(code) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(codes, server.HasErrorCode)
 }
 
 // nothingStored marks an error after which surely nothing is stored: store.ErrUnavailable

@@ -257,7 +257,7 @@ func (m *migrator) hold(ctx context.Context, fn func(context.Context) error) err
 		}
 	}()
 	err := fn(holding)
-	if context.Cause(holding) == errLeaseLost {
+	if errors.Is(context.Cause(holding), errLeaseLost) {
 		err = errors.Join(errLeaseLost, err)
 	}
 	cancel(nil)

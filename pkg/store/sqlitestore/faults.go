@@ -30,8 +30,7 @@ import (
 // finds.
 func failure(err error, committing bool) error {
 	var code int
-	var se *sqlite.Error
-	if errors.As(err, &se) {
+	if se, ok := errors.AsType[*sqlite.Error](err); ok {
 		code = se.Code()
 	}
 	switch {

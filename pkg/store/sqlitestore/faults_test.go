@@ -197,7 +197,7 @@ func TestTheIndexOfTheLogCannotGrow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer reading.Rollback() //nolint:errcheck // it has only read
+	defer reading.Rollback()
 	if err := reading.QueryRow(`SELECT count(*) FROM users`).Scan(new(int)); err != nil {
 		t.Fatal(err)
 	}

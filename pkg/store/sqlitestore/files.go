@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// ErrLost: a file of the database was moved, removed or replaced while it was open. What is
-// written from then on would go into a file that nobody finds.
+// ErrLost means that a file of the database was moved, removed or replaced while it was open.
+// What is written from then on would go into a file that nobody finds.
 var ErrLost = errors.New("a file of the database was moved, removed or replaced while it was open")
 
 // file is one of the database's as it was when it was opened.

@@ -92,6 +92,7 @@ func addHeld(ctx context.Context, tx *sql.Tx, states map[store.ID]store.EventSta
 	for _, req := range batch {
 		keys = append(keys, req.UserID[:], req.EventID[:])
 	}
+	//nolint:gosec // the text has only placeholders, as many as values
 	rows, err := tx.QueryContext(ctx, `SELECT `+registrationColumns+` FROM registrations
 		WHERE (user_id, event_id) IN (VALUES (?, ?)`+strings.Repeat(`, (?, ?)`, len(batch)-1)+`)`, keys...)
 	if err != nil {
@@ -164,6 +165,7 @@ func insert(ctx context.Context, tx *sql.Tx, rows []store.Registration) error {
 	for _, r := range rows {
 		values = append(values, r.UserID[:], r.EventID[:], r.Number, r.RequestID, unixMillis(r.RegisteredAt), r.Cancelled, r.Past)
 	}
+	//nolint:gosec // the text has only placeholders, as many as values
 	_, err := tx.ExecContext(ctx, `INSERT INTO registrations (`+registrationColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?)`+
 		strings.Repeat(`, (?, ?, ?, ?, ?, ?, ?)`, len(rows)-1), values...)
 	return err

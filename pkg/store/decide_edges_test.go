@@ -1,0 +1,221 @@
+package store_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+func pointer[T any](v T) *T { return &v }
+
+func capacityEdit(event store.ID, capacity int64) store.SeatRequest {
+	return store.SeatRequest{
+		Kind: store.EditEvent, EventID: event, RequestID: store.NewID().Hex(),
+		Edit: &store.Edit{Version: store.AnyVersion, Capacity: &capacity},
+	}
+}
+
+// TestPromotable: as many numbers as can be needed, and none where none is.
+func TestPromotable(t *testing.T) {
+	e := store.Event{ID: store.NewID(), Capacity: 10, TicketsSold: 10, Waiting: 6}
+	free := e
+	free.TicketsSold = 4 // as an event whose counters are being mended
+	request := func(kind store.Kind, event store.ID) store.SeatRequest {
+		return store.SeatRequest{Kind: kind, EventID: event}
+	}
+	cancel, register := request(store.Cancel, e.ID), request(store.Register, e.ID)
+	for name, c := range map[string]struct {
+		event store.Event
+		batch []store.SeatRequest
+		want  int64
+	}{
+		"nothing for the event":              {e, []store.SeatRequest{request(store.Cancel, store.NewID())}, 0},
+		"who comes in":                       {e, []store.SeatRequest{register}, 0},
+		"one leaves":                         {e, []store.SeatRequest{cancel, register}, 1},
+		"three leave":                        {e, []store.SeatRequest{cancel, cancel, cancel, request(store.Cancel, store.NewID())}, 3},
+		"more leave than wait":               {e, []store.SeatRequest{cancel, cancel, cancel, cancel, cancel, cancel, cancel}, 6},
+		"an edit makes some room":            {e, []store.SeatRequest{capacityEdit(e.ID, 13)}, 3},
+		"an edit takes room away":            {e, []store.SeatRequest{capacityEdit(e.ID, 7)}, 0},
+		"an edit leaves the capacity":        {e, []store.SeatRequest{{Kind: store.EditEvent, EventID: e.ID, Edit: &store.Edit{}}}, 0},
+		"alone, it makes room for all":       {e, []store.SeatRequest{capacityEdit(e.ID, 16)}, 0},
+		"alone, it makes room for more":      {e, []store.SeatRequest{capacityEdit(e.ID, 20)}, 0},
+		"alone, it makes room for all but 1": {e, []store.SeatRequest{capacityEdit(e.ID, 15)}, 5},
+		"in two steps, room for all":         {e, []store.SeatRequest{capacityEdit(e.ID, 12), capacityEdit(e.ID, 20)}, 6},
+		"with one who leaves, room for all":  {e, []store.SeatRequest{capacityEdit(e.ID, 20), cancel}, 6},
+		"alone, and one leaves":              {free, []store.SeatRequest{cancel}, 6},
+	} {
+		if got := store.Promotable(c.event, c.batch); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
+		}
+	}
+}
+
+// TestEditsOfABatchAreOne: what is stored of two edits is the later value of each field, and
+// what only one of them has.
+func TestEditsOfABatchAreOne(t *testing.T) {
+	e := newEvent(5)
+	first, second := fullEdit("first", 6), fullEdit("second", 7)
+	for name, c := range map[string]struct{ first, second, want *store.Edit }{
+		"both have all":      {first, second, second},
+		"the first has all":  {first, &store.Edit{Version: store.AnyVersion}, first},
+		"the second has all": {&store.Edit{Version: store.AnyVersion}, second, second},
+	} {
+		_, changes := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e}}, []store.SeatRequest{
+			{Kind: store.EditEvent, EventID: e.ID, RequestID: "1", Edit: c.first},
+			{Kind: store.EditEvent, EventID: e.ID, RequestID: "2", Edit: c.second},
+		})
+		want := *c.want
+		want.Version = changes[0].Edit.Version // is compared, and not stored
+		if len(changes) != 1 || !reflect.DeepEqual(*changes[0].Edit, want) {
+			t.Errorf("%s: %+v", name, changes)
+		}
+		if after := changes[0].After; after.Version != e.Version+2 || after.Waitlist != *want.Waitlist || after.Capacity != *want.Capacity ||
+			after.OpensAt != *want.OpensAt || after.ClosesAt != *want.ClosesAt || !after.CancelledAt.IsZero() {
+			t.Errorf("%s: the event is %+v", name, after)
+		}
+	}
+	// A cancellation stays one, whatever is edited with it.
+	for _, edits := range [][]*store.Edit{{first, {Version: store.AnyVersion, Cancel: true}}, {{Version: store.AnyVersion, Cancel: true}, first}} {
+		results, changes := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e}}, []store.SeatRequest{
+			{Kind: store.EditEvent, EventID: e.ID, RequestID: "1", Edit: edits[0], At: time.UnixMilli(1)},
+			{Kind: store.EditEvent, EventID: e.ID, RequestID: "2", Edit: edits[1], At: time.UnixMilli(1)},
+		})
+		if !changes[0].Edit.Cancel || changes[0].After.CancelledAt.IsZero() {
+			t.Errorf("%v, %+v", results, changes)
+		}
+	}
+}
+
+// fullEdit has every field but Cancel, by reflection, so that a new one is in it too.
+func fullEdit(text string, number int64) *store.Edit {
+	e := &store.Edit{Version: store.AnyVersion}
+	fields := reflect.ValueOf(e).Elem()
+	for i := range fields.NumField() {
+		switch p := fields.Field(i).Addr().Interface().(type) {
+		case **string:
+			*p = pointer(text + " " + fields.Type().Field(i).Name)
+		case **int64:
+			*p = &number
+		case **bool:
+			*p = pointer(number%2 == 1)
+		case **time.Time:
+			*p = pointer(time.UnixMilli(1000*number + int64(i)).UTC())
+		}
+	}
+	return e
+}
+
+// TestARepeatedRequestWritesNothing: a request that is told again what it was told, also one
+// that found the registration there, is kept once.
+func TestARepeatedRequestWritesNothing(t *testing.T) {
+	event := newEvent(5)
+	m := newMemory(event)
+	ask := store.SeatRequest{Kind: store.Register, EventID: event.ID, UserID: store.NewID(), RequestID: "first", Keyed: true, At: time.UnixMilli(1)}
+	later := ask
+	later.RequestID = "second"
+	for _, step := range []struct {
+		request store.SeatRequest
+		want    store.Outcome
+		writes  bool
+	}{
+		{ask, store.Registered, true},
+		{ask, store.Registered, false},
+		{later, store.AlreadyRegistered, true},
+		{later, store.AlreadyRegistered, false},
+		{ask, store.Registered, false},
+	} {
+		before := m.events[event.ID]
+		res := m.apply(t, []store.SeatRequest{step.request})[0]
+		if res.Outcome != step.want || (m.events[event.ID] != before) != step.writes {
+			t.Errorf("%s is told %s, written: %t", step.request.RequestID, res.Outcome, m.events[event.ID] != before)
+		}
+		if row := m.rows[event.ID][ask.UserID]; res.Registration != row {
+			t.Errorf("%s is told of %+v, and the row is %+v", step.request.RequestID, res.Registration, row)
+		}
+	}
+}
+
+// TestNobodyToPromoteMovesNothing: numbers of those who left the line are behind it, and stay
+// there.
+func TestNobodyToPromoteMovesNothing(t *testing.T) {
+	e := newEvent(5)
+	e.TicketsSold, e.ConfirmedThrough, e.LastNumber = 2, 2, 4 // 3 and 4 waited, and left
+	_, changes := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e}}, []store.SeatRequest{capacityEdit(e.ID, 6)})
+	if after := changes[0].After; after.ConfirmedThrough != 2 || after.TicketsSold != 2 || after.Waiting != 0 {
+		t.Errorf("the event is %+v", after)
+	}
+	recount := []store.SeatRequest{{Kind: store.Recount, EventID: e.ID, RequestID: "x"}}
+	counts := &store.Counts{Holding: 2, LastNumber: 4}
+	if results, changes := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Counts: counts}}, recount); len(changes) != 0 {
+		t.Errorf("a recount that finds all in order: %+v, %+v", results, changes)
+	}
+}
+
+// TestAStateThatContradictsItself: an adapter that loads too little is told so.
+func TestAStateThatContradictsItself(t *testing.T) {
+	e := newEvent(2)
+	e.TicketsSold, e.ConfirmedThrough, e.LastNumber, e.Waiting = 2, 2, 5, 3
+	defer func() {
+		if text, _ := recover().(string); !strings.Contains(text, "none of them is loaded") {
+			t.Errorf("it panics with %q", text)
+		}
+	}()
+	store.Decide(map[store.ID]store.EventState{e.ID: {Event: e}}, []store.SeatRequest{capacityEdit(e.ID, 3)})
+}
+
+func TestRecounts(t *testing.T) {
+	e := store.NewID()
+	batch := []store.SeatRequest{{Kind: store.Cancel, EventID: e}, {Kind: store.Recount, EventID: store.NewID()}}
+	if store.Recounts(e, batch) {
+		t.Error("another event's recount counts")
+	}
+	if !store.Recounts(batch[1].EventID, batch) {
+		t.Error("a recount is not found")
+	}
+}
+
+// TestWhoWasPromotedIsNotPromotedAgain: an edit gives all who wait a seat, two more join the
+// line, and somebody leaves: the seat is for who waits now, not for a number that has one.
+func TestWhoWasPromotedIsNotPromotedAgain(t *testing.T) {
+	event := newEvent(1)
+	event.Waitlist = true
+	m := newMemory(event)
+	crowd := newCrowd(4)
+	register := func(user store.ID) store.SeatRequest {
+		return store.SeatRequest{Kind: store.Register, EventID: event.ID, UserID: user, RequestID: user.Hex()}
+	}
+	m.apply(t, []store.SeatRequest{register(crowd[0]), register(crowd[1])})
+	m.apply(t, []store.SeatRequest{
+		capacityEdit(event.ID, 2), register(crowd[2]), register(crowd[3]),
+		{Kind: store.Cancel, EventID: event.ID, UserID: crowd[0], RequestID: "away"},
+	})
+	m.check(t, event.ID)
+	if _, line := m.lists(event.ID); len(line) != 1 || line[0].User != crowd[3] {
+		t.Errorf("%+v wait, and the event is %+v", line, m.events[event.ID])
+	}
+}
+
+// TestDatabaseIDOf: other parts make another id, also when they read alike one after the other.
+func TestDatabaseIDOf(t *testing.T) {
+	seen := make(map[string]string)
+	for name, parts := range map[string][]string{
+		"none": {}, "an empty one": {""}, "one": {"ab"}, "another": {"ac"}, "two": {"a", "b"}, "two in other places": {"", "ab"},
+		"in another order": {"b", "a"}, "with what is written between": {"1:a"},
+	} {
+		bytes := make([][]byte, len(parts))
+		for i, part := range parts {
+			bytes[i] = []byte(part)
+		}
+		id := store.DatabaseIDOf(bytes...)
+		if other, taken := seen[id]; taken {
+			t.Errorf("%s has the id of %s", name, other)
+		}
+		seen[id] = name
+		if len(id) != 20 || strings.Trim(id, "0123456789abcdef") != "" || id != store.DatabaseIDOf(bytes...) {
+			t.Errorf("%s: %q", name, id)
+		}
+	}
+}

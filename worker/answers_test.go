@@ -1,0 +1,74 @@
+package worker
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/messages"
+)
+
+// TestAnswersAreSentOnce: also when there are more than fit into a message, and to several
+// requesters.
+func TestAnswersAreSentOnce(t *testing.T) {
+	conn, err := messages.Connect(testenv.StartNATS(t).URL(), "worker", zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	inboxes := []string{conn.NewInbox(), conn.NewInbox()}
+	var subscriptions []*nats.Subscription
+	for _, inbox := range inboxes {
+		sub, err := conn.SubscribeSync(inbox + ".*")
+		if err != nil {
+			t.Fatal(err)
+		}
+		subscriptions = append(subscriptions, sub)
+	}
+	const each = 6000 // of about 70 bytes
+	out := answers{worker: &Worker{conn: conn, noise: zerolog.Nop()}}
+	for i := range each {
+		for _, inbox := range inboxes {
+			r := request{reply: inbox + ".message", item: i}
+			out.add(r, messages.SeatReply{Outcome: messages.OutcomeRegistered, Number: int64(i + 1)})
+		}
+	}
+	out.send()
+	out.send() // has nothing left
+	if err := conn.FlushTimeout(10 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	for n, sub := range subscriptions {
+		next, sent := 0, 0
+		for next < each {
+			msg, err := sub.NextMsg(10 * time.Second)
+			if err != nil {
+				t.Fatalf("after %d answers: %v", next, err)
+			}
+			sent++
+			replies, err := messages.DecodeReplies(msg.Data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(msg.Subject, inboxes[n]+".") {
+				t.Errorf("an answer comes on %s", msg.Subject)
+			}
+			for _, reply := range replies {
+				if reply.Item != next || reply.Message != "message" || reply.Number != int64(next+1) {
+					t.Fatalf("answer %d is %+v", next, reply)
+				}
+				next++
+			}
+		}
+		if left, _, err := sub.Pending(); err != nil || left != 0 || sent < 2 {
+			t.Errorf("%d messages, and %d more: %v", sent, left, err)
+		}
+	}
+	if len(out.given) != 2*each {
+		t.Errorf("%d answers are for the log", len(out.given))
+	}
+}

@@ -1,0 +1,200 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/worker"
+)
+
+// open connects to a NATS server of its own.
+func open(t *testing.T) *nats.Conn {
+	t.Helper()
+	conn, err := messages.Connect(testenv.StartNATS(t).URL(), "worker", zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	return conn
+}
+
+func TestAWorkerStartsOnce(t *testing.T) {
+	conn := open(t)
+	w := worker.New(conn, nowhere{}, worker.Config{}, zerolog.Nop())
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Start(); err == nil {
+		t.Error("it starts twice")
+	}
+	stopped := worker.New(conn, nowhere{}, worker.Config{}, zerolog.Nop())
+	for _, each := range []*worker.Worker{w, stopped} {
+		if err := each.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := stopped.Start(); err == nil {
+		t.Error("it starts after it was stopped")
+	}
+}
+
+// TestAWorkerThatCannotStart: it says why, and nothing of it goes on, which TestMain finds out.
+func TestAWorkerThatCannotStart(t *testing.T) {
+	conn := open(t)
+	conn.Close()
+	for _, config := range []worker.Config{{}, {Prefix: "a prefix"}} {
+		if err := worker.New(conn, nowhere{}, config, zerolog.Nop()).Start(); err == nil {
+			t.Errorf("%+v: it starts on a closed connection", config)
+		}
+	}
+}
+
+// TestStopWithoutAConnection: there is nothing left to drain, and nothing to wait for.
+func TestStopWithoutAConnection(t *testing.T) {
+	conn := open(t)
+	w := worker.New(conn, nowhere{}, worker.Config{}, zerolog.Nop())
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	began := time.Now()
+	if err := w.Stop(ctx); err != nil {
+		t.Error(err)
+	}
+	if took := time.Since(began); took > limit/2 {
+		t.Errorf("it took %v", took)
+	}
+}
+
+// hanging is a store that answers when it is told to, or when its time is up.
+type hanging struct {
+	nowhere
+	applying chan struct{}
+	release  chan struct{}
+}
+
+func (h hanging) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.SeatResult, error) {
+	h.applying <- struct{}{}
+	select {
+	case <-h.release:
+		return make([]store.SeatResult, len(batch)), nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// TestStopWaitsForWhatIsInFlight: until it is done, or until nobody wants to wait longer.
+func TestStopWaitsForWhatIsInFlight(t *testing.T) {
+	for _, patient := range []bool{true, false} {
+		conn := open(t)
+		log := new(lines)
+		seats := hanging{applying: make(chan struct{}, 1), release: make(chan struct{})}
+		w := worker.New(conn, seats, worker.Config{}, zerolog.New(log))
+		if err := w.Start(); err != nil {
+			t.Fatal(err)
+		}
+		data, err := messages.Encode(messages.SeatRequest{
+			Kind: messages.KindRegister, RequestID: "a wish", EventID: store.NewID(), UserID: store.NewID(), RemainingMillis: 60_000,
+		})
+		if err == nil {
+			err = conn.PublishRequest(messages.Namespace{Prefix: messages.DefaultPrefix, Database: "nowhere"}.Seats(), conn.NewInbox()+".1", data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-seats.applying
+		ctx, cancel := context.WithCancel(t.Context())
+		stopped := make(chan error, 1)
+		go func() { stopped <- w.Stop(ctx) }()
+		select {
+		case err := <-stopped:
+			t.Fatalf("it has stopped beside a batch in flight: %v", err)
+		case <-time.After(100 * time.Millisecond):
+		}
+		if patient {
+			close(seats.release)
+		} else {
+			cancel()
+		}
+		select {
+		case err = <-stopped:
+		case <-time.After(limit):
+			t.Fatal("it does not stop")
+		}
+		cancel()
+		if patient && err != nil || !patient && !errors.Is(err, context.Canceled) {
+			t.Errorf("patient: %t, and Stop says %v", patient, err)
+		}
+		if patient {
+			checkBatchLine(t, log.String())
+		}
+	}
+}
+
+// checkBatchLine: a log without a warning has one line for the batch, with the time it took.
+func checkBatchLine(t *testing.T, log string) {
+	t.Helper()
+	for text := range strings.Lines(log) {
+		var line struct {
+			Level, Message string
+			Took           float64 `json:"duration_ms"`
+		}
+		if err := json.Unmarshal([]byte(text), &line, json.MatchCaseInsensitiveNames(true)); err != nil {
+			t.Fatal(err)
+		}
+		if line.Level != "info" {
+			t.Errorf("a worker that stops as it should logs %s", text)
+		}
+		if took := time.Duration(line.Took * float64(time.Millisecond)); line.Message == "batch" && (took < 50*time.Millisecond || took > limit) {
+			t.Errorf("a batch that was held up for 100 ms took %v", took)
+		}
+	}
+	if !strings.Contains(log, `"message":"batch"`) {
+		t.Errorf("no line tells of the batch: %s", log)
+	}
+}
+
+// TestAnOldMessageIsNotWritten: of two messages of a requester the second was sent ten seconds
+// before the first, as its clock says, and has waited somewhere: its time is up.
+func TestAnOldMessageIsNotWritten(t *testing.T) {
+	s := newSite(t, worker.Config{}, pass)
+	inbox := s.conn.NewInbox()
+	replies, err := s.conn.SubscribeSync(inbox + ".*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []struct {
+		sent int64
+		want messages.Outcome
+	}{{20_000, messages.OutcomeRegistered}, {10_000, messages.OutcomeOverloaded}, {20_000, messages.OutcomeRegistered}} {
+		data, err := messages.Encode(messages.SeatRequest{
+			Kind: messages.KindRegister, RequestID: "a wish", EventID: s.event, UserID: store.NewID(),
+			RemainingMillis: 5000, SentMillis: m.sent,
+		})
+		if err == nil {
+			err = s.conn.PublishRequest(s.names().Seats(), inbox+".1", data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply, err := replies.NextMsg(limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := messages.DecodeReplies(reply.Data); err != nil || got[0].Outcome != m.want {
+			t.Errorf("sent at %d ms: %+v, %v", m.sent, got, err)
+		}
+	}
+}
