@@ -107,3 +107,20 @@ func TestABatchThatCannotBeReadStoredNothing(t *testing.T) {
 		t.Errorf("%d registrations, %v", n, err)
 	}
 }
+
+// TestAWriteIsSentOnce: the driver repeats no write by itself, since the error of a second attempt
+// would say nothing about the first.
+func TestAWriteIsSentOnce(t *testing.T) {
+	uri := testenv.MongoDB(t)
+	admin := open(t, uri, "admin")
+	app := "app" + store.NewID().Hex()
+	s := open(t, uri+"&retryWrites=true", app)
+	failPoint(t, admin, bson.D{{Key: "times", Value: 1}}, bson.D{
+		{Key: "failCommands", Value: bson.A{"insert"}}, {Key: "appName", Value: app}, {Key: "closeConnection", Value: true},
+	})
+	defer failPoint(t, admin, "off", nil)
+	err := s.CreateUser(t.Context(), store.User{ID: store.NewID(), Email: "once@example.org"})
+	if err == nil || errors.Is(err, store.ErrNothingStored) {
+		t.Errorf("a write whose connection broke is told %v, want an error that leaves it open", err)
+	}
+}

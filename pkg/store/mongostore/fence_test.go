@@ -210,7 +210,7 @@ func steppedDown(t *testing.T, set *testenv.ReplicaSet) {
 	must(t, err)
 	secondaries, err := set.Secondaries()
 	must(t, err)
-	direct, err := connect(primary.URI()+"&directConnection=true&retryWrites=false", zerolog.Nop())
+	direct, err := connect(primary.URI()+"&directConnection=true&appName=direct", zerolog.Nop())
 	must(t, err)
 	admin := direct.client.Database("admin")
 	must(t, testenv.Freeze(secondaries...))
@@ -223,7 +223,7 @@ func steppedDown(t *testing.T, set *testenv.ReplicaSet) {
 	go func() { told <- signUp(t, direct, 20*time.Second, address) }()
 	testenv.Eventually(t, 5*time.Second, "wait for a majority", func() error {
 		var now struct{ Inprog []bson.M }
-		err := admin.RunCommand(t.Context(), bson.D{{Key: "currentOp", Value: 1}, {Key: "command.insert", Value: "users"}}).Decode(&now)
+		err := admin.RunCommand(t.Context(), bson.D{{Key: "currentOp", Value: 1}, {Key: "command.insert", Value: "users"}, {Key: "appName", Value: "direct"}}).Decode(&now)
 		if err == nil && len(now.Inprog) == 0 {
 			err = errors.New("no sign-up is under way")
 		}

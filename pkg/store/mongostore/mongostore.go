@@ -135,6 +135,9 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		SetMaxConnecting(maxConnecting).
 		SetAppName("eventio").
 		ApplyURI(uri). // what the operator says in the URI wins over all of the above
+		// A second attempt of the driver's own hides what the first one may have done: of two, the
+		// error of the second is told, "no primary, nothing was done". Who asks again is the caller.
+		SetRetryWrites(false).
 		SetWriteConcern(journaledMajority()).
 		SetReadConcern(readconcern.Majority()).
 		SetReadPreference(readpref.Primary())}, settings...)...)
