@@ -82,7 +82,7 @@ func (s *system) proveFresh(ctx context.Context, event store.ID, leaving []membe
 			s.accounts[event].Told = append(s.accounts[event].Told, m.id)
 		}
 		if !errors.Is(err, want) {
-			return fmt.Errorf("a refusal or a grant is stale: the answer is %v, want %v", err, want)
+			return fmt.Errorf("a refusal or a grant is stale: the answer is %v, want %v", err, want) //nolint:errorlint // both are what is compared; neither is the cause
 		}
 		return nil
 	}

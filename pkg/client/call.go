@@ -127,8 +127,7 @@ func (c *Client) send(ctx context.Context, q call, body []byte, take func(*http.
 	}
 	res.Body = &timedBody{res.Body, timer}
 	if err := take(res); err != nil {
-		var final finalError
-		if errors.As(err, &final) {
+		if final, ok := errors.AsType[finalError](err); ok {
 			return attempt{err: final.error, doubt: true}
 		}
 		return broken(ctx, sending, err)

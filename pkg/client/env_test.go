@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -82,8 +83,8 @@ func startService() (_ *service, err error) {
 }
 
 func (s *service) stop() (err error) {
-	for i := len(s.close) - 1; i >= 0; i-- {
-		err = errors.Join(err, s.close[i]())
+	for _, end := range slices.Backward(s.close) {
+		err = errors.Join(err, end())
 	}
 	return err
 }

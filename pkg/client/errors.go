@@ -129,19 +129,20 @@ type FieldError struct {
 
 // Error returns the status, the code and the detail.
 func (p *Problem) Error() string {
-	text := strconv.Itoa(p.Status)
+	var text strings.Builder
+	text.WriteString(strconv.Itoa(p.Status))
 	if p.Code != "" {
-		text += " " + string(p.Code)
+		text.WriteString(" " + string(p.Code))
 	}
 	if detail := strings.TrimSuffix(p.Detail, "."); detail != "" {
-		text += ": " + detail
+		text.WriteString(": " + detail)
 	}
 	for _, f := range p.Fields {
 		if len(p.Fields) > 1 { // one is in the detail already
-			text += fmt.Sprintf("; %s %s", f.Field, f.Reason)
+			fmt.Fprintf(&text, "; %s %s", f.Field, f.Reason)
 		}
 	}
-	return text
+	return text.String()
 }
 
 // Unwrap returns the code, so that errors.Is(err, CodeSoldOut) works.

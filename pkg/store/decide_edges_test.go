@@ -9,8 +9,6 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-func pointer[T any](v T) *T { return &v }
-
 func capacityEdit(event store.ID, capacity int64) store.SeatRequest {
 	return store.SeatRequest{
 		Kind: store.EditEvent, EventID: event, RequestID: store.NewID().Hex(),
@@ -96,13 +94,13 @@ func fullEdit(text string, number int64) *store.Edit {
 	for i := range fields.NumField() {
 		switch p := fields.Field(i).Addr().Interface().(type) {
 		case **string:
-			*p = pointer(text + " " + fields.Type().Field(i).Name)
+			*p = new(text + " " + fields.Type().Field(i).Name)
 		case **int64:
 			*p = &number
 		case **bool:
-			*p = pointer(number%2 == 1)
+			*p = new(number%2 == 1)
 		case **time.Time:
-			*p = pointer(time.UnixMilli(1000*number + int64(i)).UTC())
+			*p = new(time.UnixMilli(1000*number + int64(i)).UTC())
 		}
 	}
 	return e

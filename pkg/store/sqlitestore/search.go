@@ -25,6 +25,7 @@ func addBeginnings(ctx context.Context, tx *sql.Tx, e store.Event, beginnings []
 
 // insertBeginnings adds rows, of three values each.
 func insertBeginnings(ctx context.Context, tx *sql.Tx, values []any) error {
+	//nolint:gosec // the text has only placeholders, as many as values
 	_, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO event_beginnings (beginning, starts, event_id) VALUES (?, ?, ?)`+
 		strings.Repeat(`, (?, ?, ?)`, len(values)/3-1), values...)
 	return err
@@ -37,6 +38,7 @@ func removeBeginnings(ctx context.Context, tx *sql.Tx, e store.Event, beginnings
 		for _, b := range some {
 			values = append(values, b)
 		}
+		//nolint:gosec // the text has only placeholders, as many as values
 		_, err := tx.ExecContext(ctx, `DELETE FROM event_beginnings WHERE starts = ? AND event_id = ? AND beginning IN (?`+
 			strings.Repeat(`, ?`, len(some)-1)+`)`, values...)
 		if err != nil {

@@ -79,7 +79,8 @@ func (s *Store) commit(ctx context.Context, fn func(*sql.Tx) error) error {
 	if err := tx.Commit(); err != nil {
 		if err = failure(err, true); errors.Is(err, store.ErrStorageFull) {
 			if tail := s.uncommitted(); tail != nil {
-				err = fmt.Errorf("commit: %v, and %w", err, tail) // which no longer says that nothing is stored
+				//nolint:errorlint // wrapped, it would go on saying that nothing is stored
+				err = fmt.Errorf("commit: %v, and %w", err, tail)
 			}
 		}
 		s.doubt = doubt || !errors.Is(err, store.ErrNothingStored)
