@@ -150,8 +150,8 @@ func newcomerOf(u original.User) *newcomer {
 	case foreignHash.MatchString(p):
 		n.note("the password is a hash of a kind that cannot be checked here; they cannot log in until one is set")
 	default:
-		if len(p) > api.MaxPassword || strings.ContainsRune(p, 0) {
-			n.note("the password is not one that log-in takes: more than %d bytes, or null bytes", api.MaxPassword)
+		if len(p) > passwords.MaxBytes || strings.ContainsRune(p, 0) {
+			n.note("the password is not one that log-in takes: more than %d bytes, or null bytes", passwords.MaxBytes)
 		}
 		n.password = p
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api"
-	"github.com/eventio/eventio/api/identity"
 	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/production"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store/sqlitestore"

@@ -11,8 +11,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/eventio/eventio/api/identity"
 	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore"

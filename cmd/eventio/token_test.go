@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eventio/eventio/api/identity"
+	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore"

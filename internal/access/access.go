@@ -15,7 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api"
-	"github.com/eventio/eventio/api/identity"
+	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/eventio/eventio/api/identity"
 	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/pkg/store"
 )
