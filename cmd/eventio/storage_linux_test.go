@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -88,6 +89,13 @@ func (v *visit) send(t *testing.T, r request) reply {
 // noRoom has every request made while nothing can be stored, and changes again when room was made.
 func (v *visit) noRoom(t *testing.T, makeRoom func()) {
 	t.Helper()
+	// Readiness is looked up every so often, so it may lag behind.
+	testenv.Eventually(t, programLimit, "unreadiness", func() error {
+		if r := v.send(t, v.requests["ready"]); r.status != 503 {
+			return fmt.Errorf("ready: %v", r)
+		}
+		return nil
+	})
 	for range 2 {
 		for what, r := range v.requests {
 			got := v.send(t, r)
@@ -143,7 +151,7 @@ func limitFiles(t *testing.T, pid int, bytes uint64) {
 func TestAFileSizeLimit(t *testing.T) {
 	data := t.TempDir()
 	v := newVisit(t, startProgram(t, data))
-	log, err := os.Stat(filepath.Join(data, databaseFile+"-wal"))
+	log, err := os.Stat(filepath.Join(data, setup.DatabaseFile+"-wal"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +194,7 @@ func TestAFullDisk(t *testing.T) {
 func TestALostDatabaseEndsTheProcess(t *testing.T) {
 	for what, lose := range map[string]func(data string) error{
 		"the folder is moved": func(data string) error { return os.Rename(data, data+"-moved") },
-		"the log is removed":  func(data string) error { return os.Remove(filepath.Join(data, databaseFile+"-wal")) },
+		"the log is removed":  func(data string) error { return os.Remove(filepath.Join(data, setup.DatabaseFile+"-wal")) },
 	} {
 		t.Run(what, func(t *testing.T) {
 			data := filepath.Join(t.TempDir(), "data")

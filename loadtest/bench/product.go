@@ -16,8 +16,8 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/eventio/eventio/internal/access"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/rig"
@@ -78,7 +78,7 @@ func (p *product) call(ctx context.Context, who member, method, path string, bod
 	if method == http.MethodPatch {
 		req.Header.Set("If-Match", "*")
 	}
-	if p.auth == access.Token {
+	if p.auth == setup.Token {
 		req.Header.Set("Authorization", "Bearer "+who.token)
 	}
 	res, err := p.client.Do(req)

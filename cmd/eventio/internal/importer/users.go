@@ -1,4 +1,4 @@
-package main
+package importer
 
 import (
 	"context"
@@ -25,7 +25,7 @@ func (i *importer) importUsers(ctx context.Context) error {
 		}
 		if !u.HasID {
 			i.leaveOut("user %s (%q, %q): its _id is not an ObjectID", u.Key, u.Name, u.Email)
-			i.progress.add(1)
+			i.progress.Add(1)
 			continue
 		}
 		if batch = append(batch, u); len(batch) == userBatch {
@@ -65,7 +65,7 @@ func (i *importer) importUserBatch(ctx context.Context, batch []original.User) e
 		if known[u.ID] {
 			i.knownUsers++
 			i.notes("user "+u.Key, u.Odd)
-			i.progress.add(1)
+			i.progress.Add(1)
 			continue
 		}
 		n := newcomerOf(u)
@@ -175,7 +175,7 @@ func (i *importer) hash(ctx context.Context, people []*newcomer) error {
 					n.PasswordHash, err = passwords.Hash(n.password)
 				}
 				errs <- err
-				i.progress.add(1)
+				i.progress.Add(1)
 			}
 		})
 	}
