@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eventio/eventio/api/identity"
+	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
 )
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/internal/passwords"
 )
 
 // badInput is a request that must be refused, and how.
@@ -148,7 +149,7 @@ var badInputs = slices.Concat([]badInput{
 	badUser("blank", "password", `"   "`),
 	badUser("number", "password", "12345678"),
 	badUser("null_byte", "password", `"`+password+`\u0000"`),
-	badUser("of_257_bytes", "password", quote(strings.Repeat("p", api.MaxPassword+1))),
+	badUser("of_257_bytes", "password", quote(strings.Repeat("p", passwords.MaxBytes+1))),
 
 	badLogin("missing", "email", ""),
 	badLogin("query_operator", "email", `{"$ne":null}`),
@@ -156,7 +157,7 @@ var badInputs = slices.Concat([]badInput{
 	badLogin("missing", "password", ""),
 	badLogin("query_operator", "password", `{"$gt":""}`),
 	badLogin("null_byte", "password", `"\u0000"`),
-	badLogin("of_257_bytes", "password", quote(strings.Repeat("p", api.MaxPassword+1))),
+	badLogin("of_257_bytes", "password", quote(strings.Repeat("p", passwords.MaxBytes+1))),
 
 	badEvent("missing", "organizer_id", ""),
 	badEvent("null", "organizer_id", "null"),
@@ -421,7 +422,7 @@ func TestLimitsAreInclusive(t *testing.T) {
 		})
 		t.Run("user", func(t *testing.T) {
 			email := strings.Repeat("a", api.MaxEmail-len("@example.org")) + "@example.org"
-			secret := password + strings.Repeat("p", api.MaxPassword-len(password))
+			secret := password + strings.Repeat("p", passwords.MaxBytes-len(password))
 			e.post(t, users, userBody("email", quote(email), "name", quote(strings.Repeat("é", api.MaxName)), "password", quote(secret))).
 				object(t, 201, userFields)
 			e.post(t, login, loginBody(email, secret)).object(t, 200, userFields)

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eventio/eventio/api/identity"
+	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/web"
 )

@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -17,8 +18,6 @@ import (
 const (
 	MaxName        = 200           // characters
 	MaxEmail       = 254           // bytes (RFC 5321, section 4.5.3.1.3, less the brackets)
-	MinPassword    = 8             // characters
-	MaxPassword    = 256           // bytes
 	MaxTitle       = 200           // characters
 	MaxDescription = 10_000        // characters
 	MaxPlace       = 200           // characters
@@ -84,13 +83,17 @@ func (f *fields) email(field, value string) string {
 
 // password checks a password and leaves it exactly as typed.
 func (f *fields) password(field, value string) string {
-	switch {
-	case strings.TrimSpace(value) == "":
-		f.add(field, "is required and must not be blank")
-	case len(value) > MaxPassword:
-		f.add(field, fmt.Sprintf("must have at most %d bytes", MaxPassword))
-	case strings.ContainsRune(value, 0):
-		f.add(field, "must not contain null bytes")
+	if err := passwords.Check(value); err != nil {
+		f.add(field, err.Error())
+	}
+	return value
+}
+
+// newPassword checks a password that the user with this address will have from now on, and
+// leaves it exactly as typed.
+func (f *fields) newPassword(policy passwords.Policy, field, value, email string) string {
+	if err := policy.Check(value, email); err != nil {
+		f.add(field, err.Error())
 	}
 	return value
 }

@@ -13,7 +13,8 @@ import (
 
 	"github.com/alexedwards/argon2id"
 
-	"github.com/eventio/eventio/api/identity"
+	"github.com/eventio/eventio/internal/identity"
+	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -148,7 +149,7 @@ func TestOf50SignUpsWithOneAddressExactlyOneSucceeds(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *site) {
 		instances := []*instance{s.start(t, identity.Keys{}), s.start(t, identity.Keys{})}
 		for _, i := range instances {
-			i.hashes.places = make(chan struct{}, 50) // all of them, however slow the machine
+			i.hashes = passwords.NewHasher(0, 50) // all of them, however slow the machine
 			i.config.RequestTimeout = patience
 		}
 		statuses := make([]int, 50)
@@ -207,10 +208,12 @@ func TestALogInFloodIsShed(t *testing.T) {
 	i := s.start(t, identity.Keys{})
 	ada := i.newMember(t)
 	seats := i.organized(t, ada) + "/registrations"
-	for range cap(i.hashes.slots) {
-		i.hashes.slots <- struct{}{} // hashing takes for ever now
+	const waiting = 32
+	i.hashes = passwords.NewHasher(1, waiting)
+	release, err := i.hashes.Acquire(t.Context()) // hashing takes for ever now
+	if err != nil {
+		t.Fatal(err)
 	}
-	waiting := cap(i.hashes.places)
 	flood, end := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	for range waiting {
@@ -221,7 +224,7 @@ func TestALogInFloodIsShed(t *testing.T) {
 			}
 		})
 	}
-	for len(i.hashes.places) < waiting {
+	for i.hashes.Waiting() < waiting {
 		time.Sleep(time.Millisecond)
 	}
 	began := time.Now()
@@ -241,9 +244,7 @@ func TestALogInFloodIsShed(t *testing.T) {
 	i.ask(t, "POST", seats, `{}`, bearer(ada.token)).want(t, 201, "")
 	end()
 	wg.Wait()
-	for range cap(i.hashes.slots) {
-		<-i.hashes.slots
-	}
+	release()
 	i.ask(t, "POST", "/api/login", logInBody(ada.email, ada.password)).want(t, 200, "")
 	if _, err := s.st.UserByEmail(t.Context(), "late@example.org"); !errors.Is(err, store.ErrUserNotFound) {
 		t.Errorf("a sign-up that was shed left %v", err)

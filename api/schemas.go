@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/api/openapi"
+	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -63,7 +64,7 @@ func schemas() openapi.Schemas {
 		return s
 	}
 	password := func(description string, least int) *openapi.Schema {
-		return text(description, passwordPattern, least, MaxPassword)
+		return text(description, passwordPattern, least, passwords.MaxBytes)
 	}
 	var (
 		newUserType, credentialsType = reflect.TypeFor[newUser](), reflect.TypeFor[credentials]()
@@ -89,11 +90,11 @@ func schemas() openapi.Schemas {
 		Fields: map[openapi.Field]*openapi.Schema{
 			{Type: newUserType, Name: "name"}:                    text("Trimmed; one line.", linePattern, 1, MaxName),
 			{Type: newUserType, Name: "email"}:                   email(),
-			{Type: newUserType, Name: "password"}:                password("Taken exactly as it is; at least 8 characters, and at most 256 bytes of UTF-8.", MinPassword),
+			{Type: newUserType, Name: "password"}:                password("Taken exactly as it is; at least 8 characters, and at most 256 bytes of UTF-8.", passwords.MinLength),
 			{Type: credentialsType, Name: "email"}:               email(),
 			{Type: credentialsType, Name: "password"}:            password("The password of the sign-up.", 1),
 			{Type: passwordChangeType, Name: "old_password"}:     password("The password until now.", 1),
-			{Type: passwordChangeType, Name: "new_password"}:     password("Taken exactly as it is; at least 8 characters, and at most 256 bytes of UTF-8.", MinPassword),
+			{Type: passwordChangeType, Name: "new_password"}:     password("Taken exactly as it is; at least 8 characters, and at most 256 bytes of UTF-8.", passwords.MinLength),
 			{Type: newEventType, Name: "organizer_id"}:           self("Who it belongs to. With a token it may be left out and is the token's user; without one, in trusted mode, it is required."),
 			{Type: newEventType, Name: "title"}:                  text("Trimmed; one line.", linePattern, 1, MaxTitle),
 			{Type: newEventType, Name: "description"}:            orNull(text("May be left out; may have several lines.", textPattern, 0, MaxDescription)),

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eventio/eventio/api/identity"
+	"github.com/eventio/eventio/internal/identity"
 )
 
 // TestSecretsStayOutOfLogsAndErrors: canaries go in everywhere and come out nowhere.

@@ -9,7 +9,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-json-experiment/json"
 
-	"github.com/eventio/eventio/api/identity"
+	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -68,7 +68,7 @@ func (a *API) changePassword(w http.ResponseWriter, r *http.Request) error {
 	}
 	var f fields
 	f.password("old_password", body.OldPassword)
-	a.passwords.newPassword(&f, "new_password", body.NewPassword, "")
+	f.newPassword(a.newPasswords, "new_password", body.NewPassword, "")
 	if err := f.err(); err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (a *API) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if a.passwords.newPassword(&f, "new_password", body.NewPassword, u.Email); f.err() != nil {
+	if f.newPassword(a.newPasswords, "new_password", body.NewPassword, u.Email); f.err() != nil {
 		return f.err()
 	}
 	after, err := a.replacePassword(ctx, u, body)
@@ -107,7 +107,7 @@ func (a *API) changePassword(w http.ResponseWriter, r *http.Request) error {
 // tokens from before it.
 func (a *API) replacePassword(ctx context.Context, u store.User, change passwordChange) (store.User, error) {
 	wrong := problem(CodeUnauthenticated, "The old password is wrong.")
-	right, _, err := a.hashes.matches(ctx, change.OldPassword, u.PasswordHash)
+	right, _, err := a.hashes.Matches(ctx, change.OldPassword, u.PasswordHash)
 	if err != nil {
 		return u, err
 	}
@@ -115,7 +115,7 @@ func (a *API) replacePassword(ctx context.Context, u store.User, change password
 		return u, wrong
 	}
 	after := u
-	if after.PasswordHash, err = a.hashes.hash(ctx, change.NewPassword); err != nil {
+	if after.PasswordHash, err = a.hashes.Hash(ctx, change.NewPassword); err != nil {
 		return u, err
 	}
 	after.PasswordVersion++
@@ -138,7 +138,7 @@ func (a *API) replacePassword(ctx context.Context, u store.User, change password
 func (a *API) renewHash(ctx context.Context, u store.User, password string) {
 	after := u
 	var err error
-	if after.PasswordHash, err = a.hashes.hash(ctx, password); err == nil {
+	if after.PasswordHash, err = a.hashes.Hash(ctx, password); err == nil {
 		err = a.store.SetPassword(ctx, u, after)
 	}
 	if err != nil {

@@ -32,7 +32,7 @@ func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
 		Name:  f.line("name", body.Name, MaxName),
 		Email: f.email("email", body.Email),
 	}
-	password := a.passwords.newPassword(&f, "password", body.Password, u.Email)
+	password := f.newPassword(a.newPasswords, "password", body.Password, u.Email)
 	if err := f.err(); err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
 // signUp stores a new user.
 func (a *API) signUp(ctx context.Context, c creation, u store.User, password string) error {
 	create := func(ctx context.Context) (err error) {
-		if u.PasswordHash, err = a.hashes.hash(ctx, password); err != nil {
+		if u.PasswordHash, err = a.hashes.Hash(ctx, password); err != nil {
 			return err
 		}
 		return a.store.CreateUser(ctx, u)
@@ -78,7 +78,7 @@ func (a *API) sameUser(ctx context.Context, id store.ID, password string) error 
 	if err != nil {
 		return err
 	}
-	same, _, err := a.hashes.matches(ctx, password, u.PasswordHash)
+	same, _, err := a.hashes.Matches(ctx, password, u.PasswordHash)
 	if err == nil && !same {
 		err = store.ErrKeyReused
 	}
@@ -106,7 +106,7 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// An unknown address takes as long as a wrong password and looks the same.
-	ok, weak, err := a.hashes.matches(ctx, password, u.PasswordHash)
+	ok, weak, err := a.hashes.Matches(ctx, password, u.PasswordHash)
 	if err != nil {
 		return err
 	}

@@ -10,9 +10,8 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/api"
-	"github.com/eventio/eventio/internal/access"
 	"github.com/eventio/eventio/internal/process"
-	"github.com/eventio/eventio/internal/production"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/web"
 )
@@ -26,11 +25,11 @@ type config struct {
 }
 
 type serveConfig struct {
-	production.Backing
+	setup.Servers
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer, in which a registration is sent to a worker at most twice."`
 	DrainDelay     time.Duration `env:"EVENTIO_DRAIN_DELAY" default:"1s" help:"How long to go on serving, unready, after SIGTERM, until gateways have noticed."`
 	Auth           string        `env:"EVENTIO_AUTH" enum:"token,trusted" default:"token" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only behind a gateway that knows its users."`
-	access.Flags
+	setup.Identity
 }
 
 func main() { process.Main(run) }
@@ -50,33 +49,33 @@ func run(ctx context.Context, env process.Env) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer listener.Close()
-	settings, err := c.Serve.Resolve(c.Serve.Auth, listener.Addr(), log)
+	access, err := c.Serve.Access(c.Serve.Auth, listener.Addr(), log)
 	if err != nil {
 		return err
 	}
-	ground, err := c.Serve.Open(ctx, "api", log)
+	connections, err := c.Serve.Open(ctx, "api", log)
 	if err != nil {
 		return err
 	}
-	defer ground.Close()
+	defer connections.Close()
 	starting, cancel := context.WithTimeout(ctx, c.Serve.StartTimeout)
 	defer cancel()
-	who, err := settings.Open(starting, ground.Store, ground.Link())
+	access.Guard, err = c.Serve.OpenGuard(starting, connections.Store, connections.Link(), log)
 	if err != nil {
 		return err
 	}
-	defer who.Guard.Close()
-	requester, err := messages.NewRequester(ground.Link())
+	defer access.Guard.Close()
+	requester, err := messages.NewRequester(connections.Link())
 	if err != nil {
 		return err
 	}
-	handler := api.New(ground.Store, requester, api.Config{
-		RequestTimeout: c.Serve.RequestTimeout, Pages: web.Handler, Access: who,
+	handler := api.New(connections.Store, requester, api.Config{
+		RequestTimeout: c.Serve.RequestTimeout, Pages: web.Handler, Access: access,
 	}, log)
 	defer handler.Wait()
-	log.Info().Str("addr", listener.Addr().String()).Str("auth", settings.Mode()).
-		EmbedObject(ground.Namespace).Msg("serving HTTP")
-	ctx, end := process.EndOn(ctx, log, ground.Lost)
+	log.Info().Str("addr", listener.Addr().String()).Str("auth", setup.AuthOf(access.Mode)).
+		EmbedObject(connections.Namespace).Msg("serving HTTP")
+	ctx, end := process.EndOn(ctx, log, connections.Lost)
 	go handler.WatchReadiness(ctx)
 	err = process.Server{
 		Listener: listener, Handler: handler, DrainDelay: c.Serve.DrainDelay, Log: log,

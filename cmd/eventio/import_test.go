@@ -16,6 +16,7 @@ import (
 
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -397,11 +398,11 @@ func TestImportRefusesWhatIsUnclear(t *testing.T) {
 		t.Error("from a server that is not there")
 	}
 	f := sqliteFixture(t)
-	l, err := lock(database{Data: f.flags[1]}.lockFile())
+	unlock, err := setup.LockFolder(f.flags[1])
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Unlock() }()
+	defer func() { _ = unlock() }()
 	if _, err := tool(t, f.importFrom(src)...); err == nil || !strings.Contains(err.Error(), "in use by process") {
 		t.Errorf("into a folder that is served: %v", err)
 	}

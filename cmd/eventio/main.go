@@ -1,5 +1,6 @@
-// Command eventio is the whole of Event.io in one process, with an embedded NATS server
-// and an embedded store: the same parts as cmd/api and cmd/worker, with other plugs.
+// Command eventio is the whole of Event.io in one process, with an embedded NATS server and
+// an embedded store, and the tools for its databases. It has the parts of cmd/api and
+// cmd/worker.
 //
 // Everything lives in the folder given by --data: eventio.db (SQLite, with its -wal and
 // -shm) and eventio.lock, which keeps a second process out.
@@ -12,34 +13,36 @@ import (
 	"net"
 	"time"
 
-	"github.com/eventio/eventio/internal/access"
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/cmd/eventio/internal/importer"
+	"github.com/eventio/eventio/cmd/eventio/internal/migrate"
+	"github.com/eventio/eventio/cmd/eventio/internal/token"
+	"github.com/eventio/eventio/cmd/eventio/internal/verify"
 	"github.com/eventio/eventio/internal/process"
-	"github.com/eventio/eventio/internal/production"
-	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/internal/setup"
 )
 
 type config struct {
 	process.Logging
-	Serve    serveConfig    `cmd:"" default:"withargs" help:"Serve everything (the default)."`
-	Simulate simulateConfig `cmd:"" help:"Prove that a burst never oversells: many users want few places at once."`
-	Token    tokenConfig    `cmd:"" help:"Print a token that speaks for a user, for operators and load tools."`
-	Verify   verifyConfig   `cmd:"" help:"Prove that a whole database keeps every promise. It reads only, also while Event.io serves; exit 1 when it does not hold."`
-	Migrate  migrateConfig  `cmd:"" help:"Bring the schema of a database to the version of this program, before its processes start. They do it themselves otherwise."`
-	Import   importConfig   `cmd:"" help:"Take users, events and registrations over from a database of the original Event.io. It may be interrupted and repeated."`
+	Serve    serveConfig      `cmd:"" default:"withargs" help:"Serve everything (the default)."`
+	Simulate simulateConfig   `cmd:"" help:"Prove that a burst never oversells: many users want few places at once."`
+	Token    token.Command    `cmd:"" help:"Print a token that speaks for a user, for operators and load tools."`
+	Verify   verify.Command   `cmd:"" help:"Prove that a whole database keeps every promise. It reads only, also while Event.io serves; exit 1 when it does not hold."`
+	Migrate  migrate.Command  `cmd:"" help:"Bring the schema of a database to the version of this program, before its processes start. They do it themselves otherwise."`
+	Import   importer.Command `cmd:"" help:"Take users, events and registrations over from a database of the original Event.io. It may be interrupted and repeated."`
 }
 
 type serveConfig struct {
 	Addr       string `env:"EVENTIO_ADDR" default:"127.0.0.1:3000" help:"Address to listen on, host:port. Port 0 picks a free one."`
 	Data       string `env:"EVENTIO_DATA" default:"./data" type:"path" help:"Folder for the data; it is made when it is missing."`
 	NATSListen string `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address. By default it has no port."`
-	production.Naming
+	setup.Prefix
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
 	Auth           string        `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted on a loopback address, else token."`
-	access.Flags
+	setup.Identity
 }
-
-// stopLimit bounds the end of the embedded parts.
-const stopLimit = 10 * time.Second
 
 func main() { process.Main(run) }
 
@@ -49,42 +52,45 @@ func run(ctx context.Context, env process.Env) error {
 	if err != nil {
 		return err
 	}
+	log := c.Logger(env)
 	switch command {
 	case "simulate":
-		return simulate(ctx, c.Simulate, env, c.Logger(env))
+		return simulate(ctx, c.Simulate, env, log)
 	case "token":
-		return printToken(ctx, c.Token, env, c.Logger(env))
+		return c.Token.Run(ctx, env, log)
 	case "verify":
-		return verifyDatabase(ctx, c.Verify, env, c.Logger(env))
+		return c.Verify.Run(ctx, env, log)
 	case "migrate":
-		return migrateDatabase(ctx, c.Migrate, env, c.Logger(env))
+		return c.Migrate.Run(ctx, env, log)
 	case "import":
-		return importDatabase(ctx, c.Import, env, c.Logger(env))
+		return c.Import.Run(ctx, env, log)
 	}
-	return serve(ctx, c, env)
+	return c.Serve.run(ctx, env, log)
 }
 
-func serve(ctx context.Context, c config, env process.Env) (err error) {
-	log := c.Logger(env)
-	listener, err := net.Listen("tcp", c.Serve.Addr)
+// run serves the API and the pages until ctx ends.
+func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
+	listener, err := net.Listen("tcp", c.Addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w (choose another address with --addr)", err)
 	}
 	defer listener.Close()
-	settings, err := c.Serve.Resolve(c.Serve.Auth, listener.Addr(), log)
+	access, err := c.Access(c.Auth, listener.Addr(), log)
 	if err != nil {
 		return err
 	}
-	s, err := openStack(ctx, stackConfig{
-		data: c.Serve.Data, natsListen: c.Serve.NATSListen, naming: c.Serve.Naming, requestTimeout: c.Serve.RequestTimeout, access: settings,
-	}, log)
+	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{Data: c.Data, NATSListen: c.NATSListen, Prefix: c.Prefix}, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close(stopLimit)) }()
-	ctx, end := process.EndOn(ctx, log, messages.Lost(s.apiConn), messages.Lost(s.workerConn), s.store.Lost())
+	defer func() { err = errors.Join(err, embedded.Close()) }()
+	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, Access: access}, c.Identity)
+	if err != nil {
+		return err
+	}
+	ctx, end := process.EndOn(ctx, log, embedded.Lost()...)
 	defer func() { err = errors.Join(err, end()) }() // before the parts are closed
-	go s.api.WatchReadiness(ctx)
+	go handler.WatchReadiness(ctx)
 	url := "http://" + listener.Addr().String()
 	fmt.Fprintf(env.Stdout, `Event.io is listening on %s
   data      %s
@@ -94,6 +100,6 @@ func serve(ctx context.Context, c config, env process.Env) (err error) {
   events    curl %s/api/events
   proof     eventio simulate --url %s
   stop      Ctrl-C
-`, url, c.Serve.Data, s.namespace, settings.Mode(), url, url, url)
-	return process.Server{Listener: listener, Handler: s.api, Log: log}.Serve(ctx)
+`, url, c.Data, embedded.Namespace, setup.AuthOf(access.Mode), url, url, url)
+	return process.Server{Listener: listener, Handler: handler, Log: log}.Serve(ctx)
 }

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
@@ -152,23 +150,5 @@ func TestMigrateRefusesWhatIsUnclear(t *testing.T) {
 				t.Fatalf("error is %v", err)
 			}
 		})
-	}
-}
-
-// TestMigrationProgress: a step that counts says how far it is.
-func TestMigrationProgress(t *testing.T) {
-	var out, stderr bytes.Buffer
-	p := migrationProgress{out: &out, stderr: &stderr}
-	step := store.SchemaStep{Number: 3, Name: "search"}
-	p.report(store.Migration{Step: step})
-	p.report(store.Migration{Step: step, Done: 10, All: 100})
-	p.bar.said = time.Now().Add(-time.Hour) // long ago
-	p.report(store.Migration{Step: step, Done: 40, All: 100})
-	p.report(store.Migration{Step: step, Over: true})
-	if want := "3 (search): 40 of about 100\n"; stderr.String() != want {
-		t.Errorf("progress is %q, want %q", stderr.String(), want)
-	}
-	if !strings.HasPrefix(out.String(), "step 3 (search): begun\nstep 3 (search): done in ") {
-		t.Errorf("it printed %q", out.String())
 	}
 }

@@ -14,15 +14,16 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/eventio/eventio/api/identity"
-	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
 )
 
 type simulateConfig struct {
-	access.Keys
+	setup.Keys
 	URL        string `placeholder:"URL" help:"A running Event.io, like http://127.0.0.1:3000. By default one is started for the occasion."`
 	Attempts   int    `default:"50" help:"Users who want a place, each in a goroutine of its own."`
 	Capacity   int64  `default:"1" help:"Places."`
@@ -32,7 +33,7 @@ type simulateConfig struct {
 
 // simulate is the concurrency proof: it lets a crowd loose on one event over HTTP and then
 // compares what everybody was told with what is stored.
-func simulate(ctx context.Context, c simulateConfig, env process.Env, log zerolog.Logger) error {
+func simulate(ctx context.Context, c simulateConfig, env process.Env, log zerolog.Logger) (err error) {
 	if c.Attempts < 1 || c.Capacity < 1 || c.Duplicates < 1 || c.Cancels < 0 {
 		return errors.New("--attempts, --capacity and --duplicates must be at least 1, --cancels at least 0")
 	}
@@ -44,23 +45,28 @@ func simulate(ctx context.Context, c simulateConfig, env process.Env, log zerolo
 		return fmt.Errorf("make a folder for the simulation: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	s, err := openStack(ctx, stackConfig{data: dir, access: access.TrustedSettings(log)}, log.Level(zerolog.WarnLevel))
+	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{Data: dir}, log.Level(zerolog.WarnLevel))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, embedded.Close()) }()
+	handler, err := embedded.NewAPI(ctx, api.Config{Access: api.Access{Mode: api.Trusted}}, setup.Identity{})
 	if err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return errors.Join(fmt.Errorf("listen: %w", err), s.close(stopLimit))
+		return fmt.Errorf("listen: %w", err)
 	}
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
 	go func() {
-		served <- process.Server{Listener: listener, Handler: s.api, Log: log.Level(zerolog.WarnLevel)}.Serve(serving)
+		served <- process.Server{Listener: listener, Handler: handler, Log: log.Level(zerolog.WarnLevel)}.Serve(serving)
 	}()
 	c.AuthKeys = "" // its own process trusts it
 	err = simulateAt(ctx, "http://"+listener.Addr().String(), c, env.Stdout)
 	stop()
-	return errors.Join(err, <-served, s.close(stopLimit))
+	return errors.Join(err, <-served)
 }
 
 func simulateAt(ctx context.Context, url string, c simulateConfig, out io.Writer) error {

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -150,7 +151,7 @@ func limitFiles(t *testing.T, pid int, bytes uint64) {
 func TestAFileSizeLimit(t *testing.T) {
 	data := t.TempDir()
 	v := newVisit(t, startProgram(t, data))
-	log, err := os.Stat(filepath.Join(data, databaseFile+"-wal"))
+	log, err := os.Stat(filepath.Join(data, setup.DatabaseFile+"-wal"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +194,7 @@ func TestAFullDisk(t *testing.T) {
 func TestALostDatabaseEndsTheProcess(t *testing.T) {
 	for what, lose := range map[string]func(data string) error{
 		"the folder is moved": func(data string) error { return os.Rename(data, data+"-moved") },
-		"the log is removed":  func(data string) error { return os.Remove(filepath.Join(data, databaseFile+"-wal")) },
+		"the log is removed":  func(data string) error { return os.Remove(filepath.Join(data, setup.DatabaseFile+"-wal")) },
 	} {
 		t.Run(what, func(t *testing.T) {
 			data := filepath.Join(t.TempDir(), "data")

@@ -13,8 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eventio/eventio/api/identity"
+	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore"
 )
@@ -27,7 +28,7 @@ func command(t *testing.T, args ...string) (string, error) {
 	return strings.TrimSpace(out.String()), err
 }
 
-func verify(t *testing.T, keys identity.Keys, token string) identity.Person {
+func speaksFor(t *testing.T, keys identity.Keys, token string) identity.Person {
 	t.Helper()
 	who, err := identity.NewVerifier(keys, time.Now).Verify(token)
 	if err != nil {
@@ -40,7 +41,7 @@ var secretList = "k1:" + base64.RawURLEncoding.EncodeToString(bytes.Repeat([]byt
 
 func TestTokenFromTheStore(t *testing.T) {
 	dir := t.TempDir()
-	st, err := sqlitestore.Open(t.Context(), filepath.Join(dir, databaseFile))
+	st, err := sqlitestore.Open(t.Context(), filepath.Join(dir, setup.DatabaseFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,7 @@ func TestTokenFromTheStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if who := verify(t, keys, token); who != (identity.Person{ID: ada.ID, PasswordVersion: 2}) {
+	if who := speaksFor(t, keys, token); who != (identity.Person{ID: ada.ID, PasswordVersion: 2}) {
 		t.Errorf("it speaks for %+v", who)
 	}
 	if _, err := command(t, "token", "--data", dir, "--user", store.NewID().Hex()); err == nil {
@@ -68,7 +69,7 @@ func TestTokenFromTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	token, err = command(t, "token", "--data", dir, "--user", ada.ID.Hex(), "--auth-keys", secretList)
-	if err != nil || verify(t, given, token).PasswordVersion != 2 {
+	if err != nil || speaksFor(t, given, token).PasswordVersion != 2 {
 		t.Errorf("with keys and a store: %v", err)
 	}
 }
@@ -83,7 +84,7 @@ func TestTokenFromKeysAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if who := verify(t, keys, token); who.ID != id {
+	if who := speaksFor(t, keys, token); who.ID != id {
 		t.Errorf("it speaks for %+v", who)
 	}
 	for name, args := range map[string][]string{
@@ -108,7 +109,7 @@ func TestTokenFromKeysAlone(t *testing.T) {
 // TestManyTokens: each is somebody else's, with the keys that are given and with the store's.
 func TestManyTokens(t *testing.T) {
 	dir := t.TempDir()
-	st, err := sqlitestore.Open(t.Context(), filepath.Join(dir, databaseFile))
+	st, err := sqlitestore.Open(t.Context(), filepath.Join(dir, setup.DatabaseFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +143,7 @@ func TestManyTokens(t *testing.T) {
 			if err := json.Unmarshal([]byte(line), &row); err != nil {
 				t.Fatalf("%s: %v in %s", name, err, line)
 			}
-			if who := verify(t, c.keys, row.Token); who != (identity.Person{ID: row.UserID}) {
+			if who := speaksFor(t, c.keys, row.Token); who != (identity.Person{ID: row.UserID}) {
 				t.Errorf("%s: the token of %s speaks for %+v", name, row.UserID.Hex(), who)
 			}
 			users[row.UserID] = true

@@ -17,6 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/eventio/eventio/cmd/eventio/internal/verify"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
@@ -299,7 +300,7 @@ func (b *lockedBuffer) String() string {
 
 func wantNotClean(tb testing.TB, out string, err error, texts ...string) {
 	tb.Helper()
-	if !errors.Is(err, errNotClean) {
+	if !errors.Is(err, verify.ErrDamaged) {
 		tb.Fatalf("verify ended with %v and printed\n%s", err, out)
 	}
 	for _, text := range texts {

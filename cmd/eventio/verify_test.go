@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -175,16 +176,12 @@ func TestVerifyFindsEachDamage(t *testing.T) {
 func TestRepairOfAServedFolder(t *testing.T) {
 	f := sqliteFixture(t)
 	dir := f.flags[1]
-	stack, err := openStack(t.Context(), stackConfig{data: dir, natsListen: "127.0.0.1:0"}, zerolog.Nop())
+	embedded, err := setup.OpenEmbedded(t.Context(), setup.EmbeddedConfig{Data: dir, NATSListen: "127.0.0.1:0"}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if err := stack.close(stopLimit); err != nil {
-			t.Error(err)
-		}
-	}()
-	e, _ := populate(t, stack.store)
+	closeAtEnd(t, embedded)
+	e, _ := populate(t, embedded.Store)
 	out, err := tool(t, "verify", "--data", dir)
 	wantClean(t, out, err)
 	f.set(t, "events", e.ID, map[string]any{"tickets_sold": 1})
@@ -193,7 +190,7 @@ func TestRepairOfAServedFolder(t *testing.T) {
 	if _, err := tool(t, "verify", "--data", dir, "--repair"); err == nil || !strings.Contains(err.Error(), "--nats-url") {
 		t.Fatalf("error is %v", err)
 	}
-	out, err = tool(t, "verify", "--data", dir, "--repair", "--nats-url", stack.nats.ClientURL())
+	out, err = tool(t, "verify", "--data", dir, "--repair", "--nats-url", embedded.NATSURL())
 	wantClean(t, out, err)
 	if !strings.Contains(out, "tickets_sold 1 -> 2") {
 		t.Errorf("it printed\n%s", out)

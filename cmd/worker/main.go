@@ -12,7 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/process"
-	"github.com/eventio/eventio/internal/production"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/worker"
 )
 
@@ -25,7 +25,7 @@ type config struct {
 }
 
 type serveConfig struct {
-	production.Backing
+	setup.Servers
 	MaxBatch          int           `env:"EVENTIO_MAX_BATCH" default:"512" help:"Most registrations in one transaction."`
 	MaxWaiting        int           `env:"EVENTIO_MAX_WAITING" default:"20000" help:"Most requests that wait; more are answered 503."`
 	NATSSharedSubject bool          `name:"nats-shared-subject" env:"EVENTIO_NATS_SHARED_SUBJECT" help:"Also take requests from APIs of the version before, whose subject eventio.v2.seats does not say which database they are for. DANGER: on a NATS server that another database uses too, seats go into the wrong one. Only while upgrading."`
@@ -49,28 +49,28 @@ func run(ctx context.Context, env process.Env) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer listener.Close()
-	ground, err := c.Serve.Open(ctx, "worker", log)
+	connections, err := c.Serve.Open(ctx, "worker", log)
 	if err != nil {
 		return err
 	}
-	defer ground.Close()
-	return serve(ctx, c, listener, ground, log)
+	defer connections.Close()
+	return serve(ctx, c, listener, connections, log)
 }
 
 // serve works until ctx ends, answers what it has accepted, and only then stops telling
 // that it lives.
-func serve(ctx context.Context, c config, listener net.Listener, ground *production.Ground, log zerolog.Logger) error {
-	ctx, end := process.EndOn(ctx, log, ground.Lost)
-	w := worker.New(ground.Conn, ground.Store, worker.Config{
+func serve(ctx context.Context, c config, listener net.Listener, connections *setup.Connections, log zerolog.Logger) error {
+	ctx, end := process.EndOn(ctx, log, connections.Lost)
+	w := worker.New(connections.NATS, connections.Store, worker.Config{
 		MaxBatch: c.Serve.MaxBatch, MaxWaiting: c.Serve.MaxWaiting,
 		Prefix: c.Serve.NATSPrefix, SharedSubject: c.Serve.NATSSharedSubject,
 	}, log)
 	if err := w.Start(); err != nil {
 		return errors.Join(err, end())
 	}
-	readiness := w.Readiness(ground.Store.Ping)
+	readiness := w.Readiness(connections.Store.Ping)
 	_ = readiness.Ask(ctx) // logs whether requests are taken already
-	log.Info().Str("addr", listener.Addr().String()).EmbedObject(ground.Namespace).
+	log.Info().Str("addr", listener.Addr().String()).EmbedObject(connections.Namespace).
 		Msg("serving /livez and /readyz")
 	go readiness.Watch(ctx)
 	health, stopHealth := context.WithCancel(context.WithoutCancel(ctx))

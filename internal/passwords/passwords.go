@@ -1,17 +1,43 @@
-// Package passwords says how passwords are stored: as argon2id hashes in the PHC string
-// format.
+// Package passwords holds everything about passwords that HTTP does not decide: which ones
+// are allowed, how they are hashed, and how many are hashed at once.
+//
+// Hashes are argon2id in the PHC string format. Passwords are compared exactly as typed:
+// nothing is trimmed, folded or cut.
 package passwords
 
-import "github.com/alexedwards/argon2id"
+import (
+	"errors"
+	"fmt"
+	"strings"
 
-// Params are the argon2id parameters of new hashes: the first choice of OWASP's Password
-// Storage Cheat Sheet (19 MiB, two passes, one lane).
+	"github.com/alexedwards/argon2id"
+)
+
+// MaxBytes is the largest size of any password, in bytes of UTF-8.
+const MaxBytes = 256
+
+// Check returns why a text cannot be anybody's password, in words that follow the name of
+// its field, or nil. It holds for old passwords too: Policy.Check decides about new ones.
+func Check(password string) error {
+	switch {
+	case strings.TrimSpace(password) == "":
+		return errors.New("is required and must not be blank")
+	case len(password) > MaxBytes:
+		return fmt.Errorf("must have at most %d bytes", MaxBytes)
+	case strings.ContainsRune(password, 0):
+		return errors.New("must not contain null bytes")
+	}
+	return nil
+}
+
+// Params returns the argon2id parameters of new hashes: the first choice of OWASP's
+// Password Storage Cheat Sheet (19 MiB, two passes, one thread).
 func Params() argon2id.Params {
 	return argon2id.Params{Memory: 19 << 10, Iterations: 2, Parallelism: 1, SaltLength: 16, KeyLength: 32}
 }
 
 // Hash makes the PHC string of a password. It takes 19 MiB and tens of milliseconds of a
-// core: whoever calls it bounds how many run at once.
+// core: the caller bounds how many run at once, or uses a Hasher.
 func Hash(password string) (string, error) {
 	params := Params()
 	return argon2id.CreateHash(password, &params)

@@ -9,7 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
-	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/baseline"
 	"github.com/eventio/eventio/loadtest/load"
@@ -44,7 +44,7 @@ func (b *bench) transport(ctx context.Context, name string) (*target, error) {
 func (t *target) burst(name string, connections int) arm {
 	return arm{name, func(ctx context.Context) (figures, error) {
 		_, got, err := t.load(ctx, load.Plan{
-			Connections: connections, Next: t.b.crowd.wishes(someEvent(), access.Trusted),
+			Connections: connections, Next: t.b.crowd.wishes(someEvent(), setup.Trusted),
 		}, http.StatusCreated)
 		return got, err
 	}}
@@ -114,7 +114,7 @@ func (o *original) burst(name string, connections, events, registered, n int) ar
 		}
 		_, got, err := o.load(ctx, load.Plan{
 			Connections: connections, For: window, Drain: time.Millisecond,
-			Next: only(n, o.b.crowd.wishes(ids, access.Trusted)),
+			Next: only(n, o.b.crowd.wishes(ids, setup.Trusted)),
 		})
 		if err != nil {
 			return nil, err

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/eventio/eventio/api/identity"
-	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/internal/identity"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -53,7 +53,7 @@ func (c *crowd) token(id store.ID) (string, error) {
 // prepare gives wishes as wishes does, and in token mode signs tokens for the first n of
 // them before: doing it while the load runs would slow it.
 func (c *crowd) prepare(n int, events []store.ID, auth string) (func() (load.Wish, bool), error) {
-	if auth == access.Trusted {
+	if auth == setup.Trusted {
 		return c.wishes(events, auth), nil
 	}
 	rest := make([]member, n)
@@ -92,7 +92,7 @@ func (c *crowd) wishes(events []store.ID, auth string) func() (load.Wish, bool) 
 
 // next is somebody who has never asked for a seat.
 func (c *crowd) next(auth string) member {
-	if auth == access.Trusted {
+	if auth == setup.Trusted {
 		return member{id: store.NewID()}
 	}
 	if i := int(c.used.Add(1) - 1); i < len(c.minted) {

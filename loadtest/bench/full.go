@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/pkg/client"
@@ -30,7 +30,7 @@ func soldOut(ctx context.Context, b *bench) error {
 	holders := make([]member, len(ids))
 	for i, id := range ids {
 		holders[i] = member{id: id}
-		if s.auth == access.Token {
+		if s.auth == setup.Token {
 			if holders[i].token, err = b.crowd.token(id); err != nil {
 				return err
 			}

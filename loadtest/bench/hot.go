@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -62,8 +62,8 @@ func hotEvent(ctx context.Context, b *bench) error {
 		p.burst("P, 1000 registered", originalConnections, 1, 1000-slice/2, slice),
 		find.burst("P with findOneAndUpdate, 1000 registered", originalConnections, 1, 1000-slice/2, slice),
 	}
-	if b.Auth == access.Trusted {
-		tokens, err := b.newSystem(ctx, 1, access.Token)
+	if b.Auth == setup.Trusted {
+		tokens, err := b.newSystem(ctx, 1, setup.Token)
 		if err != nil {
 			return err
 		}
@@ -84,7 +84,7 @@ func hotEvent(ctx context.Context, b *bench) error {
 	b.compare("product, 1024 connections", "P with findOneAndUpdate, 1000 registered", goodput, goal{})
 	b.compare("product, 1024 connections", "L0, 1024 connections", goodput, goal{})
 	b.compare("product, 1024 connections", "L2, batches of 512", goodput, goal{})
-	if b.Auth == access.Trusted {
+	if b.Auth == setup.Trusted {
 		b.compare("product with tokens, 1024 connections", "L1, 1024 connections", goodput, goal{})
 	}
 	b.compare("product, 1024 connections", "L1, 1024 connections", p99, goal{})
@@ -148,7 +148,7 @@ func herd(ctx context.Context, b *bench) error {
 		}},
 		arm{"L1", func(ctx context.Context) (figures, error) {
 			plan := plan
-			plan.Next = b.crowd.wishes(someEvent(), access.Trusted)
+			plan.Next = b.crowd.wishes(someEvent(), setup.Trusted)
 			_, got, err := l1.load(ctx, plan, http.StatusCreated)
 			return got, err
 		}})

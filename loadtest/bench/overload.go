@@ -7,7 +7,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/rig"
@@ -45,7 +45,7 @@ func overload(ctx context.Context, b *bench) error {
 	}
 	if !b.Quick {
 		if _, err := b.knee(ctx, "L1", func(rate float64) (load.Result, error) {
-			return l1.atRate(ctx, rate, someEvent(), access.Trusted)
+			return l1.atRate(ctx, rate, someEvent(), setup.Trusted)
 		}); err != nil {
 			return err
 		}

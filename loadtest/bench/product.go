@@ -13,8 +13,8 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/eventio/eventio/internal/access"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/pkg/client"
@@ -72,7 +72,7 @@ func (p *product) meet(addr string) (err error) {
 
 // as is the client of a person.
 func (p *product) as(who member) *client.Client {
-	if p.auth == access.Token {
+	if p.auth == setup.Token {
 		return p.people.As(who.token)
 	}
 	return p.people

@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/loadtest/rig"
 )
 
@@ -49,7 +49,7 @@ func (s *system) drain(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
-	if s.auth == access.Token {
+	if s.auth == setup.Token {
 		req.Header.Set("Authorization", "Bearer "+s.organizer.token)
 	}
 	res, err := http.DefaultClient.Do(req)

@@ -6,7 +6,7 @@ import (
 	"math"
 	"time"
 
-	"github.com/eventio/eventio/internal/access"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -81,8 +81,8 @@ func quiet(ctx context.Context, b *bench) error {
 	if err := b.alternate(ctx,
 		arm{"product, quiet events alone", alone(&s.target, events, s.auth)},
 		arm{"product, quiet events beside a burst", beside(&s.target, events, hot, s.auth)},
-		arm{"L1 alone", alone(l1, someEvent(), access.Trusted)},
-		arm{"L1 beside a burst", beside(l1, someEvent(), someEvent(), access.Trusted)}); err != nil {
+		arm{"L1 alone", alone(l1, someEvent(), setup.Trusted)},
+		arm{"L1 beside a burst", beside(l1, someEvent(), someEvent(), setup.Trusted)}); err != nil {
 		return err
 	}
 	b.compare("product, quiet events beside a burst", "product, quiet events alone", p99, atMost(1.5))

@@ -1,4 +1,6 @@
-package main
+// Package verify is the command eventio verify, which proves a whole database and, with
+// --repair, has the workers repair what is safe to repair.
+package verify
 
 import (
 	"context"
@@ -9,84 +11,78 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/cmd/eventio/internal/progress"
 	"github.com/eventio/eventio/internal/process"
-	"github.com/eventio/eventio/internal/production"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/audit"
-	"github.com/eventio/eventio/pkg/store/mongostore"
-	"github.com/eventio/eventio/pkg/store/sqlitestore"
 )
 
-type verifyConfig struct {
-	database
+// Command has the flags of eventio verify.
+type Command struct {
+	setup.Database
 	Repair  bool   `help:"Set right what is safe to set right: counters, and free places that somebody waits for. It goes through the queue, like every change of a seat."`
 	NATSURL string `name:"nats-url" env:"NATS_URL" placeholder:"URL" help:"For --repair: the NATS servers of the workers, comma-separated: nats://host:4222. Not needed for a data folder that no process serves."`
-	production.Naming
+	setup.Prefix
 	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for the database at the start."`
 }
 
-// errNotClean ends a proof that found damage.
-var errNotClean = errors.New("the database breaks its promises, see above")
+// ErrDamaged ends a proof that found damage and did not have all of it repaired.
+var ErrDamaged = errors.New("the database breaks its promises, see above")
 
-// verifyDatabase proves a whole database and, if asked, has it mended.
-func verifyDatabase(ctx context.Context, c verifyConfig, env process.Env, log zerolog.Logger) (err error) {
-	if c.database, err = c.resolve(); err != nil {
+// Run proves the database and prints every damage. It fails with ErrDamaged unless the
+// database is, or was made, as it should be.
+func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
+	if c.Database, err = c.Resolve(); err != nil {
 		return err
 	}
 	starting, cancel := context.WithTimeout(ctx, c.StartTimeout)
 	defer cancel()
-	auditor, err := openAuditor(starting, c.database)
+	auditor, err := c.OpenAuditor(starting)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, auditor.Close()) }()
 	v := verification{auditor: auditor, out: env.Stdout, started: time.Now()}
 	if c.Repair {
-		mender, err := openMender(starting, c, auditor, log)
+		repairer, err := openRepairer(starting, c, auditor, log.Level(zerolog.WarnLevel))
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, mender.close()) }()
-		fmt.Fprintf(env.Stdout, "repair: database %s\n", mender.namespace)
-		v.mender = mender
+		defer func() { err = errors.Join(err, repairer.close()) }()
+		fmt.Fprintf(env.Stdout, "repair: database %s\n", repairer.link.Namespace)
+		v.repairer = repairer
 	}
 	size, err := auditor.Size(ctx)
 	if err != nil {
 		return err
 	}
-	v.progress = newProgress(env.Stderr, "verify", size.Users+size.Events+size.Registrations)
+	v.progress = progress.New(env.Stderr, "verify", size.Users+size.Events+size.Registrations)
 	err = v.run(ctx)
-	v.progress.finish()
+	v.progress.Finish()
 	if err != nil {
 		return err
 	}
 	return v.report()
 }
 
-func openAuditor(ctx context.Context, d database) (store.Auditor, error) {
-	if d.MongoDBURI != "" {
-		return mongostore.OpenAuditor(ctx, d.MongoDBURI)
-	}
-	return sqlitestore.OpenAuditor(ctx, d.file())
-}
-
-// verification is one proof under way.
+// verification is one run of a proof.
 type verification struct {
 	auditor  store.Auditor
-	mender   *mender // nil: nothing is to be mended
+	repairer *repairer // nil: nothing is to be repaired
 	out      io.Writer
-	progress *progress
+	progress *progress.Bar
 	started  time.Time
 
 	users, events, registrations int64
-	damaged, mended              int64 // events
-	elsewhere                    int64 // damage that is not about one event
+	damaged, repaired            int64 // events
+	elsewhere                    int64 // damages that are not about one event
 	strangers                    int64 // events whose organizer is not a user
-	couldMend                    int64 // events that a recount would mend
+	repairable                   int64 // events that a recount would repair
 }
 
 func (v *verification) say(format string, args ...any) {
-	v.progress.above(v.out, fmt.Sprintf(format, args...))
+	v.progress.Println(v.out, fmt.Sprintf(format, args...))
 }
 
 func (v *verification) run(ctx context.Context) error {
@@ -101,7 +97,7 @@ func (v *verification) run(ctx context.Context) error {
 		found(audit.Damage(err))
 	}
 	var err error
-	if v.users, err = audit.CheckUsers(v.auditor.AuditUsers(ctx), found, v.progress.add); err != nil {
+	if v.users, err = audit.CheckUsers(v.auditor.AuditUsers(ctx), found, v.progress.Add); err != nil {
 		return err
 	}
 	for id, err := range v.auditor.AuditEvents(ctx) {
@@ -119,13 +115,13 @@ func (v *verification) run(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// event proves one event, has it mended, and proves it again.
+// event proves one event and, if that is wanted, has it repaired and proves it again.
 func (v *verification) event(ctx context.Context, id store.ID) error {
-	e, err := audit.CheckEvent(ctx, v.auditor, id, v.progress.add)
+	e, err := audit.CheckEvent(ctx, v.auditor, id, v.progress.Add)
 	if err != nil {
 		return err
 	}
-	v.progress.add(1)
+	v.progress.Add(1)
 	v.events++
 	v.registrations += e.Registrations
 	if !e.OrganizerKnown {
@@ -137,14 +133,14 @@ func (v *verification) event(ctx context.Context, id store.ID) error {
 	for _, f := range e.Findings {
 		v.say("%s", f.Text)
 	}
-	if !e.Mendable() || v.mender == nil {
+	if !e.Mendable() || v.repairer == nil {
 		v.damaged++
 		if e.Mendable() {
-			v.couldMend++
+			v.repairable++
 		}
 		return nil
 	}
-	did, err := v.mender.mend(ctx, id)
+	did, err := v.repairer.repair(ctx, id)
 	if err != nil {
 		return fmt.Errorf("repair event %s: %w", id.Hex(), err)
 	}
@@ -159,12 +155,12 @@ func (v *verification) event(ctx context.Context, id store.ID) error {
 	if len(after.Findings) > 0 {
 		v.damaged++
 	} else {
-		v.mended++
+		v.repaired++
 	}
 	return nil
 }
 
-// changes says what became of the counters.
+// changes lists the counters that differ.
 func changes(before, after store.Event) string {
 	text := ""
 	for _, c := range []struct {
@@ -190,23 +186,23 @@ func changes(before, after store.Event) string {
 	return text
 }
 
-// report sums up, and fails when something is not as promised.
+// report prints the totals, and fails with ErrDamaged when damage is left.
 func (v *verification) report() error {
 	fmt.Fprintf(v.out, "verify: %d events, %d registrations, %d users read in %v\n",
 		v.events, v.registrations, v.users, time.Since(v.started).Round(time.Millisecond))
 	if v.strangers > 0 {
 		fmt.Fprintf(v.out, "note: the organizers of %d events are not users; that is no damage where ids are trusted\n", v.strangers)
 	}
-	if v.mended > 0 {
-		fmt.Fprintf(v.out, "repaired: %d events\n", v.mended)
+	if v.repaired > 0 {
+		fmt.Fprintf(v.out, "repaired: %d events\n", v.repaired)
 	}
 	if v.damaged+v.elsewhere == 0 {
 		fmt.Fprintln(v.out, "clean: every promise holds")
 		return nil
 	}
 	fmt.Fprintf(v.out, "DAMAGED: %d events, %d other records\n", v.damaged, v.elsewhere)
-	if v.couldMend > 0 {
-		fmt.Fprintf(v.out, "--repair can set %d of the events right\n", v.couldMend)
+	if v.repairable > 0 {
+		fmt.Fprintf(v.out, "--repair can set %d of the events right\n", v.repairable)
 	}
-	return errNotClean
+	return ErrDamaged
 }

@@ -1,4 +1,4 @@
-package main
+package importer
 
 import (
 	"context"
@@ -25,7 +25,7 @@ func (i *importer) importUsers(ctx context.Context) error {
 		}
 		if !u.HasID {
 			i.leaveOut("user %s (%q, %q): its _id is not an ObjectID", u.Key, u.Name, u.Email)
-			i.progress.add(1)
+			i.progress.Add(1)
 			continue
 		}
 		if batch = append(batch, u); len(batch) == userBatch {
@@ -65,7 +65,7 @@ func (i *importer) importUserBatch(ctx context.Context, batch []original.User) e
 		if known[u.ID] {
 			i.knownUsers++
 			i.notes("user "+u.Key, u.Odd)
-			i.progress.add(1)
+			i.progress.Add(1)
 			continue
 		}
 		n := newcomerOf(u)
@@ -150,8 +150,8 @@ func newcomerOf(u original.User) *newcomer {
 	case foreignHash.MatchString(p):
 		n.note("the password is a hash of a kind that cannot be checked here; they cannot log in until one is set")
 	default:
-		if len(p) > api.MaxPassword || strings.ContainsRune(p, 0) {
-			n.note("the password is not one that log-in takes: more than %d bytes, or null bytes", api.MaxPassword)
+		if len(p) > passwords.MaxBytes || strings.ContainsRune(p, 0) {
+			n.note("the password is not one that log-in takes: more than %d bytes, or null bytes", passwords.MaxBytes)
 		}
 		n.password = p
 	}
@@ -175,7 +175,7 @@ func (i *importer) hash(ctx context.Context, people []*newcomer) error {
 					n.PasswordHash, err = passwords.Hash(n.password)
 				}
 				errs <- err
-				i.progress.add(1)
+				i.progress.Add(1)
 			}
 		})
 	}

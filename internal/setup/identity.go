@@ -1,6 +1,4 @@
-// Package access is what the processes that serve the API are told about who may do what:
-// flags, their meaning, and the warnings at the start.
-package access
+package setup
 
 import (
 	"context"
@@ -15,24 +13,25 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api"
-	"github.com/eventio/eventio/api/identity"
+	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// The values of --auth. Auto is that of cmd/eventio only.
+// The values of --auth. Auto, of cmd/eventio only, is Trusted on a loopback address and
+// Token elsewhere.
 const (
 	Auto    = "auto"
 	Token   = "token"
 	Trusted = "trusted"
 )
 
-// Keys is the part of a command line that has the keys.
+// Keys is the flag that gives the keys.
 type Keys struct {
 	AuthKeys string `name:"auth-keys" env:"EVENTIO_AUTH_KEYS" placeholder:"KID:SECRET,..." help:"Keys that sign tokens, comma-separated kid:secret, each secret at least 32 bytes in base64url. The first signs, all verify. By default one is made and kept in the store, where all API processes find it. Use the variable: other users of the machine can see flags."`
 }
 
-// Parse reads the keys. None is no error, and an empty result.
+// Parse reads the keys; no keys are an empty result, not an error.
 func (k Keys) Parse() (identity.Keys, error) {
 	if k.AuthKeys == "" {
 		return identity.Keys{}, nil
@@ -44,9 +43,10 @@ func (k Keys) Parse() (identity.Keys, error) {
 	return keys, nil
 }
 
-// Flags is the part of a command line that says who may do what, but for --auth, whose
-// default is each program's own.
-type Flags struct {
+// Identity are the flags that say who may do what, except for --auth, whose default is each
+// command's own. The zero value signs tokens of the default lifetime with the key in the
+// store.
+type Identity struct {
 	Keys
 	TokenLifetime  time.Duration `env:"EVENTIO_TOKEN_LIFETIME" default:"1h" help:"How long a token is valid, at most 24h."`
 	RateLimits     string        `env:"EVENTIO_RATE_LIMITS" enum:"auto,on,off" default:"auto" help:"on, off or auto: on, but off in trusted mode on a loopback address."`
@@ -54,75 +54,57 @@ type Flags struct {
 	CORSOrigins    []string      `name:"cors-origins" env:"EVENTIO_CORS_ORIGINS" placeholder:"ORIGIN" help:"Other origins, like https://app.example.org, whose scripts may use the API with tokens. By default none."`
 }
 
-// Settings is what Flags and --auth mean at one address.
-type Settings struct {
-	access api.Access
-	config identity.Config
-}
-
-// Resolve checks the flags for a process that serves at addr, and warns of what is
-// dangerous.
-func (f Flags) Resolve(auth string, addr net.Addr, log zerolog.Logger) (Settings, error) {
-	var s Settings
+// Access checks all flags for a process that serves at addr with this value of --auth, and
+// warns of what is dangerous. The result has no guard yet: OpenGuard makes it.
+func (i Identity) Access(auth string, addr net.Addr, log zerolog.Logger) (api.Access, error) {
 	loopback := onLoopback(addr)
-	switch {
-	case auth == Trusted, auth == Auto && loopback:
-		s.access.Mode = api.Trusted
-	default:
-		s.access.Mode = api.Token
+	access := api.Access{Mode: api.Token}
+	if auth == Trusted || auth == Auto && loopback {
+		access.Mode = api.Trusted
 	}
-	trusted := s.access.Mode == api.Trusted
+	trusted := access.Mode == api.Trusted
 	if trusted && !loopback {
 		log.Warn().Str("addr", addr.String()).Msg("EVENTIO_AUTH=trusted on an address that others can reach: whoever can, " +
 			"may act as any user and read every list of registrations, without a token. Let nobody but a gateway " +
 			"that knows its users reach it, or use EVENTIO_AUTH=token")
 	}
-	s.access.RateLimits = f.RateLimits == "on" || f.RateLimits != "off" && !(trusted && loopback)
-	keys, err := f.Parse()
-	if err != nil {
-		return Settings{}, err
-	}
-	if f.TokenLifetime < time.Second || f.TokenLifetime > identity.MaxLifetime {
-		return Settings{}, fmt.Errorf("EVENTIO_TOKEN_LIFETIME: %v is not from 1s to %v", f.TokenLifetime, identity.MaxLifetime)
-	}
-	for _, text := range f.TrustedProxies {
-		prefix, err := parsePrefix(strings.TrimSpace(text))
-		if err != nil {
-			return Settings{}, fmt.Errorf("EVENTIO_TRUSTED_PROXIES: %w", err)
-		}
-		s.access.TrustedProxies = append(s.access.TrustedProxies, prefix)
-	}
-	for _, text := range f.CORSOrigins {
-		origin, err := parseOrigin(strings.TrimSpace(text))
-		if err != nil {
-			return Settings{}, fmt.Errorf("EVENTIO_CORS_ORIGINS: %w", err)
-		}
-		s.access.CORSOrigins = append(s.access.CORSOrigins, origin)
-	}
-	s.config = identity.Config{Keys: keys, Lifetime: f.TokenLifetime, Log: log}
-	return s, nil
-}
-
-// TrustedSettings is trusted mode without limits, for a process on a loopback address that
-// nobody has told anything.
-func TrustedSettings(log zerolog.Logger) Settings {
-	return Settings{access: api.Access{Mode: api.Trusted}, config: identity.Config{Log: log}}
-}
-
-// Open makes the guard, which the caller closes.
-func (s Settings) Open(ctx context.Context, st store.Identity, link messages.Link) (api.Access, error) {
-	guard, err := identity.Open(ctx, st, link, s.config)
-	if err != nil {
+	access.RateLimits = i.RateLimits == "on" || i.RateLimits != "off" && !(trusted && loopback)
+	if _, err := i.Parse(); err != nil {
 		return api.Access{}, err
 	}
-	access := s.access
-	access.Guard = guard
+	if i.TokenLifetime < time.Second || i.TokenLifetime > identity.MaxLifetime {
+		return api.Access{}, fmt.Errorf("EVENTIO_TOKEN_LIFETIME: %v is not from 1s to %v", i.TokenLifetime, identity.MaxLifetime)
+	}
+	for _, text := range i.TrustedProxies {
+		prefix, err := parsePrefix(strings.TrimSpace(text))
+		if err != nil {
+			return api.Access{}, fmt.Errorf("EVENTIO_TRUSTED_PROXIES: %w", err)
+		}
+		access.TrustedProxies = append(access.TrustedProxies, prefix)
+	}
+	for _, text := range i.CORSOrigins {
+		origin, err := parseOrigin(strings.TrimSpace(text))
+		if err != nil {
+			return api.Access{}, fmt.Errorf("EVENTIO_CORS_ORIGINS: %w", err)
+		}
+		access.CORSOrigins = append(access.CORSOrigins, origin)
+	}
 	return access, nil
 }
 
-// Mode is the mode in words.
-func (s Settings) Mode() string {
-	if s.access.Mode == api.Trusted {
+// OpenGuard makes the guard that signs and checks tokens. The caller closes it, before st
+// and the link's connection.
+func (i Identity) OpenGuard(ctx context.Context, st store.Identity, link messages.Link, log zerolog.Logger) (*identity.Guard, error) {
+	keys, err := i.Parse()
+	if err != nil {
+		return nil, err
+	}
+	return identity.Open(ctx, st, link, identity.Config{Keys: keys, Lifetime: i.TokenLifetime, Log: log})
+}
+
+// AuthOf returns the value of --auth that stands for a mode.
+func AuthOf(mode api.Mode) string {
+	if mode == api.Trusted {
 		return Trusted
 	}
 	return Token
@@ -133,7 +115,7 @@ func onLoopback(addr net.Addr) bool {
 	return ok && tcp.IP.IsLoopback()
 }
 
-// parsePrefix reads a network, or one address.
+// parsePrefix reads a network like 10.0.0.0/8, or one address.
 func parsePrefix(text string) (netip.Prefix, error) {
 	if address, err := netip.ParseAddr(text); err == nil {
 		address = address.Unmap()

@@ -1,4 +1,6 @@
-package main
+// Package migrate is the command eventio migrate, which brings the schema of a database to
+// the version of the program.
+package migrate
 
 import (
 	"context"
@@ -9,28 +11,30 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/cmd/eventio/internal/progress"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/mongostore"
-	"github.com/eventio/eventio/pkg/store/sqlitestore"
 )
 
-type migrateConfig struct {
-	database
+// Command has the flags of eventio migrate.
+type Command struct {
+	setup.Database
 	Status       bool          `xor:"what" help:"Only print the version of the database, the version of this program and the pending steps. It changes nothing."`
 	To           *int          `xor:"what" placeholder:"N" help:"Go no further than version N. Default: the newest that this program knows. It never goes back."`
 	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for the database at the start; the steps may take as long as they need."`
 }
 
-// migrateDatabase brings the schema of a database to a version, or tells which one it has.
-func migrateDatabase(ctx context.Context, c migrateConfig, env process.Env, log zerolog.Logger) (err error) {
-	if c.database, err = c.resolve(); err != nil {
+// Run migrates the database, or only prints its version. It fails with store.ErrSchema
+// when no steps lead to the version that is wanted.
+func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
+	if c.Database, err = c.Resolve(); err != nil {
 		return err
 	}
 	starting, cancel := context.WithTimeout(ctx, c.StartTimeout)
 	defer cancel()
-	// Its steps are told on stdout; the log has what it waits for.
-	m, err := openMigrator(starting, c.database, log.Level(zerolog.WarnLevel))
+	// The steps are printed on stdout; the log says what the command waits for.
+	m, err := c.OpenMigrator(starting, log.Level(zerolog.WarnLevel))
 	if err != nil {
 		return err
 	}
@@ -50,7 +54,7 @@ func migrateDatabase(ctx context.Context, c migrateConfig, env process.Env, log 
 	if err := before.Reaches(to); err != nil {
 		return err
 	}
-	p := migrationProgress{out: env.Stdout, stderr: env.Stderr}
+	p := printer{out: env.Stdout, stderr: env.Stderr}
 	err = m.Migrate(ctx, to, p.report)
 	p.finish()
 	if ctx.Err() != nil {
@@ -63,13 +67,7 @@ func migrateDatabase(ctx context.Context, c migrateConfig, env process.Env, log 
 	return nil
 }
 
-func openMigrator(ctx context.Context, d database, log zerolog.Logger) (store.Migrator, error) {
-	if d.MongoDBURI != "" {
-		return mongostore.OpenMigrator(ctx, d.MongoDBURI, log)
-	}
-	return sqlitestore.OpenMigrator(d.file())
-}
-
+// printSchema prints both versions and the pending steps.
 func printSchema(out io.Writer, s store.Schema) {
 	none := ""
 	if s.Version == 0 {
@@ -81,15 +79,15 @@ func printSchema(out io.Writer, s store.Schema) {
 	}
 }
 
-// migrationProgress tells how far the steps are.
-type migrationProgress struct {
+// printer prints how far the steps of a migration are.
+type printer struct {
 	out, stderr io.Writer
-	bar         *progress // of the step under way, once it counts
-	done        int64     // by it
+	bar         *progress.Bar // of the current step, once the step counts records
+	done        int64         // records of the current step
 	begun       time.Time
 }
 
-func (p *migrationProgress) report(m store.Migration) {
+func (p *printer) report(m store.Migration) {
 	switch {
 	case m.Over:
 		p.finish()
@@ -100,35 +98,16 @@ func (p *migrationProgress) report(m store.Migration) {
 		fmt.Fprintf(p.out, "step %s: begun\n", m.Step)
 	default:
 		if p.bar == nil {
-			p.bar, p.done = newProgress(p.stderr, m.Step.String(), m.All), 0
+			p.bar, p.done = progress.New(p.stderr, m.Step.String(), m.All), 0
 		}
-		p.bar.add(int(m.Done - p.done))
+		p.bar.Add(int(m.Done - p.done))
 		p.done = m.Done
 	}
 }
 
-func (p *migrationProgress) finish() {
+func (p *printer) finish() {
 	if p.bar != nil {
-		p.bar.finish()
+		p.bar.Finish()
 		p.bar = nil
 	}
-}
-
-// requireSchema refuses a database that is not up to date: a tool that only looks something
-// up must not be what changes it.
-func requireSchema(ctx context.Context, d database, log zerolog.Logger) (err error) {
-	m, err := openMigrator(ctx, d, log)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, m.Close()) }()
-	s, err := m.Schema(ctx)
-	if err == nil {
-		err = s.Fits()
-	}
-	if err == nil && len(s.Pending) > 0 {
-		err = fmt.Errorf("%w: the database has version %d and this program needs version %d: start Event.io of this version, or run eventio migrate, first",
-			store.ErrSchema, s.Version, s.Known)
-	}
-	return err
 }

@@ -1,11 +1,12 @@
-package main
+// Package importer is the command eventio import, which takes everything over from a
+// database of the original Event.io.
+package importer
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -13,32 +14,27 @@ import (
 	"github.com/rs/zerolog"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 
+	"github.com/eventio/eventio/cmd/eventio/internal/progress"
 	"github.com/eventio/eventio/internal/original"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/mongostore"
-	"github.com/eventio/eventio/pkg/store/sqlitestore"
 )
 
-type importConfig struct {
-	database
+// Command has the flags of eventio import.
+type Command struct {
+	setup.Database
 	From         string        `required:"" placeholder:"URI" help:"MongoDB of the original Event.io, which is only read: mongodb://host:27017/infosys. The database is infosys when none is named."`
 	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for each database at the start."`
 }
 
-// errLeftOut ends an import that could not take everything.
+// errLeftOut ends an import that could not take everything over.
 var errLeftOut = errors.New("not everything could be brought over, see LEFT OUT above")
 
-// importTarget is the store that an import writes to.
-type importTarget interface {
-	store.Importer
-	Event(ctx context.Context, id store.ID) (store.Event, error)
-	Close() error
-}
-
-// importDatabase takes everything over from a database of the original.
-func importDatabase(ctx context.Context, c importConfig, env process.Env, log zerolog.Logger) (err error) {
-	if c.database, err = c.resolve(); err != nil {
+// Run takes over what is not in the database yet. It may be interrupted and repeated, and
+// fails when a record had to be left out.
+func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
+	if c.Database, err = c.Resolve(); err != nil {
 		return err
 	}
 	if sameDatabase(c.From, c.MongoDBURI) {
@@ -52,16 +48,13 @@ func importDatabase(ctx context.Context, c importConfig, env process.Env, log ze
 	}
 	defer func() { err = errors.Join(err, from.Close(context.WithoutCancel(ctx))) }()
 	if c.MongoDBURI == "" {
-		if err := os.MkdirAll(c.Data, 0o700); err != nil {
-			return fmt.Errorf("make the data folder: %w", err)
-		}
-		l, err := lock(c.lockFile())
+		unlock, err := setup.LockFolder(c.Data)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = l.Unlock() }()
+		defer func() { _ = unlock() }()
 	}
-	into, err := openImportTarget(starting, c.database, log)
+	into, err := c.Open(starting, log.Level(zerolog.WarnLevel))
 	if err != nil {
 		return err
 	}
@@ -80,13 +73,6 @@ func importDatabase(ctx context.Context, c importConfig, env process.Env, log ze
 		err = errLeftOut
 	}
 	return err
-}
-
-func openImportTarget(ctx context.Context, d database, log zerolog.Logger) (importTarget, error) {
-	if d.MongoDBURI != "" {
-		return mongostore.Open(ctx, d.MongoDBURI, log.Level(zerolog.WarnLevel))
-	}
-	return sqlitestore.Open(ctx, d.file())
 }
 
 // sameDatabase reports whether two connection strings share a host and name the same
@@ -110,34 +96,34 @@ func sameDatabase(from, into string) bool {
 		slices.ContainsFunc(a.Hosts, func(h string) bool { return slices.Contains(b.Hosts, h) })
 }
 
-// importer is one import under way. Its counts are of this run.
+// importer is one run of an import. All counts are of this run.
 type importer struct {
 	from     *original.DB
-	into     importTarget
+	into     setup.Store
 	out      io.Writer
-	progress *progress
+	progress *progress.Bar
 	started  time.Time
 
-	users, events, registrations int // brought over
-	knownUsers, knownEvents      int // that were there already
+	users, events, registrations int // taken over
+	knownUsers, knownEvents      int // stored before this run
 	odd, leftOut                 int // records
 }
 
 func (i *importer) run(ctx context.Context, size store.Size, stderr io.Writer) error {
-	i.progress = newProgress(stderr, "users", size.Users)
+	i.progress = progress.New(stderr, "users", size.Users)
 	err := i.importUsers(ctx)
-	i.progress.finish()
+	i.progress.Finish()
 	if err != nil {
 		return err
 	}
-	i.progress = newProgress(stderr, "events and registrations", size.Events+size.Registrations)
+	i.progress = progress.New(stderr, "events and registrations", size.Events+size.Registrations)
 	err = i.importEvents(ctx)
-	i.progress.finish()
+	i.progress.Finish()
 	return err
 }
 
 func (i *importer) say(format string, args ...any) {
-	i.progress.above(i.out, fmt.Sprintf(format, args...))
+	i.progress.Println(i.out, fmt.Sprintf(format, args...))
 }
 
 // notes tells what is odd about a record, and what became of it.
@@ -181,7 +167,7 @@ func (i *importer) importEvents(ctx context.Context) error {
 		} else if err := i.importEvent(ctx, e); err != nil {
 			return err
 		}
-		i.progress.add(1)
+		i.progress.Add(1)
 	}
 	return ctx.Err()
 }
@@ -208,7 +194,7 @@ func (i *importer) importEvent(ctx context.Context, e original.Event) error {
 	outcome, err := i.into.ImportEvent(ctx, store.Event{
 		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description, Capacity: capacity,
 		StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt,
-	}, e.Roster, i.progress.add)
+	}, e.Roster, i.progress.Add)
 	if err != nil {
 		return err
 	}

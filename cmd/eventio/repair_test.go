@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/micro"
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
@@ -100,24 +101,20 @@ func TestPrefixes(t *testing.T) {
 	f := sqliteFixture(t)
 	dir := f.flags[1]
 	var log lockedBuffer
-	config := stackConfig{data: dir, natsListen: "127.0.0.1:0"}
-	config.naming.NATSPrefix = "acme"
-	stack, err := openStack(t.Context(), config, zerolog.New(&log))
+	embedded, err := setup.OpenEmbedded(t.Context(), setup.EmbeddedConfig{
+		Data: dir, NATSListen: "127.0.0.1:0", Prefix: setup.Prefix{NATSPrefix: "acme"},
+	}, zerolog.New(&log))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		if err := stack.close(stopLimit); err != nil {
-			t.Error(err)
-		}
-	}()
-	if want := `"database":"` + stack.store.DatabaseID() + `","nats_prefix":"acme"`; !strings.Contains(log.String(), want) {
+	closeAtEnd(t, embedded)
+	if want := `"database":"` + embedded.Store.DatabaseID() + `","nats_prefix":"acme"`; !strings.Contains(log.String(), want) {
 		t.Errorf("the log does not say %s:\n%s", want, log.String())
 	}
-	e, _ := populate(t, stack.store)
+	e, _ := populate(t, embedded.Store)
 	f.set(t, "events", e.ID, map[string]any{"tickets_sold": 1})
-	repair := []string{"verify", "--data", dir, "--repair", "--nats-url", stack.nats.ClientURL()}
-	if out, err := tool(t, repair...); err == nil || !strings.Contains(err.Error(), "those that are there serve: "+stack.namespace.String()) {
+	repair := []string{"verify", "--data", dir, "--repair", "--nats-url", embedded.NATSURL()}
+	if out, err := tool(t, repair...); err == nil || !strings.Contains(err.Error(), "those that are there serve: "+embedded.Namespace.String()) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	out, err := tool(t, append(repair, "--nats-prefix", "acme")...)

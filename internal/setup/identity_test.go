@@ -1,4 +1,4 @@
-package access
+package setup
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 	"github.com/eventio/eventio/api"
 )
 
-var defaults = Flags{TokenLifetime: time.Hour, RateLimits: Auto}
+var defaults = Identity{TokenLifetime: time.Hour, RateLimits: Auto}
 
 func at(t testing.TB, address string) net.Addr {
 	t.Helper()
@@ -43,27 +43,27 @@ func TestModes(t *testing.T) {
 		{Trusted, "192.0.2.1:3000", api.Trusted, true, true},
 	} {
 		var log bytes.Buffer
-		s, err := defaults.Resolve(c.auth, at(t, c.addr), zerolog.New(&log))
+		access, err := defaults.Access(c.auth, at(t, c.addr), zerolog.New(&log))
 		if err != nil {
 			t.Fatal(err)
 		}
 		warned := strings.Contains(log.String(), `"warn"`) && strings.Contains(log.String(), "act as any user")
-		if s.access.Mode != c.mode || s.access.RateLimits != c.limits || warned != c.warned {
-			t.Errorf("%s at %s: mode %s, limits %t, log %q", c.auth, c.addr, s.Mode(), s.access.RateLimits, log.String())
+		if access.Mode != c.mode || access.RateLimits != c.limits || warned != c.warned {
+			t.Errorf("%s at %s: mode %s, limits %t, log %q", c.auth, c.addr, AuthOf(access.Mode), access.RateLimits, log.String())
 		}
 	}
 }
 
 func TestFlags(t *testing.T) {
-	for name, change := range map[string]func(*Flags){
-		"EVENTIO_AUTH_KEYS":       func(f *Flags) { f.AuthKeys = "a:Canary" },
-		"EVENTIO_TOKEN_LIFETIME":  func(f *Flags) { f.TokenLifetime = 25 * time.Hour },
-		"EVENTIO_TRUSTED_PROXIES": func(f *Flags) { f.TrustedProxies = []string{"10.0.0.0/8", "everybody"} },
-		"EVENTIO_CORS_ORIGINS":    func(f *Flags) { f.CORSOrigins = []string{"https://app.example.org/"} },
+	for name, change := range map[string]func(*Identity){
+		"EVENTIO_AUTH_KEYS":       func(f *Identity) { f.AuthKeys = "a:Canary" },
+		"EVENTIO_TOKEN_LIFETIME":  func(f *Identity) { f.TokenLifetime = 25 * time.Hour },
+		"EVENTIO_TRUSTED_PROXIES": func(f *Identity) { f.TrustedProxies = []string{"10.0.0.0/8", "everybody"} },
+		"EVENTIO_CORS_ORIGINS":    func(f *Identity) { f.CORSOrigins = []string{"https://app.example.org/"} },
 	} {
 		f := defaults
 		change(&f)
-		_, err := f.Resolve(Token, at(t, "127.0.0.1:1"), zerolog.Nop())
+		_, err := f.Access(Token, at(t, "127.0.0.1:1"), zerolog.Nop())
 		if err == nil || !strings.HasPrefix(err.Error(), name+": ") || strings.Contains(err.Error(), "Canary") {
 			t.Errorf("%s: error is %v", name, err)
 		}
@@ -75,12 +75,12 @@ func TestFlags(t *testing.T) {
 	}
 	f := defaults
 	f.RateLimits, f.TrustedProxies, f.CORSOrigins = "on", []string{" 10.0.0.0/8", "::1"}, []string{"http://127.0.0.1:8080"}
-	s, err := f.Resolve(Trusted, at(t, "127.0.0.1:1"), zerolog.Nop())
-	if err != nil || !s.access.RateLimits || len(s.access.TrustedProxies) != 2 || len(s.access.CORSOrigins) != 1 {
-		t.Errorf("got %+v, %v", s.access, err)
+	access, err := f.Access(Trusted, at(t, "127.0.0.1:1"), zerolog.Nop())
+	if err != nil || !access.RateLimits || len(access.TrustedProxies) != 2 || len(access.CORSOrigins) != 1 {
+		t.Errorf("got %+v, %v", access, err)
 	}
 	f.RateLimits = "off"
-	if s, err = f.Resolve(Token, at(t, "0.0.0.0:1"), zerolog.Nop()); err != nil || s.access.RateLimits {
+	if access, err = f.Access(Token, at(t, "0.0.0.0:1"), zerolog.Nop()); err != nil || access.RateLimits {
 		t.Errorf("limits are on, %v", err)
 	}
 }

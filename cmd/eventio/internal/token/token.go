@@ -1,0 +1,114 @@
+// Package token is the command eventio token, which prints tokens for operators and load
+// tools.
+package token
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/internal/identity"
+	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// Command has the flags of eventio token.
+type Command struct {
+	setup.Keys
+	setup.Database
+	User     string        `xor:"who" required:"" placeholder:"ID" help:"Who the token speaks for: an id of 24 hexadecimal digits."`
+	Count    int           `xor:"who" required:"" placeholder:"N" help:"Instead of --user, for load tools: that many users are made up, and each is a line {\"user_id\":...,\"token\":...}. They are in no store."`
+	Lifetime time.Duration `default:"1h" help:"How long a token is valid, at most 24h."`
+}
+
+// storeLimit bounds the look into the store.
+const storeLimit = 10 * time.Second
+
+// Run prints one token, or many. The store knows the version of a user's password: a
+// token without it has ended already if the password was ever changed. With keys among the
+// flags neither a store nor the user need exist.
+func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) error {
+	id, err := store.ParseID(c.User)
+	switch {
+	case c.User == "" && c.Count < 1:
+		return errors.New("--count: want at least 1")
+	case c.User != "" && (err != nil || id.IsZero()):
+		return errors.New("--user: want an id of 24 hexadecimal digits")
+	}
+	keys, err := c.Parse()
+	if err != nil {
+		return err
+	}
+	if c.Database, err = c.Resolve(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
+	who := identity.Person{ID: id}
+	if c.Exists() {
+		keys, who, err = c.look(ctx, log, keys, id)
+	} else if keys.Empty() {
+		err = fmt.Errorf("there is no key: no data in %s, no --mongodb-uri and no EVENTIO_AUTH_KEYS", c.Data)
+	}
+	if err != nil {
+		return err
+	}
+	if c.Count > 0 {
+		return printMany(env.Stdout, keys, c.Count, c.Lifetime)
+	}
+	token, _, err := keys.Mint(who, time.Now(), c.Lifetime)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(env.Stdout, token)
+	return nil
+}
+
+// look reads from the database what the flags leave open: the keys, if none are given, and
+// the version of the user's password. It refuses a database whose schema is not up to date.
+func (c Command) look(ctx context.Context, log zerolog.Logger, given identity.Keys, user store.ID) (keys identity.Keys, who identity.Person, err error) {
+	keys, who = given, identity.Person{ID: user}
+	if err := c.RequireSchema(ctx, log); err != nil {
+		return keys, who, err
+	}
+	st, err := c.Open(ctx, log)
+	if err != nil {
+		return keys, who, err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	if c.Count == 0 {
+		u, err := st.User(ctx, user)
+		if err != nil && (keys.Empty() || !errors.Is(err, store.ErrUserNotFound)) {
+			return keys, who, err
+		}
+		who.PasswordVersion = u.PasswordVersion
+	}
+	if keys.Empty() {
+		keys, err = identity.SharedKeys(ctx, st)
+	}
+	return keys, who, err
+}
+
+// printMany prints tokens of users that it makes up, without the cost of a password each.
+func printMany(to io.Writer, keys identity.Keys, count int, lifetime time.Duration) error {
+	out := bufio.NewWriter(to)
+	now := time.Now()
+	for range count {
+		id := store.NewID()
+		token, _, err := keys.Mint(identity.Person{ID: id}, now, lifetime)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "{\"user_id\":%q,\"token\":%q}\n", id.Hex(), token)
+	}
+	if err := out.Flush(); err != nil { // a file that was cut short would look complete
+		return fmt.Errorf("print the tokens: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+const (
+	// repairTimeout bounds one recount. A worker counts all registrations of an event in one
+	// transaction, so a recount takes longer than a registration.
+	repairTimeout = 20 * time.Second
+	// discoverTimeout bounds the wait for a worker to say that it is there.
+	discoverTimeout = 3 * time.Second
+	// connectPoll is the pause between two looks at a connection that is being made.
+	connectPoll = 20 * time.Millisecond
+)
+
+// repairer has events recounted through the queue: by the workers behind a NATS server or,
+// for a data folder that no process serves, by a worker in this process.
+type repairer struct {
+	link      messages.Link
+	requester *messages.Requester
+	close     func() error
+}
+
+// openRepairer makes a repairer for the auditor's database. It fails when the workers behind
+// a NATS server are those of other databases, and names these.
+func openRepairer(ctx context.Context, c Command, auditor store.Auditor, log zerolog.Logger) (_ *repairer, err error) {
+	var r *repairer
+	switch {
+	case c.NATSURL != "":
+		r, err = connectRepairer(ctx, c, auditor, log)
+	case c.MongoDBURI != "":
+		err = errors.New("--repair goes through the queue: name the NATS servers of the workers with --nats-url")
+	default:
+		r, err = embedRepairer(ctx, c, log)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if r.requester, err = messages.NewRequester(r.link); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
+	return r, nil
+}
+
+// connectRepairer uses the workers behind --nats-url.
+func connectRepairer(ctx context.Context, c Command, auditor store.Auditor, log zerolog.Logger) (*repairer, error) {
+	conn, err := messages.Connect(c.NATSURL, "verify", log)
+	if err != nil {
+		return nil, err
+	}
+	link := messages.Link{Conn: conn}
+	if err = awaitConnection(ctx, conn); err == nil {
+		var database string
+		if database, err = auditor.DatabaseID(ctx); err == nil {
+			link.Namespace = c.Namespace(database)
+			err = findWorker(ctx, link)
+		}
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &repairer{link: link, close: func() error { conn.Close(); return nil }}, nil
+}
+
+// embedRepairer starts a worker for the data folder. It fails with setup.ErrInUse when a
+// process serves the folder.
+func embedRepairer(ctx context.Context, c Command, log zerolog.Logger) (*repairer, error) {
+	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{Data: c.Data, Prefix: c.Prefix}, log)
+	if errors.Is(err, setup.ErrInUse) {
+		return nil, fmt.Errorf("%w; or have that process repair: start it with --nats-listen and give the address here as --nats-url", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	link, err := embedded.Connect("verify")
+	if err == nil {
+		err = awaitConnection(ctx, link.Conn)
+	}
+	if err != nil {
+		return nil, errors.Join(err, embedded.Close())
+	}
+	return &repairer{link: link, close: embedded.Close}, nil
+}
+
+// awaitConnection waits for the first connection, which messages.Connect does not.
+func awaitConnection(ctx context.Context, conn *nats.Conn) error {
+	for !conn.IsConnected() {
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("connect to NATS: %w (%w)", ctx.Err(), conn.LastError())
+		case <-time.After(connectPoll):
+		}
+	}
+	return nil
+}
+
+// findWorker looks for a worker of the link's database. It fails when none answers, and
+// names the databases of those that do.
+func findWorker(ctx context.Context, link messages.Link) error {
+	ctx, cancel := context.WithTimeout(ctx, discoverTimeout)
+	defer cancel()
+	found, others := false, make(map[string]bool)
+	err := messages.Discover(ctx, link.Conn, func(n messages.Namespace) bool {
+		found = n == link.Namespace
+		switch {
+		case n == messages.Namespace{}:
+			others["whatever database older workers use, which do not say it"] = true
+		case !found:
+			others[n.String()] = true
+		}
+		return !found
+	})
+	if err != nil || found {
+		return err
+	}
+	present := "there are none at all"
+	if len(others) > 0 {
+		present = "those that are there serve: " + strings.Join(slices.Sorted(maps.Keys(others)), ", ")
+	}
+	return fmt.Errorf("no worker of database %s is on this NATS server; %s; nothing was changed", link.Namespace, present)
+}
+
+// repair has one event recounted and returns the result in words. It fails when no worker
+// could do it.
+func (r *repairer) repair(ctx context.Context, event store.ID) (string, error) {
+	reply, err := r.requester.Request(ctx, messages.SeatRequest{
+		Kind: messages.KindRecount, EventID: event, RequestID: "verify-" + store.NewID().Hex(),
+	}, time.Now().Add(repairTimeout))
+	switch reply.Outcome {
+	case messages.OutcomeRecounted:
+		return "repaired", nil
+	case messages.OutcomeOverbooked:
+		return "not repaired: more people hold a place than there are", nil
+	case messages.OutcomeEventNotFound:
+		return "not repaired: the workers do not know it", nil
+	case messages.OutcomeInvalid:
+		return "", errors.New("the workers do not know this request: they are older than this program")
+	}
+	if err == nil {
+		return "", fmt.Errorf("the workers answered %s", reply.Outcome)
+	}
+	return "", fmt.Errorf("the workers answered %s: %w", reply.Outcome, err)
+}

@@ -1,0 +1,179 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store/sqlitestore"
+	"github.com/eventio/eventio/web"
+	"github.com/eventio/eventio/worker"
+)
+
+const (
+	// natsStartLimit bounds the start of the embedded NATS server.
+	natsStartLimit = 5 * time.Second
+	// stopLimit bounds the end of the embedded worker.
+	stopLimit = 10 * time.Second
+)
+
+// EmbeddedConfig has the settings of an Embedded. Data is required.
+type EmbeddedConfig struct {
+	// Data is the data folder; it is made when it is missing.
+	Data string
+	// NATSListen is the address, host:port, at which the NATS server is open to other
+	// processes. Empty: none.
+	NATSListen string
+	Prefix     Prefix
+}
+
+// Embedded is a database in a data folder together with a NATS server and a worker, all in
+// this process.
+type Embedded struct {
+	Store     *sqlitestore.Store
+	Namespace messages.Namespace
+
+	log     zerolog.Logger
+	nats    *server.Server
+	closing []func() error // in the order of opening
+	lost    []<-chan error
+}
+
+// OpenEmbedded locks the data folder, opens its database, starts the NATS server and has a
+// worker take seat requests. It fails with ErrInUse when another process has the folder.
+func OpenEmbedded(ctx context.Context, config EmbeddedConfig, log zerolog.Logger) (_ *Embedded, err error) {
+	e := &Embedded{log: log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.Close())
+		}
+	}()
+	unlock, err := LockFolder(config.Data)
+	if err != nil {
+		return nil, err
+	}
+	e.atEnd(unlock)
+	if e.Store, err = sqlitestore.Open(ctx, filepath.Join(config.Data, DatabaseFile)); err != nil {
+		return nil, err
+	}
+	e.atEnd(e.Store.Close)
+	e.lost = append(e.lost, e.Store.Lost())
+	e.Namespace = config.Prefix.Namespace(e.Store.DatabaseID())
+	log.Info().EmbedObject(e.Namespace).Msg("the database is open")
+	if e.nats, err = startNATS(config.NATSListen); err != nil {
+		return nil, err
+	}
+	e.atEnd(func() error {
+		e.nats.Shutdown()
+		e.nats.WaitForShutdown()
+		return nil
+	})
+	link, err := e.Connect("worker")
+	if err != nil {
+		return nil, err
+	}
+	// SQLite has one writer, so one batch in flight gathers the most.
+	w := worker.New(link.Conn, e.Store, worker.Config{InFlight: 1, Prefix: e.Namespace.Prefix}, log)
+	e.atEnd(func() error {
+		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
+		defer cancel()
+		return w.Stop(stopping)
+	})
+	if err := w.Start(); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Connect makes a connection to the NATS server, as if from a process of that name. Close
+// ends it.
+func (e *Embedded) Connect(name string) (messages.Link, error) {
+	conn, err := messages.Connect("", name, e.log, nats.InProcessServer(e.nats))
+	if err != nil {
+		return messages.Link{}, err
+	}
+	e.lost = append(e.lost, messages.Lost(conn))
+	e.atEnd(func() error { conn.Close(); return nil })
+	return messages.Link{Conn: conn, Namespace: e.Namespace}, nil
+}
+
+// NewAPI makes the HTTP API with the pages over the database. The guard of config.Access is
+// made from identity. Whoever serves the API ends that before Close.
+func (e *Embedded) NewAPI(ctx context.Context, config api.Config, identity Identity) (*api.API, error) {
+	link, err := e.Connect("api")
+	if err != nil {
+		return nil, err
+	}
+	if config.Access.Guard, err = identity.OpenGuard(ctx, e.Store, link, e.log); err != nil {
+		return nil, err
+	}
+	e.atEnd(func() error { config.Access.Guard.Close(); return nil })
+	requester, err := messages.NewRequester(link)
+	if err != nil {
+		return nil, err
+	}
+	config.Pages = web.Handler
+	a := api.New(e.Store, requester, config, e.log)
+	e.atEnd(func() error { a.Wait(); return nil })
+	return a, nil
+}
+
+// NATSURL returns the address of the NATS server when EmbeddedConfig.NATSListen opened one.
+func (e *Embedded) NATSURL() string { return e.nats.ClientURL() }
+
+// Lost returns a channel for each part that can be lost for good; process.EndOn ends a
+// program on the first error of them.
+func (e *Embedded) Lost() []<-chan error { return e.lost }
+
+// Close answers the requests that were accepted and closes all parts.
+func (e *Embedded) Close() error {
+	var err error
+	for len(e.closing) > 0 {
+		last := len(e.closing) - 1
+		err = errors.Join(err, e.closing[last]())
+		e.closing = e.closing[:last]
+	}
+	return err
+}
+
+// atEnd has Close call end, before what was opened earlier is closed.
+func (e *Embedded) atEnd(end func() error) { e.closing = append(e.closing, end) }
+
+// startNATS starts the embedded server, without a port unless listen names one.
+func startNATS(listen string) (*server.Server, error) {
+	options := &server.Options{ServerName: "eventio", DontListen: listen == "", NoSigs: true, NoLog: true,
+		MaxPayload: 2 * messages.MaxMessage}
+	if listen != "" {
+		host, port, err := net.SplitHostPort(listen)
+		if err == nil {
+			options.Host = host
+			options.Port, err = strconv.Atoi(port)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("--nats-listen: %w", err)
+		}
+		if options.Port == 0 {
+			options.Port = server.RANDOM_PORT
+		}
+	}
+	ns, err := server.NewServer(options)
+	if err != nil {
+		return nil, fmt.Errorf("start the embedded NATS server: %w", err)
+	}
+	ns.Start()
+	if !ns.ReadyForConnections(natsStartLimit) {
+		ns.Shutdown()
+		return nil, errors.New("the embedded NATS server did not start: is the address of --nats-listen free?")
+	}
+	return ns, nil
+}

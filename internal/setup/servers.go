@@ -1,0 +1,67 @@
+package setup
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store/mongostore"
+)
+
+// Servers are the flags that name the servers of the production processes: NATS and a
+// MongoDB replica set.
+type Servers struct {
+	Prefix
+	NATSURL      string        `name:"nats-url" env:"NATS_URL" required:"" help:"NATS servers, comma-separated: nats://host:4222."`
+	NATSCreds    string        `name:"nats-creds" env:"NATS_CREDS" placeholder:"FILE" help:"Credentials file for NATS (a JWT and its key), read again at each connection, so that it can be renewed while this runs."`
+	NATSCA       string        `name:"nats-ca" env:"NATS_CA" placeholder:"FILE" help:"Certificates (PEM) of the authorities that are believed about NATS servers, in place of the system's; read again at each connection."`
+	MongoDBURI   string        `name:"mongodb-uri" env:"MONGODB_URI" required:"" help:"MongoDB replica set: mongodb://host:27017/eventio?replicaSet=rs0. The database is eventio when none is named."`
+	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for MongoDB at the start."`
+}
+
+// Connections are the open connections to both servers.
+type Connections struct {
+	NATS      *nats.Conn
+	Store     *mongostore.Store
+	Namespace messages.Namespace
+	// Lost gets an error when NATS is closed for good, and also by Close.
+	Lost <-chan error
+}
+
+// Open connects the process called name to both servers. NATS may be away and is connected
+// to later; MongoDB is waited for, StartTimeout at most.
+func (s Servers) Open(ctx context.Context, name string, log zerolog.Logger) (*Connections, error) {
+	var extra []nats.Option
+	if s.NATSCreds != "" {
+		extra = append(extra, nats.UserCredentials(s.NATSCreds))
+	}
+	if s.NATSCA != "" {
+		extra = append(extra, nats.RootCAs(s.NATSCA))
+	}
+	conn, err := messages.Connect(s.NATSURL, name, log, extra...)
+	if err != nil {
+		return nil, err
+	}
+	starting, cancel := context.WithTimeout(ctx, s.StartTimeout)
+	defer cancel()
+	st, err := mongostore.Open(starting, s.MongoDBURI, log)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return &Connections{conn, st, s.Namespace(st.DatabaseID()), messages.Lost(conn)}, nil
+}
+
+// Link returns the way to the other processes of the database.
+func (c *Connections) Link() messages.Link {
+	return messages.Link{Conn: c.NATS, Namespace: c.Namespace}
+}
+
+// Close closes NATS, then the store. Answers must have been flushed before.
+func (c *Connections) Close() error {
+	c.NATS.Close()
+	return c.Store.Close()
+}
