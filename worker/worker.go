@@ -120,7 +120,6 @@ func (w *Worker) Start() error {
 	for range w.config.InFlight {
 		w.lanes.Go(w.lane)
 	}
-	w.beats.Go(func() { w.pulse.run(w.hard) })
 	service, err := messages.Serve(messages.Link{Conn: w.conn, Namespace: w.names}, w.receive)
 	if err == nil && w.config.SharedSubject {
 		w.log.Warn().Str("subject", messages.SharedSeats).Msg("also taking requests that do not say which database " +
@@ -140,6 +139,7 @@ func (w *Worker) Start() error {
 			return fmt.Errorf("bound the subscription: %w", err)
 		}
 	}
+	w.beats.Go(func() { w.pulse.run(w.hard) })
 	return nil
 }
 
