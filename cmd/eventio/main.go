@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -55,24 +54,26 @@ func run(ctx context.Context, env process.Env) error {
 	log := c.Logger(env)
 	switch command {
 	case "simulate":
-		return simulate(ctx, c.Simulate, env, log)
+		err = simulate(ctx, c.Simulate, env, log)
 	case "token":
-		return c.Token.Run(ctx, env, log)
+		err = c.Token.Run(ctx, env, log)
 	case "verify":
-		return c.Verify.Run(ctx, env, log)
+		err = c.Verify.Run(ctx, env, log)
 	case "migrate":
-		return c.Migrate.Run(ctx, env, log)
+		err = c.Migrate.Run(ctx, env, log)
 	case "import":
-		return c.Import.Run(ctx, env, log)
+		err = c.Import.Run(ctx, env, log)
+	default:
+		err = c.Serve.run(ctx, env, log)
 	}
-	return c.Serve.run(ctx, env, log)
+	return setup.Explain(err, log)
 }
 
 // run serves the API and the pages until ctx ends.
 func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
-	listener, err := net.Listen("tcp", c.Addr)
+	listener, err := process.Listen(c.Addr)
 	if err != nil {
-		return fmt.Errorf("listen: %w (choose another address with --addr)", err)
+		return err
 	}
 	defer listener.Close()
 	access, err := c.Access(c.Auth, listener.Addr(), log)

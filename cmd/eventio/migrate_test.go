@@ -138,11 +138,11 @@ func TestMigrateRefusesWhatIsUnclear(t *testing.T) {
 		says string
 	}{
 		"two databases":   {[]string{"--data", t.TempDir(), "--mongodb-uri", "mongodb://127.0.0.1/x"}, "say which one"},
-		"no database":     {[]string{"--data", t.TempDir()}, "open the database"},
+		"no database":     {[]string{"--data", t.TempDir()}, "there is no database in the folder"},
 		"status and to":   {[]string{"--data", t.TempDir(), "--status", "--to", "1"}, "--status"},
 		"no version":      {[]string{"--data", t.TempDir(), "--to", "newest"}, "--to"},
-		"not a database":  {[]string{"--data", foreign}, "not a database"},
-		"no server there": {[]string{"--mongodb-uri", "mongodb://127.0.0.1:1/x", "--start-timeout", "100ms"}, "wait for MongoDB"},
+		"not a database":  {[]string{"--data", foreign}, "not a database of Event.io"},
+		"no server there": {[]string{"--mongodb-uri", "mongodb://127.0.0.1:1/x", "--start-timeout", "100ms"}, "MongoDB cannot be reached at 127.0.0.1:1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := tool(t, append([]string{"migrate"}, c.args...)...)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -38,7 +39,14 @@ func simulate(ctx context.Context, c simulateConfig, env process.Env, log zerolo
 		return errors.New("--attempts, --capacity and --duplicates must be at least 1, --cancels at least 0")
 	}
 	if c.URL != "" {
-		return simulateAt(ctx, strings.TrimRight(c.URL, "/"), c, env.Stdout)
+		if u, err := url.Parse(c.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+			return &process.Failure{Sentence: fmt.Sprintf("--url: %q is not an address like http://127.0.0.1:3000", c.URL), Cause: err}
+		}
+		err := simulateAt(ctx, strings.TrimRight(c.URL, "/"), c, env.Stdout)
+		if reason := process.Reason(err); reason != "" {
+			return &process.Failure{Sentence: fmt.Sprintf("Event.io cannot be reached at %s (%s): start it there, or correct --url", c.URL, reason), Cause: err}
+		}
+		return err
 	}
 	dir, err := os.MkdirTemp("", "eventio-simulate-")
 	if err != nil {

@@ -203,8 +203,8 @@ func TestVerifyRefusesWhatIsUnclear(t *testing.T) {
 		says string
 	}{
 		"two databases":              {[]string{"--data", t.TempDir(), "--mongodb-uri", "mongodb://127.0.0.1/x"}, "say which one"},
-		"no database":                {[]string{"--data", t.TempDir()}, "open the database"},
-		"no server":                  {[]string{"--mongodb-uri", "mongodb://127.0.0.1:1/x", "--start-timeout", "100ms"}, "unavailable"},
+		"no database":                {[]string{"--data", t.TempDir()}, "there is no database in the folder"},
+		"no server":                  {[]string{"--mongodb-uri", "mongodb://127.0.0.1:1/x", "--start-timeout", "100ms"}, "MongoDB cannot be reached at 127.0.0.1:1"},
 		"repair without its workers": {[]string{"--mongodb-uri", testenv.MongoDB(t), "--repair"}, "--nats-url"},
 		"no NATS server":             {[]string{"--mongodb-uri", testenv.MongoDB(t), "--repair", "--nats-url", "nats://127.0.0.1:1", "--start-timeout", "1s"}, "NATS"},
 	} {

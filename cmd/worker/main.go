@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"time"
 
@@ -34,7 +33,7 @@ type serveConfig struct {
 
 func main() { process.Main(run) }
 
-func run(ctx context.Context, env process.Env) error {
+func run(ctx context.Context, env process.Env) (err error) {
 	var c config
 	command, err := process.Parse(&c, env, "worker", "Applies seat requests to MongoDB.")
 	if err != nil {
@@ -44,9 +43,10 @@ func run(ctx context.Context, env process.Env) error {
 		return process.Healthcheck(ctx, c.Addr)
 	}
 	log := c.Logger(env)
-	listener, err := net.Listen("tcp", c.Addr)
+	defer func() { err = setup.Explain(err, log) }()
+	listener, err := process.Listen(c.Addr)
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return err
 	}
 	defer listener.Close()
 	connections, err := c.Serve.Open(ctx, "worker", log)

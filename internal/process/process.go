@@ -51,17 +51,17 @@ func Main(run func(context.Context, Env) error) {
 	}
 	err := run(ctx, env)
 	flush()
-	if err != nil && !errors.Is(err, errHelped) {
+	if err != nil && !errors.Is(err, errAnswered) {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
 }
 
-// errHelped ends a program that was asked for --help.
-var errHelped = errors.New("help was shown")
+// errAnswered ends a program that was asked for --help or --version.
+var errAnswered = errors.New("help or version was shown")
 
 // Parse reads flags and environment variables into the struct that cli points to. It shows
-// help on Stdout and then returns an error that Main takes for success.
+// help or the version on Stdout and then returns an error that Main takes for success.
 //
 // A variable that is set to nothing counts as not set, which is what compose files and
 // manifests mean by it.
@@ -73,17 +73,18 @@ func Parse(cli any, env Env, name, description string) (command string, err erro
 			}
 		}
 	}
-	helped := false
+	answered := false
 	parser, err := kong.New(cli, kong.Name(name), kong.Description(description),
-		kong.Writers(env.Stdout, env.Stderr), kong.Exit(func(int) { helped = true }),
+		kong.Embed(&versionFlag{}), kong.Vars{"version": version(name)},
+		kong.Writers(env.Stdout, env.Stderr), kong.Exit(func(int) { answered = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp), kong.UsageOnError())
 	if err != nil {
 		return "", err
 	}
 	parsed, err := parser.Parse(env.Args)
 	switch {
-	case helped:
-		return "", errHelped
+	case answered:
+		return "", errAnswered
 	case err != nil:
 		return "", fmt.Errorf("%w (see %s --help)", err, name)
 	}
@@ -224,32 +225,4 @@ func drainable(ctx context.Context, next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// Healthcheck asks the process at addr whether it is ready: for container health checks,
-// in an image that has no shell.
-func Healthcheck(ctx context.Context, addr string) error {
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-	defer cancel()
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return fmt.Errorf("health check: %w", err)
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	url := "http://" + net.JoinHostPort(host, port) + "/readyz"
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return fmt.Errorf("health check: %w", err)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("health check: %w", err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("health check: %s answers %s", url, res.Status)
-	}
-	return nil
 }

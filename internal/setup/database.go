@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore"
 	"github.com/eventio/eventio/pkg/store/sqlitestore"
@@ -30,12 +32,14 @@ type Store interface {
 }
 
 // Resolve returns d with exactly one of its flags set: Data has its default when neither is
-// given. It fails when both are.
+// given. It fails when both are, and when the URI cannot be one.
 func (d Database) Resolve() (Database, error) {
 	switch {
 	case d.Data != "" && d.MongoDBURI != "":
 		return d, errors.New("both --data and --mongodb-uri (or their variables EVENTIO_DATA and MONGODB_URI) are given: say which one is meant")
-	case d.Data == "" && d.MongoDBURI == "":
+	case d.MongoDBURI != "":
+		return d, CheckMongoDBURI("MONGODB_URI", d.MongoDBURI)
+	case d.Data == "":
 		d.Data = "data"
 	}
 	return d, nil
@@ -56,23 +60,67 @@ func (d Database) Open(ctx context.Context, log zerolog.Logger) (Store, error) {
 	if d.MongoDBURI != "" {
 		return mongostore.Open(ctx, d.MongoDBURI, log)
 	}
-	return sqlitestore.Open(ctx, d.file())
+	st, err := sqlitestore.Open(ctx, d.file())
+	if err != nil {
+		return nil, d.Explain(err)
+	}
+	return st, nil
 }
 
-// OpenAuditor opens the database for a proof, which reads only.
+// OpenAuditor opens a database that exists for a proof, which reads only.
 func (d Database) OpenAuditor(ctx context.Context) (store.Auditor, error) {
 	if d.MongoDBURI != "" {
 		return mongostore.OpenAuditor(ctx, d.MongoDBURI)
 	}
-	return sqlitestore.OpenAuditor(ctx, d.file())
+	if err := d.requireFile(); err != nil {
+		return nil, err
+	}
+	auditor, err := sqlitestore.OpenAuditor(ctx, d.file())
+	if err != nil {
+		return nil, d.Explain(err)
+	}
+	return auditor, nil
 }
 
-// OpenMigrator opens the database for looking at its schema and changing it.
+// OpenMigrator opens a database that exists for looking at its schema and changing it.
 func (d Database) OpenMigrator(ctx context.Context, log zerolog.Logger) (store.Migrator, error) {
 	if d.MongoDBURI != "" {
 		return mongostore.OpenMigrator(ctx, d.MongoDBURI, log)
 	}
-	return sqlitestore.OpenMigrator(d.file())
+	if err := d.requireFile(); err != nil {
+		return nil, err
+	}
+	m, err := sqlitestore.OpenMigrator(d.file())
+	if err != nil {
+		return nil, d.Explain(err)
+	}
+	return m, nil
+}
+
+// Explain is the function Explain for an error about the database, which the sentence names.
+// It leaves what is not known to that function.
+func (d Database) Explain(err error) error {
+	if d.MongoDBURI != "" {
+		return err
+	}
+	return explainFile(err, d.file())
+}
+
+// requireFile fails with a Failure when the data folder has no database.
+func (d Database) requireFile() error {
+	_, err := os.Stat(d.file())
+	if err == nil {
+		return nil
+	}
+	reason := "it has no " + DatabaseFile
+	if !errors.Is(err, os.ErrNotExist) {
+		reason = cmp.Or(process.Reason(err), "it cannot be read")
+	} else if _, missing := os.Stat(d.Data); missing != nil {
+		reason = "it does not exist"
+	}
+	return &process.Failure{
+		Sentence: fmt.Sprintf("there is no database in the folder %s: %s; choose the folder with --data", d.Data, reason), Cause: err,
+	}
 }
 
 // RequireSchema fails with store.ErrSchema on a database whose schema is not that of this
@@ -84,14 +132,17 @@ func (d Database) RequireSchema(ctx context.Context, log zerolog.Logger) (err er
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
 	s, err := m.Schema(ctx)
-	if err == nil {
-		err = s.Fits()
+	if err != nil {
+		return d.Explain(err)
 	}
-	if err == nil && len(s.Pending) > 0 {
-		err = fmt.Errorf("%w: the database has version %d and this program needs version %d: start Event.io of this version, or run eventio migrate, first",
+	if err := s.Fits(); err != nil {
+		return err
+	}
+	if len(s.Pending) > 0 {
+		return fmt.Errorf("%w: the database has version %d and this program needs version %d: start Event.io of this version, or run eventio migrate, first",
 			store.ErrSchema, s.Version, s.Known)
 	}
-	return err
+	return nil
 }
 
 func (d Database) file() string { return filepath.Join(d.Data, DatabaseFile) }

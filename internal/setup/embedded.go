@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store/sqlitestore"
 	"github.com/eventio/eventio/web"
@@ -63,8 +64,9 @@ func OpenEmbedded(ctx context.Context, config EmbeddedConfig, log zerolog.Logger
 		return nil, err
 	}
 	e.atEnd(unlock)
-	if e.Store, err = sqlitestore.Open(ctx, filepath.Join(config.Data, DatabaseFile)); err != nil {
-		return nil, err
+	file := filepath.Join(config.Data, DatabaseFile)
+	if e.Store, err = sqlitestore.Open(ctx, file); err != nil {
+		return nil, explainFile(err, file)
 	}
 	e.atEnd(e.Store.Close)
 	e.lost = append(e.lost, e.Store.Lost())
@@ -159,8 +161,8 @@ func startNATS(listen string) (*server.Server, error) {
 			options.Host = host
 			options.Port, err = strconv.Atoi(port)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("--nats-listen: %w", err)
+		if err != nil || options.Port < 0 || options.Port > 65535 {
+			return nil, &process.Failure{Sentence: fmt.Sprintf("--nats-listen: %q is not an address like 127.0.0.1:4222", listen), Cause: err}
 		}
 		if options.Port == 0 {
 			options.Port = server.RANDOM_PORT
@@ -173,7 +175,7 @@ func startNATS(listen string) (*server.Server, error) {
 	ns.Start()
 	if !ns.ReadyForConnections(natsStartLimit) {
 		ns.Shutdown()
-		return nil, errors.New("the embedded NATS server did not start: is the address of --nats-listen free?")
+		return nil, errors.New("the embedded NATS server did not start: choose an address of this machine in --nats-listen that is free")
 	}
 	return ns, nil
 }

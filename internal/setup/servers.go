@@ -1,12 +1,16 @@
 package setup
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store/mongostore"
 )
@@ -34,6 +38,9 @@ type Connections struct {
 // Open connects the process called name to both servers. NATS may be away and is connected
 // to later; MongoDB is waited for, StartTimeout at most.
 func (s Servers) Open(ctx context.Context, name string, log zerolog.Logger) (*Connections, error) {
+	if err := s.check(); err != nil {
+		return nil, err
+	}
 	var extra []nats.Option
 	if s.NATSCreds != "" {
 		extra = append(extra, nats.UserCredentials(s.NATSCreds))
@@ -55,6 +62,25 @@ func (s Servers) Open(ctx context.Context, name string, log zerolog.Logger) (*Co
 	return &Connections{conn, st, s.Namespace(st.DatabaseID()), messages.Lost(conn)}, nil
 }
 
+// check looks at the flags before anything is opened. Its errors are Failures.
+func (s Servers) check() error {
+	if err := CheckMongoDBURI("MONGODB_URI", s.MongoDBURI); err != nil {
+		return err
+	}
+	if err := CheckNATSURL("NATS_URL", s.NATSURL); err != nil {
+		return err
+	}
+	if s.NATSCreds != "" {
+		if _, err := readFile("NATS_CREDS", s.NATSCreds); err != nil {
+			return err
+		}
+	}
+	if s.NATSCA != "" {
+		return checkCertificates("NATS_CA", s.NATSCA)
+	}
+	return nil
+}
+
 // Link returns the way to the other processes of the database.
 func (c *Connections) Link() messages.Link {
 	return messages.Link{Conn: c.NATS, Namespace: c.Namespace}
@@ -64,4 +90,29 @@ func (c *Connections) Link() messages.Link {
 func (c *Connections) Close() error {
 	c.NATS.Close()
 	return c.Store.Close()
+}
+
+// connectPoll is the pause between two looks at a connection that is being made.
+const connectPoll = 20 * time.Millisecond
+
+// AwaitNATS waits for the first connection of conn to the servers of a NATS URL, which
+// messages.Connect does not. It fails with a Failure when ctx ends first.
+func AwaitNATS(ctx context.Context, conn *nats.Conn, servers string) error {
+	for !conn.IsConnected() {
+		select {
+		case <-ctx.Done():
+			return &process.Failure{Sentence: noNATS(conn.LastError(), servers), Cause: errors.Join(ctx.Err(), conn.LastError())}
+		case <-time.After(connectPoll):
+		}
+	}
+	return nil
+}
+
+// noNATS says why NATS could not be connected to.
+func noNATS(last error, servers string) string {
+	if errors.Is(last, nats.ErrAuthorization) || errors.Is(last, nats.ErrAuthExpired) || errors.Is(last, nats.ErrAuthRevoked) {
+		return "NATS refuses the user or the password of NATS_URL, or the credentials: correct them"
+	}
+	return fmt.Sprintf("NATS cannot be reached at %s (%s): start it, or correct NATS_URL", hosts(servers),
+		cmp.Or(process.Reason(last), "no answer in time"))
 }

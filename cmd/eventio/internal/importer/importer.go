@@ -37,6 +37,9 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	if c.Database, err = c.Resolve(); err != nil {
 		return err
 	}
+	if err := setup.CheckMongoDBURI("--from", c.From); err != nil {
+		return err
+	}
 	if sameDatabase(c.From, c.MongoDBURI) {
 		return errors.New("--from and --mongodb-uri name the same database: the two have collections of the same names, so name another one in --mongodb-uri")
 	}
@@ -67,12 +70,12 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	err = i.run(ctx, size, env.Stderr)
 	i.report()
 	if ctx.Err() != nil {
-		return fmt.Errorf("the import was interrupted; run it again to go on: %w", err)
+		return &process.Failure{Sentence: "the import was interrupted; run it again to go on", Cause: err}
 	}
 	if err == nil && i.leftOut > 0 {
 		err = errLeftOut
 	}
-	return err
+	return c.Explain(err)
 }
 
 // sameDatabase reports whether two connection strings share a host and name the same

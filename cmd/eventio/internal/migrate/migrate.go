@@ -41,7 +41,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	defer func() { err = errors.Join(err, m.Close()) }()
 	before, err := m.Schema(starting)
 	if err != nil {
-		return err
+		return c.Explain(err)
 	}
 	printSchema(env.Stdout, before)
 	if c.Status {
@@ -58,10 +58,10 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	err = m.Migrate(ctx, to, p.report)
 	p.finish()
 	if ctx.Err() != nil {
-		return fmt.Errorf("the migration was interrupted; run it again to go on: %w", err)
+		return &process.Failure{Sentence: "the migration was interrupted; run it again to go on", Cause: err}
 	}
 	if err != nil {
-		return err
+		return c.Explain(err)
 	}
 	fmt.Fprintf(env.Stdout, "migrate: the database has version %d\n", to)
 	return nil

@@ -9,9 +9,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
@@ -23,8 +23,6 @@ const (
 	repairTimeout = 20 * time.Second
 	// discoverTimeout bounds the wait for a worker to say that it is there.
 	discoverTimeout = 3 * time.Second
-	// connectPoll is the pause between two looks at a connection that is being made.
-	connectPoll = 20 * time.Millisecond
 )
 
 // repairer has events recounted through the queue: by the workers behind a NATS server or,
@@ -58,12 +56,15 @@ func openRepairer(ctx context.Context, c Command, auditor store.Auditor, log zer
 
 // connectRepairer uses the workers behind --nats-url.
 func connectRepairer(ctx context.Context, c Command, auditor store.Auditor, log zerolog.Logger) (*repairer, error) {
+	if err := setup.CheckNATSURL("NATS_URL", c.NATSURL); err != nil {
+		return nil, err
+	}
 	conn, err := messages.Connect(c.NATSURL, "verify", log)
 	if err != nil {
 		return nil, err
 	}
 	link := messages.Link{Conn: conn}
-	if err = awaitConnection(ctx, conn); err == nil {
+	if err = setup.AwaitNATS(ctx, conn, c.NATSURL); err == nil {
 		var database string
 		if database, err = auditor.DatabaseID(ctx); err == nil {
 			link.Namespace = c.Namespace(database)
@@ -89,24 +90,12 @@ func embedRepairer(ctx context.Context, c Command, log zerolog.Logger) (*repaire
 	}
 	link, err := embedded.Connect("verify")
 	if err == nil {
-		err = awaitConnection(ctx, link.Conn)
+		err = setup.AwaitNATS(ctx, link.Conn, "")
 	}
 	if err != nil {
 		return nil, errors.Join(err, embedded.Close())
 	}
 	return &repairer{link: link, close: embedded.Close}, nil
-}
-
-// awaitConnection waits for the first connection, which messages.Connect does not.
-func awaitConnection(ctx context.Context, conn *nats.Conn) error {
-	for !conn.IsConnected() {
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("connect to NATS: %w (%w)", ctx.Err(), conn.LastError())
-		case <-time.After(connectPoll):
-		}
-	}
-	return nil
 }
 
 // findWorker looks for a worker of the link's database. It fails when none answers, and
@@ -151,8 +140,6 @@ func (r *repairer) repair(ctx context.Context, event store.ID) (string, error) {
 	case messages.OutcomeInvalid:
 		return "", errors.New("the workers do not know this request: they are older than this program")
 	}
-	if err == nil {
-		return "", fmt.Errorf("the workers answered %s", reply.Outcome)
-	}
-	return "", fmt.Errorf("the workers answered %s: %w", reply.Outcome, err)
+	return "", &process.Failure{Sentence: fmt.Sprintf("the workers answered %s: run verify again to see what became of the event",
+		reply.Outcome), Cause: err}
 }

@@ -55,13 +55,13 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	}
 	size, err := auditor.Size(ctx)
 	if err != nil {
-		return err
+		return c.Explain(err)
 	}
 	v.progress = progress.New(env.Stderr, "verify", size.Users+size.Events+size.Registrations)
 	err = v.run(ctx)
 	v.progress.Finish()
 	if err != nil {
-		return err
+		return c.Explain(err)
 	}
 	return v.report()
 }

@@ -1,0 +1,45 @@
+package process
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+// versionFlag is in the command line of every program.
+type versionFlag struct {
+	Version kong.VersionFlag `help:"Print the version, the commit and the version of Go, and exit."`
+}
+
+// version returns what --version prints of the running program.
+func version(name string) string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	return versionOf(name, info)
+}
+
+// versionOf describes a build in one line. What the build does not tell is unknown: a
+// program that was built outside of its repository has no commit.
+func versionOf(name string, info *debug.BuildInfo) string {
+	known := func(text string) string {
+		if text == "" || text == "(devel)" {
+			return "unknown"
+		}
+		return text
+	}
+	commit, modified := "", ""
+	for _, s := range info.Settings {
+		switch {
+		case s.Key == "vcs.revision":
+			commit = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			modified = ", modified"
+		}
+	}
+	return fmt.Sprintf("%s version %s, commit %s%s, Go %s", name, known(info.Main.Version), known(commit), modified,
+		known(strings.TrimPrefix(info.GoVersion, "go")))
+}

@@ -1,0 +1,148 @@
+package setup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore"
+)
+
+// TestExplainMongoDB: what real servers answer to wrong logins, missing rights and the like.
+func TestExplainMongoDB(t *testing.T) {
+	m := testenv.StartMongoWithLogin(t)
+	if err := m.Command(bson.D{
+		{Key: "createUser", Value: "reader"}, {Key: "pwd", Value: "hunter2"},
+		{Key: "roles", Value: bson.A{bson.D{{Key: "role", Value: "read"}, {Key: "db", Value: "eventio"}}}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	anonymous := strings.Replace(m.URIOf("x", "x"), "x:x@", "", 1)
+	for name, c := range map[string]struct{ uri, says string }{
+		"a wrong password":      {m.URIOf("reader", "hunter3"), "refuses the user or the password"},
+		"no login":              {anonymous, "refuses the user or the password"},
+		"no right to write":     {m.URIOf("reader", "hunter2"), "role readWrite"},
+		"another replica set":   {strings.Replace(m.URIOf("reader", "hunter2"), "rs0", "rs9", 1), "replicaSet"},
+		"a host that is nobody": {"mongodb://nowhere.invalid/x", "no host nowhere.invalid is known"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+			defer cancel()
+			_, err := Database{MongoDBURI: c.uri}.Open(ctx, zerolog.Nop())
+			var log bytes.Buffer
+			explained := Explain(err, zerolog.New(&log))
+			testenv.WantSentence(t, explained, "MongoDB", c.says)
+			if !errors.Is(explained, err) || strings.Contains(log.String(), `"level":"error"`) || !strings.Contains(log.String(), `"level":"debug"`) {
+				t.Errorf("%v is explained as %v, logged %s", err, explained, log.String())
+			}
+		})
+	}
+	t.Run("an error that is not known", func(t *testing.T) {
+		client, err := mongo.Connect(options.Client().ApplyURI(testenv.MongoDB(t)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = client.Disconnect(context.Background()) }()
+		err = client.Database("x").RunCommand(t.Context(), bson.D{{Key: "noSuchCommand", Value: 1}}).Err()
+		var log bytes.Buffer
+		testenv.WantSentence(t, Explain(fmt.Errorf("look: %w", err), zerolog.New(&log)), "MongoDB", "the log")
+		if !strings.Contains(log.String(), `"level":"error"`) || !strings.Contains(log.String(), "noSuchCommand") {
+			t.Errorf("logged %s", log.String())
+		}
+	})
+}
+
+func TestExplainTexts(t *testing.T) {
+	const noRoom = "the database file cannot grow: make room on its disk, or raise the limit of a file's size, and start again"
+	full := fmt.Errorf("write: %w: database or disk is full (13)", store.ErrStorageFull)
+	for name, c := range map[string]struct {
+		err  error
+		want string
+	}{
+		"one of ours":              {store.ErrNoDatabaseID, store.ErrNoDatabaseID.Error()},
+		"a sentence":               {&process.Failure{Sentence: "do this", Cause: context.Canceled}, "do this"},
+		"a full disk":              {full, noRoom},
+		"time":                     {fmt.Errorf("stop the worker: %w", context.DeadlineExceeded), "stop the worker: no answer in time"},
+		"an interruption":          {fmt.Errorf("ask for workers: %w", context.Canceled), "ask for workers: interrupted"},
+		"NATS":                     {fmt.Errorf("ask for workers: %w", nats.ErrConnectionClosed), "ask for workers: the log has the words of NATS"},
+		"two":                      {errors.Join(store.ErrNoDatabaseID, full), store.ErrNoDatabaseID.Error() + "; " + noRoom},
+		"an error and its closing": {errors.Join(&process.Failure{Sentence: "do this"}, nil), "do this"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := Explain(c.err, zerolog.Nop())
+			if got.Error() != c.want || !errors.Is(got, c.err) {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+		})
+	}
+	if err := Explain(nil, zerolog.Nop()); err != nil {
+		t.Errorf("no error is explained as %v", err)
+	}
+}
+
+func TestExplainSQLite(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond) // it waits for others
+	defer cancel()
+	_, err := sqlitestore.Open(ctx, filepath.Join(dir, "none", DatabaseFile))
+	testenv.WantSentence(t, Explain(err, zerolog.Nop()), "the database file", "who may read and write")
+	_, err = Database{Data: filepath.Join(dir, "none")}.Open(ctx, zerolog.Nop())
+	testenv.WantSentence(t, err, filepath.Join(dir, "none", DatabaseFile), "who may read and write")
+}
+
+func TestCheckURLs(t *testing.T) {
+	for _, good := range []string{"nats://a:4222", "a", "a:4222,b:4222", "nats://u:p%40@a:4222, tls://b", "ws://a/path", "nats://[::1]:4222", "nats://token@a,"} {
+		if err := CheckNATSURL("NATS_URL", good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"http://a", "nats://", "nats://a:0", "nats://a:99999", "nats://a:x", "nats://u:p@ss@a", "nats://u:p/w@a@b", "nats://a,nats://%zz"} {
+		testenv.WantSentence(t, CheckNATSURL("NATS_URL", bad), "NATS_URL", "nats://user:password@host:4222")
+	}
+	for _, good := range []string{"mongodb://a", "mongodb://u:p%40@a:27017,b/x?replicaSet=rs0", "mongodb://a/?authSource=x@y"} {
+		if err := CheckMongoDBURI("--from", good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"", "a", "mongodb://", "mongodb://a:99999", "mongodb://u:p@ss@a", "mongodb://u:p@ss/w@a/x"} {
+		testenv.WantSentence(t, CheckMongoDBURI("--from", bad), "--from", "mongodb://user:password@host")
+	}
+}
+
+// TestAwaitNATS: a server that refuses the password and one that is not there are told apart.
+func TestAwaitNATS(t *testing.T) {
+	refusing := testenv.StartNATSWith(t, func(o *server.Options) { o.Users = []*server.User{{Username: "ada", Password: "hunter2"}} })
+	for url, says := range map[string]string{
+		strings.Replace(refusing.URL(), "//", "//ada:hunter3@", 1): "refuses the user or the password",
+		"nats://ada:hunter3@127.0.0.1:1":                           "cannot be reached at 127.0.0.1:1",
+	} {
+		conn, err := messages.Connect(url, "test", zerolog.Nop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		err = AwaitNATS(ctx, conn, url)
+		testenv.WantSentence(t, err, says)
+		if strings.Contains(fmt.Sprint(err), "hunter3") {
+			t.Errorf("the password is in %v", err)
+		}
+	}
+}
