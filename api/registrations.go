@@ -55,7 +55,7 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// Not Keyed: 400 already_registered is a refusal, and only successes are kept.
-	change := messages.SeatRequest{Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user}
+	change := messages.SeatRequest{Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user, Actor: who.acting(messages.ActorPerson, user)}
 	deadline := a.deadline()
 	if err := a.registersOneself(r.Context(), who, change, deadline); err != nil {
 		return err

@@ -33,7 +33,7 @@ func (a *API) putSeat(w http.ResponseWriter, r *http.Request) error {
 	if err := a.registersOneself(r.Context(), who, change, deadline); err != nil {
 		return err
 	}
-	change.Kind = messages.KindRegister
+	change.Kind, change.Actor = messages.KindRegister, who.acting(messages.ActorPerson, user)
 	answer, reply, err := a.take(w, r, change, deadline)
 	switch reply.Outcome {
 	case messages.OutcomeRegistered:
@@ -100,6 +100,7 @@ func (a *API) deleteSeat(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	event, user, deadline := change.EventID, change.UserID, a.deadline()
+	role := messages.ActorPerson
 	if who.mayBe(user, "") != nil || event.IsZero() {
 		e, err := a.event(r.Context(), event, deadline)
 		if err != nil {
@@ -108,8 +109,11 @@ func (a *API) deleteSeat(w http.ResponseWriter, r *http.Request) error {
 		if err := concerns(who, user, e); err != nil {
 			return err
 		}
+		if who.mayBe(user, "") != nil {
+			role = messages.ActorOrganizer
+		}
 	}
-	change.Kind = messages.KindCancel
+	change.Kind, change.Actor = messages.KindCancel, who.acting(role, user)
 	reply, err := a.ask(w, r, change, deadline)
 	if reply.Outcome != messages.OutcomeCancelled {
 		return seatProblem(reply, err)

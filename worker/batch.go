@@ -150,7 +150,7 @@ func (w *Worker) try(batch []request) (results []store.SeatResult, err error) {
 		}
 		seats[i] = store.SeatRequest{
 			Kind: store.Kind(r.Kind), EventID: r.EventID, UserID: r.UserID, RequestID: r.RequestID, Keyed: r.Keyed,
-			Number: r.Number, At: now, Edit: (*store.Edit)(r.Edit),
+			Number: r.Number, Actor: store.Actor{Kind: store.ActorKind(r.Actor.Kind), ID: r.Actor.ID}, At: now, Edit: (*store.Edit)(r.Edit),
 		}
 	}
 	ctx, cancel := context.WithDeadline(w.hard, deadline)

@@ -73,6 +73,9 @@ type SeatRequest struct {
 	// both: it keeps no cancellation that found nothing, and cancels whatever is there.
 	Keyed  bool  `json:"keyed,omitzero"`
 	Number int64 `json:"number,omitzero"` // for KindCancel only
+	// Actor is who made the request. Several requests of one message have each their own. It
+	// decides nothing, and Check takes it as it is. A worker of a version before it ignores it.
+	Actor Actor `json:",embed"`
 	// Edit is for KindEditEvent only.
 	Edit *EventEdit `json:"edit,omitempty"`
 	// RemainingMillis is how much longer the caller waits for the reply, counted from when
@@ -87,6 +90,30 @@ type SeatRequest struct {
 	// with the worker's and decides nothing. It may be missing.
 	TraceID string `json:"trace_id,omitempty"`
 }
+
+// Actor says who made a SeatRequest. The zero Actor stands for a request of an API process of
+// the version before, which does not say it.
+type Actor struct {
+	Kind ActorKind `json:"actor_kind,omitempty"`
+	// ID belongs to what Kind names: a user, or an API key. It is zero where Kind has no ids.
+	ID ID `json:"actor_id,omitzero"`
+}
+
+// ActorKind says in which role an Actor acts, or that nobody proved who acts.
+type ActorKind string
+
+// The kinds of actors, spelled as those of store.Actor, where their meaning is told. Never
+// rename, never reuse. The set is open: a worker keeps a kind that it does not know, because a
+// newer API process sent it.
+const (
+	ActorPerson    ActorKind = "person"    // a user, proven, for themselves
+	ActorOrganizer ActorKind = "organizer" // the organizer of the event, proven
+	ActorOperator  ActorKind = "operator"  // who runs the system, with one of its tools; no ID
+	ActorKey       ActorKind = "key"       // a program, proven by an API key, whose ID it is
+	// ActorUnproven is somebody who proved nothing, where the API trusts the ids in requests. ID
+	// is the user that the request claims to act for, zero when it claims none.
+	ActorUnproven ActorKind = "unproven"
+)
 
 // EventEdit has what an organizer changes; what is nil stays as it is, and a zero time
 // takes a limit away. Its fields are those of store.Edit.

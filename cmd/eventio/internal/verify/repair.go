@@ -129,6 +129,7 @@ func findWorker(ctx context.Context, link messages.Link) error {
 func (r *repairer) repair(ctx context.Context, event store.ID) (string, error) {
 	reply, err := r.requester.Request(ctx, messages.SeatRequest{
 		Kind: messages.KindRecount, EventID: event, RequestID: "verify-" + store.NewID().Hex(),
+		Actor: messages.Actor{Kind: messages.ActorOperator},
 	}, time.Now().Add(repairTimeout))
 	switch reply.Outcome {
 	case messages.OutcomeRecounted:
