@@ -133,11 +133,11 @@ type edited struct {
 // storeEdit sends an edit through the queue, since it may move seats, and answers with the
 // event as it is then.
 func (a *API) storeEdit(w http.ResponseWriter, r *http.Request, change edited) error {
-	reply, err := a.ask(w, r, messages.SeatRequest{
+	got := a.ask(w, r, messages.SeatRequest{
 		Kind: messages.KindEditEvent, RequestID: rand.Text(), EventID: change.event, Edit: change.edit, Actor: change.by,
 	}, change.deadline)
-	if reply.Outcome != messages.OutcomeEdited {
-		return seatProblem(reply, err)
+	if got.Reply.Outcome != messages.OutcomeEdited {
+		return seatProblem(got.Reply, got.Cause)
 	}
 	ctx, cancel := detached(r, change.deadline)
 	defer cancel()

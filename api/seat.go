@@ -34,8 +34,8 @@ func (a *API) putSeat(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	change.Kind, change.Actor = messages.KindRegister, who.acting(messages.ActorPerson, user)
-	answer, reply, err := a.take(w, r, change, deadline)
-	switch reply.Outcome {
+	answer, got := a.take(w, r, change, deadline)
+	switch got.Reply.Outcome {
 	case messages.OutcomeRegistered:
 		return writeCreated(w, seatPath(event, user), false, answer)
 	case messages.OutcomeWaitlisted:
@@ -43,7 +43,7 @@ func (a *API) putSeat(w http.ResponseWriter, r *http.Request) error {
 	case messages.OutcomeAlreadyRegistered, messages.OutcomeAlreadyWaitlisted:
 		return writeJSON(w, http.StatusOK, answer)
 	}
-	return seatProblem(reply, err)
+	return seatProblem(got.Reply, got.Cause)
 }
 
 // readSeat tells whether the user of the path is registered or waits, and where.
@@ -114,9 +114,9 @@ func (a *API) deleteSeat(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	change.Kind, change.Actor = messages.KindCancel, who.acting(role, user)
-	reply, err := a.ask(w, r, change, deadline)
-	if reply.Outcome != messages.OutcomeCancelled {
-		return seatProblem(reply, err)
+	got := a.ask(w, r, change, deadline)
+	if got.Reply.Outcome != messages.OutcomeCancelled {
+		return seatProblem(got.Reply, got.Cause)
 	}
 	private(w)
 	w.WriteHeader(http.StatusNoContent)

@@ -73,11 +73,11 @@ func TestARequesterTellsWhoActs(t *testing.T) {
 	applied := make(chan store.SeatRequest, 1)
 	s := newSite(t, worker.Config{}, func(batch []store.SeatRequest) error { applied <- batch[0]; return nil })
 	by := messages.Actor{Kind: messages.ActorKey, ID: store.NewID()}
-	_, err := s.requester.Request(t.Context(), messages.SeatRequest{
+	got := s.requester.Request(t.Context(), messages.SeatRequest{
 		Kind: messages.KindRegister, RequestID: "r", EventID: s.event, UserID: store.NewID(), Actor: by,
 	}, time.Now().Add(limit))
-	if err != nil {
-		t.Fatal(err)
+	if got.Cause != nil {
+		t.Fatal(got.Cause)
 	}
 	if got := (<-applied).Actor; got != (store.Actor{Kind: store.ActorKey, ID: by.ID}) {
 		t.Errorf("the store was told of %+v", got)
