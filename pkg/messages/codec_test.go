@@ -1,13 +1,8 @@
 package messages_test
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
 )
 
@@ -230,54 +226,14 @@ func TestReplies(t *testing.T) {
 	}
 }
 
-func TestTheStoresOutcomesTravel(t *testing.T) {
-	ours := outcomesOf(t, ".")
-	for _, o := range outcomesOf(t, "../store") {
-		if !slices.Contains(ours, o) {
-			t.Errorf("%s is no outcome on the wire", o)
-		}
-	}
+// TestEveryOutcomeIsValid: so that no reply is refused that a worker may give.
+func TestEveryOutcomeIsValid(t *testing.T) {
+	ours := testenv.Constants(t, ".", "Outcome")
 	for _, o := range append(ours, "", "Registered", "registered ") {
 		if want := slices.Contains(ours, o); messages.Outcome(o).Valid() != want {
 			t.Errorf("%q is valid: %t", o, !want)
 		}
 	}
-}
-
-// outcomesOf reads the constants of type Outcome of the package in a folder.
-func outcomesOf(t *testing.T, folder string) (all []string) {
-	t.Helper()
-	names, err := filepath.Glob(filepath.Join(folder, "*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			spec, ok := n.(*ast.ValueSpec)
-			if !ok {
-				return true
-			}
-			if of, ok := spec.Type.(*ast.Ident); !ok || of.Name != "Outcome" || len(spec.Values) != 1 {
-				return true
-			}
-			if literal, ok := spec.Values[0].(*ast.BasicLit); ok {
-				text, err := strconv.Unquote(literal.Value)
-				if err != nil {
-					t.Fatal(err)
-				}
-				all = append(all, text)
-			}
-			return true
-		})
-	}
-	if len(all) < 10 {
-		t.Fatalf("only %q are outcomes in %s", all, folder)
-	}
-	return all
 }
 
 func FuzzDecodeRequests(f *testing.F) {
