@@ -19,7 +19,7 @@ const (
 // Encode writes a request or a reply. A message is one or more of the same kind, one after
 // the other, each on a line of its own.
 func Encode[M SeatRequest | SeatReply](m M) ([]byte, error) {
-	data, err := json.Marshal(m)
+	data, err := json.Marshal(&m)
 	if err != nil {
 		return nil, fmt.Errorf("encode %T: %w", m, err)
 	}
