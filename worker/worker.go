@@ -192,7 +192,7 @@ func (w *Worker) leave(ctx context.Context, service *messages.Service) {
 
 // receive is the subscription's callback.
 func (w *Worker) receive(msg *nats.Msg) {
-	if msg.Reply == "" || w.names.TakesSeats(msg.Reply) { // the latter would come back here
+	if msg.Reply == "" || w.names.IsSeatSubject(msg.Reply) { // the latter would come back here
 		w.noise.Warn().Msg("a message without a place for its answer is dropped")
 		return
 	}

@@ -71,7 +71,7 @@ func TestEverySubjectNamesItsDatabase(t *testing.T) {
 			n.Seats(): true, n.Worker("w"): true, messages.SharedSeats: true, messages.SharedSeats + ".w": true,
 			n.Seats() + "x": false, n.Revocations(): false, "_INBOX.x.1": false,
 		} {
-			if n.TakesSeats(subject) != want {
+			if n.IsSeatSubject(subject) != want {
 				t.Errorf("%s takes requests on %s: %t", n, subject, !want)
 			}
 		}
