@@ -199,16 +199,16 @@ func register(t *testing.T, nats *testenv.NATS, st store.Store, event store.ID, 
 		}
 		crowd.Go(func() {
 			for range n / processes {
-				wish := storetest.Wish(event)
+				wanted := storetest.Wish(event)
 				got := requester.Request(t.Context(), messages.SeatRequest{
-					Kind: messages.KindRegister, RequestID: wish.RequestID, EventID: event, UserID: wish.UserID,
+					Kind: messages.KindRegister, RequestID: wanted.RequestID, EventID: event, UserID: wanted.UserID,
 				}, time.Now().Add(limit))
 				if got.Reply.Outcome != messages.OutcomeRegistered {
 					t.Errorf("the outcome is %s, %v", got.Reply.Outcome, got.Cause)
 					return
 				}
 				mu.Lock()
-				told[wish.UserID] = true
+				told[wanted.UserID] = true
 				mu.Unlock()
 			}
 		})
@@ -221,9 +221,9 @@ func register(t *testing.T, nats *testenv.NATS, st store.Store, event store.ID, 
 func TestASharedSubjectIsTakenOnlyWhenTold(t *testing.T) {
 	for _, told := range []bool{false, true} {
 		s := newSite(t, worker.Config{SharedSubject: told}, pass)
-		wish := storetest.Wish(s.event)
+		wanted := storetest.Wish(s.event)
 		data, err := messages.Encode(messages.SeatRequest{
-			Kind: messages.KindRegister, RequestID: wish.RequestID, EventID: s.event, UserID: wish.UserID, RemainingMillis: 5000,
+			Kind: messages.KindRegister, RequestID: wanted.RequestID, EventID: s.event, UserID: wanted.UserID, RemainingMillis: 5000,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -106,7 +106,7 @@ func TestStopWaitsForWhatIsInFlight(t *testing.T) {
 			t.Fatal(err)
 		}
 		data, err := messages.Encode(messages.SeatRequest{
-			Kind: messages.KindRegister, RequestID: "a wish", EventID: store.NewID(), UserID: store.NewID(), RemainingMillis: 60_000,
+			Kind: messages.KindRegister, RequestID: "a request", EventID: store.NewID(), UserID: store.NewID(), RemainingMillis: 60_000,
 		})
 		if err == nil {
 			err = conn.PublishRequest(messages.Namespace{Prefix: messages.DefaultPrefix, Database: "nowhere"}.Seats(), conn.NewInbox()+".1", data)
@@ -180,7 +180,7 @@ func TestAnOldMessageIsNotWritten(t *testing.T) {
 		want messages.Outcome
 	}{{20_000, messages.OutcomeRegistered}, {10_000, messages.OutcomeOverloaded}, {20_000, messages.OutcomeRegistered}} {
 		data, err := messages.Encode(messages.SeatRequest{
-			Kind: messages.KindRegister, RequestID: "a wish", EventID: s.event, UserID: store.NewID(),
+			Kind: messages.KindRegister, RequestID: "a request", EventID: s.event, UserID: store.NewID(),
 			RemainingMillis: 5000, SentMillis: m.sent,
 		})
 		if err == nil {

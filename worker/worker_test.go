@@ -98,11 +98,11 @@ func (s *site) stop() {
 	}
 }
 
-// ask sends a new user's wish and returns what becomes of it; "" when there is no worker.
+// ask sends a new user's registration and returns the outcome; "" when there is no worker.
 func (s *site) ask(event store.ID) messages.Outcome {
-	wish := storetest.Wish(event)
+	wanted := storetest.Wish(event)
 	got := s.requester.Request(s.t.Context(), messages.SeatRequest{
-		Kind: messages.KindRegister, RequestID: wish.RequestID, EventID: event, UserID: wish.UserID,
+		Kind: messages.KindRegister, RequestID: wanted.RequestID, EventID: event, UserID: wanted.UserID,
 	}, time.Now().Add(limit))
 	if errors.Is(got.Cause, nats.ErrNoResponders) {
 		return ""
@@ -188,7 +188,7 @@ func TestWhatCannotBeReadIsAnsweredInvalid(t *testing.T) {
 	if err := tap.Unsubscribe(); err != nil {
 		t.Fatal(err)
 	}
-	if len(seen) != 3 { // the two above, and the wish
+	if len(seen) != 3 { // the two above, and the request
 		t.Errorf("%d messages came by, want 3: the worker has written to itself", len(seen))
 	}
 }
@@ -287,9 +287,9 @@ func TestAPoisonedNeighbourHarmsNobody(t *testing.T) {
 func TestARequestWithoutTimeIsNotWritten(t *testing.T) {
 	var applied atomic.Int64
 	s := newSite(t, worker.Config{}, func([]store.SeatRequest) error { applied.Add(1); return nil })
-	wish := storetest.Wish(s.event)
+	wanted := storetest.Wish(s.event)
 	data, err := messages.Encode(messages.SeatRequest{
-		Kind: messages.KindRegister, RequestID: wish.RequestID, EventID: s.event, UserID: wish.UserID, RemainingMillis: 1,
+		Kind: messages.KindRegister, RequestID: wanted.RequestID, EventID: s.event, UserID: wanted.UserID, RemainingMillis: 1,
 	})
 	if err != nil {
 		t.Fatal(err)

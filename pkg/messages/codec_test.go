@@ -16,7 +16,7 @@ import (
 
 func request() messages.SeatRequest {
 	return messages.SeatRequest{
-		Kind: messages.KindRegister, RequestID: "wish 1",
+		Kind: messages.KindRegister, RequestID: "request 1",
 		EventID: bson.NewObjectID(), UserID: bson.NewObjectID(), RemainingMillis: 2000,
 	}
 }
@@ -60,7 +60,7 @@ func TestMessagesThatAreRefused(t *testing.T) {
 		"empty": "", "an empty line": "\n", "garbage": "\x00\xff", "null": "null", "an array": "[]", "truncated": good[:len(good)-2],
 		"two on a line":      strings.TrimSpace(good) + good,
 		"a key twice":        strings.Replace(good, `{`, `{"kind":"register",`, 1),
-		"invalid UTF-8":      strings.Replace(good, "wish", "w\xff", 1),
+		"invalid UTF-8":      strings.Replace(good, "request 1", "r\xff", 1),
 		"one that is broken": good + "{" + good,
 		"too large":          strings.Repeat(good, messages.MaxMessage/len(good)+1),
 	} {
@@ -78,20 +78,20 @@ func TestMessagesThatAreRefused(t *testing.T) {
 
 func TestRequestsThatAreRefused(t *testing.T) {
 	for name, change := range map[string]func(*messages.SeatRequest){
-		"unknown kind":        func(r *messages.SeatRequest) { r.Kind = "steal" },
-		"no event":            func(r *messages.SeatRequest) { r.EventID = bson.ObjectID{} },
-		"no user":             func(r *messages.SeatRequest) { r.UserID = bson.ObjectID{} },
-		"an edit without one": func(r *messages.SeatRequest) { r.Kind = messages.KindEditEvent },
-		"a seat with an edit": func(r *messages.SeatRequest) { r.Edit = &messages.EventEdit{} },
-		"no request id":       func(r *messages.SeatRequest) { r.RequestID = "" },
-		"id too long":         func(r *messages.SeatRequest) { r.RequestID = strings.Repeat("x", 256) },
-		"id with a line end":  func(r *messages.SeatRequest) { r.RequestID = "a\nb" },
-		"id beyond ASCII":     func(r *messages.SeatRequest) { r.RequestID = "\u00fc" },
-		"a seat by number":    func(r *messages.SeatRequest) { r.Number = 7 },
-		"a negative number":   func(r *messages.SeatRequest) { r.Kind, r.Number = messages.KindCancel, -1 },
-		"no time left":        func(r *messages.SeatRequest) { r.RemainingMillis = 0 },
-		"time in the past":    func(r *messages.SeatRequest) { r.RemainingMillis = -1 },
-		"time without end":    func(r *messages.SeatRequest) { r.RemainingMillis = 1 << 40 },
+		"unknown kind":                func(r *messages.SeatRequest) { r.Kind = "steal" },
+		"no event":                    func(r *messages.SeatRequest) { r.EventID = bson.ObjectID{} },
+		"no user":                     func(r *messages.SeatRequest) { r.UserID = bson.ObjectID{} },
+		"an edit without one":         func(r *messages.SeatRequest) { r.Kind = messages.KindEditEvent },
+		"a registration with an edit": func(r *messages.SeatRequest) { r.Edit = &messages.EventEdit{} },
+		"no request id":               func(r *messages.SeatRequest) { r.RequestID = "" },
+		"id too long":                 func(r *messages.SeatRequest) { r.RequestID = strings.Repeat("x", 256) },
+		"id with a line end":          func(r *messages.SeatRequest) { r.RequestID = "a\nb" },
+		"id beyond ASCII":             func(r *messages.SeatRequest) { r.RequestID = "\u00fc" },
+		"a registration by number":    func(r *messages.SeatRequest) { r.Number = 7 },
+		"a negative number":           func(r *messages.SeatRequest) { r.Kind, r.Number = messages.KindCancel, -1 },
+		"no time left":                func(r *messages.SeatRequest) { r.RemainingMillis = 0 },
+		"time in the past":            func(r *messages.SeatRequest) { r.RemainingMillis = -1 },
+		"time without end":            func(r *messages.SeatRequest) { r.RemainingMillis = 1 << 40 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := request()
