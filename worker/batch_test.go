@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestWhoIsInTime: everybody is either in time or late, in the order of arrival.
-func TestWhoIsInTime(t *testing.T) {
+// TestSplitLate: every request is either in time or late, in the order of arrival.
+func TestSplitLate(t *testing.T) {
 	batch := func(left ...time.Duration) (all []request) {
 		for i, d := range left {
 			all = append(all, request{item: i, deadline: time.Now().Add(d)})

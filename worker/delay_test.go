@@ -37,7 +37,7 @@ func TestDelays(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := newDelayEstimator()
 			for i, m := range messages {
-				// What may be drift is no delay.
+				// The estimate is lower by as much as the clocks may have drifted apart.
 				got, _ := a.estimate(m.from, m.sent, a.started.Add(m.came), false)
 				if least := m.want - m.came/1000; got > m.want || got < max(0, least) {
 					t.Errorf("message %d has the delay %v, want %v", i, got, m.want)
@@ -57,8 +57,8 @@ func TestRequestersAreBounded(t *testing.T) {
 	}
 }
 
-// TestDelaysWhileAWorkerRecovers: messages that waited for the end of a stop set no measure, not for
-// those of the next stop either, and who was not heard before is not believed.
+// TestDelaysWhileAWorkerRecovers: messages that waited for the end of a pause are no baseline, not
+// for the next pause either, and the delay is not known for a requester without a baseline.
 func TestDelaysWhileAWorkerRecovers(t *testing.T) {
 	a := newDelayEstimator()
 	at := func(s int) time.Time { return a.started.Add(time.Duration(s) * time.Second) }
@@ -66,7 +66,7 @@ func TestDelaysWhileAWorkerRecovers(t *testing.T) {
 		t.Errorf("the first: %v, %v", delay, known)
 	}
 	if _, known := a.estimate("b", 2001, at(10), true); known {
-		t.Error("who was not heard before the stop is believed")
+		t.Error("the delay is known for a requester without a baseline")
 	}
 	for _, m := range []struct {
 		sent, came int
@@ -81,6 +81,6 @@ func TestDelaysWhileAWorkerRecovers(t *testing.T) {
 		}
 	}
 	if delay, known := a.estimate("b", 20_001, at(27), false); delay != 0 || !known {
-		t.Errorf("who is heard first when the worker has recovered: %v, %v", delay, known)
+		t.Errorf("the first message of a requester after the recovery: %v, %v", delay, known)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/eventio/eventio/pkg/messages"
 )
 
-// TestRepliesAreSentOnce: also when there are more than fit into a message, and to several
+// TestRepliesAreSentOnce: also when there are more than fit into a message, for several
 // requesters.
 func TestRepliesAreSentOnce(t *testing.T) {
 	conn, err := messages.Connect(testenv.StartNATS(t).URL(), "worker", zerolog.Nop())

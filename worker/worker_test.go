@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(testenv.M{M: m}) }
 
 const limit = 10 * time.Second
 
-// seats is a store that a test holds up, or lets fail, before a real one does the work.
+// seats is a store that calls before, which may block or fail, and then a real store.
 type seats struct {
 	store.Seats
 	before func(batch []store.SeatRequest) error
@@ -75,7 +75,7 @@ func newSite(t *testing.T, config worker.Config, before func([]store.SeatRequest
 	return s
 }
 
-// names are those under which the site's parts meet.
+// names returns the namespace of the site.
 func (s *site) names() messages.Namespace {
 	return messages.Namespace{Prefix: messages.DefaultPrefix, Database: s.store.DatabaseID()}
 }
@@ -110,7 +110,7 @@ func (s *site) ask(event store.ID) messages.Outcome {
 	return got.Reply.Outcome
 }
 
-// send sends a message as it is and returns its one reply.
+// send sends a message as it is and returns the one reply to it.
 func (s *site) send(data []byte) messages.SeatReply {
 	s.t.Helper()
 	msg, err := s.conn.Request(s.names().Seats(), data, limit)
@@ -171,7 +171,8 @@ func TestWhatCannotBeReadIsAnsweredInvalid(t *testing.T) {
 			t.Errorf("%q: %+v", data, reply)
 		}
 	}
-	// Without a place for an answer, or with one that would come back here, there is none.
+	// A message without a reply subject, or with one that the worker takes requests from, gets no
+	// reply.
 	seen := make(chan *nats.Msg, 10)
 	tap, err := s.conn.ChanSubscribe(s.names().Seats(), seen)
 	if err != nil {
@@ -299,8 +300,8 @@ func TestARequestWithoutTimeIsNotWritten(t *testing.T) {
 	}
 }
 
-// TestStopAnswersAllThatWasAccepted: under load, every request is answered, or told that
-// nobody is there.
+// TestStopAnswersAllThatWasAccepted: under load, every request is answered or surely reached no
+// worker.
 func TestStopAnswersAllThatWasAccepted(t *testing.T) {
 	s := newSite(t, worker.Config{}, pass)
 	var registered atomic.Int64

@@ -60,8 +60,8 @@ func told(c *call) (v result, ok bool) {
 	}
 }
 
-// TestEachCallGetsItsOwnReply: whatever comes twice, for nobody, or not at all, the others of
-// the message are answered.
+// TestEachCallGetsItsOwnReply: also when other replies to the message come twice, name no call, or
+// do not come.
 func TestEachCallGetsItsOwnReply(t *testing.T) {
 	s, calls := unsent(4)
 	name, requests := sentAs(t, s)
@@ -164,8 +164,8 @@ func TestWhatIsNotSent(t *testing.T) {
 	}
 }
 
-// TestMessagesAreBounded: in requests and in bytes; what is too large by itself goes alone, so
-// that it is refused and not kept for ever.
+// TestMessagesAreBounded: in requests and in bytes. A request that is too large by itself is sent
+// alone, so that the worker refuses it and it does not stay in the queue for ever.
 func TestMessagesAreBounded(t *testing.T) {
 	s, _ := unsent(maxBatch + 1)
 	for _, want := range []int{maxBatch, 1} {

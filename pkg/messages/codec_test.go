@@ -107,8 +107,8 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	}
 }
 
-// requestOfTheVersionBefore is a request as an API process and a worker of the version before
-// know it: without an actor.
+// requestOfTheVersionBefore is a request in the version before actors, for API processes and
+// workers alike.
 type requestOfTheVersionBefore struct {
 	Kind            messages.Kind       `json:"kind"`
 	RequestID       string              `json:"request_id"`
@@ -122,7 +122,7 @@ type requestOfTheVersionBefore struct {
 	TraceID         string              `json:"trace_id,omitempty"`
 }
 
-// actors are one of each kind, one of a kind of a newer version, and none.
+// actors returns an actor of each kind, one of a kind of a newer version, and the zero actor.
 func actors() []messages.Actor {
 	id := bson.NewObjectID()
 	return []messages.Actor{
@@ -151,7 +151,8 @@ func TestEachRequestHasItsActor(t *testing.T) {
 	}
 }
 
-// TestActorsBetweenVersions: what one version says of an actor is no obstacle to the other.
+// TestActorsBetweenVersions: a request is read whether or not its sender and its reader know
+// actors.
 func TestActorsBetweenVersions(t *testing.T) {
 	t.Run("a newer API process, a worker of the version before", func(t *testing.T) {
 		for _, actor := range actors() {
@@ -202,8 +203,8 @@ func TestFieldsOfANewerVersionAreLeftAlone(t *testing.T) {
 	}
 }
 
-// TestTheVersionBeforeReadsARequest: it knows neither keyed nor number, and a request that says
-// nothing with them has neither.
+// TestTheVersionBeforeReadsARequest: a request without an actor, a number and Keyed has none of
+// these fields on the wire.
 func TestTheVersionBeforeReadsARequest(t *testing.T) {
 	if data := string(encode(t, request())); strings.Contains(data, "keyed") || strings.Contains(data, "number") || strings.Contains(data, "actor") {
 		t.Errorf("an ordinary request is %s", data)
@@ -226,7 +227,7 @@ func TestReplies(t *testing.T) {
 	}
 }
 
-// TestEveryOutcomeIsValid: so that no reply is refused that a worker may give.
+// TestEveryOutcomeIsValid: a requester refuses no outcome that a worker may give.
 func TestEveryOutcomeIsValid(t *testing.T) {
 	ours := testenv.Constants(t, ".", "Outcome")
 	for _, o := range append(ours, "", "Registered", "registered ") {
@@ -253,7 +254,7 @@ func FuzzDecodeRequests(f *testing.F) {
 			}
 			same = append(same, encode(t, req)...)
 		}
-		if len(same) > messages.MaxMessage { // what was left out came back as zeroes
+		if len(same) > messages.MaxMessage { // fields that were missing are written as zeroes
 			return
 		}
 		again, err := messages.DecodeRequests(same)

@@ -21,8 +21,8 @@ func routerWith(known ...string) *router {
 	return r
 }
 
-// TestWhoCountsAsAWorker: only a worker of this version of the contract and of this database,
-// and with an id that makes a subject.
+// TestWhoCountsAsAWorker: only a worker of this version of the contract and of this database, with
+// an id that can be a token of a subject.
 func TestWhoCountsAsAWorker(t *testing.T) {
 	const here = `"metadata":{"database":"here","prefix":"eventio"}`
 	for name, c := range map[string]struct {
