@@ -20,8 +20,8 @@ const errNamespaceExists = 48
 // files, and mongorestore --preserveUUID, share the id of the original.
 func (s *Store) DatabaseID() string { return s.id }
 
-// DatabaseID implements store.Auditor.
-func (a *Auditor) DatabaseID(ctx context.Context) (string, error) {
+// DatabaseID implements store.VerifyReader.
+func (a *VerifyReader) DatabaseID(ctx context.Context) (string, error) {
 	id, err := a.s.readDatabaseID(ctx)
 	if err == nil && id == "" {
 		err = store.ErrNoDatabaseID

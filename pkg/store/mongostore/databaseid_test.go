@@ -137,7 +137,7 @@ func TestAReplacedDatabaseIsNoticed(t *testing.T) {
 }
 
 func TestADatabaseThatNobodyPreparedHasNoID(t *testing.T) {
-	a, err := OpenAuditor(t.Context(), testenv.MongoDB(t))
+	a, err := OpenVerifyReader(t.Context(), testenv.MongoDB(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestReadWriteOnTheDatabaseIsEnough(t *testing.T) {
 	if err := s.Ping(t.Context()); err != nil {
 		t.Error(err)
 	}
-	a, err := OpenAuditor(t.Context(), as("tool"))
+	a, err := OpenVerifyReader(t.Context(), as("tool"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ var _ store.Importer = (*Store)(nil)
 // KnownUsers implements store.Importer.
 func (s *Store) KnownUsers(ctx context.Context, ids []store.ID) (map[store.ID]bool, error) {
 	known := make(map[store.ID]bool, len(ids))
-	for page := range slices.Chunk(ids, auditPage) {
+	for page := range slices.Chunk(ids, pageSize) {
 		found, err := all[struct {
 			ID store.ID `bson:"_id"`
 		}](ctx, s.users, in("_id", page), options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}))

@@ -46,7 +46,7 @@ func storedEventOf(e store.Event) storedEvent {
 
 func searchDocOf(e store.Event) searchDoc { return searchDoc{e.Beginnings(), e.IsAvailable()} }
 
-// unfindable says what of an event would not be found; see store.View.
+// unfindable says what of an event would not be found; see store.EventSnapshot.
 func (d storedEvent) unfindable() string {
 	want := searchDocOf(d.Event.event())
 	words, places := slices.Equal(d.Search.Beginnings, want.Beginnings), d.Search.Available == want.Available

@@ -123,7 +123,7 @@ func schemaOf(tb testing.TB, db *mongo.Database) (all []string) {
 func TestStoredVersions(t *testing.T) {
 	uri := restore(t, 1)
 	s := open(t, uri, "a")
-	a, err := OpenAuditor(t.Context(), uri)
+	a, err := OpenVerifyReader(t.Context(), uri)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestStoredVersions(t *testing.T) {
 	if got, want := version(t, s.users.Database()), len(migrations()); got != want {
 		t.Errorf("version is %d, want %d", got, want)
 	}
-	storetest.RunStored(t, storetest.Stored{Store: s, Auditor: a})
+	storetest.RunStored(t, storetest.Stored{Store: s, VerifyReader: a})
 }
 
 // TestAMigratedDatabaseIsLikeAFreshOne: the same indexes by the same names, and each is
@@ -163,11 +163,11 @@ func TestAMigratedDatabaseIsLikeAFreshOne(t *testing.T) {
 	}
 }
 
-func TestAnAuditorSaysWhichVersionItNeeds(t *testing.T) {
+func TestAVerifyReaderSaysWhichVersionItNeeds(t *testing.T) {
 	uri := restore(t, 1)
 	setSchema(t, database(t, uri), bson.D{{Key: "version", Value: 99}})
 	wantSchemaError(t, "the database has version 99", func(ctx context.Context) error {
-		a, err := OpenAuditor(ctx, uri)
+		a, err := OpenVerifyReader(ctx, uri)
 		if err == nil {
 			_ = a.Close()
 		}

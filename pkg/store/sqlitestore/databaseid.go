@@ -19,8 +19,8 @@ const selectDatabaseID = `SELECT value FROM meta WHERE name = 'database_id'`
 // a copy has the id of the original.
 func (s *Store) DatabaseID() string { return s.id }
 
-// DatabaseID implements store.Auditor.
-func (a *Auditor) DatabaseID(ctx context.Context) (string, error) {
+// DatabaseID implements store.VerifyReader.
+func (a *VerifyReader) DatabaseID(ctx context.Context) (string, error) {
 	var tables int
 	err := a.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'meta'`).Scan(&tables)
 	if err == nil && tables == 0 {

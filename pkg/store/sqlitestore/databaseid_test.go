@@ -90,7 +90,7 @@ func TestAFileOfTheVersionBeforeHasNoID(t *testing.T) {
 		if _, err := db.ExecContext(t.Context(), damage); err != nil {
 			t.Fatal(err)
 		}
-		a, err := OpenAuditor(t.Context(), path)
+		a, err := OpenVerifyReader(t.Context(), path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -145,12 +145,12 @@ func TestAMissingIndexIsMade(t *testing.T) {
 	open(t, path)
 	edit(t, path, `DROP INDEX registrations_by_number`)
 	open(t, path)
-	a, err := OpenAuditor(t.Context(), path)
+	a, err := OpenVerifyReader(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	for err := range a.Protections(t.Context()) {
+	for err := range a.CheckConstraints(t.Context()) {
 		t.Error(err)
 	}
 }

@@ -81,7 +81,7 @@ func mendSearch(ctx context.Context, tx *sql.Tx, e store.Event) error {
 	return addBeginnings(ctx, tx, e, e.Beginnings())
 }
 
-// unfindable says what of an event would not be found; see store.View.
+// unfindable says what of an event would not be found; see store.EventSnapshot.
 func unfindable(ctx context.Context, q querier, e store.Event) (string, error) {
 	for some := range slices.Chunk(e.Beginnings(), rowsAtOnce) {
 		values := []any{unixMillis(e.StartsAt), e.ID[:]}

@@ -30,7 +30,7 @@ func stored(tb testing.TB, version int) string {
 func TestStoredVersions(t *testing.T) {
 	path := stored(t, 1)
 	s := open(t, path)
-	a, err := OpenAuditor(t.Context(), path)
+	a, err := OpenVerifyReader(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestStoredVersions(t *testing.T) {
 	if got := version(t, path); got != newest(t) {
 		t.Errorf("version is %d, want %d", got, newest(t))
 	}
-	storetest.RunStored(t, storetest.Stored{Store: s, Auditor: a})
+	storetest.RunStored(t, storetest.Stored{Store: s, VerifyReader: a})
 }
 
 // TestAMigratedFileIsLikeAFreshOne, down to the text of its tables.
@@ -60,12 +60,12 @@ func TestAMigratedFileIsLikeAFreshOne(t *testing.T) {
 	}
 }
 
-// TestAnAuditorSaysWhichVersionItNeeds, instead of finding all of it damaged.
-func TestAnAuditorSaysWhichVersionItNeeds(t *testing.T) {
+// TestAVerifyReaderSaysWhichVersionItNeeds, instead of finding all of it damaged.
+func TestAVerifyReaderSaysWhichVersionItNeeds(t *testing.T) {
 	path := stored(t, 1)
 	edit(t, path, `PRAGMA user_version = 99`)
 	wantSchemaError(t, "the database has version 99", func(ctx context.Context) error {
-		a, err := OpenAuditor(ctx, path)
+		a, err := OpenVerifyReader(ctx, path)
 		if err == nil {
 			_ = a.Close()
 		}

@@ -1,4 +1,4 @@
-// Package audit proves the promises of package store over a whole database: it reads every
+// Package verify proves the promises of package store over a whole database: it reads every
 // record and names each one that breaks a promise. It changes nothing, works while others
 // write, and needs the same memory however large a roster is.
 //
@@ -10,7 +10,7 @@
 // That nobody is there twice follows from the key of a registration, which the adapters
 // check: each row has the one key that its user and event can have. Whether a registered
 // user exists is not asked, because a process that trusts its callers takes any id.
-package audit
+package verify
 
 import (
 	"context"
@@ -58,13 +58,13 @@ const (
 
 // CheckEvent proves one event, as it is at one moment. read, when it is not nil, is told
 // how many rows more were read.
-func CheckEvent(ctx context.Context, a store.Auditor, id store.ID, read func(int)) (Event, error) {
+func CheckEvent(ctx context.Context, a store.VerifyReader, id store.ID, read func(int)) (Event, error) {
 	if read == nil {
 		read = func(int) {}
 	}
 	for try := 1; ; try++ {
 		var e Event
-		err := a.AuditEvent(ctx, id, func(v store.View) (err error) {
+		err := a.ReadEvent(ctx, id, func(v store.EventSnapshot) (err error) {
 			e, err = look(id, v, read)
 			return err
 		})
@@ -93,7 +93,7 @@ func plain(err error) string { return strings.TrimPrefix(err.Error(), store.ErrD
 const readStep = 1000
 
 // look proves what one view shows.
-func look(id store.ID, v store.View, read func(int)) (Event, error) {
+func look(id store.ID, v store.EventSnapshot, read func(int)) (Event, error) {
 	p := proof{findings: findings{subject: "event " + id.Hex()}, event: v.Event, unfindable: v.Unfindable}
 	for r, err := range v.Rows {
 		switch {
@@ -126,7 +126,7 @@ func look(id store.ID, v store.View, read func(int)) (Event, error) {
 type proof struct {
 	findings
 	event            store.Event
-	unfindable       string // see store.View
+	unfindable       string // see store.EventSnapshot
 	rows             int64
 	holding, waiting int64
 	previous         store.Registration

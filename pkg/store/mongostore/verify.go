@@ -15,17 +15,17 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// Auditor reads a database for a proof and never writes, not even an index.
-type Auditor struct {
+// VerifyReader reads a database for a proof and never writes, not even an index.
+type VerifyReader struct {
 	s       *Store
 	version int // of the schema
 }
 
-var _ store.Auditor = (*Auditor)(nil)
+var _ store.VerifyReader = (*VerifyReader)(nil)
 
-// OpenAuditor connects to the replica set at uri. It refuses a schema that is newer than it
+// OpenVerifyReader connects to the replica set at uri. It refuses a schema that is newer than it
 // knows with store.ErrSchema.
-func OpenAuditor(ctx context.Context, uri string) (*Auditor, error) {
+func OpenVerifyReader(ctx context.Context, uri string) (*VerifyReader, error) {
 	s, err := connect(uri, zerolog.Nop())
 	if err != nil {
 		return nil, err
@@ -40,14 +40,14 @@ func OpenAuditor(ctx context.Context, uri string) (*Auditor, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	return &Auditor{s: s, version: schema.Version}, nil
+	return &VerifyReader{s: s, version: schema.Version}, nil
 }
 
 // Close closes all connections.
-func (a *Auditor) Close() error { return a.s.Close() }
+func (a *VerifyReader) Close() error { return a.s.Close() }
 
-// Size implements store.Auditor: the counts in the collections' metadata.
-func (a *Auditor) Size(ctx context.Context) (store.Size, error) {
+// Size implements store.VerifyReader: the counts in the collections' metadata.
+func (a *VerifyReader) Size(ctx context.Context) (store.Size, error) {
 	var size store.Size
 	for _, part := range []struct {
 		to   *int64
@@ -66,9 +66,9 @@ func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", store.ErrDamaged, fmt.Sprintf(format, args...))
 }
 
-// Protections implements store.Auditor: the unique indexes. That nobody is twice in an event
+// CheckConstraints implements store.VerifyReader: the unique indexes. That nobody is twice in an event
 // is the primary key of registrations, which no server can be without.
-func (a *Auditor) Protections(ctx context.Context) iter.Seq[error] {
+func (a *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		keeps := map[string]string{
 			"users": "two users from one e-mail address", "registrations": "a number from being given twice",
@@ -90,11 +90,11 @@ func (a *Auditor) Protections(ctx context.Context) iter.Seq[error] {
 	}
 }
 
-// AuditUsers implements store.Auditor.
-func (a *Auditor) AuditUsers(ctx context.Context) iter.Seq2[store.User, error] {
+// ReadUsers implements store.VerifyReader.
+func (a *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, error] {
 	// The index may be missing; then the server sorts on disk.
 	order := options.Find().SetSort(bson.D{{Key: "email_key", Value: 1}}).SetAllowDiskUse(true)
-	return audited(ctx, a.s.users, bson.D{}, order, func(raw bson.Raw) (store.User, error) {
+	return readDocuments(ctx, a.s.users, bson.D{}, order, func(raw bson.Raw) (store.User, error) {
 		var d userDoc
 		if err := bson.Unmarshal(raw, &d); err != nil {
 			return store.User{}, damaged("user %s: it cannot be read: %v", raw.Lookup("_id"), err)
@@ -108,9 +108,9 @@ func (a *Auditor) AuditUsers(ctx context.Context) iter.Seq2[store.User, error] {
 	})
 }
 
-// audited yields the documents of a query; one that convert finds damaged is passed on as
+// readDocuments yields the documents of a query; one that convert finds damaged is passed on as
 // that, and the next one follows.
-func audited[T any](ctx context.Context, from *mongo.Collection, filter any, how *options.FindOptionsBuilder, convert func(bson.Raw) (T, error)) iter.Seq2[T, error] {
+func readDocuments[T any](ctx context.Context, from *mongo.Collection, filter any, how *options.FindOptionsBuilder, convert func(bson.Raw) (T, error)) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
 		cursor, err := from.Find(ctx, filter, how)
@@ -135,19 +135,19 @@ func notObjectID(field string) bson.D {
 	return bson.D{{Key: field, Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$type", Value: "objectId"}}}}}}
 }
 
-// auditPage is how many ids are read at once. A cursor that stayed open for the whole proof
+// pageSize is how many ids are read at once. A cursor that stayed open for the whole proof
 // would be closed by the server after ten idle minutes.
-const auditPage = 1000
+const pageSize = 1000
 
-// AuditEvents implements store.Auditor.
-func (a *Auditor) AuditEvents(ctx context.Context) iter.Seq2[store.ID, error] {
+// ReadEventIDs implements store.VerifyReader.
+func (a *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, error] {
 	return func(yield func(store.ID, error) bool) {
 		onlyKey := options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}})
 		for _, strange := range []struct {
 			in          *mongo.Collection
 			field, what string
 		}{{a.s.events, "_id", "event"}, {a.s.registrations, "_id.event_id", "registration"}} {
-			for id, err := range audited(ctx, strange.in, notObjectID(strange.field), onlyKey, func(raw bson.Raw) (store.ID, error) {
+			for id, err := range readDocuments(ctx, strange.in, notObjectID(strange.field), onlyKey, func(raw bson.Raw) (store.ID, error) {
 				return store.ID{}, damaged("%s %s: the id of an event is an ObjectID", strange.what, raw.Lookup("_id"))
 			}) {
 				if !yield(id, err) || !errors.Is(err, store.ErrDamaged) {
@@ -160,7 +160,7 @@ func (a *Auditor) AuditEvents(ctx context.Context) iter.Seq2[store.ID, error] {
 			filter := bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}}}
 			page, err := all[struct {
 				ID store.ID `bson:"_id"`
-			}](ctx, a.s.events, filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(auditPage).
+			}](ctx, a.s.events, filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(pageSize).
 				SetProjection(bson.D{{Key: "_id", Value: 1}}))
 			if err != nil {
 				yield(store.ID{}, fmt.Errorf("read events: %w", readError(err, nil)))
@@ -171,10 +171,10 @@ func (a *Auditor) AuditEvents(ctx context.Context) iter.Seq2[store.ID, error] {
 					return
 				}
 			}
-			if len(page) < auditPage {
+			if len(page) < pageSize {
 				break
 			}
-			after = page[auditPage-1].ID
+			after = page[pageSize-1].ID
 		}
 		for id, err := range a.orphaned(ctx) {
 			if !yield(id, err) {
@@ -185,7 +185,7 @@ func (a *Auditor) AuditEvents(ctx context.Context) iter.Seq2[store.ID, error] {
 }
 
 // orphaned yields the ids of events that registrations name and that do not exist.
-func (a *Auditor) orphaned(ctx context.Context) iter.Seq2[store.ID, error] {
+func (a *VerifyReader) orphaned(ctx context.Context) iter.Seq2[store.ID, error] {
 	pipeline := mongo.Pipeline{
 		// Sorted and grouped by the first field of an index: one key is read for each event.
 		{{Key: "$sort", Value: bson.D{{Key: "_id.event_id", Value: 1}, {Key: "cancelled", Value: 1}, {Key: "number", Value: 1}}}},
@@ -205,16 +205,16 @@ func (a *Auditor) orphaned(ctx context.Context) iter.Seq2[store.ID, error] {
 	}, func(g group) store.ID { return g.ID })
 }
 
-// AuditEvent implements store.Auditor: all reads are of one snapshot, which the server
+// ReadEvent implements store.VerifyReader: all reads are of one snapshot, which the server
 // keeps for minSnapshotHistoryWindowInSeconds (300 by default).
-func (a *Auditor) AuditEvent(ctx context.Context, id store.ID, look func(store.View) error) error {
+func (a *VerifyReader) ReadEvent(ctx context.Context, id store.ID, look func(store.EventSnapshot) error) error {
 	session, err := a.s.client.StartSession(options.Session().SetSnapshot(true))
 	if err != nil {
 		return nothingStored(err)
 	}
 	defer session.EndSession(context.WithoutCancel(ctx))
 	ctx = mongo.NewSessionContext(ctx, session)
-	v := store.View{}
+	v := store.EventSnapshot{}
 	raw, err := a.s.events.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Raw()
 	switch {
 	case err == nil:
@@ -239,12 +239,12 @@ func (a *Auditor) AuditEvent(ctx context.Context, id store.ID, look func(store.V
 }
 
 // rows yields all registrations of an event by number.
-func (a *Auditor) rows(ctx context.Context, id store.ID) iter.Seq2[store.Registration, error] {
+func (a *VerifyReader) rows(ctx context.Context, id store.ID) iter.Seq2[store.Registration, error] {
 	filter := func(op string) bson.D {
 		return bson.D{{Key: "_id.event_id", Value: id}, {Key: "cancelled", Value: bson.D{{Key: op, Value: bson.A{false, true}}}}}
 	}
 	return func(yield func(store.Registration, error) bool) {
-		for r, err := range audited(ctx, a.s.registrations, filter("$nin"), options.Find(), func(raw bson.Raw) (store.Registration, error) {
+		for r, err := range readDocuments(ctx, a.s.registrations, filter("$nin"), options.Find(), func(raw bson.Raw) (store.Registration, error) {
 			return store.Registration{}, damaged("the registration %s: cancelled is neither true nor false", raw.Lookup("_id"))
 		}) {
 			if !yield(r, err) {
@@ -252,7 +252,7 @@ func (a *Auditor) rows(ctx context.Context, id store.ID) iter.Seq2[store.Registr
 			}
 		}
 		// In the order of the index: the server merges the two parts without sorting.
-		for r, err := range audited(ctx, a.s.registrations, filter("$in"), byNumber().SetAllowDiskUse(true), func(raw bson.Raw) (store.Registration, error) {
+		for r, err := range readDocuments(ctx, a.s.registrations, filter("$in"), byNumber().SetAllowDiskUse(true), func(raw bson.Raw) (store.Registration, error) {
 			return a.row(ctx, raw)
 		}) {
 			if !yield(r, err) {
@@ -264,7 +264,7 @@ func (a *Auditor) rows(ctx context.Context, id store.ID) iter.Seq2[store.Registr
 
 // row reads a registration and proves its key: only because each user and event have one
 // possible key does its being unique keep a user from being there twice.
-func (a *Auditor) row(ctx context.Context, raw bson.Raw) (store.Registration, error) {
+func (a *VerifyReader) row(ctx context.Context, raw bson.Raw) (store.Registration, error) {
 	var d registrationDoc
 	if err := bson.Unmarshal(raw, &d); err != nil {
 		return store.Registration{}, damaged("the registration %s cannot be read: %v", raw.Lookup("_id"), err)

@@ -13,18 +13,18 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// Auditor reads a database file for a proof and cannot write to it. Another process may
+// VerifyReader reads a database file for a proof and cannot write to it. Another process may
 // serve the file meanwhile.
-type Auditor struct {
+type VerifyReader struct {
 	db   *sql.DB
 	path string
 }
 
-var _ store.Auditor = (*Auditor)(nil)
+var _ store.VerifyReader = (*VerifyReader)(nil)
 
-// OpenAuditor opens the file at path, which must be there. It refuses a schema that it does
+// OpenVerifyReader opens the file at path, which must be there. It refuses a schema that it does
 // not know with store.ErrSchema.
-func OpenAuditor(ctx context.Context, path string) (*Auditor, error) {
+func OpenVerifyReader(ctx context.Context, path string) (*VerifyReader, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
@@ -39,7 +39,7 @@ func OpenAuditor(ctx context.Context, path string) (*Auditor, error) {
 	if err := readable(ctx, path, db); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &Auditor{db: db, path: path}, nil
+	return &VerifyReader{db: db, path: path}, nil
 }
 
 // openReadOnly makes connections that can change nothing, not even how the file is journaled.
@@ -77,10 +77,10 @@ func readable(ctx context.Context, path string, db *sql.DB) error {
 }
 
 // Close closes the file.
-func (a *Auditor) Close() error { return a.db.Close() }
+func (a *VerifyReader) Close() error { return a.db.Close() }
 
-// Size implements store.Auditor.
-func (a *Auditor) Size(ctx context.Context) (store.Size, error) {
+// Size implements store.VerifyReader.
+func (a *VerifyReader) Size(ctx context.Context) (store.Size, error) {
 	var s store.Size
 	err := a.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM events),
 		(SELECT count(*) FROM registrations)`).Scan(&s.Users, &s.Events, &s.Registrations)
@@ -90,10 +90,10 @@ func (a *Auditor) Size(ctx context.Context) (store.Size, error) {
 	return s, nil
 }
 
-// Protections implements store.Auditor: the file is sound, and it has all tables and
+// CheckConstraints implements store.VerifyReader: the file is sound, and it has all tables and
 // indexes. That nobody is twice in an event is the primary key of registrations, which is
 // the table itself.
-func (a *Auditor) Protections(ctx context.Context) iter.Seq[error] {
+func (a *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		for _, object := range []struct{ kind, name, what string }{
 			{"table", "users", "the users are gone"},
@@ -138,9 +138,9 @@ func scanText(row scanner) (string, error) {
 	return s, err
 }
 
-// AuditUsers implements store.Auditor.
-func (a *Auditor) AuditUsers(ctx context.Context) iter.Seq2[store.User, error] {
-	return audited(ctx, a.db, func(row scanner) (store.User, error) {
+// ReadUsers implements store.VerifyReader.
+func (a *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, error] {
+	return readRows(ctx, a.db, func(row scanner) (store.User, error) {
 		var u store.User
 		var raw []byte
 		var key string
@@ -157,9 +157,9 @@ func (a *Auditor) AuditUsers(ctx context.Context) iter.Seq2[store.User, error] {
 	}, `SELECT id, name, email, email_key, password_hash, created_at FROM users ORDER BY email_key`)
 }
 
-// audited yields the rows of a query; a row that cannot be read is damaged, and the next
+// readRows yields the rows of a query; a row that cannot be read is damaged, and the next
 // one follows.
-func audited[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {
+func readRows[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
 		rows, err := q.QueryContext(ctx, query, args...)
@@ -189,8 +189,8 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// AuditEvents implements store.Auditor.
-func (a *Auditor) AuditEvents(ctx context.Context) iter.Seq2[store.ID, error] {
+// ReadEventIDs implements store.VerifyReader.
+func (a *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, error] {
 	return func(yield func(store.ID, error) bool) {
 		strange := func(what, query string) bool {
 			for raw, err := range stream(ctx, a.db, scanBytes, query) {
@@ -251,14 +251,14 @@ func scanID(row scanner) (store.ID, error) {
 	return got, err
 }
 
-// AuditEvent implements store.Auditor: one read transaction an event.
-func (a *Auditor) AuditEvent(ctx context.Context, eventID store.ID, look func(store.View) error) error {
+// ReadEvent implements store.VerifyReader: one read transaction an event.
+func (a *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, look func(store.EventSnapshot) error) error {
 	tx, err := a.db.BeginTx(ctx, nil)
 	if err != nil {
 		return classify(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // it has only read
-	v := store.View{}
+	v := store.EventSnapshot{}
 	switch v.Event, err = scanEvent(tx.QueryRowContext(ctx, `SELECT `+eventColumns+` FROM events WHERE id = ?`, eventID[:])); {
 	case err == nil:
 		v.Found = true
@@ -278,7 +278,7 @@ func (a *Auditor) AuditEvent(ctx context.Context, eventID store.ID, look func(st
 		}
 	}
 	v.Rows = func(yield func(store.Registration, error) bool) {
-		for user, err := range audited(ctx, tx, scanBytes, `SELECT user_id FROM registrations
+		for user, err := range readRows(ctx, tx, scanBytes, `SELECT user_id FROM registrations
 			WHERE event_id = ? AND (cancelled < 0 OR cancelled > 1)`, eventID[:]) {
 			if err == nil {
 				err = damaged("the registration of user %x: cancelled is neither 0 nor 1", user)
@@ -289,7 +289,7 @@ func (a *Auditor) AuditEvent(ctx context.Context, eventID store.ID, look func(st
 		}
 		// Both parts are in order already; SQLite merges them without sorting.
 		const part = `SELECT ` + registrationColumns + ` FROM registrations WHERE event_id = ?1 AND cancelled = `
-		for r, err := range audited(ctx, tx, scanRegistration, part+`0 UNION ALL `+part+`1 ORDER BY number`, eventID[:]) {
+		for r, err := range readRows(ctx, tx, scanRegistration, part+`0 UNION ALL `+part+`1 ORDER BY number`, eventID[:]) {
 			if !yield(r, err) {
 				return
 			}

@@ -1,4 +1,4 @@
-package audit
+package verify
 
 import (
 	"context"
@@ -12,21 +12,21 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// views answers AuditEvent from memory. All else is the adapters' part.
+// views answers ReadEvent from memory. All else is the adapters' part.
 type views struct {
-	store.Auditor
+	store.VerifyReader
 	event store.Event
 	rows  iter.Seq2[store.Registration, error]
 	fail  []error // what the first calls end with
 }
 
-func (v *views) AuditEvent(_ context.Context, _ store.ID, look func(store.View) error) error {
+func (v *views) ReadEvent(_ context.Context, _ store.ID, look func(store.EventSnapshot) error) error {
 	if len(v.fail) > 0 {
 		err := v.fail[0]
 		v.fail = v.fail[1:]
 		return err
 	}
-	return look(store.View{Event: v.event, Found: true, OrganizerKnown: true, Rows: v.rows})
+	return look(store.EventSnapshot{Event: v.event, Found: true, OrganizerKnown: true, Rows: v.rows})
 }
 
 // numbered yields n sound rows.
