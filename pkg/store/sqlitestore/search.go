@@ -2,163 +2,126 @@ package sqlitestore
 
 import (
 	"context"
-	"database/sql"
-	"slices"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// addBeginnings lets an event be found by some beginnings of its words.
-func addBeginnings(ctx context.Context, tx *sql.Tx, e store.Event, beginnings []string) error {
-	for some := range slices.Chunk(beginnings, rowsAtOnce) {
-		values := make([]any, 0, 3*len(some))
-		for _, b := range some {
-			values = append(values, b, unixMillis(e.StartsAt), e.ID[:])
-		}
-		if err := insertBeginnings(ctx, tx, values); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// insertBeginnings adds rows, of three values each.
-func insertBeginnings(ctx context.Context, tx *sql.Tx, values []any) error {
-	//nolint:gosec // the text has only placeholders, as many as values
-	_, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO event_beginnings (beginning, starts, event_id) VALUES (?, ?, ?)`+
-		strings.Repeat(`, (?, ?, ?)`, len(values)/3-1), values...)
-	return err
-}
-
-// removeBeginnings takes back what addBeginnings did.
-func removeBeginnings(ctx context.Context, tx *sql.Tx, e store.Event, beginnings []string) error {
-	for some := range slices.Chunk(beginnings, rowsAtOnce) {
-		values := []any{unixMillis(e.StartsAt), e.ID[:]}
-		for _, b := range some {
-			values = append(values, b)
-		}
-		//nolint:gosec // the text has only placeholders, as many as values
-		_, err := tx.ExecContext(ctx, `DELETE FROM event_beginnings WHERE starts = ? AND event_id = ? AND beginning IN (?`+
-			strings.Repeat(`, ?`, len(some)-1)+`)`, values...)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// saveSearch lets an event that was edited be found by its new texts, at its new start.
-func saveSearch(ctx context.Context, tx *sql.Tx, c store.Change) error {
-	if c.Edit == nil || c.Edit.Title == nil && c.Edit.Description == nil && c.Edit.Place == nil && c.Edit.StartsAt == nil {
-		return nil
-	}
-	after := c.Edit.Texts(c.Before)
-	if c.Edit.StartsAt != nil {
-		after.StartsAt = *c.Edit.StartsAt
-	}
-	gone, come := c.Before.Beginnings(), after.Beginnings()
-	if unixMillis(after.StartsAt) == unixMillis(c.Before.StartsAt) {
-		gone, come = without(gone, come), without(come, gone)
-	}
-	if err := removeBeginnings(ctx, tx, c.Before, gone); err != nil {
-		return err
-	}
-	return addBeginnings(ctx, tx, after, come)
-}
-
-// without is what is in one sorted list and not in the other.
-func without(all, others []string) []string {
-	return slices.DeleteFunc(slices.Clone(all), func(s string) bool {
-		_, found := slices.BinarySearch(others, s)
-		return found
-	})
-}
-
-// mendSearch adds what is missing for an event to be found. Rows that are too many find
-// nothing: whoever reads them compares the event.
-func mendSearch(ctx context.Context, tx *sql.Tx, e store.Event) error {
-	return addBeginnings(ctx, tx, e, e.Beginnings())
-}
-
-// unfindable says what of an event would not be found; see store.EventSnapshot.
-func unfindable(ctx context.Context, q querier, e store.Event) (string, error) {
-	for some := range slices.Chunk(e.Beginnings(), rowsAtOnce) {
-		values := []any{unixMillis(e.StartsAt), e.ID[:]}
-		for _, b := range some {
-			values = append(values, b)
-		}
-		var there int
-		err := q.QueryRowContext(ctx, `SELECT count(*) FROM event_beginnings WHERE starts = ? AND event_id = ? AND beginning IN (?`+
-			strings.Repeat(`, ?`, len(some)-1)+`)`, values...).Scan(&there)
-		if err != nil {
-			return "", err
-		}
-		if there < len(some) {
-			return "its words", nil
-		}
-	}
-	return "", nil
-}
-
-const (
-	// searchStep is the step of the schema that makes the table event_beginnings.
-	searchStep = 4
-	// fillBatch is how many events are read at once, and their rows sorted, which takes about
-	// 50 MB: rows that are neighbours in the table are written together.
-	fillBatch = 5000
-)
-
-// fillSearch is the code of that step: all events get their beginnings.
-func fillSearch(ctx context.Context, tx *sql.Tx, done func(n, all int64)) error {
-	var all, n int64
-	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM events`).Scan(&all); err != nil {
-		return err
-	}
-	type row struct {
-		beginning string
-		event     *store.Event
-	}
-	for after := (store.ID{}); ; {
-		events, err := textsAfter(ctx, tx, after)
-		if err != nil || len(events) == 0 {
-			return err
-		}
-		var rows []row
-		for i := range events {
-			for _, b := range events[i].Beginnings() {
-				rows = append(rows, row{b, &events[i]})
-			}
-		}
-		slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.beginning, b.beginning) })
-		for some := range slices.Chunk(rows, rowsAtOnce) {
-			values := make([]any, 0, 3*len(some))
-			for _, r := range some {
-				values = append(values, r.beginning, unixMillis(r.event.StartsAt), r.event.ID[:])
-			}
-			if err := insertBeginnings(ctx, tx, values); err != nil {
-				return err
-			}
-		}
-		n, after = n+int64(len(events)), events[len(events)-1].ID
-		done(n, all)
-	}
-}
-
-// textsAfter reads events by id, as far as a search depends on them.
-func textsAfter(ctx context.Context, tx *sql.Tx, after store.ID) ([]store.Event, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT id, title, description, place, starts_at FROM events WHERE id > ? ORDER BY id LIMIT ?`, after[:], fillBatch)
+// FindEvents implements store.Finder.
+func (s *Store) FindEvents(ctx context.Context, q store.EventQuery) (store.EventPage, error) {
+	page, err := store.ReadEvents(ctx, eventReader{s}, q)
 	if err != nil {
-		return nil, err
+		return store.EventPage{}, fmt.Errorf("find events: %w", err)
 	}
-	defer rows.Close()
-	var events []store.Event
-	for rows.Next() {
-		var e store.Event
-		if err := rows.Scan(id{&e.ID}, &e.Title, &e.Description, &e.Place, millis{&e.StartsAt}); err != nil {
+	return page, nil
+}
+
+// eventReader reads the lists of events, each by its index and no other.
+type eventReader struct{ s *Store }
+
+var _ store.EventReader = eventReader{}
+
+// EventsIn implements store.EventReader.
+func (r eventReader) EventsIn(ctx context.Context, span store.EventSpan) ([]store.Event, error) {
+	from := "events"
+	if span.Beginning != "" {
+		// A row that is older than its event leads nowhere. CROSS keeps this order.
+		from = "event_beginnings CROSS JOIN events ON events.id = event_id AND starts_at = starts"
+	}
+	query, args := spanQuery(span, eventColumns, from)
+	return readAll(ctx, r.s, scanEvent, query, args...)
+}
+
+// PlacesIn implements store.EventReader.
+func (r eventReader) PlacesIn(ctx context.Context, span store.EventSpan) ([]store.EventPlace, error) {
+	columns, from := "starts_at, id", "events"
+	if span.Beginning != "" {
+		columns, from = "starts, event_id", "event_beginnings"
+	}
+	query, args := spanQuery(span, columns, from)
+	return readAll(ctx, r.s, scanPlace, query, args...)
+}
+
+// EventsByID implements store.EventReader.
+func (r eventReader) EventsByID(ctx context.Context, ids []store.ID) ([]store.Event, error) {
+	args := make([]any, len(ids))
+	for i := range ids {
+		args[i] = ids[i][:]
+	}
+	return readAll(ctx, r.s, scanEvent, `SELECT `+eventColumns+` FROM events WHERE id IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`)`, args...)
+}
+
+func scanPlace(row scanner) (store.EventPlace, error) {
+	var p store.EventPlace
+	var starts int64
+	err := row.Scan(&starts, id{&p.ID})
+	p.StartsAt = time.UnixMilli(starts).UTC()
+	return p, err
+}
+
+func readAll[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	var all []T
+	for v, err := range stream(ctx, s.read, scan, query, args...) {
+		if err != nil {
 			return nil, err
 		}
-		events = append(events, e)
+		all = append(all, v)
 	}
-	return events, rows.Err()
+	return all, nil
+}
+
+// spanQuery reads a span of a list. INDEXED BY makes the statement fail where SQLite would
+// read another index.
+func spanQuery(span store.EventSpan, columns, from string) (query string, args []any) {
+	starts, id := "starts_at", "id"
+	var where []string
+	and := func(condition string, values ...any) {
+		where, args = append(where, condition), append(args, values...)
+	}
+	index := "start"
+	switch {
+	case span.Beginning != "":
+		starts, id = "starts", "event_id"
+		and("beginning = ?", span.Beginning)
+	case !span.OrganizerID.IsZero():
+		index = "organizer"
+		and("organizer_id = ?", span.OrganizerID[:])
+	}
+	if span.Available {
+		index = "available_by_" + index
+		and("tickets_sold < capacity AND cancelled_at = 0")
+	} else {
+		index = "events_by_" + index
+	}
+	if span.Beginning == "" {
+		from += " INDEXED BY " + index
+	}
+	// Of two bounds on one side SQLite would take the first, and read up to the other one.
+	begin := func(beyond string) {
+		and("("+starts+", "+id+") "+beyond+" (?, ?)", span.Begin.StartsAt.UnixMilli(), span.Begin.ID[:])
+	}
+	switch {
+	case span.Begin != nil && !span.Descending && !span.Begin.StartsAt.Before(span.From):
+		begin(">=")
+	case !span.From.IsZero():
+		and(starts+" >= ?", span.From.UnixMilli())
+	}
+	switch {
+	case span.Begin != nil && span.Descending && (span.To.IsZero() || span.Begin.StartsAt.Before(span.To)):
+		begin("<=")
+	case !span.To.IsZero():
+		and(starts+" < ?", span.To.UnixMilli())
+	}
+	direction := ""
+	if span.Descending {
+		direction = " DESC"
+	}
+	condition := ""
+	if len(where) > 0 {
+		condition = " WHERE " + strings.Join(where, " AND ")
+	}
+	return "SELECT " + columns + " FROM " + from + condition +
+		" ORDER BY " + starts + direction + ", " + id + direction + " LIMIT ?", append(args, span.Limit)
 }
