@@ -135,7 +135,7 @@ func (d Database) RequireSchema(ctx context.Context, log zerolog.Logger) (err er
 	if err != nil {
 		return d.Explain(err)
 	}
-	if err := s.Fits(); err != nil {
+	if err := s.CheckKnown(); err != nil {
 		return err
 	}
 	if len(s.Pending) > 0 {

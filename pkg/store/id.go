@@ -3,23 +3,35 @@ package store
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// ErrDatabaseReplaced means that the database is not the one that was opened: it was dropped,
-// restored or exchanged meanwhile. Waiting does not cure it; the process must be restarted.
-var ErrDatabaseReplaced = errors.New("the database was replaced under this process, restart this process")
+// ID identifies a user or an event: 12 bytes, written as 24 hex digits on every store.
+type ID = bson.ObjectID
 
-// ErrNoDatabaseID means that nothing has prepared this database yet, so it has no id.
-var ErrNoDatabaseID = errors.New("the database has no id yet: start Event.io on it once")
+// NewID makes an ID that no other process makes.
+func NewID() ID { return bson.NewObjectID() }
 
-// databaseIDSize is that of an id before it is written in hex digits: 80 bits, too many for
-// two databases to meet by chance.
+// ParseID reads 24 hex digits of either case. It fails on everything else.
+func ParseID(s string) (ID, error) { return bson.ObjectIDFromHex(s) }
+
+// Database tells which database a store is over.
+type Database interface {
+	// DatabaseID returns the database id: 1 to 32 lower-case letters and digits. All processes
+	// over one database get the same, and no other database has it: not a copy of its records,
+	// and not one with another name. The id does not change while the store is open. Each adapter
+	// says which ways of copying or moving a database keep its id.
+	DatabaseID() string
+}
+
+// databaseIDSize is the size of a database id in bytes, before it is written as hex digits: 80
+// bits, too many for two databases to get the same one by chance.
 const databaseIDSize = 10
 
-// DatabaseIDOf makes a database's id of all that together tells it from every other: 20
-// digits of 0-9 and a-f, the same for the same parts.
+// DatabaseIDOf returns the database id that follows from parts, which together must tell the
+// database from every other one: 20 hex digits, the same for the same parts.
 func DatabaseIDOf(parts ...[]byte) string {
 	h := sha256.New()
 	for _, part := range parts {

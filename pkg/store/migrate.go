@@ -2,27 +2,23 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 )
 
-// ErrSchema marks an error about the shape of what is stored: a program and a database that
-// do not fit. Waiting does not cure it, and its text says what does.
-var ErrSchema = errors.New("schema")
-
-// SchemaStep is one numbered change of what is stored. Step n leads from version n-1 to
-// version n, and leaves the database usable for running processes of the version before.
+// SchemaStep is one numbered change of the schema. Step n leads from version n-1 to version n, and
+// leaves the database usable for running processes that know only the version before.
 type SchemaStep struct {
 	Number int
 	Name   string // a few words
 }
 
+// String returns the number and the name.
 func (s SchemaStep) String() string { return fmt.Sprintf("%d (%s)", s.Number, s.Name) }
 
-// Schema says which version a database has, and which one the program knows.
+// Schema compares the version of a database with what a program knows.
 type Schema struct {
-	Version int          // of the database; 0 when it is empty or was made before there were versions
-	Known   int          // the newest that the program knows
+	Version int          // of the database; 0: it is empty, or was made before there were versions
+	Known   int          // the newest version that the program knows
 	Pending []SchemaStep // those that lead from Version to Known, in order
 }
 
@@ -35,8 +31,8 @@ func NewSchema(version int, steps []SchemaStep) Schema {
 	return s
 }
 
-// Fits reports an ErrSchema when the database is newer than the program.
-func (s Schema) Fits() error {
+// CheckKnown returns an ErrSchema when the database has a version that the program does not know.
+func (s Schema) CheckKnown() error {
 	if s.Version < 0 || s.Version > s.Known {
 		return fmt.Errorf("%w: the database has version %d and this program knows versions up to %d: a newer program is needed, one that knows version %d",
 			ErrSchema, s.Version, s.Known, s.Version)
@@ -44,10 +40,10 @@ func (s Schema) Fits() error {
 	return nil
 }
 
-// Reaches reports an ErrSchema when no steps lead to version `to`: it is not known, or it
-// has been passed.
-func (s Schema) Reaches(to int) error {
-	switch err := s.Fits(); {
+// CheckTarget returns an ErrSchema when no steps lead to version to: the program does not know it,
+// or the database is past it.
+func (s Schema) CheckTarget(to int) error {
+	switch err := s.CheckKnown(); {
 	case err != nil:
 		return err
 	case to > s.Known:
@@ -59,23 +55,23 @@ func (s Schema) Reaches(to int) error {
 	return nil
 }
 
-// Migration is how far a step of a migration is.
+// Migration is the progress of one step of a migration.
 type Migration struct {
-	Step SchemaStep
-	Done int64 // records, of about All
-	All  int64 // 0 when the step does not count
-	Over bool  // the database has the step's version now
+	Step     SchemaStep
+	Done     int64 // records, of about All
+	All      int64 // 0: the step does not count
+	Finished bool  // the database has the version that the step leads to
 }
 
-// Migrator changes the schema of a database that others may serve meanwhile. One process
-// migrates at a time; the others wait.
+// Migrator changes the schema of a database that others may use meanwhile. One process migrates at
+// a time; the others wait for it.
 type Migrator interface {
-	// Schema reads the version of the database and changes nothing. Errors: ErrSchema when
-	// it cannot be told, ErrUnavailable.
+	// Schema reads the version of the database and changes nothing. Errors: ErrSchema when it
+	// cannot be told, ErrUnavailable.
 	Schema(ctx context.Context) (Schema, error)
-	// Migrate makes the pending steps up to version `to`, and calls report as they go on. It
-	// may be interrupted at any moment and be called again. Errors: ErrSchema when no steps
-	// lead there or the database is of another program.
+	// Migrate makes the pending steps up to version to, and calls report with its progress. It may
+	// be interrupted at any moment and be called again. Errors: ErrSchema when no steps lead there
+	// or the database belongs to another program.
 	Migrate(ctx context.Context, to int, report func(Migration)) error
 	// Close releases the database.
 	Close() error

@@ -7,236 +7,240 @@ import (
 	"time"
 )
 
-// EventList is a list of events by StartsAt, then ID, that an adapter has an index for: all
-// events, those of an organizer, those that are available, those of an organizer that are
-// available, or those with a word that begins so (then the other two are zero). An index may
-// be older than its events: whoever reads by it compares what it reads.
-type EventList struct {
+// EventIndex names a list of events, ordered by StartsAt, then ID, that an adapter has an index
+// for: all events; those of an organizer; the available ones; the available ones of an organizer;
+// or those with a word that begins with WordPrefix, for which the other fields are zero. An index
+// may be out of date: whoever reads events by it must compare them with the condition.
+type EventIndex struct {
 	OrganizerID ID
 	Available   bool
-	Beginning   string // see Event.Beginnings
+	WordPrefix  string // one of Event.WordPrefixes
 }
 
-// EventSpan is a part of an EventList, in either order.
-type EventSpan struct {
-	EventList
+// EventRange is a part of an EventIndex.
+type EventRange struct {
+	EventIndex
 	From, To   time.Time // From <= StartsAt < To; zero: no bound
 	Descending bool
-	Begin      *EventPlace // the first place that counts; nil: all do
-	Limit      int         // events at most, from 1
+	Begin      *EventCursor // the first cursor in the range; nil: no bound
+	Limit      int          // events at most, from 1
 }
 
-// EventReader reads the lists of events by their indexes. All of it costs as much as what it
-// returns, and no more. Errors: ErrUnavailable.
+// EventReader reads events by the indexes of an adapter. Each call costs as much as what it
+// returns. Errors: ErrUnavailable.
 type EventReader interface {
-	// EventsIn reads the events of a span.
-	EventsIn(ctx context.Context, span EventSpan) ([]Event, error)
-	// PlacesIn reads their places, from the index alone.
-	PlacesIn(ctx context.Context, span EventSpan) ([]EventPlace, error)
-	// EventsByID reads those of the events that there are, in any order.
-	EventsByID(ctx context.Context, ids []ID) ([]Event, error)
+	// ReadRange reads the events of a range.
+	ReadRange(ctx context.Context, r EventRange) ([]Event, error)
+	// ReadCursors reads the cursors of the events of a range, from the index alone.
+	ReadCursors(ctx context.Context, r EventRange) ([]EventCursor, error)
+	// ReadByID reads those of the events that exist, in any order.
+	ReadByID(ctx context.Context, ids []ID) ([]Event, error)
 }
 
 const (
-	// maxLists is how many indexes a search is looked up in; the conditions beyond that are
-	// compared with the events that they leave.
-	maxLists = 4
-	// A page looks at scanFactor times its events, and at least at leastScan, before it stops
-	// with fewer than it was asked for.
+	// maxIndexes is how many indexes a search uses; further conditions are only compared with the
+	// events that these indexes find.
+	maxIndexes = 4
+	// A page looks at scanFactor times as many events and cursors as its limit, and at least at
+	// minScan, before it stops with fewer than its limit.
 	scanFactor = 20
-	leastScan  = 1000
-	// placesAtOnce is how many places of a list are read at once, at least.
-	placesAtOnce = 256
+	minScan    = 1000
+	// minCursors is how many cursors of an index are read at once, at least.
+	minCursors = 256
 )
 
-// ReadEvents makes a page from the lists of an adapter: it is FindEvents for all of them.
+// ReadEvents makes a page of events by the indexes of an adapter: all adapters implement
+// Events.FindEvents by it.
 //
-// One condition, with its order, is one index, and read as it is. So is the beginning of the
-// first list of several: often that makes a page, or is all there is. Then each round reads a
-// piece of every list, goes by the one that gets farthest with it, which is the most selective
-// one there, and reads those events that no other list excludes.
+// One condition, with the order, is one index, and is read as it is. With several conditions the
+// beginning of the first index is read as well: often that is enough for a page, or is all there
+// is. Then each round reads a chunk of cursors of every index, takes that of the index that gets
+// farthest in the order, which is the most selective one there, and reads those of its events that
+// no other index excludes.
 func ReadEvents(ctx context.Context, from EventReader, q EventQuery) (EventPage, error) {
 	q.Limit = cmp.Or(q.Limit, DefaultPage)
 	if q.Words != nil && len(q.Words) == 0 {
 		return EventPage{}, nil
 	}
-	l := listing{from: from, query: q, left: max(leastScan, scanFactor*q.Limit)}
+	s := pageScan{from: from, query: q, budget: max(minScan, scanFactor*q.Limit)}
 	if q.After != nil {
-		place := q.After.following(q.Descending)
-		l.begin = &place
+		begin := q.After.next(q.Descending)
+		s.begin = &begin
 	}
-	lists := q.lists()
+	indexes := q.indexes()
 	for first := true; ; first = false {
-		var last *EventPlace
+		var last *EventCursor
 		var err error
 		switch {
-		case len(lists) == 1:
-			last, err = l.single(ctx, lists[0], q.Limit-len(l.page)+1) // one more tells whether there is a next page
+		case len(indexes) == 1:
+			last, err = s.scanOne(ctx, indexes[0], q.Limit-len(s.page)+1) // one more tells whether there is a next page
 		case first:
-			last, err = l.single(ctx, lists[0], max(q.Limit+1, min(4*q.Limit, placesAtOnce)))
+			last, err = s.scanOne(ctx, indexes[0], max(q.Limit+1, min(4*q.Limit, minCursors)))
 		default:
-			last, err = l.several(ctx, lists)
+			last, err = s.intersect(ctx, indexes)
 		}
 		switch {
 		case err != nil:
 			return EventPage{}, err
-		case l.more:
-			place := l.page[q.Limit-1].At()
-			return EventPage{l.page, &place}, nil
+		case s.more:
+			next := s.page[q.Limit-1].Cursor()
+			return EventPage{s.page, &next}, nil
 		case last == nil:
-			return EventPage{l.page, nil}, nil
-		case l.left <= 0:
-			return EventPage{l.page, last}, nil
+			return EventPage{s.page, nil}, nil
+		case s.budget <= 0:
+			return EventPage{s.page, last}, nil
 		}
-		place := last.following(q.Descending)
-		l.begin = &place
+		begin := last.next(q.Descending)
+		s.begin = &begin
 	}
 }
 
-// lists are the lists that a query selects from, each a condition that all its events meet.
-func (q EventQuery) lists() []EventList {
-	var lists []EventList
+// indexes returns the indexes of a query: each is a condition that all its events meet.
+func (q EventQuery) indexes() []EventIndex {
+	var indexes []EventIndex
 	if q.Available || !q.OrganizerID.IsZero() || len(q.Words) == 0 {
-		lists = append(lists, EventList{OrganizerID: q.OrganizerID, Available: q.Available})
+		indexes = append(indexes, EventIndex{OrganizerID: q.OrganizerID, Available: q.Available})
 	}
 	// The longest words first: they are the rarest.
 	words := slices.SortedStableFunc(slices.Values(q.Words), func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	for _, w := range words {
-		list := EventList{Beginning: beginning(w)}
-		if len(lists) < maxLists && !slices.Contains(lists, list) {
-			lists = append(lists, list)
+		index := EventIndex{WordPrefix: indexedPrefix(w)}
+		if len(indexes) < maxIndexes && !slices.Contains(indexes, index) {
+			indexes = append(indexes, index)
 		}
 	}
-	return lists
+	return indexes
 }
 
-// listing is a page under way.
-type listing struct {
-	from  EventReader
-	query EventQuery
-	begin *EventPlace // where the next reading begins
-	page  []Event
-	more  bool // one more event was found than the page takes
-	left  int  // how many places and events may still be looked at
+// pageScan is the state of ReadEvents.
+type pageScan struct {
+	from   EventReader
+	query  EventQuery
+	begin  *EventCursor // where the next reading begins
+	page   []Event
+	more   bool // one more event was found than the page takes
+	budget int  // how many cursors and events may still be looked at
 }
 
-func (l *listing) span(list EventList, limit int) EventSpan {
-	return EventSpan{list, l.query.From, l.query.To, l.query.Descending, l.begin, limit}
+func (s *pageScan) rangeOf(index EventIndex, limit int) EventRange {
+	return EventRange{index, s.query.From, s.query.To, s.query.Descending, s.begin, limit}
 }
 
-// add puts an event that was read into the page if the query asks for it, and reports whether
-// there is room for another one.
-func (l *listing) add(e Event) bool {
-	l.left--
-	if !l.query.Matches(e) {
+// add adds an event that was read to the page if the query selects it, and reports whether the
+// page takes another one.
+func (s *pageScan) add(e Event) bool {
+	s.budget--
+	if !s.query.Matches(e) {
 		return true
 	}
-	if len(l.page) == l.query.Limit {
-		l.more = true
+	if len(s.page) == s.query.Limit {
+		s.more = true
 		return false
 	}
-	l.page = append(l.page, e)
+	s.page = append(s.page, e)
 	return true
 }
 
-// single reads that many events of a list, and returns the last place that it looked at, or
-// nil at the end of the list.
-func (l *listing) single(ctx context.Context, list EventList, want int) (*EventPlace, error) {
-	events, err := l.from.EventsIn(ctx, l.span(list, want))
+// scanOne reads and adds up to limit events of one index. It returns the cursor of the last event
+// that it read; nil: the index has no more.
+func (s *pageScan) scanOne(ctx context.Context, index EventIndex, limit int) (*EventCursor, error) {
+	events, err := s.from.ReadRange(ctx, s.rangeOf(index, limit))
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range events {
-		if !l.add(e) {
+		if !s.add(e) {
 			return nil, nil
 		}
 	}
-	if len(events) < want {
+	if len(events) < limit {
 		return nil, nil
 	}
-	last := events[want-1].At()
+	last := events[limit-1].Cursor()
 	return &last, nil
 }
 
-// several reads on where several lists meet. It returns what single does.
-func (l *listing) several(ctx context.Context, lists []EventList) (*EventPlace, error) {
-	limit := max(placesAtOnce, l.query.Limit+1)
-	pieces := make([]piece, len(lists))
-	lead := 0
-	for i, list := range lists {
-		places, err := l.from.PlacesIn(ctx, l.span(list, limit))
+// intersect reads a chunk of each index and adds the events that are in all of them. It returns
+// the last cursor up to which it did so; nil: one of the indexes has no more.
+func (s *pageScan) intersect(ctx context.Context, indexes []EventIndex) (*EventCursor, error) {
+	limit := max(minCursors, s.query.Limit+1)
+	chunks := make([]indexChunk, len(indexes))
+	farthest := 0
+	for i, index := range indexes {
+		cursors, err := s.from.ReadCursors(ctx, s.rangeOf(index, limit))
 		if err != nil {
 			return nil, err
 		}
-		l.left -= len(places)
-		pieces[i] = piece{places, len(places) < limit, l.query.Descending}
-		if pieces[i].farther(pieces[lead]) {
-			lead = i
+		s.budget -= len(cursors)
+		chunks[i] = indexChunk{cursors, len(cursors) < limit, s.query.Descending}
+		if chunks[i].farther(chunks[farthest]) {
+			farthest = i
 		}
 	}
-	candidates := slices.DeleteFunc(slices.Clone(pieces[lead].places), func(p EventPlace) bool {
-		return slices.ContainsFunc(pieces, func(other piece) bool { return other.excludes(p) })
+	candidates := slices.DeleteFunc(slices.Clone(chunks[farthest].cursors), func(c EventCursor) bool {
+		return slices.ContainsFunc(chunks, func(other indexChunk) bool { return other.excludes(c) })
 	})
-	for some := range slices.Chunk(candidates, max(1, l.query.Limit-len(l.page)+1)) {
-		if more, err := l.fetch(ctx, some); err != nil || !more {
+	for some := range slices.Chunk(candidates, max(1, s.query.Limit-len(s.page)+1)) {
+		if more, err := s.readCandidates(ctx, some); err != nil || !more {
 			return nil, err
 		}
 	}
-	if pieces[lead].whole {
+	if chunks[farthest].complete {
 		return nil, nil
 	}
-	last := pieces[lead].places[limit-1]
+	last := chunks[farthest].cursors[limit-1]
 	return &last, nil
 }
 
-// fetch reads the events at these places and adds them.
-func (l *listing) fetch(ctx context.Context, places []EventPlace) (more bool, err error) {
-	ids := make([]ID, len(places))
-	for i, p := range places {
-		ids[i] = p.ID
+// readCandidates reads the events at these cursors and adds them. more reports whether the page
+// takes another one.
+func (s *pageScan) readCandidates(ctx context.Context, cursors []EventCursor) (more bool, err error) {
+	ids := make([]ID, len(cursors))
+	for i, c := range cursors {
+		ids[i] = c.ID
 	}
-	events, err := l.from.EventsByID(ctx, ids)
+	events, err := s.from.ReadByID(ctx, ids)
 	if err != nil {
 		return false, err
 	}
-	byPlace := make(map[EventPlace]Event, len(events))
+	byCursor := make(map[EventCursor]Event, len(events))
 	for _, e := range events {
-		byPlace[e.At()] = e
+		byCursor[e.Cursor()] = e
 	}
-	for _, p := range places {
-		// One that has moved meanwhile is met where it is now, or was.
-		if e, ok := byPlace[p]; ok && !l.add(e) {
+	for _, c := range cursors {
+		// An event whose StartsAt has changed since is left to where it is now.
+		if e, ok := byCursor[c]; ok && !s.add(e) {
 			return false, nil
 		}
 	}
 	return true, nil
 }
 
-// piece is what was read of one list.
-type piece struct {
-	places     []EventPlace // in order
-	whole      bool         // nothing comes behind them
+// indexChunk is what was read of one index.
+type indexChunk struct {
+	cursors    []EventCursor // in order
+	complete   bool          // the index has no more behind them
 	descending bool
 }
 
-// farther reports whether a piece covers more of the order than another one; of two that are
-// whole, the one with fewer events.
-func (p piece) farther(other piece) bool {
-	if p.whole || other.whole {
-		return p.whole && (!other.whole || len(p.places) < len(other.places))
+// farther reports whether the chunk covers more of the order than another one. Of two that are
+// complete, the one with fewer events does.
+func (c indexChunk) farther(other indexChunk) bool {
+	if c.complete || other.complete {
+		return c.complete && (!other.complete || len(c.cursors) < len(other.cursors))
 	}
-	return p.compare(p.places[len(p.places)-1], other.places[len(other.places)-1]) > 0
+	return c.compare(c.cursors[len(c.cursors)-1], other.cursors[len(other.cursors)-1]) > 0
 }
 
-func (p piece) compare(a, b EventPlace) int {
-	if p.descending {
+func (c indexChunk) compare(a, b EventCursor) int {
+	if c.descending {
 		a, b = b, a
 	}
 	return a.Compare(b)
 }
 
-// excludes reports whether a place is surely not in the list.
-func (p piece) excludes(place EventPlace) bool {
-	at, found := slices.BinarySearchFunc(p.places, place, p.compare)
-	return !found && (at < len(p.places) || p.whole)
+// excludes reports whether the chunk shows that a cursor is not in its index.
+func (c indexChunk) excludes(cursor EventCursor) bool {
+	at, found := slices.BinarySearchFunc(c.cursors, cursor, c.compare)
+	return !found && (at < len(c.cursors) || c.complete)
 }

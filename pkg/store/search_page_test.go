@@ -11,44 +11,44 @@ import (
 	"pgregory.net/rapid"
 )
 
-// lists is an EventReader over a slice, and counts what is looked at.
-type lists struct {
-	events []Event // by place
+// sliceReader is an EventReader over a slice, and counts what is looked at.
+type sliceReader struct {
+	events []Event // by cursor
 	looked int
 }
 
-func (l *lists) EventsIn(_ context.Context, span EventSpan) ([]Event, error) {
+func (l *sliceReader) ReadRange(_ context.Context, r EventRange) ([]Event, error) {
 	var found []Event
 	for _, e := range l.events {
-		if (EventQuery{From: span.From, To: span.To, OrganizerID: span.OrganizerID, Available: span.Available}).Matches(e) &&
-			(span.Beginning == "" || slices.Contains(e.Beginnings(), span.Beginning)) {
+		if (EventQuery{From: r.From, To: r.To, OrganizerID: r.OrganizerID, Available: r.Available}).Matches(e) &&
+			(r.WordPrefix == "" || slices.Contains(e.WordPrefixes(), r.WordPrefix)) {
 			found = append(found, e)
 		}
 	}
-	if span.Descending {
+	if r.Descending {
 		slices.Reverse(found)
 	}
-	if span.Begin != nil {
+	if r.Begin != nil {
 		found = slices.DeleteFunc(found, func(e Event) bool {
-			c := e.At().Compare(*span.Begin)
-			return c < 0 && !span.Descending || c > 0 && span.Descending
+			c := e.Cursor().Compare(*r.Begin)
+			return c < 0 && !r.Descending || c > 0 && r.Descending
 		})
 	}
-	found = found[:min(len(found), span.Limit)]
+	found = found[:min(len(found), r.Limit)]
 	l.looked += len(found)
 	return found, nil
 }
 
-func (l *lists) PlacesIn(ctx context.Context, span EventSpan) ([]EventPlace, error) {
-	events, err := l.EventsIn(ctx, span)
-	places := make([]EventPlace, len(events))
+func (l *sliceReader) ReadCursors(ctx context.Context, r EventRange) ([]EventCursor, error) {
+	events, err := l.ReadRange(ctx, r)
+	cursors := make([]EventCursor, len(events))
 	for i, e := range events {
-		places[i] = e.At()
+		cursors[i] = e.Cursor()
 	}
-	return places, err
+	return cursors, err
 }
 
-func (l *lists) EventsByID(_ context.Context, ids []ID) ([]Event, error) {
+func (l *sliceReader) ReadByID(_ context.Context, ids []ID) ([]Event, error) {
 	var found []Event
 	for _, e := range l.events {
 		if slices.Contains(ids, e.ID) {
@@ -66,7 +66,7 @@ func TestPagesAreTheWhole(t *testing.T) {
 	organizers := []ID{NewID(), NewID()}
 	day := func(n int) time.Time { return time.UnixMilli(int64(n) * 86_400_000).UTC() }
 	rapid.Check(t, func(rt *rapid.T) {
-		l := &lists{}
+		l := &sliceReader{}
 		// Words that are in one event of so many each: often, seldom, together, apart.
 		every := rapid.SliceOfN(rapid.SampledFrom([]int{1, 2, 3, 50, 400}), 4, 4).Draw(rt, "every")
 		for i := range rapid.SampledFrom([]int{10, 300, 1500}).Draw(rt, "events") {
@@ -81,7 +81,7 @@ func TestPagesAreTheWhole(t *testing.T) {
 			}
 			l.events = append(l.events, e)
 		}
-		slices.SortFunc(l.events, func(a, b Event) int { return a.At().Compare(b.At()) })
+		slices.SortFunc(l.events, func(a, b Event) int { return a.Cursor().Compare(b.Cursor()) })
 		q := EventQuery{
 			Available: rapid.Bool().Draw(rt, "available"), Descending: rapid.Bool().Draw(rt, "descending"),
 			OrganizerID: rapid.SampledFrom(append(organizers, ID{})).Draw(rt, "of"),
@@ -103,10 +103,10 @@ func TestPagesAreTheWhole(t *testing.T) {
 				rt.Fatal(err)
 			}
 			n := len(page.Events)
-			if n > q.Limit || n > len(want) || !slices.Equal(page.Events, want[:n]) {
+			if n > q.Limit || n > len(want) || !slices.EqualFunc(page.Events, want[:n], Event.Equal) {
 				rt.Fatalf("a page has %d events that are not the next of %d", n, len(want))
 			}
-			if most := max(leastScan, scanFactor*q.Limit) + (maxLists+1)*max(placesAtOnce, q.Limit+1); l.looked > most {
+			if most := max(minScan, scanFactor*q.Limit) + (maxIndexes+1)*max(minCursors, q.Limit+1); l.looked > most {
 				rt.Fatalf("%d were looked at for a page of %d", l.looked, n)
 			}
 			if want = want[n:]; page.Next == nil {
@@ -122,7 +122,7 @@ func TestPagesAreTheWhole(t *testing.T) {
 
 // TestAPageEndsWhenItHasLookedEnough: two words that are common and never together.
 func TestAPageEndsWhenItHasLookedEnough(t *testing.T) {
-	l := &lists{}
+	l := &sliceReader{}
 	for i := range 5000 {
 		l.events = append(l.events, Event{ID: NewID(), Title: []string{"left", "right"}[i%2], StartsAt: time.UnixMilli(int64(i)).UTC()})
 	}
@@ -134,7 +134,7 @@ func TestAPageEndsWhenItHasLookedEnough(t *testing.T) {
 		if err != nil || len(page.Events) > 0 {
 			t.Fatalf("%d events, %v", len(page.Events), err)
 		}
-		if l.looked > leastScan+2*placesAtOnce {
+		if l.looked > minScan+2*minCursors {
 			t.Fatalf("%d were looked at", l.looked)
 		}
 		if page.Next == nil {
@@ -147,21 +147,21 @@ func TestAPageEndsWhenItHasLookedEnough(t *testing.T) {
 	}
 }
 
-func TestTheNextPlace(t *testing.T) {
+func TestNextCursor(t *testing.T) {
 	at := time.UnixMilli(1000).UTC()
 	last := ID{}
 	for i := range last {
 		last[i] = 0xff
 	}
-	for _, c := range []struct{ place, next EventPlace }{
-		{EventPlace{at, ID{11: 1}}, EventPlace{at, ID{11: 2}}},
-		{EventPlace{at, ID{11: 0xff}}, EventPlace{at, ID{10: 1}}},
-		{EventPlace{at, last}, EventPlace{at.Add(time.Millisecond), ID{}}},
+	for _, c := range []struct{ cursor, next EventCursor }{
+		{EventCursor{at, ID{11: 1}}, EventCursor{at, ID{11: 2}}},
+		{EventCursor{at, ID{11: 0xff}}, EventCursor{at, ID{10: 1}}},
+		{EventCursor{at, last}, EventCursor{at.Add(time.Millisecond), ID{}}},
 	} {
-		if got := c.place.following(false); got != c.next {
-			t.Errorf("behind %v comes %v", c.place, got)
+		if got := c.cursor.next(false); got != c.next {
+			t.Errorf("behind %v comes %v", c.cursor, got)
 		}
-		if got := c.next.following(true); got != c.place {
+		if got := c.next.next(true); got != c.cursor {
 			t.Errorf("before %v comes %v", c.next, got)
 		}
 	}

@@ -2,36 +2,31 @@ package store
 
 import (
 	"context"
-	"errors"
 	"iter"
 )
 
-// ErrDamaged marks an error about one record that cannot be what this program wrote. Its
-// text names the record and what is wrong with it.
-var ErrDamaged = errors.New("damaged")
-
-// VerifyReader reads a whole database for a proof. It takes nothing for granted that the proof
-// is about, changes nothing, and works while others write.
+// VerifyReader reads a whole database so that package verify can check it. It takes nothing of
+// what is checked for granted, changes nothing, and works while others write.
 //
-// An error that matches ErrDamaged is about one record, and the reading goes on after it.
-// Any other error is the last thing yielded.
+// An error that matches ErrDamaged is about one record, and the sequence goes on after it. Any
+// other error is the last element of its sequence.
 type VerifyReader interface {
-	// DatabaseID is that of a Store over the same database. Errors: ErrNoDatabaseID,
-	// ErrUnavailable.
+	// DatabaseID returns the database id, as a Store over the same database does. Errors:
+	// ErrNoDatabaseID, ErrUnavailable.
 	DatabaseID(ctx context.Context) (string, error)
-	// Size tells about how much there is to read.
+	// Size returns about how many records there are to read.
 	Size(ctx context.Context) (Size, error)
-	// CheckConstraints checks what the database itself is there to prevent, and yields an
-	// ErrDamaged for each protection that is missing or has failed.
+	// CheckConstraints checks what the database itself enforces, such as unique indexes. It yields
+	// an ErrDamaged for each constraint that is missing or broken.
 	CheckConstraints(ctx context.Context) iter.Seq[error]
-	// ReadUsers reads all users by address, so that two with one address are neighbours.
+	// ReadUsers reads all users, ordered by EmailKey: two with the same address are neighbours.
 	ReadUsers(ctx context.Context) iter.Seq2[User, error]
-	// ReadEventIDs reads the ids of all events, and of all events that registrations name
-	// and that do not exist.
+	// ReadEventIDs reads the ids of all events, and the ids of events that do not exist but have
+	// registrations.
 	ReadEventIDs(ctx context.Context) iter.Seq2[ID, error]
-	// ReadEvent calls look with one event as it was at one moment. An ErrDamaged instead
-	// says that the event itself cannot be read.
-	ReadEvent(ctx context.Context, id ID, look func(EventSnapshot) error) error
+	// ReadEvent calls read with the state of one event at one moment, and returns its error. An
+	// ErrDamaged from ReadEvent itself says that the event cannot be read.
+	ReadEvent(ctx context.Context, id ID, read func(EventSnapshot) error) error
 	// Close releases the database.
 	Close() error
 }
@@ -39,15 +34,15 @@ type VerifyReader interface {
 // Size counts records.
 type Size struct{ Users, Events, Registrations int64 }
 
-// EventSnapshot is an event and everything that belongs to it, as it was at one moment.
+// EventSnapshot is an event and all its registrations at one moment.
 type EventSnapshot struct {
-	Event Event
-	Found bool // false: no event has this id
-	// OrganizerKnown says that the organizer is a user.
-	OrganizerKnown bool
-	// Unfindable says what of the event lists and searches would not find, because what they
-	// go by is not what the event says; "" when all is well.
-	Unfindable string
-	// Rows are all its registrations by Number, the cancelled ones too, in constant memory.
-	Rows iter.Seq2[Registration, error]
+	Event          Event
+	Found          bool // false: no event has this id
+	OrganizerKnown bool // whether the organizer is a user
+	// StaleSearch says which of the values that lists and searches find the event by differ from
+	// the event: "its words", for example. "": none.
+	StaleSearch string
+	// Registrations yields all registrations by Number, also cancelled ones, in constant memory.
+	// It is valid during the call of read only.
+	Registrations iter.Seq2[Registration, error]
 }

@@ -11,11 +11,11 @@ import (
 
 // Limits of what is searched.
 const (
-	// MaxBeginning is how many characters of a word an index tells apart. Longer words of a
+	// MaxPrefix is how many characters of a word an index tells apart. Longer words of a
 	// search are compared with the texts of the events that the index finds.
-	MaxBeginning = 20
+	MaxPrefix = 20
 	// MaxEventWords is how many different words of an event can be found: those of the title,
-	// then of the place, then of the description.
+	// then of the venue, then of the description.
 	MaxEventWords = 300
 )
 
@@ -115,7 +115,7 @@ func foldRune(r rune) rune {
 func (e Event) words() []string {
 	words := make([]string, 0, 32)
 	seen := make(map[string]bool)
-	for _, text := range []string{e.Title, e.Place, e.Description} {
+	for _, text := range []string{e.Title, e.Venue, e.Description} {
 		addWords(text, func(word string) bool {
 			if !seen[word] {
 				seen[word] = true
@@ -130,9 +130,9 @@ func (e Event) words() []string {
 	return words
 }
 
-// Contains reports whether each of the words, as Words makes them, is the beginning of a word
-// of the title, the place or the description. It is what EventQuery.Words means.
-func (e Event) Contains(words []string) bool {
+// MatchesWords reports whether each of the words, as Words returns them, is the beginning of a word
+// of the title, the venue or the description: what EventQuery.Words asks for.
+func (e Event) MatchesWords(words []string) bool {
 	if len(words) == 0 {
 		return true
 	}
@@ -142,14 +142,14 @@ func (e Event) Contains(words []string) bool {
 	})
 }
 
-// Beginnings are what an index has of an event's words: each one's first character, first two
-// characters, and so on up to MaxBeginning, sorted, each once.
-func (e Event) Beginnings() []string {
+// WordPrefixes returns what an index stores of the words of e: of each its first character, its first
+// two characters, and so on up to MaxPrefix, sorted and without doubles.
+func (e Event) WordPrefixes() []string {
 	all := []string{}
 	for _, word := range e.words() {
 		n := 0
 		for i, r := range word {
-			if n++; n > MaxBeginning {
+			if n++; n > MaxPrefix {
 				break
 			}
 			all = append(all, word[:i+utf8.RuneLen(r)])
@@ -159,11 +159,11 @@ func (e Event) Beginnings() []string {
 	return slices.Compact(all)
 }
 
-// beginning is the part of a word that an index has.
-func beginning(word string) string {
+// indexedPrefix returns the longest prefix of a word that an index stores.
+func indexedPrefix(word string) string {
 	n := 0
 	for i := range word {
-		if n++; n > MaxBeginning {
+		if n++; n > MaxPrefix {
 			return word[:i]
 		}
 	}

@@ -39,21 +39,21 @@ func TestWords(t *testing.T) {
 }
 
 func TestBeginnings(t *testing.T) {
-	long := strings.Repeat("é", MaxBeginning-1) + "xyz"
-	e := Event{Title: "Ab ac", Place: "Ä", Description: long}
-	got := e.Beginnings()
+	long := strings.Repeat("é", MaxPrefix-1) + "xyz"
+	e := Event{Title: "Ab ac", Venue: "Ä", Description: long}
+	got := e.WordPrefixes()
 	want := []string{"A", "AB", "AC"}
-	for n := 1; n < MaxBeginning; n++ {
+	for n := 1; n < MaxPrefix; n++ {
 		want = append(want, strings.Repeat("E", n))
 	}
-	want = append(want, strings.Repeat("E", MaxBeginning-1)+"X")
+	want = append(want, strings.Repeat("E", MaxPrefix-1)+"X")
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for word, found := range map[string]bool{
-		long: true, long + "z": false, strings.Repeat("e", MaxBeginning-1) + "xyq": false, "b": false, "A": true,
+		long: true, long + "z": false, strings.Repeat("e", MaxPrefix-1) + "xyq": false, "b": false, "A": true,
 	} {
-		if e.Contains(Words(word)) != found {
+		if e.MatchesWords(Words(word)) != found {
 			t.Errorf("%q is found: %v", word, !found)
 		}
 	}
@@ -65,20 +65,20 @@ func TestHowManyWordsCount(t *testing.T) {
 	for i := range MaxEventWords {
 		many = append(many, fmt.Sprintf("w%d same", i))
 	}
-	e := Event{Title: "title", Place: "place", Description: strings.Join(many, " ")}
+	e := Event{Title: "title", Venue: "place", Description: strings.Join(many, " ")}
 	for word, found := range map[string]bool{
 		"title": true, "place": true, "same": true, "w0": true,
 		fmt.Sprintf("w%d", MaxEventWords-4): true, fmt.Sprintf("w%d", MaxEventWords-3): false,
 	} {
-		if e.Contains(Words(word)) != found {
+		if e.MatchesWords(Words(word)) != found {
 			t.Errorf("%q is found: %v", word, !found)
 		}
 	}
 }
 
-// FuzzContains: an event is found by its own text, by every beginning of each of its words,
+// FuzzMatchesWords: an event is found by its own text, by every beginning of each of its words,
 // in every case, and by what an index has of it.
-func FuzzContains(f *testing.F) {
+func FuzzMatchesWords(f *testing.F) {
 	for _, s := range []string{"Konzert am Hafen", "straße ΤΈΛΟΣ", "İı Kk", "(a+)+$ .*", "東京タワー x", "हिन्दी", "\xff", ""} {
 		f.Add(s)
 	}
@@ -92,20 +92,20 @@ func FuzzContains(f *testing.F) {
 				t.Fatalf("the word %q has the words %q", w, again)
 			}
 		}
-		for _, e := range []Event{{Title: text}, {Description: text}, {Place: text}} {
+		for _, e := range []Event{{Title: text}, {Description: text}, {Venue: text}} {
 			for _, search := range []string{text, strings.Map(otherCase, text)} {
-				if !e.Contains(Words(search)) {
+				if !e.MatchesWords(Words(search)) {
 					t.Fatalf("%q does not find %q", search, text)
 				}
 			}
-			index := e.Beginnings()
+			index := e.WordPrefixes()
 			for _, w := range words {
 				for i := range w {
-					if i > 0 && !e.Contains([]string{w[:i]}) {
+					if i > 0 && !e.MatchesWords([]string{w[:i]}) {
 						t.Fatalf("%q does not find %q", w[:i], text)
 					}
 				}
-				if !slices.Contains(index, beginning(w)) {
+				if !slices.Contains(index, indexedPrefix(w)) {
 					t.Fatalf("the index %q has no %q", index, w)
 				}
 			}

@@ -6,87 +6,91 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// guesses remembers how events were left by the last batch here. A batch of registrations
-// that all succeed need not read anything: it is decided on the guess, and the guards find
-// out when another worker has moved the event (its fence) or when a user already has a
-// registration there (its key). The guess is never the truth, and a refusal never rests on it.
-type guesses struct {
-	mu     sync.Mutex // guards all below
-	events map[store.ID]guess
+// eventCache remembers the state in which the last batch of this process left each event. A batch
+// of registrations that all succeed on the cached state needs to read nothing. The cache may be
+// wrong: the preconditions of the writes find out when another worker has changed an event (its
+// fence) or when a user has a registration already (its key). So a cached state only ever leads to
+// a yes that is then proved by the writes, and never to a refusal. It is safe for concurrent use.
+type eventCache struct {
+	mu     sync.Mutex // guards events
+	events map[store.ID]cachedEvent
 }
 
-type guess struct {
-	event store.Event
+// cachedEvent is the state of an event after a batch.
+type cachedEvent struct {
+	event store.Event // without texts
 	fence int64
-	// alone says that no other worker decided about the event between this worker's last two
-	// batches. While several workers share an event, guessing costs more than it saves.
-	alone bool
+	// exclusive says that no other worker decided about the event between this worker's last two
+	// batches. For an event that several workers share, using the cache costs more than it saves.
+	exclusive bool
 }
 
-// maxGuesses bounds the memory: an entry is about 400 bytes.
-const maxGuesses = 50_000
+// maxCachedEvents bounds the memory of an eventCache: an entry takes about 400 bytes.
+const maxCachedEvents = 50_000
 
-// decide decides the batch on guesses. ok is false when a guess is missing or when not all
-// requests succeed on it.
-func (g *guesses) decide(batch []store.SeatRequest) (b basis, results []store.SeatResult, changes []store.Change, ok bool) {
-	b = basis{make(map[store.ID]store.EventState), make(map[store.ID]int64)}
-	g.mu.Lock()
+// decide decides a batch on the cached state. ok is false when the batch has to be decided on a
+// read: an event is not in the cache or is shared, or not all requests succeed.
+func (c *eventCache) decide(batch []store.SeatRequest) (l loadedState, results []store.SeatResult, changes []store.Change, ok bool) {
+	l = loadedState{make(map[store.ID]store.EventState), make(map[store.ID]int64)}
+	c.mu.Lock()
 	for _, req := range batch {
-		if _, known := b.states[req.EventID]; known && req.Kind == store.Register {
+		if _, done := l.states[req.EventID]; done && req.Kind == store.Register {
 			continue
 		}
-		known, found := g.events[req.EventID]
-		if !found || !known.alone || req.Kind != store.Register {
-			g.mu.Unlock()
-			return basis{}, nil, nil, false
+		cached, found := c.events[req.EventID]
+		if !found || !cached.exclusive || req.Kind != store.Register {
+			c.mu.Unlock()
+			return loadedState{}, nil, nil, false
 		}
-		b.states[req.EventID] = store.EventState{Event: known.event}
-		b.fences[req.EventID] = known.fence
+		l.states[req.EventID] = store.EventState{Event: cached.event}
+		l.fences[req.EventID] = cached.fence
 	}
-	g.mu.Unlock()
-	results, changes = store.Decide(b.states, batch)
+	c.mu.Unlock()
+	results, changes = store.Decide(l.states, batch)
 	for _, res := range results {
 		if res.Outcome != store.Registered && res.Outcome != store.Waitlisted {
-			return basis{}, nil, nil, false
+			return loadedState{}, nil, nil, false
 		}
 	}
-	return b, results, changes, true
+	return l, results, changes, true
 }
 
-// remember keeps how a batch that is stored left the events that it decided about.
-func (g *guesses) remember(b basis, changes []store.Change) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.events == nil {
-		g.events = make(map[store.ID]guess)
+// put remembers the events that a batch has decided about, after it was stored.
+func (c *eventCache) put(l loadedState, changes []store.Change) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.events == nil {
+		c.events = make(map[store.ID]cachedEvent)
 	}
-	for id, state := range b.states {
-		last, found := g.events[id]
-		// A worker of the version before moves the revision only.
-		unmoved := last.fence == b.fences[id] && last.event.Revision == state.Event.Revision
-		g.events[id] = guess{event: state.Event, fence: b.fences[id] + 1, alone: !found || unmoved}
+	for id, state := range l.states {
+		last, found := c.events[id]
+		// A worker of the version before increments the revision, but not the fence.
+		untouched := last.fence == l.fences[id] && last.event.Revision == state.Event.Revision
+		c.events[id] = cachedEvent{event: state.Event, fence: l.fences[id] + 1, exclusive: !found || untouched}
 	}
-	for _, c := range changes {
-		after := g.events[c.After.ID]
-		after.event = c.After
-		g.events[c.After.ID] = after
+	for _, change := range changes {
+		after := c.events[change.After.ID]
+		after.event = change.After
+		after.event.Title, after.event.Description = "", ""
+		c.events[change.After.ID] = after
 	}
-	for id := range g.events { // any will do: one that is wanted again costs a read
-		if len(g.events) <= maxGuesses {
+	for id := range c.events { // any may go: one that is wanted again costs a read
+		if len(c.events) <= maxCachedEvents {
 			break
 		}
-		delete(g.events, id)
+		delete(c.events, id)
 	}
 }
 
-// forget marks what turned out wrong: the events are shared.
-func (g *guesses) forget(decided map[store.ID]store.EventState) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for id := range decided {
-		if last, found := g.events[id]; found {
-			last.alone = false
-			g.events[id] = last
+// markShared notes that the cached states of events were wrong, because another worker has decided
+// about them.
+func (c *eventCache) markShared(states map[store.ID]store.EventState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id := range states {
+		if last, found := c.events[id]; found {
+			last.exclusive = false
+			c.events[id] = last
 		}
 	}
 }

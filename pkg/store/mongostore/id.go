@@ -11,33 +11,29 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// errNamespaceExists is MongoDB's code for a collection that is there already.
-const errNamespaceExists = 48
-
-// DatabaseID implements store.Database. It is made of the database's name and the UUID that
-// the server gave its collection events. Nothing is stored: the records of a database can be
-// copied, its UUIDs are made anew by whatever makes a collection anew. A copy of the server's
-// files, and mongorestore --preserveUUID, share the id of the original.
+// DatabaseID implements store.Database. The id follows from the database's name and the UUID that the
+// server gave to its collection events. Copying the records of a database makes new UUIDs, and so a
+// new id. A copy of the server's files, and mongorestore --preserveUUID, keep the id.
 func (s *Store) DatabaseID() string { return s.id }
 
 // DatabaseID implements store.VerifyReader.
-func (a *VerifyReader) DatabaseID(ctx context.Context) (string, error) {
-	id, err := a.s.readDatabaseID(ctx)
+func (r *VerifyReader) DatabaseID(ctx context.Context) (string, error) {
+	id, err := r.s.readDatabaseID(ctx)
 	if err == nil && id == "" {
 		err = store.ErrNoDatabaseID
 	}
 	return id, err
 }
 
-// identify finds out which database this is. It makes the collection when it is missing;
-// another process may do so at this moment.
+// identify reads the database id. It creates the collection events when it is missing; another
+// process may do so at the same moment.
 func (s *Store) identify(ctx context.Context) (err error) {
 	if s.id, err = s.readDatabaseID(ctx); err != nil || s.id != "" {
 		return err
 	}
 	err = s.events.Database().CreateCollection(ctx, s.events.Name())
 	var refused mongo.CommandError
-	if err != nil && !(errors.As(err, &refused) && refused.Code == errNamespaceExists) {
+	if err != nil && !(errors.As(err, &refused) && refused.Code == codeNamespaceExists) {
 		return fmt.Errorf("create collection %s: %w", s.events.Name(), err)
 	}
 	if s.id, err = s.readDatabaseID(ctx); err == nil && s.id == "" {
@@ -46,8 +42,8 @@ func (s *Store) identify(ctx context.Context) (err error) {
 	return err
 }
 
-// readDatabaseID asks the primary; "" means that the collection is not there. The role
-// readWrite on the database allows it, action listCollections.
+// readDatabaseID reads the database id from the primary; "": the collection events does not exist.
+// It needs the right listCollections, which the role readWrite has.
 func (s *Store) readDatabaseID(ctx context.Context) (string, error) {
 	db := s.events.Database()
 	found, err := db.ListCollectionSpecifications(ctx, bson.D{{Key: "name", Value: s.events.Name()}})

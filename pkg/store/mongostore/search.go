@@ -12,7 +12,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// FindEvents implements store.Finder.
+// FindEvents implements store.Events.
 func (s *Store) FindEvents(ctx context.Context, q store.EventQuery) (store.EventPage, error) {
 	page, err := store.ReadEvents(ctx, eventReader{s}, q)
 	if err != nil {
@@ -21,86 +21,77 @@ func (s *Store) FindEvents(ctx context.Context, q store.EventQuery) (store.Event
 	return page, nil
 }
 
-// eventReader reads the lists of events, each by its index and no other.
+// eventReader reads each list of events by its index and no other.
 type eventReader struct{ s *Store }
 
 var _ store.EventReader = eventReader{}
 
-// EventsIn implements store.EventReader.
-func (r eventReader) EventsIn(ctx context.Context, span store.EventSpan) ([]store.Event, error) {
-	docs, err := read[eventDoc](ctx, r.s.events, spanCommand(r.s.events, span, withoutSearch()))
-	return eventsOf(docs), err
+// ReadRange implements store.EventReader.
+func (r eventReader) ReadRange(ctx context.Context, rng store.EventRange) ([]store.Event, error) {
+	return queryAll[store.Event](ctx, r.s.events, rangeCommand(r.s.events, rng, withoutSearch()))
 }
 
-// PlacesIn implements store.EventReader: the projection has nothing but what the index has.
-func (r eventReader) PlacesIn(ctx context.Context, span store.EventSpan) ([]store.EventPlace, error) {
-	docs, err := read[struct {
+// ReadCursors implements store.EventReader. Its projection has nothing that is not in the index.
+func (r eventReader) ReadCursors(ctx context.Context, rng store.EventRange) ([]store.EventCursor, error) {
+	docs, err := queryAll[struct {
 		ID       store.ID  `bson:"_id"`
 		StartsAt time.Time `bson:"starts_at"`
-	}](ctx, r.s.events, spanCommand(r.s.events, span, bson.D{{Key: "starts_at", Value: 1}}))
-	places := make([]store.EventPlace, len(docs))
+	}](ctx, r.s.events, rangeCommand(r.s.events, rng, bson.D{{Key: "starts_at", Value: 1}}))
+	cursors := make([]store.EventCursor, len(docs))
 	for i, d := range docs {
-		places[i] = store.EventPlace{StartsAt: d.StartsAt.UTC(), ID: d.ID}
+		cursors[i] = store.EventCursor{StartsAt: d.StartsAt, ID: d.ID}
 	}
-	return places, err
+	return cursors, err
 }
 
-// EventsByID implements store.EventReader.
-func (r eventReader) EventsByID(ctx context.Context, ids []store.ID) ([]store.Event, error) {
-	docs, err := read[eventDoc](ctx, r.s.events, bson.D{
+// ReadByID implements store.EventReader.
+func (r eventReader) ReadByID(ctx context.Context, ids []store.ID) ([]store.Event, error) {
+	return queryAll[store.Event](ctx, r.s.events, bson.D{
 		{Key: "find", Value: r.s.events.Name()}, {Key: "filter", Value: in("_id", ids)},
 		{Key: "projection", Value: withoutSearch()}, {Key: "batchSize", Value: len(ids) + 1},
 	})
-	return eventsOf(docs), err
 }
 
-func eventsOf(docs []eventDoc) []store.Event {
-	events := make([]store.Event, len(docs))
-	for i, d := range docs {
-		events[i] = d.event()
-	}
-	return events
-}
-
-// spanCommand finds a span of a list. The hint keeps the server from trying other indexes,
-// which would be read to their end before it knows better.
-func spanCommand(events *mongo.Collection, span store.EventSpan, projection bson.D) bson.D {
-	list, index := listFilter(span.EventList)
+// rangeCommand returns the command that reads a range. Its hint keeps the server from trying other
+// indexes, which it would read to the end before it knows better.
+func rangeCommand(events *mongo.Collection, r store.EventRange, projection bson.D) bson.D {
+	condition, index := indexFilter(r.EventIndex)
 	direction := 1
-	if span.Descending {
+	if r.Descending {
 		direction = -1
 	}
 	return bson.D{
-		{Key: "find", Value: events.Name()}, {Key: "filter", Value: spanFilter(span, list)}, {Key: "hint", Value: index},
+		{Key: "find", Value: events.Name()}, {Key: "filter", Value: rangeFilter(r, condition)}, {Key: "hint", Value: index},
 		{Key: "sort", Value: bson.D{{Key: "starts_at", Value: direction}, {Key: "_id", Value: direction}}},
 		{Key: "projection", Value: projection},
-		{Key: "limit", Value: span.Limit}, {Key: "batchSize", Value: span.Limit + 1},
+		{Key: "limit", Value: r.Limit}, {Key: "batchSize", Value: r.Limit + 1},
 	}
 }
 
-// listFilter selects a list, and names the index that has it in order.
-func listFilter(list store.EventList) (filter, index bson.D) {
+// indexFilter returns the condition of a list of events, and the keys of the index that has the
+// list in order.
+func indexFilter(i store.EventIndex) (condition, index bson.D) {
 	by := func(field string, value any) {
-		filter, index = append(filter, bson.E{Key: field, Value: value}), append(index, bson.E{Key: field, Value: 1})
+		condition, index = append(condition, bson.E{Key: field, Value: value}), append(index, bson.E{Key: field, Value: 1})
 	}
-	filter = bson.D{}
-	if list.Beginning != "" {
-		by("beginnings", list.Beginning)
+	condition = bson.D{}
+	if i.WordPrefix != "" {
+		by("beginnings", i.WordPrefix)
 	}
-	if !list.OrganizerID.IsZero() {
-		by("organizer_id", list.OrganizerID)
+	if !i.OrganizerID.IsZero() {
+		by("organizer_id", i.OrganizerID)
 	}
-	if list.Available {
+	if i.Available {
 		by("available", true)
 	}
-	return filter, append(index, bson.E{Key: "starts_at", Value: 1}, bson.E{Key: "_id", Value: 1})
+	return condition, append(index, bson.E{Key: "starts_at", Value: 1}, bson.E{Key: "_id", Value: 1})
 }
 
-// spanFilter selects a span. Where it begins at an id, the events of that moment are one
-// range of the index and those beyond it another, which the server merges in order. Each
-// branch names the whole range: with what they share outside of $or, the server may as well
-// read the list from its beginning.
-func spanFilter(span store.EventSpan, list bson.D) bson.D {
+// rangeFilter returns the condition of a range. A range that begins at a cursor is two ranges of
+// the index, which the server merges in order: the events that start at the same moment, from the
+// cursor's id on, and those that start later. Each branch of the $or has all conditions: if they
+// had their common ones outside of the $or, the server might read the list from its beginning.
+func rangeFilter(r store.EventRange, condition bson.D) bson.D {
 	starts := func(from, to time.Time, more ...bson.E) bson.D {
 		bounds := more
 		if !from.IsZero() {
@@ -110,24 +101,24 @@ func spanFilter(span store.EventSpan, list bson.D) bson.D {
 			bounds = append(bounds, bson.E{Key: "$lt", Value: to})
 		}
 		if len(bounds) == 0 {
-			return list
+			return condition
 		}
-		return append(slices.Clone(list), bson.E{Key: "starts_at", Value: bson.D(bounds)})
+		return append(slices.Clone(condition), bson.E{Key: "starts_at", Value: bson.D(bounds)})
 	}
-	if span.Begin == nil {
-		return starts(span.From, span.To)
+	if r.Begin == nil {
+		return starts(r.From, r.To)
 	}
-	moment := starts(span.From, span.To, bson.E{Key: "$eq", Value: span.Begin.StartsAt})
-	beyond := starts(span.From, span.To, bson.E{Key: "$gt", Value: span.Begin.StartsAt})
+	same := starts(r.From, r.To, bson.E{Key: "$eq", Value: r.Begin.StartsAt})
+	later := starts(r.From, r.To, bson.E{Key: "$gt", Value: r.Begin.StartsAt})
 	from := "$gte"
-	if span.Descending {
+	if r.Descending {
 		from = "$lte"
-		to := span.To
-		if to.IsZero() || span.Begin.StartsAt.Before(to) {
-			to = span.Begin.StartsAt
+		to := r.To
+		if to.IsZero() || r.Begin.StartsAt.Before(to) {
+			to = r.Begin.StartsAt
 		}
-		beyond = starts(span.From, to)
+		later = starts(r.From, to)
 	}
-	moment = append(moment, bson.E{Key: "_id", Value: bson.D{{Key: from, Value: span.Begin.ID}}})
-	return bson.D{{Key: "$or", Value: bson.A{moment, beyond}}}
+	same = append(same, bson.E{Key: "_id", Value: bson.D{{Key: from, Value: r.Begin.ID}}})
+	return bson.D{{Key: "$or", Value: bson.A{same, later}}}
 }

@@ -3,7 +3,6 @@ package mongostore
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -13,158 +12,59 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// storedEvent is a document of the events collection as it is written: the event, and what
-// lists and searches find it by. Both follow from the event. They may be missing or old where
-// a process of an earlier version has written, so readers compare what they find; a recount
-// sets them right.
-type storedEvent struct {
-	Event  eventDoc  `bson:",inline"`
-	Search searchDoc `bson:",inline"`
-}
-
-// searchDoc is what an event is found by.
+// searchDoc has the fields of an event's document by which lists and searches find the event. They
+// follow from the event. They may be missing or out of date where a process of an earlier version
+// has written the event, so readers compare what they find; a recount repairs them.
 type searchDoc struct {
-	Beginnings []string `bson:"beginnings"` // of its words, see store.Event.Beginnings
-	Available  bool     `bson:"available"`
+	WordPrefixes []string `bson:"beginnings"`
+	Available    bool     `bson:"available"`
 }
 
-// withoutSearch leaves that out.
-func withoutSearch() bson.D {
-	return bson.D{{Key: "beginnings", Value: 0}, {Key: "available", Value: 0}}
-}
+func newSearchDoc(e store.Event) searchDoc { return searchDoc{e.WordPrefixes(), e.IsAvailable()} }
 
-func storedEventOf(e store.Event) storedEvent {
-	return storedEvent{eventDoc{
-		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description,
-		Place: e.Place, TimeZone: e.TimeZone, Waitlist: e.Waitlist, StartsAt: e.StartsAt, EndsAt: e.EndsAt,
-		OpensAt: e.OpensAt, ClosesAt: e.ClosesAt, CancelledAt: e.CancelledAt, CreatedAt: e.CreatedAt,
-		Version: e.Version, Revision: e.Revision, LastEdit: e.LastEdit,
-		Capacity: e.Capacity, TicketsSold: e.TicketsSold, Waiting: e.Waiting,
-		LastNumber: e.LastNumber, ConfirmedThrough: e.ConfirmedThrough,
-	}, searchDocOf(e)}
-}
-
-func searchDocOf(e store.Event) searchDoc { return searchDoc{e.Beginnings(), e.IsAvailable()} }
-
-// unfindable says what of an event would not be found; see store.EventSnapshot.
-func (d storedEvent) unfindable() string {
-	want := searchDocOf(d.Event.event())
-	words, places := slices.Equal(d.Search.Beginnings, want.Beginnings), d.Search.Available == want.Available
+// staleSearch says which of the search fields differ from the event; see store.EventSnapshot.
+func (d storedEvent) staleSearch() string {
+	want := newSearchDoc(d.Event)
+	words, available := slices.Equal(d.Search.WordPrefixes, want.WordPrefixes), d.Search.Available == want.Available
 	switch {
-	case !words && !places:
+	case !words && !available:
 		return "its words and places left"
 	case !words:
 		return "its words"
-	case !places:
+	case !available:
 		return "its places left"
 	}
 	return ""
 }
 
-// editedBeginnings is the field to set when an edit changes a text: of what the texts will
-// be. The transaction of the edit reads them.
-func (s *Store) editedBeginnings(ctx context.Context, c store.Change) (bson.D, error) {
-	if c.Edit.Title == nil && c.Edit.Description == nil && c.Edit.Place == nil {
+// editedSearch returns the search fields that change with the texts of an event. It reads the texts
+// that the edit leaves as they are, in the transaction of ctx.
+func (s *Store) editedSearch(ctx context.Context, c store.Change) (bson.D, error) {
+	if !c.Edit.ChangesSearch() {
 		return nil, nil
 	}
-	var d eventDoc
+	var e store.Event
 	texts := options.FindOne().SetProjection(bson.D{{Key: "title", Value: 1}, {Key: "description", Value: 1}, {Key: "place", Value: 1}})
-	err := s.events.FindOne(ctx, bson.D{{Key: "_id", Value: c.Before.ID}}, texts).Decode(&d)
+	err := s.events.FindOne(ctx, bson.D{{Key: "_id", Value: c.Before.ID}}, texts).Decode(&e)
 	if errors.Is(err, mongo.ErrNoDocuments) {
-		return nil, errMoved
+		return nil, errConflict
 	}
 	if err != nil {
 		return nil, err
 	}
-	return bson.D{{Key: "beginnings", Value: c.Edit.Texts(d.event()).Beginnings()}}, nil
+	return bson.D{{Key: "beginnings", Value: c.Edit.Apply(e).WordPrefixes()}}, nil
 }
 
-// mendSearch sets right what an event is found by, in the transaction of a recount. No
-// revision counts that: it changes nothing that anybody is told.
-func (s *Store) mendSearch(ctx context.Context, id store.ID) error {
+// repairSearch repairs the search fields of an event, in the transaction of a recount. It does not
+// change the event's revision, because nothing that anybody is told changes.
+func (s *Store) repairSearch(ctx context.Context, id store.ID) error {
 	var d storedEvent
 	if err := s.events.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Decode(&d); err != nil {
 		return err
 	}
-	if d.unfindable() == "" {
+	if d.staleSearch() == "" {
 		return nil
 	}
-	_, err := s.events.UpdateByID(ctx, id, bson.D{{Key: "$set", Value: searchDocOf(d.Event.event())}})
+	_, err := s.events.UpdateByID(ctx, id, bson.D{{Key: "$set", Value: newSearchDoc(d.Event)}})
 	return err
-}
-
-const (
-	// searchStep is the step of the schema that fillSearch is.
-	searchStep = 3
-	// fillBatch is how many events are read and written at once.
-	fillBatch = 500
-)
-
-// fillSearch is step 3: all events get what they are found by. The indexes come last, which
-// is faster than keeping them up; then come those events that processes of the version before
-// have written meanwhile. It may be interrupted anywhere: what an event has is not written
-// again.
-func fillSearch(ctx context.Context, db *mongo.Database, done func(n, all int64)) error {
-	events := db.Collection("events")
-	all, err := events.EstimatedDocumentCount(ctx)
-	if err != nil {
-		return err
-	}
-	var n int64
-	for after := (store.ID{}); ; {
-		page, err := fillPage(ctx, events, bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}}}, bson.D{{Key: "_id", Value: 1}})
-		if err != nil {
-			return err
-		}
-		if len(page) == 0 {
-			break
-		}
-		n, after = n+int64(len(page)), page[len(page)-1].ID
-		done(n, max(n, all))
-	}
-	if err := ensure(ctx, db, searchStep); err != nil {
-		return err
-	}
-	for {
-		// By the index of beginnings, which has those without any under null.
-		page, err := fillPage(ctx, events, bson.D{{Key: "beginnings", Value: nil}}, bson.D{})
-		if err != nil || len(page) == 0 {
-			return err
-		}
-	}
-}
-
-// fillPage fills the first events that the filter leaves, in that order, and returns them as
-// they were read.
-func fillPage(ctx context.Context, events *mongo.Collection, filter, order bson.D) ([]eventDoc, error) {
-	how := options.Find().SetSort(order).SetLimit(fillBatch).SetProjection(bson.D{
-		{Key: "title", Value: 1}, {Key: "description", Value: 1}, {Key: "place", Value: 1}, {Key: "version", Value: 1},
-	})
-	page, err := all[eventDoc](ctx, events, filter, how)
-	if err != nil || len(page) == 0 {
-		return nil, err
-	}
-	writes := make([]mongo.WriteModel, len(page))
-	for i, d := range page {
-		writes[i] = mongo.NewUpdateOneModel().SetFilter(bson.D{
-			{Key: "_id", Value: d.ID}, {Key: "version", Value: d.Version}, {Key: "beginnings", Value: nil},
-		}).SetUpdate(mongo.Pipeline{{{Key: "$set", Value: bson.D{
-			{Key: "beginnings", Value: bson.D{{Key: "$literal", Value: d.event().Beginnings()}}},
-			{Key: "available", Value: availableNow()},
-		}}}})
-	}
-	if _, err := events.BulkWrite(ctx, writes, options.BulkWrite().SetOrdered(false)); err != nil {
-		return nil, fmt.Errorf("fill %d events: %w", len(page), err)
-	}
-	return page, nil
-}
-
-// availableNow is store.Event.IsAvailable for the server, which knows the seats of now. Year
-// 1 stands for no time.
-func availableNow() bson.D {
-	none := store.Event{}.CancelledAt
-	return bson.D{{Key: "$and", Value: bson.A{
-		bson.D{{Key: "$lt", Value: bson.A{"$tickets_sold", "$capacity"}}},
-		bson.D{{Key: "$eq", Value: bson.A{bson.D{{Key: "$ifNull", Value: bson.A{"$cancelled_at", none}}}, none}}},
-	}}}
 }

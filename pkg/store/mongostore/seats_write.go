@@ -3,7 +3,6 @@ package mongostore
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -11,41 +10,115 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// move is what a batch does to one event that it decided about: its change, or nothing but
-// the next fence, when Before and After are the same.
-type move struct {
+// eventWrite is what a batch writes to one event: its change or, when Before and After are the
+// same, only the next fence.
+type eventWrite struct {
 	store.Change
-	fence int64 // as the decision found it
+	fence int64 // of the event when the batch was decided
 }
 
-// save writes what a batch decided about its events, under the guard that each is as it was
-// decided upon and has room for those who come in.
-func (s *Store) save(ctx context.Context, moves []move) error {
-	if len(moves) == 0 {
+// eventWrites lists what the batch writes to each event that it decided about.
+func (a *attempt) eventWrites() []eventWrite {
+	writes := make([]eventWrite, 0, len(a.states))
+	changed := make(map[store.ID]bool, len(a.changes))
+	for _, c := range a.changes {
+		changed[c.Before.ID] = true
+		writes = append(writes, eventWrite{c, a.fences[c.Before.ID]})
+	}
+	for id, state := range a.states {
+		if !changed[id] {
+			writes = append(writes, eventWrite{store.Change{Before: state.Event, After: state.Event}, a.fences[id]})
+		}
+	}
+	return writes
+}
+
+// preconditions keep two concurrent batches from breaking a guarantee. They are fields of Store so
+// that a test can remove each of them and see a guarantee break.
+type preconditions struct {
+	// events returns the filter of an update that gives the same delta to several events.
+	events func([]eventWrite) bson.D
+	// registration returns the document of a registration, whose _id is unique for each user and
+	// event.
+	registration func(store.Registration) any
+}
+
+func newPreconditions() preconditions {
+	return preconditions{
+		events:       unchanged,
+		registration: func(r store.Registration) any { return newRegistrationDoc(r) },
+	}
+}
+
+// unchanged selects the events of writes, which have the same delta, as long as nothing was decided
+// about them since they were loaded and each has enough free seats.
+func unchanged(writes []eventWrite) bson.D {
+	expected := make(bson.A, len(writes))
+	for i, w := range writes {
+		expected[i] = bson.D{
+			{Key: "id", Value: w.Before.ID}, {Key: "revision", Value: w.Before.Revision}, {Key: "fence", Value: w.fence},
+		}
+	}
+	actual := bson.D{
+		{Key: "id", Value: "$_id"}, {Key: "revision", Value: "$revision"},
+		{Key: "fence", Value: bson.D{{Key: "$ifNull", Value: bson.A{"$fence", 0}}}}, // missing until the first batch
+	}
+	conditions := bson.A{bson.D{{Key: "$in", Value: bson.A{actual, bson.D{{Key: "$literal", Value: expected}}}}}}
+	filter := byID(writes)
+	edit := writes[0].Edit
+	if d := deltaOf(writes[0]); d.sold > 0 || edit != nil && edit.Capacity != nil {
+		sold := bson.D{{Key: "$add", Value: bson.A{"$tickets_sold", d.sold}}}
+		var capacity any = "$capacity"
+		if edit != nil { // which is alone in writes, and may change the capacity
+			capacity = writes[0].After.Capacity
+		}
+		conditions = append(conditions, bson.D{{Key: "$lte", Value: bson.A{sold, capacity}}})
+		// A missing field would be null, which is less than any capacity; a text would be more
+		// than any number.
+		isNumber := bson.D{{Key: "$type", Value: "number"}}
+		filter = append(filter, bson.E{Key: "tickets_sold", Value: isNumber}, bson.E{Key: "capacity", Value: isNumber})
+	}
+	return append(filter, bson.E{Key: "$expr", Value: bson.D{{Key: "$and", Value: conditions}}})
+}
+
+// byID selects the events of writes, whatever their state.
+func byID(writes []eventWrite) bson.D {
+	ids := make([]store.ID, len(writes))
+	for i, w := range writes {
+		ids[i] = w.Before.ID
+	}
+	return in("_id", ids)
+}
+
+// writeBatch writes everything that a batch changes, in the transaction of ctx: first its events,
+// under their preconditions, then the registrations that it replaces, then those that it adds. It
+// returns errConflict when a precondition fails.
+func (s *Store) writeBatch(ctx context.Context, writes []eventWrite) error {
+	if len(writes) == 0 {
 		return nil
 	}
 	var updates, replaced []mongo.WriteModel
-	for _, alike := range together(moves) {
-		change, err := s.update(ctx, alike[0])
+	for _, group := range groupByDelta(writes) {
+		update, err := s.eventUpdate(ctx, group[0])
 		if err != nil {
 			return err
 		}
-		updates = append(updates, mongo.NewUpdateManyModel().SetFilter(s.guard.events(alike)).SetUpdate(change))
+		updates = append(updates, mongo.NewUpdateManyModel().SetFilter(s.preconditions.events(group)).SetUpdate(update))
 	}
 	var added []store.Registration
-	for _, m := range moves {
-		added = append(added, m.Added...)
-		for _, r := range m.Replaced {
+	for _, w := range writes {
+		added = append(added, w.Added...)
+		for _, r := range w.Replaced {
 			replaced = append(replaced, mongo.NewReplaceOneModel().
-				SetFilter(bson.D{{Key: "_id", Value: seatKey{r.UserID, r.EventID}}}).SetReplacement(registrationDocOf(r)))
+				SetFilter(bson.D{{Key: "_id", Value: registrationKey{r.UserID, r.EventID}}}).SetReplacement(newRegistrationDoc(r)))
 		}
 	}
 	res, err := s.events.BulkWrite(ctx, updates)
 	if err != nil {
 		return err
 	}
-	if res.MatchedCount != int64(len(moves)) {
-		return errMoved
+	if res.MatchedCount != int64(len(writes)) {
+		return errConflict
 	}
 	if len(replaced) > 0 {
 		if _, err := s.registrations.BulkWrite(ctx, replaced); err != nil {
@@ -53,122 +126,95 @@ func (s *Store) save(ctx context.Context, moves []move) error {
 		}
 	}
 	if len(added) > 0 {
-		return s.insert(ctx, added)
+		return s.insertRegistrations(ctx, added)
 	}
 	return nil
 }
 
-// step is by how much a move changes the numbers of its event; each may be negative, and all
-// are zero when only the fence moves.
-type step struct {
+// delta is by how much a write changes the counters of its event. Each may be negative, and all
+// are zero when only the fence changes.
+type delta struct {
 	sold, waiting, lastNumber, confirmedThrough, revision int64
 	available                                             bool // afterwards, if the event changes
 }
 
-func stepOf(m move) step {
-	return step{
-		sold: m.After.TicketsSold - m.Before.TicketsSold, waiting: m.After.Waiting - m.Before.Waiting,
-		lastNumber: m.After.LastNumber - m.Before.LastNumber, confirmedThrough: m.After.ConfirmedThrough - m.Before.ConfirmedThrough,
-		revision:  m.After.Revision - m.Before.Revision,
-		available: m.After.Revision != m.Before.Revision && m.After.IsAvailable(),
+func deltaOf(w eventWrite) delta {
+	return delta{
+		sold: w.After.TicketsSold - w.Before.TicketsSold, waiting: w.After.Waiting - w.Before.Waiting,
+		lastNumber: w.After.LastNumber - w.Before.LastNumber, confirmedThrough: w.After.ConfirmedThrough - w.Before.ConfirmedThrough,
+		revision:  w.After.Revision - w.Before.Revision,
+		available: w.After.Revision != w.Before.Revision && w.After.IsAvailable(),
 	}
 }
 
-// together groups moves that are the same step of different events, so that one statement
-// makes them: a statement costs the server more than what it does to an event.
-func together(moves []move) [][]move {
-	var groups [][]move
-	places := make(map[step]int) // in groups
-	for _, m := range moves {
-		s := stepOf(m)
-		if at, found := places[s]; found && m.Edit == nil {
-			groups[at] = append(groups[at], m)
+// groupByDelta groups writes that have the same delta, so that one statement makes them: a
+// statement costs the server more than what it changes in an event. A write with an edit is a group
+// of its own.
+func groupByDelta(writes []eventWrite) [][]eventWrite {
+	var groups [][]eventWrite
+	groupOf := make(map[delta]int)
+	for _, w := range writes {
+		d := deltaOf(w)
+		if i, found := groupOf[d]; found && w.Edit == nil {
+			groups[i] = append(groups[i], w)
 			continue
 		}
-		if m.Edit == nil {
-			places[s] = len(groups)
+		if w.Edit == nil {
+			groupOf[d] = len(groups)
 		}
-		groups = append(groups, []move{m})
+		groups = append(groups, []eventWrite{w})
 	}
 	return groups
 }
 
-// unmoved is the condition under which events may take the same step: nothing was decided
-// about any of them since, and each has room for those who come in.
-func unmoved(alike []move) bson.D {
-	decided := make(bson.A, len(alike))
-	for i, m := range alike {
-		decided[i] = bson.D{
-			{Key: "id", Value: m.Before.ID}, {Key: "revision", Value: m.Before.Revision}, {Key: "fence", Value: m.fence},
-		}
-	}
-	found := bson.D{
-		{Key: "id", Value: "$_id"}, {Key: "revision", Value: "$revision"},
-		{Key: "fence", Value: bson.D{{Key: "$ifNull", Value: bson.A{"$fence", 0}}}}, // missing until the first batch
-	}
-	conditions := bson.A{bson.D{{Key: "$in", Value: bson.A{found, bson.D{{Key: "$literal", Value: decided}}}}}}
-	filter := named(alike)
-	edit := alike[0].Edit
-	if s := stepOf(alike[0]); s.sold > 0 || edit != nil && edit.Capacity != nil {
-		sold := bson.D{{Key: "$add", Value: bson.A{"$tickets_sold", s.sold}}}
-		var capacity any = "$capacity"
-		if edit != nil { // alone, and held to what it makes of the capacity
-			capacity = alike[0].After.Capacity
-		}
-		conditions = append(conditions, bson.D{{Key: "$lte", Value: bson.A{sold, capacity}}})
-		// What is missing would be null, and less than any capacity; a text would be more than
-		// any number.
-		isNumber := bson.D{{Key: "$type", Value: "number"}}
-		filter = append(filter, bson.E{Key: "tickets_sold", Value: isNumber}, bson.E{Key: "capacity", Value: isNumber})
-	}
-	return append(filter, bson.E{Key: "$expr", Value: bson.D{{Key: "$and", Value: conditions}}})
-}
-
-// named is the filter for the events of moves, whatever their state.
-func named(moves []move) bson.D {
-	ids := make([]store.ID, len(moves))
-	for i, m := range moves {
-		ids[i] = m.Before.ID
-	}
-	return in("_id", ids)
-}
-
-// update is the move of one event, or of all that take the same step.
-func (s *Store) update(ctx context.Context, m move) (bson.D, error) {
-	by := stepOf(m)
+// eventUpdate returns the update of an event, which is the same for all writes with the same delta.
+func (s *Store) eventUpdate(ctx context.Context, w eventWrite) (bson.D, error) {
+	d := deltaOf(w)
 	counters := bson.D{{Key: "fence", Value: 1}}
 	for _, c := range []struct {
 		field string
 		by    int64
 	}{
-		{"tickets_sold", by.sold}, {"waiting", by.waiting}, {"last_number", by.lastNumber},
-		{"confirmed_through", by.confirmedThrough}, {"revision", by.revision},
+		{"tickets_sold", d.sold}, {"waiting", d.waiting}, {"last_number", d.lastNumber},
+		{"confirmed_through", d.confirmedThrough}, {"revision", d.revision},
 	} {
 		if c.by != 0 {
 			counters = append(counters, bson.E{Key: c.field, Value: c.by})
 		}
 	}
-	change := bson.D{{Key: "$inc", Value: counters}}
-	if by.revision == 0 {
-		return change, nil
+	update := bson.D{{Key: "$inc", Value: counters}}
+	if d.revision == 0 {
+		return update, nil
 	}
-	set := bson.D{{Key: "available", Value: by.available}}
-	if m.Edit != nil {
-		beginnings, err := s.editedBeginnings(ctx, m.Change)
+	set := bson.D{{Key: "available", Value: d.available}}
+	if w.Edit != nil {
+		words, err := s.editedSearch(ctx, w.Change)
 		if err != nil {
 			return nil, err
 		}
-		set = append(append(set, editFields(m.Change)...), beginnings...)
+		set = append(append(set, editedFields(w.Change)...), words...)
 	}
-	return append(change, bson.E{Key: "$set", Value: set}), nil
+	return append(update, bson.E{Key: "$set", Value: set}), nil
 }
 
-// insert adds registrations by the bare command: InsertMany reads each document's _id back
-// and decodes it, which doubles the cost of a large batch.
-func (s *Store) insert(ctx context.Context, added []store.Registration) error {
+// editedFields returns the fields of an event that an organizer's edit sets.
+func editedFields(c store.Change) bson.D {
+	set := bson.D{
+		{Key: "version", Value: c.After.Version}, {Key: "last_edit", Value: c.After.LastEdits},
+		{Key: "cancelled_at", Value: c.After.CancelledAt},
+	}
+	for field, value := range c.Edit.Fields() {
+		set = append(set, bson.E{Key: field.Key, Value: value})
+	}
+	return set
+}
+
+// insertRegistrations adds registrations by the command insert: the driver's InsertMany would read
+// each document's _id back and decode it, which doubles the cost of a large batch.
+func (s *Store) insertRegistrations(ctx context.Context, added []store.Registration) error {
 	documents := make(bson.A, len(added))
 	for i, r := range added {
-		documents[i] = s.guard.seat(r)
+		documents[i] = s.preconditions.registration(r)
 	}
 	var reply struct {
 		N           int `bson:"n"`
@@ -190,36 +236,4 @@ func (s *Store) insert(ctx context.Context, added []store.Registration) error {
 		return fmt.Errorf("%d of %d registrations were inserted", reply.N, len(added))
 	}
 	return nil
-}
-
-// editFields are the fields that an organizer's edit sets.
-func editFields(c store.Change) bson.D {
-	e, after := c.Edit, c.After
-	set := bson.D{
-		{Key: "version", Value: after.Version}, {Key: "last_edit", Value: after.LastEdit},
-		{Key: "waitlist", Value: after.Waitlist}, {Key: "capacity", Value: after.Capacity},
-		{Key: "registration_opens_at", Value: after.OpensAt}, {Key: "registration_closes_at", Value: after.ClosesAt},
-		{Key: "cancelled_at", Value: after.CancelledAt},
-	}
-	for _, text := range []struct {
-		field string
-		value *string
-	}{
-		{"title", e.Title}, {"description", e.Description}, {"place", e.Place}, {"time_zone", e.TimeZone},
-	} {
-		if text.value != nil {
-			set = append(set, bson.E{Key: text.field, Value: *text.value})
-		}
-	}
-	for _, instant := range []struct {
-		field string
-		value *time.Time
-	}{
-		{"starts_at", e.StartsAt}, {"ends_at", e.EndsAt},
-	} {
-		if instant.value != nil {
-			set = append(set, bson.E{Key: instant.field, Value: *instant.value})
-		}
-	}
-	return set
 }

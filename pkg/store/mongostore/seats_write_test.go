@@ -76,9 +76,9 @@ func TestEachEventIsHeldToItsOwnRevision(t *testing.T) {
 				after.TicketsSold += c.k
 				changes = append(changes, store.Change{Before: before, After: after})
 			}
-			at := attempt{store: s, basis: basis{fences: fences}, changes: changes}
-			_, err := at.run(t.Context(), decided)
-			if got := err == nil; got != c.accepted || err != nil && !errors.Is(err, errMoved) {
+			at := attempt{store: s, loadedState: loadedState{fences: fences}, changes: changes}
+			_, err := at.transact(t.Context(), decided)
+			if got := err == nil; got != c.accepted || err != nil && !errors.Is(err, errConflict) {
 				t.Errorf("error %v", err)
 			}
 		})
@@ -107,9 +107,9 @@ func TestAnEventWithoutItsCounterSellsNothing(t *testing.T) {
 		before := read.states[event.ID].Event
 		after := before
 		after.TicketsSold++
-		at := attempt{store: s, basis: read, changes: []store.Change{{Before: before, After: after}}}
-		_, err = at.run(t.Context(), decided)
-		if !errors.Is(err, errMoved) {
+		at := attempt{store: s, loadedState: read, changes: []store.Change{{Before: before, After: after}}}
+		_, err = at.transact(t.Context(), decided)
+		if !errors.Is(err, errConflict) {
 			t.Errorf("after %v: %v", spoil, err)
 		}
 	}

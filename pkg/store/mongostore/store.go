@@ -1,40 +1,38 @@
-// Package mongostore keeps everything in a MongoDB replica set.
+// Package mongostore implements store.Store on a MongoDB replica set.
 //
 // # Guarantees
 //
-// A batch of seat requests is one transaction with snapshot reads and a journaled majority
-// commit. It writes every event that it decided about: where it changes nothing it moves the
-// event's fence, and a batch that changes nothing at all is one read and one such update. So
-// refusals, too, rest on the latest state of their events, and nothing that was decided before
-// can land after them (see Apply). All other writes are journaled on a majority, all other
-// reads are majority reads from the primary. The concerns are set here explicitly: the
-// server's defaults can be changed under us.
+// A batch of seat requests is one transaction, with snapshot reads and a journaled majority commit.
+// It writes every event that it decided about, at least the event's fence: so refusals, too, rest
+// on the latest state of their events, and nothing that was decided before can be stored after
+// them. See Store.Apply. All other writes are journaled on a majority, and all other reads are
+// majority reads from the primary. The concerns are set explicitly here, because the defaults of a
+// server can change.
 //
 // # What a server must offer
 //
-// Transactions need a replica set; one node is enough. Snapshot reads outside of them need
-// MongoDB 5.0; the tests run on 6.0. A worker that is killed inside a
-// transaction leaves its locks until transactionLifetimeLimitSeconds, so that should be 2
-// (measured: with the default of 60 the event stays frozen for over a minute).
+// Transactions need a replica set; one node is enough. Snapshot reads outside of transactions need
+// MongoDB 5.0. A worker that is killed inside a transaction leaves its locks until
+// transactionLifetimeLimitSeconds, so that should be 2: with the default of 60 an event stays
+// frozen for over a minute.
 //
 // # Collections
 //
-// events and users as in the original Event.io, except that the roster is not in the event:
-// registrations has one small document a seat, unique by its _id {user_id, event_id}.
+// The collections events and users are those of the original Event.io, except that the roster is
+// not in the event: the collection registrations has one small document for each registration,
+// with the unique _id {user_id, event_id}.
 //
 // # Changing what is stored
 //
-// The schema has a version, kept in the one document of the collection schema, and numbered
-// steps that lead from one version to the next: the list migrations. Open makes those that
-// are pending. One process at a time does, under a lease of the server's clock that it
-// renews; the others wait. A process that finds the newest version only reads, so it needs
-// no right to change indexes. To change the schema add a step at the end of the list, with
-// its code in a file of its own (migration_0003.go), and new indexes to the list indexes. A
-// step that has been released is never edited.
+// The schema has a version and numbered steps that lead from one version to the next: see package
+// migrate, in internal/migrate. Open makes the steps that are pending. One process at a time does,
+// under a lease that it renews; the others wait. A process that finds the newest version only
+// reads, so it needs no right to change indexes. To change the schema, add a step at the end of
+// migrate.Steps and new indexes to migrate.Indexes. A step that was released is never changed.
 //
-// A step can be interrupted anywhere and begins again, so what it does twice must be as if
-// done once. It leaves the database usable for running processes of the version before: it
-// adds, and takes away only what that version has stopped using.
+// A step may be interrupted anywhere and begins again, so running it twice must have the same
+// effect as running it once. It leaves the database usable for running processes of the version
+// before: it adds, and it removes only what that version no longer uses.
 package mongostore
 
 import (
@@ -53,29 +51,31 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/relogin"
 )
 
 const (
 	// defaultDatabase is used when the URI names none.
 	defaultDatabase = "eventio"
 
-	// A request waits 5 s at most (api.Config.RequestTimeout); finding a primary must leave
-	// time to answer. The driver's default is 30 s.
+	// A request waits 5 s at most (api.Config.RequestTimeout), so the search for a primary must end
+	// before that. The driver's default is 30 s.
 	serverSelectionTimeout = 1500 * time.Millisecond
 	connectTimeout         = 1500 * time.Millisecond
-	// heartbeat is how often a lost primary is looked for. The driver's default is 10 s.
+	// heartbeat is how often the driver looks for a primary that was lost. Its default is 10 s.
 	heartbeat = time.Second
-	// A worker has few batches in flight and the API reads little: a pool near that number
-	// keeps a burst from opening the driver's default of 100 connections, two at a time.
+	// A worker has few batches in flight, and the API reads little. A pool of about that size keeps
+	// a burst from opening 100 connections, two at a time, as the driver would by default.
 	minPool, maxPool, maxConnecting = 4, 64, 8
 
-	// saneLifetimeLimit is the highest transactionLifetimeLimitSeconds without a warning.
-	saneLifetimeLimit = 5
-	// endLimit bounds the abort of a transaction whose caller is gone.
+	// maxLifetimeLimit is the highest transactionLifetimeLimitSeconds without a warning.
+	maxLifetimeLimit = 5
+	// endLimit bounds the abort of a transaction whose caller has left.
 	endLimit = time.Second
 )
 
-// Store keeps everything in one database. It is safe for concurrent use.
+// Store implements store.Store over one database. It is safe for concurrent use.
 type Store struct {
 	client        *mongo.Client
 	users         *mongo.Collection
@@ -83,25 +83,18 @@ type Store struct {
 	registrations *mongo.Collection
 	keys          *mongo.Collection // of idempotency
 	signingKeys   *mongo.Collection
-	guesses       guesses
-	guard         guard
+	cache         eventCache
+	preconditions preconditions
 	id            string // of the database
-}
-
-// guard is what keeps two writers from breaking a promise, whatever they believe: the
-// condition under which events may change, and the document whose key is unique.
-type guard struct {
-	events func([]move) bson.D
-	seat   func(store.Registration) any
 }
 
 var _ store.Store = (*Store)(nil)
 
-// Open connects to the replica set at uri, brings the schema up to date, creates what
-// indexes are missing and warns about settings that hurt. While no primary can be reached,
-// or while another process changes the schema, it waits, until ctx ends. It fails at once on
-// a server that has no transactions, and says how to make it one that has; and with
-// store.ErrSchema on a database whose schema it does not know.
+// Open connects to the replica set at uri, brings the schema up to date, creates missing indexes, and
+// warns about harmful settings of the server. While no primary can be reached, or another process
+// changes the schema, it waits until ctx ends. It fails at once on a server without transactions,
+// and then says how to get them; and with store.ErrSchema on a database whose schema it does not
+// know.
 func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
 	s, err := connect(uri, log)
 	if err != nil {
@@ -113,7 +106,8 @@ func Open(ctx context.Context, uri string, log zerolog.Logger) (*Store, error) {
 	return s, nil
 }
 
-// connect makes a store that has not spoken to its server yet. Later settings win.
+// connect returns a store that has not spoken to its server yet. Of several settings the last one
+// counts.
 func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions) (*Store, error) {
 	cs, err := connstring.ParseAndValidate(uri)
 	if err != nil {
@@ -123,10 +117,10 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 	if name == "" {
 		name = defaultDatabase
 	}
-	logins := newLogins(log)
+	connections := relogin.New(log)
 	client, err := mongo.Connect(append([]*options.ClientOptions{options.Client().
-		SetDialer(logins).
-		SetMonitor(logins.monitor()).
+		SetDialer(connections).
+		SetMonitor(connections.Monitor()).
 		SetServerSelectionTimeout(serverSelectionTimeout).
 		SetConnectTimeout(connectTimeout).
 		SetHeartbeatInterval(heartbeat).
@@ -134,9 +128,9 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		SetMaxPoolSize(maxPool).
 		SetMaxConnecting(maxConnecting).
 		SetAppName("eventio").
-		ApplyURI(uri). // what the operator says in the URI wins over all of the above
-		// A second attempt of the driver's own hides what the first one may have done: of two, the
-		// error of the second is told, "no primary, nothing was done". Who asks again is the caller.
+		ApplyURI(uri). // what the operator says in the URI takes precedence over all of the above
+		// A retry by the driver would hide what the first attempt may have done: it returns the
+		// error of the retry, "no primary, nothing was done". Callers retry instead.
 		SetRetryWrites(false).
 		SetWriteConcern(journaledMajority()).
 		SetReadConcern(readconcern.Majority()).
@@ -150,40 +144,40 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		users:         db.Collection("users"),
 		events:        db.Collection("events"),
 		registrations: db.Collection("registrations"),
-		guard:         guard{events: unmoved, seat: func(r store.Registration) any { return registrationDocOf(r) }},
+		preconditions: newPreconditions(),
 		keys:          db.Collection("idempotency_keys"),
 		signingKeys:   db.Collection("signing_keys"),
 	}, nil
 }
 
-// journaledMajority is the one write concern: a write is acknowledged when a majority of
-// the nodes has it on disk.
+// journaledMajority returns the write concern of all writes: a write is acknowledged when a majority
+// of the nodes has it on disk.
 func journaledMajority() *writeconcern.WriteConcern {
 	journaled := true
 	return &writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journaled}
 }
 
-// prepare waits for a primary, checks it, brings the schema up to date, and finds out which
-// database this is.
+// prepare waits for a primary, checks the server, brings the schema up to date, and reads the
+// database id.
 func (s *Store) prepare(ctx context.Context, log zerolog.Logger) error {
-	m := newMigrator(s.users.Database(), log)
-	return reach(ctx, log, func() error {
-		if err := s.check(ctx, log); err != nil {
+	m := migrate.New(s.users.Database(), log)
+	return retryTransient(ctx, log, func() error {
+		if err := s.checkServer(ctx, log); err != nil {
 			return err
 		}
-		if err := m.start(ctx); err != nil {
-			return err
+		if err := m.Start(ctx); err != nil {
+			return schemaError(err)
 		}
 		return s.identify(ctx)
 	})
 }
 
-// reach calls fn until it meets a server that lets it finish, or until ctx ends.
-func reach(ctx context.Context, log zerolog.Logger, fn func() error) error {
+// retryTransient calls fn until it succeeds, fails for a reason that does not pass, or ctx ends.
+func retryTransient(ctx context.Context, log zerolog.Logger, fn func() error) error {
 	for {
 		err := fn()
-		// A login that is wrong at the start is most often a mistake, and is told at once.
-		if err == nil || ctx.Err() == nil && (!passes(err) || loginRefused(err)) {
+		// A login that is wrong at the start is most often a mistake, so it is reported at once.
+		if err == nil || ctx.Err() == nil && (!transient(err) || loginRefused(err)) {
 			return err
 		}
 		log.Warn().Err(err).Msg("waiting for MongoDB")
@@ -193,12 +187,13 @@ func reach(ctx context.Context, log zerolog.Logger, fn func() error) error {
 	}
 }
 
-// errStandalone is what a server without transactions gets.
+// errStandalone means that the server has no transactions.
 var errStandalone = errors.New("this MongoDB is a standalone server and has no transactions: " +
 	"start mongod with --replSet rs0 and run rs.initiate() once (one node is enough)")
 
-// check looks at the server's settings.
-func (s *Store) check(ctx context.Context, log zerolog.Logger) error {
+// checkServer returns an error when the server has no transactions, and warns about settings that do
+// harm.
+func (s *Store) checkServer(ctx context.Context, log zerolog.Logger) error {
 	admin := s.client.Database("admin")
 	var hello struct {
 		SetName string `bson:"setName"`
@@ -214,21 +209,21 @@ func (s *Store) check(ctx context.Context, log zerolog.Logger) error {
 	var limit bson.M
 	err := admin.RunCommand(ctx, bson.D{{Key: "getParameter", Value: 1}, {Key: parameter, Value: 1}}).Decode(&limit)
 	switch seconds, ok := limit[parameter].(int32); {
-	case err != nil && passes(err):
+	case err != nil && transient(err):
 		return fmt.Errorf("read %s: %w", parameter, err)
 	case err != nil || !ok:
 		log.Warn().Err(err).Msgf("cannot read %s: make sure that it is 2, or a killed worker freezes its events for long", parameter)
-	case seconds > saneLifetimeLimit:
+	case seconds > maxLifetimeLimit:
 		log.Warn().Int32("seconds", seconds).Msgf("%s is high: a killed worker freezes its events that long; "+
 			"set it with db.adminCommand({setParameter: 1, %s: 2}) on every node", parameter, parameter)
 	}
 	return nil
 }
 
-// Ping reports whether the database is still the one that was opened, whether its primary
-// takes writes, and whether a majority confirms them. Its update finds no event, and so writes
-// nothing, but is acknowledged like one that does: when a majority has all that the primary had
-// before it.
+// Ping implements store.Store: it reports whether the database is still the one that was opened,
+// whether its primary takes writes, and whether a majority confirms them. Its update matches no
+// event, and so writes nothing, but is acknowledged like any other: when a majority has everything
+// that the primary had before it.
 func (s *Store) Ping(ctx context.Context) error {
 	id, err := s.readDatabaseID(ctx)
 	if err != nil {

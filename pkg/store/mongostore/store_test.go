@@ -104,7 +104,7 @@ func TestCommitErrorsAreSettled(t *testing.T) {
 					t.Errorf("request %d is %s, want %s", i, res.Outcome, want[i])
 				}
 			}
-			if roster := storetest.Check(t, s, event.ID); len(roster) != 2 || roster[0] != results[0].Registration {
+			if roster := storetest.Check(t, s, event.ID); len(roster) != 2 || !roster[0].Equal(results[0].Registration) {
 				t.Errorf("roster is %+v", roster)
 			}
 		})
@@ -146,7 +146,7 @@ func TestAHighLifetimeLimitIsWarnedOf(t *testing.T) {
 	for seconds, want := range map[int]bool{2: false, 60: true} {
 		set(seconds)
 		var log bytes.Buffer
-		err := admin.check(t.Context(), zerolog.New(&log))
+		err := admin.checkServer(t.Context(), zerolog.New(&log))
 		set(2)
 		if err != nil {
 			t.Fatal(err)

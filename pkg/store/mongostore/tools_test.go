@@ -49,7 +49,7 @@ func TestCanonicalKeys(t *testing.T) {
 		key  any
 		want bool
 	}{
-		"as it is written": {seatKey{a, b}, true},
+		"as it is written": {registrationKey{a, b}, true},
 		"the other order":  {bson.D{{Key: "event_id", Value: b}, {Key: "user_id", Value: a}}, false},
 		"one field more":   {bson.D{{Key: "user_id", Value: a}, {Key: "event_id", Value: b}, {Key: "x", Value: 1}}, false},
 		"one field less":   {bson.D{{Key: "user_id", Value: a}}, false},

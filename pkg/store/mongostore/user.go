@@ -2,44 +2,61 @@ package mongostore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// sharedKey is the _id of the one signing key: what makes a second one impossible.
-const sharedKey = "shared"
+// userDoc is a document of the collection users.
+type userDoc struct {
+	ID           store.ID  `bson:"_id"`
+	Name         string    `bson:"name"`
+	Email        string    `bson:"email"`
+	EmailKey     string    `bson:"email_key"`
+	PasswordHash string    `bson:"password_hash"`
+	CreatedAt    time.Time `bson:"created_at"`
 
-// signingKeyDoc is a document of the signing_keys collection.
-type signingKeyDoc struct {
-	ID        string    `bson:"_id"`
-	KeyID     string    `bson:"key_id"`
-	Secret    []byte    `bson:"secret"`
-	CreatedAt time.Time `bson:"created_at"`
+	// Missing until the password is changed for the first time.
+	PasswordVersion   int64     `bson:"password_version,omitempty"`
+	PasswordChangedAt time.Time `bson:"password_changed_at,omitempty"`
+}
+
+func newUserDoc(u store.User) userDoc {
+	return userDoc{
+		ID: u.ID, Name: u.Name, Email: u.Email, EmailKey: store.EmailKey(u.Email),
+		PasswordHash: u.PasswordHash, CreatedAt: u.CreatedAt,
+		PasswordVersion: u.PasswordVersion, PasswordChangedAt: u.PasswordChangedAt,
+	}
 }
 
 func (d userDoc) user() store.User {
-	u := store.User{
+	return store.User{
 		ID: d.ID, Name: d.Name, Email: d.Email, PasswordHash: d.PasswordHash,
-		PasswordVersion: d.PasswordVersion, CreatedAt: d.CreatedAt.UTC(),
+		PasswordVersion: d.PasswordVersion, PasswordChangedAt: d.PasswordChangedAt, CreatedAt: d.CreatedAt,
 	}
-	if !d.PasswordChangedAt.IsZero() {
-		u.PasswordChangedAt = d.PasswordChangedAt.UTC()
-	}
-	return u
 }
 
 func (d userDoc) revocation() store.Revocation {
-	return store.Revocation{UserID: d.ID, PasswordVersion: d.PasswordVersion, ChangedAt: d.PasswordChangedAt.UTC()}
+	return store.Revocation{UserID: d.ID, PasswordVersion: d.PasswordVersion, ChangedAt: d.PasswordChangedAt}
 }
 
-// User implements store.Identity.
+// CreateUser implements store.Users.
+func (s *Store) CreateUser(ctx context.Context, u store.User) error {
+	_, err := s.users.InsertOne(ctx, newUserDoc(u))
+	if keyTaken(err) {
+		err = store.ErrEmailTaken
+	}
+	if err != nil {
+		return fmt.Errorf("create user %s: %w", u.ID.Hex(), writeError(err))
+	}
+	return nil
+}
+
+// User implements store.Users.
 func (s *Store) User(ctx context.Context, id store.ID) (store.User, error) {
 	var d userDoc
 	if err := s.users.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Decode(&d); err != nil {
@@ -48,8 +65,18 @@ func (s *Store) User(ctx context.Context, id store.ID) (store.User, error) {
 	return d.user(), nil
 }
 
-// SetPassword implements store.Identity. The password and what revokes the old tokens are
-// in one document, so one update changes both.
+// UserByEmail implements store.Users.
+func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, error) {
+	var d userDoc
+	err := s.users.FindOne(ctx, bson.D{{Key: "email_key", Value: store.EmailKey(email)}}).Decode(&d)
+	if err != nil {
+		return store.User{}, fmt.Errorf("find user by address: %w", readError(err, store.ErrUserNotFound))
+	}
+	return d.user(), nil
+}
+
+// SetPassword implements store.Users. The password hash and what revokes the old tokens are in one
+// document, so one update changes both.
 func (s *Store) SetPassword(ctx context.Context, before, after store.User) error {
 	set := bson.D{
 		{Key: "password_hash", Value: after.PasswordHash},
@@ -73,35 +100,11 @@ func (s *Store) SetPassword(ctx context.Context, before, after store.User) error
 	return nil
 }
 
-// Revocations implements store.Identity.
+// Revocations implements store.Users.
 func (s *Store) Revocations(ctx context.Context, since time.Time) iter.Seq2[store.Revocation, error] {
 	filter := bson.D{{Key: "password_changed_at", Value: bson.D{{Key: "$gte", Value: since}}}}
 	return stream(ctx, s.users, bson.D{
 		{Key: "find", Value: s.users.Name()}, {Key: "filter", Value: filter},
 		{Key: "projection", Value: bson.D{{Key: "password_version", Value: 1}, {Key: "password_changed_at", Value: 1}}},
 	}, userDoc.revocation)
-}
-
-// SigningKey implements store.Identity.
-func (s *Store) SigningKey(ctx context.Context, proposed store.SigningKey) (store.SigningKey, error) {
-	find := func() (d signingKeyDoc, err error) {
-		err = s.signingKeys.FindOne(ctx, bson.D{{Key: "_id", Value: sharedKey}}).Decode(&d)
-		return d, err
-	}
-	d, err := find()
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		_, err := s.signingKeys.InsertOne(ctx, signingKeyDoc{
-			ID: sharedKey, KeyID: proposed.ID, Secret: proposed.Secret, CreatedAt: proposed.CreatedAt,
-		})
-		if err != nil && !mongo.IsDuplicateKeyError(err) {
-			return store.SigningKey{}, fmt.Errorf("share a signing key: %w", writeError(err))
-		}
-		// Read again, also after our own insert: only what a majority has is shared.
-		if d, err = find(); err != nil {
-			return store.SigningKey{}, fmt.Errorf("read the signing key: %w", readError(err, store.ErrUnavailable))
-		}
-	} else if err != nil {
-		return store.SigningKey{}, fmt.Errorf("read the signing key: %w", readError(err, store.ErrUnavailable))
-	}
-	return store.SigningKey{ID: d.KeyID, Secret: d.Secret, CreatedAt: d.CreatedAt.UTC()}, nil
 }

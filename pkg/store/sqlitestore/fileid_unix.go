@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// fileIdentity tells the file at path from every other file that is there now.
+// fileIdentity returns what tells the file at path from every other file that exists now.
 func fileIdentity(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {

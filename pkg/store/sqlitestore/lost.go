@@ -9,19 +9,18 @@ import (
 	"time"
 )
 
-// ErrLost means that a file of the database was moved, removed or replaced while it was open.
-// What is written from then on would go into a file that nobody finds.
+// ErrLost means that a file of the database was moved, removed or replaced while it was open. Whatever
+// is written after that would go into a file that nobody finds.
 var ErrLost = errors.New("a file of the database was moved, removed or replaced while it was open")
 
-// file is one of the database's as it was when it was opened.
+// file is a file of the database as it was when it was opened.
 type file struct {
 	path string
 	info os.FileInfo
 }
 
-// openedFiles are the files of an open database: itself, the write-ahead log and the log's
-// index. All are there once something was committed, and stay until the last connection is
-// closed.
+// openedFiles returns the files of an open database: the file itself, the write-ahead log and the log's
+// index. All exist once something was committed, until the last connection is closed.
 func openedFiles(path string) ([]file, error) {
 	var files []file
 	for _, suffix := range []string{"", "-wal", "-shm"} {
@@ -35,9 +34,9 @@ func openedFiles(path string) ([]file, error) {
 	return files, nil
 }
 
-// look compares the files that the paths name now with those that were opened: device and
-// inode, or what the system has for them. Errors: ErrLost, or one that says neither.
-func (s *Store) look() error {
+// compareFiles compares the files that the paths name now with those that were opened: by device and
+// inode, or what the system has instead. Errors: ErrLost, or one after which it is not known.
+func (s *Store) compareFiles() error {
 	for _, f := range s.files {
 		switch info, err := os.Stat(f.path); {
 		case errors.Is(err, fs.ErrNotExist):
@@ -51,36 +50,36 @@ func (s *Store) look() error {
 	return nil
 }
 
-// inPlace is look, and tells Lost.
-func (s *Store) inPlace() error {
-	err := s.look()
+// checkFiles is compareFiles, and sends an ErrLost to Lost.
+func (s *Store) checkFiles() error {
+	err := s.compareFiles()
 	if errors.Is(err, ErrLost) {
 		select {
 		case s.lost <- err:
-		default: // it has been told
+		default: // it has been sent
 		}
 	}
 	return err
 }
 
-// Lost gets one error, which matches ErrLost, when the database is no longer where it was
-// opened. Nothing is written or acknowledged from then on: whoever serves the store ends the
-// process, or reads would go on from a file that nobody else sees.
+// Lost returns a channel that gets one error, which matches ErrLost, when the database is no longer
+// where it was opened. Nothing is written or acknowledged after that. The process must end, because
+// its reads would go on from a file that nobody else sees.
 func (s *Store) Lost() <-chan error { return s.lost }
 
-// lookInterval is how long a database may be lost before that is noticed without a write.
-const lookInterval = time.Second
+// checkInterval is how long a database can be lost before that is noticed without a write.
+const checkInterval = time.Second
 
-// watch looks for the files until ctx ends.
+// watch checks the files until ctx ends.
 func (s *Store) watch(ctx context.Context) {
-	tick := time.NewTicker(lookInterval)
+	tick := time.NewTicker(checkInterval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_ = s.inPlace() // Lost tells it
+			_ = s.checkFiles() // which sends the error to Lost
 		}
 	}
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
-// FindEvents implements store.Finder.
+// FindEvents implements store.Events.
 func (s *Store) FindEvents(ctx context.Context, q store.EventQuery) (store.EventPage, error) {
 	page, err := store.ReadEvents(ctx, eventReader{s}, q)
 	if err != nil {
@@ -18,63 +18,50 @@ func (s *Store) FindEvents(ctx context.Context, q store.EventQuery) (store.Event
 	return page, nil
 }
 
-// eventReader reads the lists of events, each by its index and no other.
+// eventReader reads each list of events by its index and no other.
 type eventReader struct{ s *Store }
 
 var _ store.EventReader = eventReader{}
 
-// EventsIn implements store.EventReader.
-func (r eventReader) EventsIn(ctx context.Context, span store.EventSpan) ([]store.Event, error) {
+// ReadRange implements store.EventReader.
+func (r eventReader) ReadRange(ctx context.Context, rng store.EventRange) ([]store.Event, error) {
 	from := "events"
-	if span.Beginning != "" {
-		// A row that is older than its event leads nowhere. CROSS keeps this order.
+	if rng.WordPrefix != "" {
+		// The join ignores rows that are out of date. CROSS makes SQLite read event_beginnings first.
 		from = "event_beginnings CROSS JOIN events ON events.id = event_id AND starts_at = starts"
 	}
-	query, args := spanQuery(span, eventColumns, from)
-	return readAll(ctx, r.s, scanEvent, query, args...)
+	query, args := rangeQuery(rng, eventColumns(), from)
+	return sqldb.All(ctx, r.s.read, scanEvent, query, args...)
 }
 
-// PlacesIn implements store.EventReader.
-func (r eventReader) PlacesIn(ctx context.Context, span store.EventSpan) ([]store.EventPlace, error) {
+// ReadCursors implements store.EventReader.
+func (r eventReader) ReadCursors(ctx context.Context, rng store.EventRange) ([]store.EventCursor, error) {
 	columns, from := "starts_at, id", "events"
-	if span.Beginning != "" {
+	if rng.WordPrefix != "" {
 		columns, from = "starts, event_id", "event_beginnings"
 	}
-	query, args := spanQuery(span, columns, from)
-	return readAll(ctx, r.s, scanPlace, query, args...)
+	query, args := rangeQuery(rng, columns, from)
+	return sqldb.All(ctx, r.s.read, scanCursor, query, args...)
 }
 
-// EventsByID implements store.EventReader.
-func (r eventReader) EventsByID(ctx context.Context, ids []store.ID) ([]store.Event, error) {
+// ReadByID implements store.EventReader.
+func (r eventReader) ReadByID(ctx context.Context, ids []store.ID) ([]store.Event, error) {
 	args := make([]any, len(ids))
 	for i := range ids {
 		args[i] = ids[i][:]
 	}
-	return readAll(ctx, r.s, scanEvent, `SELECT `+eventColumns+` FROM events WHERE id IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`)`, args...)
+	return sqldb.All(ctx, r.s.read, scanEvent, `SELECT `+eventColumns()+` FROM events WHERE id IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`)`, args...)
 }
 
-func scanPlace(row scanner) (store.EventPlace, error) {
-	var p store.EventPlace
-	var starts int64
-	err := row.Scan(&starts, id{&p.ID})
-	p.StartsAt = time.UnixMilli(starts).UTC()
-	return p, err
+func scanCursor(row sqldb.Scanner) (store.EventCursor, error) {
+	var c store.EventCursor
+	err := row.Scan(sqldb.Millis{To: &c.StartsAt}, sqldb.ID{To: &c.ID})
+	return c, err
 }
 
-func readAll[T any](ctx context.Context, s *Store, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
-	var all []T
-	for v, err := range stream(ctx, s.read, scan, query, args...) {
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, v)
-	}
-	return all, nil
-}
-
-// spanQuery reads a span of a list. INDEXED BY makes the statement fail where SQLite would
-// read another index.
-func spanQuery(span store.EventSpan, columns, from string) (query string, args []any) {
+// rangeQuery returns the query of a range. INDEXED BY makes it fail where SQLite would use another
+// index.
+func rangeQuery(rng store.EventRange, columns, from string) (query string, args []any) {
 	starts, id := "starts_at", "id"
 	var where []string
 	and := func(condition string, values ...any) {
@@ -82,40 +69,41 @@ func spanQuery(span store.EventSpan, columns, from string) (query string, args [
 	}
 	index := "start"
 	switch {
-	case span.Beginning != "":
+	case rng.WordPrefix != "":
 		starts, id = "starts", "event_id"
-		and("beginning = ?", span.Beginning)
-	case !span.OrganizerID.IsZero():
+		and("beginning = ?", rng.WordPrefix)
+	case !rng.OrganizerID.IsZero():
 		index = "organizer"
-		and("organizer_id = ?", span.OrganizerID[:])
+		and("organizer_id = ?", rng.OrganizerID[:])
 	}
-	if span.Available {
+	if rng.Available {
 		index = "available_by_" + index
 		and("tickets_sold < capacity AND cancelled_at = 0")
 	} else {
 		index = "events_by_" + index
 	}
-	if span.Beginning == "" {
+	if rng.WordPrefix == "" {
 		from += " INDEXED BY " + index
 	}
-	// Of two bounds on one side SQLite would take the first, and read up to the other one.
+	// At most one bound on each side: of two, SQLite would search by the first, and read rows up to
+	// the second.
 	begin := func(beyond string) {
-		and("("+starts+", "+id+") "+beyond+" (?, ?)", span.Begin.StartsAt.UnixMilli(), span.Begin.ID[:])
+		and("("+starts+", "+id+") "+beyond+" (?, ?)", rng.Begin.StartsAt.UnixMilli(), rng.Begin.ID[:])
 	}
 	switch {
-	case span.Begin != nil && !span.Descending && !span.Begin.StartsAt.Before(span.From):
+	case rng.Begin != nil && !rng.Descending && !rng.Begin.StartsAt.Before(rng.From):
 		begin(">=")
-	case !span.From.IsZero():
-		and(starts+" >= ?", span.From.UnixMilli())
+	case !rng.From.IsZero():
+		and(starts+" >= ?", rng.From.UnixMilli())
 	}
 	switch {
-	case span.Begin != nil && span.Descending && (span.To.IsZero() || span.Begin.StartsAt.Before(span.To)):
+	case rng.Begin != nil && rng.Descending && (rng.To.IsZero() || rng.Begin.StartsAt.Before(rng.To)):
 		begin("<=")
-	case !span.To.IsZero():
-		and(starts+" < ?", span.To.UnixMilli())
+	case !rng.To.IsZero():
+		and(starts+" < ?", rng.To.UnixMilli())
 	}
 	direction := ""
-	if span.Descending {
+	if rng.Descending {
 		direction = " DESC"
 	}
 	condition := ""
@@ -123,5 +111,5 @@ func spanQuery(span store.EventSpan, columns, from string) (query string, args [
 		condition = " WHERE " + strings.Join(where, " AND ")
 	}
 	return "SELECT " + columns + " FROM " + from + condition +
-		" ORDER BY " + starts + direction + ", " + id + direction + " LIMIT ?", append(args, span.Limit)
+		" ORDER BY " + starts + direction + ", " + id + direction + " LIMIT ?", append(args, rng.Limit)
 }

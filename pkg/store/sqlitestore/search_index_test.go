@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -17,7 +18,7 @@ func TestASlowReadEnds(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "eventio.db"))
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	_, err := readAll(ctx, s, scanText, `WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n`)
+	_, err := sqldb.All(ctx, s.read, sqldb.ScanValue[string], `WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n`)
 	if !errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("error is %v", err)
 	}
@@ -27,7 +28,7 @@ func TestASlowReadEnds(t *testing.T) {
 func TestWhatIsOldFindsNothingWrong(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "eventio.db"))
 	event := storetest.NewEvent(t, s, 5)
-	for _, starts := range []int64{0, unixMillis(event.StartsAt)} {
+	for _, starts := range []int64{0, sqldb.UnixMillis(event.StartsAt)} {
 		if _, err := s.write.ExecContext(t.Context(), `INSERT INTO event_beginnings VALUES ('READ', ?, ?), ('CONCERT', ?, ?)
 			ON CONFLICT DO NOTHING`, starts, event.ID[:], starts, event.ID[:]); err != nil {
 			t.Fatal(err)

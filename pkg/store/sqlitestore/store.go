@@ -1,32 +1,30 @@
-// Package sqlitestore is the embedded store: one SQLite database file, without CGO.
+// Package sqlitestore implements store.Store in one SQLite database file, without CGO.
 //
 // # Guarantees
 //
-// The write-ahead log is synced at every commit (synchronous=FULL), so a result survives
-// power loss once it is returned. All writes go through one connection and each batch is
-// one immediate transaction, which makes every change serializable. Reads use connections
-// of their own, never wait for a write, and see everything committed before they began.
-// Several processes may open one file; they take turns at writing.
+// The write-ahead log is synced at every commit (synchronous=FULL), so a result survives a power
+// loss once it is returned. All writes go through one connection, and each batch is one immediate
+// transaction, which makes every change serializable. Reads use connections of their own, never
+// wait for a write, and see everything that was committed before they began. Several processes may
+// open one file; they take turns at writing.
 //
 // # Changing what is stored
 //
-// The schema has a version, kept in PRAGMA user_version, and steps that lead from one
-// version to the next: the files migrations/NNNN_name.sql, numbered without gaps. Open runs
-// those that are pending, each in one transaction together with its version. To change the
-// schema add the file with the next number; nothing else names it, and a file that has been
-// released is never edited. A step that needs Go beside SQL (it runs after the file, in the
-// same transaction) is returned by stepCode for its number.
+// The schema has a version, kept in PRAGMA user_version, and numbered steps that lead from one
+// version to the next: see package migrate, in internal/migrate. Open makes the steps that are
+// pending, each in one transaction together with its version. A step that was released is never
+// changed.
 //
-// A step leaves the file usable for running processes of the version before: add tables,
-// indexes and columns that have a default, and take away only what that version has stopped
-// using. Foreign keys are enforced; a table that is rebuilt needs PRAGMA defer_foreign_keys.
+// A step leaves the file usable for running processes of the version before: it adds tables, indexes
+// and columns that have a default, and removes only what that version no longer uses. Foreign keys
+// are enforced; a table that is rebuilt needs PRAGMA defer_foreign_keys.
 //
 // # Faults
 //
-// A write that finds no room has surely stored nothing. After a commit whose end is unknown,
-// because a sync failed, the process answers nothing before it has made another one. Both
-// are told in transact. A store whose files are moved or removed under it stores nothing
-// more and tells Lost.
+// A write that finds no disk space has surely stored nothing. After a commit whose end is unknown,
+// because a sync failed, the process answers nothing before it has made another commit: see
+// Store.transact. A store whose files are moved or removed while it is open stores nothing more, and
+// tells so by Store.Lost.
 package sqlitestore
 
 import (
@@ -34,79 +32,68 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"iter"
-	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
-
-	sqlite "modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
-const (
-	// busyTimeout is how long a write waits for another process that is writing.
-	busyTimeout = 2 * time.Second
-	// readers is the number of connections for reads; each holds a page cache of 2 MB.
-	readers = 8
-	// logLimit, in bytes, is what the write-ahead log is cut to once readers who kept it from
-	// starting anew have ended. It starts anew at about 4 MB, so it is seldom cut.
-	logLimit = 16 << 20
-)
+// readers is the number of connections for reads. Each holds a page cache of 2 MB.
+const readers = 8
 
-// Store keeps everything in one file. It is safe for concurrent use.
+// Store implements store.Store over one file. It is safe for concurrent use.
 type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
 	id    string // of the database
-	// afterCommit, when a test sets it, stands between a successful commit and its answer.
+
+	// afterCommit, when a test sets it, runs between a successful commit and its answer.
 	afterCommit func() error
 
-	turn  chan struct{} // of one: who has it may write, and use doubt
-	doubt bool          // a commit ended unknown and no other was made since
-	fulls atomic.Int64  // writes that found no room
-	ping  ping
+	writeLock  chan struct{} // of capacity 1; whoever has sent to it may write and use uncertain
+	uncertain  bool          // it is unknown how a commit ended, and none has succeeded since
+	fullErrors atomic.Int64  // counts the writes that found no disk space
+	ping       ping
 
 	files    []file     // what was opened
-	lost     chan error // of one
-	keep     *sql.Conn  // stays open, because the last connection removes the log
+	lost     chan error // of capacity 1
+	keep     *sql.Conn  // stays open, because closing the last connection removes the log
 	watching sync.WaitGroup
 	stop     context.CancelFunc // of watching
 }
 
 var _ store.Store = (*Store)(nil)
 
-// Open opens the database in the file at path, creating it when it is missing, and brings
-// its schema up to date. It refuses a file whose schema it does not know with
-// store.ErrSchema, and waits for a process that migrates the file as long as ctx allows.
+// Open opens the database in the file at path, creates it when it does not exist, and brings its schema
+// up to date. It refuses a file whose schema it does not know with store.ErrSchema. While another
+// process migrates the file, it waits as long as ctx allows.
 func Open(ctx context.Context, path string) (*Store, error) {
-	steps, err := migrations()
+	write, err := sqldb.OpenWriter(path)
 	if err != nil {
 		return nil, err
 	}
-	write, err := openWriter(path)
-	if err != nil {
-		return nil, err
+	m, err := migrate.New(path, write)
+	if err == nil {
+		err = m.Start(ctx)
 	}
-	if err := (&migrator{path, write, steps}).open(ctx); err != nil {
+	if err != nil {
 		return nil, errors.Join(err, write.Close())
 	}
 	id, err := makeDatabaseID(ctx, write, path)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
 	}
-	read, err := sql.Open("sqlite", dsn(path, "deferred")+"&_pragma=query_only(1)")
+	read, err := sqldb.OpenReader(path)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
 	}
-	read.SetMaxOpenConns(readers + 1) // one is kept
+	read.SetMaxOpenConns(readers + 1) // one more for Store.keep
 	read.SetMaxIdleConns(readers)
 	s := &Store{
 		write: write, read: read, id: id, lost: make(chan error, 1),
-		turn: make(chan struct{}, 1), ping: ping{turn: make(chan struct{}, 1)},
+		writeLock: make(chan struct{}, 1), ping: ping{lock: make(chan struct{}, 1)},
 	}
 	if err := s.start(ctx, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
@@ -114,9 +101,9 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	return s, nil
 }
 
-// start makes the database safe to serve from. What a recovery has just found in the log may
-// have been written by a commit that failed, and may not be synced yet: a commit of our own
-// makes it last before anybody is told of it.
+// start makes the database safe to serve from. A recovery at this opening may have found in the log what
+// a failed commit has written, and it may not be synced yet: a commit of our own makes it durable
+// before anybody is told of it.
 func (s *Store) start(ctx context.Context, path string) (err error) {
 	if s.keep, err = s.read.Conn(ctx); err != nil {
 		return err
@@ -135,28 +122,6 @@ func (s *Store) start(ctx context.Context, path string) (err error) {
 	return nil
 }
 
-// openWriter makes the one connection for writes.
-func openWriter(path string) (*sql.DB, error) {
-	write, err := sql.Open("sqlite", dsn(path, "immediate"))
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
-	}
-	write.SetMaxOpenConns(1)
-	return write, nil
-}
-
-func dsn(path, txlock string) string {
-	q := url.Values{
-		"_txlock": {txlock},
-		"_pragma": {
-			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
-			"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
-			fmt.Sprintf("journal_size_limit(%d)", logLimit),
-		},
-	}
-	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
-}
-
 // Close closes the file.
 func (s *Store) Close() error {
 	if s.stop != nil {
@@ -170,139 +135,4 @@ func (s *Store) Close() error {
 		}
 	}
 	return errors.Join(err, s.read.Close(), s.write.Close())
-}
-
-// classify marks an error after which surely nothing is stored, unless it already has a
-// meaning of its own: what is known to pass is store.ErrUnavailable, and every other one is
-// store.ErrNothingStored.
-func classify(err error) error {
-	for _, own := range []error{
-		store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrRegistrationNotFound,
-		store.ErrPasswordChanged, store.ErrSchema, store.ErrNothingStored,
-	} {
-		if errors.Is(err, own) {
-			return err
-		}
-	}
-	if passes(err) {
-		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
-	}
-	return fmt.Errorf("%w: %w", store.ErrNothingStored, err)
-}
-
-// closedStore is the text of database/sql's error about a database that is closed, which it does
-// not export. A process that stops closes its store; the next one serves again.
-const closedStore = "sql: database is closed"
-
-// passes reports errors that end by themselves: another process has the lock, too many files
-// are open, the caller waits no longer, or the store is closed.
-func passes(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
-		errors.Is(err, sql.ErrConnDone) || strings.Contains(err.Error(), closedStore) {
-		return true
-	}
-	var se *sqlite.Error
-	if !errors.As(err, &se) {
-		return false
-	}
-	switch se.Code() & 0xff { // without what kind of it
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_PROTOCOL,
-		sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM:
-		return true
-	}
-	return false
-}
-
-// CreateUser implements store.Users.
-func (s *Store) CreateUser(ctx context.Context, u store.User) error {
-	err := s.transact(ctx, func(tx *sql.Tx) error {
-		err := insertUser(ctx, tx, u)
-		var se *sqlite.Error
-		if errors.As(err, &se) && se.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
-			return store.ErrEmailTaken
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("create user %s: %w", u.ID.Hex(), err)
-	}
-	return nil
-}
-
-func insertUser(ctx context.Context, tx *sql.Tx, u store.User) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, email, email_key, password_hash, created_at,
-		password_version, password_changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		u.ID[:], u.Name, u.Email, store.EmailKey(u.Email), u.PasswordHash, unixMillis(u.CreatedAt),
-		u.PasswordVersion, unixMillis(u.PasswordChangedAt))
-	return err
-}
-
-// UserByEmail implements store.Users.
-func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, error) {
-	u, err := scanUser(s.read.QueryRowContext(ctx, selectUser+`WHERE email_key = ?`, store.EmailKey(email)))
-	if err != nil {
-		return store.User{}, fmt.Errorf("find user by address: %w", err)
-	}
-	return u, nil
-}
-
-// stream yields the rows of a query one by one.
-func stream[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var none T
-		rows, err := q.QueryContext(ctx, query, args...)
-		if err != nil {
-			yield(none, classify(err))
-			return
-		}
-		defer rows.Close()
-		for rows.Next() {
-			v, err := scan(rows)
-			if err != nil {
-				yield(none, classify(err))
-				return
-			}
-			if !yield(v, nil) {
-				return
-			}
-		}
-		if err := rows.Err(); err != nil {
-			yield(none, classify(err))
-		}
-	}
-}
-
-// id scans a 12-byte blob.
-type id struct{ to *store.ID }
-
-func (s id) Scan(v any) error {
-	b, ok := v.([]byte)
-	if !ok || len(b) != len(s.to) {
-		return fmt.Errorf("id is %T of the wrong size", v)
-	}
-	copy(s.to[:], b)
-	return nil
-}
-
-// millis scans a time.
-type millis struct{ to *time.Time }
-
-func (s millis) Scan(v any) error {
-	n, ok := v.(int64)
-	if !ok {
-		return fmt.Errorf("time is %T, not a whole number", v)
-	}
-	*s.to = time.Time{}
-	if n != 0 {
-		*s.to = time.UnixMilli(n).UTC()
-	}
-	return nil
-}
-
-// unixMillis is how a time is stored.
-func unixMillis(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMilli()
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -35,8 +36,8 @@ func TestStoredVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	if got := version(t, path); got != newest(t) {
-		t.Errorf("version is %d, want %d", got, newest(t))
+	if got := version(t, path); got != newest(t, path) {
+		t.Errorf("version is %d, want %d", got, newest(t, path))
 	}
 	storetest.RunStored(t, storetest.Stored{Store: s, VerifyReader: a})
 }
@@ -46,7 +47,7 @@ func TestAMigratedFileIsLikeAFreshOne(t *testing.T) {
 	old, fresh := stored(t, 1), filepath.Join(t.TempDir(), "eventio.db")
 	objects := func(path string) (all []string) {
 		s := open(t, path)
-		for line, err := range stream(t.Context(), s.read, scanText,
+		for line, err := range sqldb.Stream(t.Context(), s.read, sqldb.ScanValue[string],
 			`SELECT type || ' ' || name || ': ' || coalesce(sql, '') FROM sqlite_schema ORDER BY name`) {
 			if err != nil {
 				t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -189,7 +190,7 @@ func TestPingAsksForTheRoomThatAWriteDidNotFind(t *testing.T) {
 func TestALongLogIsCut(t *testing.T) {
 	b := newBench(t)
 	path := b.path + "-wal"
-	if err := os.Truncate(path, 2*logLimit); err != nil { // as readers have let it grow
+	if err := os.Truncate(path, 2*sqldb.LogLimit); err != nil { // as readers have let it grow
 		t.Fatal(err)
 	}
 	if _, err := b.write.Exec(`PRAGMA wal_checkpoint(RESTART)`); err != nil {
@@ -202,7 +203,7 @@ func TestALongLogIsCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if info.Size() > logLimit {
+	if info.Size() > sqldb.LogLimit {
 		t.Errorf("the log has %d bytes, after it began anew", info.Size())
 	}
 }

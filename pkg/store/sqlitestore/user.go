@@ -8,22 +8,48 @@ import (
 	"iter"
 	"time"
 
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
 const selectUser = `SELECT id, name, email, password_hash, password_version, password_changed_at, created_at FROM users `
 
 func scanUser(row *sql.Row) (store.User, error) {
 	var u store.User
-	err := row.Scan(id{&u.ID}, &u.Name, &u.Email, &u.PasswordHash, &u.PasswordVersion,
-		millis{&u.PasswordChangedAt}, millis{&u.CreatedAt})
+	err := row.Scan(sqldb.ID{To: &u.ID}, &u.Name, &u.Email, &u.PasswordHash, &u.PasswordVersion,
+		sqldb.Millis{To: &u.PasswordChangedAt}, sqldb.Millis{To: &u.CreatedAt})
 	if err != nil {
-		return store.User{}, readError(err, store.ErrUserNotFound)
+		return store.User{}, sqldb.ReadError(err, store.ErrUserNotFound)
 	}
 	return u, nil
 }
 
-// User implements store.Identity.
+// CreateUser implements store.Users.
+func (s *Store) CreateUser(ctx context.Context, u store.User) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		err := insertUser(ctx, tx, u)
+		if sqldb.Code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
+			return store.ErrEmailTaken
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("create user %s: %w", u.ID.Hex(), err)
+	}
+	return nil
+}
+
+func insertUser(ctx context.Context, tx *sql.Tx, u store.User) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, email, email_key, password_hash, created_at,
+		password_version, password_changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		u.ID[:], u.Name, u.Email, store.EmailKey(u.Email), u.PasswordHash, sqldb.UnixMillis(u.CreatedAt),
+		u.PasswordVersion, sqldb.UnixMillis(u.PasswordChangedAt))
+	return err
+}
+
+// User implements store.Users.
 func (s *Store) User(ctx context.Context, userID store.ID) (store.User, error) {
 	u, err := scanUser(s.read.QueryRowContext(ctx, selectUser+`WHERE id = ?`, userID[:]))
 	if err != nil {
@@ -32,7 +58,16 @@ func (s *Store) User(ctx context.Context, userID store.ID) (store.User, error) {
 	return u, nil
 }
 
-// SetPassword implements store.Identity.
+// UserByEmail implements store.Users.
+func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, error) {
+	u, err := scanUser(s.read.QueryRowContext(ctx, selectUser+`WHERE email_key = ?`, store.EmailKey(email)))
+	if err != nil {
+		return store.User{}, fmt.Errorf("find user by address: %w", err)
+	}
+	return u, nil
+}
+
+// SetPassword implements store.Users.
 func (s *Store) SetPassword(ctx context.Context, before, after store.User) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		var hash string
@@ -46,7 +81,7 @@ func (s *Store) SetPassword(ctx context.Context, before, after store.User) error
 			return store.ErrPasswordChanged
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE users SET password_hash = ?, password_version = ?, password_changed_at = ?
-			WHERE id = ?`, after.PasswordHash, after.PasswordVersion, unixMillis(after.PasswordChangedAt), before.ID[:])
+			WHERE id = ?`, after.PasswordHash, after.PasswordVersion, sqldb.UnixMillis(after.PasswordChangedAt), before.ID[:])
 		return err
 	})
 	if err != nil {
@@ -55,31 +90,13 @@ func (s *Store) SetPassword(ctx context.Context, before, after store.User) error
 	return nil
 }
 
-// Revocations implements store.Identity.
+// Revocations implements store.Users.
 func (s *Store) Revocations(ctx context.Context, since time.Time) iter.Seq2[store.Revocation, error] {
-	scan := func(row scanner) (store.Revocation, error) {
+	scan := func(row sqldb.Scanner) (store.Revocation, error) {
 		var r store.Revocation
-		err := row.Scan(id{&r.UserID}, &r.PasswordVersion, millis{&r.ChangedAt})
+		err := row.Scan(sqldb.ID{To: &r.UserID}, &r.PasswordVersion, sqldb.Millis{To: &r.ChangedAt})
 		return r, err
 	}
-	return stream(ctx, s.read, scan, `SELECT id, password_version, password_changed_at FROM users
+	return sqldb.Stream(ctx, s.read, scan, `SELECT id, password_version, password_changed_at FROM users
 		WHERE password_changed_at > 0 AND password_changed_at >= ?`, since.UnixMilli())
-}
-
-// SigningKey implements store.Identity.
-func (s *Store) SigningKey(ctx context.Context, proposed store.SigningKey) (store.SigningKey, error) {
-	var key store.SigningKey
-	err := s.transact(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO signing_keys (slot, id, secret, created_at) VALUES (1, ?, ?, ?)
-			ON CONFLICT (slot) DO NOTHING`, proposed.ID, proposed.Secret, proposed.CreatedAt.UnixMilli())
-		if err != nil {
-			return err
-		}
-		return tx.QueryRowContext(ctx, `SELECT id, secret, created_at FROM signing_keys WHERE slot = 1`).
-			Scan(&key.ID, &key.Secret, millis{&key.CreatedAt})
-	})
-	if err != nil {
-		return store.SigningKey{}, fmt.Errorf("share a signing key: %w", err)
-	}
-	return key, nil
 }

@@ -6,14 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"net/url"
 	"os"
 	"strings"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
-// VerifyReader reads a database file for a proof and cannot write to it. Another process may
+// VerifyReader implements store.VerifyReader over connections that cannot write. Another process may
 // serve the file meanwhile.
 type VerifyReader struct {
 	db   *sql.DB
@@ -22,13 +23,13 @@ type VerifyReader struct {
 
 var _ store.VerifyReader = (*VerifyReader)(nil)
 
-// OpenVerifyReader opens the file at path, which must be there. It refuses a schema that it does
-// not know with store.ErrSchema.
+// OpenVerifyReader opens the file at path, which must exist. It refuses a schema that it does not
+// know with store.ErrSchema.
 func OpenVerifyReader(ctx context.Context, path string) (*VerifyReader, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
-	db, err := openReadOnly(path)
+	db, err := sqldb.OpenReadOnly(path)
 	if err == nil {
 		err = db.PingContext(ctx)
 	}
@@ -36,64 +37,34 @@ func OpenVerifyReader(ctx context.Context, path string) (*VerifyReader, error) {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(readers)
-	if err := readable(ctx, path, db); err != nil {
-		return nil, errors.Join(err, db.Close())
+	m, err := migrate.New(path, nil)
+	if err == nil {
+		err = m.CheckReadable(ctx, db)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
 	return &VerifyReader{db: db, path: path}, nil
 }
 
-// openReadOnly makes connections that can change nothing, not even how the file is journaled.
-func openReadOnly(path string) (*sql.DB, error) {
-	q := url.Values{"mode": {"ro"}, "_txlock": {"deferred"}, "_pragma": {
-		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "query_only(1)",
-	}}
-	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
-}
-
-// readable refuses a file whose version has other tables than this program reads. Damage to
-// a file of the right version is for the proof to find.
-func readable(ctx context.Context, path string, db *sql.DB) error {
-	steps, err := migrations()
-	if err != nil {
-		return err
-	}
-	m := migrator{path: path, steps: steps}
-	s, err := m.schema(ctx, db)
-	if errors.Is(err, store.ErrSchema) {
-		return nil // a table is gone
-	}
-	if err == nil {
-		err = s.Fits()
-	}
-	if err == nil && s.Version < s.Known {
-		if _, err = m.compare(ctx, db, s.Known, false); err != nil {
-			err = fmt.Errorf("%w (it has version %d and this program reads version %d; eventio migrate brings it there)", err, s.Version, s.Known)
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("open %s: %w", path, err)
-	}
-	return nil
-}
-
 // Close closes the file.
-func (a *VerifyReader) Close() error { return a.db.Close() }
+func (r *VerifyReader) Close() error { return r.db.Close() }
 
 // Size implements store.VerifyReader.
-func (a *VerifyReader) Size(ctx context.Context) (store.Size, error) {
+func (r *VerifyReader) Size(ctx context.Context) (store.Size, error) {
 	var s store.Size
-	err := a.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM events),
+	err := r.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM events),
 		(SELECT count(*) FROM registrations)`).Scan(&s.Users, &s.Events, &s.Registrations)
 	if err != nil {
-		return store.Size{}, fmt.Errorf("count the records: %w", classify(err))
+		return store.Size{}, fmt.Errorf("count the records: %w", sqldb.NothingStored(err))
 	}
 	return s, nil
 }
 
-// CheckConstraints implements store.VerifyReader: the file is sound, and it has all tables and
-// indexes. That nobody is twice in an event is the primary key of registrations, which is
-// the table itself.
-func (a *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
+// CheckConstraints implements store.VerifyReader: it checks that the file is sound and has all tables
+// and indexes. The primary key of registrations, by which no user has two of them, is the table
+// itself.
+func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 	return func(yield func(error) bool) {
 		for _, object := range []struct{ kind, name, what string }{
 			{"table", "users", "the users are gone"},
@@ -102,22 +73,22 @@ func (a *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 			{"index", "registrations_by_number", "nothing keeps a number from being given twice"},
 		} {
 			var n int
-			err := a.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE type = ? AND name = ?`,
+			err := r.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE type = ? AND name = ?`,
 				object.kind, object.name).Scan(&n)
 			if err != nil {
-				yield(classify(err))
+				yield(sqldb.NothingStored(err))
 				return
 			}
 			if n == 0 && !yield(damaged("database: there is no %s %s: %s", object.kind, object.name, object.what)) {
 				return
 			}
 		}
-		for line, err := range stream(ctx, a.db, scanText, `PRAGMA integrity_check`) {
+		for line, err := range sqldb.Stream(ctx, r.db, sqldb.ScanValue[string], `PRAGMA integrity_check`) {
 			if err != nil {
 				yield(err)
 				return
 			}
-			// A counter that breaks its CHECK is found, and named, with its event.
+			// A counter that breaks its CHECK is reported with its event.
 			if line == "ok" || strings.HasPrefix(line, "CHECK constraint failed") {
 				continue
 			}
@@ -128,26 +99,21 @@ func (a *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 	}
 }
 
+// damaged returns a store.ErrDamaged.
 func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", store.ErrDamaged, fmt.Sprintf(format, args...))
 }
 
-func scanText(row scanner) (string, error) {
-	var s string
-	err := row.Scan(&s)
-	return s, err
-}
-
 // ReadUsers implements store.VerifyReader.
-func (a *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, error] {
-	return readRows(ctx, a.db, func(row scanner) (store.User, error) {
+func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, error] {
+	return readRows(ctx, r.db, func(row sqldb.Scanner) (store.User, error) {
 		var u store.User
 		var raw []byte
 		var key string
-		if err := row.Scan(&raw, &u.Name, &u.Email, &key, &u.PasswordHash, millis{&u.CreatedAt}); err != nil {
+		if err := row.Scan(&raw, &u.Name, &u.Email, &key, &u.PasswordHash, sqldb.Millis{To: &u.CreatedAt}); err != nil {
 			return u, err
 		}
-		if err := (id{&u.ID}).Scan(raw); err != nil {
+		if err := (sqldb.ID{To: &u.ID}).Scan(raw); err != nil {
 			return u, damaged("user %x: its id has not 12 bytes", raw)
 		}
 		if key != store.EmailKey(u.Email) {
@@ -157,14 +123,14 @@ func (a *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, erro
 	}, `SELECT id, name, email, email_key, password_hash, created_at FROM users ORDER BY email_key`)
 }
 
-// readRows yields the rows of a query; a row that cannot be read is damaged, and the next
-// one follows.
-func readRows[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {
+// readRows yields the rows of a query. It yields a store.ErrDamaged for a row that cannot be read, and
+// goes on with the next one.
+func readRows[T any](ctx context.Context, q sqldb.Querier, scan func(sqldb.Scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
 		rows, err := q.QueryContext(ctx, query, args...)
 		if err != nil {
-			yield(none, classify(err))
+			yield(none, sqldb.NothingStored(err))
 			return
 		}
 		defer rows.Close()
@@ -178,22 +144,16 @@ func readRows[T any](ctx context.Context, q querier, scan func(scanner) (T, erro
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(none, classify(err))
+			yield(none, sqldb.NothingStored(err))
 		}
 	}
 }
 
-// querier is what a database and a transaction have in common.
-type querier interface {
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
 // ReadEventIDs implements store.VerifyReader.
-func (a *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, error] {
+func (r *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, error] {
 	return func(yield func(store.ID, error) bool) {
-		strange := func(what, query string) bool {
-			for raw, err := range stream(ctx, a.db, scanBytes, query) {
+		malformed := func(what, query string) bool {
+			for raw, err := range sqldb.Stream(ctx, r.db, sqldb.ScanValue[[]byte], query) {
 				if err == nil {
 					err = damaged("%s %x: an id has 12 bytes", what, raw)
 				}
@@ -203,12 +163,12 @@ func (a *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, err
 			}
 			return true
 		}
-		if !strange("event", `SELECT id FROM events WHERE length(id) <> 12`) ||
-			!strange("registration of event", `SELECT event_id FROM registrations WHERE length(event_id) <> 12`) {
+		if !malformed("event", `SELECT id FROM events WHERE length(id) <> 12`) ||
+			!malformed("registration of event", `SELECT event_id FROM registrations WHERE length(event_id) <> 12`) {
 			return
 		}
-		// In pages: a query that stays open for the whole proof would keep the log of the
-		// process that serves from being cut.
+		// In pages, because a query that stays open would keep the log of the process that serves the
+		// file from starting anew.
 		const page = 1000
 		for _, query := range []string{
 			`SELECT id FROM events WHERE id > ? AND length(id) = 12 ORDER BY id LIMIT ?`,
@@ -218,7 +178,7 @@ func (a *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, err
 			var after store.ID
 			for {
 				var ids []store.ID
-				for next, err := range stream(ctx, a.db, scanID, query, after[:], page) {
+				for next, err := range sqldb.Stream(ctx, r.db, sqldb.ScanID, query, after[:], page) {
 					if err != nil {
 						yield(store.ID{}, err)
 						return
@@ -239,46 +199,34 @@ func (a *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, err
 	}
 }
 
-func scanBytes(row scanner) ([]byte, error) {
-	var b []byte
-	err := row.Scan(&b)
-	return b, err
-}
-
-func scanID(row scanner) (store.ID, error) {
-	var got store.ID
-	err := row.Scan(id{&got})
-	return got, err
-}
-
-// ReadEvent implements store.VerifyReader: one read transaction an event.
-func (a *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, look func(store.EventSnapshot) error) error {
-	tx, err := a.db.BeginTx(ctx, nil)
+// ReadEvent implements store.VerifyReader, by one read transaction.
+func (r *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, read func(store.EventSnapshot) error) error {
+	tx, err := r.db.BeginTx(ctx, nil)
 	if err != nil {
-		return classify(err)
+		return sqldb.NothingStored(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // it has only read
-	v := store.EventSnapshot{}
-	switch v.Event, err = scanEvent(tx.QueryRowContext(ctx, `SELECT `+eventColumns+` FROM events WHERE id = ?`, eventID[:])); {
+	snapshot := store.EventSnapshot{}
+	switch snapshot.Event, err = scanEvent(tx.QueryRowContext(ctx, `SELECT `+eventColumns()+` FROM events WHERE id = ?`, eventID[:])); {
 	case err == nil:
-		v.Found = true
+		snapshot.Found = true
 	case errors.Is(err, sql.ErrNoRows):
-	case strings.Contains(err.Error(), "Scan error"): // what database/sql says of a value
+	case strings.Contains(err.Error(), "Scan error"): // database/sql about a value of the wrong type
 		return damaged("event %s: it cannot be read: %v", eventID.Hex(), err)
 	default:
-		return classify(err)
+		return sqldb.NothingStored(err)
 	}
-	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE id = ?)`, v.Event.OrganizerID[:]).Scan(&v.OrganizerKnown)
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE id = ?)`, snapshot.Event.OrganizerID[:]).Scan(&snapshot.OrganizerKnown)
 	if err != nil {
-		return classify(err)
+		return sqldb.NothingStored(err)
 	}
-	if v.Found {
-		if v.Unfindable, err = unfindable(ctx, tx, v.Event); err != nil {
-			return classify(err)
+	if snapshot.Found {
+		if snapshot.StaleSearch, err = staleSearch(ctx, tx, snapshot.Event); err != nil {
+			return sqldb.NothingStored(err)
 		}
 	}
-	v.Rows = func(yield func(store.Registration, error) bool) {
-		for user, err := range readRows(ctx, tx, scanBytes, `SELECT user_id FROM registrations
+	snapshot.Registrations = func(yield func(store.Registration, error) bool) {
+		for user, err := range readRows(ctx, tx, sqldb.ScanValue[[]byte], `SELECT user_id FROM registrations
 			WHERE event_id = ? AND (cancelled < 0 OR cancelled > 1)`, eventID[:]) {
 			if err == nil {
 				err = damaged("the registration of user %x: cancelled is neither 0 nor 1", user)
@@ -287,13 +235,13 @@ func (a *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, look fun
 				return
 			}
 		}
-		// Both parts are in order already; SQLite merges them without sorting.
+		// Each part is in order already, so SQLite merges them without sorting.
 		const part = `SELECT ` + registrationColumns + ` FROM registrations WHERE event_id = ?1 AND cancelled = `
-		for r, err := range readRows(ctx, tx, scanRegistration, part+`0 UNION ALL `+part+`1 ORDER BY number`, eventID[:]) {
-			if !yield(r, err) {
+		for row, err := range readRows(ctx, tx, scanRegistration, part+`0 UNION ALL `+part+`1 ORDER BY number`, eventID[:]) {
+			if !yield(row, err) {
 				return
 			}
 		}
 	}
-	return look(v)
+	return read(snapshot)
 }

@@ -8,37 +8,37 @@ import (
 	"os"
 )
 
-// Places and sizes in bytes, from SQLite's "WAL-mode File Format": in the log its header, with
-// the size of a page, the salts and the checksum, and the header of each frame, which is a page
-// of the database; in the log's index the number of frames that are committed, and the salts.
+// Offsets and sizes in bytes, from SQLite's "WAL-mode File Format".
 const (
-	logHeader   = 32
-	logPageSize = 8
-	logSalts    = 16
-	logSums     = 24
+	// In the header of the write-ahead log.
+	logHeaderSize = 32
+	logPageSize   = 8 // offset of the size of a page
+	logSalts      = 16
+	logChecksum   = 24
+	// In the header of each frame of the log, which is followed by a page of the database.
+	frameHeaderSize = 24
+	frameCommitMark = 4 // not 0 in the last frame of a transaction
+	frameSalts      = 8
+	frameChecksum   = 16
+	// In the header of the log's index, the -shm file.
+	indexHeaderSize = 48
+	indexFrames     = 16 // offset of the number of committed frames
+	indexSalts      = 32
 
-	frameHeader = 24
-	frameMark   = 4 // not 0 in the last frame of a transaction
-	frameSalts  = 8
-	frameSums   = 16
-
-	indexFrames = 16
-	indexSalts  = 32
-	indexHeader = 48
-
-	// logMagic begins the log, its lowest bit says in which order of bytes checksums are made.
+	// logMagic begins the log. Its lowest bit says in which byte order the checksums are.
 	logMagic = 0x377f0682
 )
 
-// errMayBeStored: a recovery would find a transaction in the log that nobody sees now.
+// errMayBeStored means that the log has a transaction that nobody sees now, and that a recovery would
+// find.
 var errMayBeStored = errors.New("a recovery may find the transaction")
 
-// uncommitted looks whether a transaction whose commit failed for want of room is in the log all
-// the same, as a recovery after a crash would look. Usually it is not, because its last page
-// is missing. But where the log is written over, the page that could not be written may be there
-// as an earlier transaction left it, and if it is the same its checksum fits. Errors:
-// errMayBeStored, or one that says that it cannot be found out. The caller has the turn.
-func (s *Store) uncommitted() error {
+// checkUncommitted checks that a transaction whose commit failed for lack of space is not in the log,
+// by reading the log as a recovery after a crash would. Usually it is not, because its last page is
+// missing. But where the log overwrites an older part of itself, the page that could not be written
+// may be there from an earlier transaction: if it has the same content, its checksum fits. Errors:
+// errMayBeStored, or one after which it is not known. The caller has the write lock.
+func (s *Store) checkUncommitted() error {
 	if len(s.files) < 3 {
 		return errMayBeStored // the first commit of Open
 	}
@@ -47,11 +47,11 @@ func (s *Store) uncommitted() error {
 		return fmt.Errorf("the log cannot be read: %w", err)
 	}
 	index, err := os.ReadFile(s.files[2].path)
-	if err != nil || len(index) < indexHeader {
+	if err != nil || len(index) < indexHeaderSize {
 		return errors.Join(errors.New("the log's index cannot be read"), err)
 	}
-	if len(log) < logHeader || !bytes.Equal(log[logSalts:logSums], index[indexSalts:indexSalts+8]) {
-		return nil // the log was to start anew, and its header is that of before
+	if len(log) < logHeaderSize || !bytes.Equal(log[logSalts:logChecksum], index[indexSalts:indexSalts+8]) {
+		return nil // the log was to start anew, and still has the header of before
 	}
 	if found := committedFrames(log); found > binary.NativeEndian.Uint32(index[indexFrames:]) {
 		return errMayBeStored
@@ -59,10 +59,9 @@ func (s *Store) uncommitted() error {
 	return nil
 }
 
-// committedFrames counts the frames of a log up to the last one that is marked as the end of a
-// transaction, as a recovery does (walIndexRecover in SQLite's wal.c): it stops at the first frame
-// whose salts are not those of the log or whose checksum, which goes on from frame to frame, does
-// not fit.
+// committedFrames returns the number of frames of a log up to the last one with a commit mark, as a
+// recovery counts them (walIndexRecover in SQLite's wal.c): it stops at the first frame whose salts
+// are not those of the log, or whose checksum, which continues that of the frame before, is wrong.
 func committedFrames(log []byte) (committed uint32) {
 	var order binary.ByteOrder = binary.LittleEndian
 	switch binary.BigEndian.Uint32(log) {
@@ -73,29 +72,30 @@ func committedFrames(log []byte) (committed uint32) {
 		return 0
 	}
 	pageSize := int(binary.BigEndian.Uint32(log[logPageSize:]))
-	sums := checksum{}.over(log[:logSums], order)
-	if sums != sumsAt(log[logSums:]) || pageSize < 512 {
+	sums := checksum{}.over(log[:logChecksum], order)
+	if sums != sumsAt(log[logChecksum:]) || pageSize < 512 {
 		return 0
 	}
-	salts := log[logSalts:logSums]
-	rest := log[logHeader:]
-	for n := uint32(1); len(rest) >= frameHeader+pageSize; n++ {
-		frame := rest[:frameHeader+pageSize]
+	salts := log[logSalts:logChecksum]
+	rest := log[logHeaderSize:]
+	for n := uint32(1); len(rest) >= frameHeaderSize+pageSize; n++ {
+		frame := rest[:frameHeaderSize+pageSize]
 		rest = rest[len(frame):]
-		sums = sums.over(frame[:frameSalts], order).over(frame[frameHeader:], order)
-		if !bytes.Equal(frame[frameSalts:frameSums], salts) || sums != sumsAt(frame[frameSums:]) {
+		sums = sums.over(frame[:frameSalts], order).over(frame[frameHeaderSize:], order)
+		if !bytes.Equal(frame[frameSalts:frameChecksum], salts) || sums != sumsAt(frame[frameChecksum:]) {
 			break
 		}
-		if binary.BigEndian.Uint32(frame[frameMark:]) != 0 {
+		if binary.BigEndian.Uint32(frame[frameCommitMark:]) != 0 {
 			committed = n
 		}
 	}
 	return committed
 }
 
-// checksum is that of SQLite's log: two sums over pairs of words of 32 bits.
+// checksum is the checksum of SQLite's log: two sums over pairs of 32-bit words.
 type checksum [2]uint32
 
+// over continues the checksum over data.
 func (c checksum) over(data []byte, order binary.ByteOrder) checksum {
 	for ; len(data) >= 8; data = data[8:] {
 		c[0] += order.Uint32(data) + c[1]

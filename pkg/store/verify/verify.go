@@ -1,15 +1,16 @@
-// Package verify proves the promises of package store over a whole database: it reads every
-// record and names each one that breaks a promise. It changes nothing, works while others
+// Package verify checks a whole database against the guarantees of package store: it reads every
+// record and reports each one that breaks a guarantee. It changes nothing, works while others
 // write, and needs the same memory however large a roster is.
 //
-// What it proves of an event: tickets_sold is the number of people who hold a place and is
-// at most capacity; waiting is the number of those who wait; every number is at least 1, at
-// most last_number, and there once; confirmed_through is a number that was given; nobody
-// waits while a place is free; and no registration is without its event.
+// Of an event it checks that tickets_sold is the number of confirmed registrations and at most the
+// capacity; that waiting is the number of waiting ones; that each number is at least 1, at maxListed
+// last_number, and given once; that confirmed_through is a number that was given; that nobody
+// waits while a seat is free; that lists and searches find the event; and that no registration is
+// without its event.
 //
-// That nobody is there twice follows from the key of a registration, which the adapters
-// check: each row has the one key that its user and event can have. Whether a registered
-// user exists is not asked, because a process that trusts its callers takes any id.
+// That no user has two registrations follows from the key of a registration, which the adapters
+// check: each user and event can have one key only. Whether a registered user exists is not
+// checked, because an API that trusts its callers takes any user id.
 package verify
 
 import (
@@ -23,181 +24,185 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// Finding is one broken promise.
+// Finding is one broken guarantee.
 type Finding struct {
-	Text     string // begins with the record: "event 6b05...: tickets_sold is 5 and 4 people hold a place"
-	Mendable bool   // a store.Recount sets it right
+	Text       string // begins with the record: "event 6b05...: tickets_sold is 5 and 4 people hold a place"
+	Repairable bool   // a store.Recount repairs it
 }
 
-// Event is what was found about one event.
-type Event struct {
+// EventReport is what CheckEvent found.
+type EventReport struct {
 	ID            store.ID
 	State         store.Event // as it was read; without ID when it could not be
-	Registrations int64       // rows read, the cancelled ones too
+	Registrations int64       // read, also cancelled ones
 	Findings      []Finding
-	// OrganizerKnown is false when the organizer is not a user. That is no damage where ids
-	// are trusted.
+	// OrganizerKnown is false when the organizer is not a user, which is no damage where the API
+	// trusts its callers.
 	OrganizerKnown bool
 }
 
-// Mendable reports whether a recount would set something right.
-func (e Event) Mendable() bool {
+// Repairable reports whether a store.Recount would repair something.
+func (e EventReport) Repairable() bool {
 	for _, f := range e.Findings {
-		if f.Mendable {
+		if f.Repairable {
 			return true
 		}
 	}
 	return false
 }
 
-// An event whose reading fails for a passing reason is read again.
+// An event that cannot be read for the moment, because of an election for example, is read again.
 const (
-	tries = 5
-	pause = 300 * time.Millisecond
+	maxAttempts = 5
+	retryPause  = 300 * time.Millisecond
 )
 
-// CheckEvent proves one event, as it is at one moment. read, when it is not nil, is told
-// how many rows more were read.
-func CheckEvent(ctx context.Context, a store.VerifyReader, id store.ID, read func(int)) (Event, error) {
-	if read == nil {
-		read = func(int) {}
+// CheckEvent checks one event as it is at one moment. It calls progress, when it is not nil, with
+// the number of registrations that were read since the call before.
+func CheckEvent(ctx context.Context, reader store.VerifyReader, id store.ID, progress func(int)) (EventReport, error) {
+	if progress == nil {
+		progress = func(int) {}
 	}
-	for try := 1; ; try++ {
-		var e Event
-		err := a.ReadEvent(ctx, id, func(v store.EventSnapshot) (err error) {
-			e, err = look(id, v, read)
+	for attempt := 1; ; attempt++ {
+		var e EventReport
+		err := reader.ReadEvent(ctx, id, func(s store.EventSnapshot) (err error) {
+			e, err = checkSnapshot(id, s, progress)
 			return err
 		})
 		switch {
 		case err == nil:
 			return e, nil
 		case errors.Is(err, store.ErrDamaged):
-			return Event{ID: id, OrganizerKnown: true, Findings: []Finding{Damage(err)}}, nil
-		case try == tries || ctx.Err() != nil:
-			return Event{}, fmt.Errorf("prove event %s: %w", id.Hex(), err)
+			return EventReport{ID: id, OrganizerKnown: true, Findings: []Finding{Damage(err)}}, nil
+		case attempt == maxAttempts || ctx.Err() != nil:
+			return EventReport{}, fmt.Errorf("verify event %s: %w", id.Hex(), err)
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause):
+		case <-time.After(retryPause):
 		}
 	}
 }
 
-// Damage is the finding of an ErrDamaged.
-func Damage(err error) Finding { return Finding{Text: plain(err)} }
+// Damage returns a store.ErrDamaged as a finding.
+func Damage(err error) Finding { return Finding{Text: damageText(err)} }
 
-// plain is the text of an ErrDamaged without the words that mark it.
-func plain(err error) string { return strings.TrimPrefix(err.Error(), store.ErrDamaged.Error()+": ") }
+// damageText returns the text of a store.ErrDamaged without its common prefix.
+func damageText(err error) string {
+	return strings.TrimPrefix(err.Error(), store.ErrDamaged.Error()+": ")
+}
 
-// readStep is how many rows are read between two reports of progress.
-const readStep = 1000
+// progressStep is how many registrations are read between two reports of progress.
+const progressStep = 1000
 
-// look proves what one view shows.
-func look(id store.ID, v store.EventSnapshot, read func(int)) (Event, error) {
-	p := proof{findings: findings{subject: "event " + id.Hex()}, event: v.Event, unfindable: v.Unfindable}
-	for r, err := range v.Rows {
+// checkSnapshot checks an event at one moment.
+func checkSnapshot(id store.ID, s store.EventSnapshot, progress func(int)) (EventReport, error) {
+	c := eventCheck{findings: findings{subject: "event " + id.Hex()}, event: s.Event, staleSearch: s.StaleSearch}
+	for r, err := range s.Registrations {
 		switch {
 		case errors.Is(err, store.ErrDamaged):
-			p.add("row", false, "%s", plain(err))
+			c.add("row", false, "%s", damageText(err))
 		case err != nil:
-			return Event{}, err
-		case v.Found:
-			p.row(r)
+			return EventReport{}, err
+		case s.Found:
+			c.registration(r)
 		}
-		if p.rows++; p.rows%readStep == 0 {
-			read(readStep)
+		if c.read++; c.read%progressStep == 0 {
+			progress(progressStep)
 		}
 	}
-	read(int(p.rows % readStep))
+	progress(int(c.read % progressStep))
 	switch {
-	case v.Found:
-		p.counters()
-	case p.rows > 0:
-		p.add("orphans", false, "does not exist and has %s (an import that was interrupted leaves such; run it again)",
-			many(p.rows, "registration", "registrations"))
+	case s.Found:
+		c.counters()
+	case c.read > 0:
+		c.add("orphans", false, "does not exist and has %s (an import that was interrupted leaves such; run it again)",
+			many(c.read, "registration", "registrations"))
 	}
-	return Event{
-		ID: id, State: v.Event, Registrations: p.rows, Findings: p.list(),
-		OrganizerKnown: v.OrganizerKnown || !v.Found,
+	return EventReport{
+		ID: id, State: s.Event, Registrations: c.read, Findings: c.list(),
+		OrganizerKnown: s.OrganizerKnown || !s.Found,
 	}, nil
 }
 
-// proof is one event under way.
-type proof struct {
+// eventCheck is the state of checkSnapshot.
+type eventCheck struct {
 	findings
-	event            store.Event
-	unfindable       string // see store.EventSnapshot
-	rows             int64
-	holding, waiting int64
-	previous         store.Registration
-	highest          store.Registration // above last_number
+	event       store.Event
+	staleSearch string // see store.EventSnapshot
+	read        int64  // registrations
+
+	confirmed, waiting int64
+	previous           store.Registration
+	highest            store.Registration // with a number above last_number
 }
 
-func (p *proof) row(r store.Registration) {
+// registration checks the next registration by number.
+func (c *eventCheck) registration(r store.Registration) {
 	switch {
 	case r.Number < 1:
-		p.add("low", false, "user %s has the number %d; the first is 1", r.UserID.Hex(), r.Number)
-	case r.Number == p.previous.Number && p.rows > 0:
-		p.add("twice", false, "the number %d is there twice, of users %s and %s", r.Number, p.previous.UserID.Hex(), r.UserID.Hex())
-	case r.Number < p.previous.Number:
-		p.add("order", false, "the number %d comes after %d: the order of the list is broken", r.Number, p.previous.Number)
+		c.add("low", false, "user %s has the number %d; the first is 1", r.UserID.Hex(), r.Number)
+	case r.Number == c.previous.Number && c.read > 0:
+		c.add("twice", false, "the number %d is there twice, of users %s and %s", r.Number, c.previous.UserID.Hex(), r.UserID.Hex())
+	case r.Number < c.previous.Number:
+		c.add("order", false, "the number %d comes after %d: the order of the list is broken", r.Number, c.previous.Number)
 	}
-	p.previous = r
-	if r.Number > p.event.LastNumber {
-		p.highest = r
+	c.previous = r
+	if r.Number > c.event.LastNumber {
+		c.highest = r
 	}
 	if r.UserID.IsZero() {
-		p.add("nobody", false, "the registration with the number %d has no user", r.Number)
+		c.add("nobody", false, "the registration with the number %d has no user", r.Number)
 	}
 	if r.RequestID == "" || r.RegisteredAt.IsZero() {
-		p.add("empty", false, "the registration of user %s has no request_id or no registered_at", r.UserID.Hex())
+		c.add("empty", false, "the registration of user %s has no request_id or no registered_at", r.UserID.Hex())
 	}
 	switch {
 	case r.Cancelled:
-	case p.event.Confirmed(r):
-		p.holding++
+	case c.event.Confirmed(r):
+		c.confirmed++
 	default:
-		p.waiting++
+		c.waiting++
 	}
 }
 
-// counters compares the event with its rows, when all are read.
-func (p *proof) counters() {
-	e := p.event
-	// With more people than places somebody would lose, whatever is done.
-	mendable := p.holding <= e.Capacity
+// counters compares the event with its registrations, when all are read.
+func (c *eventCheck) counters() {
+	e := c.event
+	// With more confirmed registrations than seats, any repair would take somebody's seat.
+	repairable := c.confirmed <= e.Capacity
 	if e.Capacity < 1 {
-		p.add("capacity", false, "capacity is %d; an event has at least 1 place", e.Capacity)
+		c.add("capacity", false, "capacity is %d; an event has at least 1 place", e.Capacity)
 	}
-	if !mendable {
-		p.add("overbooked", false, "%s a place and capacity is %d", people(p.holding, "holds", "hold"), e.Capacity)
+	if !repairable {
+		c.add("overbooked", false, "%s a place and capacity is %d", people(c.confirmed, "holds", "hold"), e.Capacity)
 	}
-	if e.TicketsSold != p.holding {
-		p.add("sold", mendable, "tickets_sold is %d and %s a place", e.TicketsSold, people(p.holding, "holds", "hold"))
+	if e.TicketsSold != c.confirmed {
+		c.add("sold", repairable, "tickets_sold is %d and %s a place", e.TicketsSold, people(c.confirmed, "holds", "hold"))
 	}
-	if e.Waiting != p.waiting {
-		p.add("waiting", mendable, "waiting is %d and %s", e.Waiting, people(p.waiting, "waits", "wait"))
+	if e.Waiting != c.waiting {
+		c.add("waiting", repairable, "waiting is %d and %s", e.Waiting, people(c.waiting, "waits", "wait"))
 	}
-	if !p.highest.UserID.IsZero() {
-		p.add("last", mendable, "last_number is %d and user %s has the number %d", e.LastNumber, p.highest.UserID.Hex(), p.highest.Number)
+	if !c.highest.UserID.IsZero() {
+		c.add("last", repairable, "last_number is %d and user %s has the number %d", e.LastNumber, c.highest.UserID.Hex(), c.highest.Number)
 	}
 	if e.LastNumber < 0 {
-		p.add("last", mendable, "last_number is %d", e.LastNumber)
+		c.add("last", repairable, "last_number is %d", e.LastNumber)
 	}
 	if e.ConfirmedThrough < 0 {
-		p.add("through", mendable, "confirmed_through is %d", e.ConfirmedThrough)
+		c.add("through", repairable, "confirmed_through is %d", e.ConfirmedThrough)
 	}
 	if e.ConfirmedThrough > max(e.LastNumber, 0) {
-		p.add("through", mendable, "confirmed_through is %d and last_number is %d", e.ConfirmedThrough, e.LastNumber)
+		c.add("through", repairable, "confirmed_through is %d and last_number is %d", e.ConfirmedThrough, e.LastNumber)
 	}
-	if free := e.Capacity - p.holding; p.waiting > 0 && free > 0 && e.CancelledAt.IsZero() {
-		p.add("idle", mendable, "%s while %s free", people(p.waiting, "waits", "wait"), many(free, "place is", "places are"))
+	if free := e.Capacity - c.confirmed; c.waiting > 0 && free > 0 && e.CancelledAt.IsZero() {
+		c.add("idle", repairable, "%s while %s free", people(c.waiting, "waits", "wait"), many(free, "place is", "places are"))
 	}
-	if p.unfindable != "" {
-		p.add("unfindable", true, "lists and searches do not find it by %s", p.unfindable)
+	if c.staleSearch != "" {
+		c.add("staleSearch", true, "lists and searches do not find it by %s", c.staleSearch)
 	}
 	if e.Version < 1 || e.Revision < e.Version {
-		p.add("version", false, "version is %d and revision %d", e.Version, e.Revision)
+		c.add("version", false, "version is %d and revision %d", e.Version, e.Revision)
 	}
 }
 
@@ -210,10 +215,10 @@ func many(n int64, one, more string) string {
 	return fmt.Sprintf("%d %s", n, more)
 }
 
-// most bounds how many findings of one sort are listed for one subject.
-const most = 5
+// maxListed bounds how many findings of one sort are listed for one subject.
+const maxListed = 5
 
-// findings collects, in bounded memory.
+// findings collects the findings about one subject in bounded memory.
 type findings struct {
 	subject string
 	all     []Finding
@@ -221,7 +226,7 @@ type findings struct {
 	counts  map[string]int64
 }
 
-func (f *findings) add(sort string, mendable bool, format string, args ...any) {
+func (f *findings) add(sort string, repairable bool, format string, args ...any) {
 	if f.counts == nil {
 		f.counts = make(map[string]int64)
 	}
@@ -229,25 +234,26 @@ func (f *findings) add(sort string, mendable bool, format string, args ...any) {
 		f.sorts = append(f.sorts, sort)
 	}
 	f.counts[sort]++
-	if f.counts[sort] <= most {
-		f.all = append(f.all, Finding{Text: f.subject + ": " + fmt.Sprintf(format, args...), Mendable: mendable})
+	if f.counts[sort] <= maxListed {
+		f.all = append(f.all, Finding{Text: f.subject + ": " + fmt.Sprintf(format, args...), Repairable: repairable})
 	}
 }
 
 func (f *findings) list() []Finding {
 	for _, sort := range f.sorts {
-		if more := f.counts[sort] - most; more > 0 {
+		if more := f.counts[sort] - maxListed; more > 0 {
 			f.all = append(f.all, Finding{Text: fmt.Sprintf("%s: and %d more of this kind (%s)", f.subject, more, sort)})
 		}
 	}
 	return f.all
 }
 
-// CheckUsers proves the users and yields what is wrong with them. It returns how many there
-// are. read, when it is not nil, is told how many more were read.
-func CheckUsers(users iter.Seq2[store.User, error], found func(Finding), read func(int)) (int64, error) {
-	if read == nil {
-		read = func(int) {}
+// CheckUsers checks the users, calls found with each finding, and returns how many users there are.
+// It calls progress, when it is not nil, with 1 for each user. users must be ordered as those of
+// store.VerifyReader.ReadUsers are.
+func CheckUsers(users iter.Seq2[store.User, error], found func(Finding), progress func(int)) (int64, error) {
+	if progress == nil {
+		progress = func(int) {}
 	}
 	var n int64
 	var previous store.User
@@ -257,7 +263,7 @@ func CheckUsers(users iter.Seq2[store.User, error], found func(Finding), read fu
 			continue
 		}
 		if err != nil {
-			return n, fmt.Errorf("prove the users: %w", err)
+			return n, fmt.Errorf("verify the users: %w", err)
 		}
 		say := func(format string, args ...any) {
 			found(Finding{Text: "user " + u.ID.Hex() + ": " + fmt.Sprintf(format, args...)})
@@ -272,7 +278,7 @@ func CheckUsers(users iter.Seq2[store.User, error], found func(Finding), read fu
 		if u.ID.IsZero() {
 			say("has no id")
 		}
-		// An empty one is of somebody who was imported without a usable password.
+		// A user who was imported without a usable password has an empty hash.
 		if u.PasswordHash != "" && !strings.HasPrefix(u.PasswordHash, "$argon2id$") {
 			say("has a password that is not stored as an argon2id hash")
 		}
@@ -281,7 +287,7 @@ func CheckUsers(users iter.Seq2[store.User, error], found func(Finding), read fu
 		}
 		previous = u
 		n++
-		read(1)
+		progress(1)
 	}
 	return n, nil
 }

@@ -26,7 +26,7 @@ func (v *views) ReadEvent(_ context.Context, _ store.ID, look func(store.EventSn
 		v.fail = v.fail[1:]
 		return err
 	}
-	return look(store.EventSnapshot{Event: v.event, Found: true, OrganizerKnown: true, Rows: v.rows})
+	return look(store.EventSnapshot{Event: v.event, Found: true, OrganizerKnown: true, Registrations: v.rows})
 }
 
 // numbered yields n sound rows.
@@ -72,10 +72,10 @@ func TestFindingsOfOneSortAreBounded(t *testing.T) {
 		}
 	}}
 	got, err := CheckEvent(t.Context(), v, e.ID, nil)
-	if err != nil || len(got.Findings) != most+1 || got.Mendable() {
+	if err != nil || len(got.Findings) != maxListed+1 || got.Repairable() {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if last := got.Findings[most].Text; !strings.Contains(last, "and 99995 more of this kind") {
+	if last := got.Findings[maxListed].Text; !strings.Contains(last, "and 99995 more of this kind") {
 		t.Errorf("the last is %q", last)
 	}
 	if first := got.Findings[0].Text; first != "event "+e.ID.Hex()+": the row is bad" {
@@ -100,7 +100,7 @@ func TestOverbookedIsNotMendable(t *testing.T) {
 	e := full(3)
 	e.Capacity, e.TicketsSold, e.Waiting = 2, 7, 1
 	got, err := CheckEvent(t.Context(), &views{event: e, rows: numbered(3)}, e.ID, nil)
-	if err != nil || len(got.Findings) != 3 || got.Mendable() {
+	if err != nil || len(got.Findings) != 3 || got.Repairable() {
 		t.Fatalf("%+v, %v", got, err)
 	}
 }

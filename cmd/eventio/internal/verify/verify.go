@@ -133,9 +133,9 @@ func (v *verification) event(ctx context.Context, id store.ID) error {
 	for _, f := range e.Findings {
 		v.say("%s", f.Text)
 	}
-	if !e.Mendable() || v.repairer == nil {
+	if !e.Repairable() || v.repairer == nil {
 		v.damaged++
-		if e.Mendable() {
+		if e.Repairable() {
 			v.repairable++
 		}
 		return nil

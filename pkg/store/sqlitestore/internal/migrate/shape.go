@@ -1,4 +1,4 @@
-package sqlitestore
+package migrate
 
 import (
 	"context"
@@ -9,18 +9,19 @@ import (
 	"slices"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
-// shape is what a schema consists of, as far as the program depends on it.
+// shape is the tables and indexes of a file, as far as the program depends on them.
 type shape struct {
-	columns map[string]map[string]string // of each table, with what is said of each
-	indexes map[string]string            // their SQL, by name
+	columns map[string]map[string]string // the type and constraints of each column, by table and name
+	indexes map[string]string            // SQL, by name
 }
 
-// compare proves that each table is as the steps up to version make it, and lists the SQL
-// of indexes that are missing. Tables and indexes that are not ours are left alone. With
-// someTables those that are missing are not asked for.
-func (m *migrator) compare(ctx context.Context, with querier, version int, someTables bool) (missing []string, err error) {
+// compare returns a store.ErrSchema when a table is not as the steps up to version make it. It
+// returns the SQL of indexes that are missing. It ignores other tables and indexes, and, with
+// someTables, also missing tables.
+func (m *Migrator) compare(ctx context.Context, with sqldb.Querier, version int, someTables bool) (missing []string, err error) {
 	want, err := m.fresh(ctx, version)
 	if err != nil {
 		return nil, err
@@ -45,18 +46,18 @@ func (m *migrator) compare(ctx context.Context, with querier, version int, someT
 	return missing, nil
 }
 
-// fits proves that the file has the tables of the newest version, and makes the indexes that
+// createIndexes checks that the file has the tables of the newest version, and creates indexes that
 // are missing.
-func (m *migrator) fits(ctx context.Context) error {
+func (m *Migrator) createIndexes(ctx context.Context) error {
 	missing, err := m.compare(ctx, m.write, len(m.steps), false)
 	if err != nil || len(missing) == 0 {
 		return err
 	}
 	tx, err := m.write.BeginTx(ctx, nil)
 	if err != nil {
-		return classify(err)
+		return sqldb.NothingStored(err)
 	}
-	// Again, now that nobody else makes them.
+	// Compare again, now that no other process can create them.
 	if missing, err = m.compare(ctx, tx, len(m.steps), false); err == nil {
 		for _, index := range missing {
 			if _, err = tx.ExecContext(ctx, index); err != nil {
@@ -66,11 +67,12 @@ func (m *migrator) fits(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		return classify(errors.Join(err, tx.Rollback()))
+		return sqldb.NothingStored(errors.Join(err, tx.Rollback()))
 	}
 	return tx.Commit()
 }
 
+// sameColumns returns a store.ErrSchema when the columns of a table differ.
 func sameColumns(table string, got, want map[string]string) error {
 	refuse := func(what string, args ...any) error {
 		return fmt.Errorf("%w: table %s %s: the file is damaged, or of another version or program; nothing was changed",
@@ -95,8 +97,8 @@ func sameColumns(table string, got, want map[string]string) error {
 	return nil
 }
 
-// fresh is the shape that the steps up to version give an empty database.
-func (m *migrator) fresh(ctx context.Context, version int) (_ shape, err error) {
+// fresh returns the shape that the steps up to version give to an empty database.
+func (m *Migrator) fresh(ctx context.Context, version int) (_ shape, err error) {
 	db, err := sql.Open("sqlite", ":memory:")
 	if err != nil {
 		return shape{}, err
@@ -118,14 +120,14 @@ func (m *migrator) fresh(ctx context.Context, version int) (_ shape, err error) 
 	return readShape(ctx, db)
 }
 
-func readShape(ctx context.Context, q querier) (shape, error) {
+func readShape(ctx context.Context, q sqldb.Querier) (shape, error) {
 	s := shape{columns: make(map[string]map[string]string), indexes: make(map[string]string)}
 	type column struct{ table, name, what string }
-	scan := func(row scanner) (c column, err error) {
+	scan := func(row sqldb.Scanner) (c column, err error) {
 		err = row.Scan(&c.table, &c.name, &c.what)
 		return c, err
 	}
-	for c, err := range stream(ctx, q, scan, `SELECT t.name, c.name, trim(upper(c.type)
+	for c, err := range sqldb.Stream(ctx, q, scan, `SELECT t.name, c.name, trim(upper(c.type)
 			|| iif(c."notnull", ' NOT NULL', '') || iif(c.dflt_value IS NULL, '', ' DEFAULT ' || c.dflt_value)
 			|| iif(c.pk, ' PRIMARY KEY ' || c.pk, '') || iif(c.hidden, ' GENERATED', ''))
 		FROM sqlite_schema t JOIN pragma_table_xinfo(t.name) c WHERE t.type = 'table'`) {
@@ -138,7 +140,7 @@ func readShape(ctx context.Context, q querier) (shape, error) {
 		s.columns[c.table][c.name] = c.what
 	}
 	type index struct{ name, text string }
-	for i, err := range stream(ctx, q, func(row scanner) (i index, err error) {
+	for i, err := range sqldb.Stream(ctx, q, func(row sqldb.Scanner) (i index, err error) {
 		err = row.Scan(&i.name, &i.text)
 		return i, err
 	}, `SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL`) {
