@@ -89,7 +89,7 @@ func (a *API) editEvent(w http.ResponseWriter, r *http.Request) error {
 	if edit.Version, err = editVersion(r.Header); err != nil {
 		return err
 	}
-	return a.storeEdit(w, r, edited{e.ID, edit, deadline})
+	return a.storeEdit(w, r, edited{e.ID, edit, who.acting(messages.ActorOrganizer, store.ID{}), deadline})
 }
 
 func (a *API) cancelEvent(w http.ResponseWriter, r *http.Request) error {
@@ -100,7 +100,8 @@ func (a *API) cancelEvent(w http.ResponseWriter, r *http.Request) error {
 	if err := who.mayBe(e.OrganizerID, "Only the organizer may cancel an event."); err != nil {
 		return err
 	}
-	return a.storeEdit(w, r, edited{e.ID, &messages.EventEdit{Version: store.AnyVersion, Cancel: true}, deadline})
+	edit := &messages.EventEdit{Version: store.AnyVersion, Cancel: true}
+	return a.storeEdit(w, r, edited{e.ID, edit, who.acting(messages.ActorOrganizer, store.ID{}), deadline})
 }
 
 // organizer finds out who asks, has the body read, and reads the event that it is about. It
@@ -125,17 +126,18 @@ func (a *API) organizer(r *http.Request, readBody func() error) (who caller, e s
 type edited struct {
 	event    store.ID
 	edit     *messages.EventEdit
+	by       messages.Actor
 	deadline time.Time
 }
 
 // storeEdit sends an edit through the queue, since it may move seats, and answers with the
 // event as it is then.
 func (a *API) storeEdit(w http.ResponseWriter, r *http.Request, change edited) error {
-	reply, err := a.ask(w, r, messages.SeatRequest{
-		Kind: messages.KindEditEvent, RequestID: rand.Text(), EventID: change.event, Edit: change.edit,
+	got := a.ask(w, r, messages.SeatRequest{
+		Kind: messages.KindEditEvent, RequestID: rand.Text(), EventID: change.event, Edit: change.edit, Actor: change.by,
 	}, change.deadline)
-	if reply.Outcome != messages.OutcomeEdited {
-		return seatProblem(reply, err)
+	if got.Reply.Outcome != messages.OutcomeEdited {
+		return seatProblem(got.Reply, got.Cause)
 	}
 	ctx, cancel := detached(r, change.deadline)
 	defer cancel()

@@ -55,34 +55,34 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// Not Keyed: 400 already_registered is a refusal, and only successes are kept.
-	change := messages.SeatRequest{Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user}
+	change := messages.SeatRequest{Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user, Actor: who.acting(messages.ActorPerson, user)}
 	deadline := a.deadline()
 	if err := a.registersOneself(r.Context(), who, change, deadline); err != nil {
 		return err
 	}
-	answer, reply, err := a.take(w, r, change, deadline)
-	switch reply.Outcome {
+	answer, got := a.take(w, r, change, deadline)
+	switch got.Reply.Outcome {
 	case messages.OutcomeRegistered:
 		return writeCreated(w, seatPath(event, user), false, answer)
 	case messages.OutcomeWaitlisted:
 		return writeJSON(w, http.StatusAccepted, answer)
 	}
-	p := seatProblem(reply, err)
+	p := seatProblem(got.Reply, got.Cause)
 	p.Position = answer.Position
 	return p
 }
 
 // take asks for a seat, and says what of it can be told: with the position of who waits.
-func (a *API) take(w http.ResponseWriter, r *http.Request, req messages.SeatRequest, deadline time.Time) (registration, messages.SeatReply, error) {
-	reply, err := a.ask(w, r, req, deadline)
-	answer := registrationOf(req.EventID, req.UserID, reply)
-	if answer.Status == statusWaitlisted && reply.Position == 0 {
+func (a *API) take(w http.ResponseWriter, r *http.Request, req messages.SeatRequest, deadline time.Time) (registration, messages.Answer) {
+	got := a.ask(w, r, req, deadline)
+	answer := registrationOf(req.EventID, req.UserID, got.Reply)
+	if answer.Status == statusWaitlisted && got.Reply.Position == 0 {
 		ctx, cancel := detached(r, deadline)
 		defer cancel()
 		a.position(ctx, &answer)
 	}
 	private(w)
-	return answer, reply, err
+	return answer, got
 }
 
 // registersOneself is nil unless the caller is proven to be somebody else than the user. An
@@ -102,9 +102,9 @@ func (a *API) registersOneself(ctx context.Context, who caller, req messages.Sea
 // and all that it does before the answer ends by then.
 func (a *API) deadline() time.Time { return time.Now().Add(a.config.RequestTimeout) }
 
-// ask sends a seat change to the workers and returns their reply. Once sent it does not die
+// ask sends a seat change to the workers and returns their answer. Once sent it does not die
 // with the client's connection, but runs on its own time limit.
-func (a *API) ask(w http.ResponseWriter, r *http.Request, req messages.SeatRequest, deadline time.Time) (messages.SeatReply, error) {
+func (a *API) ask(w http.ResponseWriter, r *http.Request, req messages.SeatRequest, deadline time.Time) messages.Answer {
 	a.giveWay.asking.Add(1)
 	defer a.giveWay.asking.Add(-1)
 	req.TraceID = requestID(w)

@@ -33,9 +33,9 @@ func (a *API) putSeat(w http.ResponseWriter, r *http.Request) error {
 	if err := a.registersOneself(r.Context(), who, change, deadline); err != nil {
 		return err
 	}
-	change.Kind = messages.KindRegister
-	answer, reply, err := a.take(w, r, change, deadline)
-	switch reply.Outcome {
+	change.Kind, change.Actor = messages.KindRegister, who.acting(messages.ActorPerson, user)
+	answer, got := a.take(w, r, change, deadline)
+	switch got.Reply.Outcome {
 	case messages.OutcomeRegistered:
 		return writeCreated(w, seatPath(event, user), false, answer)
 	case messages.OutcomeWaitlisted:
@@ -43,7 +43,7 @@ func (a *API) putSeat(w http.ResponseWriter, r *http.Request) error {
 	case messages.OutcomeAlreadyRegistered, messages.OutcomeAlreadyWaitlisted:
 		return writeJSON(w, http.StatusOK, answer)
 	}
-	return seatProblem(reply, err)
+	return seatProblem(got.Reply, got.Cause)
 }
 
 // readSeat tells whether the user of the path is registered or waits, and where.
@@ -100,6 +100,7 @@ func (a *API) deleteSeat(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	event, user, deadline := change.EventID, change.UserID, a.deadline()
+	role := messages.ActorPerson
 	if who.mayBe(user, "") != nil || event.IsZero() {
 		e, err := a.event(r.Context(), event, deadline)
 		if err != nil {
@@ -108,11 +109,14 @@ func (a *API) deleteSeat(w http.ResponseWriter, r *http.Request) error {
 		if err := concerns(who, user, e); err != nil {
 			return err
 		}
+		if who.mayBe(user, "") != nil {
+			role = messages.ActorOrganizer
+		}
 	}
-	change.Kind = messages.KindCancel
-	reply, err := a.ask(w, r, change, deadline)
-	if reply.Outcome != messages.OutcomeCancelled {
-		return seatProblem(reply, err)
+	change.Kind, change.Actor = messages.KindCancel, who.acting(role, user)
+	got := a.ask(w, r, change, deadline)
+	if got.Reply.Outcome != messages.OutcomeCancelled {
+		return seatProblem(got.Reply, got.Cause)
 	}
 	private(w)
 	w.WriteHeader(http.StatusNoContent)

@@ -26,7 +26,7 @@ func connect(t *testing.T, url, name string) *nats.Conn {
 	return conn
 }
 
-// names are those of a database.
+// names returns the namespace of a database with the default prefix.
 func names(database string) messages.Namespace {
 	return messages.Namespace{Prefix: messages.DefaultPrefix, Database: database}
 }
@@ -44,8 +44,8 @@ func requester(t *testing.T, url string) *messages.Requester {
 	return r
 }
 
-// answering is a worker that answers the nth request with the nth reply; "" is silence. It
-// returns what it was sent.
+// answering starts a worker that answers the nth request with the nth outcome, or not at all when
+// that is "". It returns a channel of the requests.
 func answering(t *testing.T, url string, outcomes ...messages.Outcome) <-chan messages.SeatRequest {
 	t.Helper()
 	conn := connect(t, url, "worker")
@@ -74,8 +74,7 @@ func answering(t *testing.T, url string, outcomes ...messages.Outcome) <-chan me
 
 func ask(t *testing.T, r *messages.Requester, limit time.Duration) messages.SeatReply {
 	t.Helper()
-	reply, _ := r.Request(t.Context(), request(), time.Now().Add(limit)) // the error only explains the outcome
-	return reply
+	return r.Request(t.Context(), request(), time.Now().Add(limit)).Reply
 }
 
 func TestRequester(t *testing.T) {
@@ -96,23 +95,28 @@ func TestRequester(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			url := testenv.StartNATS(t).URL()
-			var got <-chan messages.SeatRequest
+			var seen <-chan messages.SeatRequest
 			if c.outcomes != nil {
-				got = answering(t, url, c.outcomes...)
+				seen = answering(t, url, c.outcomes...)
 			}
 			r := requester(t, url)
 			started := time.Now()
-			if reply := ask(t, r, limit); reply.Outcome != c.want {
-				t.Errorf("outcome is %s, want %s", reply.Outcome, c.want)
+			got := r.Request(t.Context(), request(), started.Add(limit))
+			if got.Reply.Outcome != c.want {
+				t.Errorf("outcome is %s, want %s", got.Reply.Outcome, c.want)
+			}
+			definite := c.want == messages.OutcomeRegistered || c.want == messages.OutcomeSoldOut
+			if (got.Cause == nil) != definite {
+				t.Errorf("the cause of %s is %v", c.want, got.Cause)
 			}
 			if took := time.Since(started); took > limit+250*time.Millisecond {
 				t.Errorf("the answer took %v", took)
 			}
-			if len(got) != c.sent {
-				t.Fatalf("sent %d times, want %d", len(got), c.sent)
+			if len(seen) != c.sent {
+				t.Fatalf("sent %d times, want %d", len(seen), c.sent)
 			}
 			for range c.sent {
-				if req := <-got; req.RemainingMillis >= limit.Milliseconds()/2 {
+				if req := <-seen; req.RemainingMillis >= limit.Milliseconds()/2 {
 					t.Errorf("an attempt has %d ms: it would overlap the next one", req.RemainingMillis)
 				}
 			}
@@ -148,8 +152,8 @@ func TestRequesterWithoutAServer(t *testing.T) {
 	})
 }
 
-// TestRequestsShareMessages: of many requests that are made at once, most travel together,
-// and each gets its own answer.
+// TestRequestsShareMessages: most of many concurrent requests share messages, and each gets its
+// own reply.
 func TestRequestsShareMessages(t *testing.T) {
 	url := testenv.StartNATS(t).URL()
 	conn := connect(t, url, "worker")
@@ -185,9 +189,9 @@ func TestRequestsShareMessages(t *testing.T) {
 			for j := range each {
 				req := request()
 				req.RequestID = strconv.Itoa(i*each + j + 1)
-				reply, err := r.Request(t.Context(), req, time.Now().Add(10*time.Second))
-				if err != nil || reply.Outcome != messages.OutcomeRegistered || strconv.FormatInt(reply.Number, 10) != req.RequestID {
-					t.Errorf("request %s is answered %+v, %v", req.RequestID, reply, err)
+				got := r.Request(t.Context(), req, time.Now().Add(10*time.Second))
+				if got.Cause != nil || got.Reply.Outcome != messages.OutcomeRegistered || strconv.FormatInt(got.Reply.Number, 10) != req.RequestID {
+					t.Errorf("request %s is answered %+v", req.RequestID, got)
 				}
 			}
 		})
@@ -200,8 +204,8 @@ func TestRequestsShareMessages(t *testing.T) {
 	}
 }
 
-// TestNoAttemptOutlivesItsCaller: an attempt that begins late, because nobody was there
-// before, has no more time than the caller.
+// TestNoAttemptOutlivesItsCaller: an attempt that begins late, because there was no worker before,
+// has no more time left than its caller.
 func TestNoAttemptOutlivesItsCaller(t *testing.T) {
 	const limit = time.Second
 	url := testenv.StartNATS(t).URL()

@@ -1,0 +1,33 @@
+package worker
+
+import (
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/pkg/messages"
+)
+
+// maxTraceIDs bounds the trace ids in a log line about a batch that failed.
+const maxTraceIDs = 10
+
+// logRequest writes a log line about an answered request. Its request_id is the trace id, the
+// same as in the API's line and in the X-Request-Id of the HTTP response.
+func (w *Worker) logRequest(r request, outcome messages.Outcome) {
+	line := w.log.Info().Str("request_id", r.TraceID).Str("event_id", r.EventID.Hex()).Str("user_id", r.UserID.Hex()).
+		Str("outcome", string(outcome)).
+		Float64("duration_ms", float64(time.Since(r.received).Microseconds())/1000)
+	if w.log.GetLevel() <= zerolog.DebugLevel {
+		line.Str("idempotency_key", r.RequestID)
+	}
+	line.Msg("seat")
+}
+
+// traceIDs returns the trace ids of the first requests of a batch.
+func traceIDs(batch []request) []string {
+	ids := make([]string, 0, min(len(batch), maxTraceIDs))
+	for _, r := range batch[:min(len(batch), maxTraceIDs)] {
+		ids = append(ids, r.TraceID)
+	}
+	return ids
+}
