@@ -26,9 +26,9 @@ import (
 // Store is what the API may ask of a store: everything but the seats.
 type Store interface {
 	store.Users
-	store.Identity
+	store.Keys
 	store.Events
-	store.Finder
+	store.Registrations
 	store.Idempotency
 	Ping(ctx context.Context) error
 }

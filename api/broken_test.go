@@ -92,7 +92,7 @@ func (s *brokenStore) FindEvents(ctx context.Context, q store.EventQuery) (page 
 		return s.Store.FindEvents(ctx, q)
 	}
 	if q.After == nil && *id != failsAtOnce {
-		page.Events, page.Next = slices.Repeat([]store.Event{{Title: "Concert"}}, manySeats), &store.EventPlace{}
+		page.Events, page.Next = slices.Repeat([]store.Event{{Title: "Concert"}}, manySeats), &store.EventCursor{}
 		return page, nil
 	}
 	for _, failed := range breaking(s, ctx, *id, store.Event{}) {

@@ -64,18 +64,18 @@ func decodeCursor(list, text string, size int) []byte {
 
 const wrongCursor = "must be a cursor from the Link of another page of this same list"
 
-func eventsCursor(q url.Values, at store.EventPlace) string {
+func eventsCursor(q url.Values, at store.EventCursor) string {
 	place := binary.BigEndian.AppendUint64(nil, uint64(at.StartsAt.UnixMilli()))
 	return encodeCursor(listName(pathEvents, q), append(place, at.ID[:]...))
 }
 
-func (f *fields) eventCursor(q url.Values) *store.EventPlace {
+func (f *fields) eventCursor(q url.Values) *store.EventCursor {
 	place := decodeCursor(listName(pathEvents, q), q.Get("cursor"), eventPlaceSize)
 	if place == nil {
 		f.add("cursor", wrongCursor)
 		return nil
 	}
-	return &store.EventPlace{
+	return &store.EventCursor{
 		StartsAt: time.UnixMilli(int64(binary.BigEndian.Uint64(place))).UTC(),
 		ID:       store.ID(place[8:]),
 	}

@@ -52,7 +52,7 @@ func (b eventEdit) edit(f *fields, e store.Event) *messages.EventEdit {
 	edit := &messages.EventEdit{}
 	change(b.Title, &e.Title, &edit.Title, func(v string) string { return f.line("title", v, MaxTitle) })
 	change(b.Description, &e.Description, &edit.Description, func(v string) string { return f.text("description", v, MaxDescription) })
-	change(b.Place, &e.Place, &edit.Place, func(v string) string { return f.optionalLine("place", v, MaxPlace) })
+	change(b.Place, &e.Venue, &edit.Venue, func(v string) string { return f.optionalLine("place", v, MaxPlace) })
 	change(b.TimeZone, &e.TimeZone, &edit.TimeZone, func(v string) string { return f.timeZone("time_zone", v) })
 	change(b.Waitlist, &e.Waitlist, &edit.Waitlist, func(v bool) bool { return v })
 	change(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.between("capacity", v, 1, MaxCapacity) })

@@ -50,7 +50,7 @@ func eventOf(e store.Event) event {
 	return event{
 		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description,
 		Capacity: e.Capacity, TicketsSold: e.TicketsSold, StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt,
-		Place: e.Place, TimeZone: e.TimeZone, Waitlist: e.Waitlist, Waiting: e.Waiting,
+		Place: e.Venue, TimeZone: e.TimeZone, Waitlist: e.Waitlist, Waiting: e.Waiting,
 		OpensAt: e.OpensAt, ClosesAt: e.ClosesAt, CancelledAt: e.CancelledAt,
 	}
 }
@@ -73,7 +73,7 @@ func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
 		Capacity:    f.between("capacity", body.Capacity, 1, MaxCapacity),
 		StartsAt:    f.instant("starts_at", body.StartsAt),
 		EndsAt:      f.instant("ends_at", body.EndsAt),
-		Place:       f.optionalLine("place", body.Place, MaxPlace),
+		Venue:       f.optionalLine("place", body.Place, MaxPlace),
 		TimeZone:    f.timeZone("time_zone", body.TimeZone),
 		Waitlist:    body.Waitlist,
 		OpensAt:     f.optionalInstant("registration_opens_at", body.OpensAt),
@@ -140,15 +140,15 @@ func (a *API) listEvents(w http.ResponseWriter, r *http.Request) error {
 
 // timedFinder gives each page its own time.
 type timedFinder struct {
-	store.Finder
+	store.Events
 	limit time.Duration
 }
 
-// FindEvents implements store.Finder.
+// FindEvents implements store.Events.
 func (f timedFinder) FindEvents(ctx context.Context, q store.EventQuery) (store.EventPage, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.limit)
 	defer cancel()
-	return f.Finder.FindEvents(ctx, q)
+	return f.Events.FindEvents(ctx, q)
 }
 
 // eventsPage sends one page, and in Link where the next one is.

@@ -83,7 +83,7 @@ func FuzzID(f *testing.F) {
 // FuzzCursor: only what eventsCursor made for the same list is taken, bit for bit.
 func FuzzCursor(f *testing.F) {
 	q := url.Values{"q": {"x"}, "limit": {"2"}}
-	e := store.EventPlace{ID: store.ID{1, 2, 3}, StartsAt: time.UnixMilli(1_700_000_000_123).UTC()}
+	e := store.EventCursor{ID: store.ID{1, 2, 3}, StartsAt: time.UnixMilli(1_700_000_000_123).UTC()}
 	good := eventsCursor(q, e)
 	f.Add(good)
 	f.Add(good[:len(good)-1])

@@ -52,7 +52,7 @@ func TestRepairThroughTheWrongNATS(t *testing.T) {
 						t.Errorf("error %q does not say %q", err, text)
 					}
 				}
-				if after, err := s.Event(t.Context(), e.ID); err != nil || after != e {
+				if after, err := s.Event(t.Context(), e.ID); err != nil || !after.Equal(e) {
 					t.Errorf("the event was %+v, and is %+v, %v", e, after, err)
 				}
 			}

@@ -67,19 +67,19 @@ func (d Database) Open(ctx context.Context, log zerolog.Logger) (Store, error) {
 	return st, nil
 }
 
-// OpenAuditor opens a database that exists for a proof, which reads only.
-func (d Database) OpenAuditor(ctx context.Context) (store.Auditor, error) {
+// OpenVerifyReader opens a database that exists for a proof, which reads only.
+func (d Database) OpenVerifyReader(ctx context.Context) (store.VerifyReader, error) {
 	if d.MongoDBURI != "" {
-		return mongostore.OpenAuditor(ctx, d.MongoDBURI)
+		return mongostore.OpenVerifyReader(ctx, d.MongoDBURI)
 	}
 	if err := d.requireFile(); err != nil {
 		return nil, err
 	}
-	auditor, err := sqlitestore.OpenAuditor(ctx, d.file())
+	reader, err := sqlitestore.OpenVerifyReader(ctx, d.file())
 	if err != nil {
 		return nil, d.Explain(err)
 	}
-	return auditor, nil
+	return reader, nil
 }
 
 // OpenMigrator opens a database that exists for looking at its schema and changing it.
@@ -135,7 +135,7 @@ func (d Database) RequireSchema(ctx context.Context, log zerolog.Logger) (err er
 	if err != nil {
 		return d.Explain(err)
 	}
-	if err := s.Fits(); err != nil {
+	if err := s.CheckKnown(); err != nil {
 		return err
 	}
 	if len(s.Pending) > 0 {

@@ -15,7 +15,6 @@ import (
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/messages"
-	"github.com/eventio/eventio/pkg/store"
 )
 
 // The values of --auth. Auto, of cmd/eventio only, is Trusted on a loopback address and
@@ -94,7 +93,7 @@ func (i Identity) Access(auth string, addr net.Addr, log zerolog.Logger) (api.Ac
 
 // OpenGuard makes the guard that signs and checks tokens. The caller closes it, before st
 // and the link's connection.
-func (i Identity) OpenGuard(ctx context.Context, st store.Identity, link messages.Link, log zerolog.Logger) (*identity.Guard, error) {
+func (i Identity) OpenGuard(ctx context.Context, st identity.Store, link messages.Link, log zerolog.Logger) (*identity.Guard, error) {
 	keys, err := i.Parse()
 	if err != nil {
 		return nil, err

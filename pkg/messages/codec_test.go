@@ -34,7 +34,7 @@ func TestRequestsThatAreRead(t *testing.T) {
 	capacity, title, nothing, none, off := int64(3), "New \u00fc \"title\"", "", time.Time{}, false
 	edit := request()
 	edit.Kind, edit.UserID = messages.KindEditEvent, bson.ObjectID{}
-	edit.Edit = &messages.EventEdit{Version: 4, Title: &title, Capacity: &capacity, ClosesAt: &none, Place: &nothing, Waitlist: &off}
+	edit.Edit = &messages.EventEdit{Version: 4, Title: &title, Capacity: &capacity, ClosesAt: &none, Venue: &nothing, Waitlist: &off}
 	cancel := request()
 	cancel.Kind = messages.KindCancel
 	meant := cancel

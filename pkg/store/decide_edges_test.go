@@ -127,10 +127,10 @@ func TestARepeatedRequestWritesNothing(t *testing.T) {
 	} {
 		before := m.events[event.ID]
 		res := m.apply(t, []store.SeatRequest{step.request})[0]
-		if res.Outcome != step.want || (m.events[event.ID] != before) != step.writes {
-			t.Errorf("%s is told %s, written: %t", step.request.RequestID, res.Outcome, m.events[event.ID] != before)
+		if res.Outcome != step.want || (!m.events[event.ID].Equal(before)) != step.writes {
+			t.Errorf("%s is told %s, written: %t", step.request.RequestID, res.Outcome, !m.events[event.ID].Equal(before))
 		}
-		if row := m.rows[event.ID][ask.UserID]; res.Registration != row {
+		if row := m.rows[event.ID][ask.UserID]; !res.Registration.Equal(row) {
 			t.Errorf("%s is told of %+v, and the row is %+v", step.request.RequestID, res.Registration, row)
 		}
 	}
@@ -146,7 +146,7 @@ func TestNobodyToPromoteMovesNothing(t *testing.T) {
 		t.Errorf("the event is %+v", after)
 	}
 	recount := []store.SeatRequest{{Kind: store.Recount, EventID: e.ID, RequestID: "x"}}
-	counts := &store.Counts{Holding: 2, LastNumber: 4}
+	counts := &store.Counts{Confirmed: 2, LastNumber: 4}
 	if results, changes := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Counts: counts}}, recount); len(changes) != 0 {
 		t.Errorf("a recount that finds all in order: %+v, %+v", results, changes)
 	}

@@ -39,12 +39,12 @@ func (m *memory) load(batch []store.SeatRequest) map[store.ID]store.EventState {
 		if _, ok := states[e.ID]; !ok {
 			line := m.line(e)
 			states[e.ID] = store.EventState{
-				Event: e, Held: make(map[store.ID]store.Registration),
-				Next: slices.Clip(line[:store.Promotable(e, batch)]),
+				Event: e, Registrations: make(map[store.ID]store.Registration),
+				Waiting: slices.Clip(line[:store.Promotable(e, batch)]),
 			}
 		}
 		if r, ok := m.rows[e.ID][req.UserID]; ok {
-			states[e.ID].Held[req.UserID] = r
+			states[e.ID].Registrations[req.UserID] = r
 		}
 	}
 	return states
@@ -69,7 +69,7 @@ func (m *memory) apply(t testing.TB, batch []store.SeatRequest) []store.SeatResu
 		t.Fatal("Decide has changed what it was given")
 	}
 	for _, c := range changes {
-		if c.Before != m.events[c.Before.ID] || c.After.Revision != c.Before.Revision+1 {
+		if !c.Before.Equal(m.events[c.Before.ID]) || c.After.Revision != c.Before.Revision+1 {
 			t.Fatalf("change is from %+v to %+v", c.Before, c.After)
 		}
 		m.events[c.After.ID] = c.After
@@ -235,7 +235,7 @@ func TestACapacityAtItsEdges(t *testing.T) {
 func TestNobodySlipsInBeforeTheLine(t *testing.T) {
 	e := newEvent(2)
 	e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough, e.Waitlist = 1, 1, 2, 1, true
-	results, _ := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Next: []int64{2}}}, storetest.Wishes(e.ID, 1))
+	results, _ := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Waiting: []int64{2}}}, storetest.Wishes(e.ID, 1))
 	if results[0].Outcome != store.Waitlisted || results[0].Position != 2 {
 		t.Errorf("the newcomer is %s at position %d", results[0].Outcome, results[0].Position)
 	}
@@ -268,6 +268,6 @@ func TestAContradictoryStateIsNotDecided(t *testing.T) {
 	e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough = 1, 5, 6, 1
 	user := store.NewID()
 	store.Decide(map[store.ID]store.EventState{e.ID: {
-		Event: e, Held: map[store.ID]store.Registration{user: {EventID: e.ID, UserID: user, Number: 1, RequestID: "a"}},
+		Event: e, Registrations: map[store.ID]store.Registration{user: {EventID: e.ID, UserID: user, Number: 1, RequestID: "a"}},
 	}}, []store.SeatRequest{{Kind: store.Cancel, EventID: e.ID, UserID: user, RequestID: "b", At: time.Now()}})
 }

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/auth"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/relogin"
 )
 
 // Codes of the server, from its error_codes.yml.
@@ -19,17 +23,16 @@ const (
 	codeUnauthorized          = 13
 	codeTypeMismatch          = 14
 	codeAuthenticationFailed  = 18
-	codeIndexNotFound         = 27
-	codeIndexOptionsConflict  = 85
+	codeNamespaceExists       = 48
 	codeDocumentValidation    = 121
 	codeNotWritablePrimary    = 10107
 	codeBSONObjectTooLarge    = 10334
 	codeNotPrimaryNoSecondary = 13435
 )
 
-// passingCodes are of errors that end by themselves: elections, shut-downs, lost
-// connections, time limits and collisions. What is not here is not known to pass.
-func passingCodes() []int {
+// transientCodes returns the codes of errors that pass by themselves: elections, shutdowns, lost
+// connections, time limits and collisions. Of other codes it is not known whether they pass.
+func transientCodes() []int {
 	return []int{
 		6,     // HostUnreachable
 		7,     // HostNotFound
@@ -66,8 +69,8 @@ func passingCodes() []int {
 	}
 }
 
-// passes reports errors that waiting may cure.
-func passes(err error) bool {
+// transient reports whether an error may pass when one waits.
+func transient(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		mongo.IsNetworkError(err) || mongo.IsTimeout(err) || notSent(err) ||
 		errors.Is(err, mongo.ErrClientDisconnected) { // this process is ending
@@ -80,10 +83,10 @@ func passes(err error) bool {
 	if errors.As(err, &labeled) && (labeled.HasErrorLabel("RetryableWriteError") || labeled.HasErrorLabel("TransientTransactionError")) {
 		return true
 	}
-	return hasCode(err, passingCodes()...)
+	return hasCode(err, transientCodes()...)
 }
 
-// hasCode reports whether an error of the server has one of the codes.
+// hasCode reports whether the server answered with one of the codes.
 func hasCode(err error, codes ...int) bool {
 	var server mongo.ServerError
 	if !errors.As(err, &server) {
@@ -92,19 +95,20 @@ func hasCode(err error, codes ...int) bool {
 	return slices.ContainsFunc(codes, server.HasErrorCode)
 }
 
-// nothingStored marks an error after which surely nothing is stored: store.ErrUnavailable
-// when it is known to pass, else store.ErrNothingStored.
+// nothingStored marks an error after which surely nothing is stored: by store.ErrUnavailable when it
+// is transient, otherwise by store.ErrNothingStored.
 func nothingStored(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNothingStored):
 		return err
-	case passes(err):
+	case transient(err):
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, withoutCommand(err))
 	}
 	return fmt.Errorf("%w: %w", store.ErrNothingStored, withoutCommand(err))
 }
 
-// readError translates an error of a read: it cannot have stored anything.
+// readError translates an error of a read, which cannot have stored anything. For a document that
+// does not exist it returns notFound, when that is not nil.
 func readError(err, notFound error) error {
 	if errors.Is(err, mongo.ErrNoDocuments) && notFound != nil {
 		return notFound
@@ -112,8 +116,8 @@ func readError(err, notFound error) error {
 	return nothingStored(err)
 }
 
-// writeError translates an error of a single write. One that does not surely come before
-// the write keeps no meaning: it may be stored.
+// writeError translates an error of a single write. Where the write may be stored it returns the
+// error as it is.
 func writeError(err error) error {
 	if notSent(err) || loginRefused(err) || refused(err) {
 		return nothingStored(err)
@@ -121,8 +125,8 @@ func writeError(err error) error {
 	return err
 }
 
-// notSent reports errors of the driver that come before a command is sent, and the
-// server's word that it is no primary.
+// notSent reports whether an error of the driver comes before a command is sent, or the server has
+// answered that it is no primary.
 func notSent(err error) bool {
 	var selection topology.ServerSelectionError
 	var queue topology.WaitQueueTimeoutError
@@ -132,7 +136,7 @@ func notSent(err error) bool {
 	return !partial(err) && hasCode(err, codeNotWritablePrimary, codeNotPrimaryNoSecondary)
 }
 
-// refused reports that the server did not let a single write in.
+// refused reports whether the server has refused a single write.
 func refused(err error) bool {
 	if partial(err) {
 		return false
@@ -142,14 +146,42 @@ func refused(err error) bool {
 		codeDocumentValidation, codeBSONObjectTooLarge)
 }
 
-// keyTaken reports that a single write was refused because another document has its key, and
-// that a majority has that document. A primary that is deposed meanwhile says the first without
-// the second: its successor may not have the document.
+// keyTaken reports whether a single write was refused because another document has its key, and a
+// majority has that document. A primary that is deposed meanwhile says the first without the
+// second: its successor may not have the document.
 func keyTaken(err error) bool { return mongo.IsDuplicateKeyError(err) && !partial(err) }
 
-// partial reports errors of a write that was made all the same, or part of it.
+// partial reports whether all or a part of a write was made in spite of its error.
 func partial(err error) bool {
 	var write mongo.WriteException
 	var bulk mongo.BulkWriteException
 	return errors.As(err, &write) && write.WriteConcernError != nil || errors.As(err, &bulk)
+}
+
+// loginRefused reports whether a login is wrong or has ended, because a password is being changed or
+// a user is created anew. It passes when the login is right again. It does not report a user who
+// lacks a right.
+func loginRefused(err error) bool {
+	var login *auth.Error
+	return errors.As(err, &login) || hasCode(err, codeAuthenticationFailed) ||
+		hasCode(err, codeUnauthorized) && relogin.IsLoginMissing(err.Error())
+}
+
+// withoutCommand removes the command from the text of an error about a missing right: it may have
+// personal data, and errors are logged.
+func withoutCommand(err error) error {
+	if !hasCode(err, codeUnauthorized, codeAuthenticationFailed) {
+		return err
+	}
+	text, _, _ := strings.Cut(err.Error(), " {")
+	return errors.New(text)
+}
+
+// notConnected reports whether no connection could be had, so that nothing was sent. When a
+// connection breaks while it is used, the driver says NetworkError instead; and when a command that
+// was sent could not be sent again, it returns the error of the first time.
+func notConnected(err error) bool {
+	var connection topology.ConnectionError
+	var pool driver.RetryablePoolError // cleared because another operation could not connect
+	return !mongo.IsNetworkError(err) && (errors.As(err, &connection) || errors.As(err, &pool))
 }

@@ -47,7 +47,7 @@ func TestWhichErrorsPass(t *testing.T) {
 		"no documents":            {mongo.ErrNoDocuments, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := passes(c.err); got != c.want {
+			if got := transient(c.err); got != c.want {
 				t.Errorf("passes is %v", got)
 			}
 			err := readError(c.err, nil)

@@ -300,7 +300,7 @@ func TestALateCommitDoesNotOvertakeAnAnswer(t *testing.T) {
 		must(t, slow.Close())
 		proxy.Release()
 		proxy.Wait()
-		if after := written(t, fast, st.change[0].EventID); after != before {
+		if after := written(t, fast, st.change[0].EventID); !after.Equal(before) {
 			t.Errorf("after the answers %v the event moves from %+v to %+v", answers, before, after)
 		}
 		last := len(st.questions) - 1

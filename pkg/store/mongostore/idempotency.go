@@ -12,7 +12,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// keyDoc is a document of the idempotency_keys collection.
+// keyDoc is a document of the collection idempotency_keys.
 type keyDoc struct {
 	Key         bson.Binary `bson:"_id"`
 	Fingerprint bson.Binary `bson:"fingerprint"`
@@ -21,16 +21,16 @@ type keyDoc struct {
 	CreatedAt   time.Time   `bson:"created_at"`
 	LeasedUntil time.Time   `bson:"leased_until"`
 	Done        bool        `bson:"done"`
-	ExpiresAt   time.Time   `bson:"expires_at"` // a TTL index
+	ExpiresAt   time.Time   `bson:"expires_at"` // by a TTL index
 }
 
 func binary(d store.Digest) bson.Binary { return bson.Binary{Data: d[:]} }
 
-// Begin implements store.Idempotency with one update: it writes the claim where there is
-// none or an expired one, takes over one whose lease has run out, and leaves every other as
-// it is. Leases are kept by the server's clock, because those of the API processes differ.
+// Begin implements store.Idempotency with one update. It writes the claim when there is none or only
+// an expired one, takes over a claim whose lease has expired, and leaves every other claim as it is.
+// Leases go by the server's clock, because the clocks of API processes differ.
 func (s *Store) Begin(ctx context.Context, c store.Claim, lease time.Duration) (store.Claim, bool, error) {
-	// The TTL index removes expired claims within about a minute; this does it in time.
+	// The TTL index removes expired claims with a delay of about a minute, so they are ignored here.
 	absent := bson.D{{Key: "$lte", Value: bson.A{
 		bson.D{{Key: "$ifNull", Value: bson.A{"$expires_at", time.UnixMilli(0)}}}, "$$NOW",
 	}}}
@@ -63,7 +63,7 @@ func (s *Store) Begin(ctx context.Context, c store.Claim, lease time.Duration) (
 	for first := true; ; first = false {
 		err := s.keys.FindOneAndUpdate(ctx, bson.D{{Key: "_id", Value: binary(c.Key)}}, update, options).Decode(&d)
 		if first && mongo.IsDuplicateKeyError(err) {
-			continue // another one wrote it at the same moment; now it is there
+			continue // another request wrote the claim at the same moment, so now it is there
 		}
 		if err != nil {
 			// Nothing but the claim can have been stored, and its lease ends by itself.

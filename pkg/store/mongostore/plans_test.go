@@ -281,7 +281,7 @@ func TestAListCostsWhatItShows(t *testing.T) {
 	storetest.CheckListCosts(t, s, func(tb testing.TB, events []store.Event) {
 		docs := make([]any, len(events))
 		for i, e := range events {
-			docs[i] = storedEventOf(e)
+			docs[i] = newStoredEvent(e)
 		}
 		if _, err := s.events.InsertMany(tb.Context(), docs); err != nil {
 			tb.Fatal(err)

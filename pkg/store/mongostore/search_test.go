@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -48,17 +49,19 @@ func TestWhatIsOldFindsNothingWrong(t *testing.T) {
 // and in the end every event has what is true of it.
 func TestFillingGoesOnWhereItWas(t *testing.T) {
 	s := open(t, testenv.MongoDB(t), "a")
+	const batch = 500 // events at once
+	fillSearch := migrate.Steps()[migrate.SearchStep-1].Run
 	var docs []any
-	for i := range 3*fillBatch + 7 {
-		docs = append(docs, eventDoc{ID: store.NewID(), Title: "Concert", Capacity: 1, TicketsSold: int64(i % 2), Version: 1, Revision: 1})
+	for i := range 3*batch + 7 {
+		docs = append(docs, store.Event{ID: store.NewID(), Title: "Concert", Capacity: 1, TicketsSold: int64(i % 2), Version: 1, Revision: 1})
 	}
 	if _, err := s.events.InsertMany(t.Context(), docs); err != nil {
 		t.Fatal(err)
 	}
 	db := s.events.Database()
-	for _, index := range indexes() {
-		if index.since == searchStep {
-			if err := s.events.Indexes().DropOne(t.Context(), index.name()); err != nil {
+	for _, index := range migrate.Indexes() {
+		if index.Step == migrate.SearchStep {
+			if err := s.events.Indexes().DropOne(t.Context(), index.Name()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -66,14 +69,14 @@ func TestFillingGoesOnWhereItWas(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	err := fillSearch(ctx, db, func(n, _ int64) {
-		if n > fillBatch {
+		if n > batch {
 			cancel()
 		}
 	})
 	if err == nil {
 		t.Fatal("it was not cut off")
 	}
-	first, last := docs[0].(eventDoc).ID, docs[len(docs)-1].(eventDoc).ID
+	first, last := docs[0].(store.Event).ID, docs[len(docs)-1].(store.Event).ID
 	for _, id := range []store.ID{first, last} { // as a process of the version before does
 		update := bson.D{{Key: "$set", Value: bson.D{{Key: "tickets_sold", Value: 1}}}, {Key: "$inc", Value: bson.D{{Key: "revision", Value: 1}}}}
 		if _, err := s.events.UpdateByID(t.Context(), id, update); err != nil {
@@ -89,16 +92,16 @@ func TestFillingGoesOnWhereItWas(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if absent, err := missing(t.Context(), db, indexes()); err != nil || len(absent) > 0 {
+	if absent, err := migrate.Missing(t.Context(), db, migrate.Indexes()); err != nil || len(absent) > 0 {
 		t.Fatalf("missing are %v, %v", absent, err)
 	}
-	stored, err := all[storedEvent](t.Context(), s.events, bson.D{}, options.Find())
+	stored, err := findAll[storedEvent](t.Context(), s.events, bson.D{}, options.Find())
 	if err != nil || len(stored) != len(docs) {
 		t.Fatalf("%d events, %v", len(stored), err)
 	}
 	for _, d := range stored {
 		// The first one was filled before a process of the version before sold its place.
-		if got := d.unfindable(); got != "" && (d.Event.ID != first || got != "its places left") {
+		if got := d.staleSearch(); got != "" && (d.Event.ID != first || got != "its places left") {
 			t.Errorf("event %s is not found by %s", d.Event.ID.Hex(), got)
 		}
 	}

@@ -14,7 +14,7 @@ func TestTools(t *testing.T) {
 	storetest.RunTools(t, func(tb testing.TB) storetest.Tools {
 		uri := testenv.MongoDB(tb)
 		s := open(tb, uri, "tools")
-		a, err := OpenAuditor(tb.Context(), uri)
+		a, err := OpenVerifyReader(tb.Context(), uri)
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -30,7 +30,7 @@ func TestTools(t *testing.T) {
 				tb.Fatal(err)
 			}
 		}
-		return storetest.Tools{Store: s, Auditor: a, Lose: lose, Plant: func(tb testing.TB, e store.Event) {
+		return storetest.Tools{Store: s, VerifyReader: a, Lose: lose, Plant: func(tb testing.TB, e store.Event) {
 			tb.Helper()
 			_, err := s.events.UpdateByID(tb.Context(), e.ID, bson.D{{Key: "$set", Value: bson.D{
 				{Key: "capacity", Value: e.Capacity}, {Key: "tickets_sold", Value: e.TicketsSold}, {Key: "waiting", Value: e.Waiting},
@@ -49,7 +49,7 @@ func TestCanonicalKeys(t *testing.T) {
 		key  any
 		want bool
 	}{
-		"as it is written": {seatKey{a, b}, true},
+		"as it is written": {registrationKey{a, b}, true},
 		"the other order":  {bson.D{{Key: "event_id", Value: b}, {Key: "user_id", Value: a}}, false},
 		"one field more":   {bson.D{{Key: "user_id", Value: a}, {Key: "event_id", Value: b}, {Key: "x", Value: 1}}, false},
 		"one field less":   {bson.D{{Key: "user_id", Value: a}}, false},

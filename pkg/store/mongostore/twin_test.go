@@ -14,11 +14,11 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// TestTheGuardsAreNeeded runs one storm three times: as it is, without the condition of
+// TestThePreconditionsAreNeeded runs one storm three times: as it is, without the condition of
 // the event's update, and without the key that is unique for each user and event. The
 // first must keep the promises, and each of the others must break them, or the guard that
 // it lacks would be for nothing.
-func TestTheGuardsAreNeeded(t *testing.T) {
+func TestThePreconditionsAreNeeded(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		remove func(*Store)
@@ -26,7 +26,7 @@ func TestTheGuardsAreNeeded(t *testing.T) {
 	}{
 		{"with both", func(*Store) {}, false},
 		{"without the condition", func(s *Store) {
-			s.guard.events = named
+			s.preconditions.events = byID
 		}, true},
 		{"without the unique key", func(s *Store) {
 			type salted struct {
@@ -38,7 +38,7 @@ func TestTheGuardsAreNeeded(t *testing.T) {
 				Number    int64 `bson:"number"`
 				Cancelled bool  `bson:"cancelled"`
 			}
-			s.guard.seat = func(r store.Registration) any {
+			s.preconditions.registration = func(r store.Registration) any {
 				d := salted{Number: r.Number}
 				d.Key.UserID, d.Key.EventID, d.Key.Salt = r.UserID, r.EventID, store.NewID()
 				return d

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -35,10 +36,10 @@ func BenchmarkLists(b *testing.B) {
 			return n
 		}
 		before, begun := size(), time.Now()
-		err := s.transact(tb.Context(), func(tx *sql.Tx) error { return fillSearch(tb.Context(), tx, func(int64, int64) {}) })
+		err := s.transact(tb.Context(), func(tx *sql.Tx) error { return migrate.FillSearch(tb.Context(), tx, func(int64, int64) {}) })
 		if err != nil {
 			tb.Fatal(err)
 		}
-		tb.Logf("step %d took %v; the file grew from %d to %d bytes", searchStep, time.Since(begun).Round(time.Millisecond), before, size())
+		tb.Logf("step %d took %v; the file grew from %d to %d bytes", migrate.SearchStep, time.Since(begun).Round(time.Millisecond), before, size())
 	})
 }

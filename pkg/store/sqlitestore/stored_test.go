@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -30,15 +31,15 @@ func stored(tb testing.TB, version int) string {
 func TestStoredVersions(t *testing.T) {
 	path := stored(t, 1)
 	s := open(t, path)
-	a, err := OpenAuditor(t.Context(), path)
+	a, err := OpenVerifyReader(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	if got := version(t, path); got != newest(t) {
-		t.Errorf("version is %d, want %d", got, newest(t))
+	if got := version(t, path); got != newest(t, path) {
+		t.Errorf("version is %d, want %d", got, newest(t, path))
 	}
-	storetest.RunStored(t, storetest.Stored{Store: s, Auditor: a})
+	storetest.RunStored(t, storetest.Stored{Store: s, VerifyReader: a})
 }
 
 // TestAMigratedFileIsLikeAFreshOne, down to the text of its tables.
@@ -46,7 +47,7 @@ func TestAMigratedFileIsLikeAFreshOne(t *testing.T) {
 	old, fresh := stored(t, 1), filepath.Join(t.TempDir(), "eventio.db")
 	objects := func(path string) (all []string) {
 		s := open(t, path)
-		for line, err := range stream(t.Context(), s.read, scanText,
+		for line, err := range sqldb.Stream(t.Context(), s.read, sqldb.ScanValue[string],
 			`SELECT type || ' ' || name || ': ' || coalesce(sql, '') FROM sqlite_schema ORDER BY name`) {
 			if err != nil {
 				t.Fatal(err)
@@ -60,12 +61,12 @@ func TestAMigratedFileIsLikeAFreshOne(t *testing.T) {
 	}
 }
 
-// TestAnAuditorSaysWhichVersionItNeeds, instead of finding all of it damaged.
-func TestAnAuditorSaysWhichVersionItNeeds(t *testing.T) {
+// TestAVerifyReaderSaysWhichVersionItNeeds, instead of finding all of it damaged.
+func TestAVerifyReaderSaysWhichVersionItNeeds(t *testing.T) {
 	path := stored(t, 1)
 	edit(t, path, `PRAGMA user_version = 99`)
 	wantSchemaError(t, "the database has version 99", func(ctx context.Context) error {
-		a, err := OpenAuditor(ctx, path)
+		a, err := OpenVerifyReader(ctx, path)
 		if err == nil {
 			_ = a.Close()
 		}

@@ -13,7 +13,7 @@ func TestTools(t *testing.T) {
 	storetest.RunTools(t, func(tb testing.TB) storetest.Tools {
 		path := filepath.Join(tb.TempDir(), "eventio ?#%.db")
 		s := open(tb, path)
-		a, err := OpenAuditor(tb.Context(), path)
+		a, err := OpenVerifyReader(tb.Context(), path)
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -28,7 +28,7 @@ func TestTools(t *testing.T) {
 				tb.Fatal(err)
 			}
 		}
-		return storetest.Tools{Store: s, Auditor: a, Lose: lose, Plant: func(tb testing.TB, e store.Event) {
+		return storetest.Tools{Store: s, VerifyReader: a, Lose: lose, Plant: func(tb testing.TB, e store.Event) {
 			tb.Helper()
 			conn, err := s.write.Conn(tb.Context())
 			if err != nil {

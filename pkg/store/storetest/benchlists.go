@@ -89,7 +89,7 @@ func textEvents(n int) []store.Event {
 			}
 		}
 		e := store.Event{
-			ID: store.NewID(), OrganizerID: store.NewID(), Title: word() + " " + word() + " " + word(), Place: word(),
+			ID: store.NewID(), OrganizerID: store.NewID(), Title: word() + " " + word() + " " + word(), Venue: word(),
 			Description: strings.Join(text, " "), Capacity: 100, TicketsSold: 100, LastNumber: 100, ConfirmedThrough: 100,
 			StartsAt: now.Add(time.Duration(i) * time.Minute), EndsAt: now.AddDate(1, 0, 0), CreatedAt: now, Version: 1, Revision: 1,
 		}

@@ -20,8 +20,8 @@ func CheckListCosts(t *testing.T, s store.Store, load func(testing.TB, []store.E
 	organizer := store.NewID()
 	all := manyEvents(organizer)
 	load(t, all)
-	slices.SortFunc(all, func(a, b store.Event) int { return a.At().Compare(b.At()) })
-	middle := all[len(all)/2].At() // most events start when this one does
+	slices.SortFunc(all, func(a, b store.Event) int { return a.Cursor().Compare(b.Cursor()) })
+	middle := all[len(all)/2].Cursor() // most events start when this one does
 	examined(t)
 	for _, search := range []string{"", "common", "rare", "absent", "left", "left right", "common rare", "common left c"} {
 		for filters := range 32 {
@@ -46,7 +46,7 @@ func CheckListCosts(t *testing.T, s store.Store, load func(testing.TB, []store.E
 
 func checkListCost(t *testing.T, s store.Store, q store.EventQuery, all []store.Event, examined func(testing.TB) int) {
 	want := slices.DeleteFunc(slices.Clone(all), func(e store.Event) bool {
-		behind := q.After == nil || e.At().Compare(*q.After) > 0 != q.Descending && e.At() != *q.After
+		behind := q.After == nil || e.Cursor().Compare(*q.After) > 0 != q.Descending && e.Cursor() != *q.After
 		return !behind || !q.Matches(e)
 	})
 	if q.Descending {
@@ -59,7 +59,7 @@ func checkListCost(t *testing.T, s store.Store, q store.EventQuery, all []store.
 	for pages := 0; ; pages++ {
 		page := findPage(t, s, q)
 		n := len(page.Events)
-		if n > len(want) || !slices.Equal(page.Events, want[:n]) {
+		if n > len(want) || !sameEvents(page.Events, want[:n]) {
 			t.Fatalf("page %d has %d events that are not the next ones", pages, n)
 		}
 		want = want[n:]
@@ -86,14 +86,14 @@ func manyEvents(organizer store.ID) []store.Event {
 	all := make([]store.Event, 3000)
 	for i := range all {
 		e := store.Event{
-			ID: store.NewID(), OrganizerID: store.NewID(), Title: "Common", Place: "left", Capacity: 5, TicketsSold: 5, ConfirmedThrough: 5,
+			ID: store.NewID(), OrganizerID: store.NewID(), Title: "Common", Venue: "left", Capacity: 5, TicketsSold: 5, ConfirmedThrough: 5,
 			LastNumber: 5, StartsAt: now.Add(time.Duration(i) * time.Minute), EndsAt: now.AddDate(1, 0, 0), CreatedAt: now, Version: 1, Revision: 1,
 		}
 		if i >= 500 && i < 2500 {
 			e.StartsAt = now.Add(1000 * time.Minute)
 		}
 		if i%2 == 1 {
-			e.Place = "right"
+			e.Venue = "right"
 		}
 		if i%100 == 7 {
 			e.TicketsSold = 4
@@ -105,7 +105,7 @@ func manyEvents(organizer store.ID) []store.Event {
 			e.Description = "very rare"
 		}
 		if i == len(all)-1 {
-			e.Place = "left right"
+			e.Venue = "left right"
 		}
 		all[i] = e
 	}

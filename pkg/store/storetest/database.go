@@ -24,9 +24,9 @@ func testDatabaseID(t *testing.T, target Target) {
 	}
 }
 
-// testAuditedID: an operator's tool means the database that its workers mean.
-func testAuditedID(t *testing.T, tools Tools) {
-	if id, err := tools.Auditor.DatabaseID(context10s(t)); err != nil || id != tools.Store.DatabaseID() {
-		t.Errorf("the auditor says %q, %v; the store says %q", id, err, tools.Store.DatabaseID())
+// testVerifyDatabaseID: an operator's tool means the database that its workers mean.
+func testVerifyDatabaseID(t *testing.T, tools Tools) {
+	if id, err := tools.VerifyReader.DatabaseID(context10s(t)); err != nil || id != tools.Store.DatabaseID() {
+		t.Errorf("the verify reader says %q, %v; the store says %q", id, err, tools.Store.DatabaseID())
 	}
 }

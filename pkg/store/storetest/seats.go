@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -43,7 +44,7 @@ func testSeats(t *testing.T, target Target) {
 		later.At = now.Add(time.Hour)
 		again := apply(t, target.Again(t), later)
 		wantOutcomes(t, slices.Concat(first, again), store.Registered, store.Registered, store.Registered)
-		if first[0] != first[1] || first[0] != again[0] {
+		if !reflect.DeepEqual(first[0], first[1]) || !reflect.DeepEqual(first[0], again[0]) {
 			t.Fatalf("answers differ: %+v, %+v, %+v", first[0], first[1], again[0])
 		}
 		Check(t, s, event.ID)
@@ -65,7 +66,7 @@ func testSeats(t *testing.T, target Target) {
 		if want := time.Date(2026, 11, 24, 11, 0, 0, 123_000_000, time.UTC); got.RegisteredAt != want {
 			t.Fatalf("registered at %v, want %v", got.RegisteredAt, want)
 		}
-		if roster := Check(t, s, event.ID); roster[0] != got {
+		if roster := Check(t, s, event.ID); !roster[0].Equal(got) {
 			t.Fatalf("answered %+v, stored %+v", got, roster[0])
 		}
 	})
@@ -139,7 +140,7 @@ func testEndings(t *testing.T, target Target) {
 				t.Fatalf("stored: %v, want %v", got, stored)
 			}
 			wantOutcomes(t, apply(t, s, batch...), store.Registered, store.SoldOut)
-			if roster := Check(t, s, event.ID); roster[0] != earlier[0].Registration || roster[1].UserID != batch[0].UserID {
+			if roster := Check(t, s, event.ID); !roster[0].Equal(earlier[0].Registration) || roster[1].UserID != batch[0].UserID {
 				t.Fatalf("roster is %+v", roster)
 			}
 		})

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/audit"
+	"github.com/eventio/eventio/pkg/store/verify"
 )
 
 // Stored is a database that a version of this program has left, and that this one has opened.
@@ -17,8 +17,8 @@ import (
 // one of them for the second time; one that was edited and cancelled, with one who holds a
 // place and one who left; one that is empty; an idempotency key; and a signing key.
 type Stored struct {
-	Store   store.Store
-	Auditor store.Auditor
+	Store        store.Store
+	VerifyReader store.VerifyReader
 }
 
 // storedID is the id of a record of a stored database: 1 to 4 are users, 16 to 19 events.
@@ -32,20 +32,20 @@ func RunStored(t *testing.T, target Stored) {
 	full, line, off, empty := storedID(16), storedID(17), storedID(18), storedID(19)
 	clean := func(t *testing.T) {
 		ctx := context10s(t)
-		for err := range target.Auditor.Protections(ctx) {
+		for err := range target.VerifyReader.CheckConstraints(ctx) {
 			t.Error(err)
 		}
-		found := func(f audit.Finding) { t.Errorf("finding: %s", f.Text) }
-		if n, err := audit.CheckUsers(target.Auditor.AuditUsers(ctx), found, nil); err != nil || n != 4 {
+		found := func(f verify.Finding) { t.Errorf("finding: %s", f.Text) }
+		if n, err := verify.CheckUsers(target.VerifyReader.ReadUsers(ctx), found, nil); err != nil || n != 4 {
 			t.Errorf("%d users, %v", n, err)
 		}
 		events := 0
-		for id, err := range target.Auditor.AuditEvents(ctx) {
+		for id, err := range target.VerifyReader.ReadEventIDs(ctx) {
 			if err != nil {
 				t.Fatal(err)
 			}
 			events++
-			if e := checkEvent(t, target.Auditor, id); len(e.Findings) > 0 {
+			if e := checkEvent(t, target.VerifyReader, id); len(e.Findings) > 0 {
 				t.Errorf("event %s: %+v", id.Hex(), e.Findings)
 			}
 		}

@@ -154,7 +154,7 @@ func apply(tb testing.TB, s store.Seats, batch ...store.SeatRequest) []store.Sea
 				tb.Fatalf("result %d is %+v for request %+v", i, r, batch[i])
 			}
 		default:
-			if r != (store.Registration{}) {
+			if !r.Equal(store.Registration{}) {
 				tb.Fatalf("result %d is %s and carries a registration", i, res.Outcome)
 			}
 		}
@@ -191,7 +191,7 @@ func Check(tb testing.TB, s store.Store, event store.ID) []store.Registration {
 }
 
 // Broken lists the promises that an event at rest breaks.
-func Broken(ctx context.Context, s store.Events, event store.ID) (broken []string, err error) {
+func Broken(ctx context.Context, s store.Store, event store.ID) (broken []string, err error) {
 	add := func(format string, args ...any) { broken = append(broken, fmt.Sprintf(format, args...)) }
 	e, err := s.Event(ctx, event)
 	if err != nil {
@@ -230,13 +230,13 @@ func Broken(ctx context.Context, s store.Events, event store.ID) (broken []strin
 }
 
 // Roster reads the whole roster of an event.
-func Roster(tb testing.TB, s store.Events, e store.Event) []store.Registration {
+func Roster(tb testing.TB, s store.Registrations, e store.Event) []store.Registration {
 	tb.Helper()
 	return collect(tb, s.Roster(context10s(tb), e.ID, 0, e.ConfirmedThrough, 0))
 }
 
 // WaitingList reads the whole waiting list of an event.
-func WaitingList(tb testing.TB, s store.Events, e store.Event) []store.Registration {
+func WaitingList(tb testing.TB, s store.Registrations, e store.Event) []store.Registration {
 	tb.Helper()
 	return collect(tb, s.Roster(context10s(tb), e.ID, e.ConfirmedThrough, e.LastNumber, 0))
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/audit"
+	"github.com/eventio/eventio/pkg/store/verify"
 )
 
 // ToolStore is a store that can also take over what another system kept.
@@ -22,8 +22,8 @@ type ToolStore interface {
 
 // Tools is one adapter over one fresh, empty database, as the operator's tools see it.
 type Tools struct {
-	Store   ToolStore
-	Auditor store.Auditor
+	Store        ToolStore
+	VerifyReader store.VerifyReader
 	// Plant overwrites the counters of an event behind the store's back.
 	Plant func(tb testing.TB, e store.Event)
 	// Lose takes away what lists and searches find an event by, as a process of an earlier
@@ -34,16 +34,16 @@ type Tools struct {
 // RunTools runs the suite of what verify, repair and import rest on.
 func RunTools(t *testing.T, open func(testing.TB) Tools) {
 	for name, test := range map[string]func(*testing.T, Tools){
-		"database":             testAuditedID,
-		"audit":                testAudit,
-		"audit while serving":  testAuditWhileServing,
+		"database":             testVerifyDatabaseID,
+		"verify reader":        testVerifyReader,
+		"verify while serving": testVerifyWhileServing,
 		"recount":              testRecount,
-		"unfindable":           testUnfindable,
+		"staleSearch":          testUnfindable,
 		"import users":         testImportUsers,
 		"import events":        testImportEvents,
 		"import, interrupted":  testImportInterrupted,
 		"import, known users":  testKnownUsers,
-		"audit of what is odd": testAuditSums,
+		"verify counts":        testVerifyCounts,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
@@ -53,27 +53,27 @@ func recount(event store.ID) store.SeatRequest {
 	return store.SeatRequest{Kind: store.Recount, EventID: event, RequestID: "recount-" + store.NewID().Hex(), At: now}
 }
 
-func checkEvent(tb testing.TB, a store.Auditor, id store.ID) audit.Event {
+func checkEvent(tb testing.TB, a store.VerifyReader, id store.ID) verify.EventReport {
 	tb.Helper()
-	e, err := audit.CheckEvent(context10s(tb), a, id, nil)
+	e, err := verify.CheckEvent(context10s(tb), a, id, nil)
 	if err != nil {
-		tb.Fatalf("audit: %v", err)
+		tb.Fatalf("verify: %v", err)
 	}
 	return e
 }
 
-// wantClean proves an event with the auditor and with the suite's own checker.
+// wantClean proves an event with the reader and with the suite's own checker.
 func wantClean(tb testing.TB, target Tools, id store.ID) {
 	tb.Helper()
-	if e := checkEvent(tb, target.Auditor, id); len(e.Findings) > 0 {
+	if e := checkEvent(tb, target.VerifyReader, id); len(e.Findings) > 0 {
 		tb.Fatalf("findings: %+v", e.Findings)
 	}
 	Check(tb, target.Store, id)
 }
 
-func testAudit(t *testing.T, target Tools) {
-	s, a := target.Store, target.Auditor
-	for err := range a.Protections(context10s(t)) {
+func testVerifyReader(t *testing.T, target Tools) {
+	s, a := target.Store, target.VerifyReader
+	for err := range a.CheckConstraints(context10s(t)) {
 		t.Errorf("a new store: %v", err)
 	}
 	event := newWaitlistEvent(t, s, 2)
@@ -87,11 +87,11 @@ func testAudit(t *testing.T, target Tools) {
 	t.Run("all rows by number, cancelled or not", func(t *testing.T) {
 		var users []store.ID
 		var cancelled int
-		err := a.AuditEvent(context10s(t), event.ID, func(v store.View) error {
-			if !v.Found || v.OrganizerKnown || v.Event != readEvent(t, s, event.ID) {
+		err := a.ReadEvent(context10s(t), event.ID, func(v store.EventSnapshot) error {
+			if !v.Found || v.OrganizerKnown || !v.Event.Equal(readEvent(t, s, event.ID)) {
 				t.Errorf("view is %+v", v)
 			}
-			for r, err := range v.Rows {
+			for r, err := range v.Registrations {
 				if err != nil {
 					return err
 				}
@@ -109,23 +109,23 @@ func testAudit(t *testing.T, target Tools) {
 		wantClean(t, target, event.ID)
 	})
 	t.Run("the ids of all events", func(t *testing.T) {
-		got := collect(t, a.AuditEvents(context10s(t)))
+		got := collect(t, a.ReadEventIDs(context10s(t)))
 		if len(got) != 2 || !slices.Contains(got, event.ID) || !slices.Contains(got, other.ID) {
 			t.Fatalf("events are %v", got)
 		}
 	})
 	t.Run("what look returns", func(t *testing.T) {
 		own := errors.New("own")
-		if err := a.AuditEvent(context10s(t), event.ID, func(store.View) error { return own }); !errors.Is(err, own) {
+		if err := a.ReadEvent(context10s(t), event.ID, func(store.EventSnapshot) error { return own }); !errors.Is(err, own) {
 			t.Fatalf("error is %v", err)
 		}
 	})
 	t.Run("an event that does not exist has no rows", func(t *testing.T) {
-		err := a.AuditEvent(context10s(t), store.NewID(), func(v store.View) error {
+		err := a.ReadEvent(context10s(t), store.NewID(), func(v store.EventSnapshot) error {
 			if v.Found {
 				t.Error("it is found")
 			}
-			for r := range v.Rows {
+			for r := range v.Registrations {
 				t.Errorf("it has %+v", r)
 			}
 			return nil
@@ -136,7 +136,7 @@ func testAudit(t *testing.T, target Tools) {
 	})
 }
 
-func testAuditSums(t *testing.T, target Tools) {
+func testVerifyCounts(t *testing.T, target Tools) {
 	s := target.Store
 	organizer := newUser("organizer@example.org")
 	for _, u := range []store.User{organizer, newUser("b@example.org"), newUser("A@example.org")} {
@@ -149,22 +149,22 @@ func testAuditSums(t *testing.T, target Tools) {
 		t.Fatal(err)
 	}
 	apply(t, s, Wishes(e.ID, 2)...)
-	size, err := target.Auditor.Size(context10s(t))
+	size, err := target.VerifyReader.Size(context10s(t))
 	if err != nil || size != (store.Size{Users: 3, Events: 1, Registrations: 2}) {
 		t.Fatalf("size is %+v, %v", size, err)
 	}
-	if got := checkEvent(t, target.Auditor, e.ID); !got.OrganizerKnown || got.Registrations != 2 {
+	if got := checkEvent(t, target.VerifyReader, e.ID); !got.OrganizerKnown || got.Registrations != 2 {
 		t.Fatalf("event is %+v", got)
 	}
-	n, err := audit.CheckUsers(target.Auditor.AuditUsers(context10s(t)), func(f audit.Finding) { t.Errorf("finding: %s", f.Text) }, nil)
+	n, err := verify.CheckUsers(target.VerifyReader.ReadUsers(context10s(t)), func(f verify.Finding) { t.Errorf("finding: %s", f.Text) }, nil)
 	if n != 3 || err != nil {
 		t.Fatalf("%d users, %v", n, err)
 	}
 }
 
-// testAuditWhileServing: people come and go while the proof is repeated; it never finds
+// testVerifyWhileServing: people come and go while the proof is repeated; it never finds
 // anything.
-func testAuditWhileServing(t *testing.T, target Tools) {
+func testVerifyWhileServing(t *testing.T, target Tools) {
 	events := []store.Event{newWaitlistEvent(t, target.Store, 3), newWaitlistEvent(t, target.Store, 20)}
 	var over atomic.Bool
 	var crowd sync.WaitGroup
@@ -184,7 +184,7 @@ func testAuditWhileServing(t *testing.T, target Tools) {
 	started := time.Now()
 	for i := 0; i < 40 || rows == 0 && time.Since(started) < limit; i++ { // on a busy machine 40 proofs end before anybody comes
 		for _, e := range events {
-			got := checkEvent(t, target.Auditor, e.ID)
+			got := checkEvent(t, target.VerifyReader, e.ID)
 			rows += got.Registrations
 			if len(got.Findings) > 0 {
 				t.Errorf("findings: %+v", got.Findings)
@@ -201,13 +201,13 @@ func testAuditWhileServing(t *testing.T, target Tools) {
 func testRecount(t *testing.T, target Tools) {
 	s := target.Store
 	for _, c := range []struct {
-		name     string
-		places   int64
-		wishes   int
-		damage   func(*store.Event)
-		want     store.Outcome
-		sold     int64
-		mendable bool
+		name       string
+		places     int64
+		wishes     int
+		damage     func(*store.Event)
+		want       store.Outcome
+		sold       int64
+		repairable bool
 	}{
 		{"tickets_sold too high", 5, 3, func(e *store.Event) { e.TicketsSold = 5 }, store.Recounted, 3, true},
 		{"tickets_sold too low", 5, 3, func(e *store.Event) { e.TicketsSold = 1 }, store.Recounted, 3, true},
@@ -227,8 +227,8 @@ func testRecount(t *testing.T, target Tools) {
 			damaged := readEvent(t, s, event.ID)
 			c.damage(&damaged)
 			target.Plant(t, damaged)
-			found := checkEvent(t, target.Auditor, event.ID)
-			if len(found.Findings) == 0 || found.Mendable() != c.mendable {
+			found := checkEvent(t, target.VerifyReader, event.ID)
+			if len(found.Findings) == 0 || found.Repairable() != c.repairable {
 				t.Fatalf("findings: %+v", found.Findings)
 			}
 			wantOutcomes(t, apply(t, s, recount(event.ID)), c.want)
@@ -237,7 +237,7 @@ func testRecount(t *testing.T, target Tools) {
 				t.Fatalf("tickets_sold is %d, want %d", after.TicketsSold, c.sold)
 			}
 			if c.want == store.Overbooked {
-				if after != damaged {
+				if !after.Equal(damaged) {
 					t.Fatalf("the event was %+v and is %+v", damaged, after)
 				}
 				return
@@ -273,7 +273,7 @@ func testRecount(t *testing.T, target Tools) {
 		apply(t, s, Wishes(event.ID, 4)...)
 		before := readEvent(t, s, event.ID)
 		wantOutcomes(t, apply(t, s, recount(event.ID), recount(event.ID)), store.Recounted, store.Recounted)
-		if after := readEvent(t, s, event.ID); after != before {
+		if after := readEvent(t, s, event.ID); !after.Equal(before) {
 			t.Fatalf("the event was %+v and is %+v", before, after)
 		}
 	})
@@ -324,13 +324,13 @@ func testUnfindable(t *testing.T, target Tools) {
 	if found() {
 		t.Fatal("it is found all the same")
 	}
-	e := checkEvent(t, target.Auditor, event.ID)
-	if len(e.Findings) != 1 || !e.Mendable() || !strings.Contains(e.Findings[0].Text, "do not find it by its words") {
+	e := checkEvent(t, target.VerifyReader, event.ID)
+	if len(e.Findings) != 1 || !e.Repairable() || !strings.Contains(e.Findings[0].Text, "do not find it by its words") {
 		t.Fatalf("findings are %+v", e.Findings)
 	}
 	wantOutcomes(t, apply(t, s, recount(event.ID)), store.Recounted)
 	wantClean(t, target, event.ID)
-	if after := readEvent(t, s, event.ID); after != before {
+	if after := readEvent(t, s, event.ID); !after.Equal(before) {
 		t.Fatalf("the event was %+v and is %+v", before, after)
 	}
 	if !found() || len(findPage(t, s, store.EventQuery{Available: true, OrganizerID: event.OrganizerID}).Events) != 1 {
@@ -411,10 +411,10 @@ func newRoster(n int) (store.Event, []store.ID) {
 	for i := range roster {
 		roster[i] = store.NewID()
 	}
-	return store.Event{
-		ID: store.NewID(), OrganizerID: store.NewID(), Title: "Imported", Description: "a\nb", Capacity: int64(n) + 2,
-		StartsAt: now, EndsAt: now, CreatedAt: now,
-	}, roster
+	every := everyField(1)
+	e := every.Apply(store.Event{ID: store.NewID(), OrganizerID: store.NewID(), CreatedAt: now})
+	e.Capacity, e.OpensAt, e.ClosesAt, e.Waitlist = int64(n)+2, time.Time{}, time.Time{}, false
+	return e, roster
 }
 
 func testImportEvents(t *testing.T, target Tools) {
@@ -424,12 +424,12 @@ func testImportEvents(t *testing.T, target Tools) {
 		t.Fatalf("outcome is %s", got)
 	}
 	want := store.ImportedEvent(e, 10)
-	if got := readEvent(t, s, e.ID); got != want {
+	if got := readEvent(t, s, e.ID); !got.Equal(want) {
 		t.Fatalf("got %+v, want %+v", got, want)
 	}
 	rows := Check(t, s, e.ID)
 	for i, user := range roster {
-		if rows[i] != store.ImportedRegistration(e, i, user) {
+		if !rows[i].Equal(store.ImportedRegistration(e, i, user)) {
 			t.Fatalf("registration %d is %+v", i, rows[i])
 		}
 	}
@@ -442,7 +442,7 @@ func testImportEvents(t *testing.T, target Tools) {
 		if got := importEvent(t, s, e, roster); got != store.AlreadyThere {
 			t.Fatalf("outcome is %s", got)
 		}
-		if after := readEvent(t, s, e.ID); after != before {
+		if after := readEvent(t, s, e.ID); !after.Equal(before) {
 			t.Fatalf("the event was %+v and is %+v", before, after)
 		}
 		wantClean(t, target, e.ID)

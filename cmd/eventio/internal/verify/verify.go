@@ -15,7 +15,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/audit"
+	"github.com/eventio/eventio/pkg/store/verify"
 )
 
 // Command has the flags of eventio verify.
@@ -38,14 +38,14 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	}
 	starting, cancel := context.WithTimeout(ctx, c.StartTimeout)
 	defer cancel()
-	auditor, err := c.OpenAuditor(starting)
+	reader, err := c.OpenVerifyReader(starting)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, auditor.Close()) }()
-	v := verification{auditor: auditor, out: env.Stdout, started: time.Now()}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	v := verification{reader: reader, out: env.Stdout, started: time.Now()}
 	if c.Repair {
-		repairer, err := openRepairer(starting, c, auditor, log.Level(zerolog.WarnLevel))
+		repairer, err := openRepairer(starting, c, reader, log.Level(zerolog.WarnLevel))
 		if err != nil {
 			return err
 		}
@@ -53,7 +53,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 		fmt.Fprintf(env.Stdout, "repair: database %s\n", repairer.link.Namespace)
 		v.repairer = repairer
 	}
-	size, err := auditor.Size(ctx)
+	size, err := reader.Size(ctx)
 	if err != nil {
 		return c.Explain(err)
 	}
@@ -68,7 +68,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 
 // verification is one run of a proof.
 type verification struct {
-	auditor  store.Auditor
+	reader   store.VerifyReader
 	repairer *repairer // nil: nothing is to be repaired
 	out      io.Writer
 	progress *progress.Bar
@@ -86,24 +86,24 @@ func (v *verification) say(format string, args ...any) {
 }
 
 func (v *verification) run(ctx context.Context) error {
-	found := func(f audit.Finding) {
+	found := func(f verify.Finding) {
 		v.elsewhere++
 		v.say("%s", f.Text)
 	}
-	for err := range v.auditor.Protections(ctx) {
+	for err := range v.reader.CheckConstraints(ctx) {
 		if !errors.Is(err, store.ErrDamaged) {
 			return err
 		}
-		found(audit.Damage(err))
+		found(verify.Damage(err))
 	}
 	var err error
-	if v.users, err = audit.CheckUsers(v.auditor.AuditUsers(ctx), found, v.progress.Add); err != nil {
+	if v.users, err = verify.CheckUsers(v.reader.ReadUsers(ctx), found, v.progress.Add); err != nil {
 		return err
 	}
-	for id, err := range v.auditor.AuditEvents(ctx) {
+	for id, err := range v.reader.ReadEventIDs(ctx) {
 		switch {
 		case errors.Is(err, store.ErrDamaged):
-			found(audit.Damage(err))
+			found(verify.Damage(err))
 			continue
 		case err != nil:
 			return err
@@ -117,7 +117,7 @@ func (v *verification) run(ctx context.Context) error {
 
 // event proves one event and, if that is wanted, has it repaired and proves it again.
 func (v *verification) event(ctx context.Context, id store.ID) error {
-	e, err := audit.CheckEvent(ctx, v.auditor, id, v.progress.Add)
+	e, err := verify.CheckEvent(ctx, v.reader, id, v.progress.Add)
 	if err != nil {
 		return err
 	}
@@ -133,9 +133,9 @@ func (v *verification) event(ctx context.Context, id store.ID) error {
 	for _, f := range e.Findings {
 		v.say("%s", f.Text)
 	}
-	if !e.Mendable() || v.repairer == nil {
+	if !e.Repairable() || v.repairer == nil {
 		v.damaged++
-		if e.Mendable() {
+		if e.Repairable() {
 			v.repairable++
 		}
 		return nil
@@ -144,7 +144,7 @@ func (v *verification) event(ctx context.Context, id store.ID) error {
 	if err != nil {
 		return fmt.Errorf("repair event %s: %w", id.Hex(), err)
 	}
-	after, err := audit.CheckEvent(ctx, v.auditor, id, nil)
+	after, err := verify.CheckEvent(ctx, v.reader, id, nil)
 	if err != nil {
 		return err
 	}

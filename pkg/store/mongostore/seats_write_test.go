@@ -1,0 +1,145 @@
+package mongostore
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/storetest"
+)
+
+// TestEventsThatMoveAlikeAreOneStatement: as many registrations in each of many events cost
+// one statement, whatever state each event is in.
+func TestEventsThatMoveAlikeAreOneStatement(t *testing.T) {
+	s := open(t, testenv.MongoDB(t), "a")
+	var batch []store.SeatRequest
+	for i := range 40 {
+		event := storetest.NewEvent(t, s, 100)
+		if _, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 1+i%7)); err != nil {
+			t.Fatal(err)
+		}
+		batch = append(batch, storetest.Wishes(event.ID, 1+i%2)...)
+	}
+	before := opcounters(t, s)["update"]
+	results, err := s.Apply(t.Context(), batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		if r.Outcome != store.Registered {
+			t.Fatal(r)
+		}
+	}
+	if n := opcounters(t, s)["update"] - before; n != 2 { // for those with one and for those with two
+		t.Errorf("%d update statements, want 2", n)
+	}
+}
+
+// TestEachEventIsHeldToItsOwnRevision: in a statement for several events it is not enough
+// that an event is in a state that some other of them was decided upon, and one that has
+// moved or is full keeps all of them as they are.
+func TestEachEventIsHeldToItsOwnRevision(t *testing.T) {
+	s := open(t, testenv.MongoDB(t), "a")
+	one, two := storetest.NewEvent(t, s, 5), storetest.NewEvent(t, s, 5)
+	if _, err := s.Apply(t.Context(), storetest.Wishes(two.ID, 1)); err != nil {
+		t.Fatal(err)
+	}
+	read, err := s.load(t.Context(), append(storetest.Wishes(one.ID, 1), storetest.Wishes(two.ID, 1)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, two = read.states[one.ID].Event, read.states[two.ID].Event
+	for _, c := range []struct {
+		name     string
+		spoil    func(one, two *store.Event, fences map[store.ID]int64)
+		k        int64
+		accepted bool
+	}{
+		{"revisions exchanged", func(a, b *store.Event, _ map[store.ID]int64) { a.Revision, b.Revision = b.Revision, a.Revision }, 1, false},
+		{"one revision too old", func(a, _ *store.Event, _ map[store.ID]int64) { a.Revision-- }, 1, false},
+		{"one fence too old", func(_, b *store.Event, fences map[store.ID]int64) { fences[b.ID]-- }, 1, false},
+		{"no room in one", func(_, _ *store.Event, _ map[store.ID]int64) {}, 5, false},
+		{"all as decided", func(_, _ *store.Event, _ map[store.ID]int64) {}, 4, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a, b := one, two
+			fences := maps.Clone(read.fences)
+			c.spoil(&a, &b, fences)
+			var changes []store.Change
+			for _, before := range []store.Event{a, b} {
+				after := before
+				after.TicketsSold += c.k
+				changes = append(changes, store.Change{Before: before, After: after})
+			}
+			at := attempt{store: s, loadedState: loadedState{fences: fences}, changes: changes}
+			_, err := at.transact(t.Context(), decided)
+			if got := err == nil; got != c.accepted || err != nil && !errors.Is(err, errConflict) {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+// decided is for an attempt that was decided before.
+func decided(context.Context) error { return nil }
+
+// TestAnEventWithoutItsCounterSellsNothing: a document that somebody has spoiled is not
+// taken for one in which nothing is sold.
+func TestAnEventWithoutItsCounterSellsNothing(t *testing.T) {
+	s := open(t, testenv.MongoDB(t), "a")
+	for _, spoil := range []bson.D{
+		{{Key: "$unset", Value: bson.D{{Key: "tickets_sold", Value: ""}}}},
+		{{Key: "$set", Value: bson.D{{Key: "tickets_sold", Value: nil}}}},
+	} {
+		event := storetest.NewEvent(t, s, 5)
+		if _, err := s.events.UpdateByID(t.Context(), event.ID, spoil); err != nil {
+			t.Fatal(err)
+		}
+		read, err := s.load(t.Context(), storetest.Wishes(event.ID, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := read.states[event.ID].Event
+		after := before
+		after.TicketsSold++
+		at := attempt{store: s, loadedState: read, changes: []store.Change{{Before: before, After: after}}}
+		_, err = at.transact(t.Context(), decided)
+		if !errors.Is(err, errConflict) {
+			t.Errorf("after %v: %v", spoil, err)
+		}
+	}
+}
+
+// TestAnOverbookedEventCanBeLeftAndEdited: what a damage has put in is no reason to keep people
+// from leaving, or the organizer from raising the capacity; it only takes nobody.
+func TestAnOverbookedEventCanBeLeftAndEdited(t *testing.T) {
+	s := open(t, testenv.MongoDB(t), "a")
+	event := storetest.NewEvent(t, s, 3)
+	wishes := storetest.Wishes(event.ID, 3)
+	if _, err := s.Apply(t.Context(), wishes); err != nil {
+		t.Fatal(err)
+	}
+	damage := bson.D{{Key: "$set", Value: bson.D{{Key: "capacity", Value: int64(1)}}}}
+	if _, err := s.events.UpdateByID(t.Context(), event.ID, damage); err != nil {
+		t.Fatal(err)
+	}
+	title, five := "Moved", int64(5)
+	for _, step := range []struct {
+		req  store.SeatRequest
+		want store.Outcome
+	}{
+		{storetest.Wish(event.ID), store.SoldOut},
+		{cancel(event.ID, wishes[0].UserID), store.Cancelled},
+		{storetest.Wish(event.ID), store.SoldOut},
+		{edit(event.ID, store.Edit{Version: store.AnyVersion, Title: &title}), store.Edited},
+		{edit(event.ID, store.Edit{Version: store.AnyVersion, Capacity: &five}), store.Edited},
+		{storetest.Wish(event.ID), store.Registered},
+	} {
+		wantOutcome(t, s, step.req, step.want)
+	}
+}

@@ -1,0 +1,138 @@
+// Package sqlitestore implements store.Store in one SQLite database file, without CGO.
+//
+// # Guarantees
+//
+// The write-ahead log is synced at every commit (synchronous=FULL), so a result survives a power
+// loss once it is returned. All writes go through one connection, and each batch is one immediate
+// transaction, which makes every change serializable. Reads use connections of their own, never
+// wait for a write, and see everything that was committed before they began. Several processes may
+// open one file; they take turns at writing.
+//
+// # Changing what is stored
+//
+// The schema has a version, kept in PRAGMA user_version, and numbered steps that lead from one
+// version to the next: see package migrate, in internal/migrate. Open makes the steps that are
+// pending, each in one transaction together with its version. A step that was released is never
+// changed.
+//
+// A step leaves the file usable for running processes of the version before: it adds tables, indexes
+// and columns that have a default, and removes only what that version no longer uses. Foreign keys
+// are enforced; a table that is rebuilt needs PRAGMA defer_foreign_keys.
+//
+// # Faults
+//
+// A write that finds no disk space has surely stored nothing. After a commit whose end is unknown,
+// because a sync failed, the process answers nothing before it has made another commit: see
+// Store.transact. A store whose files are moved or removed while it is open stores nothing more, and
+// tells so by Store.Lost.
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
+)
+
+// readers is the number of connections for reads. Each holds a page cache of 2 MB.
+const readers = 8
+
+// Store implements store.Store over one file. It is safe for concurrent use.
+type Store struct {
+	write *sql.DB // one connection
+	read  *sql.DB
+	id    string // of the database
+
+	// afterCommit, when a test sets it, runs between a successful commit and its answer.
+	afterCommit func() error
+
+	writeLock  chan struct{} // of capacity 1; whoever has sent to it may write and use uncertain
+	uncertain  bool          // it is unknown how a commit ended, and none has succeeded since
+	fullErrors atomic.Int64  // counts the writes that found no disk space
+	ping       ping
+
+	files    []file     // what was opened
+	lost     chan error // of capacity 1
+	keep     *sql.Conn  // stays open, because closing the last connection removes the log
+	watching sync.WaitGroup
+	stop     context.CancelFunc // of watching
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the database in the file at path, creates it when it does not exist, and brings its schema
+// up to date. It refuses a file whose schema it does not know with store.ErrSchema. While another
+// process migrates the file, it waits as long as ctx allows.
+func Open(ctx context.Context, path string) (*Store, error) {
+	write, err := sqldb.OpenWriter(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := migrate.New(path, write)
+	if err == nil {
+		err = m.Start(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	id, err := makeDatabaseID(ctx, write, path)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
+	}
+	read, err := sqldb.OpenReader(path)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
+	}
+	read.SetMaxOpenConns(readers + 1) // one more for Store.keep
+	read.SetMaxIdleConns(readers)
+	s := &Store{
+		write: write, read: read, id: id, lost: make(chan error, 1),
+		writeLock: make(chan struct{}, 1), ping: ping{lock: make(chan struct{}, 1)},
+	}
+	if err := s.start(ctx, path); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
+	}
+	return s, nil
+}
+
+// start makes the database safe to serve from. A recovery at this opening may have found in the log what
+// a failed commit has written, and it may not be synced yet: a commit of our own makes it durable
+// before anybody is told of it.
+func (s *Store) start(ctx context.Context, path string) (err error) {
+	if s.keep, err = s.read.Conn(ctx); err != nil {
+		return err
+	}
+	if err := s.keep.QueryRowContext(ctx, `SELECT count(*) FROM fence`).Scan(new(int)); err != nil {
+		return err
+	}
+	if err := s.transact(ctx, fence(fenceBytes)); err != nil {
+		return err
+	}
+	if s.files, err = openedFiles(path); err != nil {
+		return err
+	}
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	s.watching.Go(func() { s.watch(ctx) })
+	return nil
+}
+
+// Close closes the file.
+func (s *Store) Close() error {
+	if s.stop != nil {
+		s.stop()
+		s.watching.Wait()
+	}
+	var err error
+	if s.keep != nil {
+		if err = s.keep.Close(); errors.Is(err, sql.ErrConnDone) {
+			err = nil // closed before
+		}
+	}
+	return errors.Join(err, s.read.Close(), s.write.Close())
+}
