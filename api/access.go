@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -31,8 +32,10 @@ type Access struct {
 	Mode Mode
 	// Guard signs and checks the tokens, and stays the caller's. nil: identity.Alone().
 	Guard *identity.Guard
-	// RateLimits turns the limits of docs/operations.md on.
+	// RateLimits turns the rate limits on.
 	RateLimits bool
+	// Rates are their numbers. The zero value is that of docs/operations.md.
+	Rates Rates
 	// TrustedProxies are believed when they say in X-Forwarded-For who the client is, and
 	// in X-Forwarded-Proto how it came. None: those headers are ignored.
 	TrustedProxies []netip.Prefix
@@ -40,6 +43,18 @@ type Access struct {
 	// the API, with tokens and never with cookies. None: no others.
 	CORSOrigins []*url.URL
 }
+
+// access says who may call a route.
+type access int
+
+// Who may call a route. The zero value is nobody of them.
+const (
+	_ access = iota
+	// anybody needs no token, and one that is sent is not looked at.
+	anybody
+	// tokenHolders prove by a token who they are. In trusted mode it may be left out.
+	tokenHolders
+)
 
 // gate is what stands before the routes.
 type gate struct {
@@ -58,7 +73,7 @@ func newGate(access Access, log zerolog.Logger) *gate {
 		g.guard = identity.Alone()
 	}
 	if access.RateLimits {
-		g.limits = newLimits()
+		g.limits = newLimits(cmp.Or(access.Rates, defaultRates()))
 	}
 	for _, origin := range access.CORSOrigins {
 		g.origins = append(g.origins, origin.Scheme+"://"+origin.Host)

@@ -17,21 +17,50 @@ import (
 // MaxBody is the largest request body, in bytes.
 const MaxBody = 64 << 10
 
-// decodeBody reads the JSON object of a request into the struct that v points to. It is
-// the only decoder of bodies, and strict: one value, exact field names, no field twice,
-// valid UTF-8. Fields that it does not know are ignored, as the original does; routes that
-// the original does not have refuse them with an option.
-func decodeBody(w http.ResponseWriter, r *http.Request, v any, options ...json.Options) error {
+// readJSON reads the body of a request to its end.
+func readJSON(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err := checkType(r.Header); err != nil {
-		return err
+		return nil, err
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	var data []byte
+	var err error
+	if r.ContentLength > 0 && r.ContentLength <= MaxBody { // net/http reads no further
+		data = make([]byte, r.ContentLength)
+		_, err = io.ReadFull(r.Body, data)
+	} else {
+		data, err = io.ReadAll(http.MaxBytesReader(w, r.Body, MaxBody))
+	}
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return problem(CodeTooLarge, fmt.Sprintf("The body may have %d bytes at most.", MaxBody))
+		return nil, problem(CodeTooLarge, fmt.Sprintf("The body may have %d bytes at most.", MaxBody))
 	case err != nil:
-		return invalid(FieldError{"body", "could not be read to its end; send it whole"})
+		return nil, invalid(FieldError{"body", "could not be read to its end; send it whole"})
+	}
+	return data, nil
+}
+
+// refuseBody refuses a body that says anything: the path says it all.
+func refuseBody(w http.ResponseWriter, r *http.Request) error {
+	if r.ContentLength == 0 || r.Body == http.NoBody {
+		return nil
+	}
+	if err := checkType(r.Header); err != nil {
+		return err
+	}
+	var one [1]byte
+	if n, err := io.ReadFull(http.MaxBytesReader(w, r.Body, 1), one[:]); n > 0 || !errors.Is(err, io.EOF) {
+		return invalid(FieldError{"body", "must be empty; the path says who and where"})
+	}
+	return nil
+}
+
+// decodeBody decodes a body, which must be a JSON object, into the struct that v points to. It
+// is the only decoder of bodies, and strict: one value, exact field names, no field twice,
+// valid UTF-8. Fields that it does not know are ignored, as the original does; routes that
+// the original does not have refuse them with an option.
+func decodeBody(data []byte, v any, options ...json.Options) error {
+	switch {
 	case len(data) == 0:
 		return invalid(FieldError{"body", "is empty; send a JSON object"})
 	case string(bytes.TrimSpace(data)) == "null": // which a struct would take for {}

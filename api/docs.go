@@ -56,20 +56,20 @@ func marshalDocument(d *openapi.Document) ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-func (a *API) openAPI(w http.ResponseWriter, r *http.Request) error {
-	writeTagged(w, r, jsonMedia, a.described.json)
+func (a *API) openAPI(w http.ResponseWriter, r *request) error {
+	writeTagged(w, r.Request, jsonMedia, a.described.json)
 	return nil
 }
 
-func (a *API) docs(w http.ResponseWriter, r *http.Request) error {
+func (a *API) docs(w http.ResponseWriter, r *request) error {
 	w.Header().Set("Content-Security-Policy", docsPolicy)
 	w.Header().Set("Referrer-Policy", "no-referrer")
-	writeTagged(w, r, htmlMedia, a.described.html)
+	writeTagged(w, r.Request, htmlMedia, a.described.html)
 	return nil
 }
 
-func (a *API) docsStyle(w http.ResponseWriter, r *http.Request) error {
-	writeTagged(w, r, cssMedia, a.described.css)
+func (a *API) docsStyle(w http.ResponseWriter, r *request) error {
+	writeTagged(w, r.Request, cssMedia, a.described.css)
 	return nil
 }
 

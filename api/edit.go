@@ -72,9 +72,16 @@ func change[B, T any](m optional[B], event *T, edit **T, check func(B) T) {
 	}
 }
 
-func (a *API) editEvent(w http.ResponseWriter, r *http.Request) error {
+func (a *API) editEvent(w http.ResponseWriter, r *request) error {
+	id, err := eventID(r)
+	if err != nil {
+		return err
+	}
 	var body eventEdit
-	who, e, deadline, err := a.organizer(r, func() error { return decodeBody(w, r, &body, json.RejectUnknownMembers(true)) })
+	if err := decodeBody(r.body, &body, json.RejectUnknownMembers(true)); err != nil {
+		return err
+	}
+	e, err := a.store.Event(r.Context(), id)
 	if err != nil {
 		return err
 	}
@@ -83,63 +90,40 @@ func (a *API) editEvent(w http.ResponseWriter, r *http.Request) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := who.mayBe(e.OrganizerID, "Only the organizer may edit an event."); err != nil {
+	if err := r.caller.mayBe(e.OrganizerID, "Only the organizer may edit an event."); err != nil {
 		return err
 	}
 	if edit.Version, err = editVersion(r.Header); err != nil {
 		return err
 	}
-	return a.storeEdit(w, r, edited{e.ID, edit, deadline})
+	return a.storeEdit(w, r, e.ID, edit)
 }
 
-func (a *API) cancelEvent(w http.ResponseWriter, r *http.Request) error {
-	who, e, deadline, err := a.organizer(r, func() error { return noBody(w, r) })
-	if err != nil {
-		return err
-	}
-	if err := who.mayBe(e.OrganizerID, "Only the organizer may cancel an event."); err != nil {
-		return err
-	}
-	return a.storeEdit(w, r, edited{e.ID, &messages.EventEdit{Version: store.AnyVersion, Cancel: true}, deadline})
-}
-
-// organizer finds out who asks, has the body read, and reads the event that it is about. It
-// also says when the answer is due.
-func (a *API) organizer(r *http.Request, readBody func() error) (who caller, e store.Event, deadline time.Time, err error) {
-	if who, err = a.gate.caller(r); err != nil {
-		return who, e, deadline, err
-	}
+func (a *API) cancelEvent(w http.ResponseWriter, r *request) error {
 	id, err := eventID(r)
 	if err != nil {
-		return who, e, deadline, err
+		return err
 	}
-	if err := readBody(); err != nil {
-		return who, e, deadline, err
+	e, err := a.store.Event(r.Context(), id)
+	if err != nil {
+		return err
 	}
-	deadline = a.deadline()
-	e, err = a.event(r.Context(), id, deadline)
-	return who, e, deadline, err
-}
-
-// edited is an edit that is to be stored before the deadline.
-type edited struct {
-	event    store.ID
-	edit     *messages.EventEdit
-	deadline time.Time
+	if err := r.caller.mayBe(e.OrganizerID, "Only the organizer may cancel an event."); err != nil {
+		return err
+	}
+	return a.storeEdit(w, r, e.ID, &messages.EventEdit{Version: store.AnyVersion, Cancel: true})
 }
 
 // storeEdit sends an edit through the queue, since it may move seats, and answers with the
 // event as it is then.
-func (a *API) storeEdit(w http.ResponseWriter, r *http.Request, change edited) error {
+func (a *API) storeEdit(w http.ResponseWriter, r *request, event store.ID, edit *messages.EventEdit) error {
 	reply, err := a.ask(w, r, messages.SeatRequest{
-		Kind: messages.KindEditEvent, RequestID: rand.Text(), EventID: change.event, Edit: change.edit,
-	}, change.deadline)
+		Kind: messages.KindEditEvent, RequestID: rand.Text(), EventID: event, Edit: edit,
+	})
 	if reply.Outcome != messages.OutcomeEdited {
 		return seatProblem(reply, err)
 	}
-	ctx, cancel := detached(r, change.deadline)
-	defer cancel()
-	e, err := a.store.Event(ctx, change.event)
+	e, err := a.store.Event(r.Context(), event)
 	if err != nil { // it is made, and cannot be shown
 		p := unknownOutcome()
 		p.cause = err

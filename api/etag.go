@@ -16,12 +16,12 @@ import (
 )
 
 // writeRead answers a read with v, or with 304 when the client has it already.
-func writeRead(w http.ResponseWriter, r *http.Request, v any) error {
+func writeRead(w http.ResponseWriter, r *request, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode an answer: %w", err)
 	}
-	writeTagged(w, r, "application/json", body)
+	writeTagged(w, r.Request, "application/json", body)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"net/url"
 	"time"
@@ -55,19 +56,15 @@ func eventOf(e store.Event) event {
 	}
 }
 
-func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.gate.caller(r)
-	if err != nil {
-		return err
-	}
+func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 	var body newEvent
-	if err := decodeBody(w, r, &body); err != nil {
+	if err := decodeBody(r.body, &body); err != nil {
 		return err
 	}
 	var f fields
 	key, _ := f.idempotencyKey(r.Header)
 	e := store.Event{
-		OrganizerID: who.actor(&f, "organizer_id", body.OrganizerID),
+		OrganizerID: r.caller.actor(&f, "organizer_id", body.OrganizerID),
 		Title:       f.line("title", body.Title, MaxTitle),
 		Description: f.text("description", body.Description, MaxDescription),
 		Capacity:    f.between("capacity", body.Capacity, 1, MaxCapacity),
@@ -83,22 +80,18 @@ func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := who.mayBe(e.OrganizerID, "An event belongs to who creates it: leave organizer_id out."); err != nil {
+	if err := r.caller.mayBe(e.OrganizerID, "An event belongs to who creates it: leave organizer_id out."); err != nil {
 		return err
 	}
-	// A creation does not die with the client's connection: the repetition finds it done.
-	deadline := a.deadline()
-	ctx, cancel := detached(r, deadline)
-	defer cancel()
-	c, done, err := a.begin(ctx, key, who.scope("POST "+pathEvents), body)
+	c, done, err := a.begin(r.Context(), key, r.caller.scope("POST "+pathEvents), body)
 	if err != nil {
 		return err
 	}
 	e.ID, e.CreatedAt = c.Resource, c.CreatedAt
 	if !done {
 		create := func(ctx context.Context) error { return a.store.CreateEvent(ctx, e) }
-		exists := func(ctx context.Context) error { return a.exists(ctx, e.ID, deadline) }
-		if err := c.carryOut(ctx, create, exists); err != nil {
+		exists := func(ctx context.Context) error { return a.exists(ctx, e.ID) }
+		if err := c.carryOut(r.Context(), create, exists); err != nil {
 			return err
 		}
 	}
@@ -107,14 +100,12 @@ func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
 	return writeCreated(w, eventPath(e.ID), done, eventOf(e))
 }
 
-func (a *API) readEvent(w http.ResponseWriter, r *http.Request) error {
+func (a *API) readEvent(w http.ResponseWriter, r *request) error {
 	id, err := eventID(r)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
-	defer cancel()
-	e, err := a.store.Event(ctx, id)
+	e, err := a.store.Event(r.Context(), id)
 	if err != nil {
 		return err
 	}
@@ -122,7 +113,7 @@ func (a *API) readEvent(w http.ResponseWriter, r *http.Request) error {
 	return writeRead(w, r, eventOf(e))
 }
 
-func (a *API) listEvents(w http.ResponseWriter, r *http.Request) error {
+func (a *API) listEvents(w http.ResponseWriter, r *request) error {
 	q := r.URL.Query()
 	query, err := eventQuery(q)
 	if err != nil {
@@ -131,11 +122,10 @@ func (a *API) listEvents(w http.ResponseWriter, r *http.Request) error {
 	if query.Limit > 0 {
 		return a.eventsPage(w, r, q, query)
 	}
-	deadline := a.deadline()
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	found := store.AllEvents(ctx, timedFinder{a.store, a.config.RequestTimeout}, query)
-	return a.streamJSON(w, r, deadline, cancel, encoded(found, func(e store.Event) any { return eventOf(e) }))
+	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
+		found := store.AllEvents(ctx, timedFinder{a.store, a.config.RequestTimeout}, query)
+		return encoded(found, func(e store.Event) any { return eventOf(e) })
+	})
 }
 
 // timedFinder gives each page its own time.
@@ -152,8 +142,8 @@ func (f timedFinder) FindEvents(ctx context.Context, q store.EventQuery) (store.
 }
 
 // eventsPage sends one page, and in Link where the next one is.
-func (a *API) eventsPage(w http.ResponseWriter, r *http.Request, q url.Values, query store.EventQuery) error {
-	found, err := timedFinder{a.store, a.config.RequestTimeout}.FindEvents(r.Context(), query)
+func (a *API) eventsPage(w http.ResponseWriter, r *request, q url.Values, query store.EventQuery) error {
+	found, err := a.store.FindEvents(r.Context(), query)
 	if err != nil {
 		return err
 	}

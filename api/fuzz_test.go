@@ -2,7 +2,6 @@ package api
 
 import (
 	"errors"
-	"net/http/httptest"
 	"net/url"
 	"reflect"
 	"strings"
@@ -28,10 +27,7 @@ func FuzzBody(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var body newEvent
-		decode := func(data []byte, to any) error {
-			return decodeBody(httptest.NewRecorder(), httptest.NewRequest("POST", "/", strings.NewReader(string(data))), to)
-		}
-		if err := decode(data, &body); err != nil {
+		if err := decodeBody(data, &body); err != nil {
 			var p *Problem
 			if !errors.As(err, &p) || p.Status < 400 || p.Status >= 500 {
 				t.Fatalf("error is %v", err)
@@ -46,7 +42,7 @@ func FuzzBody(f *testing.F) {
 			t.Fatal(err)
 		}
 		var second newEvent
-		if err := decode(again, &second); err != nil && len(again) <= MaxBody || err == nil && !reflect.DeepEqual(second, body) {
+		if err := decodeBody(again, &second); err != nil || !reflect.DeepEqual(second, body) {
 			t.Fatalf("%+v became %+v, %v", body, second, err)
 		}
 		var fs fields

@@ -32,11 +32,7 @@ type holding struct {
 	Status       string    `json:"status"`
 }
 
-func (a *API) holdings(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.gate.caller(r)
-	if err != nil {
-		return err
-	}
+func (a *API) listUserRegistrations(w http.ResponseWriter, r *request) error {
 	user, err := userID(r)
 	if err != nil {
 		return err
@@ -50,15 +46,13 @@ func (a *API) holdings(w http.ResponseWriter, r *http.Request) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := who.mayBe(user, "Only the person sees what they hold."); err != nil {
+	if err := r.caller.mayBe(user, "Only the person sees what they hold."); err != nil {
 		return err
 	}
 	if limit == 0 {
 		limit = holdingsPage
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
-	defer cancel()
-	page, last, more, err := a.holdingsPage(ctx, holdingsQuery{user, before, when, limit})
+	page, last, more, err := a.holdingsPage(r.Context(), holdingsQuery{user, before, when, limit})
 	if err != nil {
 		return err
 	}

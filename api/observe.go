@@ -13,7 +13,7 @@ import (
 
 // observe runs a handler, turns its error into a problem document, and writes the one log
 // line of the request.
-func (a *API) observe(pattern string, handle handler) http.Handler {
+func (a *API) observe(pattern string, handle func(http.ResponseWriter, *http.Request) error) http.Handler {
 	secure := secureHeaders()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()

@@ -16,21 +16,12 @@ import (
 // schemathesis.
 type operation struct {
 	id, tag, summary, description string
-	access                        access
 	parameters                    []openapi.Parameter // of the query and the headers; the path speaks for itself
 	body                          any                 // a value of the body's type; nil: there is none
 	example                       any                 // a body
 	answers                       []answer
 	problems                      []Code // beside those that every route can have
 }
-
-// access says who may call an operation.
-type access int
-
-const (
-	anybody      access = iota
-	tokenHolders        // in token mode, who shows a token
-)
 
 // securityScheme is the name of how to show it, in the document.
 const securityScheme = "token"
@@ -60,9 +51,10 @@ func (o operation) queryNames() []string {
 }
 
 // codes are all problem codes that the operation may answer.
-func (o operation) codes() []Code {
+func (rt route) codes() []Code {
+	o := rt.operation
 	all := append([]Code{CodeInvalid, CodeForbidden, CodeRateLimited, CodeInternal}, o.problems...)
-	if o.access == tokenHolders {
+	if rt.access == tokenHolders {
 		all = append(all, CodeUnauthenticated)
 	}
 	if o.body != nil {
@@ -111,7 +103,7 @@ func document(table []route) *openapi.Document {
 		},
 	}
 	for _, rt := range table {
-		d.Add(rt.method, rt.pattern, rt.operation.document(rt.pattern, &schemas))
+		d.Add(rt.method, rt.pattern, rt.document(&schemas))
 	}
 	d.Components.Schemas = schemas.Components()
 	d.Components.SecuritySchemes = map[string]openapi.SecurityScheme{securityScheme: {
@@ -121,12 +113,13 @@ func document(table []route) *openapi.Document {
 	return d
 }
 
-func (o operation) document(pattern string, schemas *openapi.Schemas) *openapi.Operation {
+func (rt route) document(schemas *openapi.Schemas) *openapi.Operation {
+	o := rt.operation
 	op := &openapi.Operation{
 		OperationID: o.id, Summary: o.summary, Description: o.description, Tags: []string{o.tag},
-		Parameters: pathParameters(pattern, schemas), Responses: make(map[string]*openapi.Response),
+		Parameters: pathParameters(rt.pattern, schemas), Responses: make(map[string]*openapi.Response),
 	}
-	if o.access == tokenHolders {
+	if rt.access == tokenHolders {
 		// The empty one says that trusted mode asks for none.
 		op.Security = []map[string][]string{{securityScheme: {}}, {}}
 	}
@@ -148,7 +141,7 @@ func (o operation) document(pattern string, schemas *openapi.Schemas) *openapi.O
 		}
 		op.Responses[strconv.Itoa(a.status)] = res
 	}
-	o.documentProblems(op, schemas)
+	rt.documentProblems(op, schemas)
 	return op
 }
 
@@ -161,9 +154,9 @@ func headers(names ...string) map[string]openapi.Header {
 }
 
 // documentProblems adds one response for each status, with the codes that it may carry.
-func (o operation) documentProblems(op *openapi.Operation, schemas *openapi.Schemas) {
+func (rt route) documentProblems(op *openapi.Operation, schemas *openapi.Schemas) {
 	byStatus := make(map[int][]Code)
-	for _, c := range o.codes() {
+	for _, c := range rt.codes() {
 		status, _ := meaning(c)
 		byStatus[status] = append(byStatus[status], c)
 	}

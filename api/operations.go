@@ -29,7 +29,7 @@ func createUserDocs() operation {
 
 func changePasswordDocs() operation {
 	return operation{
-		access: tokenHolders, id: "changePassword", tag: "users", summary: "Change a password",
+		id: "changePassword", tag: "users", summary: "Change a password",
 		description: "Ends all earlier tokens of the user, in every process within 5 s.",
 		body:        passwordChange{},
 		example:     passwordChange{"correct horse battery", "wrong horse battery"},
@@ -59,7 +59,7 @@ func loginDocs() operation {
 
 func createEventDocs() operation {
 	return operation{
-		access: tokenHolders, id: "createEvent", tag: "events", summary: "Create an event",
+		id: "createEvent", tag: "events", summary: "Create an event",
 		description: "Nobody is registered for a new event.",
 		parameters: []openapi.Parameter{keyParameter("Makes the request repeatable for 24 hours: the same key with the same content gets the same 201, " +
 			"also while nobody knows whether the first one arrived. Only 201 is remembered.")},
@@ -113,7 +113,7 @@ func readEventDocs() operation {
 
 func registerDocs() operation {
 	return operation{
-		access: tokenHolders, id: "register", tag: "registrations", summary: "Register for an event",
+		id: "register", tag: "registrations", summary: "Register for an event",
 		description: "201 is said when the seat is on disk, 202 when the event is full and takes people onto a waiting list. " +
 			"Where several answers apply the order is 404, 400 already_registered, what keeps anybody out, 409 sold_out.",
 		parameters: []openapi.Parameter{keyParameter("Makes the request repeatable: while the registration that it made lives, the same key of the same user for the same " +
@@ -134,7 +134,7 @@ func registerDocs() operation {
 
 func listRegistrationsDocs() operation {
 	return operation{
-		access: tokenHolders, id: "listRegistrations", tag: "registrations", summary: "List who is registered",
+		id: "listRegistrations", tag: "registrations", summary: "List who is registered",
 		description: "User ids in order of registration. With limit a page; without it the whole list, streamed.",
 		parameters:  append(pageParameters(), statusParameter(), tagParameter()),
 		answers: []answer{
@@ -147,7 +147,7 @@ func listRegistrationsDocs() operation {
 
 func putRegistrationDocs() operation {
 	return operation{
-		access: tokenHolders, id: "putRegistration", tag: "registrations", summary: "Register a user unless they are registered",
+		id: "putRegistration", tag: "registrations", summary: "Register a user unless they are registered",
 		description: "The same as POST to the list, and repeatable as it is. It takes no body.",
 		parameters:  []openapi.Parameter{keyParameter("As for POST to the list. 200 is remembered too: a late repetition does not register anew who has left since.")},
 		answers: []answer{
@@ -176,7 +176,7 @@ func seatProblems() []Code {
 
 func deleteRegistrationDocs() operation {
 	return operation{
-		access: tokenHolders, id: "deleteRegistration", tag: "registrations", summary: "Give up a seat or a place in the waiting list",
+		id: "deleteRegistration", tag: "registrations", summary: "Give up a seat or a place in the waiting list",
 		description: "By the person or the organizer; repeatable as it is. The first in line gets the seat in the same step.",
 		parameters: []openapi.Parameter{
 			keyParameter("Keeps a repetition from cancelling a registration that was made since, also when the first request found none. " +
@@ -190,7 +190,7 @@ func deleteRegistrationDocs() operation {
 
 func editEventDocs() operation {
 	return operation{
-		access: tokenHolders, id: "editEvent", tag: "events", summary: "Edit an event",
+		id: "editEvent", tag: "events", summary: "Edit an event",
 		description: "By the organizer; a JSON Merge Patch. Raising the capacity promotes from the waiting list in the same step.",
 		parameters:  []openapi.Parameter{matchParameter()},
 		body:        eventEdit{},
@@ -204,7 +204,7 @@ func editEventDocs() operation {
 
 func cancelEventDocs() operation {
 	return operation{
-		access: tokenHolders, id: "cancelEvent", tag: "events", summary: "Cancel an event",
+		id: "cancelEvent", tag: "events", summary: "Cancel an event",
 		description: "By the organizer, for good; repeatable. It stays readable and keeps its roster. It takes no body.",
 		answers: []answer{{status: http.StatusOK, description: "The event as it is now.", body: event{}, headers: []string{"ETag"},
 			example: eventOf(exampleEvent())}},
@@ -212,9 +212,9 @@ func cancelEventDocs() operation {
 	}
 }
 
-func holdingsDocs() operation {
+func userRegistrationsDocs() operation {
 	return operation{
-		access: tokenHolders, id: "listHoldings", tag: "users", summary: "List what a user holds and waits for",
+		id: "listHoldings", tag: "users", summary: "List what a user holds and waits for",
 		description: "The newest event first, in pages; a page may be short and still have a next one.",
 		parameters:  append(pageParameters(), whenParameter(), tagParameter()),
 		answers: []answer{
@@ -228,7 +228,7 @@ func holdingsDocs() operation {
 
 func readRegistrationDocs() operation {
 	return operation{
-		access: tokenHolders, id: "readRegistration", tag: "registrations", summary: "Read a registration",
+		id: "readRegistration", tag: "registrations", summary: "Read a registration",
 		description: "Tells whether a user is registered, and since when.",
 		parameters:  []openapi.Parameter{tagParameter()},
 		answers: []answer{

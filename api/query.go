@@ -2,7 +2,6 @@ package api
 
 import (
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -30,27 +29,8 @@ const (
 	sortLatest   = "-starts_at"
 )
 
-// knowing runs a handler only for requests whose query is well-formed and has no other
-// parameters than the documented ones, each once: a misspelt filter must not give the whole
-// list. Who may not ask at all is told that first.
-func (a *API) knowing(o operation, handle handler) handler {
-	names := o.queryNames()
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if r.URL.RawQuery == "" {
-			return handle(w, r)
-		}
-		if o.access == tokenHolders {
-			if _, err := a.gate.caller(r); err != nil {
-				return err
-			}
-		}
-		if err := checkQuery(r.URL.RawQuery, names); err != nil {
-			return err
-		}
-		return handle(w, r)
-	}
-}
-
+// checkQuery refuses a query that is not well-formed or has other parameters than the documented
+// ones, each once: a misspelt filter must not give the whole list.
 func checkQuery(raw string, names []string) error {
 	values, err := url.ParseQuery(raw)
 	if err != nil {

@@ -32,35 +32,27 @@ type registration struct {
 	Position     int64     `json:"position,omitzero"` // in the waiting list, from 1
 }
 
-func (a *API) register(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.gate.caller(r)
-	if err != nil {
-		return err
-	}
-	if err := a.gate.passPerson(w, r, who); err != nil {
-		return err
-	}
+func (a *API) register(w http.ResponseWriter, r *request) error {
 	event, err := eventID(r)
 	if err != nil {
 		return err
 	}
 	var body newRegistration
-	if err := decodeBody(w, r, &body); err != nil {
+	if err := decodeBody(r.body, &body); err != nil {
 		return err
 	}
 	var f fields
-	user := who.actor(&f, "user_id", body.UserID)
+	user := r.caller.actor(&f, "user_id", body.UserID)
 	key, _ := f.seatKey(r.Header)
 	if err := f.err(); err != nil {
 		return err
 	}
 	// Not Keyed: 400 already_registered is a refusal, and only successes are kept.
 	change := messages.SeatRequest{Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user}
-	deadline := a.deadline()
-	if err := a.registersOneself(r.Context(), who, change, deadline); err != nil {
+	if err := a.mayRegister(r, change); err != nil {
 		return err
 	}
-	answer, reply, err := a.take(w, r, change, deadline)
+	answer, reply, err := a.take(w, r, change)
 	switch reply.Outcome {
 	case messages.OutcomeRegistered:
 		return writeCreated(w, seatPath(event, user), false, answer)
@@ -73,47 +65,35 @@ func (a *API) register(w http.ResponseWriter, r *http.Request) error {
 }
 
 // take asks for a seat, and says what of it can be told: with the position of who waits.
-func (a *API) take(w http.ResponseWriter, r *http.Request, req messages.SeatRequest, deadline time.Time) (registration, messages.SeatReply, error) {
-	reply, err := a.ask(w, r, req, deadline)
+func (a *API) take(w http.ResponseWriter, r *request, req messages.SeatRequest) (registration, messages.SeatReply, error) {
+	reply, err := a.ask(w, r, req)
 	answer := registrationOf(req.EventID, req.UserID, reply)
 	if answer.Status == statusWaitlisted && reply.Position == 0 {
-		ctx, cancel := detached(r, deadline)
-		defer cancel()
-		a.position(ctx, &answer)
+		a.position(r.Context(), &answer)
 	}
 	private(w)
 	return answer, reply, err
 }
 
-// registersOneself is nil unless the caller is proven to be somebody else than the user. An
-// unknown event comes first.
-func (a *API) registersOneself(ctx context.Context, who caller, req messages.SeatRequest, deadline time.Time) error {
-	err := who.mayBe(req.UserID, "You can only register yourself: leave user_id out.")
-	if err == nil && !req.EventID.IsZero() {
+// mayRegister is nil unless the caller is proven to be somebody else than the user. An unknown
+// event is reported before that.
+func (a *API) mayRegister(r *request, req messages.SeatRequest) error {
+	denied := r.caller.mayBe(req.UserID, "You can only register yourself: leave user_id out.")
+	if denied == nil {
 		return nil
 	}
-	if missing := a.exists(ctx, req.EventID, deadline); missing != nil { // no event has the zero id
-		return missing
+	if err := a.exists(r.Context(), req.EventID); err != nil {
+		return err
 	}
-	return err
+	return denied
 }
 
-// deadline is when the answer is due. A handler takes it once, when it has read the request,
-// and all that it does before the answer ends by then.
-func (a *API) deadline() time.Time { return time.Now().Add(a.config.RequestTimeout) }
-
-// ask sends a seat change to the workers and returns their reply. Once sent it does not die
-// with the client's connection, but runs on its own time limit.
-func (a *API) ask(w http.ResponseWriter, r *http.Request, req messages.SeatRequest, deadline time.Time) (messages.SeatReply, error) {
+// ask sends a seat request to the workers and returns their reply.
+func (a *API) ask(w http.ResponseWriter, r *request, req messages.SeatRequest) (messages.SeatReply, error) {
 	a.giveWay.asking.Add(1)
 	defer a.giveWay.asking.Add(-1)
 	req.TraceID = requestID(w)
-	return a.seats.Request(context.WithoutCancel(r.Context()), req, deadline)
-}
-
-// detached is the context of what tells of a seat change that was made.
-func detached(r *http.Request, deadline time.Time) (context.Context, context.CancelFunc) {
-	return context.WithDeadline(context.WithoutCancel(r.Context()), deadline)
+	return a.seats.Request(r.lasting, req, r.deadline)
 }
 
 func registrationOf(event, user store.ID, reply messages.SeatReply) registration {
@@ -142,11 +122,7 @@ func (a *API) position(ctx context.Context, answer *registration) {
 	}
 }
 
-func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.gate.caller(r)
-	if err != nil {
-		return err
-	}
+func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
 	id, err := eventID(r)
 	if err != nil {
 		return err
@@ -157,14 +133,11 @@ func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	deadline := a.deadline()
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	e, err := a.event(ctx, id, deadline)
+	e, err := a.store.Event(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	if err := who.mayBe(e.OrganizerID, "Only the organizer sees who is registered."); err != nil {
+	if err := r.caller.mayBe(e.OrganizerID, "Only the organizer sees who is registered."); err != nil {
 		return err
 	}
 	private(w)
@@ -173,10 +146,11 @@ func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
 		after, through = max(after, e.ConfirmedThrough), e.LastNumber
 	}
 	if limit > 0 {
-		return a.rosterPage(w, r, e.ID, rosterRange{after, through, limit, deadline})
+		return a.rosterPage(w, r, e.ID, rosterRange{after, through, limit})
 	}
-	seq := a.wholeRoster(ctx, id, after, through)
-	return a.streamJSON(w, r, deadline, cancel, encoded(seq, func(reg store.Registration) any { return reg.UserID }))
+	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
+		return encoded(a.wholeRoster(ctx, id, after, through), func(reg store.Registration) any { return reg.UserID })
+	})
 }
 
 // status reads which of an event's two lists is wanted.
@@ -188,16 +162,9 @@ func (f *fields) status(q url.Values) string {
 	return status
 }
 
-// event reads an event before the deadline.
-func (a *API) event(ctx context.Context, id store.ID, deadline time.Time) (store.Event, error) {
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	return a.store.Event(ctx, id)
-}
-
 // exists is nil when there is such an event.
-func (a *API) exists(ctx context.Context, id store.ID, deadline time.Time) error {
-	_, err := a.event(ctx, id, deadline)
+func (a *API) exists(ctx context.Context, id store.ID) error {
+	_, err := a.store.Event(ctx, id)
 	return err
 }
 
@@ -241,16 +208,13 @@ func (a *API) wholeRoster(ctx context.Context, id store.ID, after, through int64
 type rosterRange struct {
 	after, through int64
 	limit          int
-	deadline       time.Time // of the answer
 }
 
 // rosterPage sends one page, and in Link where the next one is.
-func (a *API) rosterPage(w http.ResponseWriter, r *http.Request, id store.ID, page rosterRange) error {
-	ctx, cancel := context.WithDeadline(r.Context(), page.deadline)
-	defer cancel()
+func (a *API) rosterPage(w http.ResponseWriter, r *request, id store.ID, page rosterRange) error {
 	users := make([]store.ID, 0, page.limit)
 	var last int64
-	for reg, err := range a.store.Roster(ctx, id, page.after, page.through, page.limit+1) {
+	for reg, err := range a.store.Roster(r.Context(), id, page.after, page.through, page.limit+1) {
 		if err != nil {
 			return err
 		}

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/go-chi/chi/v5"
 	"github.com/go-json-experiment/json"
 
 	"github.com/eventio/eventio/internal/identity"
@@ -24,12 +23,12 @@ type session struct {
 }
 
 // writeSession answers with the user and a token, which goes into the cookie too.
-func (a *API) writeSession(w http.ResponseWriter, r *http.Request, status int, u store.User) error {
+func (a *API) writeSession(w http.ResponseWriter, r *request, status int, u store.User) error {
 	token, expires, err := a.gate.guard.Sign(personOf(u))
 	if err != nil {
 		return err
 	}
-	a.gate.setCookie(w, r, token)
+	a.gate.setCookie(w, r.Request, token)
 	private(w)
 	return writeJSON(w, status, session{u.ID, u.Name, u.Email, u.CreatedAt, token, expires})
 }
@@ -40,8 +39,8 @@ func personOf(u store.User) identity.Person {
 
 // logout takes the cookie away. Tokens that were copied elsewhere live until they expire:
 // changing the password ends them all.
-func (a *API) logout(w http.ResponseWriter, r *http.Request) error {
-	a.gate.setCookie(w, r, "")
+func (a *API) logout(w http.ResponseWriter, r *request) error {
+	a.gate.setCookie(w, r.Request, "")
 	private(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -53,17 +52,13 @@ type passwordChange struct {
 	NewPassword string `json:"new_password"`
 }
 
-func (a *API) changePassword(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.gate.caller(r)
-	if err != nil {
-		return err
-	}
-	id, err := store.ParseID(chi.URLParam(r, "user_id"))
+func (a *API) changePassword(w http.ResponseWriter, r *request) error {
+	id, err := store.ParseID(r.urlParam("user_id"))
 	if err != nil {
 		return invalid(FieldError{"user_id", "must be an id of 24 hexadecimal digits"})
 	}
 	var body passwordChange
-	if err := decodeBody(w, r, &body, json.RejectUnknownMembers(true)); err != nil {
+	if err := decodeBody(r.body, &body, json.RejectUnknownMembers(true)); err != nil {
 		return err
 	}
 	var f fields
@@ -72,31 +67,29 @@ func (a *API) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := who.mayBe(id, "A password can only be changed by its owner."); err != nil {
+	if err := r.caller.mayBe(id, "A password can only be changed by its owner."); err != nil {
 		return err
 	}
-	if err := a.gate.passAccount(w, r, id.Hex()); err != nil {
+	if err := a.gate.passAccount(w, r.Request, id.Hex()); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
-	defer cancel()
-	u, err := a.store.User(ctx, id)
+	u, err := a.store.User(r.Context(), id)
 	if err != nil {
 		return err
 	}
 	if f.newPassword(a.newPasswords, "new_password", body.NewPassword, u.Email); f.err() != nil {
 		return f.err()
 	}
-	after, err := a.replacePassword(ctx, u, body)
+	after, err := a.replacePassword(r.Context(), u, body)
 	if err != nil {
 		return err
 	}
-	if who.cookie { // the browser that did it stays logged in
+	if r.caller.cookie { // the browser that did it stays logged in
 		token, _, err := a.gate.guard.Sign(personOf(after))
 		if err != nil {
 			return err
 		}
-		a.gate.setCookie(w, r, token)
+		a.gate.setCookie(w, r.Request, token)
 	}
 	private(w)
 	w.WriteHeader(http.StatusNoContent)

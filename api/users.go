@@ -21,9 +21,9 @@ type credentials struct {
 	Password string `json:"password"`
 }
 
-func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
+func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	var body newUser
-	if err := decodeBody(w, r, &body); err != nil {
+	if err := decodeBody(r.body, &body); err != nil {
 		return err
 	}
 	var f fields
@@ -36,12 +36,10 @@ func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := a.gate.passAccount(w, r, store.EmailKey(u.Email)); err != nil {
+	if err := a.gate.passAccount(w, r.Request, store.EmailKey(u.Email)); err != nil {
 		return err
 	}
-	// A creation does not die with the client's connection: the repetition finds it done.
-	ctx, cancel := detached(r, a.deadline())
-	defer cancel()
+	ctx := r.Context()
 	c, done, err := a.begin(ctx, key, "POST "+pathUsers, newUser{Name: u.Name, Email: u.Email})
 	if err != nil {
 		return err
@@ -85,9 +83,9 @@ func (a *API) sameUser(ctx context.Context, id store.ID, password string) error 
 	return err
 }
 
-func (a *API) login(w http.ResponseWriter, r *http.Request) error {
+func (a *API) login(w http.ResponseWriter, r *request) error {
 	var body credentials
-	if err := decodeBody(w, r, &body); err != nil {
+	if err := decodeBody(r.body, &body); err != nil {
 		return err
 	}
 	var f fields
@@ -96,11 +94,10 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := a.gate.passAccount(w, r, store.EmailKey(email)); err != nil {
+	if err := a.gate.passAccount(w, r.Request, store.EmailKey(email)); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
-	defer cancel()
+	ctx := r.Context()
 	u, err := a.store.UserByEmail(ctx, email)
 	if err != nil && !errors.Is(err, store.ErrUserNotFound) {
 		return err
