@@ -11,6 +11,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/identity"
+	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -146,6 +147,15 @@ func (c caller) actor(f *fields, field string, id *string) store.ID {
 		return c.ID
 	}
 	return f.id(field, "")
+}
+
+// acting is the caller in a role, for the workers: who acts for the user with this id (zero:
+// for none) and is not proven is told as such.
+func (c caller) acting(role messages.ActorKind, user store.ID) messages.Actor {
+	if !c.proven {
+		return messages.Actor{Kind: messages.ActorUnproven, ID: user}
+	}
+	return messages.Actor{Kind: role, ID: c.ID}
 }
 
 // mayBe is nil unless the caller is proven to be somebody else.

@@ -117,11 +117,12 @@ func (a *API) cancelEvent(w http.ResponseWriter, r *request) error {
 // storeEdit sends an edit through the queue, since it may move seats, and answers with the
 // event as it is then.
 func (a *API) storeEdit(w http.ResponseWriter, r *request, event store.ID, edit *messages.EventEdit) error {
-	reply, err := a.ask(w, r, messages.SeatRequest{
+	got := a.ask(w, r, messages.SeatRequest{
 		Kind: messages.KindEditEvent, RequestID: rand.Text(), EventID: event, Edit: edit,
+		Actor: r.caller.acting(messages.ActorOrganizer, store.ID{}),
 	})
-	if reply.Outcome != messages.OutcomeEdited {
-		return seatProblem(reply, err)
+	if got.Reply.Outcome != messages.OutcomeEdited {
+		return seatProblem(got.Reply, got.Cause)
 	}
 	e, err := a.store.Event(r.Context(), event)
 	if err != nil { // it is made, and cannot be shown

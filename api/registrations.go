@@ -48,31 +48,33 @@ func (a *API) register(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	// Not Keyed: 400 already_registered is a refusal, and only successes are kept.
-	change := messages.SeatRequest{Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user}
+	change := messages.SeatRequest{
+		Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user, Actor: r.caller.acting(messages.ActorPerson, user),
+	}
 	if err := a.mayRegister(r, change); err != nil {
 		return err
 	}
-	answer, reply, err := a.take(w, r, change)
-	switch reply.Outcome {
+	answer, got := a.take(w, r, change)
+	switch got.Reply.Outcome {
 	case messages.OutcomeRegistered:
 		return writeCreated(w, seatPath(event, user), false, answer)
 	case messages.OutcomeWaitlisted:
 		return writeJSON(w, http.StatusAccepted, answer)
 	}
-	p := seatProblem(reply, err)
+	p := seatProblem(got.Reply, got.Cause)
 	p.Position = answer.Position
 	return p
 }
 
 // take asks for a seat, and says what of it can be told: with the position of who waits.
-func (a *API) take(w http.ResponseWriter, r *request, req messages.SeatRequest) (registration, messages.SeatReply, error) {
-	reply, err := a.ask(w, r, req)
-	answer := registrationOf(req.EventID, req.UserID, reply)
-	if answer.Status == statusWaitlisted && reply.Position == 0 {
+func (a *API) take(w http.ResponseWriter, r *request, req messages.SeatRequest) (registration, messages.Answer) {
+	got := a.ask(w, r, req)
+	answer := registrationOf(req.EventID, req.UserID, got.Reply)
+	if answer.Status == statusWaitlisted && got.Reply.Position == 0 {
 		a.position(r.Context(), &answer)
 	}
 	private(w)
-	return answer, reply, err
+	return answer, got
 }
 
 // mayRegister is nil unless the caller is proven to be somebody else than the user. An unknown
@@ -88,8 +90,8 @@ func (a *API) mayRegister(r *request, req messages.SeatRequest) error {
 	return denied
 }
 
-// ask sends a seat request to the workers and returns their reply.
-func (a *API) ask(w http.ResponseWriter, r *request, req messages.SeatRequest) (messages.SeatReply, error) {
+// ask sends a seat request to the workers and returns their answer.
+func (a *API) ask(w http.ResponseWriter, r *request, req messages.SeatRequest) messages.Answer {
 	a.giveWay.asking.Add(1)
 	defer a.giveWay.asking.Add(-1)
 	req.TraceID = requestID(w)

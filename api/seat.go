@@ -21,9 +21,9 @@ func (a *API) putRegistration(w http.ResponseWriter, r *request) error {
 	if err := a.mayRegister(r, change); err != nil {
 		return err
 	}
-	change.Kind = messages.KindRegister
-	answer, reply, err := a.take(w, r, change)
-	switch reply.Outcome {
+	change.Kind, change.Actor = messages.KindRegister, r.caller.acting(messages.ActorPerson, user)
+	answer, got := a.take(w, r, change)
+	switch got.Reply.Outcome {
 	case messages.OutcomeRegistered:
 		return writeCreated(w, seatPath(event, user), false, answer)
 	case messages.OutcomeWaitlisted:
@@ -31,7 +31,7 @@ func (a *API) putRegistration(w http.ResponseWriter, r *request) error {
 	case messages.OutcomeAlreadyRegistered, messages.OutcomeAlreadyWaitlisted:
 		return writeJSON(w, http.StatusOK, answer)
 	}
-	return seatProblem(reply, err)
+	return seatProblem(got.Reply, got.Cause)
 }
 
 // readRegistration tells whether the user of the path is registered or waits, and where.
@@ -76,6 +76,7 @@ func (a *API) deleteRegistration(w http.ResponseWriter, r *request) error {
 	if change.Number, err = registrationNumber(r.Header); err != nil {
 		return err
 	}
+	role := messages.ActorPerson
 	if r.caller.mayBe(change.UserID, "") != nil {
 		e, err := a.store.Event(r.Context(), change.EventID)
 		if err != nil {
@@ -84,11 +85,12 @@ func (a *API) deleteRegistration(w http.ResponseWriter, r *request) error {
 		if err := personOrOrganizer(r.caller, change.UserID, e); err != nil {
 			return err
 		}
+		role = messages.ActorOrganizer
 	}
-	change.Kind = messages.KindCancel
-	reply, err := a.ask(w, r, change)
-	if reply.Outcome != messages.OutcomeCancelled {
-		return seatProblem(reply, err)
+	change.Kind, change.Actor = messages.KindCancel, r.caller.acting(role, change.UserID)
+	got := a.ask(w, r, change)
+	if got.Reply.Outcome != messages.OutcomeCancelled {
+		return seatProblem(got.Reply, got.Cause)
 	}
 	private(w)
 	w.WriteHeader(http.StatusNoContent)
