@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
@@ -91,8 +92,8 @@ type caller struct {
 
 // errUnauthenticated is the one answer to whoever is not believed: none of them learns what
 // was wrong with the token.
-func errUnauthenticated() *Problem {
-	return problem(CodeUnauthenticated, "Log in at POST /api/login and send the token in the header Authorization: Bearer.")
+func errUnauthenticated() *problem.Problem {
+	return problem.New(problem.Unauthenticated)
 }
 
 // caller finds out who sent a request. Without a token it fails in token mode, and is
@@ -161,7 +162,7 @@ func (c caller) acting(role messages.ActorKind, user store.ID) messages.Actor {
 // mayBe is nil unless the caller is proven to be somebody else.
 func (c caller) mayBe(user store.ID, detail string) error {
 	if c.proven && c.ID != user {
-		return problem(CodeForbidden, detail)
+		return problem.Newf(problem.Forbidden, "%s", detail)
 	}
 	return nil
 }

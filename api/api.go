@@ -14,6 +14,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/internal/ready"
 	"github.com/eventio/eventio/pkg/messages"
@@ -98,7 +99,7 @@ func (a *API) Wait() { a.tidying.Wait() }
 func eventID(r *request) (store.ID, error) {
 	id, err := store.ParseID(r.urlParam("id"))
 	if err != nil {
-		return id, invalid(FieldError{"id", "must be an id of 24 hexadecimal digits"})
+		return id, problem.InvalidField("id", "must be an id of 24 hexadecimal digits")
 	}
 	if id.IsZero() {
 		return id, store.ErrEventNotFound
@@ -133,18 +134,16 @@ func (a *API) readyz(w http.ResponseWriter, r *request) error {
 	if err == nil || errors.Is(err, messages.ErrNoWorkers) {
 		return writeJSON(w, http.StatusOK, status{"ready"})
 	}
-	code, detail := CodeOverloaded, "The store cannot be written to."
+	code, detail := problem.Overloaded, "The store does not accept writes."
 	switch {
 	case errors.Is(err, errQueue):
-		detail = "No seat request gets through NATS."
+		detail = "Seat requests do not get through NATS."
 	case errors.Is(err, store.ErrStorageFull):
-		code, detail = CodeStorageFull, "The operator must make room; reads go on."
+		code, detail = problem.StorageFull, "The operator must free space; reads still work."
 	case r.Context().Err() != nil:
-		detail = "Not everything answers in time."
+		detail = "A dependency did not answer in time."
 	}
-	p := problem(code, detail)
-	p.cause = err
-	return p
+	return problem.Newf(code, "%s", detail).Because(err)
 }
 
 type status struct {

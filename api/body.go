@@ -12,6 +12,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/eventio/eventio/api/problem"
 )
 
 // MaxBody is the largest request body, in bytes.
@@ -33,9 +35,9 @@ func readJSON(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		return nil, problem(CodeTooLarge, fmt.Sprintf("The body may have %d bytes at most.", MaxBody))
+		return nil, problem.Newf(problem.TooLarge, "The body may have %d bytes at most.", MaxBody)
 	case err != nil:
-		return nil, invalid(FieldError{"body", "could not be read to its end; send it whole"})
+		return nil, problem.InvalidField("body", "could not be read to its end; send it whole")
 	}
 	return data, nil
 }
@@ -50,7 +52,7 @@ func refuseBody(w http.ResponseWriter, r *http.Request) error {
 	}
 	var one [1]byte
 	if n, err := io.ReadFull(http.MaxBytesReader(w, r.Body, 1), one[:]); n > 0 || !errors.Is(err, io.EOF) {
-		return invalid(FieldError{"body", "must be empty; the path says who and where"})
+		return problem.InvalidField("body", "must be empty")
 	}
 	return nil
 }
@@ -62,12 +64,12 @@ func refuseBody(w http.ResponseWriter, r *http.Request) error {
 func decodeBody(data []byte, v any, options ...json.Options) error {
 	switch {
 	case len(data) == 0:
-		return invalid(FieldError{"body", "is empty; send a JSON object"})
+		return problem.InvalidField("body", "is empty; send a JSON object")
 	case string(bytes.TrimSpace(data)) == "null": // which a struct would take for {}
-		return invalid(FieldError{"body", "must be a JSON object"})
+		return problem.InvalidField("body", "must be a JSON object")
 	}
 	if err := json.Unmarshal(data, v, options...); err != nil {
-		return invalid(explain(err))
+		return problem.InvalidField(explain(err))
 	}
 	return nil
 }
@@ -76,7 +78,7 @@ func decodeBody(data []byte, v any, options ...json.Options) error {
 // at all is fine: clients of the original send none.
 func checkType(h http.Header) error {
 	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return problem(CodeUnsupportedMediaType, "Send the body without a Content-Encoding.")
+		return problem.Newf(problem.UnsupportedMediaType, "Send the body without a Content-Encoding.")
 	}
 	t := h.Get("Content-Type")
 	if t == "" || t == "application/json" {
@@ -84,31 +86,31 @@ func checkType(h http.Header) error {
 	}
 	media, _, err := mime.ParseMediaType(t)
 	if err != nil || media != "application/json" {
-		return problem(CodeUnsupportedMediaType, "Send JSON with Content-Type: application/json.")
+		return problem.New(problem.UnsupportedMediaType)
 	}
 	return nil
 }
 
 // explain says which field a decoding error is about and what it should be.
-func explain(err error) FieldError {
+func explain(err error) (name, reason string) {
 	var semantic *json.SemanticError
 	var syntactic *jsontext.SyntacticError
 	switch {
 	case errors.Is(err, json.ErrUnknownName) && errors.As(err, &semantic):
-		return FieldError{field(semantic.JSONPointer), "is not known"}
+		return field(semantic.JSONPointer), "is not a known field"
 	case errors.As(err, &semantic):
-		return FieldError{field(semantic.JSONPointer), expectation(semantic.GoType)}
+		return field(semantic.JSONPointer), expectation(semantic.GoType)
 	case errors.As(err, &syntactic):
 		f := field(syntactic.JSONPointer)
 		switch {
 		case errors.Is(err, jsontext.ErrDuplicateName):
-			return FieldError{f, "is there twice; send it once"}
+			return f, "appears twice; send it once"
 		case strings.Contains(syntactic.Error(), "UTF-8"):
-			return FieldError{f, "must be valid UTF-8"}
+			return f, "must be valid UTF-8"
 		}
-		return FieldError{"body", fmt.Sprintf("is not one well-formed JSON object (at byte %d)", syntactic.ByteOffset)}
+		return "body", fmt.Sprintf("must be one well-formed JSON object; the error is at byte %d", syntactic.ByteOffset)
 	}
-	return FieldError{"body", "is not one well-formed JSON object"}
+	return "body", "must be one well-formed JSON object"
 }
 
 // field turns a JSON pointer into the name of a field: /starts_at into starts_at.

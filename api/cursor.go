@@ -62,7 +62,7 @@ func decodeCursor(list, text string, size int) []byte {
 	return data[:size]
 }
 
-const wrongCursor = "must be a cursor from the Link of another page of this same list"
+const wrongCursor = "must be a cursor from the Link header of a page of this list, with the same filters"
 
 func eventsCursor(q url.Values, at store.EventPlace) string {
 	place := binary.BigEndian.AppendUint64(nil, uint64(at.StartsAt.UnixMilli()))

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -90,7 +91,7 @@ func (a *API) editEvent(w http.ResponseWriter, r *request) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := r.caller.mayBe(e.OrganizerID, "Only the organizer may edit an event."); err != nil {
+	if err := r.caller.mayBe(e.OrganizerID, "Only the organizer may edit this event."); err != nil {
 		return err
 	}
 	if edit.Version, err = editVersion(r.Header); err != nil {
@@ -108,7 +109,7 @@ func (a *API) cancelEvent(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.caller.mayBe(e.OrganizerID, "Only the organizer may cancel an event."); err != nil {
+	if err := r.caller.mayBe(e.OrganizerID, "Only the organizer may cancel this event."); err != nil {
 		return err
 	}
 	return a.storeEdit(w, r, e.ID, &messages.EventEdit{Version: store.AnyVersion, Cancel: true})
@@ -122,13 +123,11 @@ func (a *API) storeEdit(w http.ResponseWriter, r *request, event store.ID, edit 
 		Actor: r.caller.acting(messages.ActorOrganizer, store.ID{}),
 	})
 	if got.Reply.Outcome != messages.OutcomeEdited {
-		return seatProblem(got.Reply, got.Cause)
+		return refusal(got)
 	}
 	e, err := a.store.Event(r.Context(), event)
 	if err != nil { // it is made, and cannot be shown
-		p := unknownOutcome()
-		p.cause = err
-		return p
+		return problem.New(problem.UnknownOutcome).Because(err)
 	}
 	w.Header().Set("ETag", eventTag(e))
 	return writeJSON(w, http.StatusOK, eventOf(e))

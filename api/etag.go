@@ -11,7 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -71,7 +71,7 @@ func eventTag(e store.Event) string { return fmt.Sprintf(`"%d.%d"`, e.Version, e
 func editVersion(h http.Header) (int64, error) {
 	sent := h.Values("If-Match")
 	if len(sent) == 0 {
-		return 0, problem(CodePreconditionRequired, "Read the event and send its ETag in If-Match, so that nobody's edit is lost.")
+		return 0, problem.New(problem.PreconditionRequired)
 	}
 	if anyTag(sent) {
 		return store.AnyVersion, nil
@@ -82,7 +82,7 @@ func editVersion(h http.Header) (int64, error) {
 		}
 	}
 	// A tag that we never gave matches no event.
-	return 0, seatProblem(messages.SeatReply{Outcome: messages.OutcomeVersionMismatch}, nil)
+	return 0, problem.New(problem.VersionMismatch)
 }
 
 // anyTag reports whether If-Match takes whatever there is. For us that is no condition: what is
@@ -121,7 +121,7 @@ func registrationNumber(h http.Header) (int64, error) {
 	case len(sent) == 0, anyTag(sent):
 		return 0, nil
 	case len(sent) > 1 || strings.Contains(sent[0], ","):
-		return 0, invalid(FieldError{"If-Match", "must be one ETag of GET at this path, or *"})
+		return 0, problem.InvalidField("If-Match", "must be one ETag from GET at this path, or *")
 	}
 	if n, ok := tagNumber(sent[0]); ok {
 		return n, nil
@@ -135,7 +135,7 @@ func noPreconditions(h http.Header, names ...string) error {
 	var f fields
 	for _, name := range names {
 		if sent := h.Values(name); len(sent) > 0 && (name != "If-Match" || !anyTag(sent)) {
-			f.add(name, "is not taken here")
+			f.add(name, "is not supported here")
 		}
 	}
 	return f.err()

@@ -80,7 +80,7 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := r.caller.mayBe(e.OrganizerID, "An event belongs to who creates it: leave organizer_id out."); err != nil {
+	if err := r.caller.mayBe(e.OrganizerID, "You can only create events of your own: leave organizer_id out."); err != nil {
 		return err
 	}
 	c, done, err := a.begin(r.Context(), key, r.caller.scope("POST "+pathEvents), body)

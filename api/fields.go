@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -25,16 +26,18 @@ const (
 )
 
 // fields collects what is wrong with a request's fields.
-type fields struct{ errs []FieldError }
+type fields struct{ errs []problem.FieldError }
 
-func (f *fields) add(field, reason string) { f.errs = append(f.errs, FieldError{field, reason}) }
+func (f *fields) add(field, reason string) {
+	f.errs = append(f.errs, problem.FieldError{Field: field, Reason: reason})
+}
 
 // err is nil when nothing is wrong.
 func (f *fields) err() error {
 	if len(f.errs) == 0 {
 		return nil
 	}
-	return invalid(f.errs...)
+	return problem.InvalidFields(f.errs...)
 }
 
 // line checks a required text of one line and returns it trimmed.
@@ -59,7 +62,7 @@ func (f *fields) text(field, value string, maxChars int) string {
 	case utf8.RuneCountInString(value) > maxChars:
 		f.add(field, fmt.Sprintf("must have at most %d characters", maxChars))
 	case strings.ContainsFunc(value, control):
-		f.add(field, "must not contain control characters other than tabs and line ends")
+		f.add(field, "must not contain control characters other than tabs and line breaks")
 	}
 	return value
 }
@@ -76,7 +79,7 @@ func (f *fields) email(field, value string) string {
 		f.add(field, fmt.Sprintf("must have at most %d bytes", MaxEmail))
 	case local == "" || domain == "" || strings.Contains(domain, "@") || strings.HasSuffix(domain, ".") ||
 		strings.ContainsFunc(value, strange):
-		f.add(field, "must be an e-mail address like name@example.org")
+		f.add(field, "must be an e-mail address such as name@example.org")
 	}
 	return value
 }
@@ -124,9 +127,9 @@ func (f *fields) instant(field, value string) time.Time {
 	}
 	switch {
 	case value == "":
-		f.add(field, "is required: an RFC 3339 time like 2027-05-01T18:00:00Z")
+		f.add(field, "is required: an RFC 3339 time such as 2027-05-01T18:00:00Z")
 	case err != nil:
-		f.add(field, "must be an RFC 3339 time like 2027-05-01T18:00:00Z")
+		f.add(field, "must be an RFC 3339 time such as 2027-05-01T18:00:00Z")
 	case t.UTC().Year() < 1 || t.UTC().Year() > 9999:
 		f.add(field, "must be in the years 1 to 9999")
 	}
@@ -163,7 +166,7 @@ func (f *fields) timeZone(field, value string) string {
 		return ""
 	}
 	if _, err := time.LoadLocation(value); err != nil || value == "Local" {
-		f.add(field, "must be a name of the IANA time zone database, like Europe/Berlin")
+		f.add(field, "must be a time zone name of the IANA database, such as Europe/Berlin")
 	}
 	return value
 }

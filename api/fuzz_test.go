@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -28,7 +29,7 @@ func FuzzBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var body newEvent
 		if err := decodeBody(data, &body); err != nil {
-			var p *Problem
+			var p *problem.Problem
 			if !errors.As(err, &p) || p.Status < 400 || p.Status >= 500 {
 				t.Fatalf("error is %v", err)
 			}
@@ -119,8 +120,8 @@ func FuzzQuery(f *testing.F) {
 		if err == nil {
 			return
 		}
-		p := asProblem(err)
-		if p.Code != CodeInvalid || len(p.Errors) == 0 {
+		p := problemOf(err)
+		if p.Code != problem.Invalid || len(p.Errors) == 0 {
 			t.Fatalf("problem is %+v", p)
 		}
 		for _, e := range p.Errors {

@@ -46,7 +46,7 @@ func (a *API) listUserRegistrations(w http.ResponseWriter, r *request) error {
 	if err := f.err(); err != nil {
 		return err
 	}
-	if err := r.caller.mayBe(user, "Only the person sees what they hold."); err != nil {
+	if err := r.caller.mayBe(user, "Only the user may list their registrations."); err != nil {
 		return err
 	}
 	if limit == 0 {

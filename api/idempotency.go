@@ -26,7 +26,7 @@ func (f *fields) idempotencyKey(h http.Header) (key string, sent bool) {
 	case len(values) == 0:
 		return "", false
 	case len(values) > 1:
-		f.add(headerKey, "is there twice; send it once")
+		f.add(headerKey, "appears twice; send it once")
 	case !messages.ValidRequestID(values[0]):
 		f.add(headerKey, fmt.Sprintf("must be 1 to %d printable ASCII characters", messages.MaxRequestID))
 	default:
@@ -75,7 +75,7 @@ func (a *API) begin(ctx context.Context, key, scope string, content any) (c crea
 	if errors.Is(err, store.ErrKeyReused) || errors.Is(err, store.ErrInProgress) {
 		return c, false, err
 	}
-	return c, done, inDoubt(err)
+	return c, done, unlessStored(err)
 }
 
 // carryOut runs create, which writes. When that fails, verify looks whether everything is
@@ -83,7 +83,7 @@ func (a *API) begin(ctx context.Context, key, scope string, content any) (c crea
 // holder of the claim. ctx ends when the answer is due.
 func (c creation) carryOut(ctx context.Context, create, verify func(context.Context) error) error {
 	if !c.keyed {
-		return inDoubt(create(ctx))
+		return unlessStored(create(ctx))
 	}
 	failed := c.write(ctx, create)
 	if failed != nil {
@@ -91,12 +91,12 @@ func (c creation) carryOut(ctx context.Context, create, verify func(context.Cont
 		case errors.Is(err, store.ErrKeyReused):
 			return err
 		case errors.Is(err, store.ErrEventNotFound) || errors.Is(err, store.ErrUserNotFound):
-			if definite(failed) {
+			if surelyNotStored(failed) {
 				c.tidy(ctx, "release", c.api.store.Release)
 			}
-			return inDoubt(failed)
+			return unlessStored(failed)
 		case err != nil:
-			return inDoubt(failed)
+			return unlessStored(failed)
 		}
 	}
 	// When this fails the answer stands all the same: a repetition takes the claim over,

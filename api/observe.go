@@ -22,10 +22,10 @@ func (a *API) observe(pattern string, handle func(http.ResponseWriter, *http.Req
 		err := contained(func() error { return handle(ww, r) })
 		outcome, cause := "ok", error(nil)
 		if err != nil {
-			p := asProblem(err)
-			outcome, cause = string(p.Code), p.cause
+			p := problemOf(err)
+			outcome, cause = string(p.Code), p.Cause
 			if ww.Status() == 0 {
-				p.write(ww)
+				p.Write(ww)
 			} else {
 				// A stream broke after it began: the client must see that it is not whole.
 				defer panic(http.ErrAbortHandler)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/eventio/eventio/api/openapi"
+	"github.com/eventio/eventio/api/problem"
 )
 
 // operation is the documentation of a route. What it says is checked: by its own row, which
@@ -20,7 +21,7 @@ type operation struct {
 	body                          any                 // a value of the body's type; nil: there is none
 	example                       any                 // a body
 	answers                       []answer
-	problems                      []Code // beside those that every route can have
+	problems                      []problem.Code // beside those that every route can have
 }
 
 // securityScheme is the name of how to show it, in the document.
@@ -37,8 +38,6 @@ type answer struct {
 	links       map[string]openapi.Link
 }
 
-const problemMedia = "application/problem+json"
-
 // queryNames are the parameters of the query.
 func (o operation) queryNames() []string {
 	var names []string
@@ -51,14 +50,14 @@ func (o operation) queryNames() []string {
 }
 
 // codes are all problem codes that the operation may answer.
-func (rt route) codes() []Code {
+func (rt route) codes() []problem.Code {
 	o := rt.operation
-	all := append([]Code{CodeInvalid, CodeForbidden, CodeRateLimited, CodeInternal}, o.problems...)
+	all := append([]problem.Code{problem.Invalid, problem.Forbidden, problem.RateLimited, problem.Internal}, o.problems...)
 	if rt.access == tokenHolders {
-		all = append(all, CodeUnauthenticated)
+		all = append(all, problem.Unauthenticated)
 	}
 	if o.body != nil {
-		all = append(all, CodeTooLarge, CodeUnsupportedMediaType)
+		all = append(all, problem.TooLarge, problem.UnsupportedMediaType)
 	}
 	return all
 }
@@ -77,10 +76,10 @@ func headerDocs(name string) openapi.Header {
 		return openapi.Header{Description: `<...>; rel="next" when there is a next page.`, Schema: text}
 	case "ETag":
 		return openapi.Header{Description: "Changes with the content; send it back in If-None-Match.", Schema: text}
-	case headerRetry:
+	case problem.HeaderRetryAfter:
 		return openapi.Header{Description: "Seconds to wait.", Schema: &openapi.Schema{Type: "string", Pattern: "^[0-9]+$"}}
-	case headerChallenge:
-		return openapi.Header{Required: true, Description: "How to prove who you are.", Schema: text}
+	case problem.HeaderChallenge:
+		return openapi.Header{Required: true, Description: "How to authenticate.", Schema: text}
 	}
 	panic("api: no documentation for the header " + name)
 }
@@ -155,24 +154,22 @@ func headers(names ...string) map[string]openapi.Header {
 
 // documentProblems adds one response for each status, with the codes that it may carry.
 func (rt route) documentProblems(op *openapi.Operation, schemas *openapi.Schemas) {
-	byStatus := make(map[int][]Code)
+	byStatus := make(map[int][]problem.Code)
 	for _, c := range rt.codes() {
-		status, _ := meaning(c)
-		byStatus[status] = append(byStatus[status], c)
+		byStatus[c.Status()] = append(byStatus[c.Status()], c)
 	}
 	for status, codes := range byStatus {
 		slices.Sort(codes)
 		var texts, names []string
 		for _, c := range codes {
-			_, title := meaning(c)
-			texts = append(texts, fmt.Sprintf("`%s`: %s.", c, title))
-			if h := c.header(); h != "" {
+			texts = append(texts, fmt.Sprintf("`%s`: %s.", c, c.Title()))
+			if h := c.Header(); h != "" {
 				names = append(names, h)
 			}
 		}
 		op.Responses[strconv.Itoa(status)] = &openapi.Response{
 			Description: strings.Join(texts, " "), Headers: headers(names...),
-			Content: map[string]openapi.MediaType{problemMedia: {Schema: schemas.Of(reflect.TypeFor[Problem]())}},
+			Content: map[string]openapi.MediaType{problem.MediaType: {Schema: schemas.Of(reflect.TypeFor[problem.Problem]())}},
 		}
 	}
 }

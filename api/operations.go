@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/api/openapi"
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -23,7 +24,7 @@ func createUserDocs() operation {
 			example: exampleSession(),
 			links:   map[string]openapi.Link{"organize": {OperationID: "listEvents", Parameters: map[string]string{"query.organizer_id": "$response.body#/id"}}},
 		}},
-		problems: []Code{CodeEmailTaken, CodeRequestInProgress, CodeKeyReused, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome},
+		problems: []problem.Code{problem.EmailTaken, problem.RequestInProgress, problem.KeyReused, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
@@ -34,7 +35,7 @@ func changePasswordDocs() operation {
 		body:        passwordChange{},
 		example:     passwordChange{"correct horse battery", "wrong horse battery"},
 		answers:     []answer{{status: http.StatusNoContent, description: "It is changed."}},
-		problems:    []Code{CodeUserNotFound, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome},
+		problems:    []problem.Code{problem.UserNotFound, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
@@ -53,7 +54,7 @@ func loginDocs() operation {
 		body:        credentials{},
 		example:     credentials{"ada@example.org", "correct horse battery"},
 		answers:     []answer{{status: http.StatusOK, description: "The user.", body: session{}, example: exampleSession()}},
-		problems:    []Code{CodeUnauthenticated, CodeOverloaded},
+		problems:    []problem.Code{problem.Unauthenticated, problem.Overloaded},
 	}
 }
 
@@ -79,7 +80,7 @@ func createEventDocs() operation {
 				"cancel": {OperationID: "cancelEvent", Parameters: map[string]string{"path.id": "$response.body#/id"}},
 			},
 		}},
-		problems: []Code{CodeRequestInProgress, CodeKeyReused, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome},
+		problems: []problem.Code{problem.RequestInProgress, problem.KeyReused, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
@@ -94,7 +95,7 @@ func listEventsDocs() operation {
 			{status: http.StatusOK, description: "The events.", body: []event{}, headers: []string{"Link", "ETag"}, example: []event{eventOf(exampleEvent())}},
 			notModified(),
 		},
-		problems: []Code{CodeOverloaded},
+		problems: []problem.Code{problem.Overloaded},
 	}
 }
 
@@ -107,7 +108,7 @@ func readEventDocs() operation {
 			{status: http.StatusOK, description: "The event.", body: event{}, headers: []string{"ETag"}, example: eventOf(exampleEvent())},
 			notModified(),
 		},
-		problems: []Code{CodeEventNotFound, CodeOverloaded},
+		problems: []problem.Code{problem.EventNotFound, problem.Overloaded},
 	}
 }
 
@@ -128,7 +129,7 @@ func registerDocs() operation {
 				"path.id": "$response.body#/event_id", "path.user_id": "$response.body#/user_id",
 			}}},
 		}, waits()},
-		problems: append(seatProblems(), CodeAlreadyRegistered, CodeAlreadyWaitlisted),
+		problems: append(seatProblems(), problem.AlreadyRegistered, problem.AlreadyWaitlisted),
 	}
 }
 
@@ -141,7 +142,7 @@ func listRegistrationsDocs() operation {
 			{status: http.StatusOK, description: "The ids of the users.", body: []store.ID{}, headers: []string{"Link", "ETag"}, example: []store.ID{exampleUser().ID}},
 			notModified(),
 		},
-		problems: []Code{CodeEventNotFound, CodeOverloaded},
+		problems: []problem.Code{problem.EventNotFound, problem.Overloaded},
 	}
 }
 
@@ -167,10 +168,10 @@ func waits() answer {
 }
 
 // seatProblems are why there may be no seat.
-func seatProblems() []Code {
-	return []Code{
-		CodeEventNotFound, CodeEventCancelled, CodeRegistrationNotOpen, CodeRegistrationClosed, CodeRegistrationCancelled,
-		CodeSoldOut, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome,
+func seatProblems() []problem.Code {
+	return []problem.Code{
+		problem.EventNotFound, problem.EventCancelled, problem.RegistrationNotOpen, problem.RegistrationClosed, problem.RegistrationCancelled,
+		problem.SoldOut, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome,
 	}
 }
 
@@ -184,7 +185,7 @@ func deleteRegistrationDocs() operation {
 			registrationMatchParameter(),
 		},
 		answers:  []answer{{status: http.StatusNoContent, description: "They hold nothing."}},
-		problems: []Code{CodeEventNotFound, CodeRegistrationChanged, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome},
+		problems: []problem.Code{problem.EventNotFound, problem.RegistrationChanged, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
@@ -197,8 +198,8 @@ func editEventDocs() operation {
 		example:     eventEdit{Title: sent("Opening night"), Capacity: sent(int64(2))},
 		answers: []answer{{status: http.StatusOK, description: "The event as it is now.", body: event{}, headers: []string{"ETag"},
 			example: eventOf(exampleEvent())}},
-		problems: []Code{CodeEventNotFound, CodeEventCancelled, CodeCapacityBelowSold, CodeVersionMismatch,
-			CodePreconditionRequired, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome},
+		problems: []problem.Code{problem.EventNotFound, problem.EventCancelled, problem.CapacityBelowSold, problem.VersionMismatch,
+			problem.PreconditionRequired, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
@@ -208,7 +209,7 @@ func cancelEventDocs() operation {
 		description: "By the organizer, for good; repeatable. It stays readable and keeps its roster. It takes no body.",
 		answers: []answer{{status: http.StatusOK, description: "The event as it is now.", body: event{}, headers: []string{"ETag"},
 			example: eventOf(exampleEvent())}},
-		problems: []Code{CodeEventNotFound, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome},
+		problems: []problem.Code{problem.EventNotFound, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
@@ -222,7 +223,7 @@ func userRegistrationsDocs() operation {
 				example: []holding{{eventOf(exampleEvent()), exampleUser().CreatedAt, 1, statusConfirmed}}},
 			notModified(),
 		},
-		problems: []Code{CodeOverloaded},
+		problems: []problem.Code{problem.Overloaded},
 	}
 }
 
@@ -235,7 +236,7 @@ func readRegistrationDocs() operation {
 			{status: http.StatusOK, description: "They are registered.", body: registration{}, headers: []string{"ETag"}, example: exampleRegistration()},
 			notModified(),
 		},
-		problems: []Code{CodeEventNotFound, CodeRegistrationNotFound, CodeOverloaded},
+		problems: []problem.Code{problem.EventNotFound, problem.RegistrationNotFound, problem.Overloaded},
 	}
 }
 
@@ -252,7 +253,7 @@ func readyzDocs() operation {
 		id: "ready", tag: "service", summary: "Is traffic welcome?",
 		description: "For load balancers: 200 while seat requests get through the queue and the store takes writes.",
 		answers:     []answer{{status: http.StatusOK, description: "It is.", body: status{}, example: status{"ready"}}},
-		problems:    []Code{CodeOverloaded, CodeStorageFull},
+		problems:    []problem.Code{problem.Overloaded, problem.StorageFull},
 	}
 }
 

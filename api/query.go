@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -34,7 +35,7 @@ const (
 func checkQuery(raw string, names []string) error {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return invalid(FieldError{"query", "must be parameters like a=1&b=2 with valid percent-encoding"})
+		return problem.InvalidField("query", "must be parameters like a=1&b=2 with valid percent-encoding")
 	}
 	var f fields
 	for name, sent := range values {
@@ -44,7 +45,7 @@ func checkQuery(raw string, names []string) error {
 		case !slices.Contains(names, name):
 			f.add(shortened(name), "is not a parameter of this path"+oneOf(names))
 		case len(sent) > 1:
-			f.add(name, "is there twice; send it once")
+			f.add(name, "appears twice; send it once")
 		case !utf8.ValidString(sent[0]):
 			f.add(name, "must be valid UTF-8")
 		}
@@ -126,7 +127,7 @@ func (f *fields) search(field, value string) []string {
 	case utf8.RuneCountInString(value) > MaxSearch:
 		f.add(field, fmt.Sprintf("must have at most %d characters", MaxSearch))
 	case len(parts) == 0:
-		f.add(field, "must not be blank; leave it out to search for nothing")
+		f.add(field, "must not be blank; leave it out to list all events")
 	case len(parts) > MaxWords:
 		f.add(field, fmt.Sprintf("must have at most %d words", MaxWords))
 	case strings.ContainsFunc(value, unicode.IsControl):

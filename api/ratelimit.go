@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/go-chi/httprate"
+
+	"github.com/eventio/eventio/api/problem"
 )
 
 // rateWindow is the time that all limits speak of.
@@ -60,7 +62,7 @@ func pass(w http.ResponseWriter, r *http.Request, limiter *httprate.RateLimiter,
 		w.Header().Set("Ratelimit-Reset", strconv.FormatInt(max(0, end-time.Now().Unix()), 10))
 	}
 	if refused {
-		return problem(CodeRateLimited, "Too many requests; try again after the time in Retry-After.")
+		return problem.New(problem.RateLimited)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -26,7 +27,7 @@ func TestGuessingIsSlowed(t *testing.T) {
 				tried++
 			case 429:
 				refused++
-				r.want(t, 429, CodeRateLimited)
+				r.want(t, 429, problem.RateLimited)
 				if seconds, err := strconv.Atoi(r.header.Get("Retry-After")); err != nil || seconds < 1 || seconds > 60 {
 					t.Fatalf("Retry-After is %q", r.header.Get("Retry-After"))
 				}
@@ -37,16 +38,16 @@ func TestGuessingIsSlowed(t *testing.T) {
 		if tried != passwordsPerAccount || refused != 200-passwordsPerAccount {
 			t.Errorf("%d were tried and %d refused", tried, refused)
 		}
-		i.ask(t, "POST", "/api/login", logInBody(ada.email, ada.password), attacker).want(t, 429, CodeRateLimited)
+		i.ask(t, "POST", "/api/login", logInBody(ada.email, ada.password), attacker).want(t, 429, problem.RateLimited)
 		i.ask(t, "POST", "/api/login", logInBody(ada.email, ada.password), from("198.51.100.7:80")).want(t, 200, "")
 		// The limit is used up for other accounts too, from that address only.
-		i.ask(t, "POST", "/api/login", logInBody("bob@example.org", "wrong horse battery"), attacker).want(t, 429, CodeRateLimited)
+		i.ask(t, "POST", "/api/login", logInBody("bob@example.org", "wrong horse battery"), attacker).want(t, 429, problem.RateLimited)
 		// Spelling the address otherwise is no new account.
 		other := from("203.0.113.10:4711")
 		for range passwordsPerAccount {
 			i.ask(t, "POST", "/api/login", logInBody("Ada@Example.ORG", "wrong horse battery"), other).want(t, 401, "")
 		}
-		i.ask(t, "POST", "/api/login", logInBody(" ada@example.org", "wrong horse battery"), other).want(t, 429, CodeRateLimited)
+		i.ask(t, "POST", "/api/login", logInBody(" ada@example.org", "wrong horse battery"), other).want(t, 429, problem.RateLimited)
 	})
 }
 
@@ -77,7 +78,7 @@ func TestLimitsPerAddress(t *testing.T) {
 					t.Fatalf("RateLimit-Remaining is %s after %d of %d", got, n+1, c.limit)
 				}
 			}
-			r := c.call(i, from("203.0.113.9:1")).want(t, 429, CodeRateLimited)
+			r := c.call(i, from("203.0.113.9:1")).want(t, 429, problem.RateLimited)
 			if r.header.Get("RateLimit-Limit") != strconv.Itoa(c.limit) || r.header.Get("RateLimit-Remaining") != "0" {
 				t.Errorf("headers are %v", r.header)
 			}
@@ -96,7 +97,7 @@ func TestLimitsPerAddress(t *testing.T) {
 		for n := range defaultRates().Passwords {
 			i.ask(t, "POST", "/api/login", `{}`, from("[2001:db8:1:2::"+strconv.FormatInt(int64(n+1), 16)+"]:1")).want(t, 400, "")
 		}
-		i.ask(t, "POST", "/api/login", `{}`, from("[2001:db8:1:2:ffff::1]:1")).want(t, 429, CodeRateLimited)
+		i.ask(t, "POST", "/api/login", `{}`, from("[2001:db8:1:2:ffff::1]:1")).want(t, 429, problem.RateLimited)
 		i.ask(t, "POST", "/api/login", `{}`, from("[2001:db8:1:3::1]:1")).want(t, 400, "")
 	})
 }
@@ -112,7 +113,7 @@ func TestRegistrationsPerPerson(t *testing.T) {
 			t.Fatalf("refused at %d", n)
 		}
 	}
-	i.ask(t, "POST", seats, `{}`, bearer(bob.token), from("203.0.113.200:1")).want(t, 429, CodeRateLimited)
+	i.ask(t, "POST", seats, `{}`, bearer(bob.token), from("203.0.113.200:1")).want(t, 429, problem.RateLimited)
 	i.ask(t, "POST", seats, `{}`, bearer(ada.token), from("203.0.113.1:1")).want(t, 201, "")
 }
 
@@ -141,7 +142,7 @@ func TestForwardedForIsBelievedOnlyFromProxies(t *testing.T) {
 			i.ask(t, "POST", "/api/login", `{}`, from("203.0.113.9:1"), with("X-Forwarded-For", "198.51.100."+forged),
 				with("X-Real-IP", "198.51.100."+forged), with("True-Client-IP", "198.51.100."+forged), with("Forwarded", "for=198.51.100."+forged)).want(t, 400, "")
 		}
-		i.ask(t, "POST", "/api/login", `{}`, from("203.0.113.9:1"), with("X-Forwarded-For", "198.51.100.250")).want(t, 429, CodeRateLimited)
+		i.ask(t, "POST", "/api/login", `{}`, from("203.0.113.9:1"), with("X-Forwarded-For", "198.51.100.250")).want(t, 429, problem.RateLimited)
 		i.ask(t, "POST", "/api/login", `{}`, from("198.51.100.1:1")).want(t, 400, "")
 		if n := strings.Count(s.log.text(), "EVENTIO_TRUSTED_PROXIES"); n != 1 {
 			t.Errorf("an unknown proxy was warned of %d times", n)
@@ -153,13 +154,13 @@ func TestForwardedForIsBelievedOnlyFromProxies(t *testing.T) {
 		})
 		proxy := from("10.1.2.3:1")
 		exhaust(i, proxy, with("X-Forwarded-For", "203.0.113.9"))
-		i.ask(t, "POST", "/api/login", `{}`, proxy, with("X-Forwarded-For", "203.0.113.9")).want(t, 429, CodeRateLimited)
+		i.ask(t, "POST", "/api/login", `{}`, proxy, with("X-Forwarded-For", "203.0.113.9")).want(t, 429, problem.RateLimited)
 		// What the client itself has written stands before what the proxy adds.
-		i.ask(t, "POST", "/api/login", `{}`, proxy, with("X-Forwarded-For", "198.51.100.77, 203.0.113.9")).want(t, 429, CodeRateLimited)
+		i.ask(t, "POST", "/api/login", `{}`, proxy, with("X-Forwarded-For", "198.51.100.77, 203.0.113.9")).want(t, 429, problem.RateLimited)
 		i.ask(t, "POST", "/api/login", `{}`, proxy, with("X-Forwarded-For", "203.0.113.9, 198.51.100.77")).want(t, 400, "")
 		// Who comes past the proxy is taken for what they are.
 		exhaust(i, from("203.0.113.50:1"), with("X-Forwarded-For", "10.9.9.9"))
-		i.ask(t, "POST", "/api/login", `{}`, from("203.0.113.50:1"), with("X-Forwarded-For", "198.51.100.99")).want(t, 429, CodeRateLimited)
+		i.ask(t, "POST", "/api/login", `{}`, from("203.0.113.50:1"), with("X-Forwarded-For", "198.51.100.99")).want(t, 429, problem.RateLimited)
 	})
 }
 
@@ -286,7 +287,7 @@ func TestEveryRouteCounts(t *testing.T) {
 					t.Fatalf("%d %s", r.status, r.body)
 				}
 			}
-			token.ask(t, rt.method, path, body, bearer(ada.token), where).want(t, 429, CodeRateLimited)
+			token.ask(t, rt.method, path, body, bearer(ada.token), where).want(t, 429, problem.RateLimited)
 		})
 	}
 }

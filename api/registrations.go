@@ -61,7 +61,7 @@ func (a *API) register(w http.ResponseWriter, r *request) error {
 	case messages.OutcomeWaitlisted:
 		return writeJSON(w, http.StatusAccepted, answer)
 	}
-	p := seatProblem(got.Reply, got.Cause)
+	p := refusal(got)
 	p.Position = answer.Position
 	return p
 }
@@ -139,7 +139,7 @@ func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.caller.mayBe(e.OrganizerID, "Only the organizer sees who is registered."); err != nil {
+	if err := r.caller.mayBe(e.OrganizerID, "Only the organizer may list the registrations."); err != nil {
 		return err
 	}
 	private(w)

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"net/http"
@@ -10,8 +9,6 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-
-	"github.com/eventio/eventio/pkg/store"
 )
 
 const (
@@ -111,25 +108,4 @@ func encoded[T any](seq iter.Seq2[T, error], convert func(T) any) iter.Seq2[any,
 			}
 		}
 	}
-}
-
-// inDoubt translates the error of a single write: one that the store does not explain may
-// have been stored all the same.
-func inDoubt(err error) error {
-	if err == nil || definite(err) {
-		return err
-	}
-	p := unknownOutcome()
-	p.cause = err
-	return p
-}
-
-// definite reports errors of a write after which surely nothing is stored.
-func definite(err error) bool {
-	for _, known := range []error{store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrNothingStored} {
-		if errors.Is(err, known) {
-			return true
-		}
-	}
-	return false
 }

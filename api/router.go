@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/eventio/eventio/api/problem"
 )
 
 // handler does a route's work for a request that the route's row has let through. An error
@@ -107,7 +109,7 @@ func (a *API) routes() http.Handler {
 		methods = append(methods, rt.method)
 	}
 	noPath := func(http.ResponseWriter, *http.Request) error {
-		return problem(CodeNotFound, "docs/api.md lists the paths of the API.")
+		return problem.New(problem.NotFound)
 	}
 	notFound := a.observe("", noPath)
 	mux.NotFound(notFound.ServeHTTP)
@@ -132,7 +134,7 @@ func (a *API) routes() http.Handler {
 			w.WriteHeader(http.StatusNoContent)
 			return nil
 		}
-		return problem(CodeMethodNotAllowed, "The Allow header lists the methods of this path.")
+		return problem.New(problem.MethodNotAllowed)
 	}).ServeHTTP)
 	return mux
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/api/openapi"
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
@@ -68,7 +69,7 @@ func schemas() openapi.Schemas {
 	}
 	var (
 		newUserType, credentialsType = reflect.TypeFor[newUser](), reflect.TypeFor[credentials]()
-		newEventType, problemType    = reflect.TypeFor[newEvent](), reflect.TypeFor[Problem]()
+		newEventType, problemType    = reflect.TypeFor[newEvent](), reflect.TypeFor[problem.Problem]()
 		newRegistrationType          = reflect.TypeFor[newRegistration]()
 		passwordChangeType           = reflect.TypeFor[passwordChange]()
 		editType                     = reflect.TypeFor[eventEdit]()
@@ -83,7 +84,7 @@ func schemas() openapi.Schemas {
 		Names: map[reflect.Type]string{
 			newUserType: "NewUser", credentialsType: "Credentials", newEventType: "NewEvent", newRegistrationType: "NewRegistration",
 			reflect.TypeFor[session](): "Session", passwordChangeType: "PasswordChange", editType: "EventEdit", reflect.TypeFor[holding](): "Holding", reflect.TypeFor[event](): "Event", reflect.TypeFor[registration](): "Registration",
-			reflect.TypeFor[status](): "Status", problemType: "Problem", reflect.TypeFor[FieldError](): "FieldError",
+			reflect.TypeFor[status](): "Status", problemType: "Problem", reflect.TypeFor[problem.FieldError](): "FieldError",
 			reflect.TypeFor[anything](): "OpenAPI",
 		},
 		Closed: []reflect.Type{passwordChangeType, editType},

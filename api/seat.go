@@ -31,7 +31,7 @@ func (a *API) putRegistration(w http.ResponseWriter, r *request) error {
 	case messages.OutcomeAlreadyRegistered, messages.OutcomeAlreadyWaitlisted:
 		return writeJSON(w, http.StatusOK, answer)
 	}
-	return seatProblem(got.Reply, got.Cause)
+	return refusal(got)
 }
 
 // readRegistration tells whether the user of the path is registered or waits, and where.
@@ -90,7 +90,7 @@ func (a *API) deleteRegistration(w http.ResponseWriter, r *request) error {
 	change.Kind, change.Actor = messages.KindCancel, r.caller.acting(role, change.UserID)
 	got := a.ask(w, r, change)
 	if got.Reply.Outcome != messages.OutcomeCancelled {
-		return seatProblem(got.Reply, got.Cause)
+		return refusal(got)
 	}
 	private(w)
 	w.WriteHeader(http.StatusNoContent)
@@ -112,7 +112,7 @@ func personOrOrganizer(who caller, user store.ID, e store.Event) error {
 	if who.mayBe(user, "") == nil {
 		return nil
 	}
-	return who.mayBe(e.OrganizerID, "Only the person and the organizer may do this.")
+	return who.mayBe(e.OrganizerID, "Only the registered user and the organizer may do this.")
 }
 
 // seatOf reads both ids in the path.

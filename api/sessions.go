@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -55,7 +56,7 @@ type passwordChange struct {
 func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 	id, err := store.ParseID(r.urlParam("user_id"))
 	if err != nil {
-		return invalid(FieldError{"user_id", "must be an id of 24 hexadecimal digits"})
+		return problem.InvalidField("user_id", "must be an id of 24 hexadecimal digits")
 	}
 	var body passwordChange
 	if err := decodeBody(r.body, &body, json.RejectUnknownMembers(true)); err != nil {
@@ -99,7 +100,7 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 // replacePassword stores the new password of whoever knows the old one, and ends the
 // tokens from before it.
 func (a *API) replacePassword(ctx context.Context, u store.User, change passwordChange) (store.User, error) {
-	wrong := problem(CodeUnauthenticated, "The old password is wrong.")
+	wrong := problem.Newf(problem.Unauthenticated, "The old password is wrong.")
 	right, _, err := a.hashes.Matches(ctx, change.OldPassword, u.PasswordHash)
 	if err != nil {
 		return u, err
@@ -118,7 +119,7 @@ func (a *API) replacePassword(ctx context.Context, u store.User, change password
 	case errors.Is(err, store.ErrPasswordChanged): // so the old one is wrong by now
 		return u, wrong
 	case err != nil:
-		return u, inDoubt(err)
+		return u, unlessStored(err)
 	}
 	a.gate.guard.Revoke(store.Revocation{
 		UserID: u.ID, PasswordVersion: after.PasswordVersion, ChangedAt: after.PasswordChangedAt,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -108,7 +109,7 @@ func (a *API) login(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	if !ok {
-		return problem(CodeUnauthenticated, "The address or the password is wrong.")
+		return problem.Newf(problem.Unauthenticated, "The e-mail address or the password is wrong.")
 	}
 	if weak {
 		a.renewHash(ctx, u, password)
