@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/messages"
@@ -140,14 +141,14 @@ func (g *gate) credentials(r *http.Request) (token string, cookie, ok bool) {
 }
 
 // actor reads the id of the user that a request acts for. Whoever is proven may leave it out.
-func (c caller) actor(f *fields, field string, id *string) store.ID {
+func (c caller) actor(f *input.Fields, field string, id *string) store.ID {
 	switch {
 	case id != nil:
-		return f.id(field, *id)
+		return f.ID(field, *id)
 	case c.proven:
 		return c.ID
 	}
-	return f.id(field, "")
+	return f.ID(field, "")
 }
 
 // acting is the caller in a role, for the workers: who acts for the user with this id (zero:

@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
@@ -49,19 +50,19 @@ func sent[T any](value T) optional[T] { return optional[T]{true, value} }
 
 // edit applies a body to an event as it is, and says what of it changes. The fields are
 // checked as those of a new event are.
-func (b eventEdit) edit(f *fields, e store.Event) *messages.EventEdit {
+func (b eventEdit) edit(f *input.Fields, e store.Event) *messages.EventEdit {
 	edit := &messages.EventEdit{}
-	change(b.Title, &e.Title, &edit.Title, func(v string) string { return f.line("title", v, MaxTitle) })
-	change(b.Description, &e.Description, &edit.Description, func(v string) string { return f.text("description", v, MaxDescription) })
-	change(b.Place, &e.Place, &edit.Place, func(v string) string { return f.optionalLine("place", v, MaxPlace) })
-	change(b.TimeZone, &e.TimeZone, &edit.TimeZone, func(v string) string { return f.timeZone("time_zone", v) })
+	change(b.Title, &e.Title, &edit.Title, func(v string) string { return f.Line("title", v, input.MaxTitle) })
+	change(b.Description, &e.Description, &edit.Description, func(v string) string { return f.Text("description", v, input.MaxDescription) })
+	change(b.Place, &e.Place, &edit.Place, func(v string) string { return f.OptionalLine("place", v, input.MaxPlace) })
+	change(b.TimeZone, &e.TimeZone, &edit.TimeZone, func(v string) string { return f.TimeZone("time_zone", v) })
 	change(b.Waitlist, &e.Waitlist, &edit.Waitlist, func(v bool) bool { return v })
-	change(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.between("capacity", v, 1, MaxCapacity) })
-	change(b.StartsAt, &e.StartsAt, &edit.StartsAt, func(v string) time.Time { return f.instant("starts_at", v) })
-	change(b.EndsAt, &e.EndsAt, &edit.EndsAt, func(v string) time.Time { return f.instant("ends_at", v) })
-	change(b.OpensAt, &e.OpensAt, &edit.OpensAt, func(v *string) time.Time { return f.optionalInstant("registration_opens_at", v) })
-	change(b.ClosesAt, &e.ClosesAt, &edit.ClosesAt, func(v *string) time.Time { return f.optionalInstant("registration_closes_at", v) })
-	f.inOrder(e)
+	change(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.Between("capacity", v, 1, input.MaxCapacity) })
+	change(b.StartsAt, &e.StartsAt, &edit.StartsAt, func(v string) time.Time { return f.Instant("starts_at", v) })
+	change(b.EndsAt, &e.EndsAt, &edit.EndsAt, func(v string) time.Time { return f.Instant("ends_at", v) })
+	change(b.OpensAt, &e.OpensAt, &edit.OpensAt, func(v *string) time.Time { return f.OptionalInstant("registration_opens_at", v) })
+	change(b.ClosesAt, &e.ClosesAt, &edit.ClosesAt, func(v *string) time.Time { return f.OptionalInstant("registration_closes_at", v) })
+	checkOrder(f, e)
 	return edit
 }
 
@@ -79,16 +80,16 @@ func (a *API) editEvent(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	var body eventEdit
-	if err := decodeBody(r.body, &body, json.RejectUnknownMembers(true)); err != nil {
+	if err := input.Decode(r.body, &body, json.RejectUnknownMembers(true)); err != nil {
 		return err
 	}
 	e, err := a.store.Event(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	var f fields
+	var f input.Fields
 	edit := body.edit(&f, e)
-	if err := f.err(); err != nil {
+	if err := f.Err(); err != nil {
 		return err
 	}
 	if err := r.caller.mayBe(e.OrganizerID, "Only the organizer may edit this event."); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -132,11 +133,11 @@ func registrationNumber(h http.Header) (int64, error) {
 // noPreconditions refuses headers under whose condition a route cannot act: to ignore one
 // would be to do what the client did not want.
 func noPreconditions(h http.Header, names ...string) error {
-	var f fields
+	var f input.Fields
 	for _, name := range names {
 		if sent := h.Values(name); len(sent) > 0 && (name != "If-Match" || !anyTag(sent)) {
-			f.add(name, "is not supported here")
+			f.Add(name, "is not supported here")
 		}
 	}
-	return f.err()
+	return f.Err()
 }

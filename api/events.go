@@ -2,11 +2,13 @@ package api
 
 import (
 	"context"
+	"encoding/binary"
 	"iter"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -58,26 +60,26 @@ func eventOf(e store.Event) event {
 
 func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 	var body newEvent
-	if err := decodeBody(r.body, &body); err != nil {
+	if err := input.Decode(r.body, &body); err != nil {
 		return err
 	}
-	var f fields
-	key, _ := f.idempotencyKey(r.Header)
+	var f input.Fields
+	key, _ := idempotencyKey(&f, r.Header)
 	e := store.Event{
 		OrganizerID: r.caller.actor(&f, "organizer_id", body.OrganizerID),
-		Title:       f.line("title", body.Title, MaxTitle),
-		Description: f.text("description", body.Description, MaxDescription),
-		Capacity:    f.between("capacity", body.Capacity, 1, MaxCapacity),
-		StartsAt:    f.instant("starts_at", body.StartsAt),
-		EndsAt:      f.instant("ends_at", body.EndsAt),
-		Place:       f.optionalLine("place", body.Place, MaxPlace),
-		TimeZone:    f.timeZone("time_zone", body.TimeZone),
+		Title:       f.Line("title", body.Title, input.MaxTitle),
+		Description: f.Text("description", body.Description, input.MaxDescription),
+		Capacity:    f.Between("capacity", body.Capacity, 1, input.MaxCapacity),
+		StartsAt:    f.Instant("starts_at", body.StartsAt),
+		EndsAt:      f.Instant("ends_at", body.EndsAt),
+		Place:       f.OptionalLine("place", body.Place, input.MaxPlace),
+		TimeZone:    f.TimeZone("time_zone", body.TimeZone),
 		Waitlist:    body.Waitlist,
-		OpensAt:     f.optionalInstant("registration_opens_at", body.OpensAt),
-		ClosesAt:    f.optionalInstant("registration_closes_at", body.ClosesAt),
+		OpensAt:     f.OptionalInstant("registration_opens_at", body.OpensAt),
+		ClosesAt:    f.OptionalInstant("registration_closes_at", body.ClosesAt),
 	}
-	f.inOrder(e)
-	if err := f.err(); err != nil {
+	checkOrder(&f, e)
+	if err := f.Err(); err != nil {
 		return err
 	}
 	if err := r.caller.mayBe(e.OrganizerID, "You can only create events of your own: leave organizer_id out."); err != nil {
@@ -148,11 +150,82 @@ func (a *API) eventsPage(w http.ResponseWriter, r *request, q url.Values, query 
 		return err
 	}
 	if found.Next != nil {
-		linkNext(w, pathEvents, q, query.Limit, eventsCursor(q, *found.Next))
+		linkNext(w, pathEvents, q, query.Limit, nextEvents(q, *found.Next))
 	}
 	page := make([]event, len(found.Events))
 	for i, e := range found.Events {
 		page[i] = eventOf(e)
 	}
 	return writeRead(w, r, page)
+}
+
+// checkOrder checks the times of an event against each other, once each of them is right.
+func checkOrder(f *input.Fields, e store.Event) {
+	if !f.OK() {
+		return
+	}
+	if !e.EndsAt.After(e.StartsAt) {
+		f.Add("ends_at", "must be after starts_at")
+	}
+	if !e.OpensAt.IsZero() && !e.ClosesAt.IsZero() && !e.ClosesAt.After(e.OpensAt) {
+		f.Add("registration_closes_at", "must be after registration_opens_at")
+	}
+}
+
+// The orders of a list of events.
+const (
+	sortEarliest = "starts_at"
+	sortLatest   = "-starts_at"
+)
+
+// eventQuery reads which events a list is to have.
+func eventQuery(q url.Values) (query store.EventQuery, err error) {
+	var f input.Fields
+	query.Limit = f.Limit(q)
+	if q.Has("from") {
+		query.From = f.Instant("from", q.Get("from"))
+	}
+	if q.Has("to") {
+		query.To = f.Instant("to", q.Get("to"))
+	}
+	if q.Has("organizer_id") {
+		query.OrganizerID = f.ID("organizer_id", q.Get("organizer_id"))
+	}
+	if q.Has("q") {
+		query.Words = f.Search("q", q.Get("q"))
+	}
+	if q.Has("available") {
+		f.OneOf("available", q.Get("available"), "true", "false")
+		query.Available = q.Get("available") == "true"
+	}
+	if q.Has("sort") {
+		f.OneOf("sort", q.Get("sort"), sortEarliest, sortLatest)
+		query.Descending = q.Get("sort") == sortLatest
+	}
+	query.After = eventsCursor(&f, q)
+	if f.OK() && q.Has("from") && q.Has("to") && query.From.After(query.To) {
+		f.Add("to", "must not be before from")
+	}
+	return query, f.Err()
+}
+
+// eventPlaceSize is the length of a place in a list of events: the start in milliseconds, and the id.
+const eventPlaceSize = 8 + len(store.ID{})
+
+// nextEvents makes the cursor of the page that begins at a place.
+func nextEvents(q url.Values, at store.EventPlace) string {
+	place := binary.BigEndian.AppendUint64(nil, uint64(at.StartsAt.UnixMilli()))
+	return input.ListOf(pathEvents, q).Cursor(append(place, at.ID[:]...))
+}
+
+// eventsCursor reads the place after which a page begins; nil when it is the first one.
+func eventsCursor(f *input.Fields, q url.Values) *store.EventPlace {
+	place := f.Cursor(input.ListOf(pathEvents, q), q, eventPlaceSize)
+	if place == nil {
+		return nil
+	}
+	return &store.EventPlace{
+		StartsAt: time.UnixMilli(int64(binary.BigEndian.Uint64(place))).UTC(),
+		ID:       store.ID(place[8:]),
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -15,7 +16,7 @@ const (
 	// holdingsScan bounds how many registrations one request looks at, so that a filter that
 	// few of them pass costs no more than one that all pass, however many were given back.
 	// Such a page is short and still has a next one.
-	holdingsScan = MaxPage
+	holdingsScan = input.MaxPage
 )
 
 // Which of a person's registrations are wanted.
@@ -38,12 +39,12 @@ func (a *API) listUserRegistrations(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	q := r.URL.Query()
-	var f fields
-	limit, before, when := f.limit(q), f.holdingsCursor(user, q), q.Get("when")
-	if q.Has("when") && when != whenUpcoming && when != whenPast {
-		f.add("when", "must be "+whenUpcoming+" or "+whenPast)
+	var f input.Fields
+	limit, before, when := f.Limit(q), userRegistrationsCursor(&f, user, q), q.Get("when")
+	if q.Has("when") {
+		f.OneOf("when", when, whenUpcoming, whenPast)
 	}
-	if err := f.err(); err != nil {
+	if err := f.Err(); err != nil {
 		return err
 	}
 	if err := r.caller.mayBe(user, "Only the user may list their registrations."); err != nil {
@@ -57,7 +58,7 @@ func (a *API) listUserRegistrations(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	if more {
-		linkNext(w, holdingsPath(user), q, limit, holdingsCursor(user, q, last))
+		linkNext(w, holdingsPath(user), q, limit, userRegistrationsList(user, q).Cursor(last[:]))
 	}
 	private(w)
 	return writeRead(w, r, page)
@@ -97,18 +98,16 @@ func (a *API) holdingsPage(ctx context.Context, q holdingsQuery) (page []holding
 	return page, last, false, nil
 }
 
-func holdingsCursor(user store.ID, q url.Values, last store.ID) string {
-	return encodeCursor(listName(holdingsPath(user), q), last[:])
+// userRegistrationsList names the list of a user's registrations, for cursors.
+func userRegistrationsList(user store.ID, q url.Values) input.List {
+	return input.ListOf(holdingsPath(user), q)
 }
 
-func (f *fields) holdingsCursor(user store.ID, q url.Values) (before store.ID) {
-	if !q.Has("cursor") {
-		return before
+// userRegistrationsCursor reads the event before which a page begins; the zero id when it is the
+// first one.
+func userRegistrationsCursor(f *input.Fields, user store.ID, q url.Values) (before store.ID) {
+	if place := f.Cursor(userRegistrationsList(user, q), q, len(before)); place != nil {
+		before = store.ID(place)
 	}
-	place := decodeCursor(listName(holdingsPath(user), q), q.Get("cursor"), len(before))
-	if place == nil {
-		f.add("cursor", wrongCursor)
-		return before
-	}
-	return store.ID(place)
+	return before
 }

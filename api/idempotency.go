@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -21,14 +22,14 @@ const headerKey = "Idempotency-Key"
 const headerReplayed = "Idempotency-Replayed"
 
 // idempotencyKey reads the key of a request; none is fine.
-func (f *fields) idempotencyKey(h http.Header) (key string, sent bool) {
+func idempotencyKey(f *input.Fields, h http.Header) (key string, sent bool) {
 	switch values := h.Values(headerKey); {
 	case len(values) == 0:
 		return "", false
 	case len(values) > 1:
-		f.add(headerKey, "appears twice; send it once")
+		f.Add(headerKey, "appears twice; send it once")
 	case !messages.ValidRequestID(values[0]):
-		f.add(headerKey, fmt.Sprintf("must be 1 to %d printable ASCII characters", messages.MaxRequestID))
+		f.Add(headerKey, fmt.Sprintf("must be 1 to %d printable ASCII characters", messages.MaxRequestID))
 	default:
 		key = values[0]
 	}
@@ -36,8 +37,8 @@ func (f *fields) idempotencyKey(h http.Header) (key string, sent bool) {
 }
 
 // seatKey is the id of a seat request: the client's key, or one of our own.
-func (f *fields) seatKey(h http.Header) (id string, keyed bool) {
-	if key, sent := f.idempotencyKey(h); sent {
+func seatKey(f *input.Fields, h http.Header) (id string, keyed bool) {
+	if key, sent := idempotencyKey(f, h); sent {
 		return key, true
 	}
 	return rand.Text(), false

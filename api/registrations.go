@@ -2,11 +2,13 @@ package api
 
 import (
 	"context"
+	"encoding/binary"
 	"iter"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -38,13 +40,13 @@ func (a *API) register(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	var body newRegistration
-	if err := decodeBody(r.body, &body); err != nil {
+	if err := input.Decode(r.body, &body); err != nil {
 		return err
 	}
-	var f fields
+	var f input.Fields
 	user := r.caller.actor(&f, "user_id", body.UserID)
-	key, _ := f.seatKey(r.Header)
-	if err := f.err(); err != nil {
+	key, _ := seatKey(&f, r.Header)
+	if err := f.Err(); err != nil {
 		return err
 	}
 	// Not Keyed: 400 already_registered is a refusal, and only successes are kept.
@@ -130,9 +132,12 @@ func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	q := r.URL.Query()
-	var f fields
-	limit, after, status := f.limit(q), f.rosterCursor(id, q), f.status(q)
-	if err := f.err(); err != nil {
+	var f input.Fields
+	limit, after, status := f.Limit(q), rosterCursor(&f, id, q), q.Get("status")
+	if q.Has("status") {
+		f.OneOf("status", status, statusConfirmed, statusWaitlisted)
+	}
+	if err := f.Err(); err != nil {
 		return err
 	}
 	e, err := a.store.Event(r.Context(), id)
@@ -155,13 +160,19 @@ func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
 	})
 }
 
-// status reads which of an event's two lists is wanted.
-func (f *fields) status(q url.Values) string {
-	status := q.Get("status")
-	if q.Has("status") && status != statusConfirmed && status != statusWaitlisted {
-		f.add("status", "must be "+statusConfirmed+" or "+statusWaitlisted)
+// numberSize is the length of a place in a roster: the number of a registration.
+const numberSize = 8
+
+// rosterList names the list of an event's registrations, for cursors.
+func rosterList(event store.ID, q url.Values) input.List { return input.ListOf(rosterPath(event), q) }
+
+// rosterCursor reads the number after which a page begins; 0 when it is the first one.
+func rosterCursor(f *input.Fields, event store.ID, q url.Values) int64 {
+	place := f.Cursor(rosterList(event, q), q, numberSize)
+	if place == nil {
+		return 0
 	}
-	return status
+	return int64(binary.BigEndian.Uint64(place))
 }
 
 // exists is nil when there is such an event.
@@ -222,7 +233,7 @@ func (a *API) rosterPage(w http.ResponseWriter, r *request, id store.ID, page ro
 		}
 		if len(users) == page.limit { // one more tells whether there is a next page
 			q := r.URL.Query()
-			linkNext(w, rosterPath(id), q, page.limit, rosterCursor(id, q, last))
+			linkNext(w, rosterPath(id), q, page.limit, rosterList(id, q).Cursor(binary.BigEndian.AppendUint64(nil, uint64(last))))
 			break
 		}
 		users, last = append(users, reg.UserID), reg.Number

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -108,4 +110,13 @@ func encoded[T any](seq iter.Seq2[T, error], convert func(T) any) iter.Seq2[any,
 			}
 		}
 	}
+}
+
+// linkNext says in a header where the next page is.
+func linkNext(w http.ResponseWriter, path string, q url.Values, limit int, cursor string) {
+	next := make(url.Values, len(q)+1)
+	maps.Copy(next, q)
+	next.Set("limit", strconv.Itoa(limit))
+	next.Set("cursor", cursor)
+	w.Header().Set("Link", fmt.Sprintf("<%s?%s>; rel=\"next\"", path, next.Encode()))
 }

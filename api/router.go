@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 )
 
@@ -156,7 +157,7 @@ func (a *API) enforce(rt route) func(http.ResponseWriter, *http.Request) error {
 			return denied
 		}
 		if r.URL.RawQuery != "" {
-			if err := checkQuery(r.URL.RawQuery, parameters); err != nil {
+			if err := input.CheckQuery(r.URL.RawQuery, parameters); err != nil {
 				return err
 			}
 		}
@@ -216,9 +217,9 @@ func (r *request) Context() context.Context {
 func (r *request) readBody(w http.ResponseWriter, rule bodyRule) (err error) {
 	switch rule {
 	case jsonBody:
-		r.body, err = readJSON(w, r.Request)
+		r.body, err = input.ReadBody(w, r.Request)
 	case noBody:
-		err = refuseBody(w, r.Request)
+		err = input.RefuseBody(w, r.Request)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 
+	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -102,9 +103,9 @@ func seatChange(r *request) (req messages.SeatRequest, err error) {
 	if req.EventID, req.UserID, err = seatOf(r); err != nil {
 		return req, err
 	}
-	var f fields
-	req.RequestID, req.Keyed = f.seatKey(r.Header)
-	return req, f.err()
+	var f input.Fields
+	req.RequestID, req.Keyed = seatKey(&f, r.Header)
+	return req, f.Err()
 }
 
 // personOrOrganizer is nil unless the caller is proven to be neither the person nor the organizer.
@@ -126,9 +127,9 @@ func seatOf(r *request) (event, user store.ID, err error) {
 
 // userID reads the user's id in the path.
 func userID(r *request) (store.ID, error) {
-	var f fields
-	id := f.id("user_id", r.urlParam("user_id"))
-	return id, f.err()
+	var f input.Fields
+	id := f.ID("user_id", r.urlParam("user_id"))
+	return id, f.Err()
 }
 
 const (

@@ -8,8 +8,10 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
+	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -59,13 +61,13 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 		return problem.InvalidField("user_id", "must be an id of 24 hexadecimal digits")
 	}
 	var body passwordChange
-	if err := decodeBody(r.body, &body, json.RejectUnknownMembers(true)); err != nil {
+	if err := input.Decode(r.body, &body, json.RejectUnknownMembers(true)); err != nil {
 		return err
 	}
-	var f fields
-	f.password("old_password", body.OldPassword)
-	f.newPassword(a.newPasswords, "new_password", body.NewPassword, "")
-	if err := f.err(); err != nil {
+	var f input.Fields
+	f.Check("old_password", passwords.Check(body.OldPassword))
+	f.Check("new_password", a.newPasswords.Check(body.NewPassword, ""))
+	if err := f.Err(); err != nil {
 		return err
 	}
 	if err := r.caller.mayBe(id, "A password can only be changed by its owner."); err != nil {
@@ -78,8 +80,8 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if f.newPassword(a.newPasswords, "new_password", body.NewPassword, u.Email); f.err() != nil {
-		return f.err()
+	if f.Check("new_password", a.newPasswords.Check(body.NewPassword, u.Email)); !f.OK() {
+		return f.Err()
 	}
 	after, err := a.replacePassword(r.Context(), u, body)
 	if err != nil {

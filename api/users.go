@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -24,17 +26,17 @@ type credentials struct {
 
 func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	var body newUser
-	if err := decodeBody(r.body, &body); err != nil {
+	if err := input.Decode(r.body, &body); err != nil {
 		return err
 	}
-	var f fields
-	key, _ := f.idempotencyKey(r.Header)
+	var f input.Fields
+	key, _ := idempotencyKey(&f, r.Header)
 	u := store.User{
-		Name:  f.line("name", body.Name, MaxName),
-		Email: f.email("email", body.Email),
+		Name:  f.Line("name", body.Name, input.MaxName),
+		Email: f.Email("email", body.Email),
 	}
-	password := f.newPassword(a.newPasswords, "password", body.Password, u.Email)
-	if err := f.err(); err != nil {
+	f.Check("password", a.newPasswords.Check(body.Password, u.Email))
+	if err := f.Err(); err != nil {
 		return err
 	}
 	if err := a.gate.passAccount(w, r.Request, store.EmailKey(u.Email)); err != nil {
@@ -47,9 +49,9 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	}
 	u.ID, u.CreatedAt = c.Resource, c.CreatedAt
 	if done {
-		err = a.sameUser(ctx, u.ID, password)
+		err = a.sameUser(ctx, u.ID, body.Password)
 	} else {
-		err = a.signUp(ctx, c, u, password)
+		err = a.signUp(ctx, c, u, body.Password)
 	}
 	if err != nil {
 		return err
@@ -86,13 +88,14 @@ func (a *API) sameUser(ctx context.Context, id store.ID, password string) error 
 
 func (a *API) login(w http.ResponseWriter, r *request) error {
 	var body credentials
-	if err := decodeBody(r.body, &body); err != nil {
+	if err := input.Decode(r.body, &body); err != nil {
 		return err
 	}
-	var f fields
-	email := f.email("email", body.Email)
-	password := f.password("password", body.Password)
-	if err := f.err(); err != nil {
+	var f input.Fields
+	email := f.Email("email", body.Email)
+	password := body.Password
+	f.Check("password", passwords.Check(password))
+	if err := f.Err(); err != nil {
 		return err
 	}
 	if err := a.gate.passAccount(w, r.Request, store.EmailKey(email)); err != nil {

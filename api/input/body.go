@@ -1,4 +1,6 @@
-package api
+// Package input reads what clients send: bodies, fields, queries and cursors. It asks nobody and
+// knows no route. Whatever is wrong with an input becomes a problem that names the field.
+package input
 
 import (
 	"bytes"
@@ -19,8 +21,8 @@ import (
 // MaxBody is the largest request body, in bytes.
 const MaxBody = 64 << 10
 
-// readJSON reads the body of a request to its end.
-func readJSON(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// ReadBody reads the body of a request to its end: JSON, of at most MaxBody bytes.
+func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err := checkType(r.Header); err != nil {
 		return nil, err
 	}
@@ -42,8 +44,8 @@ func readJSON(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return data, nil
 }
 
-// refuseBody refuses a body that says anything: the path says it all.
-func refuseBody(w http.ResponseWriter, r *http.Request) error {
+// RefuseBody fails when a request has a body.
+func RefuseBody(w http.ResponseWriter, r *http.Request) error {
 	if r.ContentLength == 0 || r.Body == http.NoBody {
 		return nil
 	}
@@ -57,11 +59,11 @@ func refuseBody(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// decodeBody decodes a body, which must be a JSON object, into the struct that v points to. It
-// is the only decoder of bodies, and strict: one value, exact field names, no field twice,
-// valid UTF-8. Fields that it does not know are ignored, as the original does; routes that
-// the original does not have refuse them with an option.
-func decodeBody(data []byte, v any, options ...json.Options) error {
+// Decode decodes a body, which must be a JSON object, into the struct that v points to. It is the
+// only decoder of bodies, and strict: one value, exact field names, no field twice, valid UTF-8.
+// Unknown fields are ignored, as the original does; routes that the original does not have refuse
+// them with the option json.RejectUnknownMembers(true).
+func Decode(data []byte, v any, options ...json.Options) error {
 	switch {
 	case len(data) == 0:
 		return problem.InvalidField("body", "is empty; send a JSON object")
@@ -74,8 +76,8 @@ func decodeBody(data []byte, v any, options ...json.Options) error {
 	return nil
 }
 
-// checkType refuses bodies that are declared to be something else than JSON. No declaration
-// at all is fine: clients of the original send none.
+// checkType refuses bodies that are declared to be something else than JSON. A body without any
+// declaration passes: clients of the original send none.
 func checkType(h http.Header) error {
 	if e := h.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return problem.Newf(problem.UnsupportedMediaType, "Send the body without a Content-Encoding.")
@@ -91,7 +93,7 @@ func checkType(h http.Header) error {
 	return nil
 }
 
-// explain says which field a decoding error is about and what it should be.
+// explain finds the field that a decoding error is about, and says what the field should be.
 func explain(err error) (name, reason string) {
 	var semantic *json.SemanticError
 	var syntactic *jsontext.SyntacticError
@@ -113,7 +115,7 @@ func explain(err error) (name, reason string) {
 	return "body", "must be one well-formed JSON object"
 }
 
-// field turns a JSON pointer into the name of a field: /starts_at into starts_at.
+// field makes the name of a field from a JSON pointer: starts_at from /starts_at.
 func field(p jsontext.Pointer) string {
 	if p == "" {
 		return "body"
@@ -121,6 +123,7 @@ func field(p jsontext.Pointer) string {
 	return strings.ReplaceAll(strings.TrimPrefix(string(p), "/"), "/", ".")
 }
 
+// expectation says what a field of a Go type should be.
 func expectation(t reflect.Type) string {
 	if t == nil {
 		return "has the wrong type"
