@@ -14,7 +14,9 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/api/describe"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/internal/ready"
 	"github.com/eventio/eventio/pkg/messages"
@@ -58,7 +60,7 @@ type API struct {
 	ready   *ready.Check
 	tidying sync.WaitGroup // what goes on after its answer
 
-	described    described
+	described    describe.Rendered
 	newPasswords passwords.Policy
 }
 
@@ -70,7 +72,7 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	a := &API{store: st, seats: seats, config: config, log: log, hashes: passwords.NewHasher(0, 0), giveWay: newGiveWay()}
 	a.ready = ready.New(a.look, "ready: seat requests get through, and the store answers", log)
 	a.gate = newGate(config.Access, log)
-	a.described = describe(a.table())
+	a.described = describe.Render(described(a.table()))
 	// In trusted mode a password protects nothing, because anybody may act as anybody, and
 	// the original's clients send what they always sent.
 	if config.Access.Mode != Trusted {
@@ -108,7 +110,7 @@ func eventID(r *request) (store.ID, error) {
 }
 
 func (a *API) livez(w http.ResponseWriter, _ *request) error {
-	return writeJSON(w, http.StatusOK, status{"live"})
+	return writeJSON(w, http.StatusOK, wire.Health{Status: "live"})
 }
 
 // errQueue says that no seat request gets through.
@@ -132,7 +134,7 @@ func (a *API) WatchReadiness(ctx context.Context) { a.ready.Watch(ctx) }
 func (a *API) readyz(w http.ResponseWriter, r *request) error {
 	err := a.ready.Ask(r.Context())
 	if err == nil || errors.Is(err, messages.ErrNoWorkers) {
-		return writeJSON(w, http.StatusOK, status{"ready"})
+		return writeJSON(w, http.StatusOK, wire.Health{Status: "ready"})
 	}
 	code, detail := problem.Overloaded, "The store does not accept writes."
 	switch {
@@ -146,6 +148,19 @@ func (a *API) readyz(w http.ResponseWriter, r *request) error {
 	return problem.Newf(code, "%s", detail).Because(err)
 }
 
-type status struct {
-	Status string `json:"status"`
+func (a *API) openAPI(w http.ResponseWriter, r *request) error {
+	writeTagged(w, r.Request, describe.JSONMedia, a.described.JSON)
+	return nil
+}
+
+func (a *API) docs(w http.ResponseWriter, r *request) error {
+	w.Header().Set("Content-Security-Policy", describe.PagePolicy)
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	writeTagged(w, r.Request, describe.HTMLMedia, a.described.HTML)
+	return nil
+}
+
+func (a *API) docsStyle(w http.ResponseWriter, r *request) error {
+	writeTagged(w, r.Request, describe.CSSMedia, a.described.CSS)
+	return nil
 }

@@ -6,51 +6,17 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// eventEdit is the body of an edit: a JSON Merge Patch (RFC 7396). What is left out stays
-// as it is; null takes away what an event need not have.
-type eventEdit struct {
-	Title       optional[string]  `json:"title,omitzero"`
-	Description optional[string]  `json:"description,omitzero"`
-	Place       optional[string]  `json:"place,omitzero"`
-	TimeZone    optional[string]  `json:"time_zone,omitzero"`
-	Waitlist    optional[bool]    `json:"waitlist,omitzero"`
-	Capacity    optional[int64]   `json:"capacity,omitzero"`
-	StartsAt    optional[string]  `json:"starts_at,omitzero"`
-	EndsAt      optional[string]  `json:"ends_at,omitzero"`
-	OpensAt     optional[*string] `json:"registration_opens_at,omitzero"`
-	ClosesAt    optional[*string] `json:"registration_closes_at,omitzero"`
-}
-
-// optional is a field that may be left out. null is sent with the zero value.
-type optional[T any] struct {
-	sent  bool
-	value T
-}
-
-// UnmarshalJSONFrom notes that the field was sent.
-func (m *optional[T]) UnmarshalJSONFrom(from *jsontext.Decoder) error {
-	m.sent = true
-	return json.UnmarshalDecode(from, &m.value)
-}
-
-// MarshalJSONTo writes the value, for examples.
-func (m optional[T]) MarshalJSONTo(to *jsontext.Encoder) error {
-	return json.MarshalEncode(to, m.value)
-}
-
-func sent[T any](value T) optional[T] { return optional[T]{true, value} }
-
-// edit applies a body to an event as it is, and says what of it changes. The fields are
-// checked as those of a new event are.
-func (b eventEdit) edit(f *input.Fields, e store.Event) *messages.EventEdit {
+// editOf checks the fields of an edit of an event, as those of a new event are, and says what of
+// the event changes.
+func editOf(b wire.EventEdit, f *input.Fields, e store.Event) *messages.EventEdit {
 	edit := &messages.EventEdit{}
 	change(b.Title, &e.Title, &edit.Title, func(v string) string { return f.Line("title", v, input.MaxTitle) })
 	change(b.Description, &e.Description, &edit.Description, func(v string) string { return f.Text("description", v, input.MaxDescription) })
@@ -67,9 +33,9 @@ func (b eventEdit) edit(f *input.Fields, e store.Event) *messages.EventEdit {
 }
 
 // change takes over a field that was sent, both into the event and into the edit.
-func change[B, T any](m optional[B], event *T, edit **T, check func(B) T) {
-	if m.sent {
-		value := check(m.value)
+func change[B, T any](m wire.Optional[B], event *T, edit **T, check func(B) T) {
+	if m.Sent {
+		value := check(m.Value)
 		*event, *edit = value, &value
 	}
 }
@@ -79,7 +45,7 @@ func (a *API) editEvent(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	var body eventEdit
+	var body wire.EventEdit
 	if err := input.Decode(r.body, &body, json.RejectUnknownMembers(true)); err != nil {
 		return err
 	}
@@ -88,7 +54,7 @@ func (a *API) editEvent(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	var f input.Fields
-	edit := body.edit(&f, e)
+	edit := editOf(body, &f, e)
 	if err := f.Err(); err != nil {
 		return err
 	}
@@ -131,5 +97,5 @@ func (a *API) storeEdit(w http.ResponseWriter, r *request, event store.ID, edit 
 		return problem.New(problem.UnknownOutcome).Because(err)
 	}
 	w.Header().Set("ETag", eventTag(e))
-	return writeJSON(w, http.StatusOK, eventOf(e))
+	return writeJSON(w, http.StatusOK, wire.EventOf(e))
 }

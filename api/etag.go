@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -106,8 +107,8 @@ func tagNumber(tag string) (n int64, ok bool) {
 // it tells whether the registration is as it was (If-None-Match); only the number says which
 // one it is (If-Match), so that who moved up in the line meanwhile can still leave it. It is
 // weak as all tags but those of events are.
-func registrationTag(r registration) string {
-	if r.Status == statusWaitlisted {
+func registrationTag(r wire.Registration) string {
+	if r.Status == wire.Waitlisted {
 		return fmt.Sprintf(`W/"%d.%s.%d"`, r.Number, r.Status, r.Position)
 	}
 	return fmt.Sprintf(`W/"%d.%s"`, r.Number, r.Status)

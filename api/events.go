@@ -9,57 +9,12 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// newEvent is the body that creates an event. The fields from place on are ours; the
-// original has none of them.
-type newEvent struct {
-	OrganizerID *string `json:"organizer_id,omitzero"`
-	Title       string  `json:"title"`
-	Description string  `json:"description,omitzero"`
-	Capacity    int64   `json:"capacity"`
-	StartsAt    string  `json:"starts_at"`
-	EndsAt      string  `json:"ends_at"`
-	Place       string  `json:"place,omitzero"`
-	TimeZone    string  `json:"time_zone,omitzero"`
-	Waitlist    bool    `json:"waitlist,omitzero"`
-	OpensAt     *string `json:"registration_opens_at,omitzero"`
-	ClosesAt    *string `json:"registration_closes_at,omitzero"`
-}
-
-// event is what is told of an event. It never has the roster. What an event does not have
-// is left out, so that one like the original's has the original's fields.
-type event struct {
-	ID          store.ID  `json:"id"`
-	OrganizerID store.ID  `json:"organizer_id"`
-	Title       string    `json:"title"`
-	Description string    `json:"description"`
-	Capacity    int64     `json:"capacity"`
-	TicketsSold int64     `json:"tickets_sold"`
-	StartsAt    time.Time `json:"starts_at"`
-	EndsAt      time.Time `json:"ends_at"`
-	CreatedAt   time.Time `json:"created_at"`
-	Place       string    `json:"place,omitzero"`
-	TimeZone    string    `json:"time_zone,omitzero"`
-	Waitlist    bool      `json:"waitlist,omitzero"`
-	Waiting     int64     `json:"waiting,omitzero"`
-	OpensAt     time.Time `json:"registration_opens_at,omitzero"`
-	ClosesAt    time.Time `json:"registration_closes_at,omitzero"`
-	CancelledAt time.Time `json:"cancelled_at,omitzero"`
-}
-
-func eventOf(e store.Event) event {
-	return event{
-		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description,
-		Capacity: e.Capacity, TicketsSold: e.TicketsSold, StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt,
-		Place: e.Place, TimeZone: e.TimeZone, Waitlist: e.Waitlist, Waiting: e.Waiting,
-		OpensAt: e.OpensAt, ClosesAt: e.ClosesAt, CancelledAt: e.CancelledAt,
-	}
-}
-
 func (a *API) createEvent(w http.ResponseWriter, r *request) error {
-	var body newEvent
+	var body wire.NewEvent
 	if err := input.Decode(r.body, &body); err != nil {
 		return err
 	}
@@ -99,7 +54,7 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 	}
 	e.Version, e.Revision = 1, 1
 	w.Header().Set("ETag", eventTag(e))
-	return writeCreated(w, eventPath(e.ID), done, eventOf(e))
+	return writeCreated(w, eventPath(e.ID), done, wire.EventOf(e))
 }
 
 func (a *API) readEvent(w http.ResponseWriter, r *request) error {
@@ -112,7 +67,7 @@ func (a *API) readEvent(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	w.Header().Set("ETag", eventTag(e))
-	return writeRead(w, r, eventOf(e))
+	return writeRead(w, r, wire.EventOf(e))
 }
 
 func (a *API) listEvents(w http.ResponseWriter, r *request) error {
@@ -126,7 +81,7 @@ func (a *API) listEvents(w http.ResponseWriter, r *request) error {
 	}
 	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
 		found := store.AllEvents(ctx, timedFinder{a.store, a.config.RequestTimeout}, query)
-		return encoded(found, func(e store.Event) any { return eventOf(e) })
+		return encoded(found, func(e store.Event) any { return wire.EventOf(e) })
 	})
 }
 
@@ -152,9 +107,9 @@ func (a *API) eventsPage(w http.ResponseWriter, r *request, q url.Values, query 
 	if found.Next != nil {
 		linkNext(w, pathEvents, q, query.Limit, nextEvents(q, *found.Next))
 	}
-	page := make([]event, len(found.Events))
+	page := make([]wire.Event, len(found.Events))
 	for i, e := range found.Events {
-		page[i] = eventOf(e)
+		page[i] = wire.EventOf(e)
 	}
 	return writeRead(w, r, page)
 }
@@ -171,12 +126,6 @@ func checkOrder(f *input.Fields, e store.Event) {
 		f.Add("registration_closes_at", "must be after registration_opens_at")
 	}
 }
-
-// The orders of a list of events.
-const (
-	sortEarliest = "starts_at"
-	sortLatest   = "-starts_at"
-)
 
 // eventQuery reads which events a list is to have.
 func eventQuery(q url.Values) (query store.EventQuery, err error) {
@@ -199,8 +148,8 @@ func eventQuery(q url.Values) (query store.EventQuery, err error) {
 		query.Available = q.Get("available") == "true"
 	}
 	if q.Has("sort") {
-		f.OneOf("sort", q.Get("sort"), sortEarliest, sortLatest)
-		query.Descending = q.Get("sort") == sortLatest
+		f.OneOf("sort", q.Get("sort"), wire.SortEarliest, wire.SortLatest)
+		query.Descending = q.Get("sort") == wire.SortLatest
 	}
 	query.After = eventsCursor(&f, q)
 	if f.OK() && q.Has("from") && q.Has("to") && query.From.After(query.To) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -19,20 +20,6 @@ const (
 	holdingsScan = input.MaxPage
 )
 
-// Which of a person's registrations are wanted.
-const (
-	whenUpcoming = "upcoming" // the event has not ended
-	whenPast     = "past"
-)
-
-// holding is a registration with its event.
-type holding struct {
-	Event        event     `json:"event"`
-	RegisteredAt time.Time `json:"registered_at"`
-	Number       int64     `json:"number"`
-	Status       string    `json:"status"`
-}
-
 func (a *API) listUserRegistrations(w http.ResponseWriter, r *request) error {
 	user, err := userID(r)
 	if err != nil {
@@ -40,9 +27,9 @@ func (a *API) listUserRegistrations(w http.ResponseWriter, r *request) error {
 	}
 	q := r.URL.Query()
 	var f input.Fields
-	limit, before, when := f.Limit(q), userRegistrationsCursor(&f, user, q), q.Get("when")
+	limit, before, when := f.Limit(q), userRegistrationsCursor(&f, user, q), wire.When(q.Get("when"))
 	if q.Has("when") {
-		f.OneOf("when", when, whenUpcoming, whenPast)
+		f.OneOf("when", q.Get("when"), string(wire.Upcoming), string(wire.Past))
 	}
 	if err := f.Err(); err != nil {
 		return err
@@ -66,15 +53,15 @@ func (a *API) listUserRegistrations(w http.ResponseWriter, r *request) error {
 
 type holdingsQuery struct {
 	user, before store.ID
-	when         string
+	when         wire.When
 	limit        int
 }
 
 // holdingsPage reads one page. last is the event that was looked at last, and more whether
 // there may be others behind it.
-func (a *API) holdingsPage(ctx context.Context, q holdingsQuery) (page []holding, last store.ID, more bool, err error) {
+func (a *API) holdingsPage(ctx context.Context, q holdingsQuery) (page []wire.UserRegistration, last store.ID, more bool, err error) {
 	now := time.Now()
-	page = []holding{}
+	page = []wire.UserRegistration{}
 	seen := 0
 	for h, err := range a.store.UserRegistrations(ctx, q.user, q.before, holdingsScan+1) {
 		if err != nil {
@@ -86,14 +73,16 @@ func (a *API) holdingsPage(ctx context.Context, q holdingsQuery) (page []holding
 		seen++
 		last = h.Event.ID
 		upcoming := h.Event.EndsAt.After(now)
-		if h.Registration.Cancelled || q.when == whenUpcoming && !upcoming || q.when == whenPast && upcoming {
+		if h.Registration.Cancelled || q.when == wire.Upcoming && !upcoming || q.when == wire.Past && upcoming {
 			continue
 		}
-		status := statusConfirmed
+		status := wire.Confirmed
 		if !h.Event.Confirmed(h.Registration) {
-			status = statusWaitlisted
+			status = wire.Waitlisted
 		}
-		page = append(page, holding{eventOf(h.Event), h.Registration.RegisteredAt, h.Registration.Number, status})
+		page = append(page, wire.UserRegistration{
+			Event: wire.EventOf(h.Event), RegisteredAt: h.Registration.RegisteredAt, Number: h.Registration.Number, Status: status,
+		})
 	}
 	return page, last, false, nil
 }

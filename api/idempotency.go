@@ -12,24 +12,20 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-const headerKey = "Idempotency-Key"
-
-// headerReplayed marks an answer that was given before.
-const headerReplayed = "Idempotency-Replayed"
-
 // idempotencyKey reads the key of a request; none is fine.
 func idempotencyKey(f *input.Fields, h http.Header) (key string, sent bool) {
-	switch values := h.Values(headerKey); {
+	switch values := h.Values(wire.HeaderIdempotencyKey); {
 	case len(values) == 0:
 		return "", false
 	case len(values) > 1:
-		f.Add(headerKey, "appears twice; send it once")
+		f.Add(wire.HeaderIdempotencyKey, "appears twice; send it once")
 	case !messages.ValidRequestID(values[0]):
-		f.Add(headerKey, fmt.Sprintf("must be 1 to %d printable ASCII characters", messages.MaxRequestID))
+		f.Add(wire.HeaderIdempotencyKey, fmt.Sprintf("must be 1 to %d printable ASCII characters", messages.MaxRequestID))
 	default:
 		key = values[0]
 	}
@@ -146,6 +142,6 @@ func writeCreated(w http.ResponseWriter, location string, replayed bool, v any) 
 func created(w http.ResponseWriter, location string, replayed bool) {
 	w.Header().Set("Location", location)
 	if replayed {
-		w.Header().Set(headerReplayed, "true")
+		w.Header().Set(wire.HeaderReplayed, "true")
 	}
 }

@@ -10,7 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/eventio/eventio/api/openapi"
+	"github.com/eventio/eventio/api/describe"
+	"github.com/eventio/eventio/api/describe/openapi"
 	"github.com/eventio/eventio/api/problem"
 )
 
@@ -24,8 +25,8 @@ const committed = "../docs/openapi.json"
 // TestOpenAPIIsCommitted: what is served is what is committed, and a change that breaks
 // clients is written down only by someone who says so.
 func TestOpenAPIIsCommitted(t *testing.T) {
-	now := document((&API{}).table())
-	text, err := marshalDocument(now)
+	now := describe.Document(described((&API{}).table()))
+	text, err := describe.Marshal(now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,51 +63,41 @@ func TestOpenAPIIsCommitted(t *testing.T) {
 func TestEveryRouteIsDocumented(t *testing.T) {
 	ids := make(map[string]bool)
 	table := (&API{}).table()
-	d := document(table)
-	page, err := renderDocs(d)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := describe.Document(described(table))
+	page := describe.Render(described(table)).HTML
 	guide, err := os.ReadFile("../docs/api.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, rt := range table {
 		o, name := rt.operation, rt.method+" "+rt.pattern
-		if o.id == "" || o.summary == "" || o.description == "" || len(o.answers) == 0 {
+		if o.ID == "" || o.Summary == "" || o.Description == "" || len(o.Answers) == 0 {
 			t.Errorf("%s lacks an id, a summary, a description or its answers", name)
 		}
-		if ids[o.id] {
-			t.Errorf("%s: the id %s is there twice", name, o.id)
+		if ids[o.ID] {
+			t.Errorf("%s: the id %s appears twice", name, o.ID)
 		}
-		ids[o.id] = true
-		if !slices.ContainsFunc(d.Tags, func(tag openapi.Tag) bool { return tag.Name == o.tag }) {
-			t.Errorf("%s: no tag is called %q", name, o.tag)
+		ids[o.ID] = true
+		if !slices.ContainsFunc(d.Tags, func(tag openapi.Tag) bool { return tag.Name == o.Tag }) {
+			t.Errorf("%s: no tag is called %q", name, o.Tag)
 		}
-		for _, a := range o.answers {
-			if a.description == "" {
-				t.Errorf("%s: %d says nothing", name, a.status)
+		for _, a := range o.Answers {
+			if a.Description == "" {
+				t.Errorf("%s: %d says nothing", name, a.Status)
 			}
-			if strings.HasPrefix(rt.pattern, "/api/") && a.body != nil && a.example == nil {
-				t.Errorf("%s: %d has no example", name, a.status)
+			if strings.HasPrefix(rt.pattern, "/api/") && a.Body != nil && a.Example == nil {
+				t.Errorf("%s: %d has no example", name, a.Status)
 			}
-			if a.status == 201 && !slices.Contains(a.headers, "Location") {
+			if a.Status == 201 && !slices.Contains(a.Headers, "Location") {
 				t.Errorf("%s: 201 without Location", name)
 			}
 		}
-		if !bytes.Contains(page, []byte(`id="`+o.id+`"`)) {
+		if !bytes.Contains(page, []byte(`id="`+o.ID+`"`)) {
 			t.Errorf("%s is not on the page", name)
 		}
 		if !bytes.Contains(guide, []byte(name)) {
 			t.Errorf("%s is not in docs/api.md", name)
 		}
-	}
-	s := schemas()
-	for _, rt := range table {
-		rt.document(&s)
-	}
-	if unused := s.Unused(); len(unused) > 0 {
-		t.Errorf("constraints for fields that are not there: %v", unused)
 	}
 }
 
@@ -114,8 +105,8 @@ func TestEveryRouteIsDocumented(t *testing.T) {
 // comes before any operation.
 func TestEveryCodeIsDocumented(t *testing.T) {
 	documented := []problem.Code{problem.NotFound, problem.MethodNotAllowed} // no operation, no path
-	for _, rt := range (&API{}).table() {
-		documented = append(documented, rt.codes()...)
+	for _, rt := range described((&API{}).table()) {
+		documented = append(documented, rt.Codes()...)
 	}
 	for c := range problem.Codes() {
 		if !slices.Contains(documented, c) {

@@ -34,7 +34,7 @@ func TestEveryOutcomeIsTranslated(t *testing.T) {
 func TestEveryRefusalIsDocumented(t *testing.T) {
 	var documented []problem.Code
 	for _, rt := range (&API{}).table() {
-		documented = append(documented, rt.operation.problems...)
+		documented = append(documented, rt.operation.Problems...)
 	}
 	for o, code := range outcomes {
 		if code != problem.Internal && !slices.Contains(documented, code) {
@@ -71,11 +71,11 @@ func TestThePagesKnowTheProblems(t *testing.T) {
 			}
 		}
 	}
-	for _, rt := range (&API{}).table() {
-		if rt.operation.id != "register" {
+	for _, rt := range described((&API{}).table()) {
+		if rt.Operation.ID != "register" {
 			continue
 		}
-		for _, code := range rt.codes() {
+		for _, code := range rt.Codes() {
 			if slices.Contains(eventPage, code) == slices.Contains(byDetail, code) {
 				t.Errorf("page-event.js has words of its own for %s: %v", code, slices.Contains(eventPage, code))
 			}

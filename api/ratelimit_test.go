@@ -327,7 +327,7 @@ func TestARowThatIsNotWholeIsNotServed(t *testing.T) {
 		if !rt.whole() {
 			t.Errorf("%s %s is not whole", rt.method, rt.pattern)
 		}
-		if (rt.body == jsonBody) != (rt.operation.body != nil) {
+		if (rt.body == jsonBody) != (rt.operation.Body != nil) {
 			t.Errorf("%s %s: the row and the documentation differ about the body", rt.method, rt.pattern)
 		}
 		if (rt.method == http.MethodGet) && (rt.body != ignoredBody || rt.lifetime != whileClientWaits) {

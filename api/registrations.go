@@ -6,40 +6,19 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
-	"time"
 
 	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
-
-// newRegistration is the body that asks for a seat.
-type newRegistration struct {
-	UserID *string `json:"user_id,omitzero"`
-}
-
-// What a registration can be.
-const (
-	statusConfirmed  = "confirmed"
-	statusWaitlisted = "waitlisted"
-)
-
-// registration is what is told of a place in an event, or in its waiting list.
-type registration struct {
-	EventID      store.ID  `json:"event_id"`
-	UserID       store.ID  `json:"user_id"`
-	RegisteredAt time.Time `json:"registered_at"`
-	Number       int64     `json:"number"`
-	Status       string    `json:"status"`
-	Position     int64     `json:"position,omitzero"` // in the waiting list, from 1
-}
 
 func (a *API) register(w http.ResponseWriter, r *request) error {
 	event, err := eventID(r)
 	if err != nil {
 		return err
 	}
-	var body newRegistration
+	var body wire.NewRegistration
 	if err := input.Decode(r.body, &body); err != nil {
 		return err
 	}
@@ -69,10 +48,10 @@ func (a *API) register(w http.ResponseWriter, r *request) error {
 }
 
 // take asks for a seat, and says what of it can be told: with the position of who waits.
-func (a *API) take(w http.ResponseWriter, r *request, req messages.SeatRequest) (registration, messages.Answer) {
+func (a *API) take(w http.ResponseWriter, r *request, req messages.SeatRequest) (wire.Registration, messages.Answer) {
 	got := a.ask(w, r, req)
 	answer := registrationOf(req.EventID, req.UserID, got.Reply)
-	if answer.Status == statusWaitlisted && got.Reply.Position == 0 {
+	if answer.Status == wire.Waitlisted && got.Reply.Position == 0 {
 		a.position(r.Context(), &answer)
 	}
 	private(w)
@@ -100,21 +79,21 @@ func (a *API) ask(w http.ResponseWriter, r *request, req messages.SeatRequest) m
 	return a.seats.Request(r.lasting, req, r.deadline)
 }
 
-func registrationOf(event, user store.ID, reply messages.SeatReply) registration {
-	answer := registration{
+func registrationOf(event, user store.ID, reply messages.SeatReply) wire.Registration {
+	answer := wire.Registration{
 		EventID: event, UserID: user, RegisteredAt: reply.RegisteredAt, Number: reply.Number,
-		Status: statusConfirmed, Position: reply.Position,
+		Status: wire.Confirmed, Position: reply.Position,
 	}
 	switch reply.Outcome {
 	case messages.OutcomeWaitlisted, messages.OutcomeAlreadyWaitlisted:
-		answer.Status = statusWaitlisted
+		answer.Status = wire.Waitlisted
 	}
 	return answer
 }
 
 // position looks up the place in the line of who was there already; the reply tells it only
 // to who has just joined. It is an extra: when it cannot be read, the answer goes without.
-func (a *API) position(ctx context.Context, answer *registration) {
+func (a *API) position(ctx context.Context, answer *wire.Registration) {
 	n, err := a.store.Position(ctx, answer.EventID, answer.Number)
 	if err != nil {
 		a.log.Warn().Err(err).Str("event_id", answer.EventID.Hex()).Msg("a position in the waiting list cannot be read")
@@ -122,7 +101,7 @@ func (a *API) position(ctx context.Context, answer *registration) {
 	}
 	answer.Position = n
 	if n == 0 { // promoted meanwhile
-		answer.Status = statusConfirmed
+		answer.Status = wire.Confirmed
 	}
 }
 
@@ -133,9 +112,9 @@ func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
 	}
 	q := r.URL.Query()
 	var f input.Fields
-	limit, after, status := f.Limit(q), rosterCursor(&f, id, q), q.Get("status")
+	limit, after, status := f.Limit(q), rosterCursor(&f, id, q), wire.Status(q.Get("status"))
 	if q.Has("status") {
-		f.OneOf("status", status, statusConfirmed, statusWaitlisted)
+		f.OneOf("status", q.Get("status"), string(wire.Confirmed), string(wire.Waitlisted))
 	}
 	if err := f.Err(); err != nil {
 		return err
@@ -149,7 +128,7 @@ func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
 	}
 	private(w)
 	through := e.ConfirmedThrough
-	if status == statusWaitlisted {
+	if status == wire.Waitlisted {
 		after, through = max(after, e.ConfirmedThrough), e.LastNumber
 	}
 	if limit > 0 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/eventio/eventio/api/describe"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 )
@@ -31,12 +32,12 @@ type route struct {
 	body            bodyRule
 	lifetime        lifetime
 	handle          handler
-	operation       operation
+	operation       describe.Operation
 }
 
 // whole reports whether no field has been forgotten.
 func (rt route) whole() bool {
-	return rt.access != 0 && rt.limit != 0 && rt.body != 0 && rt.lifetime != 0 && rt.handle != nil && rt.operation.id != ""
+	return rt.access != 0 && rt.limit != 0 && rt.body != 0 && rt.lifetime != 0 && rt.handle != nil && rt.operation.ID != ""
 }
 
 // bodyRule says what the router does with the body of a route's requests.
@@ -69,27 +70,36 @@ func (a *API) table() []route {
 		user          = pathUsers + "/{user_id}"
 	)
 	return []route{
-		{http.MethodPost, pathUsers, anybody, passwordsPerAddress, jsonBody, afterClientLeaves, a.createUser, createUserDocs()},
-		{http.MethodPost, user + "/password", tokenHolders, passwordsPerAddress, jsonBody, whileClientWaits, a.changePassword, changePasswordDocs()},
-		{http.MethodPost, "/api/login", anybody, passwordsPerAddress, jsonBody, whileClientWaits, a.login, loginDocs()},
-		{http.MethodPost, "/api/logout", anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.logout, logoutDocs()},
-		{http.MethodPost, pathEvents, tokenHolders, requestsPerAddress, jsonBody, afterClientLeaves, a.createEvent, createEventDocs()},
-		{http.MethodGet, pathEvents, anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.listEvents, listEventsDocs()},
-		{http.MethodGet, event, anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.readEvent, readEventDocs()},
-		{http.MethodPost, registrations, tokenHolders, registrationsPerPerson, jsonBody, afterClientLeaves, a.register, registerDocs()},
-		{http.MethodGet, registrations, tokenHolders, requestsPerPerson, ignoredBody, whileClientWaits, a.listRegistrations, listRegistrationsDocs()},
-		{http.MethodPut, registration, tokenHolders, registrationsPerPerson, noBody, afterClientLeaves, a.putRegistration, putRegistrationDocs()},
-		{http.MethodGet, registration, tokenHolders, requestsPerPerson, ignoredBody, whileClientWaits, a.readRegistration, readRegistrationDocs()},
-		{http.MethodDelete, registration, tokenHolders, registrationsPerPerson, noBody, afterClientLeaves, a.deleteRegistration, deleteRegistrationDocs()},
-		{http.MethodPatch, event, tokenHolders, requestsPerAddress, jsonBody, afterClientLeaves, a.editEvent, editEventDocs()},
-		{http.MethodPost, event + "/cancel", tokenHolders, requestsPerAddress, noBody, afterClientLeaves, a.cancelEvent, cancelEventDocs()},
-		{http.MethodGet, user + "/registrations", tokenHolders, requestsPerPerson, ignoredBody, whileClientWaits, a.listUserRegistrations, userRegistrationsDocs()},
-		{http.MethodGet, "/livez", anybody, unlimited, ignoredBody, whileClientWaits, a.livez, livezDocs()},
-		{http.MethodGet, "/readyz", anybody, unlimited, ignoredBody, whileClientWaits, a.readyz, readyzDocs()},
-		{http.MethodGet, "/openapi.json", anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.openAPI, openAPIDocs()},
-		{http.MethodGet, "/docs", anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.docs, docsDocs()},
-		{http.MethodGet, "/docs/docs.css", anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.docsStyle, docsStyleDocs()},
+		{http.MethodPost, pathUsers, anybody, passwordsPerAddress, jsonBody, afterClientLeaves, a.createUser, describe.CreateUser()},
+		{http.MethodPost, user + "/password", tokenHolders, passwordsPerAddress, jsonBody, whileClientWaits, a.changePassword, describe.ChangePassword()},
+		{http.MethodPost, "/api/login", anybody, passwordsPerAddress, jsonBody, whileClientWaits, a.login, describe.Login()},
+		{http.MethodPost, "/api/logout", anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.logout, describe.Logout()},
+		{http.MethodPost, pathEvents, tokenHolders, requestsPerAddress, jsonBody, afterClientLeaves, a.createEvent, describe.CreateEvent()},
+		{http.MethodGet, pathEvents, anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.listEvents, describe.ListEvents()},
+		{http.MethodGet, event, anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.readEvent, describe.ReadEvent()},
+		{http.MethodPost, registrations, tokenHolders, registrationsPerPerson, jsonBody, afterClientLeaves, a.register, describe.Register()},
+		{http.MethodGet, registrations, tokenHolders, requestsPerPerson, ignoredBody, whileClientWaits, a.listRegistrations, describe.ListRegistrations()},
+		{http.MethodPut, registration, tokenHolders, registrationsPerPerson, noBody, afterClientLeaves, a.putRegistration, describe.PutRegistration()},
+		{http.MethodGet, registration, tokenHolders, requestsPerPerson, ignoredBody, whileClientWaits, a.readRegistration, describe.ReadRegistration()},
+		{http.MethodDelete, registration, tokenHolders, registrationsPerPerson, noBody, afterClientLeaves, a.deleteRegistration, describe.DeleteRegistration()},
+		{http.MethodPatch, event, tokenHolders, requestsPerAddress, jsonBody, afterClientLeaves, a.editEvent, describe.EditEvent()},
+		{http.MethodPost, event + "/cancel", tokenHolders, requestsPerAddress, noBody, afterClientLeaves, a.cancelEvent, describe.CancelEvent()},
+		{http.MethodGet, user + "/registrations", tokenHolders, requestsPerPerson, ignoredBody, whileClientWaits, a.listUserRegistrations, describe.UserRegistrations()},
+		{http.MethodGet, "/livez", anybody, unlimited, ignoredBody, whileClientWaits, a.livez, describe.Livez()},
+		{http.MethodGet, "/readyz", anybody, unlimited, ignoredBody, whileClientWaits, a.readyz, describe.Readyz()},
+		{http.MethodGet, "/openapi.json", anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.openAPI, describe.OpenAPI()},
+		{http.MethodGet, "/docs", anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.docs, describe.Docs()},
+		{http.MethodGet, "/docs/docs.css", anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.docsStyle, describe.DocsStyle()},
 	}
+}
+
+// described makes what the description tells of the routes.
+func described(table []route) []describe.Route {
+	routes := make([]describe.Route, len(table))
+	for i, rt := range table {
+		routes[i] = describe.Route{Method: rt.method, Pattern: rt.pattern, NeedsToken: rt.access == tokenHolders, Operation: rt.operation}
+	}
+	return routes
 }
 
 // routes makes the handler of all paths. It panics on a row that is not whole.
@@ -143,7 +153,7 @@ func (a *API) routes() http.Handler {
 // enforce applies a row to each request: it counts the request (429), then finds out who sent it
 // (401), checks the query and reads the body (400, 413, 415), and starts the clock of the answer.
 func (a *API) enforce(rt route) func(http.ResponseWriter, *http.Request) error {
-	parameters := rt.operation.queryNames()
+	parameters := rt.operation.QueryNames()
 	return func(w http.ResponseWriter, r *http.Request) error {
 		req := &request{Request: r}
 		var denied error

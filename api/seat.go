@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -52,10 +53,10 @@ func (a *API) readRegistration(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	answer := registration{EventID: event, UserID: user, RegisteredAt: held.RegisteredAt, Number: held.Number, Status: statusConfirmed}
+	answer := wire.Registration{EventID: event, UserID: user, RegisteredAt: held.RegisteredAt, Number: held.Number, Status: wire.Confirmed}
 	if !e.Confirmed(held) {
-		answer.Status = statusWaitlisted
-		if a.position(r.Context(), &answer); answer.Status == statusWaitlisted && answer.Position == 0 {
+		answer.Status = wire.Waitlisted
+		if a.position(r.Context(), &answer); answer.Status == wire.Waitlisted && answer.Position == 0 {
 			return store.ErrUnavailable
 		}
 	}

@@ -10,20 +10,11 @@ import (
 
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
 )
-
-// session is the answer to who has proven who they are: the user and a token.
-type session struct {
-	ID             store.ID  `json:"id"`
-	Name           string    `json:"name"`
-	Email          string    `json:"email"`
-	CreatedAt      time.Time `json:"created_at"`
-	Token          string    `json:"token"`
-	TokenExpiresAt time.Time `json:"token_expires_at"`
-}
 
 // writeSession answers with the user and a token, which goes into the cookie too.
 func (a *API) writeSession(w http.ResponseWriter, r *request, status int, u store.User) error {
@@ -33,7 +24,9 @@ func (a *API) writeSession(w http.ResponseWriter, r *request, status int, u stor
 	}
 	a.gate.setCookie(w, r.Request, token)
 	private(w)
-	return writeJSON(w, status, session{u.ID, u.Name, u.Email, u.CreatedAt, token, expires})
+	return writeJSON(w, status, wire.Session{
+		ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt, Token: token, TokenExpiresAt: expires,
+	})
 }
 
 func personOf(u store.User) identity.Person {
@@ -49,18 +42,12 @@ func (a *API) logout(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-// passwordChange is the body that changes a password.
-type passwordChange struct {
-	OldPassword string `json:"old_password"`
-	NewPassword string `json:"new_password"`
-}
-
 func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 	id, err := store.ParseID(r.urlParam("user_id"))
 	if err != nil {
 		return problem.InvalidField("user_id", "must be an id of 24 hexadecimal digits")
 	}
-	var body passwordChange
+	var body wire.PasswordChange
 	if err := input.Decode(r.body, &body, json.RejectUnknownMembers(true)); err != nil {
 		return err
 	}
@@ -101,7 +88,7 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 
 // replacePassword stores the new password of whoever knows the old one, and ends the
 // tokens from before it.
-func (a *API) replacePassword(ctx context.Context, u store.User, change passwordChange) (store.User, error) {
+func (a *API) replacePassword(ctx context.Context, u store.User, change wire.PasswordChange) (store.User, error) {
 	wrong := problem.Newf(problem.Unauthenticated, "The old password is wrong.")
 	right, _, err := a.hashes.Matches(ctx, change.OldPassword, u.PasswordHash)
 	if err != nil {

@@ -7,25 +7,13 @@ import (
 
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// newUser is the body of a sign-up.
-type newUser struct {
-	Name     string `json:"name"`
-	Email    string `json:"email"`
-	Password string `json:"password"`
-}
-
-// credentials is the body of a log-in.
-type credentials struct {
-	Email    string `json:"email"`
-	Password string `json:"password"`
-}
-
 func (a *API) createUser(w http.ResponseWriter, r *request) error {
-	var body newUser
+	var body wire.NewUser
 	if err := input.Decode(r.body, &body); err != nil {
 		return err
 	}
@@ -43,7 +31,7 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	ctx := r.Context()
-	c, done, err := a.begin(ctx, key, "POST "+pathUsers, newUser{Name: u.Name, Email: u.Email})
+	c, done, err := a.begin(ctx, key, "POST "+pathUsers, wire.NewUser{Name: u.Name, Email: u.Email})
 	if err != nil {
 		return err
 	}
@@ -87,7 +75,7 @@ func (a *API) sameUser(ctx context.Context, id store.ID, password string) error 
 }
 
 func (a *API) login(w http.ResponseWriter, r *request) error {
-	var body credentials
+	var body wire.Credentials
 	if err := input.Decode(r.body, &body); err != nil {
 		return err
 	}

@@ -1,4 +1,6 @@
-package api
+// Package describe describes the API to its clients: an OpenAPI document, made from the
+// documentation of each route and the Go types of its bodies, and the same as a page for people.
+package describe
 
 import (
 	"cmp"
@@ -8,40 +10,48 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/eventio/eventio/api/openapi"
+	"github.com/eventio/eventio/api/describe/openapi"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/wire"
 )
 
-// operation is the documentation of a route. What it says is checked: by its own row, which
-// does not compile without it, by the tests, which hold every answer against it, and by
-// schemathesis.
-type operation struct {
-	id, tag, summary, description string
-	parameters                    []openapi.Parameter // of the query and the headers; the path speaks for itself
-	body                          any                 // a value of the body's type; nil: there is none
-	example                       any                 // a body
-	answers                       []answer
-	problems                      []problem.Code // beside those that every route can have
+// Route is what the description tells of a route.
+type Route struct {
+	Method, Pattern string
+	// NeedsToken says that the route wants a token, in token mode.
+	NeedsToken bool
+	Operation  Operation
 }
 
-// securityScheme is the name of how to show it, in the document.
+// Operation is the documentation of a route. What it says is checked: by the tests, which hold
+// every answer against it, and by schemathesis.
+type Operation struct {
+	ID, Tag, Summary, Description string
+	Parameters                    []openapi.Parameter // of the query and the headers; the path speaks for itself
+	Body                          any                 // a value of the body's type; nil: there is none
+	Example                       any                 // a body
+	Answers                       []Answer
+	Problems                      []problem.Code // beside those that every route can have
+}
+
+// Answer is one way in which an operation succeeds.
+type Answer struct {
+	Status      int
+	Description string
+	Body        any      // a value of its type; nil: there is none
+	Media       string   // application/json when empty
+	Headers     []string // beside X-Request-Id
+	Example     any
+	Links       map[string]openapi.Link
+}
+
+// securityScheme is the name of the way to show a token, in the document.
 const securityScheme = "token"
 
-// answer is one way in which an operation succeeds.
-type answer struct {
-	status      int
-	description string
-	body        any      // a value of its type; nil: there is none
-	media       string   // application/json when empty
-	headers     []string // beside X-Request-Id
-	example     any
-	links       map[string]openapi.Link
-}
-
-// queryNames are the parameters of the query.
-func (o operation) queryNames() []string {
+// QueryNames returns the names of the parameters of the query.
+func (o Operation) QueryNames() []string {
 	var names []string
-	for _, p := range o.parameters {
+	for _, p := range o.Parameters {
 		if p.In == "query" {
 			names = append(names, p.Name)
 		}
@@ -49,28 +59,27 @@ func (o operation) queryNames() []string {
 	return names
 }
 
-// codes are all problem codes that the operation may answer.
-func (rt route) codes() []problem.Code {
-	o := rt.operation
-	all := append([]problem.Code{problem.Invalid, problem.Forbidden, problem.RateLimited, problem.Internal}, o.problems...)
-	if rt.access == tokenHolders {
+// Codes returns all problem codes that the route may answer.
+func (r Route) Codes() []problem.Code {
+	all := append([]problem.Code{problem.Invalid, problem.Forbidden, problem.RateLimited, problem.Internal}, r.Operation.Problems...)
+	if r.NeedsToken {
 		all = append(all, problem.Unauthenticated)
 	}
-	if o.body != nil {
+	if r.Operation.Body != nil {
 		all = append(all, problem.TooLarge, problem.UnsupportedMediaType)
 	}
 	return all
 }
 
-// headerDocs says what the headers of answers mean.
+// headerDocs documents a header of answers. It panics for one that it does not know.
 func headerDocs(name string) openapi.Header {
 	text := &openapi.Schema{Type: "string"}
 	switch name {
-	case headerRequestID:
+	case wire.HeaderRequestID:
 		return openapi.Header{Required: true, Description: "The request's own X-Request-Id when it was well-formed, else a new one.", Schema: requestIDSchema()}
 	case "Location":
 		return openapi.Header{Required: true, Description: "The path of what was created.", Schema: text}
-	case headerReplayed:
+	case wire.HeaderReplayed:
 		return openapi.Header{Description: "true when this Idempotency-Key got this answer before.", Schema: &openapi.Schema{Type: "string", Const: "true"}}
 	case "Link":
 		return openapi.Header{Description: `<...>; rel="next" when there is a next page.`, Schema: text}
@@ -81,11 +90,12 @@ func headerDocs(name string) openapi.Header {
 	case problem.HeaderChallenge:
 		return openapi.Header{Required: true, Description: "How to authenticate.", Schema: text}
 	}
-	panic("api: no documentation for the header " + name)
+	panic("describe: no documentation for the header " + name)
 }
 
-// document makes the OpenAPI document of the routes.
-func document(table []route) *openapi.Document {
+// Document makes the OpenAPI document of the routes. It panics when a constraint is about a field
+// that no body has.
+func Document(routes []Route) *openapi.Document {
 	schemas := schemas()
 	d := &openapi.Document{
 		OpenAPI: "3.1.0",
@@ -101,8 +111,11 @@ func document(table []route) *openapi.Document {
 			{Name: "service", Description: "The service itself."},
 		},
 	}
-	for _, rt := range table {
-		d.Add(rt.method, rt.pattern, rt.document(&schemas))
+	for _, r := range routes {
+		d.Add(r.Method, r.Pattern, r.document(&schemas))
+	}
+	if unused := schemas.Unused(); len(unused) > 0 {
+		panic(fmt.Sprintf("describe: constraints for fields that are not there: %v", unused))
 	}
 	d.Components.Schemas = schemas.Components()
 	d.Components.SecuritySchemes = map[string]openapi.SecurityScheme{securityScheme: {
@@ -112,40 +125,41 @@ func document(table []route) *openapi.Document {
 	return d
 }
 
-func (rt route) document(schemas *openapi.Schemas) *openapi.Operation {
-	o := rt.operation
+// document makes the operation of one route.
+func (r Route) document(schemas *openapi.Schemas) *openapi.Operation {
+	o := r.Operation
 	op := &openapi.Operation{
-		OperationID: o.id, Summary: o.summary, Description: o.description, Tags: []string{o.tag},
-		Parameters: pathParameters(rt.pattern, schemas), Responses: make(map[string]*openapi.Response),
+		OperationID: o.ID, Summary: o.Summary, Description: o.Description, Tags: []string{o.Tag},
+		Parameters: pathParameters(r.Pattern, schemas), Responses: make(map[string]*openapi.Response),
 	}
-	if rt.access == tokenHolders {
+	if r.NeedsToken {
 		// The empty one says that trusted mode asks for none.
 		op.Security = []map[string][]string{{securityScheme: {}}, {}}
 	}
-	op.Parameters = append(op.Parameters, o.parameters...)
+	op.Parameters = append(op.Parameters, o.Parameters...)
 	op.Parameters = append(op.Parameters, openapi.Parameter{
-		Name: headerRequestID, In: "header", Schema: &openapi.Schema{Type: "string"},
+		Name: wire.HeaderRequestID, In: "header", Schema: &openapi.Schema{Type: "string"},
 		Description: "Names the request in the answer and in all logs: 1 to 64 letters, digits, dots, underscores or hyphens. Anything else is replaced.",
 	})
-	if o.body != nil {
+	if o.Body != nil {
 		op.RequestBody = &openapi.RequestBody{Required: true, Content: map[string]openapi.MediaType{
-			"application/json": {Schema: schemas.Of(reflect.TypeOf(o.body)), Example: o.example},
+			"application/json": {Schema: schemas.Of(reflect.TypeOf(o.Body)), Example: o.Example},
 		}}
 	}
-	for _, a := range o.answers {
-		res := &openapi.Response{Description: a.description, Headers: headers(a.headers...), Links: a.links}
-		if a.body != nil {
-			media := cmp.Or(a.media, "application/json")
-			res.Content = map[string]openapi.MediaType{media: {Schema: schemas.Of(reflect.TypeOf(a.body)), Example: a.example}}
+	for _, a := range o.Answers {
+		res := &openapi.Response{Description: a.Description, Headers: headers(a.Headers...), Links: a.Links}
+		if a.Body != nil {
+			media := cmp.Or(a.Media, "application/json")
+			res.Content = map[string]openapi.MediaType{media: {Schema: schemas.Of(reflect.TypeOf(a.Body)), Example: a.Example}}
 		}
-		op.Responses[strconv.Itoa(a.status)] = res
+		op.Responses[strconv.Itoa(a.Status)] = res
 	}
-	rt.documentProblems(op, schemas)
+	r.documentProblems(op, schemas)
 	return op
 }
 
 func headers(names ...string) map[string]openapi.Header {
-	all := map[string]openapi.Header{headerRequestID: headerDocs(headerRequestID)}
+	all := map[string]openapi.Header{wire.HeaderRequestID: headerDocs(wire.HeaderRequestID)}
 	for _, name := range names {
 		all[name] = headerDocs(name)
 	}
@@ -153,9 +167,9 @@ func headers(names ...string) map[string]openapi.Header {
 }
 
 // documentProblems adds one response for each status, with the codes that it may carry.
-func (rt route) documentProblems(op *openapi.Operation, schemas *openapi.Schemas) {
+func (r Route) documentProblems(op *openapi.Operation, schemas *openapi.Schemas) {
 	byStatus := make(map[int][]problem.Code)
-	for _, c := range rt.codes() {
+	for _, c := range r.Codes() {
 		byStatus[c.Status()] = append(byStatus[c.Status()], c)
 	}
 	for status, codes := range byStatus {

@@ -1,12 +1,13 @@
-package api
+package describe
 
 import (
 	"reflect"
 	"time"
 
+	"github.com/eventio/eventio/api/describe/openapi"
 	"github.com/eventio/eventio/api/input"
-	"github.com/eventio/eventio/api/openapi"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
@@ -69,11 +70,11 @@ func schemas() openapi.Schemas {
 		return text(description, passwordPattern, least, passwords.MaxBytes)
 	}
 	var (
-		newUserType, credentialsType = reflect.TypeFor[newUser](), reflect.TypeFor[credentials]()
-		newEventType, problemType    = reflect.TypeFor[newEvent](), reflect.TypeFor[problem.Problem]()
-		newRegistrationType          = reflect.TypeFor[newRegistration]()
-		passwordChangeType           = reflect.TypeFor[passwordChange]()
-		editType                     = reflect.TypeFor[eventEdit]()
+		newUserType, credentialsType = reflect.TypeFor[wire.NewUser](), reflect.TypeFor[wire.Credentials]()
+		newEventType, problemType    = reflect.TypeFor[wire.NewEvent](), reflect.TypeFor[problem.Problem]()
+		newRegistrationType          = reflect.TypeFor[wire.NewRegistration]()
+		passwordChangeType           = reflect.TypeFor[wire.PasswordChange]()
+		editType                     = reflect.TypeFor[wire.EventEdit]()
 	)
 	return openapi.Schemas{
 		Known: map[reflect.Type]openapi.Named{
@@ -84,8 +85,8 @@ func schemas() openapi.Schemas {
 		},
 		Names: map[reflect.Type]string{
 			newUserType: "NewUser", credentialsType: "Credentials", newEventType: "NewEvent", newRegistrationType: "NewRegistration",
-			reflect.TypeFor[session](): "Session", passwordChangeType: "PasswordChange", editType: "EventEdit", reflect.TypeFor[holding](): "Holding", reflect.TypeFor[event](): "Event", reflect.TypeFor[registration](): "Registration",
-			reflect.TypeFor[status](): "Status", problemType: "Problem", reflect.TypeFor[problem.FieldError](): "FieldError",
+			reflect.TypeFor[wire.Session](): "Session", passwordChangeType: "PasswordChange", editType: "EventEdit", reflect.TypeFor[wire.UserRegistration](): "Holding", reflect.TypeFor[wire.Event](): "Event", reflect.TypeFor[wire.Registration](): "Registration",
+			reflect.TypeFor[wire.Health](): "Status", problemType: "Problem", reflect.TypeFor[problem.FieldError](): "FieldError",
 			reflect.TypeFor[anything](): "OpenAPI",
 		},
 		Closed: []reflect.Type{passwordChangeType, editType},
@@ -140,7 +141,7 @@ type anything struct{}
 
 func keyParameter(description string) openapi.Parameter {
 	return openapi.Parameter{
-		Name: headerKey, In: "header", Description: description,
+		Name: wire.HeaderIdempotencyKey, In: "header", Description: description,
 		Schema: (&openapi.Schema{Type: "string", Pattern: keyPattern}).Length(1, messages.MaxRequestID),
 	}
 }
@@ -164,14 +165,14 @@ func pageParameters() []openapi.Parameter {
 func statusParameter() openapi.Parameter {
 	return openapi.Parameter{
 		Name: "status", In: "query", Description: "Which list: who holds a place, or who waits for one.",
-		Schema: &openapi.Schema{Type: "string", Enum: []string{statusConfirmed, statusWaitlisted}, Default: statusConfirmed},
+		Schema: &openapi.Schema{Type: "string", Enum: []string{string(wire.Confirmed), string(wire.Waitlisted)}, Default: string(wire.Confirmed)},
 	}
 }
 
 func whenParameter() openapi.Parameter {
 	return openapi.Parameter{
 		Name: "when", In: "query", Description: "Only those of events that have not ended yet, or only of those that have.",
-		Schema: &openapi.Schema{Type: "string", Enum: []string{whenUpcoming, whenPast}},
+		Schema: &openapi.Schema{Type: "string", Enum: []string{string(wire.Upcoming), string(wire.Past)}},
 	}
 }
 
@@ -204,6 +205,6 @@ func eventParameters() []openapi.Parameter {
 			Schema: (&openapi.Schema{Type: "string", Pattern: idPattern}).Length(idLength, idLength)},
 		openapi.Parameter{Name: "available", In: "query", Description: "true: only events that have places left and are not cancelled.", Schema: &openapi.Schema{Type: "boolean"}},
 		openapi.Parameter{Name: "sort", In: "query", Description: "The order; events of equal start are ordered by id.",
-			Schema: &openapi.Schema{Type: "string", Enum: []string{sortEarliest, sortLatest}, Default: sortEarliest}},
+			Schema: &openapi.Schema{Type: "string", Enum: []string{wire.SortEarliest, wire.SortLatest}, Default: wire.SortEarliest}},
 	)
 }
