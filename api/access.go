@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
@@ -32,8 +35,10 @@ type Access struct {
 	Mode Mode
 	// Guard signs and checks the tokens, and stays the caller's. nil: identity.Alone().
 	Guard *identity.Guard
-	// RateLimits turns the limits of docs/operations.md on.
+	// RateLimits turns the rate limits on.
 	RateLimits bool
+	// Rates are their numbers. The zero value is that of docs/operations.md.
+	Rates Rates
 	// TrustedProxies are believed when they say in X-Forwarded-For who the client is, and
 	// in X-Forwarded-Proto how it came. None: those headers are ignored.
 	TrustedProxies []netip.Prefix
@@ -41,6 +46,18 @@ type Access struct {
 	// the API, with tokens and never with cookies. None: no others.
 	CORSOrigins []*url.URL
 }
+
+// access says who may call a route.
+type access int
+
+// Who may call a route. The zero value is nobody of them.
+const (
+	_ access = iota
+	// anybody needs no token, and one that is sent is not looked at.
+	anybody
+	// tokenHolders prove by a token who they are. In trusted mode it may be left out.
+	tokenHolders
+)
 
 // gate is what stands before the routes.
 type gate struct {
@@ -59,7 +76,7 @@ func newGate(access Access, log zerolog.Logger) *gate {
 		g.guard = identity.Alone()
 	}
 	if access.RateLimits {
-		g.limits = newLimits()
+		g.limits = newLimits(cmp.Or(access.Rates, defaultRates()))
 	}
 	for _, origin := range access.CORSOrigins {
 		g.origins = append(g.origins, origin.Scheme+"://"+origin.Host)
@@ -76,8 +93,8 @@ type caller struct {
 
 // errUnauthenticated is the one answer to whoever is not believed: none of them learns what
 // was wrong with the token.
-func errUnauthenticated() *Problem {
-	return problem(CodeUnauthenticated, "Log in at POST /api/login and send the token in the header Authorization: Bearer.")
+func errUnauthenticated() *problem.Problem {
+	return problem.New(problem.Unauthenticated)
 }
 
 // caller finds out who sent a request. Without a token it fails in token mode, and is
@@ -124,14 +141,14 @@ func (g *gate) credentials(r *http.Request) (token string, cookie, ok bool) {
 }
 
 // actor reads the id of the user that a request acts for. Whoever is proven may leave it out.
-func (c caller) actor(f *fields, field string, id *string) store.ID {
+func (c caller) actor(f *input.Fields, field string, id *string) store.ID {
 	switch {
 	case id != nil:
-		return f.id(field, *id)
+		return f.ID(field, *id)
 	case c.proven:
 		return c.ID
 	}
-	return f.id(field, "")
+	return f.ID(field, "")
 }
 
 // acting is the caller in a role, for the workers: who acts for the user with this id (zero:
@@ -146,7 +163,7 @@ func (c caller) acting(role messages.ActorKind, user store.ID) messages.Actor {
 // mayBe is nil unless the caller is proven to be somebody else.
 func (c caller) mayBe(user store.ID, detail string) error {
 	if c.proven && c.ID != user {
-		return problem(CodeForbidden, detail)
+		return problem.Newf(problem.Forbidden, "%s", detail)
 	}
 	return nil
 }

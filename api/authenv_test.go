@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
@@ -200,7 +201,7 @@ func from(address string) func(*http.Request) {
 }
 
 // want checks status and, for a problem, code.
-func (r reply) want(t testing.TB, status int, code Code) reply {
+func (r reply) want(t testing.TB, status int, code problem.Code) reply {
 	t.Helper()
 	if r.status != status || code != "" && !strings.Contains(r.body, `"code":"`+string(code)+`"`) {
 		t.Fatalf("answer is %d %s, want %d %s", r.status, r.body, status, code)

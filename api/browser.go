@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/go-chi/cors"
+
+	"github.com/eventio/eventio/api/problem"
 )
 
 // The cookie of the pages holds a token. Under TLS the prefix makes browsers refuse one
@@ -92,7 +94,7 @@ func (a *API) protect(next http.Handler) http.Handler {
 		}
 	}
 	cross.SetDenyHandler(a.observe("", func(http.ResponseWriter, *http.Request) error {
-		return problem(CodeForbidden, "A page of another origin may not do this; see EVENTIO_CORS_ORIGINS.")
+		return problem.Newf(problem.Forbidden, "Pages of this origin may not send requests; the operator can allow it with EVENTIO_CORS_ORIGINS.")
 	}))
 	h := cross.Handler(next)
 	if len(g.origins) > 0 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/web"
@@ -53,7 +54,7 @@ func TestTheCookieOfThePages(t *testing.T) {
 			})
 		}
 		t.Run("under TLS only the cookie that no other host can set counts", func(t *testing.T) {
-			i.ask(t, "GET", seats, "", overTLS, cookie("eventio_token", ada.token)).want(t, 401, CodeUnauthenticated)
+			i.ask(t, "GET", seats, "", overTLS, cookie("eventio_token", ada.token)).want(t, 401, problem.Unauthenticated)
 		})
 		t.Run("a header goes before the cookie", func(t *testing.T) {
 			i.ask(t, "GET", seats, "", cookie("eventio_token", "x"), bearer(ada.token)).want(t, 200, "")
@@ -67,7 +68,7 @@ func TestTheCookieOfThePages(t *testing.T) {
 			m := i.newMember(t)
 			r := i.ask(t, "POST", "/api/users/"+m.id+"/password", changeBody(m.password, "another horse battery"), cookie("eventio_token", m.token)).want(t, 204, "")
 			fresh := r.cookie(t)
-			i.ask(t, "POST", "/api/events", eventWith(""), cookie("eventio_token", m.token)).want(t, 401, CodeUnauthenticated)
+			i.ask(t, "POST", "/api/events", eventWith(""), cookie("eventio_token", m.token)).want(t, 401, problem.Unauthenticated)
 			i.ask(t, "POST", "/api/events", eventWith(""), cookie(fresh.Name, fresh.Value)).want(t, 201, "")
 		})
 	})
@@ -104,7 +105,7 @@ func TestCrossOriginWrites(t *testing.T) {
 				"as text, no preflight": {with("Sec-Fetch-Site", "cross-site"), func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }},
 			} {
 				t.Run(rt.pattern+"/"+name, func(t *testing.T) {
-					r := i.ask(t, rt.method, path, bodies[rt.pattern], append(options, cookie("eventio_token", ada.token))...).want(t, 403, CodeForbidden)
+					r := i.ask(t, rt.method, path, bodies[rt.pattern], append(options, cookie("eventio_token", ada.token))...).want(t, 403, problem.Forbidden)
 					if r.header.Get("Set-Cookie") != "" {
 						t.Errorf("a cookie is set: %v", r.header)
 					}
@@ -172,7 +173,7 @@ func TestCORS(t *testing.T) {
 			if r := preflight(on, origin); allowed(r) != "" {
 				t.Errorf("preflight: %v", r.header)
 			}
-			if r := actual(on, origin).want(t, 403, CodeForbidden); allowed(r) != "" {
+			if r := actual(on, origin).want(t, 403, problem.Forbidden); allowed(r) != "" {
 				t.Errorf("actual: %v", r.header)
 			}
 		})

@@ -8,33 +8,42 @@ import (
 
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/go-chi/httprate"
+
+	"github.com/eventio/eventio/api/problem"
 )
 
 // rateWindow is the time that all limits speak of.
 const rateWindow = time.Minute
 
-// The limits: requests in rateWindow. docs/operations.md has the same table.
-const (
-	// anyPerAddress is generous: a whole campus may come from one address.
-	anyPerAddress = 6000
-	// registrationsPerPerson is far above what a person does and far below a bot.
-	registrationsPerPerson = 120
-	// passwordsPerAddress bounds log-ins, sign-ups and changes of passwords together.
-	passwordsPerAddress = 60
-	// passwordsPerAccount bounds them for one account from one address. It counts the two
+// Rates are the rate limits: requests in a minute.
+type Rates struct {
+	// Requests bounds everything without a limit of its own, by address or person. It is
+	// generous: a whole campus may come from one address.
+	Requests int
+	// Registrations bounds changes of registrations by one person: far above what a person does
+	// and far below a bot.
+	Registrations int
+	// Passwords bounds log-ins, sign-ups and changes of passwords together, by address.
+	Passwords int
+	// PasswordsPerAccount bounds them for one account from one address. It counts the two
 	// together so that a stranger locks nobody out but themself.
-	passwordsPerAccount = 10
-)
+	PasswordsPerAccount int
+}
+
+// defaultRates has the limits that docs/operations.md lists.
+func defaultRates() Rates {
+	return Rates{Requests: 6000, Registrations: 120, Passwords: 60, PasswordsPerAccount: 10}
+}
 
 // limits count requests. nil limits nothing.
 type limits struct {
-	any, passwords, account, person *httprate.RateLimiter
+	requests, registrations, passwords, account *httprate.RateLimiter
 }
 
-func newLimits() *limits {
+func newLimits(r Rates) *limits {
 	return &limits{
-		any: newLimiter(anyPerAddress), passwords: newLimiter(passwordsPerAddress),
-		account: newLimiter(passwordsPerAccount), person: newLimiter(registrationsPerPerson),
+		requests: newLimiter(r.Requests), registrations: newLimiter(r.Registrations),
+		passwords: newLimiter(r.Passwords), account: newLimiter(r.PasswordsPerAccount),
 	}
 }
 
@@ -53,32 +62,50 @@ func pass(w http.ResponseWriter, r *http.Request, limiter *httprate.RateLimiter,
 		w.Header().Set("Ratelimit-Reset", strconv.FormatInt(max(0, end-time.Now().Unix()), 10))
 	}
 	if refused {
-		return problem(CodeRateLimited, "Too many requests; try again after the time in Retry-After.")
+		return problem.New(problem.RateLimited)
 	}
 	return nil
 }
 
-// limited puts a route under the limit for its client's address.
-func (a *API) limited(pattern string, handle handler) handler {
-	l := a.gate.limits
-	if l == nil || pattern == "/livez" || pattern == "/readyz" {
-		return handle
+// limit says what the requests of a route count against.
+type limit int
+
+// The limits that a route can have. The zero value is none of them.
+const (
+	_ limit = iota
+	// unlimited is for probes, which are answered whatever else goes on.
+	unlimited
+	// requestsPerAddress counts by the client's address.
+	requestsPerAddress
+	// requestsPerPerson counts by the person whom a token proves, since everybody on a campus
+	// behind one address may look up their own registration at once; anybody else by address.
+	requestsPerPerson
+	// registrationsPerPerson counts changes of registrations by the person whom a token proves, far
+	// below what one may read. Anybody else counts by address, like all their other requests.
+	registrationsPerPerson
+	// passwordsPerAddress counts uses of passwords by address. The handler also counts the
+	// account, which only the body tells: see passAccount.
+	passwordsPerAddress
+)
+
+// count counts a request, and fails when its limit is used up.
+func (g *gate) count(w http.ResponseWriter, r *http.Request, l limit, who caller) error {
+	if g.limits == nil || l == unlimited {
+		return nil
 	}
-	limiter := l.any
-	switch pattern {
-	case "/api/events/{id}/registrations", "/api/events/{id}/registrations/{user_id}":
-		// The burst is what this service is for, and a thousand people may share an address:
-		// these count by person.
-		return handle
-	case "/api/users", "/api/login", "/api/users/{user_id}/password":
-		limiter = l.passwords
-	}
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := pass(w, r, limiter, a.gate.clientAddress(r)); err != nil {
-			return err
+	byPerson := who.proven && (l == requestsPerPerson || l == registrationsPerPerson)
+	if byPerson {
+		limiter := g.limits.requests
+		if l == registrationsPerPerson {
+			limiter = g.limits.registrations
 		}
-		return handle(w, r)
+		return pass(w, r, limiter, "person "+string(who.ID[:]))
 	}
+	limiter := g.limits.requests
+	if l == passwordsPerAddress {
+		limiter = g.limits.passwords
+	}
+	return pass(w, r, limiter, g.clientAddress(r))
 }
 
 // passAccount counts a use of a password for an account from the client's address.
@@ -87,14 +114,6 @@ func (g *gate) passAccount(w http.ResponseWriter, r *http.Request, account strin
 		return nil
 	}
 	return pass(w, r, g.limits.account, g.clientAddress(r)+" "+account)
-}
-
-// passPerson counts a registration by somebody who is proven.
-func (g *gate) passPerson(w http.ResponseWriter, r *http.Request, who caller) error {
-	if g.limits == nil || !who.proven {
-		return nil
-	}
-	return pass(w, r, g.limits.person, string(who.ID[:]))
 }
 
 // clientAddress is what limits count by: an IPv4 address, or the /64 of an IPv6 address,

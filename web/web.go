@@ -28,6 +28,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/eventio/eventio/api/problem"
 )
 
 // ContentSecurityPolicy is sent with every answer of [Handler].
@@ -156,11 +158,7 @@ func Handler(unknown http.Handler) http.Handler {
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
 		case ok:
 			h.Set("Allow", "GET, HEAD")
-			h.Set("Content-Type", "application/problem+json")
-			h.Set("Cache-Control", "no-store")
-			w.WriteHeader(http.StatusMethodNotAllowed)
-			_, _ = w.Write([]byte(`{"type":"about:blank","title":"Method Not Allowed","status":405,` +
-				`"detail":"This page can only be read: use GET or HEAD.","code":"method_not_allowed"}` + "\n"))
+			problem.Newf(problem.MethodNotAllowed, "This page can only be read: use GET or HEAD.").Write(w)
 		default:
 			h.Add("Vary", "Accept")
 			if unknown != nil && (!readOnly || !acceptsHTML(r)) {
