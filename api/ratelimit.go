@@ -3,11 +3,14 @@ package api
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/go-chi/httprate"
+
+	"github.com/eventio/eventio/internal/fairqueue"
 )
 
 // rateWindow is the time that all limits speak of.
@@ -108,4 +111,11 @@ func (g *gate) clientAddress(r *http.Request) string {
 		host = r.RemoteAddr
 	}
 	return httprate.CanonicalizeIP(host)
+}
+
+// stranger returns the party of a client who has proven nothing, which takes turns at hashing
+// with others. Clients whose address is not known share one.
+func (g *gate) stranger(r *http.Request) fairqueue.Party {
+	address, _ := netip.ParseAddr(g.clientAddress(r)) // invalid: not known
+	return fairqueue.Stranger(address)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-json-experiment/json"
 
+	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -87,7 +88,11 @@ func (a *API) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if f.newPassword(a.newPasswords, "new_password", body.NewPassword, u.Email); f.err() != nil {
 		return f.err()
 	}
-	after, err := a.replacePassword(ctx, u, body)
+	party := a.gate.stranger(r)
+	if who.proven {
+		party = fairqueue.Known(u.ID)
+	}
+	after, err := a.replacePassword(ctx, party, u, body)
 	if err != nil {
 		return err
 	}
@@ -105,9 +110,9 @@ func (a *API) changePassword(w http.ResponseWriter, r *http.Request) error {
 
 // replacePassword stores the new password of whoever knows the old one, and ends the
 // tokens from before it.
-func (a *API) replacePassword(ctx context.Context, u store.User, change passwordChange) (store.User, error) {
+func (a *API) replacePassword(ctx context.Context, who fairqueue.Party, u store.User, change passwordChange) (store.User, error) {
 	wrong := problem(CodeUnauthenticated, "The old password is wrong.")
-	right, _, err := a.hashes.Matches(ctx, change.OldPassword, u.PasswordHash)
+	right, _, err := a.hashes.Matches(ctx, who, change.OldPassword, u.PasswordHash)
 	if err != nil {
 		return u, err
 	}
@@ -115,7 +120,7 @@ func (a *API) replacePassword(ctx context.Context, u store.User, change password
 		return u, wrong
 	}
 	after := u
-	if after.PasswordHash, err = a.hashes.Hash(ctx, change.NewPassword); err != nil {
+	if after.PasswordHash, err = a.hashes.Hash(ctx, who, change.NewPassword); err != nil {
 		return u, err
 	}
 	after.PasswordVersion++
@@ -138,7 +143,7 @@ func (a *API) replacePassword(ctx context.Context, u store.User, change password
 func (a *API) renewHash(ctx context.Context, u store.User, password string) {
 	after := u
 	var err error
-	if after.PasswordHash, err = a.hashes.Hash(ctx, password); err == nil {
+	if after.PasswordHash, err = a.hashes.Hash(ctx, fairqueue.Known(u.ID), password); err == nil {
 		err = a.store.SetPassword(ctx, u, after)
 	}
 	if err != nil {

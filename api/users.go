@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -39,6 +40,10 @@ func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
 	if err := a.gate.passAccount(w, r, store.EmailKey(u.Email)); err != nil {
 		return err
 	}
+	who := a.gate.stranger(r)
+	if err := a.hashes.Room(who); err != nil {
+		return err
+	}
 	// A creation does not die with the client's connection: the repetition finds it done.
 	ctx, cancel := detached(r, a.deadline())
 	defer cancel()
@@ -48,9 +53,9 @@ func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
 	}
 	u.ID, u.CreatedAt = c.Resource, c.CreatedAt
 	if done {
-		err = a.sameUser(ctx, u.ID, password)
+		err = a.sameUser(ctx, who, u.ID, password)
 	} else {
-		err = a.signUp(ctx, c, u, password)
+		err = a.signUp(ctx, who, c, u, password)
 	}
 	if err != nil {
 		return err
@@ -60,25 +65,25 @@ func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
 }
 
 // signUp stores a new user.
-func (a *API) signUp(ctx context.Context, c creation, u store.User, password string) error {
+func (a *API) signUp(ctx context.Context, who fairqueue.Party, c creation, u store.User, password string) error {
 	create := func(ctx context.Context) (err error) {
-		if u.PasswordHash, err = a.hashes.Hash(ctx, password); err != nil {
+		if u.PasswordHash, err = a.hashes.Hash(ctx, who, password); err != nil {
 			return err
 		}
 		return a.store.CreateUser(ctx, u)
 	}
-	return c.carryOut(ctx, create, func(ctx context.Context) error { return a.sameUser(ctx, u.ID, password) })
+	return c.carryOut(ctx, create, func(ctx context.Context) error { return a.sameUser(ctx, who, u.ID, password) })
 }
 
 // sameUser checks that a user is there with this password. The fingerprint of a key leaves
 // the password out, because a fast digest of it must not be stored; here the slow one says
 // whether a repetition is one.
-func (a *API) sameUser(ctx context.Context, id store.ID, password string) error {
+func (a *API) sameUser(ctx context.Context, who fairqueue.Party, id store.ID, password string) error {
 	u, err := a.store.User(ctx, id)
 	if err != nil {
 		return err
 	}
-	same, _, err := a.hashes.Matches(ctx, password, u.PasswordHash)
+	same, _, err := a.hashes.Matches(ctx, who, password, u.PasswordHash)
 	if err == nil && !same {
 		err = store.ErrKeyReused
 	}
@@ -99,6 +104,10 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 	if err := a.gate.passAccount(w, r, store.EmailKey(email)); err != nil {
 		return err
 	}
+	who := a.gate.stranger(r)
+	if err := a.hashes.Room(who); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
 	defer cancel()
 	u, err := a.store.UserByEmail(ctx, email)
@@ -106,7 +115,7 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	// An unknown address takes as long as a wrong password and looks the same.
-	ok, weak, err := a.hashes.Matches(ctx, password, u.PasswordHash)
+	ok, weak, err := a.hashes.Matches(ctx, who, password, u.PasswordHash)
 	if err != nil {
 		return err
 	}
