@@ -148,7 +148,7 @@ func TestOnlyWrongPasswordsCount(t *testing.T) {
 }
 
 // TestTheOwnerGetsIn: while 300 networks guess one account's password for an hour, as fast as
-// they are let, they make a few hundred guesses an hour; the owner logs in at once from a
+// they are let, they make 1,200 guesses an hour; the owner logs in at once from a
 // known browser, and from a new one when a turn comes, which is soon for who did not guess.
 func TestTheOwnerGetsIn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
