@@ -10,7 +10,6 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/eventio/eventio/loadtest/load"
-	"github.com/eventio/eventio/loadtest/rig"
 )
 
 // idle is S6: product, L1 and the bare store are asked in turn, ten times a second each, so
@@ -70,7 +69,7 @@ func idle(ctx context.Context, b *bench) error {
 				return nil, ctx.Err()
 			}
 		}
-		sizes, err := rig.Batches(ctx, n, s.workers...)
+		sizes, err := batches(ctx, n, s.workers...)
 		return figures{
 			"ms p50 of product": product.millis(), "ms p50 of L1": queue.millis(), "ms p50 of one store write": bare.millis(),
 			"ms p50 - (L1 + store write)": product.millis() - queue.millis() - bare.millis(),

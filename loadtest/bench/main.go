@@ -37,11 +37,11 @@ func main() { process.Main(run) }
 
 func run(ctx context.Context, env process.Env) error {
 	var c config
-	command, err := process.Parse(&c, env, "bench", "Measures Event.io under load against baselines in the same run.")
+	line, err := process.Parse(&c, env, "bench", "Measures Event.io under load against baselines in the same run.")
 	if err != nil {
 		return err
 	}
-	if strings.HasPrefix(command, "role") {
+	if strings.HasPrefix(line.Command, "role") {
 		return c.Role.play(ctx, env)
 	}
 	chosen, err := c.Measure.resolve()
@@ -54,15 +54,15 @@ func run(ctx context.Context, env process.Env) error {
 // resolve checks the flags and finds the scenarios.
 func (s *settings) resolve() ([]scenario, error) {
 	if s.Rounds < 1 {
-		return nil, errors.New("--rounds: want at least 1")
+		return nil, process.Usage("--rounds: want at least 1")
 	}
 	if s.Window < 100*time.Millisecond {
-		return nil, errors.New("--window: want at least 100ms")
+		return nil, process.Usage("--window: want at least 100ms")
 	}
 	if s.Quick {
 		s.Rounds, s.Window = 1, 200*time.Millisecond
 		if s.Out != "" {
-			return nil, errors.New("--quick with --out: its figures mean nothing, so they are not written")
+			return nil, process.Usage("--quick with --out: its figures mean nothing, so they are not written")
 		}
 	}
 	all := scenarios()
@@ -78,7 +78,7 @@ func (s *settings) resolve() ([]scenario, error) {
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf("--scenario: there is no %q; there are S1 to S%d", name, len(all))
+			return nil, process.Usage("--scenario: there is no %q; there are S1 to S%d", name, len(all))
 		}
 	}
 	return chosen, nil

@@ -10,7 +10,6 @@ import (
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
-	"github.com/eventio/eventio/loadtest/rig"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -132,7 +131,7 @@ func (s *system) overload(ctx context.Context, knee, times float64) (figures, er
 		return nil, err
 	}
 	for _, p := range []*testenv.Program{s.api, s.workers[0]} {
-		if err := errors.Join(rig.ForgetPeak(p.Pid), p.Forget()); err != nil {
+		if err := errors.Join(forgetPeak(p.Pid), p.Forget()); err != nil {
 			return nil, err
 		}
 	}
@@ -164,7 +163,7 @@ func (s *system) overload(ctx context.Context, knee, times float64) (figures, er
 	got[accepted] = load.Quantile(res.Service(load.Served), 0.99).Seconds() * 1000
 	got[recovery] = o.res.SlowUntil(250 * time.Millisecond).Seconds()
 	for name, p := range map[string]*testenv.Program{apiMemory: s.api, memory: s.workers[0]} {
-		bytes, err := rig.PeakMemory(p.Pid)
+		bytes, err := peakMemory(p.Pid)
 		if err != nil {
 			return nil, err
 		}
