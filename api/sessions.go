@@ -11,6 +11,7 @@ import (
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
@@ -70,7 +71,11 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 	if f.Check("new_password", a.newPasswords.Check(body.NewPassword, u.Email)); !f.OK() {
 		return f.Err()
 	}
-	after, err := a.replacePassword(r.Context(), u, body)
+	party := a.gate.stranger(r.Request)
+	if r.caller.proven {
+		party = fairqueue.Known(u.ID)
+	}
+	after, err := a.replacePassword(r.Context(), party, u, body)
 	if err != nil {
 		return err
 	}
@@ -88,9 +93,9 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 
 // replacePassword stores the new password of whoever knows the old one, and ends the
 // tokens from before it.
-func (a *API) replacePassword(ctx context.Context, u store.User, change wire.PasswordChange) (store.User, error) {
+func (a *API) replacePassword(ctx context.Context, who fairqueue.Party, u store.User, change wire.PasswordChange) (store.User, error) {
 	wrong := problem.Newf(problem.Unauthenticated, "The old password is wrong.")
-	right, _, err := a.hashes.Matches(ctx, change.OldPassword, u.PasswordHash)
+	right, _, err := a.hashes.Matches(ctx, who, change.OldPassword, u.PasswordHash)
 	if err != nil {
 		return u, err
 	}
@@ -98,7 +103,7 @@ func (a *API) replacePassword(ctx context.Context, u store.User, change wire.Pas
 		return u, wrong
 	}
 	after := u
-	if after.PasswordHash, err = a.hashes.Hash(ctx, change.NewPassword); err != nil {
+	if after.PasswordHash, err = a.hashes.Hash(ctx, who, change.NewPassword); err != nil {
 		return u, err
 	}
 	after.PasswordVersion++
@@ -121,7 +126,7 @@ func (a *API) replacePassword(ctx context.Context, u store.User, change wire.Pas
 func (a *API) renewHash(ctx context.Context, u store.User, password string) {
 	after := u
 	var err error
-	if after.PasswordHash, err = a.hashes.Hash(ctx, password); err == nil {
+	if after.PasswordHash, err = a.hashes.Hash(ctx, fairqueue.Known(u.ID), password); err == nil {
 		err = a.store.SetPassword(ctx, u, after)
 	}
 	if err != nil {

@@ -60,6 +60,7 @@ func TestWrongInputs(t *testing.T) {
 		"serve/port in use":          {[]string{"--addr", taken.Addr().String(), "--data", fresh}, []string{"in use", "--addr"}, false},
 		"serve/address elsewhere":    {[]string{"--addr", "192.0.2.1:3000", "--data", fresh}, []string{"no such address", "--addr"}, false},
 		"serve/a file":               {[]string{"--addr", "127.0.0.1:0", "--data", file}, []string{file, "it is a file", "--data"}, false},
+		"serve/no folder":            {[]string{"--addr", "127.0.0.1:0", "--data="}, []string{"--data must name a folder"}, true},
 		"serve/a folder for a file":  {[]string{"--addr", "127.0.0.1:0", "--data", folder}, []string{folder, "eventio.db", "--data"}, false},
 		"serve/a foreign file":       {[]string{"--addr", "127.0.0.1:0", "--data", foreign}, []string{foreign, "not a database of Event.io", "--data"}, false},
 		"serve/no NATS address":      {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-listen", "4222"}, []string{"--nats-listen"}, true},
@@ -162,6 +163,9 @@ func TestNamesOfVariables(t *testing.T) {
 	t.Setenv("EVENTIO_ADDR", "nowhere")
 	_, err = tool(t, "serve")
 	testenv.WantSentence(t, err, `EVENTIO_ADDR: "nowhere" is not an address`)
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
+	_, err = tool(t, "simulate")
+	testenv.WantSentence(t, err, "set TMPDIR", "it does not exist")
 	t.Setenv("EVENTIO_AUTH_KEYS", "hunter2")
 	_, err = tool(t, "simulate", "--url", "http://127.0.0.1:1")
 	testenv.WantSentence(t, err, "EVENTIO_AUTH_KEYS: key 1")

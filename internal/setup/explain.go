@@ -33,7 +33,7 @@ func Explain(err error, log zerolog.Logger) error {
 	if err == nil {
 		return nil
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok && strings.Contains(err.Error(), "\n") { //nolint:errorlint // only the outermost error is split
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && strings.Contains(err.Error(), "\n") {
 		var sentences []string
 		for _, part := range joined.Unwrap() {
 			sentences = append(sentences, Explain(part, log).Error())

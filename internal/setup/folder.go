@@ -25,6 +25,9 @@ var ErrInUse = errors.New("the data folder is in use")
 // unlock is called. It fails with ErrInUse when another process was first, and names that
 // process.
 func LockFolder(folder string) (unlock func() error, err error) {
+	if folder == "" {
+		return nil, process.Usage("--data must name a folder")
+	}
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return nil, unusable(folder, err)
 	}

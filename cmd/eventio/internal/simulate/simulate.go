@@ -63,7 +63,8 @@ func (c Command) check() error {
 func (c Command) runEmbedded(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
 	dir, err := os.MkdirTemp("", "eventio-simulate-")
 	if err != nil {
-		return fmt.Errorf("make a folder for the simulation: %w", err)
+		return &process.Failure{Sentence: fmt.Sprintf("no folder can be made in %s (%s): set TMPDIR to a folder for temporary files",
+			os.TempDir(), cmp.Or(process.Reason(err), "the system refuses it")), Cause: err}
 	}
 	defer os.RemoveAll(dir)
 	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{Data: dir}, log)
@@ -213,7 +214,7 @@ func (s simulation) explain(err error) error {
 		return nil
 	}
 	var p *client.Problem
-	sentence := ""
+	var sentence string
 	switch url := s.nobody.URL(); {
 	case errors.Is(err, client.CodeUnauthenticated):
 		sentence = fmt.Sprintf("the Event.io at %s wants tokens: give its keys with --auth-keys, or in EVENTIO_AUTH_KEYS", url)
