@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/testenv"
 )
@@ -169,4 +171,41 @@ func TestNamesOfVariables(t *testing.T) {
 	t.Setenv("EVENTIO_AUTH_KEYS", "hunter2")
 	_, err = tool(t, "simulate", "--url", "http://127.0.0.1:1")
 	testenv.WantSentence(t, err, "EVENTIO_AUTH_KEYS: key 1")
+}
+
+// TestWrongLogins: a MongoDB that refuses a password, or forbids something, is told of by every
+// tool in one sentence that names the flag and has no password.
+func TestWrongLogins(t *testing.T) {
+	m := testenv.StartMongoWithLogin(t)
+	if err := m.Command(bson.D{
+		{Key: "createUser", Value: "reader"}, {Key: "pwd", Value: "hunter2"},
+		{Key: "roles", Value: bson.A{bson.D{{Key: "role", Value: "read"}, {Key: "db", Value: "eventio"}}}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	empty, wrong, reader := t.TempDir(), m.URIOf("reader", "hunter3"), m.URIOf("reader", "hunter2")
+	const refused, forbidden = "refuses the user or the password of ", "forbids the user of "
+	for name, c := range map[string]struct {
+		args []string
+		says string
+	}{
+		"verify/password":      {[]string{"verify", "--mongodb-uri", wrong}, refused + "--mongodb-uri"},
+		"migrate/password":     {[]string{"migrate", "--mongodb-uri", wrong}, refused + "--mongodb-uri"},
+		"status/password":      {[]string{"migrate", "--status", "--mongodb-uri", wrong}, refused + "--mongodb-uri"},
+		"token/password":       {[]string{"token", "--count", "1", "--mongodb-uri", wrong}, refused + "--mongodb-uri"},
+		"import/password":      {[]string{"import", "--from", wrong, "--data", empty}, refused + "--from"},
+		"import/into password": {[]string{"import", "--from", reader, "--mongodb-uri", strings.Replace(wrong, "/eventio?", "/other?", 1)}, refused + "--mongodb-uri"},
+		"migrate/right":        {[]string{"migrate", "--mongodb-uri", reader}, forbidden + "--mongodb-uri"},
+		"import/right":         {[]string{"import", "--from", strings.Replace(reader, "/eventio?", "/infosys?", 1), "--data", empty}, forbidden + "--from"},
+		"import/into right":    {[]string{"import", "--from", reader, "--mongodb-uri", strings.Replace(reader, "/eventio?", "/other?", 1)}, forbidden + "--mongodb-uri"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := tool(t, append(c.args, "--log-level", "error")...)
+			testenv.WantSentence(t, err, "MongoDB", c.says)
+			if err != nil && strings.Contains(err.Error(), "hunter") {
+				t.Errorf("the password is in %q", err)
+			}
+		})
+	}
 }
