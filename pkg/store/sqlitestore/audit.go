@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"net/url"
-	"os"
 	"strings"
 
 	"github.com/eventio/eventio/pkg/store"
@@ -16,30 +15,27 @@ import (
 // Auditor reads a database file for a proof and cannot write to it. Another process may
 // serve the file meanwhile.
 type Auditor struct {
-	db   *sql.DB
-	path string
+	db      *sql.DB
+	path    string
+	reading *reading
 }
 
 var _ store.Auditor = (*Auditor)(nil)
 
-// OpenAuditor opens the file at path, which must be there. It refuses a schema that it does
-// not know with store.ErrSchema.
+// OpenAuditor opens the file at path, which must be there, and needs no right but to read it,
+// its folder and the files beside it. It refuses a schema that it does not know with
+// store.ErrSchema. Its methods fail with ErrDisturbed when another process has opened a database
+// that nobody had open.
 func OpenAuditor(ctx context.Context, path string) (*Auditor, error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
-	}
-	db, err := openReadOnly(path)
-	if err == nil {
-		err = db.PingContext(ctx)
-	}
+	r, err := openFor(ctx, path)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, err
 	}
-	db.SetMaxOpenConns(readers)
-	if err := readable(ctx, path, db); err != nil {
-		return nil, errors.Join(err, db.Close())
+	r.db.SetMaxOpenConns(readers)
+	if err := readable(ctx, path, r.db); err != nil {
+		return nil, errors.Join(err, r.db.Close())
 	}
-	return &Auditor{db: db, path: path}, nil
+	return &Auditor{db: r.db, path: path, reading: r}, nil
 }
 
 // openReadOnly makes connections that can change nothing, not even how the file is journaled.
@@ -90,11 +86,18 @@ func (a *Auditor) Size(ctx context.Context) (store.Size, error) {
 	return s, nil
 }
 
-// Protections implements store.Auditor: the file is sound, and it has all tables and
+// Protections implements store.Auditor: the file is whole and sound, and it has all tables and
 // indexes. That nobody is twice in an event is the primary key of registrations, which is
 // the table itself.
 func (a *Auditor) Protections(ctx context.Context) iter.Seq[error] {
 	return func(yield func(error) bool) {
+		switch missing, err := a.reading.logMissing(ctx); {
+		case err != nil:
+			yield(classify(err))
+			return
+		case missing && !yield(damaged("database: it was in use and its log %s-wal is missing: this is a copy made without it, or it was removed after a crash, so what was stored last may be missing too; restore a backup made by eventio backup", a.path)):
+			return
+		}
 		for _, object := range []struct{ kind, name, what string }{
 			{"table", "users", "the users are gone"},
 			{"table", "events", "the events are gone"},
@@ -124,6 +127,9 @@ func (a *Auditor) Protections(ctx context.Context) iter.Seq[error] {
 			if !yield(damaged("database: %s", line)) {
 				return
 			}
+		}
+		if err := a.reading.undisturbed(); err != nil {
+			yield(err)
 		}
 	}
 }
@@ -236,6 +242,9 @@ func (a *Auditor) AuditEvents(ctx context.Context) iter.Seq2[store.ID, error] {
 				after = ids[page-1]
 			}
 		}
+		if err := a.reading.undisturbed(); err != nil {
+			yield(store.ID{}, err)
+		}
 	}
 }
 
@@ -252,7 +261,12 @@ func scanID(row scanner) (store.ID, error) {
 }
 
 // AuditEvent implements store.Auditor: one read transaction an event.
-func (a *Auditor) AuditEvent(ctx context.Context, eventID store.ID, look func(store.View) error) error {
+func (a *Auditor) AuditEvent(ctx context.Context, eventID store.ID, look func(store.View) error) (err error) {
+	defer func() {
+		if disturbed := a.reading.undisturbed(); disturbed != nil {
+			err = disturbed // what was found may be wrong
+		}
+	}()
 	tx, err := a.db.BeginTx(ctx, nil)
 	if err != nil {
 		return classify(err)

@@ -38,7 +38,7 @@ func openedFiles(path string) ([]file, error) {
 // look compares the files that the paths name now with those that were opened: device and
 // inode, or what the system has for them. Errors: ErrLost, or one that says neither.
 func (s *Store) look() error {
-	for _, f := range s.files {
+	for i, f := range s.files {
 		switch info, err := os.Stat(f.path); {
 		case errors.Is(err, fs.ErrNotExist):
 			return fmt.Errorf("%w: %s is not there", ErrLost, f.path)
@@ -46,6 +46,8 @@ func (s *Store) look() error {
 			return fmt.Errorf("look for the database: %w", err)
 		case !os.SameFile(f.info, info):
 			return fmt.Errorf("%w: %s is another file", ErrLost, f.path)
+		case i == 1:
+			s.read.logBytes.Store(info.Size())
 		}
 	}
 	return nil
@@ -71,16 +73,20 @@ func (s *Store) Lost() <-chan error { return s.lost }
 // lookInterval is how long a database may be lost before that is noticed without a write.
 const lookInterval = time.Second
 
-// watch looks for the files until ctx ends.
+// watch looks for the files, their open mark and the size of the log until ctx ends.
 func (s *Store) watch(ctx context.Context) {
 	tick := time.NewTicker(lookInterval)
 	defer tick.Stop()
+	var log cutter
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_ = s.inPlace() // Lost tells it
+			if s.inPlace() == nil { // Lost tells it
+				s.stayMarked(ctx)
+				log.cut(ctx, s)
+			}
 		}
 	}
 }

@@ -46,9 +46,9 @@ func (s *Store) uncommitted() error {
 	if err != nil {
 		return fmt.Errorf("the log cannot be read: %w", err)
 	}
-	index, err := os.ReadFile(s.files[2].path)
-	if err != nil || len(index) < indexHeader {
-		return errors.Join(errors.New("the log's index cannot be read"), err)
+	index := make([]byte, indexHeader)
+	if _, err := s.index.ReadAt(index, 0); err != nil {
+		return fmt.Errorf("the log's index cannot be read: %w", err)
 	}
 	if len(log) < logHeader || !bytes.Equal(log[logSalts:logSums], index[indexSalts:indexSalts+8]) {
 		return nil // the log was to start anew, and its header is that of before

@@ -79,11 +79,15 @@ func OpenMigrator(path string) (store.Migrator, error) {
 	if err != nil {
 		return nil, err
 	}
+	hadLog := !noLog(path)
+	if _, err := Protect(path); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
 	write, err := openWriter(path)
 	if err != nil {
 		return nil, err
 	}
-	return &migrator{path, write, steps}, nil
+	return &markedMigrator{&migrator{path, write, steps}, hadLog}, nil
 }
 
 // Close implements store.Migrator.

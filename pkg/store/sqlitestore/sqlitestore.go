@@ -8,6 +8,13 @@
 // of their own, never wait for a write, and see everything committed before they began.
 // Several processes may open one file; they take turns at writing.
 //
+// # Files
+//
+// All files of a database are private to the user who opens it (Protect). While a Store has it
+// open its file bears a mark, which tells a copy without the write-ahead log from a whole file
+// (LogMissing). The log is kept short (see cutter). An Auditor and Backup only read, and need no
+// right but that.
+//
 // # Changing what is stored
 //
 // The schema has a version, kept in PRAGMA user_version, and steps that lead from one
@@ -36,6 +43,7 @@ import (
 	"fmt"
 	"iter"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -52,16 +60,19 @@ const (
 	busyTimeout = 2 * time.Second
 	// readers is the number of connections for reads; each holds a page cache of 2 MB.
 	readers = 8
-	// logLimit, in bytes, is what the write-ahead log is cut to once readers who kept it from
-	// starting anew have ended. It starts anew at about 4 MB, so it is seldom cut.
+	// logLimit, in bytes, is the size above which the write-ahead log is cut. It starts anew
+	// at about 4 MB, so it is seldom cut.
 	logLimit = 16 << 20
 )
 
 // Store keeps everything in one file. It is safe for concurrent use.
 type Store struct {
 	write *sql.DB // one connection
-	read  *sql.DB
+	read  *readPool
 	id    string // of the database
+	mark  []byte // the open mark
+	// logMissing is what LogMissing says.
+	logMissing bool
 	// afterCommit, when a test sets it, stands between a successful commit and its answer.
 	afterCommit func() error
 
@@ -71,7 +82,9 @@ type Store struct {
 	ping  ping
 
 	files    []file     // what was opened
+	index    *os.File   // of the log; see openIndex
 	lost     chan error // of one
+	longLog  chan int64 // of one
 	keep     *sql.Conn  // stays open, because the last connection removes the log
 	watching sync.WaitGroup
 	stop     context.CancelFunc // of watching
@@ -86,6 +99,10 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	steps, err := migrations()
 	if err != nil {
 		return nil, err
+	}
+	hadNoLog := noLog(path)
+	if _, err := Protect(path); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	write, err := openWriter(path)
 	if err != nil {
@@ -105,10 +122,10 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	read.SetMaxOpenConns(readers + 1) // one is kept
 	read.SetMaxIdleConns(readers)
 	s := &Store{
-		write: write, read: read, id: id, lost: make(chan error, 1),
+		write: write, read: &readPool{DB: read}, id: id, mark: newOpenMark(), lost: make(chan error, 1), longLog: make(chan int64, 1),
 		turn: make(chan struct{}, 1), ping: ping{turn: make(chan struct{}, 1)},
 	}
-	if err := s.start(ctx, path); err != nil {
+	if err := s.start(ctx, path, hadNoLog); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
 	}
 	return s, nil
@@ -117,17 +134,25 @@ func Open(ctx context.Context, path string) (*Store, error) {
 // start makes the database safe to serve from. What a recovery has just found in the log may
 // have been written by a commit that failed, and may not be synced yet: a commit of our own
 // makes it last before anybody is told of it.
-func (s *Store) start(ctx context.Context, path string) (err error) {
+func (s *Store) start(ctx context.Context, path string, hadNoLog bool) (err error) {
 	if s.keep, err = s.read.Conn(ctx); err != nil {
 		return err
 	}
 	if err := s.keep.QueryRowContext(ctx, `SELECT count(*) FROM fence`).Scan(new(int)); err != nil {
 		return err
 	}
+	if err := s.transact(ctx, s.markOpen(hadNoLog)); err != nil {
+		return err
+	}
+	s.backfill(ctx)
+	// It begins the log anew, which costs the first commit of clients nothing then.
 	if err := s.transact(ctx, fence(fenceBytes)); err != nil {
 		return err
 	}
 	if s.files, err = openedFiles(path); err != nil {
+		return err
+	}
+	if err := s.openIndex(); err != nil {
 		return err
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -163,13 +188,14 @@ func (s *Store) Close() error {
 		s.stop()
 		s.watching.Wait()
 	}
+	s.endMark()
 	var err error
 	if s.keep != nil {
 		if err = s.keep.Close(); errors.Is(err, sql.ErrConnDone) {
 			err = nil // closed before
 		}
 	}
-	return errors.Join(err, s.read.Close(), s.write.Close())
+	return errors.Join(err, s.read.Close(), s.write.Close(), s.closeIndex())
 }
 
 // classify marks an error after which surely nothing is stored, unless it already has a
@@ -250,16 +276,21 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, erro
 func stream[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
+		if pool, ok := q.(*readPool); ok {
+			var done func()
+			ctx, done = pool.begin(ctx)
+			defer done()
+		}
 		rows, err := q.QueryContext(ctx, query, args...)
 		if err != nil {
-			yield(none, classify(err))
+			yield(none, readFailure(ctx, err))
 			return
 		}
 		defer rows.Close()
 		for rows.Next() {
 			v, err := scan(rows)
 			if err != nil {
-				yield(none, classify(err))
+				yield(none, readFailure(ctx, err))
 				return
 			}
 			if !yield(v, nil) {
@@ -267,7 +298,7 @@ func stream[T any](ctx context.Context, q querier, scan func(scanner) (T, error)
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(none, classify(err))
+			yield(none, readFailure(ctx, err))
 		}
 	}
 }

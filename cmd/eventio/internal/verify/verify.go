@@ -43,16 +43,26 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 		return err
 	}
 	defer func() { err = errors.Join(err, auditor.Close()) }()
-	v := verification{auditor: auditor, out: env.Stdout, started: time.Now()}
+	v := verification{out: env.Stdout, started: time.Now()}
 	if c.Repair {
 		repairer, err := openRepairer(starting, c, auditor, log.Level(zerolog.WarnLevel))
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, repairer.close()) }()
+		// One that was opened while nobody had the folder would not see what the worker writes.
+		again, err := c.OpenAuditor(starting)
+		if err != nil {
+			return err
+		}
+		if err := auditor.Close(); err != nil {
+			return errors.Join(err, again.Close())
+		}
+		auditor = again
 		fmt.Fprintf(env.Stdout, "repair: database %s\n", repairer.link.Namespace)
 		v.repairer = repairer
 	}
+	v.auditor = auditor
 	size, err := auditor.Size(ctx)
 	if err != nil {
 		return c.Explain(err)
