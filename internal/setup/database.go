@@ -72,7 +72,7 @@ func (d Database) OpenVerifyReader(ctx context.Context) (store.VerifyReader, err
 	if d.MongoDBURI != "" {
 		return mongostore.OpenVerifyReader(ctx, d.MongoDBURI)
 	}
-	if err := d.requireFile(); err != nil {
+	if err := d.RequireFile(); err != nil {
 		return nil, err
 	}
 	reader, err := sqlitestore.OpenVerifyReader(ctx, d.file())
@@ -87,7 +87,7 @@ func (d Database) OpenMigrator(ctx context.Context, log zerolog.Logger) (store.M
 	if d.MongoDBURI != "" {
 		return mongostore.OpenMigrator(ctx, d.MongoDBURI, log)
 	}
-	if err := d.requireFile(); err != nil {
+	if err := d.RequireFile(); err != nil {
 		return nil, err
 	}
 	m, err := sqlitestore.OpenMigrator(d.file())
@@ -106,8 +106,8 @@ func (d Database) Explain(err error) error {
 	return explainFile(err, d.file())
 }
 
-// requireFile fails with a Failure when the data folder has no database.
-func (d Database) requireFile() error {
+// RequireFile fails with a Failure when the data folder has no database.
+func (d Database) RequireFile() error {
 	_, err := os.Stat(d.file())
 	if err == nil {
 		return nil
