@@ -137,7 +137,7 @@ func TestMigrateRefusesWhatIsUnclear(t *testing.T) {
 		args []string
 		says string
 	}{
-		"two databases":   {[]string{"--data", t.TempDir(), "--mongodb-uri", "mongodb://127.0.0.1/x"}, "say which one"},
+		"two databases":   {[]string{"--data", t.TempDir(), "--mongodb-uri", "mongodb://127.0.0.1/x"}, "say which database"},
 		"no database":     {[]string{"--data", t.TempDir()}, "there is no database in the folder"},
 		"status and to":   {[]string{"--data", t.TempDir(), "--status", "--to", "1"}, "--status"},
 		"no version":      {[]string{"--data", t.TempDir(), "--to", "newest"}, "--to"},

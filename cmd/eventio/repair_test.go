@@ -158,7 +158,7 @@ func TestPrefixes(t *testing.T) {
 	out, err := tool(t, append(repair, "--nats-prefix", "acme")...)
 	wantClean(t, out, err)
 	for _, args := range [][]string{{"serve", "--nats-prefix", "a b"}, {"verify", "--nats-prefix", "*"}, {"verify", "--nats-prefix="}} {
-		if _, err := tool(t, args...); err == nil || !strings.Contains(err.Error(), "EVENTIO_NATS_PREFIX") {
+		if _, err := tool(t, args...); err == nil || !strings.Contains(err.Error(), "--nats-prefix") {
 			t.Errorf("%q: error is %v", args, err)
 		}
 	}

@@ -223,11 +223,11 @@ func TestALostDatabaseEndsTheProcess(t *testing.T) {
 					return errors.New("it runs")
 				}
 			})
-			if code := v.cmd.ProcessState.ExitCode(); code != 1 {
+			if code := v.ExitCode(); code != 1 {
 				t.Errorf("exit %d, want 1", code)
 			}
-			if !strings.Contains(string(v.printed()), "error: a file of the database was moved, removed or replaced") {
-				t.Errorf("it does not say why it ended:\n%s", v.printed())
+			if !v.Says("error: a file of the database was moved, removed or replaced") {
+				t.Errorf("it does not say why it ended:\n%s", v.Output())
 			}
 		})
 	}

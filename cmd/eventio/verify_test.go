@@ -202,7 +202,7 @@ func TestVerifyRefusesWhatIsUnclear(t *testing.T) {
 		args []string
 		says string
 	}{
-		"two databases":              {[]string{"--data", t.TempDir(), "--mongodb-uri", "mongodb://127.0.0.1/x"}, "say which one"},
+		"two databases":              {[]string{"--data", t.TempDir(), "--mongodb-uri", "mongodb://127.0.0.1/x"}, "say which database"},
 		"no database":                {[]string{"--data", t.TempDir()}, "there is no database in the folder"},
 		"no server":                  {[]string{"--mongodb-uri", "mongodb://127.0.0.1:1/x", "--start-timeout", "100ms"}, "MongoDB cannot be reached at 127.0.0.1:1"},
 		"repair without its workers": {[]string{"--mongodb-uri", testenv.MongoDB(t), "--repair"}, "--nats-url"},

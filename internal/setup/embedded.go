@@ -65,6 +65,9 @@ func OpenEmbedded(ctx context.Context, config EmbeddedConfig, log zerolog.Logger
 	}
 	e.atEnd(unlock)
 	file := filepath.Join(config.Data, DatabaseFile)
+	if err := requireWritable(file); err != nil {
+		return nil, err
+	}
 	if e.Store, err = sqlitestore.Open(ctx, file); err != nil {
 		return nil, explainFile(err, file)
 	}
@@ -163,7 +166,7 @@ func startNATS(listen string) (*server.Server, error) {
 			options.Port, err = strconv.Atoi(port)
 		}
 		if err != nil || options.Port < 0 || options.Port > 65535 {
-			return nil, &process.Failure{Sentence: fmt.Sprintf("--nats-listen: %q is not an address like 127.0.0.1:4222", listen), Cause: err}
+			return nil, process.Usage("--nats-listen: %q is not an address like 127.0.0.1:4222", listen)
 		}
 		if options.Port == 0 {
 			options.Port = server.RANDOM_PORT

@@ -12,7 +12,6 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
-	"github.com/eventio/eventio/loadtest/rig"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -119,7 +118,7 @@ func (t *target) load(ctx context.Context, p load.Plan, expected ...int) (load.R
 		got[journalBytes] = float64(after.journal-before.journal) / float64(seats)
 	}
 	if len(t.workers) > 0 && len(expected) > 0 { // refused by a full queue is in no batch
-		sizes, err := rig.Batches(ctx, 0, t.workers...)
+		sizes, err := batches(ctx, 0, t.workers...)
 		if err != nil {
 			return res, nil, err
 		}
@@ -164,7 +163,7 @@ type usage struct {
 func (t *target) usage(ctx context.Context) (usage, error) {
 	u := usage{cpu: make(map[string]time.Duration)}
 	add := func(name string, pid int) {
-		if cpu, err := rig.CPU(pid); err == nil {
+		if cpu, err := processorTime(pid); err == nil {
 			u.cpu[name] += cpu
 		}
 	}

@@ -40,14 +40,17 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	if err := setup.CheckMongoDBURI("--from", c.From); err != nil {
 		return err
 	}
+	if err := process.Positive("--start-timeout", c.StartTimeout); err != nil {
+		return err
+	}
 	if sameDatabase(c.From, c.MongoDBURI) {
-		return errors.New("--from and --mongodb-uri name the same database: the two have collections of the same names, so name another one in --mongodb-uri")
+		return process.Usage("--from and --mongodb-uri name the same database: the two have collections of the same names, so name another one in --mongodb-uri")
 	}
 	starting, cancel := context.WithTimeout(ctx, c.StartTimeout)
 	defer cancel()
 	from, err := original.Open(starting, c.From)
 	if err != nil {
-		return err
+		return setup.ExplainMongoDB(err, "--from")
 	}
 	defer func() { err = errors.Join(err, from.Close(context.WithoutCancel(ctx))) }()
 	if c.MongoDBURI == "" {
@@ -64,7 +67,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	defer func() { err = errors.Join(err, into.Close()) }()
 	size, err := from.Size(ctx)
 	if err != nil {
-		return err
+		return setup.ExplainMongoDB(err, "--from")
 	}
 	i := importer{from: from, into: into, out: env.Stdout, started: time.Now()}
 	err = i.run(ctx, size, env.Stderr)

@@ -36,6 +36,9 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	if c.Database, err = c.Resolve(); err != nil {
 		return err
 	}
+	if err := c.check(); err != nil {
+		return err
+	}
 	starting, cancel := context.WithTimeout(ctx, c.StartTimeout)
 	defer cancel()
 	reader, err := c.OpenVerifyReader(starting)
@@ -74,6 +77,21 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 		return c.Explain(err)
 	}
 	return v.report()
+}
+
+// check fails with process.ErrUsage when the flags beside those of the database cannot be
+// meant.
+func (c Command) check() error {
+	switch {
+	case !c.Repair:
+	case c.NATSURL != "":
+		if err := setup.CheckNATSURL("--nats-url", c.NATSURL); err != nil {
+			return err
+		}
+	case c.MongoDBURI != "":
+		return process.Usage("--repair with --mongodb-uri goes through the queue: name the NATS servers of the workers with --nats-url")
+	}
+	return process.Positive("--start-timeout", c.StartTimeout)
 }
 
 // verification is one run of a proof.
