@@ -12,6 +12,7 @@ import (
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
+	"github.com/eventio/eventio/loadtest/report"
 	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -57,11 +58,11 @@ func soldOut(ctx context.Context, b *bench) error {
 		l1.burst("L1", many)); err != nil {
 		return err
 	}
-	b.compare("product, all sold out", "L1", goodput, atLeast(0.95))
-	b.compare("product, 90 % registered already", "L1", goodput, atLeast(0.95))
-	b.judge("product, all sold out", commands, atMost(0.02))
-	b.judge("product, 90 % registered already", commands, atMost(0.02))
-	b.compare("product, all sold out", "L1", p99, goal{})
+	b.result.Compare("product, all sold out", "L1", goodput, report.AtLeast(0.95))
+	b.result.Compare("product, 90 % registered already", "L1", goodput, report.AtLeast(0.95))
+	b.result.Judge("product, all sold out", commands, report.AtMost(0.02))
+	b.result.Judge("product, 90 % registered already", commands, report.AtMost(0.02))
+	b.result.Compare("product, all sold out", "L1", p99, report.Goal{})
 	b.say("  freeing places")
 	if err := s.proveFresh(ctx, event, holders[:b.size(50, 5)]); err != nil {
 		return err

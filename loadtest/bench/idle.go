@@ -10,6 +10,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/eventio/eventio/loadtest/load"
+	"github.com/eventio/eventio/loadtest/report"
 )
 
 // idle is S6: product, L1 and the bare store are asked in turn, ten times a second each, so
@@ -79,10 +80,10 @@ func idle(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.judge("idle", "ms p50 - (L1 + store write)", atMost(0.2))
-	b.judge("idle", meanBatch, atMost(1))
+	b.result.Judge("idle", "ms p50 - (L1 + store write)", report.AtMost(0.2))
+	b.result.Judge("idle", meanBatch, report.AtMost(1))
 	for _, figure := range []string{"ms p50 of product", "ms p50 of L1", "ms p50 of one store write"} {
-		b.judge("idle", figure, goal{})
+		b.result.Judge("idle", figure, report.Goal{})
 	}
 	return nil
 }

@@ -143,9 +143,9 @@ func (p *product) hot(name string, connections int) arm {
 type system struct {
 	product
 	programs string // the folder of api and worker
-	api   *testenv.Program
-	store *mongostore.Store
-	links []string // the part of the environment that says where NATS and MongoDB are
+	api      *testenv.Program
+	store    *mongostore.Store
+	links    []string // the part of the environment that says where NATS and MongoDB are
 }
 
 // newSystem starts one, to the scenario's end, when everything it has stored is checked.

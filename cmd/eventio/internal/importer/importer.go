@@ -54,7 +54,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	}
 	defer func() { err = errors.Join(err, from.Close(context.WithoutCancel(ctx))) }()
 	if c.MongoDBURI == "" {
-		unlock, err := setup.LockFolder(c.Data)
+		unlock, err := setup.LockFolder(c.Data, log)
 		if err != nil {
 			return err
 		}

@@ -46,16 +46,26 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 		return err
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
-	v := verification{reader: reader, out: env.Stdout, started: time.Now()}
+	v := verification{out: env.Stdout, started: time.Now()}
 	if c.Repair {
 		repairer, err := openRepairer(starting, c, reader, log.Level(zerolog.WarnLevel))
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, repairer.close()) }()
+		// A reader that was opened while nobody had the folder open would not see what the worker writes.
+		again, err := c.OpenVerifyReader(starting)
+		if err != nil {
+			return err
+		}
+		if err := reader.Close(); err != nil {
+			return errors.Join(err, again.Close())
+		}
+		reader = again
 		fmt.Fprintf(env.Stdout, "repair: database %s\n", repairer.link.Namespace)
 		v.repairer = repairer
 	}
+	v.reader = reader
 	size, err := reader.Size(ctx)
 	if err != nil {
 		return c.Explain(err)
