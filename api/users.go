@@ -27,7 +27,7 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := a.gate.passAccount(w, r.Request, store.EmailKey(u.Email)); err != nil {
+	if err := a.gate.CountAccount(w, r.Request, store.EmailKey(u.Email)); err != nil {
 		return err
 	}
 	ctx := r.Context()
@@ -86,7 +86,7 @@ func (a *API) login(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := a.gate.passAccount(w, r.Request, store.EmailKey(email)); err != nil {
+	if err := a.gate.CountAccount(w, r.Request, store.EmailKey(email)); err != nil {
 		return err
 	}
 	ctx := r.Context()
