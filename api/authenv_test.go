@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/testenv"
@@ -89,7 +90,7 @@ type instance struct {
 
 // start starts an API in token mode, to which NATS listens when it returns. change may
 // alter what it is told; keys may be empty.
-func (s *site) start(t testing.TB, keys identity.Keys, change ...func(*Access)) *instance {
+func (s *site) start(t testing.TB, keys identity.Keys, change ...func(*gate.Config)) *instance {
 	t.Helper()
 	i, conn := s.open(t, keys, change...)
 	if err := conn.FlushTimeout(patience); err != nil {
@@ -105,7 +106,7 @@ func (s *site) startAnyway(t testing.TB) *instance {
 	return i
 }
 
-func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*Access)) (*instance, *nats.Conn) {
+func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*gate.Config)) (*instance, *nats.Conn) {
 	t.Helper()
 	conn := s.connect(t)
 	log := zerolog.New(s.log)
@@ -114,7 +115,7 @@ func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*Access)) (
 		t.Fatal(err)
 	}
 	t.Cleanup(guard.Close)
-	access := Access{Mode: Token, Guard: guard}
+	access := gate.Config{Mode: gate.Token, Guard: guard}
 	for _, c := range change {
 		c(&access)
 	}
@@ -125,8 +126,8 @@ func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*Access)) (
 	return &instance{New(s.st, requester, Config{Access: access}, log), guard}, conn
 }
 
-func trusted(a *Access)     { a.Mode = Trusted }
-func rateLimited(a *Access) { a.RateLimits = true }
+func trusted(a *gate.Config)     { a.Mode = gate.Trusted }
+func rateLimited(a *gate.Config) { a.RateLimits = true }
 
 // reply is what the API says.
 type reply struct {

@@ -19,12 +19,12 @@ import (
 
 // writeSession answers with the user and a token, which goes into the cookie too.
 func (a *API) writeSession(w http.ResponseWriter, r *request, status int, u store.User) error {
-	token, expires, err := a.gate.guard.Sign(personOf(u))
+	token, expires, err := a.gate.Guard().Sign(personOf(u))
 	if err != nil {
 		return err
 	}
-	a.gate.setCookie(w, r.Request, token)
-	private(w)
+	a.gate.SetCookie(w, r.Request, token)
+	noStore(w)
 	return writeJSON(w, status, wire.Session{
 		ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt, Token: token, TokenExpiresAt: expires,
 	})
@@ -37,8 +37,8 @@ func personOf(u store.User) identity.Person {
 // logout takes the cookie away. Tokens that were copied elsewhere live until they expire:
 // changing the password ends them all.
 func (a *API) logout(w http.ResponseWriter, r *request) error {
-	a.gate.setCookie(w, r.Request, "")
-	private(w)
+	a.gate.SetCookie(w, r.Request, "")
+	noStore(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -58,10 +58,10 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := r.caller.mayBe(id, "A password can only be changed by its owner."); err != nil {
+	if err := r.caller.Require(id, "A password can only be changed by its owner."); err != nil {
 		return err
 	}
-	if err := a.gate.passAccount(w, r.Request, id.Hex()); err != nil {
+	if err := a.gate.CountAccount(w, r.Request, id.Hex()); err != nil {
 		return err
 	}
 	u, err := a.store.User(r.Context(), id)
@@ -71,22 +71,22 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 	if f.Check("new_password", a.newPasswords.Check(body.NewPassword, u.Email)); !f.OK() {
 		return f.Err()
 	}
-	party := a.gate.stranger(r.Request)
-	if r.caller.proven {
+	party := a.gate.Stranger(r.Request)
+	if r.caller.Proven {
 		party = fairqueue.Known(u.ID)
 	}
 	after, err := a.replacePassword(r.Context(), party, u, body)
 	if err != nil {
 		return err
 	}
-	if r.caller.cookie { // the browser that did it stays logged in
-		token, _, err := a.gate.guard.Sign(personOf(after))
+	if r.caller.Cookie { // the browser that did it stays logged in
+		token, _, err := a.gate.Guard().Sign(personOf(after))
 		if err != nil {
 			return err
 		}
-		a.gate.setCookie(w, r.Request, token)
+		a.gate.SetCookie(w, r.Request, token)
 	}
-	private(w)
+	noStore(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -115,7 +115,7 @@ func (a *API) replacePassword(ctx context.Context, who fairqueue.Party, u store.
 	case err != nil:
 		return u, unlessStored(err)
 	}
-	a.gate.guard.Revoke(store.Revocation{
+	a.gate.Guard().Revoke(store.Revocation{
 		UserID: u.ID, PasswordVersion: after.PasswordVersion, ChangedAt: after.PasswordChangedAt,
 	})
 	return after, nil

@@ -28,10 +28,10 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := a.gate.passAccount(w, r.Request, store.EmailKey(u.Email)); err != nil {
+	if err := a.gate.CountAccount(w, r.Request, store.EmailKey(u.Email)); err != nil {
 		return err
 	}
-	who := a.gate.stranger(r.Request)
+	who := a.gate.Stranger(r.Request)
 	if err := a.hashes.Room(who); err != nil {
 		return err
 	}
@@ -91,10 +91,10 @@ func (a *API) login(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := a.gate.passAccount(w, r.Request, store.EmailKey(email)); err != nil {
+	if err := a.gate.CountAccount(w, r.Request, store.EmailKey(email)); err != nil {
 		return err
 	}
-	who := a.gate.stranger(r.Request)
+	who := a.gate.Stranger(r.Request)
 	if err := a.hashes.Room(who); err != nil {
 		return err
 	}

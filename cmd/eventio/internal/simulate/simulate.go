@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/setup"
@@ -72,7 +73,7 @@ func (c Command) runEmbedded(ctx context.Context, env process.Env, log zerolog.L
 		return err
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
-	handler, err := embedded.NewAPI(ctx, api.Config{Access: api.Access{Mode: api.Trusted}}, setup.Identity{})
+	handler, err := embedded.NewAPI(ctx, api.Config{Access: gate.Config{Mode: gate.Trusted}}, setup.Identity{})
 	if err != nil {
 		return err
 	}
