@@ -1,5 +1,7 @@
 package store
 
+import "time"
+
 // Actor is who made a SeatRequest. The zero Actor stands for a request that does not say it:
 // an API process of the version before sent it.
 type Actor struct {
@@ -36,4 +38,14 @@ type Action struct {
 	// cancelled. They are zero for EditEvent and Recount.
 	UserID ID
 	Number int64
+	// Waiting says that the registration waits (Register) or waited (Cancel).
+	Waiting   bool
+	RequestID string
+	At        time.Time // of the request, in milliseconds
+	// Edited has the keys (EventField.Key) of the fields that an EditEvent set.
+	Edited []string
+	// CancelsEvent says that an EditEvent cancelled the event.
+	CancelsEvent bool
+	// Promoted says who moved up because of this request: it freed seats, or made new ones.
+	Promoted Promotion
 }

@@ -50,15 +50,15 @@ func (m *memory) load(batch []store.SeatRequest) map[store.ID]store.EventState {
 	return states
 }
 
-func (m *memory) line(e store.Event) []int64 {
-	var numbers []int64
+func (m *memory) line(e store.Event) []store.NumberedUser {
+	var line []store.NumberedUser
 	for _, r := range m.rows[e.ID] {
 		if !r.Cancelled && !e.Confirmed(r) {
-			numbers = append(numbers, r.Number)
+			line = append(line, store.NumberedUser{Number: r.Number, UserID: r.UserID})
 		}
 	}
-	slices.Sort(numbers)
-	return numbers
+	slices.SortFunc(line, func(a, b store.NumberedUser) int { return int(a.Number - b.Number) })
+	return line
 }
 
 func (m *memory) apply(t testing.TB, batch []store.SeatRequest) []store.SeatResult {
@@ -235,7 +235,7 @@ func TestACapacityAtItsEdges(t *testing.T) {
 func TestNobodySlipsInBeforeTheLine(t *testing.T) {
 	e := newEvent(2)
 	e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough, e.Waitlist = 1, 1, 2, 1, true
-	results, _ := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Waiting: []int64{2}}}, storetest.Wishes(e.ID, 1))
+	results, _ := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Waiting: []store.NumberedUser{{Number: 2}}}}, storetest.Wishes(e.ID, 1))
 	if results[0].Outcome != store.Waitlisted || results[0].Position != 2 {
 		t.Errorf("the newcomer is %s at position %d", results[0].Outcome, results[0].Position)
 	}

@@ -33,6 +33,10 @@ type Event struct {
 	Version int64 `bson:"version"`
 	// Revision counts all changes of the event and of its registrations, from 1.
 	Revision int64 `bson:"revision"`
+	// Recorded is the Revision up to which the record of changes has everything. It is the lower
+	// one when a program that keeps no record, of an earlier version, changed the event last; and
+	// 0 when there is no record (see Changes).
+	Recorded int64 `bson:"recorded,omitempty"`
 	// LastEdits has the latest requests that edited the event, at most maxEdits.
 	LastEdits PastRequests `bson:"last_edit,omitempty"`
 
@@ -63,7 +67,7 @@ func (e Event) Equal(other Event) bool { return reflect.DeepEqual(e, other) }
 // AsCreated returns e as Events.CreateEvent stores it: as version 1, without registrations and not
 // cancelled.
 func (e Event) AsCreated() Event {
-	e.Version, e.Revision, e.LastEdits, e.CancelledAt = 1, 1, nil, time.Time{}
+	e.Version, e.Revision, e.Recorded, e.LastEdits, e.CancelledAt = 1, 1, 0, nil, time.Time{}
 	e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough = 0, 0, 0, 0
 	return e
 }

@@ -56,6 +56,7 @@ type Store interface {
 	Events
 	Registrations
 	Idempotency
+	Changes
 	// Ping reports whether the store can be written to now. Errors: ErrUnavailable,
 	// ErrDatabaseReplaced.
 	Ping(ctx context.Context) error

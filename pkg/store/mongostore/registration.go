@@ -30,19 +30,20 @@ type registrationDoc struct {
 	RegisteredAt time.Time          `bson:"registered_at"`
 	Cancelled    bool               `bson:"cancelled"`
 	Past         store.PastRequests `bson:"past,omitempty"`
+	Revisions    store.Revisions    `bson:"revisions,omitempty"`
 }
 
 func newRegistrationDoc(r store.Registration) registrationDoc {
 	return registrationDoc{
 		Key: registrationKey{r.UserID, r.EventID}, Number: r.Number, RequestID: r.RequestID,
-		RegisteredAt: r.RegisteredAt, Cancelled: r.Cancelled, Past: r.Past,
+		RegisteredAt: r.RegisteredAt, Cancelled: r.Cancelled, Past: r.Past, Revisions: r.Revisions,
 	}
 }
 
 func (d registrationDoc) registration() store.Registration {
 	return store.Registration{
 		EventID: d.Key.EventID, UserID: d.Key.UserID, Number: d.Number, RequestID: d.RequestID,
-		RegisteredAt: d.RegisteredAt, Cancelled: d.Cancelled, Past: d.Past,
+		RegisteredAt: d.RegisteredAt, Cancelled: d.Cancelled, Past: d.Past, Revisions: d.Revisions,
 	}
 }
 

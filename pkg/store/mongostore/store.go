@@ -20,7 +20,8 @@
 //
 // The collections events and users are those of the original Event.io, except that the roster is
 // not in the event: the collection registrations has one small document for each registration,
-// with the unique _id {user_id, event_id}.
+// with the unique _id {user_id, event_id}. The collection changes is the record of changes: one
+// document for each event that a batch changed, with the unique _id {event_id, revision}.
 //
 // # Changing what is stored
 //
@@ -83,6 +84,7 @@ type Store struct {
 	registrations *mongo.Collection
 	keys          *mongo.Collection // of idempotency
 	signingKeys   *mongo.Collection
+	changes       *mongo.Collection
 	cache         eventCache
 	preconditions preconditions
 	id            string // of the database
@@ -147,6 +149,7 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		preconditions: newPreconditions(),
 		keys:          db.Collection("idempotency_keys"),
 		signingKeys:   db.Collection("signing_keys"),
+		changes:       db.Collection("changes"),
 	}, nil
 }
 

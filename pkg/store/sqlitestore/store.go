@@ -67,6 +67,7 @@ type Store struct {
 	uncertain  bool          // it is unknown how a commit ended, and none has succeeded since
 	fullErrors atomic.Int64  // counts the writes that found no disk space
 	ping       ping
+	news       news // of commits, for Follow
 
 	files    []file     // what was opened
 	index    *os.File   // of the log; see openIndex

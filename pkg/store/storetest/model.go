@@ -248,6 +248,7 @@ func testModel(t *testing.T, target Target) {
 			wantOutcomes(t, apply(t, s, batch...), want...)
 			wantLists(t, s, event.ID, model)
 		}
+		wantReplayed(t, handles[0], event.ID)
 	})
 }
 

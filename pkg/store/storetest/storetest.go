@@ -64,6 +64,7 @@ func Run(t *testing.T, open func(testing.TB) Target) {
 		"holdings":    testHoldings,
 		"endings":     testEndings,
 		"concurrency": testConcurrency,
+		"changes":     testChanges,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -29,6 +29,7 @@ func Steps() []Step {
 		{"collections and indexes", createFirstIndexes},
 		{"the index of registrations gets its name", renameNumberIndex},
 		{"events are found by their words and places left", fillSearch},
+		{"the record of changes", createChanges},
 	}
 }
 
@@ -51,6 +52,16 @@ func createFirstIndexes(ctx context.Context, db *mongo.Database, _ func(n, all i
 		}
 	}
 	return createIndexes(ctx, db, 1)
+}
+
+// createChanges is step 4: it makes the collection of the record of changes. A transaction could make
+// it too, but would then keep others waiting.
+func createChanges(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	err := db.CreateCollection(ctx, "changes")
+	if mongodb.HasCode(err, mongodb.CodeNamespaceExists) {
+		return nil
+	}
+	return err
 }
 
 // misnamed is the name that NumberIndex had by mistake before step 2.
