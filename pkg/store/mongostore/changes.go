@@ -46,7 +46,7 @@ func (s *Store) insertChanges(ctx context.Context, writes []eventWrite) error {
 		}
 		for _, r := range w.Records() {
 			if r.Start == "" {
-				added = append(added, newChangeDoc(r))
+				added = append(added, s.preconditions.change(r))
 				continue
 			}
 			// Where the record was removed only in part, its start replaces a row.

@@ -42,12 +42,16 @@ type preconditions struct {
 	// registration returns the document of a registration, whose _id is unique for each user and
 	// event.
 	registration func(store.Registration) any
+	// change returns the document of a row of the record, whose _id is unique for each event and
+	// revision.
+	change func(store.ChangeRecord) any
 }
 
 func newPreconditions() preconditions {
 	return preconditions{
 		events:       unchanged,
 		registration: func(r store.Registration) any { return newRegistrationDoc(r) },
+		change:       func(r store.ChangeRecord) any { return newChangeDoc(r) },
 	}
 }
 

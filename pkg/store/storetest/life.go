@@ -241,7 +241,7 @@ func testEdits(t *testing.T, target Target) {
 		change := edit(event.ID, everyField(1))
 		wantOutcomes(t, apply(t, s, change), store.Edited)
 		want := change.Edit.Apply(event)
-		want.Version, want.Revision, want.LastEdits = 2, 2, store.PastRequests{{ID: change.RequestID}}
+		want.Version, want.Revision, want.Recorded, want.LastEdits = 2, 2, 2, store.PastRequests{{ID: change.RequestID}}
 		if got := readEvent(t, target.Again(t), event.ID); !got.Equal(want) {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}
