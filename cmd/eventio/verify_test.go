@@ -55,10 +55,10 @@ func populate(tb testing.TB, s store.Store) (store.Event, []store.Registration) 
 
 // counterDamages are those that both databases can have. %s is the event's id.
 var counterDamages = [...]struct {
-	name     string
-	fields   map[string]any
-	says     string
-	mendable bool
+	name       string
+	fields     map[string]any
+	says       string
+	repairable bool
 }{
 	{"tickets_sold too high", map[string]any{"capacity": 9, "tickets_sold": 5, "confirmed_through": 4, "waiting": 0}, "event %s: tickets_sold is 5 and 3 people hold a place", true},
 	{"tickets_sold too low", map[string]any{"tickets_sold": 1}, "event %s: tickets_sold is 1 and 2 people hold a place", true},
@@ -76,7 +76,7 @@ var counterDamages = [...]struct {
 	{"versions", map[string]any{"version": 0}, "event %s: version is 0", false},
 }
 
-// rowDamages of the second registration. None of them is safe to mend.
+// rowDamages of the second registration. None of them is safe to repair.
 var rowDamages = [...]struct {
 	name   string
 	fields map[string]any
@@ -121,7 +121,7 @@ func TestVerifyFindsEachDamage(t *testing.T) {
 				says := fmt.Sprintf(d.says, e.ID.Hex())
 				out, err := verify(t, f)
 				wantNotClean(t, out, err, says, "DAMAGED: 1 events, 0 other records")
-				if offered := strings.Contains(out, "--repair can set 1 of the events right"); offered != d.mendable {
+				if offered := strings.Contains(out, "--repair can set 1 of the events right"); offered != d.repairable {
 					t.Errorf("it printed\n%s", out)
 				}
 				if kind == "mongodb" {
@@ -132,7 +132,7 @@ func TestVerifyFindsEachDamage(t *testing.T) {
 					f.repair = []string{"--nats-url", nats.URL()}
 				}
 				out, err = verify(t, f, append([]string{"--repair"}, f.repair...)...)
-				if !d.mendable {
+				if !d.repairable {
 					wantNotClean(t, out, err, says)
 					return
 				}
