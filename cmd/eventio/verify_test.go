@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -230,8 +230,8 @@ func TestVerifyWhileServing(t *testing.T) {
 				})
 			}
 			for n := 0; n < 20 || applied.Load() < 50; n++ {
-				var out lockedBuffer
-				var log bytes.Buffer
+				var out system.Log
+				var log system.Log
 				err := run(t.Context(), process.Env{Args: append([]string{"verify"}, f.flags...), Stdout: &out, Stderr: &log})
 				if err != nil {
 					t.Errorf("%v\n%s", err, out.String())
