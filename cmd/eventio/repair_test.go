@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 	"github.com/rs/zerolog"
 
@@ -77,6 +78,43 @@ func TestRepairThroughTheWrongNATS(t *testing.T) {
 				t.Errorf("it printed\n%s", out)
 			}
 		})
+	}
+}
+
+// TestARepairIsTheOperators: the workers are told who had an event recounted.
+func TestARepairIsTheOperators(t *testing.T) {
+	f, s, e := damagedFixture(t, sqliteFixture)
+	srv := testenv.StartNATS(t)
+	startWorker(t, s, srv.URL())
+	conn, err := messages.Connect(srv.URL(), "test", zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	heard := make(chan messages.SeatRequest, 10) // what workers are sent
+	seats := messages.Namespace{Prefix: messages.DefaultPrefix, Database: s.DatabaseID()}.Seats()
+	for _, subject := range []string{seats, seats + ".*"} {
+		_, err := conn.Subscribe(subject, func(m *nats.Msg) {
+			if all, err := messages.DecodeRequests(m.Data); err == nil {
+				heard <- all[0]
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := conn.FlushTimeout(10 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	out, err := tool(t, slices.Concat([]string{"verify"}, f.flags, []string{"--repair", "--nats-url", srv.URL()})...)
+	wantClean(t, out, err)
+	select {
+	case got := <-heard:
+		if got.Kind != messages.KindRecount || got.EventID != e.ID || got.Actor != (messages.Actor{Kind: messages.ActorOperator}) {
+			t.Errorf("the workers are sent %+v", got)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the workers are sent nothing")
 	}
 }
 
