@@ -54,7 +54,7 @@ const slack = 1 << 30
 func TestALongReadDoesNotKeepTheLogGrowing(t *testing.T) {
 	b := newBench(t)
 	e := storetest.NewEvent(t, b, 100)
-	b.apply(t, storetest.Wishes(e.ID, 20))
+	b.apply(t, storetest.NewRequests(e.ID, 20))
 	rows := 0
 	var last error
 	for _, err := range b.Roster(t.Context(), e.ID, 0, 1000, 0) {
@@ -81,7 +81,7 @@ func TestALongReadDoesNotKeepTheLogGrowing(t *testing.T) {
 func TestManyShortReadsDoNotKeepTheLogGrowing(t *testing.T) {
 	b := newBench(t)
 	e := storetest.NewEvent(t, b, 2000)
-	b.apply(t, storetest.Wishes(e.ID, 2000))
+	b.apply(t, storetest.NewRequests(e.ID, 2000))
 	ctx, stop := context.WithCancel(t.Context())
 	var crowd sync.WaitGroup
 	var reads atomic.Int64
