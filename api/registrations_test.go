@@ -203,7 +203,7 @@ func TestRosterPages(t *testing.T) {
 		id, err := store.ParseID(strings.TrimPrefix(path, "/api/events/"))
 		must(t, err)
 		var want []string
-		for batch := range slices.Chunk(storetest.Wishes(id, seats), 512) {
+		for batch := range slices.Chunk(storetest.NewRequests(id, seats), 512) {
 			_, err := e.store.Apply(t.Context(), batch)
 			must(t, err)
 			for _, w := range batch {
