@@ -14,14 +14,14 @@ import (
 func testChanges(t *testing.T, target Target) {
 	s := target.Store
 	t.Run("a story", func(t *testing.T) {
-		event := newWaitlistEvent(t, s, 1)
-		w := Wishes(event.ID, 3)
-		apply(t, s, w...)
-		apply(t, s, leave(w[2]), leave(w[0]))
+		event := NewWaitlistEvent(t, s, 1)
+		w := NewRequests(event.ID, 3)
+		MustApply(t, s, w...)
+		MustApply(t, s, NewCancel(w[2]), NewCancel(w[0]))
 		more := int64(5)
-		again := Wish(event.ID)
-		apply(t, s, again, edit(event.ID, store.Edit{Version: store.AnyVersion, Capacity: &more}))
-		apply(t, target.Again(t), w[1], Wish(store.NewID())) // change nothing
+		again := NewRequest(event.ID)
+		MustApply(t, s, again, NewEdit(event.ID, store.Edit{Version: store.AnyVersion, Capacity: &more}))
+		MustApply(t, target.Again(t), w[1], NewRequest(store.NewID())) // change nothing
 		rows := wantReplayed(t, s, event.ID)
 		if len(rows) != 4 {
 			t.Fatalf("%d rows: %+v", len(rows), rows)
@@ -34,33 +34,33 @@ func testChanges(t *testing.T, target Target) {
 		if len(three) != 2 || !reflect.DeepEqual(three[1].Edited, []string{"capacity"}) || three[1].Promoted.Users[0].UserID != again.UserID {
 			t.Fatalf("the edit is %+v", three)
 		}
-		if got := collect(t, s.EventChanges(context10s(t), event.ID, 2, 1)); len(got) != 1 || !reflect.DeepEqual(got[0], rows[1]) {
+		if got := Collect(t, s.EventChanges(Context(t), event.ID, 2, 1)); len(got) != 1 || !reflect.DeepEqual(got[0], rows[1]) {
 			t.Fatalf("a page is %+v", got)
 		}
-		if r, err := s.Registration(context10s(t), event.ID, w[1].UserID); err != nil || !reflect.DeepEqual(r.Revisions, store.Revisions{3}) {
+		if r, err := s.Registration(Context(t), event.ID, w[1].UserID); err != nil || !reflect.DeepEqual(r.Revisions, store.Revisions{3}) {
 			t.Fatalf("the registration is %+v, %v", r, err)
 		}
 	})
 	t.Run("of an event that does not exist", func(t *testing.T) {
-		if got := collect(t, s.EventChanges(context10s(t), store.NewID(), 0, 0)); len(got) != 0 {
+		if got := Collect(t, s.EventChanges(Context(t), store.NewID(), 0, 0)); len(got) != 0 {
 			t.Fatalf("rows are %+v", got)
 		}
 	})
 	t.Run("followed, killed and resumed", func(t *testing.T) { testFollow(t, target) })
 	t.Run("removed after the end", func(t *testing.T) {
 		old, young := NewEvent(t, s, 3), NewEvent(t, s, 3)
-		apply(t, s, Wish(old.ID), Wish(young.ID))
+		MustApply(t, s, NewRequest(old.ID), NewRequest(young.ID))
 		later := old.EndsAt.AddDate(1, 0, 0)
-		apply(t, s, edit(young.ID, store.Edit{Version: store.AnyVersion, EndsAt: &later}))
-		if n, err := s.PruneChanges(context10s(t), old.EndsAt.AddDate(0, 1, 0), 0); err != nil || n == 0 {
+		MustApply(t, s, NewEdit(young.ID, store.Edit{Version: store.AnyVersion, EndsAt: &later}))
+		if n, err := s.PruneChanges(Context(t), old.EndsAt.AddDate(0, 1, 0), 0); err != nil || n == 0 {
 			t.Fatalf("%d events, %v", n, err)
 		}
-		if got := collect(t, s.EventChanges(context10s(t), old.ID, 0, 0)); len(got) != 0 {
+		if got := Collect(t, s.EventChanges(Context(t), old.ID, 0, 0)); len(got) != 0 {
 			t.Fatalf("left are %+v", got)
 		}
 		wantReplayed(t, s, young.ID)
-		apply(t, s, Wish(old.ID))
-		rows := collect(t, s.EventChanges(context10s(t), old.ID, 0, 0))
+		MustApply(t, s, NewRequest(old.ID))
+		rows := Collect(t, s.EventChanges(Context(t), old.ID, 0, 0))
 		if len(rows) != 2 || rows[0].Start != store.StartTakeover || rows[0].After.TicketsSold != 1 || rows[1].After.TicketsSold != 2 {
 			t.Fatalf("the record begins anew with %+v", rows)
 		}
@@ -71,7 +71,7 @@ func testChanges(t *testing.T, target Target) {
 // and those of each event in order.
 func testFollow(t *testing.T, target Target) {
 	s := target.Store
-	from, err := s.ChangesPosition(context10s(t))
+	from, err := s.ChangesPosition(Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func testFollow(t *testing.T, target Target) {
 	const batches = 30
 	go func() {
 		for range batches {
-			if _, err := s.Apply(context10s(t), []store.SeatRequest{Wish(events[0].ID), Wish(events[1].ID)}); err != nil {
+			if _, err := s.Apply(Context(t), []store.SeatRequest{NewRequest(events[0].ID), NewRequest(events[1].ID)}); err != nil {
 				t.Errorf("apply: %v", err)
 			}
 		}
@@ -87,13 +87,13 @@ func testFollow(t *testing.T, target Target) {
 	last := map[store.ID]int64{events[0].ID: 1, events[1].ID: 1}
 	want := map[store.ID]int64{events[0].ID: batches + 1, events[1].ID: batches + 1}
 	reader := target.Again(t)
-	for ctx := context10s(t); !maps.Equal(last, want); {
+	for ctx := Context(t); !maps.Equal(last, want); {
 		follow(ctx, t, reader, &from, last, 7)
 	}
 	// From the beginning everything comes again.
 	last = map[store.ID]int64{events[0].ID: 1, events[1].ID: 1}
 	from = ""
-	follow(context10s(t), t, reader, &from, last, 0)
+	follow(Context(t), t, reader, &from, last, 0)
 	if !maps.Equal(last, want) {
 		t.Fatalf("from the beginning it ends at %v", last)
 	}
@@ -130,8 +130,8 @@ func follow(ctx context.Context, t *testing.T, s store.Store, from *store.Positi
 // the event and its lists. It returns the rows.
 func wantReplayed(t *testing.T, s store.Store, id store.ID) []store.ChangeRecord {
 	t.Helper()
-	e := readEvent(t, s, id)
-	rows := collect(t, s.EventChanges(context10s(t), id, 0, 0))
+	e := ReadEvent(t, s, id)
+	rows := Collect(t, s.EventChanges(Context(t), id, 0, 0))
 	live := make(map[int64]store.ID)
 	revision := int64(1)
 	for _, r := range rows {
