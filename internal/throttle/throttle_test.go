@@ -162,8 +162,7 @@ func TestTheOwnerGetsIn(t *testing.T) {
 			wg.Go(func() {
 				for ctx.Err() == nil {
 					_, err := try(t, a, adas(i), false)
-					var slowed *SlowedError
-					if errors.As(err, &slowed) {
+					if slowed, ok := errors.AsType[*SlowedError](err); ok {
 						time.Sleep(slowed.RetryAfter)
 					} else {
 						guesses.Add(1)
