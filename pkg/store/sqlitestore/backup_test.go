@@ -19,7 +19,7 @@ import (
 
 func quiet(int64, int64) {}
 
-// backedUp makes a backup, proves that it is one private file and nothing else, and opens it.
+// backedUp makes a backup, checks that it is one private file and nothing else, and opens it.
 func backedUp(tb testing.TB, path string) *Store {
 	tb.Helper()
 	folder := tb.TempDir()
@@ -103,14 +103,16 @@ func backupFile(tb testing.TB, path string) string {
 	return to
 }
 
-// TestABackupOfAFileThatIsNotWholeIsNotEither: it does not make a bad copy look good.
+// TestABackupOfAFileThatIsNotWholeIsNotEither checks that the backup of an incomplete file is
+// recognized as incomplete too.
 func TestABackupOfAFileThatIsNotWholeIsNotEither(t *testing.T) {
 	b := newBench(t)
 	storetest.NewEvent(t, b, 100)
 	wantLogMissing(t, backupFile(t, copyFiles(t, b.path, "")))
 }
 
-// TestABackupUnderLoadIsOneMoment: what was acknowledged before is in it, and it is sound.
+// TestABackupUnderLoadIsOneMoment checks that a backup has everything that was acknowledged before
+// it, and is sound.
 func TestABackupUnderLoadIsOneMoment(t *testing.T) {
 	b := newBench(t)
 	e := storetest.NewEvent(t, b, 1_000_000)
@@ -201,7 +203,8 @@ func TestABackupThatFailsLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestABackupNoticesWhoOpensTheDatabase: one that nobody had open is read without locks.
+// TestABackupNoticesWhoOpensTheDatabase checks that a backup notices when another process opens a
+// database that no process had open, which is read without locks.
 func TestABackupNoticesWhoOpensTheDatabase(t *testing.T) {
 	b := newBench(t)
 	e := storetest.NewEvent(t, b, 10)

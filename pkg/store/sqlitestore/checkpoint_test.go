@@ -15,8 +15,8 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// newLogBench opens a store whose log is kept at an eighth of the usual limits, which a test reaches
-// sooner.
+// newLogBench opens a store whose log is kept at an eighth of the usual limits, which a test
+// reaches sooner.
 func newLogBench(t *testing.T) *bench {
 	t.Helper()
 	path, limits := filepath.Join(t.TempDir(), "eventio.db"), defaultLogLimits()
@@ -49,8 +49,7 @@ func (b *bench) logSize(t *testing.T) int64 {
 	return info.Size()
 }
 
-// writeUntil writes until done says so, and fails when that takes longer than several looks at
-// the log or the log gets larger than most.
+// writeUntil writes until done returns true. It fails the test when the log gets larger than most.
 func (b *bench) writeUntil(t *testing.T, most int64, done func(logSize int64) bool) {
 	t.Helper()
 	for {
@@ -65,8 +64,8 @@ func (b *bench) writeUntil(t *testing.T, most int64, done func(logSize int64) bo
 	}
 }
 
-// slack is what a test may write before the goroutine that watches has looked: it writes as fast
-// as it can, which is faster than any client.
+// slack is what a test may write before the goroutine that watches has checked the log: a test
+// writes faster than any client.
 const slack = 1 << 30
 
 func TestALongReadDoesNotKeepTheLogGrowing(t *testing.T) {
@@ -95,7 +94,8 @@ func TestALongReadDoesNotKeepTheLogGrowing(t *testing.T) {
 	storetest.Check(t, b, e.ID)
 }
 
-// Reads that are short and overlap: there never is a moment without one.
+// TestManyShortReadsDoNotKeepTheLogGrowing checks that the log is truncated while reads are short
+// and overlap, so that one is always running.
 func TestManyShortReadsDoNotKeepTheLogGrowing(t *testing.T) {
 	b := newLogBench(t)
 	e := storetest.NewEvent(t, b, 2000)
@@ -131,7 +131,8 @@ func TestManyShortReadsDoNotKeepTheLogGrowing(t *testing.T) {
 	}
 }
 
-// A read of another program cannot be ended. Somebody is told, and the log is cut after it.
+// TestAReadOfAnotherProgramIsTold checks that a long read of another program, which cannot be
+// ended, is reported, and that the log is truncated after it.
 func TestAReadOfAnotherProgramIsTold(t *testing.T) {
 	b := newLogBench(t)
 	other, err := sqldb.OpenReading(t.Context(), b.path)
