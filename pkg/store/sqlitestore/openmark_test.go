@@ -123,7 +123,7 @@ func TestToolsLeaveWhatAKilledProcessLeft(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if err := m.Migrate(t.Context(), 4, func(store.Migration) {}); err != nil {
+			if err := m.Migrate(t.Context(), newest(t, stored(t, 1)), func(store.Migration) {}); err != nil {
 				return err
 			}
 			return m.Close()
@@ -166,7 +166,7 @@ func TestAMigrationHidesNoMissingLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = m.Migrate(t.Context(), 4, func(store.Migration) {})
+	err = m.Migrate(t.Context(), newest(t, stored(t, 1)), func(store.Migration) {})
 	if err := errors.Join(err, m.Close()); err != nil {
 		t.Fatal(err)
 	}
