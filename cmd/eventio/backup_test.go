@@ -105,8 +105,8 @@ func TestBackupAndRestore(t *testing.T) {
 				t.Errorf("user %s was told 201 before the backup began: %v", user, got)
 			}
 		}
-		if strings.Contains(string(again.printed()), `"level":"error"`) {
-			t.Errorf("the restored folder: %s", again.printed())
+		if strings.Contains(string(again.Output()), `"level":"error"`) {
+			t.Errorf("the restored folder: %s", again.Output())
 		}
 	}
 	t.Logf("the slowest of %d registrations took %v", len(c.told()), c.slowest)
@@ -156,8 +156,8 @@ func TestVerifyTellsOfACopyWithoutItsLog(t *testing.T) {
 		wantNotClean(t, out, err, "its log "+filepath.Join(copied, setup.DatabaseFile)+"-wal is missing", "eventio backup")
 	}
 	again := startProgram(t, copied)
-	if !strings.Contains(string(again.printed()), "copied without its log") {
-		t.Errorf("a start with it says nothing:\n%s", again.printed())
+	if !strings.Contains(string(again.Output()), "copied without its log") {
+		t.Errorf("a start with it says nothing:\n%s", again.Output())
 	}
 	if err := again.Stop(); err != nil {
 		t.Fatal(err)
@@ -168,17 +168,6 @@ func TestVerifyTellsOfACopyWithoutItsLog(t *testing.T) {
 	copyAlone()
 	out, err := tool(t, "verify", "--data", copied)
 	wantClean(t, out, err)
-}
-
-// Stop ends the program as an operator does.
-func (p *program) Stop() error {
-	if err := p.End(os.Interrupt); err != nil {
-		return err
-	}
-	if code := p.cmd.ProcessState.ExitCode(); code != 0 {
-		return fmt.Errorf("exit %d", code)
-	}
-	return nil
 }
 
 func TestBackupRefusesWhatIsUnclear(t *testing.T) {

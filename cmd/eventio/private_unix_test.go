@@ -174,8 +174,8 @@ func TestFilesArePrivateWhateverTheUmask(t *testing.T) {
 			t.Errorf("%s was not looked at: %v", setup.DatabaseFile+suffix, seen)
 		}
 	}
-	if strings.Contains(string(v.printed()), "other users") {
-		t.Errorf("it warns:\n%s", v.printed())
+	if strings.Contains(string(v.Output()), "other users") {
+		t.Errorf("it warns:\n%s", v.Output())
 	}
 }
 
@@ -207,7 +207,7 @@ func TestFilesThatWereOpenToOthersAreNarrowed(t *testing.T) {
 		if mode.Perm() != 0o600 {
 			t.Errorf("%s is %#o", name, mode.Perm())
 		}
-		if !strings.Contains(string(v.printed()), filepath.Join(data, name)+" was 0666") {
+		if !strings.Contains(string(v.Output()), filepath.Join(data, name)+" was 0666") {
 			t.Errorf("it does not say that %s was open to others", name)
 		}
 	}
@@ -215,8 +215,8 @@ func TestFilesThatWereOpenToOthersAreNarrowed(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o777 {
 		t.Errorf("the folder, which the user made, is %v: %v", info.Mode(), err)
 	}
-	if says := "chmod 700 '" + data + "'"; !strings.Contains(string(v.printed()), says) {
-		t.Errorf("it does not say %q:\n%s", says, v.printed())
+	if says := "chmod 700 '" + data + "'"; !strings.Contains(string(v.Output()), says) {
+		t.Errorf("it does not say %q:\n%s", says, v.Output())
 	}
 }
 

@@ -11,11 +11,12 @@ import (
 
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// damagedFixture is a database with one event that a recount mends.
+// damagedFixture is a database with one event that a recount repairs.
 func damagedFixture(t *testing.T, open func(testing.TB) *fixture) (*fixture, store.Store, store.Event) {
 	t.Helper()
 	f := open(t)
@@ -100,7 +101,7 @@ func announceOld(t *testing.T, nats *testenv.NATS) {
 func TestPrefixes(t *testing.T) {
 	f := sqliteFixture(t)
 	dir := f.flags[1]
-	var log lockedBuffer
+	var log system.Log
 	embedded, err := setup.OpenEmbedded(t.Context(), setup.EmbeddedConfig{
 		Data: dir, NATSListen: "127.0.0.1:0", Prefix: setup.Prefix{NATSPrefix: "acme"},
 	}, zerolog.New(&log))
@@ -120,7 +121,7 @@ func TestPrefixes(t *testing.T) {
 	out, err := tool(t, append(repair, "--nats-prefix", "acme")...)
 	wantClean(t, out, err)
 	for _, args := range [][]string{{"serve", "--nats-prefix", "a b"}, {"verify", "--nats-prefix", "*"}, {"verify", "--nats-prefix="}} {
-		if _, err := tool(t, args...); err == nil || !strings.Contains(err.Error(), "EVENTIO_NATS_PREFIX") {
+		if _, err := tool(t, args...); err == nil || !strings.Contains(err.Error(), "--nats-prefix") {
 			t.Errorf("%q: error is %v", args, err)
 		}
 	}

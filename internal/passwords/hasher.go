@@ -25,14 +25,14 @@ type Hasher struct {
 	dummy    string // the hash of a password that nobody has
 }
 
-// NewHasher makes a hasher for atOnce hashes at a time (0: half of the cores) while at most
+// NewHasher makes a hasher for parallel hashes at a time (0: half of the cores) while at most
 // waiting callers wait (0: 32 for each hash at a time). It panics when the system has no
 // randomness.
-func NewHasher(atOnce, waiting int) *Hasher {
-	atOnce = cmp.Or(atOnce, max(1, runtime.GOMAXPROCS(0)/2))
-	waiting = cmp.Or(waiting, atOnce*waitingPerHash)
+func NewHasher(parallel, waiting int) *Hasher {
+	parallel = cmp.Or(parallel, max(1, runtime.GOMAXPROCS(0)/2))
+	waiting = cmp.Or(waiting, parallel*waitingPerHash)
 	h := &Hasher{
-		admitted: make(chan struct{}, atOnce+waiting), running: make(chan struct{}, atOnce), params: Params(),
+		admitted: make(chan struct{}, parallel+waiting), running: make(chan struct{}, parallel), params: Params(),
 	}
 	dummy, err := argon2id.CreateHash("", &h.params)
 	if err != nil {

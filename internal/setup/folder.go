@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,6 +20,9 @@ import (
 // lockFile is the name of the file in a data folder that keeps a second process out.
 const lockFile = "eventio.lock"
 
+// DefaultFolder is the data folder when no flag names one.
+const DefaultFolder = "data"
+
 // ErrInUse marks the error about a data folder that another process has locked.
 var ErrInUse = errors.New("the data folder is in use")
 
@@ -27,6 +31,9 @@ var ErrInUse = errors.New("the data folder is in use")
 // process. It takes other users' rights on the files in the folder and logs that; whether they
 // may enter the folder itself is only logged.
 func LockFolder(folder string, log zerolog.Logger) (unlock func() error, err error) {
+	if folder == "" {
+		return nil, process.Usage("--data must name a folder")
+	}
 	if err := os.MkdirAll(folder, private.Folder); err != nil {
 		return nil, unusable(folder, err)
 	}
@@ -62,4 +69,23 @@ func unusable(folder string, err error) error {
 	}
 	return &process.Failure{Sentence: fmt.Sprintf("the data folder %s cannot be used: %s; choose another folder with --data",
 		folder, cmp.Or(process.Reason(err), "the system refuses it")), Cause: err}
+}
+
+// requireWritable fails with a Failure when the file of a database cannot be opened for
+// writing. SQLite says the same of it as of a moment in which too many files are open, and
+// who opens it would wait for that to pass.
+func requireWritable(path string) error {
+	for _, name := range []string{path, path + "-wal", path + "-shm"} {
+		file, err := os.OpenFile(name, os.O_RDWR, 0)
+		if err == nil {
+			err = file.Close()
+		} else if errors.Is(err, fs.ErrNotExist) {
+			_, err = os.Stat(filepath.Dir(name)) // it is made, then
+		}
+		if err != nil {
+			return &process.Failure{Sentence: fmt.Sprintf("%s cannot be opened: %s; make it readable and writable for this user, or choose another folder with --data",
+				name, cmp.Or(process.Reason(err), "the system refuses it")), Cause: err}
+		}
+	}
+	return nil
 }

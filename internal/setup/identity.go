@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/internal/identity"
+	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -31,14 +32,15 @@ type Keys struct {
 	AuthKeys string `name:"auth-keys" env:"EVENTIO_AUTH_KEYS" placeholder:"KID:SECRET,..." help:"Keys that sign tokens, comma-separated kid:secret, each secret at least 32 bytes in base64url. The first signs, all verify. By default one is made and kept in the store, where all API processes find it. Use the variable: other users of the machine can see flags."`
 }
 
-// Parse reads the keys; no keys are an empty result, not an error.
+// Parse reads the keys; no keys are an empty result, not an error. Its errors match
+// process.ErrUsage and have no secret.
 func (k Keys) Parse() (identity.Keys, error) {
 	if k.AuthKeys == "" {
 		return identity.Keys{}, nil
 	}
 	keys, err := identity.ParseKeys(k.AuthKeys)
 	if err != nil {
-		return identity.Keys{}, fmt.Errorf("EVENTIO_AUTH_KEYS: %w", err)
+		return identity.Keys{}, process.Usage("--auth-keys: %v", err)
 	}
 	return keys, nil
 }
@@ -55,7 +57,8 @@ type Identity struct {
 }
 
 // Access checks all flags for a process that serves at addr with this value of --auth, and
-// warns of what is dangerous. The result has no guard yet: OpenGuard makes it.
+// warns of what is dangerous. Its errors match process.ErrUsage. The result has no guard yet:
+// OpenGuard makes it.
 func (i Identity) Access(auth string, addr net.Addr, log zerolog.Logger) (api.Access, error) {
 	loopback := onLoopback(addr)
 	access := api.Access{Mode: api.Token}
@@ -73,19 +76,19 @@ func (i Identity) Access(auth string, addr net.Addr, log zerolog.Logger) (api.Ac
 		return api.Access{}, err
 	}
 	if i.TokenLifetime < time.Second || i.TokenLifetime > identity.MaxLifetime {
-		return api.Access{}, fmt.Errorf("EVENTIO_TOKEN_LIFETIME: %v is not from 1s to %v", i.TokenLifetime, identity.MaxLifetime)
+		return api.Access{}, process.Usage("--token-lifetime: %v is not from 1s to %v", i.TokenLifetime, identity.MaxLifetime)
 	}
 	for _, text := range i.TrustedProxies {
 		prefix, err := parsePrefix(strings.TrimSpace(text))
 		if err != nil {
-			return api.Access{}, fmt.Errorf("EVENTIO_TRUSTED_PROXIES: %w", err)
+			return api.Access{}, process.Usage("--trusted-proxies: %v", err)
 		}
 		access.TrustedProxies = append(access.TrustedProxies, prefix)
 	}
 	for _, text := range i.CORSOrigins {
 		origin, err := parseOrigin(strings.TrimSpace(text))
 		if err != nil {
-			return api.Access{}, fmt.Errorf("EVENTIO_CORS_ORIGINS: %w", err)
+			return api.Access{}, process.Usage("--cors-origins: %v", err)
 		}
 		access.CORSOrigins = append(access.CORSOrigins, origin)
 	}

@@ -31,6 +31,9 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	if c.Database, err = c.Resolve(); err != nil {
 		return err
 	}
+	if err := process.Positive("--start-timeout", c.StartTimeout); err != nil {
+		return err
+	}
 	starting, cancel := context.WithTimeout(ctx, c.StartTimeout)
 	defer cancel()
 	// The steps are printed on stdout; the log says what the command waits for.

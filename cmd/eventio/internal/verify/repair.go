@@ -37,12 +37,9 @@ type repairer struct {
 // a NATS server are those of other databases, and names these.
 func openRepairer(ctx context.Context, c Command, auditor store.Auditor, log zerolog.Logger) (_ *repairer, err error) {
 	var r *repairer
-	switch {
-	case c.NATSURL != "":
+	if c.NATSURL != "" {
 		r, err = connectRepairer(ctx, c, auditor, log)
-	case c.MongoDBURI != "":
-		err = errors.New("--repair goes through the queue: name the NATS servers of the workers with --nats-url")
-	default:
+	} else {
 		r, err = embedRepairer(ctx, c, log)
 	}
 	if err != nil {
@@ -56,9 +53,6 @@ func openRepairer(ctx context.Context, c Command, auditor store.Auditor, log zer
 
 // connectRepairer uses the workers behind --nats-url.
 func connectRepairer(ctx context.Context, c Command, auditor store.Auditor, log zerolog.Logger) (*repairer, error) {
-	if err := setup.CheckNATSURL("NATS_URL", c.NATSURL); err != nil {
-		return nil, err
-	}
 	conn, err := messages.Connect(c.NATSURL, "verify", log)
 	if err != nil {
 		return nil, err

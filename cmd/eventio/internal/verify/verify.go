@@ -36,6 +36,9 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	if c.Database, err = c.Resolve(); err != nil {
 		return err
 	}
+	if err := c.check(); err != nil {
+		return err
+	}
 	starting, cancel := context.WithTimeout(ctx, c.StartTimeout)
 	defer cancel()
 	auditor, err := c.OpenAuditor(starting)
@@ -51,7 +54,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 		}
 		defer func() { err = errors.Join(err, repairer.close()) }()
 		// One that was opened while nobody had the folder would not see what the worker writes.
-		again, err := c.OpenAuditor(starting)
+		again, err := c.ReopenAuditor(starting)
 		if err != nil {
 			return err
 		}
@@ -76,6 +79,21 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	return v.report()
 }
 
+// check fails with process.ErrUsage when the flags beside those of the database cannot be
+// meant.
+func (c Command) check() error {
+	switch {
+	case !c.Repair:
+	case c.NATSURL != "":
+		if err := setup.CheckNATSURL("--nats-url", c.NATSURL); err != nil {
+			return err
+		}
+	case c.MongoDBURI != "":
+		return process.Usage("--repair with --mongodb-uri goes through the queue: name the NATS servers of the workers with --nats-url")
+	}
+	return process.Positive("--start-timeout", c.StartTimeout)
+}
+
 // verification is one run of a proof.
 type verification struct {
 	auditor  store.Auditor
@@ -87,7 +105,7 @@ type verification struct {
 	users, events, registrations int64
 	damaged, repaired            int64 // events
 	elsewhere                    int64 // damages that are not about one event
-	strangers                    int64 // events whose organizer is not a user
+	unknownOrganizers            int64 // events whose organizer is not a user
 	repairable                   int64 // events that a recount would repair
 }
 
@@ -135,7 +153,7 @@ func (v *verification) event(ctx context.Context, id store.ID) error {
 	v.events++
 	v.registrations += e.Registrations
 	if !e.OrganizerKnown {
-		v.strangers++
+		v.unknownOrganizers++
 	}
 	if len(e.Findings) == 0 {
 		return nil
@@ -200,8 +218,8 @@ func changes(before, after store.Event) string {
 func (v *verification) report() error {
 	fmt.Fprintf(v.out, "verify: %d events, %d registrations, %d users read in %v\n",
 		v.events, v.registrations, v.users, time.Since(v.started).Round(time.Millisecond))
-	if v.strangers > 0 {
-		fmt.Fprintf(v.out, "note: the organizers of %d events are not users; that is no damage where ids are trusted\n", v.strangers)
+	if v.unknownOrganizers > 0 {
+		fmt.Fprintf(v.out, "note: the organizers of %d events are not users; that is no damage where ids are trusted\n", v.unknownOrganizers)
 	}
 	if v.repaired > 0 {
 		fmt.Fprintf(v.out, "repaired: %d events\n", v.repaired)

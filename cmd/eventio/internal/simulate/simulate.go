@@ -1,11 +1,13 @@
-package main
+// Package simulate is the command eventio simulate, the concurrency proof: it lets a crowd
+// loose on one event over HTTP and then compares what everybody was told with what is stored.
+package simulate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -23,7 +25,8 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-type simulateConfig struct {
+// Command has the flags of eventio simulate.
+type Command struct {
 	setup.Keys
 	URL        string `placeholder:"URL" help:"A running Event.io, like http://127.0.0.1:3000. By default one is started for the occasion."`
 	Attempts   int    `default:"50" help:"Users who want a place, each in a goroutine of its own."`
@@ -32,28 +35,39 @@ type simulateConfig struct {
 	Cancels    int    `default:"0" help:"Gives the event a waiting list, and lets that many of those who got a place leave again, all at once."`
 }
 
-// simulate is the concurrency proof: it lets a crowd loose on one event over HTTP and then
-// compares what everybody was told with what is stored.
-func simulate(ctx context.Context, c simulateConfig, env process.Env, log zerolog.Logger) (err error) {
-	if c.Attempts < 1 || c.Capacity < 1 || c.Duplicates < 1 || c.Cancels < 0 {
-		return errors.New("--attempts, --capacity and --duplicates must be at least 1, --cancels at least 0")
-	}
-	if c.URL != "" {
-		if u, err := url.Parse(c.URL); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			return &process.Failure{Sentence: fmt.Sprintf("--url: %q is not an address like http://127.0.0.1:3000", c.URL), Cause: err}
-		}
-		err := simulateAt(ctx, strings.TrimRight(c.URL, "/"), c, env.Stdout)
-		if reason := process.Reason(err); reason != "" {
-			return &process.Failure{Sentence: fmt.Sprintf("Event.io cannot be reached at %s (%s): start it there, or correct --url", c.URL, reason), Cause: err}
-		}
+// Run runs the simulation and prints what came of it. It fails when what people were told and
+// what is stored disagree.
+func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) error {
+	if err := c.check(); err != nil {
 		return err
 	}
+	if c.URL == "" {
+		return c.runEmbedded(ctx, env, log.Level(zerolog.WarnLevel))
+	}
+	return c.runAt(ctx, strings.TrimRight(c.URL, "/"), env.Stdout)
+}
+
+// check fails with process.ErrUsage when a flag has a wrong value.
+func (c Command) check() error {
+	if c.Cancels < 0 {
+		return process.Usage("--cancels must be at least 0, and is %d", c.Cancels)
+	}
+	if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
+		return process.Usage("--url: %q is not an address like http://127.0.0.1:3000", c.URL)
+	}
+	return cmp.Or(process.Positive("--attempts", c.Attempts), process.Positive("--capacity", c.Capacity),
+		process.Positive("--duplicates", c.Duplicates))
+}
+
+// runEmbedded starts an Event.io with a data folder of its own, and runs the simulation there.
+func (c Command) runEmbedded(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
 	dir, err := os.MkdirTemp("", "eventio-simulate-")
 	if err != nil {
-		return fmt.Errorf("make a folder for the simulation: %w", err)
+		return &process.Failure{Sentence: fmt.Sprintf("no folder can be made in %s (%s): set TMPDIR to a folder for temporary files",
+			os.TempDir(), cmp.Or(process.Reason(err), "the system refuses it")), Cause: err}
 	}
 	defer os.RemoveAll(dir)
-	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{Data: dir}, log.Level(zerolog.WarnLevel))
+	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{Data: dir}, log)
 	if err != nil {
 		return err
 	}
@@ -62,22 +76,21 @@ func simulate(ctx context.Context, c simulateConfig, env process.Env, log zerolo
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := process.Listen("127.0.0.1:0")
 	if err != nil {
-		return fmt.Errorf("listen: %w", err)
+		return err
 	}
 	serving, stop := context.WithCancel(ctx)
 	served := make(chan error, 1)
-	go func() {
-		served <- process.Server{Listener: listener, Handler: handler, Log: log.Level(zerolog.WarnLevel)}.Serve(serving)
-	}()
+	go func() { served <- process.Server{Listener: listener, Handler: handler, Log: log}.Serve(serving) }()
 	c.AuthKeys = "" // its own process trusts it
-	err = simulateAt(ctx, "http://"+listener.Addr().String(), c, env.Stdout)
+	err = c.runAt(ctx, "http://"+listener.Addr().String(), env.Stdout)
 	stop()
 	return errors.Join(err, <-served)
 }
 
-func simulateAt(ctx context.Context, url string, c simulateConfig, out io.Writer) error {
+// runAt runs the simulation at the Event.io with that URL.
+func (c Command) runAt(ctx context.Context, url string, out io.Writer) error {
 	transport := &http.Transport{MaxConnsPerHost: 500, MaxIdleConnsPerHost: 500}
 	defer transport.CloseIdleConnections()
 	// What is refused or lost counts as it is, so nothing is sent again.
@@ -186,29 +199,36 @@ func (s simulation) as(user store.ID) *client.Client {
 	})
 }
 
-func (s simulation) createEvent(ctx context.Context, c simulateConfig) (store.ID, error) {
+func (s simulation) createEvent(ctx context.Context, c Command) (store.ID, error) {
 	start := time.Now().UTC().Add(24 * time.Hour).Truncate(time.Second)
 	e, err := s.as(s.organizer).CreateEvent(ctx, client.NewEvent{
 		OrganizerID: s.organizer, Title: "Simulation", Description: "Made by eventio simulate",
 		Capacity: c.Capacity, Waitlist: c.Cancels > 0, StartsAt: start, EndsAt: start.Add(2 * time.Hour),
 	})
-	return e.ID, explained(err)
+	return e.ID, s.explain(err)
 }
 
-// explained says what is probably wrong when a request of the organizer fails.
-func explained(err error) error {
-	var p *client.Problem
-	switch {
-	case errors.Is(err, client.CodeUnauthenticated):
-		return fmt.Errorf("it wants tokens; give its keys in EVENTIO_AUTH_KEYS: %w", err)
-	case err != nil && !errors.As(err, &p):
-		return fmt.Errorf("is Event.io running there? %w", err)
+// explain returns the error of a request of the organizer as a Failure that says what to do.
+func (s simulation) explain(err error) error {
+	if err == nil {
+		return nil
 	}
-	return err
+	var p *client.Problem
+	var sentence string
+	switch url := s.nobody.URL(); {
+	case errors.Is(err, client.CodeUnauthenticated):
+		sentence = fmt.Sprintf("the Event.io at %s wants tokens: give its keys with --auth-keys, or in EVENTIO_AUTH_KEYS", url)
+	case errors.As(err, &p):
+		sentence = fmt.Sprintf("%s answers %s", url, p)
+	default:
+		sentence = fmt.Sprintf("Event.io cannot be reached at %s (%s): start it there, or correct --url", url,
+			cmp.Or(process.Reason(err), "no answer that can be read"))
+	}
+	return &process.Failure{Sentence: sentence, Cause: err}
 }
 
 // burst sends every try at once and returns how each ended.
-func (s simulation) burst(ctx context.Context, event store.ID, c simulateConfig) []try {
+func (s simulation) burst(ctx context.Context, event store.ID, c Command) []try {
 	tries := make([]try, c.Attempts*c.Duplicates)
 	open := make(chan struct{})
 	var wg sync.WaitGroup
@@ -252,7 +272,7 @@ func statusOf(err error, success int) int {
 func (s simulation) users(ctx context.Context, event store.ID, status client.Status) (users []store.ID, err error) {
 	for user, err := range s.as(s.organizer).Roster(ctx, event, status) {
 		if err != nil {
-			return nil, explained(err)
+			return nil, s.explain(err)
 		}
 		users = append(users, user)
 	}
@@ -263,7 +283,7 @@ func (s simulation) users(ctx context.Context, event store.ID, status client.Sta
 func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]string, error) {
 	e, err := s.as(s.organizer).Event(ctx, event)
 	if err != nil {
-		return nil, explained(err)
+		return nil, s.explain(err)
 	}
 	roster, err := s.users(ctx, event, client.StatusConfirmed)
 	if err != nil {
@@ -271,7 +291,7 @@ func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]
 	}
 	var wrong []string
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	told, doubt, users := make(map[store.ID]int), make(map[store.ID]bool), make(map[store.ID]bool)
+	told, unknown, users := make(map[store.ID]int), make(map[store.ID]bool), make(map[store.ID]bool)
 	refused := 0
 	for _, t := range tries {
 		users[t.user] = true
@@ -279,7 +299,7 @@ func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]
 		case http.StatusCreated:
 			told[t.user]++
 		case 0, http.StatusGatewayTimeout:
-			doubt[t.user] = true
+			unknown[t.user] = true
 		case http.StatusBadRequest, http.StatusConflict, http.StatusAccepted:
 		default:
 			refused++
@@ -291,7 +311,7 @@ func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]
 			add("user %s is on the roster twice", user.Hex())
 		}
 		seen[user] = true
-		if told[user] == 0 && !doubt[user] {
+		if told[user] == 0 && !unknown[user] {
 			add("user %s is on the roster and was never told 201", user.Hex())
 		}
 	}
@@ -309,7 +329,7 @@ func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]
 	if e.TicketsSold > e.Capacity {
 		add("tickets_sold is %d, above the capacity of %d", e.TicketsSold, e.Capacity)
 	}
-	if want := min(e.Capacity, int64(len(users))); refused == 0 && len(doubt) == 0 && int64(len(told)) != want {
+	if want := min(e.Capacity, int64(len(users))); refused == 0 && len(unknown) == 0 && int64(len(told)) != want {
 		add("%d users were told 201, want %d", len(told), want)
 	}
 	return wrong, nil

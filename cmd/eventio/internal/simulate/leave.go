@@ -1,4 +1,4 @@
-package main
+package simulate
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 // leave lets some of those who got a place give it back, all at once, and lists what is
 // wrong afterwards: who left is gone, and no place is free while somebody waits.
-func (s simulation) leave(ctx context.Context, event store.ID, tries []try, c simulateConfig) (wrong []string, err error) {
+func (s simulation) leave(ctx context.Context, event store.ID, tries []try, c Command) (wrong []string, err error) {
 	left, held := make(map[store.ID]bool), make(map[store.ID]bool) // told 201, or 202
 	var leaving []store.ID
 	for _, t := range tries {

@@ -1,26 +1,21 @@
-// Package rig reads what the processes that are measured did and cost.
-package rig
+package main
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/eventio/eventio/internal/testenv"
 )
 
-// limit bounds the wait for a line of a log.
-const limit = 30 * time.Second
-
-// Batches returns the sizes of the batches that workers have settled since they were asked
+// batches returns the sizes of the batches that workers have settled since they were asked
 // last, when these are n requests together. A batch is logged after its requests are
 // answered, so it may wait a moment.
-func Batches(ctx context.Context, n int, workers ...*testenv.Program) ([]int, error) {
+func batches(ctx context.Context, n int, workers ...*testenv.Program) ([]int, error) {
 	var sizes []int
 	sum := 0
-	err := testenv.Poll(ctx, limit, func() error {
+	err := testenv.Poll(ctx, startLimit, func() error {
 		for _, p := range workers {
 			lines, err := p.Lines()
 			if err != nil {
