@@ -24,7 +24,7 @@ import (
 // Command has the flags of eventio backup.
 type Command struct {
 	File string `arg:"" type:"path" help:"The file to make. It must not exist, and its folder must."`
-	Data string `env:"EVENTIO_DATA" default:"./data" type:"path" placeholder:"FOLDER" help:"Folder of the embedded store; the right to read it is enough. (MongoDB has mongodump.)"`
+	Data string `env:"EVENTIO_DATA" default:"./data" type:"path" placeholder:"FOLDER" help:"Folder of the embedded store. The right to read it is enough. Default ./data. (MongoDB has mongodump.)"`
 }
 
 // Run makes the file, or fails and leaves none.
