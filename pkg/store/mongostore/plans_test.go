@@ -44,11 +44,11 @@ func (r *recorder) take() []bson.Raw {
 
 // recorded connects like open, and records the commands that are sent. The database has its schema
 // already.
-func recorded(tb testing.TB, uri string) (*Store, *recorder) {
+func recorded(tb testing.TB, uri, app string) (*Store, *recorder) {
 	tb.Helper()
 	open(tb, uri, "schema")
 	r := &recorder{}
-	s, err := connect(uri, zerolog.Nop(), options.Client().SetMonitor(r.monitor()))
+	s, err := connect(uri+"&appName="+app, zerolog.Nop(), options.Client().SetMonitor(r.monitor()))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -212,13 +212,13 @@ func (p plan) bad() string {
 // wasteful reports whether a plan reads more than twice what it returns, and a little.
 func (p plan) wasteful() bool { return p.keys > 2*p.returned+10 || p.docs > 2*p.returned+10 }
 
-// TestEveryQueryIsFoundByAnIndex runs the whole conformance suite, and checks the server's plan for
-// each form of command that it sends.
-func TestEveryQueryIsFoundByAnIndex(t *testing.T) {
+// TestConformance runs the conformance suite. It also checks the server's plan for each form of command
+// that the suite leads to: every query is found by an index.
+func TestConformance(t *testing.T) {
 	seen := make(map[string]bool)
 	storetest.Run(t, func(tb testing.TB) storetest.Target {
-		uri := testenv.MongoDB(tb)
-		s, r := recorded(tb, uri)
+		uri, app := testenv.MongoDB(tb), "app"+store.NewID().Hex()
+		s, r := recorded(tb, uri, app)
 		tb.Cleanup(func() {
 			for _, command := range r.take() {
 				for _, query := range queries(tb, command) {
@@ -229,14 +229,7 @@ func TestEveryQueryIsFoundByAnIndex(t *testing.T) {
 				}
 			}
 		})
-		return storetest.Target{
-			Store: s,
-			Again: func(tb testing.TB) store.Store { return open(tb, uri, "again") },
-			Fail: func(tb testing.TB, _ storetest.Operation, _ storetest.Ending) func() {
-				tb.Skip("TestConformance has the endings")
-				return nil
-			},
-		}
+		return targetOver(tb, uri, s, app)
 	})
 	var about []string
 	for shape := range seen {
@@ -277,7 +270,7 @@ func checkPlan(tb testing.TB, s *Store, query bson.D) {
 // TestAListCostsWhatItShows checks that the server reads no more than what a page needs, whatever
 // the filters, the order and the cursor, among many events of which most start at the same time.
 func TestAListCostsWhatItShows(t *testing.T) {
-	s, r := recorded(t, testenv.MongoDB(t))
+	s, r := recorded(t, testenv.MongoDB(t), "recorded")
 	storetest.CheckListCosts(t, s, func(tb testing.TB, events []store.Event) {
 		docs := make([]any, len(events))
 		for i, e := range events {
@@ -321,7 +314,7 @@ func sub(query bson.D) bson.A {
 // TestAReadHasATimeLimit checks that the server itself gives up a read whose caller no longer
 // waits.
 func TestAReadHasATimeLimit(t *testing.T) {
-	s, r := recorded(t, testenv.MongoDB(t))
+	s, r := recorded(t, testenv.MongoDB(t), "recorded")
 	user, e := store.NewID(), storetest.NewEvent(t, s, 3)
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()

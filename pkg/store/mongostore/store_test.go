@@ -47,9 +47,12 @@ func failPoint(tb testing.TB, admin *Store, mode any, data bson.D) {
 }
 
 func target(tb testing.TB) storetest.Target {
-	uri := testenv.MongoDB(tb)
-	app := "app" + store.NewID().Hex()
-	s := open(tb, uri, app)
+	uri, app := testenv.MongoDB(tb), "app"+store.NewID().Hex()
+	return targetOver(tb, uri, open(tb, uri, app), app)
+}
+
+// targetOver returns the target of a store whose process is called app.
+func targetOver(tb testing.TB, uri string, s *Store, app string) storetest.Target {
 	admin := open(tb, uri, "admin")
 	return storetest.Target{
 		Store: s,
@@ -69,8 +72,6 @@ func target(tb testing.TB) storetest.Target {
 		},
 	}
 }
-
-func TestConformance(t *testing.T) { storetest.Run(t, target) }
 
 // TestCommitErrorsAreSettled checks that a commit which fails once, in whichever way, ends with the
 // right outcome, and with one registration.
