@@ -157,8 +157,10 @@ func TestABackupReplacesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, to := range []string{there, link, dir, b.path} {
-		if _, err := Backup(t.Context(), b.path, to, quiet); !errors.Is(err, fs.ErrExist) {
-			t.Errorf("%s: %v", to, err)
+		copied := false
+		_, err := Backup(t.Context(), b.path, to, func(int64, int64) { copied = true })
+		if !errors.Is(err, fs.ErrExist) || copied {
+			t.Errorf("%s: %v, and it was found out after copying: %v", to, err, copied)
 		}
 	}
 	// Made by somebody else while the backup was on its way.
