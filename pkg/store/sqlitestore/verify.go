@@ -207,6 +207,9 @@ func (r *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, err
 	}
 }
 
+// organizerKnown selects whether an id is that of a user, or of one who was erased.
+const organizerKnown = `SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1) OR EXISTS (SELECT 1 FROM erased_users WHERE user_id = ?1)`
+
 // ReadEvent implements store.VerifyReader, by one read transaction.
 func (r *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, read func(store.EventSnapshot) error) (err error) {
 	defer func() {
@@ -229,7 +232,7 @@ func (r *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, read fun
 	default:
 		return sqldb.NothingStored(err)
 	}
-	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE id = ?)`, snapshot.Event.OrganizerID[:]).Scan(&snapshot.OrganizerKnown)
+	err = tx.QueryRowContext(ctx, organizerKnown, snapshot.Event.OrganizerID[:]).Scan(&snapshot.OrganizerKnown)
 	if err != nil {
 		return sqldb.NothingStored(err)
 	}

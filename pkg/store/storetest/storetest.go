@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(testing.TB) Target) {
 		"database":    testDatabaseID,
 		"users":       testUsers,
 		"identity":    testIdentity,
+		"accounts":    testAccounts,
 		"events":      testEvents,
 		"roster":      testRoster,
 		"find":        testFind,
