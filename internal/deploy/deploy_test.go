@@ -276,7 +276,8 @@ func TestDockerfileVersion(t *testing.T) {
 	}
 }
 
-// The compiler of the image must be one that go.mod accepts: it may not fetch another.
+// TestDockerfileBuildsWithTheGoOfTheModule: the compiler of the image is one that go.mod
+// accepts, because it may not fetch another.
 func TestDockerfileBuildsWithTheGoOfTheModule(t *testing.T) {
 	module, err := os.ReadFile(filepath.Join(root, "go.mod"))
 	if err != nil {

@@ -14,8 +14,8 @@ type versionFlag struct {
 	Version kong.VersionFlag `help:"Print the version, the commit and the version of Go, and exit."`
 }
 
-// The linker sets these, and nothing else does, in a build without the repository: see the
-// Dockerfile.
+// linkedVersion and linkedCommit are set by the linker, and by nothing else, in a build without
+// the repository: see the Dockerfile.
 var linkedVersion, linkedCommit string
 
 // version returns what --version prints of the running program.

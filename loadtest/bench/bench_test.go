@@ -12,7 +12,7 @@ import (
 	"github.com/eventio/eventio/loadtest/load"
 )
 
-// The test binary plays the roles of the program that it tests.
+// TestMain lets the test binary play the roles of the program that it tests.
 func TestMain(m *testing.M) {
 	if slices.Contains(os.Args, "role") {
 		process.Main(run)
@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// bench runs the program as from a shell.
+// runBench runs the program as from a shell.
 func runBench(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
@@ -29,7 +29,7 @@ func runBench(t *testing.T, args ...string) (string, error) {
 	return out.String(), err
 }
 
-// Everything runs for real, only tiny.
+// TestMeasuresAndProves: everything runs for real, only tiny.
 func TestMeasuresAndProves(t *testing.T) {
 	out, err := runBench(t, "--quick", "--scenario", "S1,s3")
 	if err != nil {

@@ -43,10 +43,10 @@ func soldOut(ctx context.Context, b *bench) error {
 			if err != nil {
 				return nil, err
 			}
-			_, got, err := s.load(ctx, load.Plan{Connections: many, Next: func() (load.Wish, bool) {
+			_, got, err := s.load(ctx, load.Plan{Connections: many, Next: func() (load.Request, bool) {
 				if rand.Float64() < share {
 					m := holders[rand.IntN(len(holders))]
-					return load.Wish{Seat: load.Seat{Event: event, User: m.id}, Token: m.token}, true
+					return load.Request{Seat: load.Seat{Event: event, User: m.id}, Token: m.token}, true
 				}
 				return next()
 			}}, http.StatusConflict, http.StatusBadRequest)
@@ -120,12 +120,12 @@ func (s *system) leave(ctx context.Context, event store.ID, m member) error {
 // freeInStorm frees places while everybody asks for one: the storm gets each of them.
 func (s *system) freeInStorm(ctx context.Context, event store.ID, leaving []member) error {
 	var asked atomic.Int64
-	next := s.b.crowd.wishes([]store.ID{event}, s.auth)
+	next := s.b.crowd.requests([]store.ID{event}, s.auth)
 	stop := make(chan struct{})
-	done := inBackground(load.Plan{Addr: s.addr, Connections: some, For: time.Minute, Next: func() (load.Wish, bool) {
+	done := inBackground(load.Plan{Addr: s.addr, Connections: some, For: time.Minute, Next: func() (load.Request, bool) {
 		select {
 		case <-stop:
-			return load.Wish{}, false
+			return load.Request{}, false
 		default:
 			asked.Add(1)
 			return next()

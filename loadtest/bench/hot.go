@@ -112,7 +112,7 @@ func (s *system) raw(ctx context.Context, size int) (figures, error) {
 	n := 0
 	started := time.Now()
 	for time.Since(started) < s.b.Window {
-		if err := s.apply(ctx, wishes(events[0], size)); err != nil {
+		if err := s.apply(ctx, seatRequests(events[0], size)); err != nil {
 			return nil, err
 		}
 		n += size
@@ -149,7 +149,7 @@ func herd(ctx context.Context, b *bench) error {
 		}},
 		arm{"L1", func(ctx context.Context) (figures, error) {
 			plan := plan
-			plan.Next = b.crowd.wishes(someEvent(), setup.Trusted)
+			plan.Next = b.crowd.requests(someEvent(), setup.Trusted)
 			_, got, err := l1.load(ctx, plan, http.StatusCreated)
 			return got, err
 		}})
@@ -312,6 +312,6 @@ func (s *system) settle(ctx context.Context, how time.Duration, events ...store.
 	if s.b.Quick {
 		how /= 10
 	}
-	_, _, err := s.load(ctx, load.Plan{Connections: some, For: how, Next: s.b.crowd.wishes(events, s.auth)})
+	_, _, err := s.load(ctx, load.Plan{Connections: some, For: how, Next: s.b.crowd.requests(events, s.auth)})
 	return err
 }

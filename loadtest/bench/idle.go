@@ -35,7 +35,7 @@ func idle(ctx context.Context, b *bench) error {
 	}
 	defer theirs.Close()
 	n := b.size(50, 5)
-	register := func(c *load.Conn, w load.Wish) func() error {
+	register := func(c *load.Conn, w load.Request) func() error {
 		return func() error {
 			status, err := c.Register(w)
 			if err == nil && status != http.StatusCreated {
@@ -56,16 +56,16 @@ func idle(ctx context.Context, b *bench) error {
 		tick := time.NewTicker(100 * time.Millisecond / 3)
 		defer tick.Stop()
 		for range n {
-			wish, _ := next()
-			batch := wishes(events[1], 1)
+			request, _ := next()
+			batch := seatRequests(events[1], 1)
 			if err := errors.Join(
-				product.take(tick, register(ours, wish)),
-				queue.take(tick, register(theirs, wish)),
+				product.take(tick, register(ours, request)),
+				queue.take(tick, register(theirs, request)),
 				bare.take(tick, func() error { return s.apply(ctx, batch) }),
 			); err != nil {
 				return nil, err
 			}
-			s.account(load.Result{Told: []load.Seat{wish.Seat, {Event: events[1], User: batch[0].UserID}}})
+			s.account(load.Result{Told: []load.Seat{request.Seat, {Event: events[1], User: batch[0].UserID}}})
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}

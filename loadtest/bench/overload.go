@@ -144,11 +144,11 @@ func (s *system) overload(ctx context.Context, knee, times float64) (figures, er
 	during := inBackground(load.Plan{
 		Addr: s.addr, Connections: connections, Rate: times * knee, Start: start, For: burst,
 		// Who finds no connection free gives up, or the backlog would go on after the burst.
-		GiveUp: patience, Next: s.b.crowd.wishes(events, s.auth),
+		GiveUp: patience, Next: s.b.crowd.requests(events, s.auth),
 	})
 	after := inBackground(load.Plan{
 		Addr: s.addr, Connections: some, Start: start.Add(burst), For: time.Duration(s.b.size(5000, 500)) * time.Millisecond, Rate: knee / 2,
-		Next: s.b.crowd.wishes(events, s.auth),
+		Next: s.b.crowd.requests(events, s.auth),
 	})
 	d, o := <-during, <-after
 	if d.err != nil || o.err != nil {

@@ -96,14 +96,17 @@ type Goal struct {
 	holds func(float64) bool
 }
 
+// AtLeast is a bound from below.
 func AtLeast(least float64) Goal {
 	return Goal{fmt.Sprintf("≥ %g", least), func(v float64) bool { return v >= least }}
 }
 
+// AtMost is a bound from above.
 func AtMost(most float64) Goal {
 	return Goal{fmt.Sprintf("≤ %g", most), func(v float64) bool { return v <= most }}
 }
 
+// Exactly is one value.
 func Exactly(n float64) Goal {
 	return Goal{fmt.Sprintf("= %g", n), func(v float64) bool { return v == n }}
 }

@@ -39,7 +39,8 @@ func TestNumber(t *testing.T) {
 	}
 }
 
-// A run of some scenarios keeps what is there of the others, and replaces its own.
+// TestWriteKeepsOtherScenarios: a run of some scenarios keeps what is there of the others, and
+// replaces its own.
 func TestWriteKeepsOtherScenarios(t *testing.T) {
 	dir := t.TempDir()
 	scenario := func(name, what string) Result {

@@ -292,7 +292,7 @@ func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]
 	}
 	var wrong []string
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	told, doubt, users := make(map[store.ID]int), make(map[store.ID]bool), make(map[store.ID]bool)
+	told, unknown, users := make(map[store.ID]int), make(map[store.ID]bool), make(map[store.ID]bool)
 	refused := 0
 	for _, t := range tries {
 		users[t.user] = true
@@ -300,7 +300,7 @@ func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]
 		case http.StatusCreated:
 			told[t.user]++
 		case 0, http.StatusGatewayTimeout:
-			doubt[t.user] = true
+			unknown[t.user] = true
 		case http.StatusBadRequest, http.StatusConflict, http.StatusAccepted:
 		default:
 			refused++
@@ -312,7 +312,7 @@ func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]
 			add("user %s is on the roster twice", user.Hex())
 		}
 		seen[user] = true
-		if told[user] == 0 && !doubt[user] {
+		if told[user] == 0 && !unknown[user] {
 			add("user %s is on the roster and was never told 201", user.Hex())
 		}
 	}
@@ -330,7 +330,7 @@ func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]
 	if e.TicketsSold > e.Capacity {
 		add("tickets_sold is %d, above the capacity of %d", e.TicketsSold, e.Capacity)
 	}
-	if want := min(e.Capacity, int64(len(users))); refused == 0 && len(doubt) == 0 && int64(len(told)) != want {
+	if want := min(e.Capacity, int64(len(users))); refused == 0 && len(unknown) == 0 && int64(len(told)) != want {
 		add("%d users were told 201, want %d", len(told), want)
 	}
 	return wrong, nil

@@ -105,7 +105,7 @@ type verification struct {
 	users, events, registrations int64
 	damaged, repaired            int64 // events
 	elsewhere                    int64 // damages that are not about one event
-	strangers                    int64 // events whose organizer is not a user
+	unknownOrganizers            int64 // events whose organizer is not a user
 	repairable                   int64 // events that a recount would repair
 }
 
@@ -153,7 +153,7 @@ func (v *verification) event(ctx context.Context, id store.ID) error {
 	v.events++
 	v.registrations += e.Registrations
 	if !e.OrganizerKnown {
-		v.strangers++
+		v.unknownOrganizers++
 	}
 	if len(e.Findings) == 0 {
 		return nil
@@ -218,8 +218,8 @@ func changes(before, after store.Event) string {
 func (v *verification) report() error {
 	fmt.Fprintf(v.out, "verify: %d events, %d registrations, %d users read in %v\n",
 		v.events, v.registrations, v.users, time.Since(v.started).Round(time.Millisecond))
-	if v.strangers > 0 {
-		fmt.Fprintf(v.out, "note: the organizers of %d events are not users; that is no damage where ids are trusted\n", v.strangers)
+	if v.unknownOrganizers > 0 {
+		fmt.Fprintf(v.out, "note: the organizers of %d events are not users; that is no damage where ids are trusted\n", v.unknownOrganizers)
 	}
 	if v.repaired > 0 {
 		fmt.Fprintf(v.out, "repaired: %d events\n", v.repaired)
