@@ -19,7 +19,7 @@ import (
 
 // writeSession answers with the user and a token, which goes into the cookie too.
 func (a *API) writeSession(w http.ResponseWriter, r *request, status int, u store.User) error {
-	token, expires, err := a.gate.Guard().Sign(personOf(u))
+	token, expires, err := a.openSession(r, u)
 	if err != nil {
 		return err
 	}
@@ -34,11 +34,16 @@ func personOf(u store.User) identity.Person {
 	return identity.Person{ID: u.ID, PasswordVersion: u.PasswordVersion}
 }
 
-// logout takes the cookie away. Tokens that were copied elsewhere live until they expire:
-// changing the password ends them all.
+// logout takes the cookie away, and ends the session of the token that was sent, in the cookie or
+// the header: all copies of the token with it. Without a token that counts there is nothing to end.
 func (a *API) logout(w http.ResponseWriter, r *request) error {
 	a.gate.SetCookie(w, r.Request, "")
 	noStore(w)
+	if who := a.gate.Sender(r.Request); who.Proven && !who.SessionID.IsZero() {
+		if err := a.stopSession(r.Context(), who.ID, who.SessionID, who.LoginAt); err != nil {
+			return err
+		}
+	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -71,6 +76,9 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 	if f.Check("new_password", a.newPasswords.Check(body.NewPassword, u.Email)); !f.OK() {
 		return f.Err()
 	}
+	if !u.LockedAt.IsZero() {
+		return problem.New(problem.AccountLocked)
+	}
 	party := a.gate.Stranger(r.Request)
 	if r.caller.Proven {
 		party = fairqueue.Known(u.ID)
@@ -80,7 +88,7 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	if r.caller.Cookie { // the browser that did it stays logged in
-		token, _, err := a.gate.Guard().Sign(personOf(after))
+		token, _, err := a.openSession(r, after)
 		if err != nil {
 			return err
 		}
