@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,6 +61,9 @@ func run(ctx context.Context, env process.Env) error {
 		return err
 	}
 	log := c.Logger(env)
+	if strings.HasPrefix(line.Command, "user ") {
+		return line.Named(setup.Explain(c.User.Run(ctx, env, line.Command, log), log))
+	}
 	switch line.Command {
 	case "simulate":
 		err = c.Simulate.Run(ctx, env, log)
