@@ -73,8 +73,8 @@ func (a *API) table() []route {
 	return []route{
 		{http.MethodPost, pathUsers, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.createUser, describe.CreateUser()},
 		{http.MethodGet, user, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readUser, describe.ReadUser()},
-		{http.MethodPatch, user, gate.TokenHolders, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.editUser, describe.EditUser()},
-		{http.MethodDelete, user, gate.TokenHolders, gate.PasswordsPerAddress, noBody, afterClientLeaves, a.deleteUser, describe.DeleteUser()},
+		{http.MethodPatch, user, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.editUser, describe.EditUser()},
+		{http.MethodDelete, user, gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.deleteUser, describe.DeleteUser()},
 		{http.MethodGet, user + "/export", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.exportUser, describe.ExportUser()},
 		{http.MethodGet, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listSessions, describe.ListSessions()},
 		{http.MethodDelete, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.endSessions, describe.EndSessions()},

@@ -115,7 +115,7 @@ func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, erro
 		var u store.User
 		var raw []byte
 		var key string
-		if err := row.Scan(&raw, &u.Name, &u.Email, &key, &u.PasswordHash, sqldb.Millis{To: &u.CreatedAt}); err != nil {
+		if err := row.Scan(&raw, &u.Name, &u.Email, &key, &u.PasswordHash, sqldb.Millis{To: &u.CreatedAt}, sqldb.Millis{To: &u.LockedAt}); err != nil {
 			return u, err
 		}
 		if err := (sqldb.ID{To: &u.ID}).Scan(raw); err != nil {
@@ -125,7 +125,7 @@ func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, erro
 			return u, damaged("user %s: email_key does not belong to the address", u.ID.Hex())
 		}
 		return u, nil
-	}, `SELECT id, name, email, email_key, password_hash, created_at FROM users ORDER BY email_key`)
+	}, `SELECT id, name, email, email_key, password_hash, created_at, locked_at FROM users ORDER BY email_key`)
 }
 
 // readRows yields the rows of a query. It yields a store.ErrDamaged for a row that cannot be read, and
