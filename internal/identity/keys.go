@@ -112,8 +112,8 @@ func headerOf(keyID string) map[string]any {
 var keyID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // ParseKeys reads a comma-separated list of kid:secret, each secret in base64url (with or
-// without padding). The first key signs, all verify. Its errors name the kid or position
-// and never a secret.
+// without padding). The first key signs, all verify. Its errors name the position
+// and quote nothing: kid and secret are easily swapped.
 func ParseKeys(list string) (Keys, error) {
 	k := Keys{secrets: make(map[string][]byte)}
 	for i, entry := range strings.Split(list, ",") {
@@ -123,13 +123,13 @@ func ParseKeys(list string) (Keys, error) {
 		}
 		secret, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(encoded, "="))
 		if err != nil {
-			return Keys{}, fmt.Errorf("key %s: the secret is not base64url", id)
+			return Keys{}, fmt.Errorf("key %d: the secret is not base64url", i+1)
 		}
 		if len(secret) < MinSecret {
-			return Keys{}, fmt.Errorf("key %s: the secret has %d bytes, want at least %d", id, len(secret), MinSecret)
+			return Keys{}, fmt.Errorf("key %d: the secret has %d bytes, want at least %d", i+1, len(secret), MinSecret)
 		}
 		if _, twice := k.secrets[id]; twice {
-			return Keys{}, fmt.Errorf("key %s is there twice", id)
+			return Keys{}, fmt.Errorf("key %d has the kid of an earlier one", i+1)
 		}
 		if k.signing == "" {
 			k.signing = id

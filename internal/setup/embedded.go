@@ -166,7 +166,7 @@ func startNATS(listen string) (*server.Server, error) {
 			options.Port, err = strconv.Atoi(port)
 		}
 		if err != nil || options.Port < 0 || options.Port > 65535 {
-			return nil, process.Usage("--nats-listen: %q is not an address like 127.0.0.1:4222", listen)
+			return nil, process.Usage("--nats-listen is not an address like 127.0.0.1:4222")
 		}
 		if options.Port == 0 {
 			options.Port = server.RANDOM_PORT
