@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -138,7 +139,7 @@ func announceOld(t *testing.T, nats *testenv.NATS) {
 func TestPrefixes(t *testing.T) {
 	f := sqliteFixture(t)
 	dir := f.flags[1]
-	var log lockedBuffer
+	var log system.Log
 	embedded, err := setup.OpenEmbedded(t.Context(), setup.EmbeddedConfig{
 		Data: dir, NATSListen: "127.0.0.1:0", Prefix: setup.Prefix{NATSPrefix: "acme"},
 	}, zerolog.New(&log))

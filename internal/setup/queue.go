@@ -29,7 +29,11 @@ func OpenQueue(ctx context.Context, st store.Store, log zerolog.Logger) (_ *Queu
 	}()
 	e := &Embedded{log: log, Namespace: Prefix{NATSPrefix: messages.DefaultPrefix}.Namespace(st.DatabaseID())}
 	q.close = append(q.close, e.Close)
-	if e.nats, err = startNATS(""); err != nil {
+	options, err := natsOptions("")
+	if err != nil {
+		return nil, err
+	}
+	if e.nats, err = startNATS(options); err != nil {
 		return nil, err
 	}
 	e.atEnd(func() error { e.nats.Shutdown(); e.nats.WaitForShutdown(); return nil })

@@ -11,12 +11,13 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// TestABatchThatCannotBeReadStoredNothing, and waiting does not cure it: it fails at once.
+// TestABatchThatCannotBeReadStoredNothing checks that a batch whose event cannot be read fails at
+// once, as a fault that waiting does not cure.
 func TestABatchThatCannotBeReadStoredNothing(t *testing.T) {
 	s := open(t, testenv.MongoDB(t), "a")
 	event := storetest.NewEvent(t, s, 5)
 	for range 2 { // the second one is decided on the cached event
-		if _, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 1)); err != nil {
+		if _, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 1)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -24,7 +25,7 @@ func TestABatchThatCannotBeReadStoredNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		_, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 1))
+		_, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 1))
 		if !errors.Is(err, store.ErrNothingStored) || errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("error is %v", err)
 		}
@@ -34,8 +35,8 @@ func TestABatchThatCannotBeReadStoredNothing(t *testing.T) {
 	}
 }
 
-// TestAWriteIsSentOnce: the driver repeats no write by itself, since the error of a second attempt
-// would say nothing about the first.
+// TestAWriteIsSentOnce checks that the driver does not retry a write by itself: the error of a
+// second attempt would say nothing about the first.
 func TestAWriteIsSentOnce(t *testing.T) {
 	uri := testenv.MongoDB(t)
 	admin := open(t, uri, "admin")

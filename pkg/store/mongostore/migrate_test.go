@@ -21,7 +21,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// wantSchemaError wants one sentence that no waiting cures.
+// wantSchemaError wants an ErrSchema whose text is one sentence.
 func wantSchemaError(t *testing.T, says string, open func(context.Context) error) {
 	t.Helper()
 	err := open(t.Context())
@@ -33,7 +33,7 @@ func wantSchemaError(t *testing.T, says string, open func(context.Context) error
 	}
 }
 
-// setSchema replaces what the database says of itself.
+// setSchema replaces the document of the schema.
 func setSchema(tb testing.TB, db *mongo.Database, doc bson.D) {
 	tb.Helper()
 	_, err := db.Collection("schema").ReplaceOne(tb.Context(), bson.D{{Key: "_id", Value: "schema"}}, doc, options.Replace().SetUpsert(true))
@@ -81,8 +81,8 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 	})
 }
 
-// TestACurrentSchemaNeedsNoRightToChangeIt: a process that may only read and write documents
-// starts, also one that may not see the indexes.
+// TestACurrentSchemaNeedsNoRightToChangeIt checks that a process which may only read and write
+// documents starts, also one that may not see the indexes.
 func TestACurrentSchemaNeedsNoRightToChangeIt(t *testing.T) {
 	uri := restore(t, 1)
 	admin := open(t, uri, "admin")
@@ -132,8 +132,8 @@ func TestAMissingIndexIsMade(t *testing.T) {
 	}
 }
 
-// TestTheIndexOfNumbersIsUniqueWhileItIsRenamed: while step 2 is interrupted after each of
-// its commands and begins again, nobody gets a number twice and people go on registering.
+// TestTheIndexOfNumbersIsUniqueWhileItIsRenamed checks that no number is given twice while step 2
+// is interrupted after each of its commands and begins again, and that people go on registering.
 func TestTheIndexOfNumbersIsUniqueWhileItIsRenamed(t *testing.T) {
 	uri := restore(t, 1)
 	db := database(t, uri)
@@ -144,7 +144,7 @@ func TestTheIndexOfNumbersIsUniqueWhileItIsRenamed(t *testing.T) {
 	}
 	defer s.Close()
 	event := storetest.NewEvent(t, s, 1_000_000)
-	first, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 1))
+	first, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestTheIndexOfNumbersIsUniqueWhileItIsRenamed(t *testing.T) {
 	})
 	crowd.Go(func() {
 		for !over.Load() {
-			if _, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 10)); err != nil && t.Context().Err() == nil {
+			if _, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 10)); err != nil && t.Context().Err() == nil {
 				t.Error(err)
 			}
 			stormed.Add(1)

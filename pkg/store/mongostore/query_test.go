@@ -13,15 +13,15 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// TestAListEndsWithItsTime: also when the server hangs between two batches of it, and over the
-// closing of the cursor too.
+// TestAListEndsWithItsTime checks that a list ends with its caller's time, also when the server
+// hangs between two of its batches, or while the cursor is closed.
 func TestAListEndsWithItsTime(t *testing.T) {
 	const limit, hang, most = 300 * time.Millisecond, 2 * time.Second, time.Second
 	uri := testenv.MongoDB(t)
 	app := "app" + store.NewID().Hex()
 	s, admin := open(t, uri, app), open(t, uri, "admin")
 	event := storetest.NewEvent(t, s, 300)
-	if _, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 300)); err != nil {
+	if _, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 300)); err != nil {
 		t.Fatal(err)
 	}
 	failPoint(t, admin, "alwaysOn", bson.D{

@@ -13,11 +13,12 @@ import (
 // indexInUse is the byte of the log's index that every process which has it open locks.
 const indexInUse = 128
 
-// TestLocksOutliveALookAtTheLog: without them the next process empties the index of the log.
+// TestLocksOutliveALookAtTheLog checks that reading the log leaves SQLite's locks in place, without
+// which the next process empties the index of the log.
 func TestLocksOutliveALookAtTheLog(t *testing.T) {
 	b := newBench(t)
 	e := storetest.NewEvent(t, b, 10)
-	b.apply(t, storetest.Wishes(e.ID, 1))
+	b.apply(t, storetest.NewRequests(e.ID, 1))
 	if err := b.checkUncommitted(); err != nil {
 		t.Fatal(err)
 	}
