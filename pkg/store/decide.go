@@ -253,7 +253,7 @@ func (e *eventDecision) cancel(req SeatRequest) SeatResult {
 		}
 		return SeatResult{Outcome: Cancelled}
 	}
-	r.Cancelled, r.Revisions = true, r.Revisions.add(e.nextRevision())
+	r.Cancelled, r.CancelledAt, r.Revisions = true, req.At.UTC().Truncate(time.Millisecond), r.Revisions.add(e.nextRevision())
 	r.Past = r.Past.add(maxPast, PastRequest{ID: r.RequestID}, PastRequest{ID: req.RequestID})
 	e.put(r)
 	action := Action{Number: r.Number, Waiting: !e.Confirmed(r)}
@@ -279,6 +279,7 @@ func (e *eventDecision) rememberCancel(r Registration, req SeatRequest) {
 			RegisteredAt: req.At.UTC().Truncate(time.Millisecond), Cancelled: true,
 		}
 	}
+	r.CancelledAt = req.At.UTC().Truncate(time.Millisecond)
 	r.Past = r.Past.add(maxPast, PastRequest{ID: req.RequestID})
 	e.put(r)
 }

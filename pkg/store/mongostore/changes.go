@@ -7,10 +7,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
-	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
@@ -66,7 +63,7 @@ func (s *Store) insertChanges(ctx context.Context, writes []eventWrite) error {
 // insertImported adds an imported event and the row with which its record starts, in one
 // transaction.
 func (s *Store) insertImported(ctx context.Context, e storedEvent, start store.ChangeRecord) error {
-	return s.inTransaction(ctx, func(ctx context.Context) error {
+	return s.tryTransaction(ctx, func(ctx context.Context) error {
 		if _, err := s.events.InsertOne(ctx, e); err != nil {
 			return err
 		}
@@ -74,31 +71,6 @@ func (s *Store) insertImported(ctx context.Context, e storedEvent, start store.C
 		_, err := s.changes.ReplaceOne(ctx, bson.D{{Key: "_id", Value: d.Key}}, d, options.Replace().SetUpsert(true))
 		return err
 	})
-}
-
-// inTransaction calls fn in a transaction and commits it. It does not retry.
-func (s *Store) inTransaction(ctx context.Context, fn func(context.Context) error) error {
-	session, err := s.client.StartSession()
-	if err != nil {
-		return err
-	}
-	defer func() {
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
-		defer cancel()
-		session.EndSession(end)
-	}()
-	err = session.StartTransaction(options.Transaction().SetReadConcern(readconcern.Snapshot()).
-		SetWriteConcern(journaledMajority()).SetReadPreference(readpref.Primary()))
-	if err != nil {
-		return err
-	}
-	if err := fn(mongo.NewSessionContext(ctx, session)); err != nil {
-		return err
-	}
-	if err := session.CommitTransaction(ctx); err != nil {
-		return fmt.Errorf("%w: %w", errCommit, err)
-	}
-	return nil
 }
 
 // EventChanges implements store.Changes.
@@ -175,7 +147,7 @@ func (s *Store) removeRecord(ctx context.Context, d eventDoc, ended bson.D) erro
 	if _, err := s.changes.DeleteMany(ctx, rows("$lt")); err != nil {
 		return err
 	}
-	return s.inTransaction(ctx, func(ctx context.Context) error {
+	return s.tryTransaction(ctx, func(ctx context.Context) error {
 		last, err := set(ctx, removing, 0)
 		if err != nil || !last {
 			return err

@@ -85,6 +85,8 @@ type Store struct {
 	keys          *mongo.Collection // of idempotency
 	signingKeys   *mongo.Collection
 	changes       *mongo.Collection
+	sessions      *mongo.Collection
+	erasedUsers   *mongo.Collection
 	cache         eventCache
 	preconditions preconditions
 	id            string // of the database
@@ -150,6 +152,8 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		keys:          db.Collection("idempotency_keys"),
 		signingKeys:   db.Collection("signing_keys"),
 		changes:       db.Collection("changes"),
+		sessions:      db.Collection("sessions"),
+		erasedUsers:   db.Collection("erased_users"),
 	}, nil
 }
 

@@ -29,6 +29,7 @@ func Steps() []Step {
 		{"collections and indexes", createFirstIndexes},
 		{"the index of registrations gets its name", renameNumberIndex},
 		{"events are found by their words and places left", fillSearch},
+		{"sessions, erased users and when registrations were cancelled", createAccountIndexes},
 		{"the record of changes", createChanges},
 	}
 }
@@ -54,7 +55,17 @@ func createFirstIndexes(ctx context.Context, db *mongo.Database, _ func(n, all i
 	return createIndexes(ctx, db, 1)
 }
 
-// createChanges is step 4: it makes the collection of the record of changes. A transaction could make
+// accountStep is the number of the step that makes the indexes of sessions, erased users and
+// cancelled registrations.
+const accountStep = 4
+
+// createAccountIndexes is step 4. It writes no document: what has no cancelled_at yet gets one when
+// it is next looked for.
+func createAccountIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, accountStep)
+}
+
+// createChanges is step 5: it makes the collection of the record of changes. A transaction could make
 // it too, but would then keep others waiting.
 func createChanges(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
 	err := db.CreateCollection(ctx, "changes")
