@@ -35,6 +35,7 @@ type Store interface {
 	store.Idempotency
 	store.Sessions
 	store.Accounts
+	store.Changes
 	Ping(ctx context.Context) error
 }
 
@@ -62,6 +63,7 @@ type API struct {
 	router http.Handler
 
 	throttle   *streamThrottle
+	waits      *changeWaits
 	ready      *ready.Check
 	background sync.WaitGroup // what goes on after its answer
 
@@ -76,6 +78,7 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 		config.RequestTimeout = 5 * time.Second
 	}
 	a := &API{store: st, seats: seats, config: config, log: log, hashes: passwords.NewHasher(0, 0), throttle: newStreamThrottle()}
+	a.waits = newChangeWaits(st, config.RequestTimeout, &a.background)
 	a.ready = ready.New(a.look, "ready: seat requests get through, and the store answers", log)
 	a.gate = gate.New(config.Access, log)
 	a.described = describe.Render(described(a.table()))
@@ -99,6 +102,13 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a.router.ServeHTTP(w, r)
 }
+
+// EndWaits answers everybody who waits for changes, and lets nobody wait any more. Call it when the
+// process begins to drain.
+func (a *API) EndWaits() { a.waits.end() }
+
+// Waiting returns how many clients wait for changes.
+func (a *API) Waiting() int { return a.waits.count() }
 
 // Wait returns when nothing goes on any more that outlived its answer; each such thing ends within a
 // second. Call it when requests have ended, before the store is closed.

@@ -93,6 +93,8 @@ func (a *API) table() []route {
 		{http.MethodDelete, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.deleteRegistration, describe.DeleteRegistration()},
 		{http.MethodPatch, event, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.editEvent, describe.EditEvent()},
 		{http.MethodPost, event + "/cancel", gate.TokenHolders, gate.RequestsPerAddress, noBody, afterClientLeaves, a.cancelEvent, describe.CancelEvent()},
+		{http.MethodGet, event + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listEventChanges, describe.EventChanges()},
+		{http.MethodGet, user + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listUserChanges, describe.UserChanges()},
 		{http.MethodGet, user + "/registrations", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listUserRegistrations, describe.UserRegistrations()},
 		{http.MethodGet, "/livez", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.livez, describe.Livez()},
 		{http.MethodGet, "/readyz", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.readyz, describe.Readyz()},
@@ -210,6 +212,13 @@ func (r *request) start(l lifetime, limit time.Duration) {
 	}
 }
 
+// restart gives the answer its time anew, after a wait that the client asked for.
+func (r *request) restart(limit time.Duration) {
+	r.end()
+	r.bounded, r.release = nil, nil
+	r.deadline = time.Now().Add(limit)
+}
+
 // end releases what Context has made.
 func (r *request) end() {
 	if r.release != nil {
@@ -250,4 +259,6 @@ func eventPath(id store.ID) string                 { return pathEvents + "/" + i
 func rosterPath(event store.ID) string             { return eventPath(event) + "/registrations" }
 func registrationPath(event, user store.ID) string { return rosterPath(event) + "/" + user.Hex() }
 func userPath(id store.ID) string                  { return pathUsers + "/" + id.Hex() }
+func changesPath(event store.ID) string            { return eventPath(event) + "/changes" }
+func userChangesPath(user store.ID) string         { return userPath(user) + "/changes" }
 func userRegistrationsPath(user store.ID) string   { return userPath(user) + "/registrations" }

@@ -79,6 +79,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 		EmbedObject(connections.Namespace).Msg("serving HTTP")
 	ctx, end := process.EndOn(ctx, log, connections.Lost)
 	go handler.WatchReadiness(ctx)
+	defer context.AfterFunc(ctx, handler.EndWaits)()
 	err = process.Server{
 		Listener: listener, Handler: handler, DrainDelay: c.Serve.DrainDelay, Log: log,
 	}.Serve(ctx)

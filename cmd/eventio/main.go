@@ -112,6 +112,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	ctx, end := process.EndOn(ctx, log, embedded.Lost()...)
 	defer func() { err = errors.Join(err, end()) }() // before the parts are closed
 	go handler.WatchReadiness(ctx)
+	defer context.AfterFunc(ctx, handler.EndWaits)()
 	var forgetting sync.WaitGroup
 	forgetting.Go(func() { c.Flags.Run(ctx, embedded.Store, log) })
 	defer forgetting.Wait() // before the store is closed

@@ -21,7 +21,8 @@ type ChangeRecord struct {
 	// Before and After are the counters of the event.
 	Before, After Counters
 	// Actions are the requests that made the change, in order. A row without any only remembers
-	// requests that may come again: nobody's registration changed.
+	// requests that may come again: nobody's registration changed. A row with a Recount tells where
+	// the event stands after it, whatever it was before: damage was repaired.
 	Actions []Action
 	// Roster has the registrations with which a record starts, if they are known and at most
 	// maxNamed.
@@ -102,14 +103,16 @@ type Changes interface {
 	// order. A reader that is resumed at the Position of the last element that it has dealt with
 	// misses nothing. Follow waits while the store is unavailable.
 	Follow(ctx context.Context, from Position) iter.Seq2[Followed, error]
+	// NextChange returns a channel that is closed when this process next changes an event. nil: the
+	// store does not learn of changes, because other processes make them.
+	NextChange() <-chan struct{}
 	// PruneChanges removes the record of events that ended before a time, at most limit events of
 	// them, and returns of how many. It may be interrupted, and called by several processes.
 	PruneChanges(ctx context.Context, endedBefore time.Time, limit int) (int, error)
 }
 
-// ChangesKept is how long the record of an event is kept after its end, unless an operator says
-// otherwise.
-const ChangesKept = 400 * 24 * time.Hour
+// RemovingRecord is the Event.Recorded of an event whose record is being removed.
+const RemovingRecord = -1
 
 // recordComplete reports whether the record of an event has everything that changed in it, so that
 // the next row can follow. A new event has a record without rows.

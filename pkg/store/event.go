@@ -34,8 +34,8 @@ type Event struct {
 	// Revision counts all changes of the event and of its registrations, from 1.
 	Revision int64 `bson:"revision"`
 	// Recorded is the Revision up to which the record of changes has everything. It is the lower
-	// one when a program that keeps no record, of an earlier version, changed the event last; and
-	// 0 when there is no record (see Changes).
+	// one when a program that keeps no record, of an earlier version, changed the event last; 0 when
+	// there is no record, and RemovingRecord while it is being removed (see Changes).
 	Recorded int64 `bson:"recorded,omitempty"`
 	// LastEdits has the latest requests that edited the event, at most maxEdits.
 	LastEdits PastRequests `bson:"last_edit,omitempty"`

@@ -100,7 +100,8 @@ func (s *Store) EraseUser(ctx context.Context, id store.ID, at time.Time) error 
 	return nil
 }
 
-// scrubRegistrations removes the cancelled registrations of a user, and the request ids from the others.
+// scrubRegistrations removes the cancelled registrations of a user, and the request ids from the others and
+// from the record of changes.
 func (s *Store) scrubRegistrations(ctx context.Context, id store.ID) error {
 	// The whole _id is compared, so that its index is used.
 	last := store.ID{}
@@ -110,6 +111,9 @@ func (s *Store) scrubRegistrations(ctx context.Context, id store.ID) error {
 	of := bson.E{Key: "_id", Value: bson.D{
 		{Key: "$gte", Value: registrationKey{id, store.ID{}}}, {Key: "$lte", Value: registrationKey{id, last}},
 	}}
+	if err := s.forgetRequests(ctx, bson.D{of}); err != nil {
+		return err
+	}
 	if _, err := s.registrations.DeleteMany(ctx, bson.D{of, {Key: "cancelled", Value: true}}); err != nil {
 		return err
 	}
@@ -200,6 +204,9 @@ func (s *Store) stampCancelled(ctx context.Context, filter bson.D, limit int) er
 func (s *Store) deleteSome(ctx context.Context, filter bson.D, limit int) (int64, error) {
 	ids, err := s.registrationKeys(ctx, filter, limit)
 	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	if err := s.forgetRequests(ctx, append(mongodb.In("_id", ids), filter...)); err != nil {
 		return 0, err
 	}
 	res, err := s.registrations.DeleteMany(ctx, append(mongodb.In("_id", ids), filter...))

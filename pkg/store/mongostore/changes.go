@@ -105,8 +105,8 @@ func records(docs iter.Seq2[changeDoc, error]) iter.Seq2[store.ChangeRecord, err
 	}
 }
 
-// removing is the Event.Recorded of an event whose record is being removed.
-const removing = -1
+// NextChange implements store.Changes: workers change events, and this process may be none.
+func (s *Store) NextChange() <-chan struct{} { return nil }
 
 // PruneChanges implements store.Changes. It marks an event first, so that a removal that was
 // interrupted is found again, and keeps the last row until the event has no record: a batch that
@@ -134,8 +134,8 @@ func (s *Store) removeRecord(ctx context.Context, d eventDoc, ended bson.D) erro
 		}, bson.D{{Key: "$set", Value: bson.D{{Key: "recorded", Value: to}}}, {Key: "$inc", Value: bson.D{{Key: "fence", Value: 1}}}})
 		return err == nil && res.MatchedCount == 1, err
 	}
-	if d.Recorded != removing {
-		if marked, err := set(ctx, d.Recorded, removing); err != nil || !marked {
+	if d.Recorded != store.RemovingRecord {
+		if marked, err := set(ctx, d.Recorded, store.RemovingRecord); err != nil || !marked {
 			return err // it was changed meanwhile, and is found again
 		}
 	}
@@ -148,7 +148,7 @@ func (s *Store) removeRecord(ctx context.Context, d eventDoc, ended bson.D) erro
 		return err
 	}
 	return s.tryTransaction(ctx, func(ctx context.Context) error {
-		last, err := set(ctx, removing, 0)
+		last, err := set(ctx, store.RemovingRecord, 0)
 		if err != nil || !last {
 			return err
 		}

@@ -3,6 +3,7 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"iter"
 	"strconv"
@@ -153,6 +154,9 @@ func (s *Store) Follow(ctx context.Context, from store.Position) iter.Seq2[store
 	}
 }
 
+// NextChange implements store.Changes.
+func (s *Store) NextChange() <-chan struct{} { return s.news.wait() }
+
 // news wakes those who follow the record when this process has committed.
 type news struct {
 	mu   sync.Mutex    // guards next
@@ -178,7 +182,12 @@ func (n *news) tell() {
 	}
 }
 
-// PruneChanges implements store.Changes, by one transaction for each event.
+// pruneChunk is how many rows PruneChanges removes at once: one write, which is over soon.
+const pruneChunk = 2000
+
+// PruneChanges implements store.Changes. It marks an event first, so that a removal that was
+// interrupted is found again, and removes the last row together with the mark: a batch that comes in
+// between begins the record anew with that row.
 func (s *Store) PruneChanges(ctx context.Context, endedBefore time.Time, limit int) (int, error) {
 	ended := sqldb.UnixMillis(endedBefore)
 	// The index by start leads to the events that began before.
@@ -188,20 +197,41 @@ func (s *Store) PruneChanges(ctx context.Context, endedBefore time.Time, limit i
 		return 0, fmt.Errorf("find old events: %w", err)
 	}
 	for n, id := range ids {
-		err := s.transact(ctx, func(tx *sql.Tx) error {
-			res, err := tx.ExecContext(ctx, `UPDATE events SET recorded = 0 WHERE id = ? AND ends_at < ?`, id[:], ended)
-			if err != nil {
-				return err
-			}
-			if changed, err := res.RowsAffected(); err != nil || changed == 0 {
-				return err // it was put off meanwhile
-			}
-			_, err = tx.ExecContext(ctx, `DELETE FROM changes WHERE event_id = ?`, id[:])
-			return err
-		})
-		if err != nil {
+		if err := s.removeRecord(ctx, id, ended); err != nil {
 			return n, fmt.Errorf("remove the record of event %s: %w", id.Hex(), err)
 		}
 	}
 	return len(ids), nil
+}
+
+// removeRecord removes the record of an event that ended before a time, unless it is changed meanwhile.
+func (s *Store) removeRecord(ctx context.Context, id store.ID, ended int64) error {
+	for begun, more := false, true; more; begun = true {
+		more = false
+		err := s.transact(ctx, func(tx *sql.Tx) error {
+			var recorded int64
+			err := tx.QueryRowContext(ctx, `SELECT recorded FROM events WHERE id = ? AND ends_at < ?`, id[:], ended).Scan(&recorded)
+			switch {
+			case errors.Is(err, sql.ErrNoRows), err == nil && begun && recorded != store.RemovingRecord:
+				return nil // it was put off, or changed, meanwhile
+			case err != nil:
+				return err
+			}
+			n, err := affected(tx.ExecContext(ctx, `DELETE FROM changes WHERE seq IN
+				(SELECT seq FROM changes WHERE event_id = ? ORDER BY revision LIMIT ?)`, id[:], pruneChunk))
+			if err != nil {
+				return err
+			}
+			to := 0
+			if more = n == pruneChunk; more {
+				to = store.RemovingRecord
+			}
+			_, err = tx.ExecContext(ctx, `UPDATE events SET recorded = ? WHERE id = ?`, to, id[:])
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -47,6 +47,9 @@ func testChanges(t *testing.T, target Target) {
 		}
 	})
 	t.Run("followed, killed and resumed", func(t *testing.T) { testFollow(t, target) })
+	t.Run("of one registration", func(t *testing.T) { testRegistrationChanges(t, target) })
+	t.Run("of who is erased or forgotten", func(t *testing.T) { testForgotten(t, target) })
+	t.Run("news", func(t *testing.T) { testNextChange(t, target) })
 	t.Run("removed after the end", func(t *testing.T) {
 		old, young := NewEvent(t, s, 3), NewEvent(t, s, 3)
 		MustApply(t, s, NewRequest(old.ID), NewRequest(young.ID))
@@ -65,6 +68,23 @@ func testChanges(t *testing.T, target Target) {
 			t.Fatalf("the record begins anew with %+v", rows)
 		}
 	})
+}
+
+// testNextChange: a store that learns of changes tells of each that it makes.
+func testNextChange(t *testing.T, target Target) {
+	event := NewEvent(t, target.Store, 10)
+	for range 3 {
+		next := target.Store.NextChange()
+		MustApply(t, target.Store, NewRequest(event.ID))
+		if next == nil {
+			return
+		}
+		select {
+		case <-next:
+		case <-Context(t).Done():
+			t.Fatal("nobody tells of a change")
+		}
+	}
 }
 
 // testFollow: a reader that stops after each few rows and is resumed at its position sees every row,
