@@ -88,12 +88,34 @@ func (a *API) deleteUser(w http.ResponseWriter, r *request) error {
 		return unlessStored(err)
 	}
 	a.gate.Guard().Revoke(store.Revocation{UserID: id, PasswordVersion: store.ErasedVersion, ChangedAt: time.Now()})
+	a.eraseAgain(id, by)
 	if r.caller.Cookie {
 		a.gate.SetCookie(w, r.Request, "")
 	}
 	noStore(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// tokensEnd is the longest time until a token that was ended counts nowhere any more.
+const tokensEnd = 5 * time.Second
+
+// eraseAgain erases a person again behind the answer, when what another process has still taken from
+// them is over: it would hold a seat for nobody. Wait does not wait for that time, and has it done at
+// once.
+func (a *API) eraseAgain(id store.ID, by messages.Actor) {
+	a.background.Go(func() {
+		select {
+		case <-a.ending:
+		case <-time.After(tokensEnd + a.config.RequestTimeout):
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), a.config.RequestTimeout)
+		defer cancel()
+		if err := recovered(func() error { return erasure.Erase(ctx, a.store, a.seats, id, by) }); err != nil {
+			a.log.Warn().Err(err).Str("user_id", id.Hex()).
+				Msg("what a user did while they were erased may be left; eventio user delete gives it up")
+		}
+	})
 }
 
 // exportPage is how many records are read at once. The connection to the store is given back before
@@ -117,13 +139,22 @@ func (a *API) exportUser(w http.ResponseWriter, r *request) error {
 
 // export yields the records of a person, and reports whether yield wants more.
 func (a *API) export(ctx context.Context, id, current store.ID, yield func(any, error) bool) bool {
-	u, sessions, err := a.currentSessions(ctx, id)
+	u, err := a.store.User(ctx, id)
 	if err != nil {
 		return yield(nil, err)
 	}
-	body := wire.UserOf(u)
+	body := wire.ExportedUser{ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt, TokensEndedAt: u.PasswordChangedAt}
 	if !yield(wire.Export{Type: wire.ExportUser, User: &body}, nil) {
 		return false
+	}
+	// Read whole, which they are few enough for: the connection to the store is given back before
+	// anything is sent.
+	var sessions []store.Session
+	for s, err := range a.store.SessionHistory(ctx, id) {
+		if err != nil {
+			return yield(nil, err)
+		}
+		sessions = append(sessions, s)
 	}
 	for _, s := range sessions {
 		body := sessionOf(s, current)

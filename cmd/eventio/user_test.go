@@ -117,8 +117,8 @@ func TestOperatorsOfAServedFolder(t *testing.T) {
 	if out, err := userTool(t, "", "delete", id, "--data", data); err == nil || !strings.Contains(err.Error(), "--yes") {
 		t.Errorf("without --yes: %s, %v", out, err)
 	}
-	mustUser(t, "", "delete", id, "--yes", "--data", data)
-	mustUser(t, "", "delete", id, "--yes", "--data", data) // an interrupted one is repeated
+	mustUser(t, "", "delete", id, "--yes", "--wait=100ms", "--data", data)
+	mustUser(t, "", "delete", id, "--yes", "--wait=0s", "--data", data) // an interrupted one is repeated
 	wantEnded(id, fourth)
 	if r := p.ask(t, "GET", his, ""); r.body["tickets_sold"] != 1.0 {
 		t.Errorf("her seat is not free: %v", r)
@@ -185,7 +185,7 @@ func TestOperatorsOfMongoDB(t *testing.T) {
 			t.Errorf("%s prints %+v, %v", action, p, err)
 		}
 	}
-	mustUser(t, "", append(flag, "delete", "--yes", ada.ID.Hex())...)
+	mustUser(t, "", append(flag, "delete", "--yes", "--wait=0s", ada.ID.Hex())...)
 	if at, err := st.ErasedAt(t.Context(), ada.ID); err != nil || at.IsZero() {
 		t.Errorf("erased at %v, %v", at, err)
 	}

@@ -40,16 +40,21 @@ type Command struct {
 	Unlock      Who      `cmd:"" help:"Let a person log in again."`
 	Revoke      Who      `cmd:"" help:"End all log-ins of a person within 5 s. They can log in again."`
 	SetPassword Who      `cmd:"" help:"Set a person's password, which is read from the standard input, and end all their log-ins within 5 s."`
-	Delete      struct {
-		Who
-		Yes bool `help:"Do not only say what would be done. It cannot be undone."`
-	} `cmd:"" help:"Erase a person: registrations for events that have not ended and their own such events are cancelled, log-ins end within 5 s, and the id means nobody any more."`
+	Delete      deletion `cmd:"" help:"Erase a person: registrations for events that have not ended and their own such events are cancelled, log-ins end within 5 s, and the id means nobody any more."`
 }
 
-// limit bounds an action, and deleteLimit an erasure, which waits for every request of its own.
+// deletion has the flags of eventio user delete.
+type deletion struct {
+	Who
+	Yes  bool          `help:"Do not only say what would be done. It cannot be undone."`
+	Wait time.Duration `default:"10s" help:"How long after the log-ins have ended to look again for what processes have still taken from the person until they knew; 5 s and the request timeout."`
+}
+
+// limit bounds an action, and longLimit an erasure, which waits for every request of its own, and the
+// list of everybody.
 const (
-	limit       = 30 * time.Second
-	deleteLimit = 10 * time.Minute
+	limit     = 30 * time.Second
+	longLimit = 10 * time.Minute
 )
 
 // Run does what the command line says: command is "user lock <who>", for instance.
@@ -64,8 +69,8 @@ func (c Command) Run(ctx context.Context, env process.Env, command string, log z
 	}
 	action := strings.Fields(command)[1]
 	within := limit
-	if action == "delete" {
-		within = deleteLimit
+	if action == "delete" || action == "list" {
+		within = longLimit
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
@@ -94,7 +99,7 @@ func (c Command) Run(ctx context.Context, env process.Env, command string, log z
 	case "set-password":
 		return do.setPassword(ctx, c.SetPassword)
 	default:
-		return do.erase(ctx, c.Delete.Who, c.Delete.Yes)
+		return do.erase(ctx, c.Delete)
 	}
 }
 
@@ -165,7 +170,7 @@ func (a actions) find(ctx context.Context, who Who) (store.User, error) {
 	}
 	id, err := store.ParseID(who.Who)
 	if err != nil || id.IsZero() {
-		return store.User{}, process.Usage("%q is neither an id of 24 hexadecimal digits nor an e-mail address", who.Who)
+		return store.User{}, process.Usage("%s is neither an id of 24 hexadecimal digits nor an e-mail address", process.Quote(who.Who))
 	}
 	u, err := a.st.User(ctx, id)
 	if errors.Is(err, store.ErrUserNotFound) {
@@ -257,8 +262,8 @@ func (a actions) readPassword() (string, error) {
 }
 
 // erase erases a person, or somebody who was erased and whose erasure was interrupted.
-func (a actions) erase(ctx context.Context, who Who, yes bool) (err error) {
-	u, err := a.find(ctx, who)
+func (a actions) erase(ctx context.Context, c deletion) (err error) {
+	u, err := a.find(ctx, c.Who)
 	if errors.Is(err, store.ErrUserNotFound) && !u.ID.IsZero() {
 		at, failed := a.st.ErasedAt(ctx, u.ID)
 		if failed != nil || at.IsZero() {
@@ -267,7 +272,7 @@ func (a actions) erase(ctx context.Context, who Who, yes bool) (err error) {
 	} else if err != nil {
 		return err
 	}
-	if !yes {
+	if !c.Yes {
 		return process.Usage("erasing %s cannot be undone: registrations for events that have not ended, and their own such events, are cancelled; repeat it with --yes", u.ID.Hex())
 	}
 	queue, err := setup.OpenQueue(ctx, a.st, a.log)
@@ -275,8 +280,24 @@ func (a actions) erase(ctx context.Context, who Who, yes bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, queue.Close()) }()
-	if err := erasure.Erase(ctx, a.st, queue, u.ID, messages.Actor{Kind: messages.ActorOperator}); err != nil {
+	by := messages.Actor{Kind: messages.ActorOperator}
+	if err := erasure.Erase(ctx, a.st, queue, u.ID, by); err != nil {
 		return err
+	}
+	// What other processes take from the person until they know would hold a seat for nobody.
+	at, err := a.st.ErasedAt(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	if left := time.Until(at.Add(c.Wait)); left > 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(left):
+		}
+		if err := erasure.Erase(ctx, a.st, queue, u.ID, by); err != nil {
+			return err
+		}
 	}
 	return printLine(a.env.Stdout, struct {
 		ID     store.ID `json:"id"`
