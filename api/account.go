@@ -12,6 +12,7 @@ import (
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/erasure"
+	"github.com/eventio/eventio/internal/export"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -118,10 +119,6 @@ func (a *API) eraseAgain(id store.ID, by messages.Actor) {
 	})
 }
 
-// exportPage is how many records are read at once. The connection to the store is given back before
-// they are sent.
-const exportPage = 200
-
 // exportUser sends everything that is stored about the person, but the hash of the password.
 func (a *API) exportUser(w http.ResponseWriter, r *request) error {
 	id, err := ownUser(r)
@@ -131,87 +128,11 @@ func (a *API) exportUser(w http.ResponseWriter, r *request) error {
 	noStore(w)
 	w.Header().Set("Content-Disposition", `attachment; filename="eventio-`+id.Hex()+`.json"`)
 	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
-		return func(yield func(any, error) bool) {
-			_ = a.export(ctx, id, r.caller.SessionID, yield)
-		}
+		return encoded(export.Person(ctx, a.store, id), func(record wire.Export) any {
+			if record.Session != nil {
+				record.Session.Current = record.Session.ID == r.caller.SessionID
+			}
+			return record
+		})
 	})
-}
-
-// export yields the records of a person, and reports whether yield wants more.
-func (a *API) export(ctx context.Context, id, current store.ID, yield func(any, error) bool) bool {
-	u, err := a.store.User(ctx, id)
-	if err != nil {
-		return yield(nil, err)
-	}
-	body := wire.ExportedUser{ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt, TokensEndedAt: u.PasswordChangedAt}
-	if !yield(wire.Export{Type: wire.ExportUser, User: &body}, nil) {
-		return false
-	}
-	// Read whole, which they are few enough for: the connection to the store is given back before
-	// anything is sent.
-	var sessions []store.Session
-	for s, err := range a.store.SessionHistory(ctx, id) {
-		if err != nil {
-			return yield(nil, err)
-		}
-		sessions = append(sessions, s)
-	}
-	for _, s := range sessions {
-		body := sessionOf(s, current)
-		if !yield(wire.Export{Type: wire.ExportSession, Session: &body}, nil) {
-			return false
-		}
-	}
-	for e, err := range store.AllEvents(ctx, a.store, store.EventQuery{OrganizerID: id, Limit: exportPage}) {
-		if err != nil {
-			return yield(nil, err)
-		}
-		body := wire.EventOf(e)
-		if !yield(wire.Export{Type: wire.ExportEvent, Event: &body}, nil) {
-			return false
-		}
-	}
-	return a.exportRegistrations(ctx, id, yield)
-}
-
-// exportRegistrations yields the registrations of a person, also cancelled ones.
-func (a *API) exportRegistrations(ctx context.Context, id store.ID, yield func(any, error) bool) bool {
-	before := store.ID{}
-	for {
-		var page []store.UserRegistration
-		for r, err := range a.store.UserRegistrations(ctx, id, before, exportPage) {
-			if err != nil {
-				return yield(nil, err)
-			}
-			page = append(page, r)
-		}
-		for _, r := range page {
-			before = r.Event.ID
-			if !yield(wire.Export{Type: wire.ExportRegistration, Registration: exported(r)}, nil) {
-				return false
-			}
-		}
-		if len(page) < exportPage {
-			return true
-		}
-	}
-}
-
-func exported(r store.UserRegistration) *wire.ExportedAttendance {
-	body := &wire.ExportedAttendance{
-		EventID: r.Event.ID, EventTitle: r.Event.Title, RegisteredAt: r.Registration.RegisteredAt, Number: r.Registration.Number,
-		Status: wire.Confirmed, CancelledAt: r.Registration.CancelledAt, RequestIDs: []string{r.Registration.RequestID},
-	}
-	switch {
-	case r.Registration.Cancelled:
-		body.Status = wire.Cancelled
-	case !r.Event.Confirmed(r.Registration):
-		body.Status = wire.Waitlisted
-	}
-	for _, past := range r.Registration.Past {
-		if past.ID != r.Registration.RequestID {
-			body.RequestIDs = append(body.RequestIDs, past.ID)
-		}
-	}
-	return body
 }

@@ -85,6 +85,8 @@ type ExportedUser struct {
 	// TokensEndedAt is when all tokens were last ended: by a new password, or by a log-out
 	// everywhere.
 	TokensEndedAt time.Time `json:"tokens_ended_at,omitzero"`
+	// LockedAt is when an operator locked the account.
+	LockedAt time.Time `json:"locked_at,omitzero"`
 }
 
 // ExportType says what a record of an export is about.

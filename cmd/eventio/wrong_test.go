@@ -118,6 +118,7 @@ func TestWrongInputs(t *testing.T) {
 		"user/nobody is named":       {slices.Concat([]string{"user", "lock"}, stored.flags), []string{"<who>", "--help"}, true},
 		"user/no id":                 {slices.Concat([]string{"user", "lock", "ada"}, stored.flags), []string{"ada", "24 hexadecimal digits", "e-mail address"}, true},
 		"user/nobody":                {slices.Concat([]string{"user", "unlock", strings.Repeat("0", 24)}, stored.flags), []string{"24 hexadecimal digits"}, true},
+		"user/no change":             {slices.Concat([]string{"user", "edit", aUser}, stored.flags), []string{"--name", "--email"}, true},
 		"user/no such id":            {slices.Concat([]string{"user", "revoke", aUser}, stored.flags), []string{"nobody has this id", "eventio user list"}, false},
 		"user/no such address":       {slices.Concat([]string{"user", "delete", "--yes", "ada@example.org"}, stored.flags), []string{"nobody has this e-mail address", "eventio user list"}, false},
 		"user/a password":            {slices.Concat([]string{"user", "set-password", aUser, "hunter2"}, stored.flags), []string{"unexpected argument", "--help"}, true},

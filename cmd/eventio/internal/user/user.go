@@ -17,7 +17,9 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
 
+	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/internal/erasure"
+	"github.com/eventio/eventio/internal/export"
 	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/internal/process"
@@ -36,11 +38,20 @@ type Command struct {
 	setup.Database
 	List        struct{} `cmd:"" help:"Print all people, one JSON object a line, by e-mail address."`
 	Show        Who      `cmd:"" help:"Print one person, with their log-ins."`
+	Export      Who      `cmd:"" help:"Print everything that is stored of a person but the hash of the password, one JSON object a line: what the person gets under /api/users/{user_id}/export."`
+	Edit        edit     `cmd:"" help:"Change a person's name or e-mail address."`
 	Lock        Who      `cmd:"" help:"End all log-ins of a person within 5 s, and let them not log in again until they are unlocked."`
 	Unlock      Who      `cmd:"" help:"Let a person log in again."`
 	Revoke      Who      `cmd:"" help:"End all log-ins of a person within 5 s. They can log in again."`
 	SetPassword Who      `cmd:"" help:"Set a person's password, which is read from the standard input, and end all their log-ins within 5 s."`
 	Delete      deletion `cmd:"" help:"Erase a person: registrations for events that have not ended and their own such events are cancelled, log-ins end within 5 s, and the id means nobody any more."`
+}
+
+// edit has the flags of eventio user edit.
+type edit struct {
+	Who
+	Name  string `help:"The new name."`
+	Email string `help:"The new e-mail address."`
 }
 
 // deletion has the flags of eventio user delete.
@@ -90,6 +101,10 @@ func (c Command) Run(ctx context.Context, env process.Env, command string, log z
 	switch action {
 	case "show":
 		return do.show(ctx, c.Show)
+	case "export":
+		return do.export(ctx, c.Export)
+	case "edit":
+		return do.edit(ctx, c.Edit)
 	case "lock":
 		return do.change(ctx, c.Lock, func(id store.ID) (store.User, error) { return st.LockUser(ctx, id, now) })
 	case "unlock":
@@ -207,6 +222,53 @@ func (a actions) change(ctx context.Context, who Who, change func(store.ID) (sto
 	u, err := a.find(ctx, who)
 	if err == nil {
 		u, err = change(u.ID)
+	}
+	if err != nil {
+		return err
+	}
+	return printLine(a.env.Stdout, personOf(u))
+}
+
+// export prints everything that is stored of a person.
+func (a actions) export(ctx context.Context, who Who) error {
+	u, err := a.find(ctx, who)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(a.env.Stdout)
+	for record, err := range export.Person(ctx, a.st, u.ID) {
+		if err == nil {
+			err = printLine(out, record)
+		}
+		if err != nil {
+			return errors.Join(err, out.Flush())
+		}
+	}
+	return out.Flush()
+}
+
+// edit changes the name and the e-mail address, under the rules of the API.
+func (a actions) edit(ctx context.Context, c edit) error {
+	if c.Name == "" && c.Email == "" {
+		return process.Usage("--name or --email must be given")
+	}
+	u, err := a.find(ctx, c.Who)
+	if err != nil {
+		return err
+	}
+	var f input.Fields
+	if c.Name != "" {
+		u.Name = f.Line("name", c.Name, input.MaxName)
+	}
+	if c.Email != "" {
+		u.Email = f.Email("email", c.Email)
+	}
+	if f.Err() != nil {
+		return process.Usage("--name must be one line of at most %d characters, and --email an address like ada@example.org", input.MaxName)
+	}
+	err = a.st.EditUser(ctx, u)
+	if errors.Is(err, store.ErrEmailTaken) {
+		err = &process.Failure{Sentence: "another person has the address of --email", Cause: err}
 	}
 	if err != nil {
 		return err
