@@ -34,7 +34,7 @@ func (g *Gate) locate(next http.Handler) http.Handler {
 			return
 		}
 		o := forwarded.Read(r, g.proxies)
-		g.noteUnread(o)
+		g.noteUnread(r, o)
 		r = r.WithContext(context.WithValue(r.Context(), originKey{}, o))
 		if o.Host != "" {
 			r.Host = o.Authority()
@@ -46,9 +46,13 @@ func (g *Gate) locate(next http.Handler) http.Handler {
 	})
 }
 
-// noteUnread logs what a trusted proxy sent and nobody understood, once for each header.
-func (g *Gate) noteUnread(o forwarded.Origin) {
+// noteUnread logs what a trusted proxy sent and nobody understood, once for each header. Health checks
+// are the proxy's own requests, so they need no client.
+func (g *Gate) noteUnread(r *http.Request, o forwarded.Origin) {
 	for _, u := range o.Unread {
+		if u.Value == "" && (r.URL.Path == "/livez" || r.URL.Path == "/readyz") {
+			continue
+		}
 		if _, noted := g.noted.LoadOrStore(u.Header, true); noted {
 			continue
 		}

@@ -57,6 +57,12 @@ func TestUnreadIsNotedOnce(t *testing.T) {
 		var log strings.Builder
 		g := New(Config{TrustedProxies: tenNetwork}, zerolog.New(&log))
 		h := g.BrowserRules(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil, refuse)
+		for _, path := range []string{"/livez", "/readyz"} {
+			h.ServeHTTP(httptest.NewRecorder(), request(from("10.1.1.1:1"), func(r *http.Request) { r.URL.Path = path }))
+		}
+		if log.Len() > 0 {
+			t.Errorf("told of a health check: %s", &log)
+		}
 		for range 3 {
 			h.ServeHTTP(httptest.NewRecorder(), request(from("10.1.1.1:1")))
 		}
