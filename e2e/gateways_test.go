@@ -24,6 +24,7 @@ import (
 type gateway struct {
 	args     []string
 	usual    string // its configuration as it comes
+	silent   string // one with which nothing in a request shows it
 	told     string // the same, told as docs/operations.md says, with https for a scheme
 	refusing string // the setting that a trusting Event.io names when it comes so
 }
@@ -35,6 +36,8 @@ var gateways = map[string]gateway{
 		args: []string{"-p", "FOLDER", "-c", "CONFIG", "-e", "stderr"},
 		usual: nginxAround(`location / { proxy_pass http://BACKEND; }
 			location /tickets/ { proxy_pass http://BACKEND/; }`),
+		// As nginx comes since 1.29.7.
+		silent: strings.Replace(nginxAround(`location / { proxy_pass http://BACKEND; proxy_http_version 1.1; proxy_set_header Connection ""; }`), "user root;", "user nobody nogroup;", 1),
 		told: nginxAround(`proxy_http_version 1.1;
 			proxy_set_header Connection "";
 			proxy_set_header Host $http_host;
@@ -61,8 +64,9 @@ var gateways = map[string]gateway{
 		refusing: "EVENTIO_TRUSTED_PROXIES",
 	},
 	"haproxy": {
-		args:  []string{"-db", "-f", "CONFIG"},
-		usual: haproxyAround(`http-request replace-path ^/tickets/(.*) /\1`),
+		args:   []string{"-db", "-f", "CONFIG"},
+		usual:  haproxyAround(`http-request replace-path ^/tickets/(.*) /\1`),
+		silent: "global\n\tuser nobody\n" + haproxyAround(`http-request set-header Host 127.0.0.1`),
 		told: haproxyAround(`option forwardfor
 	http-request del-header Forwarded
 	http-request del-header X-Forwarded-Host
@@ -252,6 +256,14 @@ func TestGateways(t *testing.T) {
 				saidFrom(t, client, request(t, "POST", base+s.event+"/cancel", "", public)).refused(t, g.refusing)
 				s.untouched(t)
 			})
+			if silent := g.silent; silent != "" && os.Getuid() == 0 { // only root's gateways go on as another user
+				t.Run("silent", func(t *testing.T) {
+					s := serve(t)
+					base, _ := g.start(t, name, silent, s.url)
+					saidFrom(t, client, request(t, "POST", base+s.event+"/cancel", "")).refused(t, "EVENTIO_AUTH=token")
+					s.untouched(t)
+				})
+			}
 			named := []string{"EVENTIO_TRUSTED_PROXIES=127.0.0.1", "EVENTIO_RATE_LIMIT_LOGINS=3/m"}
 			t.Run("as it comes, named", func(t *testing.T) {
 				s := serve(t, named...)

@@ -7,6 +7,7 @@ package gate
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -45,6 +46,10 @@ type Config struct {
 	// Local says that in trusted mode the process serves its own machine only: what a proxy
 	// has handed on, what came from elsewhere, and what was sent to a foreign name is refused.
 	Local bool
+	// AnotherUser reports, with Local, whether a request's connection is of another user of the
+	// machine than the process's own. It gets the request's context. nil: all users of the machine
+	// are believed.
+	AnotherUser func(context.Context) bool
 	// Hosts are further names, in lower case and without a port, by which the machine's own
 	// people call the process in trusted mode. Without Local any one restricts it to them.
 	Hosts []string
@@ -77,6 +82,7 @@ type Gate struct {
 	guard   *identity.Guard
 	limits  *limits // nil: nothing is limited
 	local   bool
+	another func(context.Context) bool
 	hosts   []string
 	proxies []netip.Prefix
 	origins []string
@@ -90,7 +96,7 @@ type Gate struct {
 
 // New makes a gate.
 func New(config Config, log zerolog.Logger) *Gate {
-	g := &Gate{mode: config.Mode, guard: config.Guard, local: config.Local, hosts: config.Hosts, proxies: config.TrustedProxies, corsHeaders: config.CORSHeaders, log: log}
+	g := &Gate{mode: config.Mode, guard: config.Guard, local: config.Local, another: config.AnotherUser, hosts: config.Hosts, proxies: config.TrustedProxies, corsHeaders: config.CORSHeaders, log: log}
 	if g.guard == nil {
 		g.guard = identity.Alone()
 	}

@@ -18,6 +18,9 @@ const (
 		"Its operator can have people log in, with EVENTIO_AUTH=token and the proxy's address in EVENTIO_TRUSTED_PROXIES."
 	sentenceHost = "This service believes everybody on its own machine, so it answers to names of that machine only, such as localhost. " +
 		"Its operator can add names with EVENTIO_HOSTS, or have people log in, with EVENTIO_AUTH=token."
+	sentenceUser = "This service believes the user who has started it, and this connection is of another user of its machine, as those of proxies are. " +
+		"Its operator can have people log in, with EVENTIO_AUTH=token and a proxy's address in EVENTIO_TRUSTED_PROXIES, " +
+		"or believe all users of the machine, with EVENTIO_AUTH=trusted."
 	sentencePeer = "This service believes everybody on its own machine, and this request came from elsewhere. " +
 		"Its operator can have people log in, with EVENTIO_AUTH=token."
 )
@@ -62,6 +65,8 @@ func (g *Gate) strange(r *http.Request) (sentence, why string) {
 		return sentencePeer, "the address"
 	case !g.answersTo(host):
 		return sentenceHost, "Host " + clip(r.Host)
+	case g.local && g.another != nil && g.another(r.Context()):
+		return sentenceUser, "the user"
 	}
 	// A proxy can hand on a request without a word, with a Host of its own making. A page still says
 	// by which name it was opened.

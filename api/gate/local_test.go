@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -33,6 +34,8 @@ func TestOnlyLocal(t *testing.T) {
 	both := Config{Local: true, TrustedProxies: loopback, Hosts: []string{"tickets.example.org"}}
 	open, restricted := Config{}, Config{Hosts: []string{"tickets.example.org"}}
 	token := Config{Mode: Token, Local: true}
+	others := Config{Local: true, AnotherUser: func(context.Context) bool { return true }}
+	own := Config{Local: true, AnotherUser: func(context.Context) bool { return false }}
 	type change = func(*http.Request)
 	local := []change{from("127.0.0.1:4711"), to("127.0.0.1:3000")}
 	for name, c := range map[string]struct {
@@ -92,6 +95,9 @@ func TestOnlyLocal(t *testing.T) {
 		"a named proxy, a named host": {both, []change{with("X-Forwarded-For", "203.0.113.9"), with("X-Forwarded-Host", "tickets.example.org")}, ""},
 		"a named proxy, another host": {both, []change{to("evil.example"), with("X-Forwarded-For", "203.0.113.9")}, "EVENTIO_HOSTS"},
 		"a named proxy forwards it":   {both, []change{with("X-Forwarded-For", "203.0.113.9"), with("X-Forwarded-Host", "evil.example")}, "EVENTIO_HOSTS"},
+
+		"another user of the machine": {others, nil, "EVENTIO_AUTH=trusted"},
+		"the own user":                {own, nil, ""},
 
 		"off loopback":               {open, []change{from("203.0.113.9:1"), to("tickets.example.org"), with("X-Forwarded-For", "x")}, ""},
 		"off loopback, a named host": {restricted, []change{from("203.0.113.9:1"), to("tickets.example.org")}, ""},

@@ -44,7 +44,7 @@ type serveConfig struct {
 	setup.Prefix
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
 	process.Idle
-	Auth string `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted on a loopback address before which no proxy is named, else token."`
+	Auth string `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted, for the user who starts it, on a loopback address before which no proxy is named, else token."`
 	setup.Identity
 }
 
@@ -112,5 +112,5 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
   proof     eventio simulate --url %s
   stop      Ctrl-C
 `, url, c.Data, embedded.Namespace, setup.AuthOf(access.Mode), url, url, url)
-	return process.Server{Listener: listener, Handler: handler, IdleTimeout: c.IdleTimeout, Log: log}.Serve(ctx)
+	return process.Server{Listener: listener, Handler: handler, IdleTimeout: c.IdleTimeout, ConnContext: setup.ConnContext(access, log), Log: log}.Serve(ctx)
 }

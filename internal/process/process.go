@@ -118,6 +118,8 @@ type Server struct {
 	DrainDelay time.Duration
 	// IdleTimeout is how long a connection may be without a request. Default 75 s.
 	IdleTimeout time.Duration
+	// ConnContext is that of http.Server. nil: none.
+	ConnContext func(context.Context, net.Conn) context.Context
 	Log         zerolog.Logger
 }
 
@@ -133,6 +135,7 @@ func (s Server) Serve(ctx context.Context) error {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       cmp.Or(s.IdleTimeout, defaultIdleTimeout),
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnContext:       s.ConnContext,
 		ErrorLog:          stdlog.New(s.Log, "", 0),
 	}
 	served := make(chan error, 1)

@@ -1,13 +1,18 @@
 package setup
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"strings"
 
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/internal/forwarded"
+	"github.com/eventio/eventio/internal/peer"
 )
 
 // Gateways are the flags about what stands before a process, and by which names it is called.
@@ -63,6 +68,19 @@ func parseHost(text string) (string, error) {
 		return "", fmt.Errorf("%q %w", text, errHost)
 	}
 	return strings.TrimSuffix(host, "."), nil
+}
+
+// ConnContext returns what a server asks about each connection for a gate with this configuration, or
+// nil: nothing.
+func ConnContext(access gate.Config, log zerolog.Logger) func(context.Context, net.Conn) context.Context {
+	if access.AnotherUser == nil {
+		return nil
+	}
+	if !peer.Works() {
+		log.Debug().Msg("this system does not tell which user a connection is of: all users of the machine are believed")
+		return nil
+	}
+	return peer.Context
 }
 
 func onLoopback(addr net.Addr) bool {

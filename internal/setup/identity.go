@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/internal/identity"
+	"github.com/eventio/eventio/internal/peer"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/messages"
 )
@@ -102,6 +103,9 @@ func (i Identity) place(auth string, addr net.Addr, log zerolog.Logger) (access 
 	}
 	trusted := access.Mode == gate.Trusted
 	access.Local = trusted && onLoopback(addr)
+	if access.Local && auth == Auto {
+		access.AnotherUser = peer.IsAnother
+	}
 	access.RateLimits = i.RateLimits == "on" || i.RateLimits != "off" && !(trusted && alone)
 	switch {
 	case trusted && !access.Local:

@@ -64,7 +64,7 @@ func TestModes(t *testing.T) {
 			t.Fatal(err)
 		}
 		warned := strings.Contains(log.String(), `"warn"`)
-		if access.Mode != c.mode || access.Local != c.local || access.RateLimits != c.limits || warned != (c.warns != "") || !strings.Contains(log.String(), c.warns) {
+		if access.Mode != c.mode || access.Local != c.local || (access.AnotherUser != nil) != (c.local && c.auth == Auto) || access.RateLimits != c.limits || warned != (c.warns != "") || !strings.Contains(log.String(), c.warns) {
 			t.Errorf("%s at %s behind %v: mode %s, local %t, limits %t, log %q", c.auth, c.addr, c.proxies, AuthOf(access.Mode), access.Local, access.RateLimits, log.String())
 		}
 	}
