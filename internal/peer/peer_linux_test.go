@@ -120,10 +120,10 @@ func TestAnotherUser(t *testing.T) {
 	}
 	defer os.RemoveAll(folder)
 	copied := folder + "/client"
-	if err := os.WriteFile(copied, program, 0o755); err != nil { //nolint:gosec // others run it
+	if err := os.WriteFile(copied, program, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(folder, 0o755); err != nil { //nolint:gosec // others look into it
+	if err := os.Chmod(folder, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	const other = 65534
