@@ -48,7 +48,8 @@ type serveConfig struct {
 	NATSListen string `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address. By default it has no port."`
 	setup.Prefix
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
-	Auth           string        `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted on a loopback address, else token."`
+	process.Idle
+	Auth string `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted, for the user who starts it, on a loopback address before which no proxy is named, else token."`
 	setup.Identity
 	retention.Flags
 	retention.KeyFlags
@@ -87,7 +88,7 @@ func run(ctx context.Context, env process.Env) error {
 
 // run serves the API and the pages until ctx ends.
 func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
-	if err := process.Positive("--request-timeout", c.RequestTimeout); err != nil {
+	if err := cmp.Or(process.Positive("--request-timeout", c.RequestTimeout), c.CheckIdle()); err != nil {
 		return err
 	}
 	if err := cmp.Or(c.Flags.Check(), c.KeyFlags.Check()); err != nil {
@@ -129,5 +130,5 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
   proof     eventio simulate --url %s
   stop      Ctrl-C
 `, url, c.Data, embedded.Namespace, setup.AuthOf(access.Mode), url, url, url)
-	return process.Server{Listener: listener, Handler: handler, Log: log}.Serve(ctx)
+	return process.Server{Listener: listener, Handler: handler, IdleTimeout: c.IdleTimeout, ConnContext: setup.ConnContext(access, log), Log: log}.Serve(ctx)
 }
