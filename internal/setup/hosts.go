@@ -13,6 +13,7 @@ import (
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/internal/forwarded"
 	"github.com/eventio/eventio/internal/peer"
+	"github.com/eventio/eventio/internal/process"
 )
 
 // Gateways are the flags about what stands before a process, and by which names it is called.
@@ -48,7 +49,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	}
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%q is not a network like 10.0.0.0/8", text)
+		return netip.Prefix{}, fmt.Errorf("%s is not a network like 10.0.0.0/8", process.Quote(text))
 	}
 	return prefix.Masked(), nil
 }
@@ -65,7 +66,7 @@ func parseHost(text string) (string, error) {
 	}
 	host, ok := forwarded.HostOf(text)
 	if _, _, err := net.SplitHostPort(text); !ok || err == nil {
-		return "", fmt.Errorf("%q %w", text, errHost)
+		return "", fmt.Errorf("%s %w", process.Quote(text), errHost)
 	}
 	return strings.TrimSuffix(host, "."), nil
 }

@@ -84,7 +84,7 @@ func (i Identity) Access(auth string, addr net.Addr, log zerolog.Logger) (gate.C
 	for _, text := range i.CORSHeaders {
 		name := strings.TrimSpace(text)
 		if !headerName.MatchString(name) {
-			return gate.Config{}, process.Usage("--cors-headers: %q is not the name of a header, nor *", name)
+			return gate.Config{}, process.Usage("--cors-headers: %s is not the name of a header, nor *", process.Quote(name))
 		}
 		access.CORSHeaders = append(access.CORSHeaders, name)
 	}
@@ -149,7 +149,7 @@ func parseOrigin(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil ||
 		text != u.Scheme+"://"+u.Host || text != strings.ToLower(text) || strings.Contains(text, "*") {
-		return nil, fmt.Errorf("%q %w", text, errOrigin)
+		return nil, fmt.Errorf("%s %w", process.Quote(text), errOrigin)
 	}
 	return u, nil
 }

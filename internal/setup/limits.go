@@ -72,7 +72,7 @@ func parseRate(text string) (gate.Rate, error) {
 	window, ok := units[strings.TrimSpace(unit)]
 	n, err := strconv.Atoi(strings.TrimSpace(number))
 	if !ok || err != nil || n < 1 || n > math.MaxInt32/maxFactor {
-		return gate.Rate{}, fmt.Errorf("%q is not a rate like 60/m (from 1 up, for s, m, h or d), nor off", text)
+		return gate.Rate{}, fmt.Errorf("%s is not a rate like 60/m (from 1 up, for s, m, h or d), nor off", process.Quote(text))
 	}
 	return gate.Rate{Most: n, Window: window}, nil
 }
