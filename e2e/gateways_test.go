@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -215,6 +216,12 @@ func (g gateway) start(t *testing.T, name, config, backend string) (base string,
 	cmd := exec.Command(binary, args...)
 	cmd.Env = append(os.Environ(), "HOME="+folder, "XDG_DATA_HOME="+folder, "XDG_CONFIG_HOME="+folder)
 	p = testenv.RunProgram(t, cmd)
+	// nginx and Apache have workers, which outlive them when they are killed.
+	t.Cleanup(func() {
+		if err := p.End(syscall.SIGTERM); err != nil {
+			t.Errorf("end %s: %v", name, err)
+		}
+	})
 	base = "http://127.0.0.1:" + strconv.Itoa(port)
 	testenv.Eventually(t, limit, name, func() error {
 		conn, err := net.DialTimeout("tcp", strings.TrimPrefix(base, "http://"), time.Second)

@@ -122,7 +122,7 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, access Access, limi
 	if access != Anybody {
 		who, denied = g.caller(r)
 	}
-	if err := g.count(w, r, limit, who); err != nil {
+	if err := g.count(w, r, limit, who, 1); err != nil {
 		return Caller{}, err
 	}
 	return who, denied

@@ -400,7 +400,7 @@ func BenchmarkRateLimit(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		who := Caller{Person: identity.Person{ID: store.NewID()}, Proven: true}
-		if err := g.count(httptest.NewRecorder(), request(), RegistrationsPerPerson, who); err != nil {
+		if err := g.count(httptest.NewRecorder(), request(), RegistrationsPerPerson, who, 1); err != nil {
 			b.Fatal(err)
 		}
 	}

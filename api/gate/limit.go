@@ -75,8 +75,17 @@ const (
 	PasswordsPerAddress
 )
 
-// count counts a request, and fails when its limit is used up.
-func (g *Gate) count(w http.ResponseWriter, r *http.Request, l Limit, who Caller) error {
+// Charge counts a request that was admitted as so many more requests, because of what it costs. A
+// limit below that is used up by it. It fails with the problem RateLimited.
+func (g *Gate) Charge(w http.ResponseWriter, r *http.Request, l Limit, who Caller, more int) error {
+	if more <= 0 {
+		return nil
+	}
+	return g.count(w, r, l, who, more)
+}
+
+// count counts n requests, and fails when the limit is used up.
+func (g *Gate) count(w http.ResponseWriter, r *http.Request, l Limit, who Caller, n int) error {
 	if g.limits == nil || l == Unlimited {
 		return nil
 	}
@@ -86,13 +95,13 @@ func (g *Gate) count(w http.ResponseWriter, r *http.Request, l Limit, who Caller
 		if l == RegistrationsPerPerson {
 			limiter = g.limits.registrations
 		}
-		return limiter.pass(w, "person "+string(who.ID[:]), 1)
+		return limiter.pass(w, "person "+string(who.ID[:]), n, 1)
 	}
 	limiter := g.limits.requests
 	if l == PasswordsPerAddress {
 		limiter = g.limits.passwords
 	}
-	return limiter.pass(w, g.clientAddress(r), g.crowd(r))
+	return limiter.pass(w, g.clientAddress(r), n, g.crowd(r))
 }
 
 // CountAccount counts a use of a password for an account from the client's address. It fails with
@@ -101,7 +110,7 @@ func (g *Gate) CountAccount(w http.ResponseWriter, r *http.Request, account stri
 	if g.limits == nil {
 		return nil
 	}
-	return g.limits.account.pass(w, g.clientAddress(r)+" "+account, 1)
+	return g.limits.account.pass(w, g.clientAddress(r)+" "+account, 1, 1)
 }
 
 // crowd returns how many times as many requests as from another address may come from a client's.

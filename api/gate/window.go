@@ -5,6 +5,7 @@ import (
 	"hash/maphash"
 	"math"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -60,10 +61,9 @@ func newCounter(name string, rate Rate) *counter {
 	return &counter{name: name, rate: rate, seed: maphash.MakeSeed(), turned: time.Now(), young: make(map[uint64]window)}
 }
 
-// take counts a request of the client with a key, who may make limit of them. It returns how many
-// are left and when the window ends; below zero are left when the request is one too many, which
-// is not counted.
-func (c *counter) take(key string, limit int, now time.Time) (left int, reset time.Duration) {
+// take counts n requests of the client with a key, who may make limit of them. It returns how many
+// are left and when the window ends. It is not ok, and nothing is counted, when fewer than n were left.
+func (c *counter) take(key string, n, limit int, now time.Time) (left int, reset time.Duration, ok bool) {
 	hash := maphash.String(c.seed, key)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -77,26 +77,29 @@ func (c *counter) take(key string, limit int, now time.Time) (left int, reset ti
 	if !now.Before(w.end) {
 		w = window{end: now.Add(c.rate.Window)}
 	}
-	if left = limit - w.used - 1; left >= 0 {
-		w.used++
+	if ok = w.used+n <= limit; ok {
+		w.used += n
 	}
 	c.young[hash] = w
-	return left, w.end.Sub(now)
+	return max(0, limit-w.used), w.end.Sub(now), ok
 }
 
-// pass counts a request against a limit that is so many times the usual one, and tells its state in
-// the headers of the answer. It fails with the problem RateLimited when the limit is used up. A nil
+// pass counts n requests, or all that are let through where these are fewer, against a limit that is so
+// many times the usual one, and tells its state in the headers of the answer. It fails with the problem RateLimited when the limit is used up. A nil
 // counter limits nothing.
-func (c *counter) pass(w http.ResponseWriter, key string, factor int) error {
+func (c *counter) pass(w http.ResponseWriter, key string, n, factor int) error {
 	if c == nil {
 		return nil
 	}
 	rate := c.rate.times(factor)
-	left, reset := c.take(key, rate.Most, time.Now())
+	if n > 1 { // beside the one that was counted when the request was admitted
+		n = min(n, rate.Most-1)
+	}
+	left, reset, ok := c.take(key, n, rate.Most, time.Now())
 	seconds := int(math.Ceil(reset.Seconds()))
-	addMember(w.Header(), headerRatePolicy, fmt.Sprintf("%q;q=%d;w=%d", c.name, rate.Most, int(rate.Window.Seconds())))
-	addMember(w.Header(), headerRateLimit, fmt.Sprintf("%q;r=%d;t=%d", c.name, max(0, left), seconds))
-	if left >= 0 {
+	setMember(w.Header(), headerRatePolicy, c.name, fmt.Sprintf(";q=%d;w=%d", rate.Most, int(rate.Window.Seconds())))
+	setMember(w.Header(), headerRateLimit, c.name, fmt.Sprintf(";r=%d;t=%d", left, seconds))
+	if ok {
 		return nil
 	}
 	p := problem.New(problem.RateLimited)
@@ -104,10 +107,15 @@ func (c *counter) pass(w http.ResponseWriter, key string, factor int) error {
 	return p
 }
 
-// addMember adds a member to a list in a header, on its one line: clients look at no second one.
-func addMember(h http.Header, name, member string) {
-	if before := h.Get(name); before != "" {
-		member = before + ", " + member
+// setMember sets what is said of a policy in a list in a header, on its one line: clients look at no
+// second one.
+func setMember(h http.Header, name, policy, parameters string) {
+	member := fmt.Sprintf("%q", policy)
+	var members []string
+	for before := range strings.SplitSeq(h.Get(name), ", ") {
+		if before != "" && !strings.HasPrefix(before, member+";") {
+			members = append(members, before)
+		}
 	}
-	h.Set(name, member)
+	h.Set(name, strings.Join(append(members, member+parameters), ", "))
 }

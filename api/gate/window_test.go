@@ -22,7 +22,7 @@ func TestWindows(t *testing.T) {
 		c := newCounter("logins", Rate{3, time.Minute})
 		pass := func(key string) (limited bool, wait time.Duration, h http.Header) {
 			w := httptest.NewRecorder()
-			err := c.pass(w, key, 1)
+			err := c.pass(w, key, 1, 1)
 			if err == nil {
 				return false, 0, w.Header()
 			}
@@ -70,14 +70,14 @@ func TestManyClients(t *testing.T) {
 	c := newCounter("requests", Rate{1, time.Hour})
 	now := time.Now()
 	for n := range 3*maxKeys + 5 {
-		if left, _ := c.take(strconv.Itoa(n), 1, now); left != 0 {
-			t.Fatalf("client %d has %d left", n, left)
+		if _, _, ok := c.take(strconv.Itoa(n), 1, 1, now); !ok {
+			t.Fatalf("client %d is refused", n)
 		}
 		if kept := len(c.young) + len(c.old); kept > 2*maxKeys {
 			t.Fatalf("%d clients are kept", kept)
 		}
 	}
-	if left, _ := c.take(strconv.Itoa(3*maxKeys-1), 1, now); left >= 0 {
+	if _, _, ok := c.take(strconv.Itoa(3*maxKeys-1), 1, 1, now); ok {
 		t.Error("a late client is forgotten")
 	}
 }
@@ -152,5 +152,35 @@ func TestOneLimitCanBeOff(t *testing.T) {
 		if _, err := g.Admit(httptest.NewRecorder(), request(), Anybody, PasswordsPerAddress); (err != nil) != (n == 1) {
 			t.Errorf("request %d: %v", n, err)
 		}
+	}
+}
+
+// TestCharge: a request that costs more counts as more, once in each header, and one above all that
+// there is uses it up.
+func TestCharge(t *testing.T) {
+	g := New(Config{Mode: Token, RateLimits: true, Rates: Rates{Requests: Rate{10, time.Minute}}}, zerolog.Nop())
+	ask := func(more int, options ...func(*http.Request)) (limited bool, h http.Header) {
+		w := httptest.NewRecorder()
+		_, err := g.Admit(w, request(options...), Anybody, RequestsPerAddress)
+		if err == nil {
+			err = g.Charge(w, request(options...), RequestsPerAddress, Caller{}, more)
+		}
+		return code(t, err) == problem.RateLimited, w.Header()
+	}
+	if limited, h := ask(6); limited || h.Get("RateLimit") != `"requests";r=3;t=60` || h.Get("RateLimit-Policy") != `"requests";q=10;w=60` {
+		t.Errorf("the first: limited %v, %v", limited, h)
+	}
+	if limited, h := ask(6); !limited || h.Get("RateLimit") != `"requests";r=2;t=60` {
+		t.Errorf("what it costs is not left: limited %v, %v", limited, h)
+	}
+	if limited, _ := ask(0); limited {
+		t.Error("what costs nothing more is limited")
+	}
+	elsewhere := from("198.51.100.7:1")
+	if limited, h := ask(1000, elsewhere); limited || h.Get("RateLimit") != `"requests";r=0;t=60` {
+		t.Errorf("what costs more than there is: limited %v, %v", limited, h)
+	}
+	if limited, _ := ask(0, elsewhere); !limited {
+		t.Error("it is not used up")
 	}
 }
