@@ -266,7 +266,7 @@ func (s *supervisor) trialSucceeds(subs []subscription, smallPayload bool) bool 
 // permitted reports whether the server takes a subscription on a trial connection.
 func permitted(trial *nats.Conn, s subscription) bool {
 	if s.subject == "" {
-		s.subject = trial.NewInbox()
+		s.subject = newInbox(trial)
 	}
 	subscribe := func() (*nats.Subscription, error) { return trial.SubscribeSync(s.subject) }
 	if s.queue != "" {
