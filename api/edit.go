@@ -23,7 +23,7 @@ func editOf(b wire.EventEdit, f *input.Fields, e store.Event) *messages.EventEdi
 	change(b.Place, &e.Venue, &edit.Venue, func(v string) string { return f.OptionalLine("place", v, input.MaxPlace) })
 	change(b.TimeZone, &e.TimeZone, &edit.TimeZone, func(v string) string { return f.TimeZone("time_zone", v) })
 	change(b.Waitlist, &e.Waitlist, &edit.Waitlist, func(v bool) bool { return v })
-	change(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.Between("capacity", v, 1, input.MaxCapacity) })
+	change(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.Capacity("capacity", v) })
 	change(b.StartsAt, &e.StartsAt, &edit.StartsAt, func(v string) time.Time { return f.Instant("starts_at", v) })
 	change(b.EndsAt, &e.EndsAt, &edit.EndsAt, func(v string) time.Time { return f.Instant("ends_at", v) })
 	change(b.OpensAt, &e.OpensAt, &edit.OpensAt, func(v *string) time.Time { return f.OptionalInstant("registration_opens_at", v) })

@@ -24,7 +24,7 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 		OrganizerID: r.caller.actor(&f, "organizer_id", body.OrganizerID),
 		Title:       f.Line("title", body.Title, input.MaxTitle),
 		Description: f.Text("description", body.Description, input.MaxDescription),
-		Capacity:    f.Between("capacity", body.Capacity, 1, input.MaxCapacity),
+		Capacity:    f.Capacity("capacity", body.Capacity),
 		StartsAt:    f.Instant("starts_at", body.StartsAt),
 		EndsAt:      f.Instant("ends_at", body.EndsAt),
 		Venue:       f.OptionalLine("place", body.Place, input.MaxPlace),
@@ -119,11 +119,8 @@ func checkOrder(f *input.Fields, e store.Event) {
 	if !f.OK() {
 		return
 	}
-	if !e.EndsAt.After(e.StartsAt) {
-		f.Add("ends_at", "must be after starts_at")
-	}
-	if !e.OpensAt.IsZero() && !e.ClosesAt.IsZero() && !e.ClosesAt.After(e.OpensAt) {
-		f.Add("registration_closes_at", "must be after registration_opens_at")
+	for _, wrong := range e.CheckTimes() {
+		f.Add(wrong.Field, wrong.Reason)
 	}
 }
 

@@ -236,6 +236,53 @@ func testEdits(t *testing.T, target Target) {
 		wantOutcomes(t, apply(t, s, edit(event.ID, store.Edit{Version: 1, Capacity: &two}), Wish(event.ID)), store.Edited, store.SoldOut)
 		Check(t, s, event.ID)
 	})
+	t.Run("times that contradict each other change nothing", func(t *testing.T) {
+		event := NewEvent(t, s, 3)
+		opens := now.Add(time.Hour)
+		wantOutcomes(t, apply(t, s, edit(event.ID, store.Edit{Version: 1, OpensAt: &opens})), store.Edited)
+		before := readEvent(t, s, event.ID)
+		for name, e := range map[string]store.Edit{
+			"ends before it starts":     {EndsAt: new(event.StartsAt.Add(-time.Millisecond))},
+			"ends when it starts":       {EndsAt: &event.StartsAt},
+			"starts when it ends":       {StartsAt: &event.EndsAt, Title: new("New")},
+			"closes when it opens":      {ClosesAt: &opens},
+			"opens after what it sends": {ClosesAt: &opens, OpensAt: new(opens.Add(time.Hour))},
+		} {
+			e.Version = store.AnyVersion
+			wantOutcomes(t, apply(t, s, edit(event.ID, e)), store.VersionMismatch)
+			if after := readEvent(t, s, event.ID); !after.Equal(before) {
+				t.Fatalf("%s: the event was %+v and is %+v", name, before, after)
+			}
+		}
+		both := store.Edit{Version: 2, StartsAt: &event.EndsAt, EndsAt: new(event.EndsAt.Add(time.Hour)), ClosesAt: new(opens.Add(time.Hour))}
+		wantOutcomes(t, apply(t, s, edit(event.ID, both)), store.Edited)
+	})
+	t.Run("an imported event with odd times can have another title", func(t *testing.T) {
+		event := store.Event{ID: store.NewID(), OrganizerID: store.NewID(), Title: "x", Capacity: 1, StartsAt: now, EndsAt: now, CreatedAt: now}
+		if err := s.CreateEvent(context10s(t), event); err != nil {
+			t.Fatal(err)
+		}
+		wantOutcomes(t, apply(t, s, edit(event.ID, store.Edit{Version: 1, Title: new("New")})), store.Edited)
+	})
+	t.Run("only its organizer acts as that", func(t *testing.T) {
+		event, guest := NewEvent(t, s, 3), Wish(store.ID{})
+		guest.EventID = event.ID
+		wantOutcomes(t, apply(t, s, guest), store.Registered)
+		before := readEvent(t, s, event.ID)
+		as := func(req store.SeatRequest, organizer store.ID) store.SeatRequest {
+			req.Actor = store.Actor{Kind: store.ActorOrganizer, ID: organizer}
+			return req
+		}
+		change := edit(event.ID, store.Edit{Version: 1, Capacity: new(int64(4))})
+		remove := store.SeatRequest{Kind: store.Cancel, EventID: event.ID, UserID: guest.UserID, RequestID: "remove", At: now}
+		wantOutcomes(t, apply(t, s, as(change, store.NewID()), as(remove, guest.UserID), as(change, store.ID{})),
+			store.NotOrganizer, store.NotOrganizer, store.NotOrganizer)
+		if after := readEvent(t, s, event.ID); !after.Equal(before) {
+			t.Fatalf("the event was %+v and is %+v", before, after)
+		}
+		wantOutcomes(t, apply(t, s, as(change, event.OrganizerID), as(remove, event.OrganizerID)), store.Edited, store.Cancelled)
+		Check(t, s, event.ID)
+	})
 	t.Run("every field", func(t *testing.T) {
 		event := NewEvent(t, s, 3)
 		change := edit(event.ID, everyField(1))
