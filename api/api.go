@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api/describe"
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/passwords"
@@ -43,7 +44,7 @@ type Config struct {
 	// there are no pages.
 	Pages func(notFound http.Handler) http.Handler
 	// Access says who may do what.
-	Access Access
+	Access gate.Config
 }
 
 // API answers HTTP requests.
@@ -53,7 +54,7 @@ type API struct {
 	config Config
 	log    zerolog.Logger
 	hashes *passwords.Hasher
-	gate   *gate
+	gate   *gate.Gate
 	router http.Handler
 
 	giveWay *giveWay
@@ -71,14 +72,15 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	}
 	a := &API{store: st, seats: seats, config: config, log: log, hashes: passwords.NewHasher(0, 0), giveWay: newGiveWay()}
 	a.ready = ready.New(a.look, "ready: seat requests get through, and the store answers", log)
-	a.gate = newGate(config.Access, log)
+	a.gate = gate.New(config.Access, log)
 	a.described = describe.Render(described(a.table()))
 	// In trusted mode a password protects nothing, because anybody may act as anybody, and
 	// the original's clients send what they always sent.
-	if config.Access.Mode != Trusted {
+	if config.Access.Mode != gate.Trusted {
 		a.newPasswords = passwords.RefuseGuessable()
 	}
-	a.router = a.protect(a.routes())
+	denied := a.observe("", func(http.ResponseWriter, *http.Request) error { return gate.ErrOrigin() })
+	a.router = a.gate.BrowserRules(a.routes(), denied)
 	return a
 }
 

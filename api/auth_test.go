@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
@@ -13,7 +14,7 @@ import (
 
 func TestSignUpAndLogInAnswerAToken(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *site) {
-		for name, mode := range map[string]func(*Access){"token": func(*Access) {}, "trusted": trusted} {
+		for name, mode := range map[string]func(*gate.Config){"token": func(*gate.Config) {}, "trusted": trusted} {
 			t.Run(name, func(t *testing.T) {
 				i := s.start(t, identity.Keys{}, mode)
 				email := store.NewID().Hex() + "@example.org"

@@ -1,29 +1,24 @@
 package api
 
 import (
-	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/mongostore"
-	"github.com/eventio/eventio/pkg/store/sqlitestore"
-	"github.com/eventio/eventio/worker"
 )
 
 // patience bounds every wait of these tests.
@@ -34,66 +29,40 @@ const goodPassword = "correct horse battery"
 
 // site is one store with NATS and a worker, for any number of API instances.
 type site struct {
-	st   store.Store
-	nats *testenv.NATS
-	log  *sharedLog // of everything
+	parts *system.System
+	st    store.Store
+	nats  *testenv.NATS
+	log   sharedLog // of everything
 }
 
 // eachStore runs a test over every store.
 func eachStore(t *testing.T, test func(*testing.T, *site)) {
 	t.Helper()
-	for _, kind := range []string{"sqlite", "mongo"} {
+	for _, kind := range system.Kinds {
 		t.Run(kind, func(t *testing.T) { test(t, newSite(t, kind)) })
 	}
 }
 
 func newSite(t testing.TB, kind string) *site {
 	t.Helper()
-	s := &site{nats: testenv.StartNATS(t), log: &sharedLog{}}
-	var err error
-	if kind == "sqlite" {
-		s.st, err = sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "eventio.db"))
-	} else {
-		s.st, err = mongostore.Open(t.Context(), testenv.MongoDB(t), zerolog.Nop())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	conn := s.connect(t)
-	w := worker.New(conn, s.st, worker.Config{}, zerolog.New(s.log))
-	if err := w.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		_ = w.Stop(ctx) // NATS may be gone
-	})
-	if err := conn.FlushTimeout(patience); err != nil {
-		t.Fatal(err)
-	}
+	s := newSiteWithoutWorker(t, kind)
+	s.parts.StartWorker(s.st)
 	return s
+}
+
+func newSiteWithoutWorker(t testing.TB, kind string) *site {
+	t.Helper()
+	parts := system.New(t, kind, system.Config{})
+	return &site{parts: parts, st: parts.Store, nats: parts.NATS, log: sharedLog{parts.Log}}
 }
 
 func (s *site) connect(t testing.TB) *nats.Conn {
 	t.Helper()
-	conn, err := messages.Connect(s.nats.URL(), "test", zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	return conn
+	return s.parts.Connect("test")
 }
 
 // link is conn with the names of the site's database.
-func (s *site) link(conn *nats.Conn) messages.Link {
-	return messages.Link{Conn: conn, Namespace: messages.Namespace{Prefix: messages.DefaultPrefix, Database: s.st.DatabaseID()}}
-}
+func (s *site) link(conn *nats.Conn) messages.Link { return s.parts.Link(conn) }
 
 // testSecret is a key's secret, and testKeys a list of keys with it.
 func testSecret(id string) []byte {
@@ -121,7 +90,7 @@ type instance struct {
 
 // start starts an API in token mode, to which NATS listens when it returns. change may
 // alter what it is told; keys may be empty.
-func (s *site) start(t testing.TB, keys identity.Keys, change ...func(*Access)) *instance {
+func (s *site) start(t testing.TB, keys identity.Keys, change ...func(*gate.Config)) *instance {
 	t.Helper()
 	i, conn := s.open(t, keys, change...)
 	if err := conn.FlushTimeout(patience); err != nil {
@@ -137,7 +106,7 @@ func (s *site) startAnyway(t testing.TB) *instance {
 	return i
 }
 
-func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*Access)) (*instance, *nats.Conn) {
+func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*gate.Config)) (*instance, *nats.Conn) {
 	t.Helper()
 	conn := s.connect(t)
 	log := zerolog.New(s.log)
@@ -146,7 +115,7 @@ func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*Access)) (
 		t.Fatal(err)
 	}
 	t.Cleanup(guard.Close)
-	access := Access{Mode: Token, Guard: guard}
+	access := gate.Config{Mode: gate.Token, Guard: guard}
 	for _, c := range change {
 		c(&access)
 	}
@@ -157,8 +126,8 @@ func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*Access)) (
 	return &instance{New(s.st, requester, Config{Access: access}, log), guard}, conn
 }
 
-func trusted(a *Access)     { a.Mode = Trusted }
-func rateLimited(a *Access) { a.RateLimits = true }
+func trusted(a *gate.Config)     { a.Mode = gate.Trusted }
+func rateLimited(a *gate.Config) { a.RateLimits = true }
 
 // reply is what the API says.
 type reply struct {
@@ -287,23 +256,10 @@ func (i *instance) organized(t testing.TB, by member) string {
 	return "/api/events/" + i.ask(t, "POST", "/api/events", eventWith(""), bearer(by.token)).want(t, 201, "").field(t, "id")
 }
 
-// sharedLog collects a log.
-type sharedLog struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
+// sharedLog is the log of all parts.
+type sharedLog struct{ *system.Log }
 
-func (l *sharedLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *sharedLog) text() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
+func (l sharedLog) text() string { return l.String() }
 
 // revive starts NATS again, so that the worker can stop in peace.
 func (s *site) revive(t testing.TB) {

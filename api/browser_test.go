@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
@@ -16,7 +17,7 @@ import (
 
 func overTLS(r *http.Request) { r.TLS = &tls.ConnectionState{} }
 
-func proxied(a *Access) { a.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} }
+func proxied(a *gate.Config) { a.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} }
 
 func TestTheCookieOfThePages(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *site) {
@@ -137,7 +138,7 @@ func TestCORS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	off, on := s.start(t, identity.Keys{}), s.start(t, identity.Keys{}, func(a *Access) { a.CORSOrigins = []*url.URL{app} })
+	off, on := s.start(t, identity.Keys{}), s.start(t, identity.Keys{}, func(a *gate.Config) { a.CORSOrigins = []*url.URL{app} })
 	ada := on.newMember(t)
 	path := on.organized(t, ada) + "/registrations"
 	preflight := func(i *instance, origin string) reply {
@@ -186,9 +187,9 @@ func TestSecurityHeaders(t *testing.T) {
 	i := s.start(t, identity.Keys{})
 	ada := i.newMember(t)
 	event := i.organized(t, ada)
-	pages := New(s.st, nil, Config{Access: Access{Mode: Token, Guard: i.guard}, Pages: web.Handler}, i.log)
+	pages := New(s.st, nil, Config{Access: gate.Config{Mode: gate.Token, Guard: i.guard}, Pages: web.Handler}, i.log)
 	broken := *i
-	brokenAPI := New(lostAnswer{nil}, nil, Config{Access: Access{Mode: Token, Guard: i.guard}}, i.log)
+	brokenAPI := New(lostAnswer{nil}, nil, Config{Access: gate.Config{Mode: gate.Token, Guard: i.guard}}, i.log)
 	broken.API = brokenAPI
 	withPages := instance{pages, i.guard}
 	type call struct {

@@ -58,7 +58,7 @@ func (a *API) editEvent(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := r.caller.mayBe(e.OrganizerID, "Only the organizer may edit this event."); err != nil {
+	if err := r.caller.Require(e.OrganizerID, "Only the organizer may edit this event."); err != nil {
 		return err
 	}
 	if edit.Version, err = editVersion(r.Header); err != nil {
@@ -76,7 +76,7 @@ func (a *API) cancelEvent(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.caller.mayBe(e.OrganizerID, "Only the organizer may cancel this event."); err != nil {
+	if err := r.caller.Require(e.OrganizerID, "Only the organizer may cancel this event."); err != nil {
 		return err
 	}
 	return a.storeEdit(w, r, e.ID, &messages.EventEdit{Version: store.AnyVersion, Cancel: true})
@@ -87,7 +87,7 @@ func (a *API) cancelEvent(w http.ResponseWriter, r *request) error {
 func (a *API) storeEdit(w http.ResponseWriter, r *request, event store.ID, edit *messages.EventEdit) error {
 	got := a.ask(w, r, messages.SeatRequest{
 		Kind: messages.KindEditEvent, RequestID: rand.Text(), EventID: event, Edit: edit,
-		Actor: r.caller.acting(messages.ActorOrganizer, store.ID{}),
+		Actor: actor(r.caller, messages.ActorOrganizer, store.ID{}),
 	})
 	if got.Reply.Outcome != messages.OutcomeEdited {
 		return refusal(got)

@@ -21,7 +21,7 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 	var f input.Fields
 	key, _ := idempotencyKey(&f, r.Header)
 	e := store.Event{
-		OrganizerID: r.caller.actor(&f, "organizer_id", body.OrganizerID),
+		OrganizerID: actingFor(r.caller, &f, "organizer_id", body.OrganizerID),
 		Title:       f.Line("title", body.Title, input.MaxTitle),
 		Description: f.Text("description", body.Description, input.MaxDescription),
 		Capacity:    f.Capacity("capacity", body.Capacity),
@@ -37,10 +37,10 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := r.caller.mayBe(e.OrganizerID, "You can only create events of your own: leave organizer_id out."); err != nil {
+	if err := r.caller.Require(e.OrganizerID, "You can only create events of your own: leave organizer_id out."); err != nil {
 		return err
 	}
-	c, done, err := a.begin(r.Context(), key, r.caller.scope("POST "+pathEvents), body)
+	c, done, err := a.begin(r.Context(), key, keyScope(r.caller, "POST "+pathEvents), body)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"iter"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,10 +15,9 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/eventio/eventio/internal/identity"
-	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/sqlitestore"
 )
 
 func TestGiveWay(t *testing.T) {
@@ -116,12 +114,7 @@ func TestStreamsGiveWay(t *testing.T) {
 
 // TestWhoAsksForASeatIsCounted: a request counts while a worker has it, and no longer.
 func TestWhoAsksForASeatIsCounted(t *testing.T) {
-	s := &site{nats: testenv.StartNATS(t), log: &sharedLog{}}
-	var err error
-	if s.st, err = sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "eventio.db")); err != nil {
-		t.Fatal(err)
-	}
-	defer s.st.Close()
+	s := newSiteWithoutWorker(t, system.SQLite)
 	i := s.start(t, identity.Keys{}, trusted)
 	full, err := messages.Encode(messages.SeatReply{Outcome: messages.OutcomeOverloaded})
 	if err != nil {

@@ -34,7 +34,7 @@ func (a *API) listUserRegistrations(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := r.caller.mayBe(user, "Only the user may list their registrations."); err != nil {
+	if err := r.caller.Require(user, "Only the user may list their registrations."); err != nil {
 		return err
 	}
 	if limit == 0 {
@@ -47,7 +47,7 @@ func (a *API) listUserRegistrations(w http.ResponseWriter, r *request) error {
 	if more {
 		linkNext(w, holdingsPath(user), q, limit, userRegistrationsList(user, q).Cursor(last[:]))
 	}
-	private(w)
+	noStore(w)
 	return writeRead(w, r, page)
 }
 

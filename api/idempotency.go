@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/messages"
@@ -38,6 +39,14 @@ func seatKey(f *input.Fields, h http.Header) (id string, keyed bool) {
 		return key, true
 	}
 	return rand.Text(), false
+}
+
+// keyScope names what an idempotency key belongs to: the route, and the caller if they are proven.
+func keyScope(who gate.Caller, route string) string {
+	if !who.Proven {
+		return route
+	}
+	return route + " " + who.ID.Hex()
 }
 
 // creation is one request that creates something, with or without a key. The id and the

@@ -9,12 +9,14 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/eventio/eventio/api/gate"
 )
 
 // observe runs a handler, turns its error into a problem document, and writes the one log
 // line of the request.
 func (a *API) observe(pattern string, handle func(http.ResponseWriter, *http.Request) error) http.Handler {
-	secure := secureHeaders()
+	secure := gate.SecureHeaders()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)

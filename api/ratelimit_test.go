@@ -3,11 +3,11 @@ package api
 import (
 	"net/http"
 	"net/netip"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
@@ -19,7 +19,7 @@ func TestGuessingIsSlowed(t *testing.T) {
 		i := s.start(t, identity.Keys{}, rateLimited)
 		ada := i.signUp(t, "ada@example.org", goodPassword) // from 192.0.2.1
 		attacker := from("203.0.113.9:4711")
-		passwordsPerAccount := defaultRates().PasswordsPerAccount
+		passwordsPerAccount := gate.DefaultRates().PasswordsPerAccount
 		tried, refused := 0, 0
 		for range 200 {
 			switch r := i.ask(t, "POST", "/api/login", logInBody(ada.email, "wrong horse battery"), attacker); r.status {
@@ -59,13 +59,13 @@ func TestLimitsPerAddress(t *testing.T) {
 	}{
 		"sign-ups of ever other addresses": {func(i *instance, o func(*http.Request)) reply {
 			return i.ask(t, "POST", "/api/users", signUpBody(store.NewID().Hex()+"@example.org", "short"), o)
-		}, defaultRates().Passwords},
+		}, gate.DefaultRates().Passwords},
 		"log-ins to ever other accounts": {func(i *instance, o func(*http.Request)) reply {
 			return i.ask(t, "POST", "/api/login", `{}`, o)
-		}, defaultRates().Passwords},
+		}, gate.DefaultRates().Passwords},
 		"everything else": {func(i *instance, o func(*http.Request)) reply {
 			return i.ask(t, "GET", "/api/events/zz", "", o)
-		}, defaultRates().Requests},
+		}, gate.DefaultRates().Requests},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := s.start(t, identity.Keys{}, rateLimited)
@@ -94,7 +94,7 @@ func TestLimitsPerAddress(t *testing.T) {
 	}
 	t.Run("an IPv6 client has its whole /64", func(t *testing.T) {
 		i := s.start(t, identity.Keys{}, rateLimited)
-		for n := range defaultRates().Passwords {
+		for n := range gate.DefaultRates().Passwords {
 			i.ask(t, "POST", "/api/login", `{}`, from("[2001:db8:1:2::"+strconv.FormatInt(int64(n+1), 16)+"]:1")).want(t, 400, "")
 		}
 		i.ask(t, "POST", "/api/login", `{}`, from("[2001:db8:1:2:ffff::1]:1")).want(t, 429, problem.RateLimited)
@@ -107,7 +107,7 @@ func TestRegistrationsPerPerson(t *testing.T) {
 	i := s.start(t, identity.Keys{}, rateLimited)
 	ada, bob := i.newMember(t), i.stranger(t)
 	seats := i.organized(t, ada) + "/registrations"
-	for n := range defaultRates().Registrations {
+	for n := range gate.DefaultRates().Registrations {
 		address := from("203.0.113." + strconv.Itoa(n) + ":1") // a bot has many
 		if r := i.ask(t, "POST", seats, `{}`, bearer(bob.token), address); r.status == 429 {
 			t.Fatalf("refused at %d", n)
@@ -119,7 +119,7 @@ func TestRegistrationsPerPerson(t *testing.T) {
 
 func TestLimitsCanBeOff(t *testing.T) {
 	i := newSite(t, "sqlite").start(t, identity.Keys{})
-	for range defaultRates().Passwords + 5 {
+	for range gate.DefaultRates().Passwords + 5 {
 		if r := i.ask(t, "POST", "/api/login", `{}`).want(t, 400, ""); r.header.Get("RateLimit-Limit") != "" {
 			t.Fatalf("headers are %v", r.header)
 		}
@@ -131,13 +131,13 @@ func TestLimitsCanBeOff(t *testing.T) {
 func TestForwardedForIsBelievedOnlyFromProxies(t *testing.T) {
 	s := newSite(t, "sqlite")
 	exhaust := func(i *instance, options ...func(*http.Request)) {
-		for range defaultRates().Passwords {
+		for range gate.DefaultRates().Passwords {
 			i.ask(t, "POST", "/api/login", `{}`, options...).want(t, 400, "")
 		}
 	}
 	t.Run("no proxies", func(t *testing.T) {
 		i := s.start(t, identity.Keys{}, rateLimited)
-		for n := range defaultRates().Passwords {
+		for n := range gate.DefaultRates().Passwords {
 			forged := strconv.Itoa(n)
 			i.ask(t, "POST", "/api/login", `{}`, from("203.0.113.9:1"), with("X-Forwarded-For", "198.51.100."+forged),
 				with("X-Real-IP", "198.51.100."+forged), with("True-Client-IP", "198.51.100."+forged), with("Forwarded", "for=198.51.100."+forged)).want(t, 400, "")
@@ -149,7 +149,7 @@ func TestForwardedForIsBelievedOnlyFromProxies(t *testing.T) {
 		}
 	})
 	t.Run("behind a proxy", func(t *testing.T) {
-		i := s.start(t, identity.Keys{}, rateLimited, func(a *Access) {
+		i := s.start(t, identity.Keys{}, rateLimited, func(a *gate.Config) {
 			a.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 		})
 		proxy := from("10.1.2.3:1")
@@ -167,7 +167,7 @@ func TestForwardedForIsBelievedOnlyFromProxies(t *testing.T) {
 // TestEveryRouteCounts has a row for every route: what its requests count against, for who shows
 // no token, for who shows one, and for who shows none in trusted mode. A route without a row fails.
 func TestEveryRouteCounts(t *testing.T) {
-	rates := Rates{Requests: 5, Registrations: 3, Passwords: 4, PasswordsPerAccount: 2}
+	rates := gate.Rates{Requests: 5, Registrations: 3, Passwords: 4, PasswordsPerAccount: 2}
 	type counted struct {
 		limit    int // requests that pass; 0: all of them
 		byPerson bool
@@ -203,7 +203,7 @@ func TestEveryRouteCounts(t *testing.T) {
 		"GET /readyz":                                     {none, none, none},
 	}
 	s := newSite(t, "sqlite")
-	few := func(a *Access) { a.RateLimits, a.Rates = true, rates }
+	few := func(a *gate.Config) { a.RateLimits, a.Rates = true, rates }
 	token, trusting := s.start(t, identity.Keys{}, few), s.start(t, identity.Keys{}, few, trusted)
 	addresses := 0
 	newAddress := func() func(*http.Request) {
@@ -272,7 +272,7 @@ func TestEveryRouteCounts(t *testing.T) {
 				})
 			}
 		}
-		if rt.limit != passwordsPerAddress {
+		if rt.limit != gate.PasswordsPerAddress {
 			continue
 		}
 		t.Run(name+"/for one account", func(t *testing.T) {
@@ -289,24 +289,6 @@ func TestEveryRouteCounts(t *testing.T) {
 			}
 			token.ask(t, rt.method, path, body, bearer(ada.token), where).want(t, 429, problem.RateLimited)
 		})
-	}
-}
-
-// TestTheLimitsOfTheGuide: the numbers that hold are those of docs/operations.md.
-func TestTheLimitsOfTheGuide(t *testing.T) {
-	guide, err := os.ReadFile("../docs/operations.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r := defaultRates()
-	for what, limit := range map[string]int{
-		"log-ins, sign-ups and changes of passwords": r.Passwords, "the same, for one account": r.PasswordsPerAccount,
-		"changes of registrations (POST, PUT, DELETE)": r.Registrations, "reads of registrations": r.Requests,
-		"everything else of the API, without `/livez` and `/readyz`": r.Requests,
-	} {
-		if row := "| " + what + " | " + strconv.Itoa(limit) + " | "; !strings.Contains(string(guide), row) {
-			t.Errorf("docs/operations.md has no row %q", row)
-		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/messages"
@@ -23,14 +24,14 @@ func (a *API) register(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	var f input.Fields
-	user := r.caller.actor(&f, "user_id", body.UserID)
+	user := actingFor(r.caller, &f, "user_id", body.UserID)
 	key, _ := seatKey(&f, r.Header)
 	if err := f.Err(); err != nil {
 		return err
 	}
 	// Not Keyed: 400 already_registered is a refusal, and only successes are kept.
 	change := messages.SeatRequest{
-		Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user, Actor: r.caller.acting(messages.ActorPerson, user),
+		Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user, Actor: actor(r.caller, messages.ActorPerson, user),
 	}
 	if err := a.mayRegister(r, change); err != nil {
 		return err
@@ -54,14 +55,14 @@ func (a *API) take(w http.ResponseWriter, r *request, req messages.SeatRequest) 
 	if answer.Status == wire.Waitlisted && got.Reply.Position == 0 {
 		a.position(r.Context(), &answer)
 	}
-	private(w)
+	noStore(w)
 	return answer, got
 }
 
 // mayRegister is nil unless the caller is proven to be somebody else than the user. An unknown
 // event is reported before that.
 func (a *API) mayRegister(r *request, req messages.SeatRequest) error {
-	denied := r.caller.mayBe(req.UserID, "You can only register yourself: leave user_id out.")
+	denied := r.caller.Require(req.UserID, "You can only register yourself: leave user_id out.")
 	if denied == nil {
 		return nil
 	}
@@ -123,10 +124,10 @@ func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.caller.mayBe(e.OrganizerID, "Only the organizer may list the registrations."); err != nil {
+	if err := r.caller.Require(e.OrganizerID, "Only the organizer may list the registrations."); err != nil {
 		return err
 	}
-	private(w)
+	noStore(w)
 	through := e.ConfirmedThrough
 	if status == wire.Waitlisted {
 		after, through = max(after, e.ConfirmedThrough), e.LastNumber
@@ -218,4 +219,24 @@ func (a *API) rosterPage(w http.ResponseWriter, r *request, id store.ID, page ro
 		users, last = append(users, reg.UserID), reg.Number
 	}
 	return writeRead(w, r, users)
+}
+
+// actingFor reads the id of the user that a request acts for. Who is proven may leave it out.
+func actingFor(who gate.Caller, f *input.Fields, field string, id *string) store.ID {
+	switch {
+	case id != nil:
+		return f.ID(field, *id)
+	case who.Proven:
+		return who.ID
+	}
+	return f.ID(field, "")
+}
+
+// actor tells the workers who acts, and in which role. Somebody unproven acts as the user that the
+// request is for; zero: for none.
+func actor(who gate.Caller, role messages.ActorKind, user store.ID) messages.Actor {
+	if !who.Proven {
+		return messages.Actor{Kind: messages.ActorUnproven, ID: user}
+	}
+	return messages.Actor{Kind: role, ID: who.ID}
 }

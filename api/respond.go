@@ -120,3 +120,6 @@ func linkNext(w http.ResponseWriter, path string, q url.Values, limit int, curso
 	next.Set("cursor", cursor)
 	w.Header().Set("Link", fmt.Sprintf("<%s?%s>; rel=\"next\"", path, next.Encode()))
 }
+
+// noStore keeps caches from storing an answer that is for one person.
+func noStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store") }

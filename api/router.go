@@ -12,6 +12,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/eventio/eventio/api/describe"
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 )
@@ -27,8 +28,8 @@ type handler func(http.ResponseWriter, *request) error
 // routes panics on one whose access, limit, bodyRule or lifetime is the zero value.
 type route struct {
 	method, pattern string
-	access          access
-	limit           limit
+	access          gate.Access
+	limit           gate.Limit
 	body            bodyRule
 	lifetime        lifetime
 	handle          handler
@@ -70,26 +71,26 @@ func (a *API) table() []route {
 		user          = pathUsers + "/{user_id}"
 	)
 	return []route{
-		{http.MethodPost, pathUsers, anybody, passwordsPerAddress, jsonBody, afterClientLeaves, a.createUser, describe.CreateUser()},
-		{http.MethodPost, user + "/password", tokenHolders, passwordsPerAddress, jsonBody, whileClientWaits, a.changePassword, describe.ChangePassword()},
-		{http.MethodPost, "/api/login", anybody, passwordsPerAddress, jsonBody, whileClientWaits, a.login, describe.Login()},
-		{http.MethodPost, "/api/logout", anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.logout, describe.Logout()},
-		{http.MethodPost, pathEvents, tokenHolders, requestsPerAddress, jsonBody, afterClientLeaves, a.createEvent, describe.CreateEvent()},
-		{http.MethodGet, pathEvents, anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.listEvents, describe.ListEvents()},
-		{http.MethodGet, event, anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.readEvent, describe.ReadEvent()},
-		{http.MethodPost, registrations, tokenHolders, registrationsPerPerson, jsonBody, afterClientLeaves, a.register, describe.Register()},
-		{http.MethodGet, registrations, tokenHolders, requestsPerPerson, ignoredBody, whileClientWaits, a.listRegistrations, describe.ListRegistrations()},
-		{http.MethodPut, registration, tokenHolders, registrationsPerPerson, noBody, afterClientLeaves, a.putRegistration, describe.PutRegistration()},
-		{http.MethodGet, registration, tokenHolders, requestsPerPerson, ignoredBody, whileClientWaits, a.readRegistration, describe.ReadRegistration()},
-		{http.MethodDelete, registration, tokenHolders, registrationsPerPerson, noBody, afterClientLeaves, a.deleteRegistration, describe.DeleteRegistration()},
-		{http.MethodPatch, event, tokenHolders, requestsPerAddress, jsonBody, afterClientLeaves, a.editEvent, describe.EditEvent()},
-		{http.MethodPost, event + "/cancel", tokenHolders, requestsPerAddress, noBody, afterClientLeaves, a.cancelEvent, describe.CancelEvent()},
-		{http.MethodGet, user + "/registrations", tokenHolders, requestsPerPerson, ignoredBody, whileClientWaits, a.listUserRegistrations, describe.UserRegistrations()},
-		{http.MethodGet, "/livez", anybody, unlimited, ignoredBody, whileClientWaits, a.livez, describe.Livez()},
-		{http.MethodGet, "/readyz", anybody, unlimited, ignoredBody, whileClientWaits, a.readyz, describe.Readyz()},
-		{http.MethodGet, "/openapi.json", anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.openAPI, describe.OpenAPI()},
-		{http.MethodGet, "/docs", anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.docs, describe.Docs()},
-		{http.MethodGet, "/docs/docs.css", anybody, requestsPerAddress, ignoredBody, whileClientWaits, a.docsStyle, describe.DocsStyle()},
+		{http.MethodPost, pathUsers, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.createUser, describe.CreateUser()},
+		{http.MethodPost, user + "/password", gate.TokenHolders, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.changePassword, describe.ChangePassword()},
+		{http.MethodPost, "/api/login", gate.Anybody, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.login, describe.Login()},
+		{http.MethodPost, "/api/logout", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.logout, describe.Logout()},
+		{http.MethodPost, pathEvents, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.createEvent, describe.CreateEvent()},
+		{http.MethodGet, pathEvents, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.listEvents, describe.ListEvents()},
+		{http.MethodGet, event, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.readEvent, describe.ReadEvent()},
+		{http.MethodPost, registrations, gate.TokenHolders, gate.RegistrationsPerPerson, jsonBody, afterClientLeaves, a.register, describe.Register()},
+		{http.MethodGet, registrations, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listRegistrations, describe.ListRegistrations()},
+		{http.MethodPut, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.putRegistration, describe.PutRegistration()},
+		{http.MethodGet, registration, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readRegistration, describe.ReadRegistration()},
+		{http.MethodDelete, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.deleteRegistration, describe.DeleteRegistration()},
+		{http.MethodPatch, event, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.editEvent, describe.EditEvent()},
+		{http.MethodPost, event + "/cancel", gate.TokenHolders, gate.RequestsPerAddress, noBody, afterClientLeaves, a.cancelEvent, describe.CancelEvent()},
+		{http.MethodGet, user + "/registrations", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listUserRegistrations, describe.UserRegistrations()},
+		{http.MethodGet, "/livez", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.livez, describe.Livez()},
+		{http.MethodGet, "/readyz", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.readyz, describe.Readyz()},
+		{http.MethodGet, "/openapi.json", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.openAPI, describe.OpenAPI()},
+		{http.MethodGet, "/docs", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.docs, describe.Docs()},
+		{http.MethodGet, "/docs/docs.css", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.docsStyle, describe.DocsStyle()},
 	}
 }
 
@@ -97,7 +98,7 @@ func (a *API) table() []route {
 func described(table []route) []describe.Route {
 	routes := make([]describe.Route, len(table))
 	for i, rt := range table {
-		routes[i] = describe.Route{Method: rt.method, Pattern: rt.pattern, NeedsToken: rt.access == tokenHolders, Operation: rt.operation}
+		routes[i] = describe.Route{Method: rt.method, Pattern: rt.pattern, NeedsToken: rt.access == gate.TokenHolders, Operation: rt.operation}
 	}
 	return routes
 }
@@ -155,17 +156,11 @@ func (a *API) routes() http.Handler {
 func (a *API) enforce(rt route) func(http.ResponseWriter, *http.Request) error {
 	parameters := rt.operation.QueryNames()
 	return func(w http.ResponseWriter, r *http.Request) error {
-		req := &request{Request: r}
-		var denied error
-		if rt.access == tokenHolders {
-			req.caller, denied = a.gate.caller(r)
-		}
-		if err := a.gate.count(w, r, rt.limit, req.caller); err != nil {
+		who, err := a.gate.Admit(w, r, rt.access, rt.limit)
+		if err != nil {
 			return err
 		}
-		if denied != nil {
-			return denied
-		}
+		req := &request{Request: r, caller: who}
 		if r.URL.RawQuery != "" {
 			if err := input.CheckQuery(r.URL.RawQuery, parameters); err != nil {
 				return err
@@ -184,7 +179,7 @@ func (a *API) enforce(rt route) func(http.ResponseWriter, *http.Request) error {
 type request struct {
 	*http.Request
 	// caller is who sent it. It is the zero value on routes that are open to anybody.
-	caller caller
+	caller gate.Caller
 	// body is what was sent on a route with jsonBody.
 	body []byte
 	// deadline is when the answer is due, or the first piece of a streamed one. The time for it

@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/messages"
@@ -23,7 +24,7 @@ func (a *API) putRegistration(w http.ResponseWriter, r *request) error {
 	if err := a.mayRegister(r, change); err != nil {
 		return err
 	}
-	change.Kind, change.Actor = messages.KindRegister, r.caller.acting(messages.ActorPerson, user)
+	change.Kind, change.Actor = messages.KindRegister, actor(r.caller, messages.ActorPerson, user)
 	answer, got := a.take(w, r, change)
 	switch got.Reply.Outcome {
 	case messages.OutcomeRegistered:
@@ -60,7 +61,7 @@ func (a *API) readRegistration(w http.ResponseWriter, r *request) error {
 			return store.ErrUnavailable
 		}
 	}
-	private(w)
+	noStore(w)
 	w.Header().Set("ETag", registrationTag(answer))
 	return writeRead(w, r, answer)
 }
@@ -79,7 +80,7 @@ func (a *API) deleteRegistration(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	role := messages.ActorPerson
-	if r.caller.mayBe(change.UserID, "") != nil {
+	if !r.caller.ActsFor(change.UserID) {
 		e, err := a.store.Event(r.Context(), change.EventID)
 		if err != nil {
 			return err
@@ -89,12 +90,12 @@ func (a *API) deleteRegistration(w http.ResponseWriter, r *request) error {
 		}
 		role = messages.ActorOrganizer
 	}
-	change.Kind, change.Actor = messages.KindCancel, r.caller.acting(role, change.UserID)
+	change.Kind, change.Actor = messages.KindCancel, actor(r.caller, role, change.UserID)
 	got := a.ask(w, r, change)
 	if got.Reply.Outcome != messages.OutcomeCancelled {
 		return refusal(got)
 	}
-	private(w)
+	noStore(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -110,11 +111,11 @@ func seatChange(r *request) (req messages.SeatRequest, err error) {
 }
 
 // personOrOrganizer is nil unless the caller is proven to be neither the person nor the organizer.
-func personOrOrganizer(who caller, user store.ID, e store.Event) error {
-	if who.mayBe(user, "") == nil {
+func personOrOrganizer(who gate.Caller, user store.ID, e store.Event) error {
+	if who.ActsFor(user) {
 		return nil
 	}
-	return who.mayBe(e.OrganizerID, "Only the registered user and the organizer may do this.")
+	return who.Require(e.OrganizerID, "Only the registered user and the organizer may do this.")
 }
 
 // seatOf reads both ids in the path.

@@ -11,6 +11,7 @@ import (
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
@@ -18,12 +19,12 @@ import (
 
 // writeSession answers with the user and a token, which goes into the cookie too.
 func (a *API) writeSession(w http.ResponseWriter, r *request, status int, u store.User) error {
-	token, expires, err := a.gate.guard.Sign(personOf(u))
+	token, expires, err := a.gate.Guard().Sign(personOf(u))
 	if err != nil {
 		return err
 	}
-	a.gate.setCookie(w, r.Request, token)
-	private(w)
+	a.gate.SetCookie(w, r.Request, token)
+	noStore(w)
 	return writeJSON(w, status, wire.Session{
 		ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt, Token: token, TokenExpiresAt: expires,
 	})
@@ -36,8 +37,8 @@ func personOf(u store.User) identity.Person {
 // logout takes the cookie away. Tokens that were copied elsewhere live until they expire:
 // changing the password ends them all.
 func (a *API) logout(w http.ResponseWriter, r *request) error {
-	a.gate.setCookie(w, r.Request, "")
-	private(w)
+	a.gate.SetCookie(w, r.Request, "")
+	noStore(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -57,10 +58,10 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := r.caller.mayBe(id, "A password can only be changed by its owner."); err != nil {
+	if err := r.caller.Require(id, "A password can only be changed by its owner."); err != nil {
 		return err
 	}
-	if err := a.gate.passAccount(w, r.Request, id.Hex()); err != nil {
+	if err := a.gate.CountAccount(w, r.Request, id.Hex()); err != nil {
 		return err
 	}
 	u, err := a.store.User(r.Context(), id)
@@ -70,27 +71,31 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 	if f.Check("new_password", a.newPasswords.Check(body.NewPassword, u.Email)); !f.OK() {
 		return f.Err()
 	}
-	after, err := a.replacePassword(r.Context(), u, body)
+	party := a.gate.Stranger(r.Request)
+	if r.caller.Proven {
+		party = fairqueue.Known(u.ID)
+	}
+	after, err := a.replacePassword(r.Context(), party, u, body)
 	if err != nil {
 		return err
 	}
-	if r.caller.cookie { // the browser that did it stays logged in
-		token, _, err := a.gate.guard.Sign(personOf(after))
+	if r.caller.Cookie { // the browser that did it stays logged in
+		token, _, err := a.gate.Guard().Sign(personOf(after))
 		if err != nil {
 			return err
 		}
-		a.gate.setCookie(w, r.Request, token)
+		a.gate.SetCookie(w, r.Request, token)
 	}
-	private(w)
+	noStore(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
 // replacePassword stores the new password of whoever knows the old one, and ends the
 // tokens from before it.
-func (a *API) replacePassword(ctx context.Context, u store.User, change wire.PasswordChange) (store.User, error) {
+func (a *API) replacePassword(ctx context.Context, who fairqueue.Party, u store.User, change wire.PasswordChange) (store.User, error) {
 	wrong := problem.Newf(problem.Unauthenticated, "The old password is wrong.")
-	right, _, err := a.hashes.Matches(ctx, change.OldPassword, u.PasswordHash)
+	right, _, err := a.hashes.Matches(ctx, who, change.OldPassword, u.PasswordHash)
 	if err != nil {
 		return u, err
 	}
@@ -98,7 +103,7 @@ func (a *API) replacePassword(ctx context.Context, u store.User, change wire.Pas
 		return u, wrong
 	}
 	after := u
-	if after.PasswordHash, err = a.hashes.Hash(ctx, change.NewPassword); err != nil {
+	if after.PasswordHash, err = a.hashes.Hash(ctx, who, change.NewPassword); err != nil {
 		return u, err
 	}
 	after.PasswordVersion++
@@ -110,7 +115,7 @@ func (a *API) replacePassword(ctx context.Context, u store.User, change wire.Pas
 	case err != nil:
 		return u, unlessStored(err)
 	}
-	a.gate.guard.Revoke(store.Revocation{
+	a.gate.Guard().Revoke(store.Revocation{
 		UserID: u.ID, PasswordVersion: after.PasswordVersion, ChangedAt: after.PasswordChangedAt,
 	})
 	return after, nil
@@ -121,7 +126,7 @@ func (a *API) replacePassword(ctx context.Context, u store.User, change wire.Pas
 func (a *API) renewHash(ctx context.Context, u store.User, password string) {
 	after := u
 	var err error
-	if after.PasswordHash, err = a.hashes.Hash(ctx, password); err == nil {
+	if after.PasswordHash, err = a.hashes.Hash(ctx, fairqueue.Known(u.ID), password); err == nil {
 		err = a.store.SetPassword(ctx, u, after)
 	}
 	if err != nil {

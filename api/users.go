@@ -8,6 +8,7 @@ import (
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -27,7 +28,11 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := a.gate.passAccount(w, r.Request, store.EmailKey(u.Email)); err != nil {
+	if err := a.gate.CountAccount(w, r.Request, store.EmailKey(u.Email)); err != nil {
+		return err
+	}
+	who := a.gate.Stranger(r.Request)
+	if err := a.hashes.Room(who); err != nil {
 		return err
 	}
 	ctx := r.Context()
@@ -37,9 +42,9 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	}
 	u.ID, u.CreatedAt = c.Resource, c.CreatedAt
 	if done {
-		err = a.sameUser(ctx, u.ID, body.Password)
+		err = a.sameUser(ctx, who, u.ID, body.Password)
 	} else {
-		err = a.signUp(ctx, c, u, body.Password)
+		err = a.signUp(ctx, who, c, u, body.Password)
 	}
 	if err != nil {
 		return err
@@ -49,25 +54,25 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 }
 
 // signUp stores a new user.
-func (a *API) signUp(ctx context.Context, c creation, u store.User, password string) error {
+func (a *API) signUp(ctx context.Context, who fairqueue.Party, c creation, u store.User, password string) error {
 	create := func(ctx context.Context) (err error) {
-		if u.PasswordHash, err = a.hashes.Hash(ctx, password); err != nil {
+		if u.PasswordHash, err = a.hashes.Hash(ctx, who, password); err != nil {
 			return err
 		}
 		return a.store.CreateUser(ctx, u)
 	}
-	return c.carryOut(ctx, create, func(ctx context.Context) error { return a.sameUser(ctx, u.ID, password) })
+	return c.carryOut(ctx, create, func(ctx context.Context) error { return a.sameUser(ctx, who, u.ID, password) })
 }
 
 // sameUser checks that a user is there with this password. The fingerprint of a key leaves
 // the password out, because a fast digest of it must not be stored; here the slow one says
 // whether a repetition is one.
-func (a *API) sameUser(ctx context.Context, id store.ID, password string) error {
+func (a *API) sameUser(ctx context.Context, who fairqueue.Party, id store.ID, password string) error {
 	u, err := a.store.User(ctx, id)
 	if err != nil {
 		return err
 	}
-	same, _, err := a.hashes.Matches(ctx, password, u.PasswordHash)
+	same, _, err := a.hashes.Matches(ctx, who, password, u.PasswordHash)
 	if err == nil && !same {
 		err = store.ErrKeyReused
 	}
@@ -86,7 +91,11 @@ func (a *API) login(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := a.gate.passAccount(w, r.Request, store.EmailKey(email)); err != nil {
+	if err := a.gate.CountAccount(w, r.Request, store.EmailKey(email)); err != nil {
+		return err
+	}
+	who := a.gate.Stranger(r.Request)
+	if err := a.hashes.Room(who); err != nil {
 		return err
 	}
 	ctx := r.Context()
@@ -95,7 +104,7 @@ func (a *API) login(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	// An unknown address takes as long as a wrong password and looks the same.
-	ok, weak, err := a.hashes.Matches(ctx, password, u.PasswordHash)
+	ok, weak, err := a.hashes.Matches(ctx, who, password, u.PasswordHash)
 	if err != nil {
 		return err
 	}

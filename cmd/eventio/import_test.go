@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/rs/zerolog"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
@@ -398,7 +399,7 @@ func TestImportRefusesWhatIsUnclear(t *testing.T) {
 		t.Error("from a server that is not there")
 	}
 	f := sqliteFixture(t)
-	unlock, err := setup.LockFolder(f.flags[1])
+	unlock, err := setup.LockFolder(f.flags[1], zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/cmd/eventio/internal/backup"
 	"github.com/eventio/eventio/cmd/eventio/internal/importer"
 	"github.com/eventio/eventio/cmd/eventio/internal/migrate"
 	"github.com/eventio/eventio/cmd/eventio/internal/simulate"
@@ -30,6 +31,7 @@ type config struct {
 	Simulate simulate.Command `cmd:"" help:"Prove that a burst never oversells: many users want few places at once."`
 	Token    token.Command    `cmd:"" help:"Print a token that speaks for a user, for operators and load tools."`
 	Verify   verify.Command   `cmd:"" help:"Prove that a whole database keeps every promise. It reads only, also while Event.io serves; exit 1 when it does not hold."`
+	Backup   backup.Command   `cmd:"" help:"Copy the database of a data folder into one new file, also while Event.io serves it."`
 	Migrate  migrate.Command  `cmd:"" help:"Bring the schema of a database to the version of this program, before its processes start. They do it themselves otherwise."`
 	Import   importer.Command `cmd:"" help:"Take users, events and registrations over from a database of the original Event.io. It may be interrupted and repeated."`
 }
@@ -60,6 +62,8 @@ func run(ctx context.Context, env process.Env) error {
 		err = c.Token.Run(ctx, env, log)
 	case "verify":
 		err = c.Verify.Run(ctx, env, log)
+	case "backup <file>":
+		err = c.Backup.Run(ctx, env, log)
 	case "migrate":
 		err = c.Migrate.Run(ctx, env, log)
 	case "import":

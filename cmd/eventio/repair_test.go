@@ -16,7 +16,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// damagedFixture is a database with one event that a recount mends.
+// damagedFixture is a database with one event that a recount repairs.
 func damagedFixture(t *testing.T, open func(testing.TB) *fixture) (*fixture, store.Store, store.Event) {
 	t.Helper()
 	f := open(t)

@@ -159,8 +159,8 @@ func TestAFileSizeLimit(t *testing.T) {
 	v.noRoom(t, func() { limitFiles(t, v.Pid, unix.RLIM_INFINITY) })
 }
 
-// A file system of 8 MB, which only the program and its children see, and on which its log
-// is too.
+// TestAFullDisk: a file system of 8 MB, which only the program and its children see, is full;
+// the log of the program is on it too.
 func TestAFullDisk(t *testing.T) {
 	data := t.TempDir()
 	inside := []string{"unshare", "--map-root-user", "--mount"}

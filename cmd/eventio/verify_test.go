@@ -76,7 +76,7 @@ var counterDamages = [...]struct {
 	{"versions", map[string]any{"version": 0}, "event %s: version is 0", false},
 }
 
-// rowDamages of the second registration. None of them is safe to mend.
+// rowDamages of the second registration. None of them is safe to repair.
 var rowDamages = [...]struct {
 	name   string
 	fields map[string]any

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.mongodb.org/mongo-driver/v2/bson"
+
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/testenv"
 )
@@ -60,6 +62,7 @@ func TestWrongInputs(t *testing.T) {
 		"serve/port in use":          {[]string{"--addr", taken.Addr().String(), "--data", fresh}, []string{"in use", "--addr"}, false},
 		"serve/address elsewhere":    {[]string{"--addr", "192.0.2.1:3000", "--data", fresh}, []string{"no such address", "--addr"}, false},
 		"serve/a file":               {[]string{"--addr", "127.0.0.1:0", "--data", file}, []string{file, "it is a file", "--data"}, false},
+		"serve/no folder":            {[]string{"--addr", "127.0.0.1:0", "--data="}, []string{"--data must name a folder"}, true},
 		"serve/a folder for a file":  {[]string{"--addr", "127.0.0.1:0", "--data", folder}, []string{folder, "eventio.db", "--data"}, false},
 		"serve/a foreign file":       {[]string{"--addr", "127.0.0.1:0", "--data", foreign}, []string{foreign, "not a database of Event.io", "--data"}, false},
 		"serve/no NATS address":      {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-listen", "4222"}, []string{"--nats-listen"}, true},
@@ -162,7 +165,47 @@ func TestNamesOfVariables(t *testing.T) {
 	t.Setenv("EVENTIO_ADDR", "nowhere")
 	_, err = tool(t, "serve")
 	testenv.WantSentence(t, err, `EVENTIO_ADDR: "nowhere" is not an address`)
+	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
+	_, err = tool(t, "simulate")
+	testenv.WantSentence(t, err, "set TMPDIR", "it does not exist")
 	t.Setenv("EVENTIO_AUTH_KEYS", "hunter2")
 	_, err = tool(t, "simulate", "--url", "http://127.0.0.1:1")
 	testenv.WantSentence(t, err, "EVENTIO_AUTH_KEYS: key 1")
+}
+
+// TestWrongLogins: a MongoDB that refuses a password, or forbids something, is told of by every
+// tool in one sentence that names the flag and has no password.
+func TestWrongLogins(t *testing.T) {
+	m := testenv.StartMongoWithLogin(t)
+	if err := m.Command(bson.D{
+		{Key: "createUser", Value: "reader"}, {Key: "pwd", Value: "hunter2"},
+		{Key: "roles", Value: bson.A{bson.D{{Key: "role", Value: "read"}, {Key: "db", Value: "eventio"}}}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	empty, wrong, reader := t.TempDir(), m.URIOf("reader", "hunter3"), m.URIOf("reader", "hunter2")
+	const refused, forbidden = "refuses the user or the password of ", "forbids the user of "
+	for name, c := range map[string]struct {
+		args []string
+		says string
+	}{
+		"verify/password":      {[]string{"verify", "--mongodb-uri", wrong}, refused + "--mongodb-uri"},
+		"migrate/password":     {[]string{"migrate", "--mongodb-uri", wrong}, refused + "--mongodb-uri"},
+		"status/password":      {[]string{"migrate", "--status", "--mongodb-uri", wrong}, refused + "--mongodb-uri"},
+		"token/password":       {[]string{"token", "--count", "1", "--mongodb-uri", wrong}, refused + "--mongodb-uri"},
+		"import/password":      {[]string{"import", "--from", wrong, "--data", empty}, refused + "--from"},
+		"import/into password": {[]string{"import", "--from", reader, "--mongodb-uri", strings.Replace(wrong, "/eventio?", "/other?", 1)}, refused + "--mongodb-uri"},
+		"migrate/right":        {[]string{"migrate", "--mongodb-uri", reader}, forbidden + "--mongodb-uri"},
+		"import/right":         {[]string{"import", "--from", strings.Replace(reader, "/eventio?", "/infosys?", 1), "--data", empty}, forbidden + "--from"},
+		"import/into right":    {[]string{"import", "--from", reader, "--mongodb-uri", strings.Replace(reader, "/eventio?", "/other?", 1)}, forbidden + "--mongodb-uri"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := tool(t, append(c.args, "--log-level", "error")...)
+			testenv.WantSentence(t, err, "MongoDB", c.says)
+			if err != nil && strings.Contains(err.Error(), "hunter") {
+				t.Errorf("the password is in %q", err)
+			}
+		})
+	}
 }

@@ -50,8 +50,7 @@ func Parse(cli any, env Env, name, description string) (CommandLine, error) {
 	if answered {
 		return CommandLine{}, errAnswered
 	}
-	var wrong *kong.ParseError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*kong.ParseError](err); ok {
 		line := CommandLine{variables: variablesOf(wrong.Context)}
 		return line, line.Named(usageOf(wrong))
 	}
@@ -108,7 +107,20 @@ func usageOf(wrong *kong.ParseError) error {
 	if missing, ok := strings.CutPrefix(text, "missing flags: "); ok {
 		text = missingOf(missing, wrong.Context)
 	}
+	for _, r := range rewordings {
+		text = r.kong.ReplaceAllString(text, r.plain)
+	}
 	return Usage("%s (see %s --help)", text, program(wrong.Context))
+}
+
+// rewordings puts what kong says of wrong values into plain words.
+var rewordings = [...]struct {
+	kong  *regexp.Regexp
+	plain string
+}{
+	{regexp.MustCompile(`^(--[a-z-]+): expected .* value but got "EOL" .*$`), "$1 needs a value"},
+	{regexp.MustCompile(`^(--[a-z-]+): expected .* value but got "(-[^"]*)" .*$`), "$1: $2 is taken for another flag; if it is the value write $1=$2"},
+	{regexp.MustCompile(`expected a valid [0-9]+ bit u?int but got ("[^"]*")$`), "$1 is not a whole number"},
 }
 
 // missingOf says how the flags in kong's list of missing ones can be given.

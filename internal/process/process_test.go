@@ -44,6 +44,7 @@ type settings struct {
 type serveSettings struct {
 	NATSURL        string        `name:"nats-url" env:"NATS_URL" required:"" help:"NATS servers."`
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
+	Most           int           `help:"Most of something."`
 }
 
 // variables are those of settings. Tests begin without those of whoever runs them.
@@ -129,11 +130,14 @@ func TestParse(t *testing.T) {
 		want      string
 	}{
 		"a_required_value_that_is_missing": {nil, nil, "--nats-url or NATS_URL must be given (see api --help)"},
-		"an_unknown_flag":                  {[]string{"--nats-url=x", "--fast"}, nil, "unknown flag --fast (see api --help)"},
+		"an_unknown_flag":                  {[]string{"--nats-url=x", "--quickly"}, nil, "unknown flag --quickly (see api --help)"},
 		"an_unknown_command":               {[]string{"--nats-url=x", "fly"}, nil, "unexpected argument fly (see api --help)"},
 		"no_duration":                      {[]string{"--nats-url=x", "--request-timeout=soon"}, nil, `--request-timeout: "soon" is not a duration like 500ms, 5s or 1m (see api --help)`},
 		"a_duration_below_zero":            {[]string{"--nats-url=x", "--request-timeout=-1s"}, nil, `--request-timeout: "-1s" is not a duration like 500ms, 5s or 1m (see api --help)`},
 		"no_duration_in_a_variable":        {[]string{"--nats-url=x"}, []string{"EVENTIO_REQUEST_TIMEOUT", "soon"}, `EVENTIO_REQUEST_TIMEOUT: "soon" is not a duration like 500ms, 5s or 1m (see api --help)`},
+		"no_value":                         {[]string{"--nats-url"}, nil, "--nats-url needs a value (see api --help)"},
+		"a_flag_for_a_value":               {[]string{"--nats-url", "--addr=x"}, nil, "--nats-url: --addr=x is taken for another flag; if it is the value write --nats-url=--addr=x (see api --help)"},
+		"no_number":                        {[]string{"--nats-url=x", "--most=many"}, nil, `--most: "many" is not a whole number (see api --help)`},
 		"no_log_level":                     {[]string{"--nats-url=x", "--log-level=loud"}, nil, `--log-level must be one of "debug","info","warn","error" but got "loud" (see api --help)`},
 		"no_log_level_in_a_variable":       {[]string{"--nats-url=x"}, []string{"EVENTIO_LOG_LEVEL", "loud"}, `EVENTIO_LOG_LEVEL must be one of "debug","info","warn","error" but got "loud" (see api --help)`},
 		"a_flag_wins_over_a_wrong_one":     {[]string{"--nats-url=x", "--log-level=quiet"}, []string{"EVENTIO_LOG_LEVEL", "loud"}, `--log-level must be one of "debug","info","warn","error" but got "quiet" (see api --help)`},

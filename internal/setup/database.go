@@ -77,7 +77,7 @@ func (d Database) OpenVerifyReader(ctx context.Context) (store.VerifyReader, err
 	if d.MongoDBURI != "" {
 		return mongostore.OpenVerifyReader(ctx, d.MongoDBURI)
 	}
-	if err := d.requireFile(); err != nil {
+	if err := d.RequireFile(); err != nil {
 		return nil, err
 	}
 	reader, err := sqlitestore.OpenVerifyReader(ctx, d.file())
@@ -92,7 +92,7 @@ func (d Database) OpenMigrator(ctx context.Context, log zerolog.Logger) (store.M
 	if d.MongoDBURI != "" {
 		return mongostore.OpenMigrator(ctx, d.MongoDBURI, log)
 	}
-	if err := d.requireFile(); err != nil {
+	if err := d.RequireFile(); err != nil {
 		return nil, err
 	}
 	m, err := sqlitestore.OpenMigrator(d.file())
@@ -111,8 +111,8 @@ func (d Database) Explain(err error) error {
 	return explainFile(err, d.file())
 }
 
-// requireFile fails with a Failure when the data folder has no database that can be read.
-func (d Database) requireFile() error {
+// RequireFile fails with a Failure when the data folder has no database that can be read.
+func (d Database) RequireFile() error {
 	info, err := os.Stat(d.file())
 	if err == nil && info.Mode().IsRegular() {
 		var file *os.File

@@ -59,7 +59,7 @@ func OpenEmbedded(ctx context.Context, config EmbeddedConfig, log zerolog.Logger
 			err = errors.Join(err, e.Close())
 		}
 	}()
-	unlock, err := LockFolder(config.Data)
+	unlock, err := LockFolder(config.Data, log)
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +72,7 @@ func OpenEmbedded(ctx context.Context, config EmbeddedConfig, log zerolog.Logger
 		return nil, explainFile(err, file)
 	}
 	e.atEnd(e.Store.Close)
+	e.warnOfLog(file)
 	e.lost = append(e.lost, e.Store.Lost())
 	e.Namespace = config.Prefix.Namespace(e.Store.DatabaseID())
 	log.Info().EmbedObject(e.Namespace).Msg("the database is open")

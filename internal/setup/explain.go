@@ -33,7 +33,7 @@ func Explain(err error, log zerolog.Logger) error {
 	if err == nil {
 		return nil
 	}
-	if joined, ok := err.(interface{ Unwrap() []error }); ok && strings.Contains(err.Error(), "\n") { //nolint:errorlint // only the outermost error is split
+	if joined, ok := err.(interface{ Unwrap() []error }); ok && strings.Contains(err.Error(), "\n") {
 		var sentences []string
 		for _, part := range joined.Unwrap() {
 			sentences = append(sentences, Explain(part, log).Error())
@@ -93,11 +93,14 @@ func explainMongoDB(err error, flag string) (sentence string, known bool) {
 	var connection topology.ConnectionError
 	var driverError driver.Error
 	isServer := errors.As(err, &server)
+	text := err.Error()
+	// Some errors of the driver and of mongostore keep of the server's error only its text.
+	refused := isServer && server.HasErrorCode(mongoAuthenticationFailed) || strings.Contains(text, "(AuthenticationFailed)")
+	forbidden := isServer && server.HasErrorCode(mongoUnauthorized) || strings.Contains(text, "(Unauthorized)")
 	switch {
-	case errors.As(err, &login), isServer && server.HasErrorCode(mongoAuthenticationFailed),
-		isServer && server.HasErrorCode(mongoUnauthorized) && strings.Contains(err.Error(), noLogin):
+	case errors.As(err, &login), refused, forbidden && strings.Contains(text, noLogin):
 		return "MongoDB refuses the user or the password of " + flag + ": correct them, and authSource when the user is kept in another database", true
-	case isServer && server.HasErrorCode(mongoUnauthorized):
+	case forbidden:
 		return "MongoDB forbids the user of " + flag + " what this command does: give the user the role readWrite on the database, or read where a command only reads", true
 	case errors.As(err, &selection):
 		return explainSelection(selection.Desc, flag), true
@@ -195,11 +198,21 @@ func explainText(err error) (sentence string, known bool) {
 	case errors.As(err, &document):
 		replace(document, "")
 	}
-	if before, _, cut := strings.Cut(own, "nats: "); cut {
-		own, known = before, false
+	for _, raw := range []string{ // what begins the words of NATS, and of a database that a store has classified
+		"nats: ", store.ErrUnavailable.Error() + ": ", store.ErrNothingStored.Error() + ": ",
+	} {
+		before, _, cut := strings.Cut(own, raw)
+		switch {
+		case !cut:
+		case errors.Is(err, context.Canceled):
+			own = before + context.Canceled.Error()
+		case errors.Is(err, context.DeadlineExceeded):
+			own = before + context.DeadlineExceeded.Error()
+		default:
+			own, known = before, false
+		}
 	}
-	own = strings.NewReplacer( // what is matched by errors.Is is for programs
-		store.ErrUnavailable.Error()+": ", "", store.ErrNothingStored.Error()+": ", "",
+	own = strings.NewReplacer(
 		context.DeadlineExceeded.Error(), "no answer in time", context.Canceled.Error(), "interrupted", "\n", "; ",
 	).Replace(own)
 	if !known {

@@ -90,6 +90,8 @@ func TestExplainTexts(t *testing.T) {
 		"a call of the system":     {fmt.Errorf("print: %w", &os.SyscallError{Syscall: "write", Err: syscall.ENOSPC}), "print: there is no space left"},
 		"a number of the system":   {fmt.Errorf("lock: %w", syscall.EMFILE), "lock: the log has the cause"},
 		"a document":               {fmt.Errorf("%w: it cannot be read: %w", store.ErrSchema, &bson.DecodeError{}), "schema: it cannot be read: the log has the cause"},
+		"a store":                  {fmt.Errorf("read the schema: %w: (Location7) the words of a driver", store.ErrNothingStored), "read the schema: the log has the cause"},
+		"a store, interrupted":     {fmt.Errorf("read the schema: %w: the words of a driver: %w", store.ErrUnavailable, context.Canceled), "read the schema: interrupted"},
 		"two inside of one":        {fmt.Errorf("wait: %w", errors.Join(errors.New("this"), context.Canceled)), "wait: this; interrupted"},
 		"two":                      {errors.Join(store.ErrNoDatabaseID, full), store.ErrNoDatabaseID.Error() + "; " + noRoom},
 		"an error and its closing": {errors.Join(&process.Failure{Sentence: "do this"}, nil), "do this"},

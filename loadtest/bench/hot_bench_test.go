@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/loadtest/report"
 )
 
 // What the benchmarks demand, below what a busy machine was seen to give.
@@ -48,14 +49,14 @@ func measureIn(b *testing.B, makeArms func(context.Context, *bench) ([]arm, erro
 
 // median reports the median of a figure of one arm as a metric.
 func median(b *testing.B, m *bench, name, figure, unit string) float64 {
-	v := spreadOf(m.result.Raw[name][figure]).Median
+	v := m.result.Of(name, figure).Median
 	b.ReportMetric(v, unit)
 	return v
 }
 
 // ratio reports the median of the rounds' ratios of the throughputs of two arms as a metric.
 func ratio(b *testing.B, m *bench, name, base, unit string) float64 {
-	m.compare(name, base, goodput, goal{})
+	m.result.Compare(name, base, goodput, report.Goal{})
 	v := m.result.Rows[len(m.result.Rows)-1].Ratio.Median
 	b.ReportMetric(v, unit)
 	return v
@@ -89,7 +90,7 @@ func BenchmarkHotEvent(b *testing.B) {
 	batch := median(b, m, product, meanBatch, "mean_batch")
 	times := ratio(b, m, product, update, "ratio")
 	ratio(b, m, product, find, "ratio_findOneAndUpdate")
-	b.Log("\n" + report{Scenarios: []result{m.result}}.table())
+	b.Log("\n" + report.Report{Scenarios: []report.Result{m.result}}.Table())
 	if times < leastRatio || batch <= leastBatch {
 		b.Fatalf("%.1f times P, want at least %.1f; mean batch is %.1f, want more than %.0f", times, leastRatio, batch, leastBatch)
 	}
@@ -115,7 +116,7 @@ func BenchmarkAgainstBefore(b *testing.B) {
 		return []arm{s.hot(now, few), old.hot(before, few)}, nil
 	})
 	times := ratio(b, m, now, before, "ratio")
-	b.Log("\n" + report{Scenarios: []result{m.result}}.table())
+	b.Log("\n" + report.Report{Scenarios: []report.Result{m.result}}.Table())
 	if times < leastOfBefore {
 		b.Fatalf("the ratio is %.2f, want at least %.1f", times, leastOfBefore)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/loadtest/report"
 )
 
 type config struct {
@@ -92,7 +93,7 @@ func measure(ctx context.Context, s settings, chosen []scenario, out io.Writer) 
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	report := report{Machine: machine()}
+	all := report.Report{Machine: report.Machine()}
 	var broken []error
 	for i, sc := range chosen {
 		b.say("%s (%d of %d): %s", sc.name, i+1, len(chosen), sc.title)
@@ -106,14 +107,14 @@ func measure(ctx context.Context, s settings, chosen []scenario, out io.Writer) 
 			broken = append(broken, err)
 			continue
 		}
-		report.Scenarios = append(report.Scenarios, result)
+		all.Scenarios = append(all.Scenarios, result)
 		if s.Out != "" { // a long run that is cut short keeps what it has
-			if err := write(s.Out, report); err != nil {
+			if err := report.Write(s.Out, all); err != nil {
 				return err
 			}
 		}
 	}
-	fmt.Fprintf(out, "\n%s\n", report.table())
+	fmt.Fprintf(out, "\n%s\n", all.Table())
 	b.say("done in %v", time.Since(started).Round(time.Second))
 	return errors.Join(broken...)
 }

@@ -143,9 +143,9 @@ func (p *product) hot(name string, connections int) arm {
 type system struct {
 	product
 	programs string // the folder of api and worker
-	api   *testenv.Program
-	store *mongostore.Store
-	links []string // the part of the environment that says where NATS and MongoDB are
+	api      *testenv.Program
+	store    *mongostore.Store
+	links    []string // the part of the environment that says where NATS and MongoDB are
 }
 
 // newSystem starts one, to the scenario's end, when everything it has stored is checked.
@@ -227,7 +227,7 @@ func (s *system) preload(ctx context.Context, n int, capacity int64) (store.ID, 
 	s.owe(events, n)
 	users := make([]store.ID, 0, n)
 	for len(users) < n {
-		batch := wishes(events[0], min(preloadBatch, n-len(users)))
+		batch := seatRequests(events[0], min(preloadBatch, n-len(users)))
 		for _, w := range batch {
 			users = append(users, w.UserID)
 		}
@@ -238,8 +238,8 @@ func (s *system) preload(ctx context.Context, n int, capacity int64) (store.ID, 
 	return events[0], users, nil
 }
 
-// wishes are n new users' requests for a seat, as a worker gives them to the store.
-func wishes(event store.ID, n int) []store.SeatRequest {
+// seatRequests are n new users' requests for a seat, as a worker gives them to the store.
+func seatRequests(event store.ID, n int) []store.SeatRequest {
 	batch := make([]store.SeatRequest, n)
 	for i := range batch {
 		user := store.NewID()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/loadtest/report"
 )
 
 // reads is S11.
@@ -33,9 +34,9 @@ func reads(ctx context.Context, b *bench) error {
 	if err := b.alternate(ctx, s.reading(alone.name, alone, nil), read); err != nil {
 		return err
 	}
-	b.compare(read.name, alone.name, goodput, atLeast(0.8))
-	b.compare(read.name, alone.name, apiMemory, atMost(1.25))
-	b.judge(read.name, "lists and rosters read", goal{})
+	b.result.Compare(read.name, alone.name, goodput, report.AtLeast(0.8))
+	b.result.Compare(read.name, alone.name, apiMemory, report.AtMost(1.25))
+	b.result.Judge(read.name, "lists and rosters read", report.Goal{})
 	return nil
 }
 

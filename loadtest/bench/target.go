@@ -40,7 +40,7 @@ type target struct {
 	// read adds to an account what is stored; nil: nothing is.
 	read     func(context.Context, load.Account) (load.Account, error)
 	accounts map[store.ID]*load.Account
-	doubt    int // requests whose outcome nobody was told
+	unknown  int // requests whose outcome nobody was told
 }
 
 // owe notes events in which that many seats are held already, so that check looks at them.
@@ -59,7 +59,7 @@ func (t *target) check(ctx context.Context) error {
 	group.SetLimit(8)
 	for _, a := range t.accounts {
 		group.Go(func() error {
-			a.Doubt = t.doubt
+			a.Unknown = t.unknown
 			found, err := t.read(ctx, *a)
 			if err != nil {
 				return err
@@ -149,7 +149,7 @@ func (t *target) account(res load.Result) {
 			a.Told = append(a.Told, seat.User)
 		}
 	}
-	t.doubt += res.Unanswered + res.Answers()[http.StatusGatewayTimeout]
+	t.unknown += res.Unanswered + res.Answers()[http.StatusGatewayTimeout]
 }
 
 // usage is what was used since all began.

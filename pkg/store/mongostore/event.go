@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 // eventDoc is a document of the collection events as it is read.
@@ -35,7 +36,7 @@ func withoutSearch() bson.D {
 // CreateEvent implements store.Events.
 func (s *Store) CreateEvent(ctx context.Context, e store.Event) error {
 	if _, err := s.events.InsertOne(ctx, newStoredEvent(e.AsCreated())); err != nil {
-		return fmt.Errorf("create event %s: %w", e.ID.Hex(), writeError(err))
+		return fmt.Errorf("create event %s: %w", e.ID.Hex(), mongodb.WriteError(err))
 	}
 	return nil
 }
@@ -45,7 +46,7 @@ func (s *Store) Event(ctx context.Context, id store.ID) (store.Event, error) {
 	var e store.Event
 	how := options.FindOne().SetProjection(withoutSearch())
 	if err := s.events.FindOne(ctx, bson.D{{Key: "_id", Value: id}}, how).Decode(&e); err != nil {
-		return store.Event{}, fmt.Errorf("read event %s: %w", id.Hex(), readError(err, store.ErrEventNotFound))
+		return store.Event{}, fmt.Errorf("read event %s: %w", id.Hex(), mongodb.ReadError(err, store.ErrEventNotFound))
 	}
 	return e, nil
 }

@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 // DatabaseID implements store.Database. The id follows from the database's name and the UUID that the
@@ -33,7 +34,7 @@ func (s *Store) identify(ctx context.Context) (err error) {
 	}
 	err = s.events.Database().CreateCollection(ctx, s.events.Name())
 	var refused mongo.CommandError
-	if err != nil && !(errors.As(err, &refused) && refused.Code == codeNamespaceExists) {
+	if err != nil && !(errors.As(err, &refused) && refused.Code == mongodb.CodeNamespaceExists) {
 		return fmt.Errorf("create collection %s: %w", s.events.Name(), err)
 	}
 	if s.id, err = s.readDatabaseID(ctx); err == nil && s.id == "" {
@@ -48,7 +49,7 @@ func (s *Store) readDatabaseID(ctx context.Context) (string, error) {
 	db := s.events.Database()
 	found, err := db.ListCollectionSpecifications(ctx, bson.D{{Key: "name", Value: s.events.Name()}})
 	if err != nil {
-		return "", fmt.Errorf("read the UUID of collection %s: %w", s.events.Name(), readError(err, nil))
+		return "", fmt.Errorf("read the UUID of collection %s: %w", s.events.Name(), mongodb.ReadError(err, nil))
 	}
 	if len(found) == 0 {
 		return "", nil

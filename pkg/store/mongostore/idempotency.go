@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 // keyDoc is a document of the collection idempotency_keys.
@@ -67,7 +68,7 @@ func (s *Store) Begin(ctx context.Context, c store.Claim, lease time.Duration) (
 		}
 		if err != nil {
 			// Nothing but the claim can have been stored, and its lease ends by itself.
-			return store.Claim{}, false, fmt.Errorf("claim an idempotency key: %w", nothingStored(err))
+			return store.Claim{}, false, fmt.Errorf("claim an idempotency key: %w", mongodb.NothingStored(err))
 		}
 		break
 	}
@@ -87,7 +88,7 @@ func (s *Store) Finish(ctx context.Context, c store.Claim) error {
 	filter := bson.D{{Key: "_id", Value: binary(c.Key)}, {Key: "resource", Value: c.Resource}}
 	_, err := s.keys.UpdateOne(ctx, filter, bson.D{{Key: "$set", Value: bson.D{{Key: "done", Value: true}}}})
 	if err != nil {
-		return fmt.Errorf("finish an idempotency key: %w", writeError(err))
+		return fmt.Errorf("finish an idempotency key: %w", mongodb.WriteError(err))
 	}
 	return nil
 }
@@ -102,7 +103,7 @@ func (s *Store) Release(ctx context.Context, c store.Claim) error {
 		_, err = s.keys.DeleteOne(ctx, held)
 	}
 	if err != nil {
-		return fmt.Errorf("release an idempotency key: %w", writeError(err))
+		return fmt.Errorf("release an idempotency key: %w", mongodb.WriteError(err))
 	}
 	return nil
 }

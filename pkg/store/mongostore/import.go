@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 var _ store.Importer = (*Store)(nil)
@@ -21,11 +22,11 @@ var _ store.Importer = (*Store)(nil)
 func (s *Store) KnownUsers(ctx context.Context, ids []store.ID) (map[store.ID]bool, error) {
 	known := make(map[store.ID]bool, len(ids))
 	for page := range slices.Chunk(ids, pageSize) {
-		found, err := findAll[struct {
+		found, err := mongodb.FindAll[struct {
 			ID store.ID `bson:"_id"`
-		}](ctx, s.users, in("_id", page), options.Find().SetProjection(onlyID()))
+		}](ctx, s.users, mongodb.In("_id", page), options.Find().SetProjection(mongodb.OnlyID()))
 		if err != nil {
-			return nil, fmt.Errorf("look up %d users: %w", len(page), readError(err, nil))
+			return nil, fmt.Errorf("look up %d users: %w", len(page), mongodb.ReadError(err, nil))
 		}
 		for _, d := range found {
 			known[d.ID] = true
@@ -102,7 +103,7 @@ func (s *Store) ImportEvent(ctx context.Context, e store.Event, roster []store.I
 	}
 	outcome, err := s.importEvent(ctx, e, roster, report)
 	// The last command of an import that was interrupted may still be running on the server.
-	for pause := minPause; errors.Is(err, errImporting) && pause < maxImportPause && wait(ctx, pause); pause *= 2 {
+	for pause := minPause; errors.Is(err, errImporting) && pause < maxImportPause && mongodb.Wait(ctx, pause); pause *= 2 {
 		outcome, err = s.importEvent(ctx, e, roster, report)
 	}
 	if err != nil {
@@ -137,7 +138,7 @@ func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.I
 		return store.NotFromImport, nil
 	}
 	if !errors.Is(foreign, mongo.ErrNoDocuments) {
-		return "", readError(foreign, nil)
+		return "", mongodb.ReadError(foreign, nil)
 	}
 	stored, same, err := s.importedSoFar(ctx, e, roster)
 	if err != nil {
@@ -145,7 +146,7 @@ func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.I
 	}
 	if !same {
 		if _, err := s.registrations.DeleteMany(ctx, bson.D{ofEvent}); err != nil {
-			return "", writeError(err)
+			return "", mongodb.WriteError(err)
 		}
 		stored = 0
 	}
@@ -162,16 +163,16 @@ func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.I
 			return "", errImporting
 		}
 		if err != nil {
-			return "", writeError(err)
+			return "", mongodb.WriteError(err)
 		}
 		report(start + len(chunk))
 	}
 	_, err = s.events.InsertOne(ctx, newStoredEvent(store.ImportedEvent(e, len(roster))))
-	if keyTaken(err) {
+	if mongodb.KeyTaken(err) {
 		return store.AlreadyThere, nil
 	}
 	if err != nil {
-		return "", writeError(err)
+		return "", mongodb.WriteError(err)
 	}
 	return store.Imported, nil
 }

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 // sharedKey is the _id of the only document of the collection signing_keys. One _id for all
@@ -36,14 +37,14 @@ func (s *Store) SigningKey(ctx context.Context, proposed store.SigningKey) (stor
 			ID: sharedKey, KeyID: proposed.ID, Secret: proposed.Secret, CreatedAt: proposed.CreatedAt,
 		})
 		if err != nil && !mongo.IsDuplicateKeyError(err) {
-			return store.SigningKey{}, fmt.Errorf("share a signing key: %w", writeError(err))
+			return store.SigningKey{}, fmt.Errorf("share a signing key: %w", mongodb.WriteError(err))
 		}
 		// Read again, also after our own insert: only a key that a majority has is shared.
 		if d, err = find(); err != nil {
-			return store.SigningKey{}, fmt.Errorf("read the signing key: %w", readError(err, store.ErrUnavailable))
+			return store.SigningKey{}, fmt.Errorf("read the signing key: %w", mongodb.ReadError(err, store.ErrUnavailable))
 		}
 	} else if err != nil {
-		return store.SigningKey{}, fmt.Errorf("read the signing key: %w", readError(err, store.ErrUnavailable))
+		return store.SigningKey{}, fmt.Errorf("read the signing key: %w", mongodb.ReadError(err, store.ErrUnavailable))
 	}
 	return store.SigningKey{ID: d.KeyID, Secret: d.Secret, CreatedAt: d.CreatedAt}, nil
 }

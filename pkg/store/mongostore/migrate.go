@@ -36,21 +36,10 @@ func OpenMigrator(ctx context.Context, uri string, log zerolog.Logger) (*Migrato
 func (m *Migrator) Close() error { return m.s.Close() }
 
 // Schema implements store.Migrator.
-func (m *Migrator) Schema(ctx context.Context) (store.Schema, error) {
-	schema, err := m.m.Schema(ctx)
-	return schema, schemaError(err)
-}
+func (m *Migrator) Schema(ctx context.Context) (store.Schema, error) { return m.m.Schema(ctx) }
 
 // Migrate implements store.Migrator. While another process migrates, or no primary can be reached,
 // it waits as long as ctx allows.
 func (m *Migrator) Migrate(ctx context.Context, to int, report func(store.Migration)) error {
 	return retryTransient(ctx, m.log, func() error { return m.m.Migrate(ctx, to, report) })
-}
-
-// schemaError translates an error of reading the schema: it cannot have stored anything.
-func schemaError(err error) error {
-	if err == nil || errors.Is(err, store.ErrSchema) {
-		return err
-	}
-	return nothingStored(err)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -91,7 +92,7 @@ func TestACurrentSchemaNeedsNoRightToChangeIt(t *testing.T) {
 		{"createIndexes", "dropIndexes", "create", "insert", "update", "findAndModify", "listIndexes"},
 	} {
 		failPoint(t, admin, "alwaysOn", bson.D{
-			{Key: "failCommands", Value: commands}, {Key: "appName", Value: app}, {Key: "errorCode", Value: codeUnauthorized},
+			{Key: "failCommands", Value: commands}, {Key: "appName", Value: app}, {Key: "errorCode", Value: mongodb.CodeUnauthorized},
 		})
 		s, err := Open(t.Context(), uri+"&appName="+app, zerolog.Nop())
 		failPoint(t, admin, "off", nil)
@@ -105,7 +106,7 @@ func TestACurrentSchemaNeedsNoRightToChangeIt(t *testing.T) {
 	t.Run("one that must change it says who may", func(t *testing.T) {
 		setSchema(t, admin.users.Database(), bson.D{{Key: "version", Value: 1}})
 		failPoint(t, admin, "alwaysOn", bson.D{
-			{Key: "failCommands", Value: bson.A{"findAndModify"}}, {Key: "appName", Value: app}, {Key: "errorCode", Value: codeUnauthorized},
+			{Key: "failCommands", Value: bson.A{"findAndModify"}}, {Key: "appName", Value: app}, {Key: "errorCode", Value: mongodb.CodeUnauthorized},
 		})
 		defer failPoint(t, admin, "off", nil)
 		wantSchemaError(t, "run eventio migrate as one who may", func(ctx context.Context) error {
@@ -165,7 +166,7 @@ func TestTheIndexOfNumbersIsUniqueWhileItIsRenamed(t *testing.T) {
 				refused.Add(1)
 			case err == nil:
 				t.Error("a number was given twice")
-			case !transient(err):
+			case !mongodb.Transient(err):
 				t.Error(err)
 			}
 		}

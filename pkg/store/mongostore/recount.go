@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 // counts counts the registrations of an event, in the transaction of ctx. It reads their index
@@ -31,7 +32,7 @@ func (s *Store) counts(ctx context.Context, e store.Event) (*store.Counts, error
 		*part.to = n
 	}
 	for _, cancelled := range []bool{false, true} {
-		last, err := findAll[struct{ Number int64 }](ctx, s.registrations,
+		last, err := mongodb.FindAll[struct{ Number int64 }](ctx, s.registrations,
 			bson.D{{Key: "_id.event_id", Value: e.ID}, {Key: "cancelled", Value: cancelled}},
 			options.Find().SetSort(bson.D{{Key: "number", Value: -1}}).SetLimit(1).
 				SetProjection(bson.D{{Key: "_id", Value: 0}, {Key: "number", Value: 1}}))

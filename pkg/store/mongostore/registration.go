@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 // registrationKey is the _id of a registration, which makes a second registration of a user in an
@@ -61,9 +62,9 @@ func orderedByNumber() *options.FindOptionsBuilder {
 
 // Roster implements store.Registrations.
 func (s *Store) Roster(ctx context.Context, eventID store.ID, after, through int64, limit int) iter.Seq2[store.Registration, error] {
-	return stream(ctx, s.registrations, bson.D{
+	return mongodb.Stream(ctx, s.registrations, bson.D{
 		{Key: "find", Value: s.registrations.Name()}, {Key: "filter", Value: numberRange(eventID, after, through)},
-		{Key: "sort", Value: bson.D{{Key: "number", Value: 1}}}, {Key: "limit", Value: limit}, {Key: "batchSize", Value: batchSize(limit)},
+		{Key: "sort", Value: bson.D{{Key: "number", Value: 1}}}, {Key: "limit", Value: limit}, {Key: "batchSize", Value: mongodb.BatchSize(limit)},
 	}, registrationDoc.registration)
 }
 
@@ -75,7 +76,7 @@ func (s *Store) Registration(ctx context.Context, eventID, userID store.ID) (sto
 	}).Decode(&d)
 	if err != nil {
 		return store.Registration{}, fmt.Errorf("read the registration of user %s for event %s: %w",
-			userID.Hex(), eventID.Hex(), readError(err, store.ErrRegistrationNotFound))
+			userID.Hex(), eventID.Hex(), mongodb.ReadError(err, store.ErrRegistrationNotFound))
 	}
 	return d.registration(), nil
 }
@@ -107,7 +108,7 @@ func (s *Store) countRegistrations(ctx context.Context, query bson.D) (int64, er
 		{Key: "readConcern", Value: bson.D{{Key: "level", Value: "majority"}}},
 	}).Decode(&counted)
 	if err != nil {
-		return 0, fmt.Errorf("count registrations: %w", readError(err, nil))
+		return 0, fmt.Errorf("count registrations: %w", mongodb.ReadError(err, nil))
 	}
 	return counted.N, nil
 }
@@ -138,7 +139,7 @@ func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, 
 		Registration registrationDoc `bson:",inline"`
 		Event        store.Event     `bson:"event"`
 	}
-	return stream(ctx, s.registrations, bson.D{
+	return mongodb.Stream(ctx, s.registrations, bson.D{
 		{Key: "aggregate", Value: s.registrations.Name()}, {Key: "pipeline", Value: pipeline},
 		{Key: "cursor", Value: bson.D{}}, // the default size: the reader may stop long before the limit
 	}, func(r row) store.UserRegistration {

@@ -10,13 +10,14 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 // FindEvents implements store.Events.
 func (s *Store) FindEvents(ctx context.Context, q store.EventQuery) (store.EventPage, error) {
 	page, err := store.ReadEvents(ctx, eventReader{s}, q)
 	if err != nil {
-		return store.EventPage{}, fmt.Errorf("find events: %w", readError(err, nil))
+		return store.EventPage{}, fmt.Errorf("find events: %w", mongodb.ReadError(err, nil))
 	}
 	return page, nil
 }
@@ -28,12 +29,12 @@ var _ store.EventReader = eventReader{}
 
 // ReadRange implements store.EventReader.
 func (r eventReader) ReadRange(ctx context.Context, rng store.EventRange) ([]store.Event, error) {
-	return queryAll[store.Event](ctx, r.s.events, rangeCommand(r.s.events, rng, withoutSearch()))
+	return mongodb.QueryAll[store.Event](ctx, r.s.events, rangeCommand(r.s.events, rng, withoutSearch()))
 }
 
 // ReadCursors implements store.EventReader. Its projection has nothing that is not in the index.
 func (r eventReader) ReadCursors(ctx context.Context, rng store.EventRange) ([]store.EventCursor, error) {
-	docs, err := queryAll[struct {
+	docs, err := mongodb.QueryAll[struct {
 		ID       store.ID  `bson:"_id"`
 		StartsAt time.Time `bson:"starts_at"`
 	}](ctx, r.s.events, rangeCommand(r.s.events, rng, bson.D{{Key: "starts_at", Value: 1}}))
@@ -46,8 +47,8 @@ func (r eventReader) ReadCursors(ctx context.Context, rng store.EventRange) ([]s
 
 // ReadByID implements store.EventReader.
 func (r eventReader) ReadByID(ctx context.Context, ids []store.ID) ([]store.Event, error) {
-	return queryAll[store.Event](ctx, r.s.events, bson.D{
-		{Key: "find", Value: r.s.events.Name()}, {Key: "filter", Value: in("_id", ids)},
+	return mongodb.QueryAll[store.Event](ctx, r.s.events, bson.D{
+		{Key: "find", Value: r.s.events.Name()}, {Key: "filter", Value: mongodb.In("_id", ids)},
 		{Key: "projection", Value: withoutSearch()}, {Key: "batchSize", Value: len(ids) + 1},
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -95,7 +96,7 @@ func TestFillingGoesOnWhereItWas(t *testing.T) {
 	if absent, err := migrate.Missing(t.Context(), db, migrate.Indexes()); err != nil || len(absent) > 0 {
 		t.Fatalf("missing are %v, %v", absent, err)
 	}
-	stored, err := findAll[storedEvent](t.Context(), s.events, bson.D{}, options.Find())
+	stored, err := mongodb.FindAll[storedEvent](t.Context(), s.events, bson.D{}, options.Find())
 	if err != nil || len(stored) != len(docs) {
 		t.Fatalf("%d events, %v", len(stored), err)
 	}

@@ -14,6 +14,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 // The pause before a transaction is retried grows from minPause to maxPause, with full jitter, so
@@ -76,7 +77,7 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 		}
 		sent = sent || committing
 		retry := ctx.Err() != nil || retryable(err)
-		if retry && wait(ctx, rand.N(pause)) {
+		if retry && mongodb.Wait(ctx, rand.N(pause)) {
 			continue
 		}
 		switch {
@@ -84,7 +85,7 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 		case retry:
 			err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 		default:
-			err = nothingStored(err)
+			err = mongodb.NothingStored(err)
 		}
 		return nil, fmt.Errorf("apply a batch of %d: %w", len(batch), err)
 	}
@@ -94,7 +95,7 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 // of the network, of an election or of a login that is being changed, or a collision with another
 // batch.
 func retryable(err error) bool {
-	return errors.Is(err, errConflict) || errors.Is(err, errCommit) || mongo.IsDuplicateKeyError(err) || transient(err)
+	return errors.Is(err, errConflict) || errors.Is(err, errCommit) || mongo.IsDuplicateKeyError(err) || mongodb.Transient(err)
 }
 
 // attempt is one try to apply a batch: what was last loaded and decided.
@@ -226,19 +227,9 @@ func (a *attempt) confirmMissing(ctx context.Context) error {
 		return nil
 	}
 	events := a.store.events.Clone(options.Collection().SetReadConcern(readconcern.Linearizable()))
-	found, err := findAll[struct{}](ctx, events, in("_id", missing), options.Find().SetLimit(1).SetProjection(onlyID()))
+	found, err := mongodb.FindAll[struct{}](ctx, events, mongodb.In("_id", missing), options.Find().SetLimit(1).SetProjection(mongodb.OnlyID()))
 	if err == nil && len(found) > 0 {
 		err = errConflict
 	}
 	return err
-}
-
-// wait pauses for d and reports whether ctx is still alive after it.
-func wait(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return ctx.Err() == nil
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 // loadedState is what a batch is decided on: the state and the fence of each of its events that
@@ -36,13 +37,13 @@ func newLoadedState(events []eventDoc, registrations []registrationDoc) loadedSt
 // one moment.
 func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (loadedState, error) {
 	ids, keys := batchKeys(batch)
-	events, err := findAll[eventDoc](ctx, s.events, in("_id", ids), options.Find().SetProjection(withoutTexts()))
+	events, err := mongodb.FindAll[eventDoc](ctx, s.events, mongodb.In("_id", ids), options.Find().SetProjection(withoutTexts()))
 	if err != nil {
 		return loadedState{}, err
 	}
 	var registrations []registrationDoc
 	if len(events) > 0 && len(keys) > 0 {
-		if registrations, err = findAll[registrationDoc](ctx, s.registrations, in("_id", keys), options.Find()); err != nil {
+		if registrations, err = mongodb.FindAll[registrationDoc](ctx, s.registrations, mongodb.In("_id", keys), options.Find()); err != nil {
 			return loadedState{}, err
 		}
 	}
@@ -75,15 +76,15 @@ func (s *Store) loadSnapshot(ctx context.Context, batch []store.SeatRequest) (lo
 	ids, keys := batchKeys(batch)
 	match := func(filter bson.D) bson.D { return bson.D{{Key: "$match", Value: filter}} }
 	cursor, err := s.events.Clone(options.Collection().SetReadConcern(readconcern.Snapshot())).Aggregate(ctx, mongo.Pipeline{
-		match(in("_id", ids)), {{Key: "$project", Value: withoutTexts()}},
+		match(mongodb.In("_id", ids)), {{Key: "$project", Value: withoutTexts()}},
 		{{Key: "$unionWith", Value: bson.D{
-			{Key: "coll", Value: s.registrations.Name()}, {Key: "pipeline", Value: mongo.Pipeline{match(in("_id", keys))}},
+			{Key: "coll", Value: s.registrations.Name()}, {Key: "pipeline", Value: mongo.Pipeline{match(mongodb.In("_id", keys))}},
 		}}},
 	}, options.Aggregate().SetBatchSize(int32(len(ids)+len(keys)+1)))
 	if err != nil {
 		return loadedState{}, err
 	}
-	defer closeCursor(ctx, cursor)
+	defer mongodb.CloseCursor(ctx, cursor)
 	var events []eventDoc
 	var registrations []registrationDoc
 	for cursor.Next(ctx) {
@@ -130,7 +131,7 @@ func withoutTexts() bson.D {
 // firstWaiting reads the n lowest numbers of the waiting list.
 func (s *Store) firstWaiting(ctx context.Context, e store.Event, n int64) ([]int64, error) {
 	// The projection has nothing but the number, so that only the index is read.
-	docs, err := findAll[struct{ Number int64 }](ctx, s.registrations, numberRange(e.ID, e.ConfirmedThrough, e.LastNumber),
+	docs, err := mongodb.FindAll[struct{ Number int64 }](ctx, s.registrations, numberRange(e.ID, e.ConfirmedThrough, e.LastNumber),
 		orderedByNumber().SetLimit(n).SetProjection(bson.D{{Key: "_id", Value: 0}, {Key: "number", Value: 1}}))
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 // eventWrite is what a batch writes to one event: its change or, when Before and After are the
@@ -87,7 +88,7 @@ func byID(writes []eventWrite) bson.D {
 	for i, w := range writes {
 		ids[i] = w.Before.ID
 	}
-	return in("_id", ids)
+	return mongodb.In("_id", ids)
 }
 
 // writeBatch writes everything that a batch changes, in the transaction of ctx: first its events,

@@ -52,7 +52,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
-	"github.com/eventio/eventio/pkg/store/mongostore/internal/relogin"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 const (
@@ -117,7 +117,7 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 	if name == "" {
 		name = defaultDatabase
 	}
-	connections := relogin.New(log)
+	connections := mongodb.NewConnections(log)
 	client, err := mongo.Connect(append([]*options.ClientOptions{options.Client().
 		SetDialer(connections).
 		SetMonitor(connections.Monitor()).
@@ -166,7 +166,7 @@ func (s *Store) prepare(ctx context.Context, log zerolog.Logger) error {
 			return err
 		}
 		if err := m.Start(ctx); err != nil {
-			return schemaError(err)
+			return err
 		}
 		return s.identify(ctx)
 	})
@@ -177,11 +177,11 @@ func retryTransient(ctx context.Context, log zerolog.Logger, fn func() error) er
 	for {
 		err := fn()
 		// A login that is wrong at the start is most often a mistake, so it is reported at once.
-		if err == nil || ctx.Err() == nil && (!transient(err) || loginRefused(err)) {
+		if err == nil || ctx.Err() == nil && (!mongodb.Transient(err) || mongodb.LoginRefused(err)) {
 			return err
 		}
 		log.Warn().Err(err).Msg("waiting for MongoDB")
-		if !wait(ctx, heartbeat) {
+		if !mongodb.Wait(ctx, heartbeat) {
 			return fmt.Errorf("wait for MongoDB: %w", errors.Join(ctx.Err(), err))
 		}
 	}
@@ -209,7 +209,7 @@ func (s *Store) checkServer(ctx context.Context, log zerolog.Logger) error {
 	var limit bson.M
 	err := admin.RunCommand(ctx, bson.D{{Key: "getParameter", Value: 1}, {Key: parameter, Value: 1}}).Decode(&limit)
 	switch seconds, ok := limit[parameter].(int32); {
-	case err != nil && transient(err):
+	case err != nil && mongodb.Transient(err):
 		return fmt.Errorf("read %s: %w", parameter, err)
 	case err != nil || !ok:
 		log.Warn().Err(err).Msgf("cannot read %s: make sure that it is 2, or a killed worker freezes its events for long", parameter)
@@ -234,7 +234,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	}
 	nothing := bson.D{{Key: "$inc", Value: bson.D{{Key: "fence", Value: 1}}}}
 	if _, err := s.events.UpdateOne(ctx, bson.D{{Key: "_id", Value: store.ID{}}}, nothing); err != nil {
-		return nothingStored(err)
+		return mongodb.NothingStored(err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 // userDoc is a document of the collection users.
@@ -47,11 +48,11 @@ func (d userDoc) revocation() store.Revocation {
 // CreateUser implements store.Users.
 func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 	_, err := s.users.InsertOne(ctx, newUserDoc(u))
-	if keyTaken(err) {
+	if mongodb.KeyTaken(err) {
 		err = store.ErrEmailTaken
 	}
 	if err != nil {
-		return fmt.Errorf("create user %s: %w", u.ID.Hex(), writeError(err))
+		return fmt.Errorf("create user %s: %w", u.ID.Hex(), mongodb.WriteError(err))
 	}
 	return nil
 }
@@ -60,7 +61,7 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 func (s *Store) User(ctx context.Context, id store.ID) (store.User, error) {
 	var d userDoc
 	if err := s.users.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Decode(&d); err != nil {
-		return store.User{}, fmt.Errorf("read user %s: %w", id.Hex(), readError(err, store.ErrUserNotFound))
+		return store.User{}, fmt.Errorf("read user %s: %w", id.Hex(), mongodb.ReadError(err, store.ErrUserNotFound))
 	}
 	return d.user(), nil
 }
@@ -70,7 +71,7 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, erro
 	var d userDoc
 	err := s.users.FindOne(ctx, bson.D{{Key: "email_key", Value: store.EmailKey(email)}}).Decode(&d)
 	if err != nil {
-		return store.User{}, fmt.Errorf("find user by address: %w", readError(err, store.ErrUserNotFound))
+		return store.User{}, fmt.Errorf("find user by address: %w", mongodb.ReadError(err, store.ErrUserNotFound))
 	}
 	return d.user(), nil
 }
@@ -89,7 +90,7 @@ func (s *Store) SetPassword(ctx context.Context, before, after store.User) error
 		bson.D{{Key: "_id", Value: before.ID}, {Key: "password_hash", Value: before.PasswordHash}},
 		bson.D{{Key: "$set", Value: set}})
 	if err != nil {
-		return fmt.Errorf("set the password of user %s: %w", before.ID.Hex(), writeError(err))
+		return fmt.Errorf("set the password of user %s: %w", before.ID.Hex(), mongodb.WriteError(err))
 	}
 	if res.MatchedCount == 0 {
 		if _, err := s.User(ctx, before.ID); err != nil {
@@ -103,7 +104,7 @@ func (s *Store) SetPassword(ctx context.Context, before, after store.User) error
 // Revocations implements store.Users.
 func (s *Store) Revocations(ctx context.Context, since time.Time) iter.Seq2[store.Revocation, error] {
 	filter := bson.D{{Key: "password_changed_at", Value: bson.D{{Key: "$gte", Value: since}}}}
-	return stream(ctx, s.users, bson.D{
+	return mongodb.Stream(ctx, s.users, bson.D{
 		{Key: "find", Value: s.users.Name()}, {Key: "filter", Value: filter},
 		{Key: "projection", Value: bson.D{{Key: "password_version", Value: 1}, {Key: "password_changed_at", Value: 1}}},
 	}, userDoc.revocation)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 // VerifyReader implements store.VerifyReader. It never writes, not even a missing index.
@@ -35,7 +36,6 @@ func OpenVerifyReader(ctx context.Context, uri string) (*VerifyReader, error) {
 	if err == nil {
 		err = schema.CheckKnown()
 	}
-	err = schemaError(err)
 	if err == nil {
 		_, err = s.readDatabaseID(ctx) // not Ping, because the user may have no right to write
 	}
@@ -57,7 +57,7 @@ func (r *VerifyReader) Size(ctx context.Context) (store.Size, error) {
 	}{{&size.Users, r.s.users}, {&size.Events, r.s.events}, {&size.Registrations, r.s.registrations}} {
 		n, err := part.from.EstimatedDocumentCount(ctx)
 		if err != nil {
-			return store.Size{}, fmt.Errorf("count %s: %w", part.from.Name(), readError(err, nil))
+			return store.Size{}, fmt.Errorf("count %s: %w", part.from.Name(), mongodb.ReadError(err, nil))
 		}
 		*part.to = n
 	}
@@ -82,7 +82,7 @@ func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 			}
 			missing, err := migrate.Missing(ctx, r.s.users.Database(), []migrate.Index{i})
 			if err != nil {
-				yield(readError(err, nil))
+				yield(mongodb.ReadError(err, nil))
 				return
 			}
 			if len(missing) > 0 && !yield(damaged("collection %s: the unique index on %s is missing: nothing keeps %s (a worker makes it when it starts)",
@@ -118,7 +118,7 @@ func readDocuments[T any](ctx context.Context, from *mongo.Collection, filter an
 		var none T
 		cursor, err := from.Find(ctx, filter, how)
 		if err != nil {
-			yield(none, fmt.Errorf("read %s: %w", from.Name(), readError(err, nil)))
+			yield(none, fmt.Errorf("read %s: %w", from.Name(), mongodb.ReadError(err, nil)))
 			return
 		}
 		defer cursor.Close(context.WithoutCancel(ctx))
@@ -128,7 +128,7 @@ func readDocuments[T any](ctx context.Context, from *mongo.Collection, filter an
 			}
 		}
 		if err := cursor.Err(); err != nil {
-			yield(none, fmt.Errorf("read %s: %w", from.Name(), readError(err, nil)))
+			yield(none, fmt.Errorf("read %s: %w", from.Name(), mongodb.ReadError(err, nil)))
 		}
 	}
 }
@@ -145,7 +145,7 @@ const pageSize = 1000
 // ReadEventIDs implements store.VerifyReader.
 func (r *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, error] {
 	return func(yield func(store.ID, error) bool) {
-		how := options.Find().SetProjection(onlyID())
+		how := options.Find().SetProjection(mongodb.OnlyID())
 		for _, malformed := range []struct {
 			in          *mongo.Collection
 			field, what string
@@ -161,12 +161,12 @@ func (r *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, err
 		var after store.ID
 		for {
 			filter := bson.D{{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}}}
-			page, err := findAll[struct {
+			page, err := mongodb.FindAll[struct {
 				ID store.ID `bson:"_id"`
 			}](ctx, r.s.events, filter, options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(pageSize).
-				SetProjection(onlyID()))
+				SetProjection(mongodb.OnlyID()))
 			if err != nil {
-				yield(store.ID{}, fmt.Errorf("read events: %w", readError(err, nil)))
+				yield(store.ID{}, fmt.Errorf("read events: %w", mongodb.ReadError(err, nil)))
 				return
 			}
 			for _, d := range page {
@@ -203,7 +203,7 @@ func (r *VerifyReader) orphaned(ctx context.Context) iter.Seq2[store.ID, error] 
 	type group struct {
 		ID store.ID `bson:"_id"`
 	}
-	return streamCursor(ctx, r.s.registrations.Name(), func() (*mongo.Cursor, error) {
+	return mongodb.StreamCursor(ctx, r.s.registrations.Name(), func() (*mongo.Cursor, error) {
 		return r.s.registrations.Aggregate(ctx, pipeline, options.Aggregate().SetAllowDiskUse(true))
 	}, func(g group) store.ID { return g.ID })
 }
@@ -213,7 +213,7 @@ func (r *VerifyReader) orphaned(ctx context.Context) iter.Seq2[store.ID, error] 
 func (r *VerifyReader) ReadEvent(ctx context.Context, id store.ID, read func(store.EventSnapshot) error) error {
 	session, err := r.s.client.StartSession(options.Session().SetSnapshot(true))
 	if err != nil {
-		return nothingStored(err)
+		return mongodb.NothingStored(err)
 	}
 	defer session.EndSession(context.WithoutCancel(ctx))
 	ctx = mongo.NewSessionContext(ctx, session)
@@ -230,12 +230,12 @@ func (r *VerifyReader) ReadEvent(ctx context.Context, id store.ID, read func(sto
 			snapshot.StaleSearch = d.staleSearch()
 		}
 	case !errors.Is(err, mongo.ErrNoDocuments):
-		return fmt.Errorf("read event %s: %w", id.Hex(), readError(err, nil))
+		return fmt.Errorf("read event %s: %w", id.Hex(), mongodb.ReadError(err, nil))
 	}
 	err = r.s.users.FindOne(ctx, bson.D{{Key: "_id", Value: snapshot.Event.OrganizerID}},
-		options.FindOne().SetProjection(onlyID())).Err()
+		options.FindOne().SetProjection(mongodb.OnlyID())).Err()
 	if snapshot.OrganizerKnown = err == nil; err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
-		return fmt.Errorf("read the organizer of event %s: %w", id.Hex(), readError(err, nil))
+		return fmt.Errorf("read the organizer of event %s: %w", id.Hex(), mongodb.ReadError(err, nil))
 	}
 	snapshot.Registrations = r.registrations(ctx, id)
 	return read(snapshot)

@@ -56,7 +56,7 @@ func makeDatabaseID(ctx context.Context, db *sql.DB, path string) (string, error
 
 // databaseID makes the id of the random number in the file at path.
 func databaseID(number []byte, path string) (string, error) {
-	place, err := fileIdentity(path)
+	place, err := sqldb.FileIdentity(path)
 	if err != nil {
 		return "", fmt.Errorf("look at the database's file: %w", err)
 	}

@@ -1,6 +1,7 @@
 package sqlitestore
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -14,9 +15,17 @@ func OpenMigrator(path string) (store.Migrator, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("open the database: %w", err)
 	}
+	hadLog := !sqldb.NoLog(path)
+	if _, err := Protect(path); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
 	write, err := sqldb.OpenWriter(path)
 	if err != nil {
 		return nil, err
 	}
-	return migrate.New(path, write)
+	m, err := migrate.New(path, write)
+	if err != nil {
+		return nil, errors.Join(err, write.Close())
+	}
+	return &markedMigrator{m, write, hadLog}, nil
 }

@@ -91,7 +91,7 @@ func recorded(tb testing.TB, path string) (*Store, *statements) {
 		db  **sql.DB
 		dsn string
 		max int
-	}{{&s.write, sqldb.DSN(path, "immediate"), 1}, {&s.read, sqldb.DSN(path, "deferred") + "&_pragma=query_only(1)", readers}} {
+	}{{&s.write, sqldb.DSN(path, "immediate"), 1}, {&s.read.DB, sqldb.DSN(path, "deferred") + "&_pragma=query_only(1)", readers}} {
 		before := *db.db
 		*db.db = sql.OpenDB(recordingConnector{before.Driver(), db.dsn, to})
 		(*db.db).SetMaxOpenConns(db.max)

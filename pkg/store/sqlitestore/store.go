@@ -8,6 +8,13 @@
 // wait for a write, and see everything that was committed before they began. Several processes may
 // open one file; they take turns at writing.
 //
+// # Files
+//
+// All files of a database are private to the user who opens it (Protect). While a Store has a file
+// open, the file has a mark, which tells a copy without the write-ahead log from a complete file
+// (Store.LogMissing). The log is kept short (logTruncater). A VerifyReader and Backup only read, and
+// need no other right.
+//
 // # Changing what is stored
 //
 // The schema has a version, kept in PRAGMA user_version, and numbered steps that lead from one
@@ -32,6 +39,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 
@@ -46,8 +54,11 @@ const readers = 8
 // Store implements store.Store over one file. It is safe for concurrent use.
 type Store struct {
 	write *sql.DB // one connection
-	read  *sql.DB
+	read  *sqldb.ReadPool
 	id    string // of the database
+	mark  []byte // the open mark
+
+	logMissing bool // see LogMissing
 
 	// afterCommit, when a test sets it, runs between a successful commit and its answer.
 	afterCommit func() error
@@ -58,7 +69,9 @@ type Store struct {
 	ping       ping
 
 	files    []file     // what was opened
+	index    *os.File   // of the log; see openIndex
 	lost     chan error // of capacity 1
+	longLog  chan int64 // of capacity 1
 	keep     *sql.Conn  // stays open, because closing the last connection removes the log
 	watching sync.WaitGroup
 	stop     context.CancelFunc // of watching
@@ -70,6 +83,10 @@ var _ store.Store = (*Store)(nil)
 // up to date. It refuses a file whose schema it does not know with store.ErrSchema. While another
 // process migrates the file, it waits as long as ctx allows.
 func Open(ctx context.Context, path string) (*Store, error) {
+	hadNoLog := sqldb.NoLog(path)
+	if _, err := Protect(path); err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
 	write, err := sqldb.OpenWriter(path)
 	if err != nil {
 		return nil, err
@@ -92,10 +109,11 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	read.SetMaxOpenConns(readers + 1) // one more for Store.keep
 	read.SetMaxIdleConns(readers)
 	s := &Store{
-		write: write, read: read, id: id, lost: make(chan error, 1),
+		write: write, read: &sqldb.ReadPool{DB: read}, id: id, mark: sqldb.NewOpenMark(),
+		lost: make(chan error, 1), longLog: make(chan int64, 1),
 		writeLock: make(chan struct{}, 1), ping: ping{lock: make(chan struct{}, 1)},
 	}
-	if err := s.start(ctx, path); err != nil {
+	if err := s.start(ctx, path, hadNoLog); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
 	}
 	return s, nil
@@ -104,17 +122,25 @@ func Open(ctx context.Context, path string) (*Store, error) {
 // start makes the database safe to serve from. A recovery at this opening may have found in the log what
 // a failed commit has written, and it may not be synced yet: a commit of our own makes it durable
 // before anybody is told of it.
-func (s *Store) start(ctx context.Context, path string) (err error) {
+func (s *Store) start(ctx context.Context, path string, hadNoLog bool) (err error) {
 	if s.keep, err = s.read.Conn(ctx); err != nil {
 		return err
 	}
 	if err := s.keep.QueryRowContext(ctx, `SELECT count(*) FROM fence`).Scan(new(int)); err != nil {
 		return err
 	}
+	if err := s.transact(ctx, s.markOpen(hadNoLog)); err != nil {
+		return err
+	}
+	s.backfill(ctx)
+	// This commit starts the log anew, so that the first commit of a client need not.
 	if err := s.transact(ctx, fence(fenceBytes)); err != nil {
 		return err
 	}
 	if s.files, err = openedFiles(path); err != nil {
+		return err
+	}
+	if err := s.openIndex(); err != nil {
 		return err
 	}
 	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -128,11 +154,12 @@ func (s *Store) Close() error {
 		s.stop()
 		s.watching.Wait()
 	}
+	s.endOpenMark()
 	var err error
 	if s.keep != nil {
 		if err = s.keep.Close(); errors.Is(err, sql.ErrConnDone) {
 			err = nil // closed before
 		}
 	}
-	return errors.Join(err, s.read.Close(), s.write.Close())
+	return errors.Join(err, s.read.Close(), s.write.Close(), s.closeIndex())
 }

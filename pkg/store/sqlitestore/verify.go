@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"os"
 	"strings"
 
 	"github.com/eventio/eventio/pkg/store"
@@ -17,34 +16,30 @@ import (
 // VerifyReader implements store.VerifyReader over connections that cannot write. Another process may
 // serve the file meanwhile.
 type VerifyReader struct {
-	db   *sql.DB
-	path string
+	db      *sql.DB
+	path    string
+	reading *sqldb.Reading
 }
 
 var _ store.VerifyReader = (*VerifyReader)(nil)
 
-// OpenVerifyReader opens the file at path, which must exist. It refuses a schema that it does not
-// know with store.ErrSchema.
+// OpenVerifyReader opens the file at path, which must exist. It needs no right but to read the file, its
+// folder and the files beside it. It refuses a schema that it does not know with store.ErrSchema. Its
+// methods fail with ErrDisturbed when another process has opened a database that no process had open.
 func OpenVerifyReader(ctx context.Context, path string) (*VerifyReader, error) {
-	if _, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("open the database: %w", err)
-	}
-	db, err := sqldb.OpenReadOnly(path)
-	if err == nil {
-		err = db.PingContext(ctx)
-	}
+	r, err := sqldb.OpenReading(ctx, path)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, err)
+		return nil, err
 	}
-	db.SetMaxOpenConns(readers)
+	r.DB.SetMaxOpenConns(readers)
 	m, err := migrate.New(path, nil)
 	if err == nil {
-		err = m.CheckReadable(ctx, db)
+		err = m.CheckReadable(ctx, r.DB)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), r.DB.Close())
 	}
-	return &VerifyReader{db: db, path: path}, nil
+	return &VerifyReader{db: r.DB, path: path, reading: r}, nil
 }
 
 // Close closes the file.
@@ -61,11 +56,18 @@ func (r *VerifyReader) Size(ctx context.Context) (store.Size, error) {
 	return s, nil
 }
 
-// CheckConstraints implements store.VerifyReader: it checks that the file is sound and has all tables
-// and indexes. The primary key of registrations, by which no user has two of them, is the table
+// CheckConstraints implements store.VerifyReader: it checks that the file is complete and
+// sound, and has all tables and indexes. The primary key of registrations, by which no user has two of them, is the table
 // itself.
 func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 	return func(yield func(error) bool) {
+		switch missing, err := r.reading.LogMissing(ctx); {
+		case err != nil:
+			yield(sqldb.NothingStored(err))
+			return
+		case missing && !yield(damaged("database: it was in use and its log %s-wal is missing: this is a copy made without it, or it was removed after a crash, so what was stored last may be missing too; restore a backup made by eventio backup", r.path)):
+			return
+		}
 		for _, object := range []struct{ kind, name, what string }{
 			{"table", "users", "the users are gone"},
 			{"table", "events", "the events are gone"},
@@ -95,6 +97,9 @@ func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 			if !yield(damaged("database: %s", line)) {
 				return
 			}
+		}
+		if err := r.reading.Check(); err != nil {
+			yield(err)
 		}
 	}
 }
@@ -196,11 +201,19 @@ func (r *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, err
 				after = ids[page-1]
 			}
 		}
+		if err := r.reading.Check(); err != nil {
+			yield(store.ID{}, err)
+		}
 	}
 }
 
 // ReadEvent implements store.VerifyReader, by one read transaction.
-func (r *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, read func(store.EventSnapshot) error) error {
+func (r *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, read func(store.EventSnapshot) error) (err error) {
+	defer func() {
+		if disturbed := r.reading.Check(); disturbed != nil {
+			err = disturbed // what was found may be wrong
+		}
+	}()
 	tx, err := r.db.BeginTx(ctx, nil)
 	if err != nil {
 		return sqldb.NothingStored(err)

@@ -46,9 +46,9 @@ func (s *Store) checkUncommitted() error {
 	if err != nil {
 		return fmt.Errorf("the log cannot be read: %w", err)
 	}
-	index, err := os.ReadFile(s.files[2].path)
-	if err != nil || len(index) < indexHeaderSize {
-		return errors.Join(errors.New("the log's index cannot be read"), err)
+	index := make([]byte, indexHeaderSize)
+	if _, err := s.index.ReadAt(index, 0); err != nil {
+		return fmt.Errorf("the log's index cannot be read: %w", err)
 	}
 	if len(log) < logHeaderSize || !bytes.Equal(log[logSalts:logChecksum], index[indexSalts:indexSalts+8]) {
 		return nil // the log was to start anew, and still has the header of before
@@ -106,4 +106,22 @@ func (c checksum) over(data []byte, order binary.ByteOrder) checksum {
 
 func sumsAt(data []byte) checksum {
 	return checksum{binary.BigEndian.Uint32(data), binary.BigEndian.Uint32(data[4:])}
+}
+
+// openIndex opens the log's index for checkUncommitted. It stays open as long as the database: on most
+// systems a process loses all its locks on a file when it closes the file once, however often it has
+// it open. The next process would take the index for one that nobody uses, and empty it.
+func (s *Store) openIndex() (err error) {
+	s.index, err = os.Open(s.files[2].path)
+	return err
+}
+
+// closeIndex closes the log's index, after the last connection is closed.
+func (s *Store) closeIndex() error {
+	if s.index == nil {
+		return nil
+	}
+	err := s.index.Close()
+	s.index = nil
+	return err
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/setup"
@@ -63,7 +64,8 @@ func (c Command) check() error {
 func (c Command) runEmbedded(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
 	dir, err := os.MkdirTemp("", "eventio-simulate-")
 	if err != nil {
-		return fmt.Errorf("make a folder for the simulation: %w", err)
+		return &process.Failure{Sentence: fmt.Sprintf("no folder can be made in %s (%s): set TMPDIR to a folder for temporary files",
+			os.TempDir(), cmp.Or(process.Reason(err), "the system refuses it")), Cause: err}
 	}
 	defer os.RemoveAll(dir)
 	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{Data: dir}, log)
@@ -71,7 +73,7 @@ func (c Command) runEmbedded(ctx context.Context, env process.Env, log zerolog.L
 		return err
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
-	handler, err := embedded.NewAPI(ctx, api.Config{Access: api.Access{Mode: api.Trusted}}, setup.Identity{})
+	handler, err := embedded.NewAPI(ctx, api.Config{Access: gate.Config{Mode: gate.Trusted}}, setup.Identity{})
 	if err != nil {
 		return err
 	}
@@ -213,7 +215,7 @@ func (s simulation) explain(err error) error {
 		return nil
 	}
 	var p *client.Problem
-	sentence := ""
+	var sentence string
 	switch url := s.nobody.URL(); {
 	case errors.Is(err, client.CodeUnauthenticated):
 		sentence = fmt.Sprintf("the Event.io at %s wants tokens: give its keys with --auth-keys, or in EVENTIO_AUTH_KEYS", url)
@@ -290,7 +292,7 @@ func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]
 	}
 	var wrong []string
 	add := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	told, doubt, users := make(map[store.ID]int), make(map[store.ID]bool), make(map[store.ID]bool)
+	told, unknown, users := make(map[store.ID]int), make(map[store.ID]bool), make(map[store.ID]bool)
 	refused := 0
 	for _, t := range tries {
 		users[t.user] = true
@@ -298,7 +300,7 @@ func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]
 		case http.StatusCreated:
 			told[t.user]++
 		case 0, http.StatusGatewayTimeout:
-			doubt[t.user] = true
+			unknown[t.user] = true
 		case http.StatusBadRequest, http.StatusConflict, http.StatusAccepted:
 		default:
 			refused++
@@ -310,7 +312,7 @@ func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]
 			add("user %s is on the roster twice", user.Hex())
 		}
 		seen[user] = true
-		if told[user] == 0 && !doubt[user] {
+		if told[user] == 0 && !unknown[user] {
 			add("user %s is on the roster and was never told 201", user.Hex())
 		}
 	}
@@ -328,7 +330,7 @@ func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]
 	if e.TicketsSold > e.Capacity {
 		add("tickets_sold is %d, above the capacity of %d", e.TicketsSold, e.Capacity)
 	}
-	if want := min(e.Capacity, int64(len(users))); refused == 0 && len(doubt) == 0 && int64(len(told)) != want {
+	if want := min(e.Capacity, int64(len(users))); refused == 0 && len(unknown) == 0 && int64(len(told)) != want {
 		add("%d users were told 201, want %d", len(told), want)
 	}
 	return wrong, nil

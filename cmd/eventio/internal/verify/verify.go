@@ -46,16 +46,26 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 		return err
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
-	v := verification{reader: reader, out: env.Stdout, started: time.Now()}
+	v := verification{out: env.Stdout, started: time.Now()}
 	if c.Repair {
 		repairer, err := openRepairer(starting, c, reader, log.Level(zerolog.WarnLevel))
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, repairer.close()) }()
+		// A reader that was opened while nobody had the folder open would not see what the worker writes.
+		again, err := c.OpenVerifyReader(starting)
+		if err != nil {
+			return err
+		}
+		if err := reader.Close(); err != nil {
+			return errors.Join(err, again.Close())
+		}
+		reader = again
 		fmt.Fprintf(env.Stdout, "repair: database %s\n", repairer.link.Namespace)
 		v.repairer = repairer
 	}
+	v.reader = reader
 	size, err := reader.Size(ctx)
 	if err != nil {
 		return c.Explain(err)
@@ -95,7 +105,7 @@ type verification struct {
 	users, events, registrations int64
 	damaged, repaired            int64 // events
 	elsewhere                    int64 // damages that are not about one event
-	strangers                    int64 // events whose organizer is not a user
+	unknownOrganizers            int64 // events whose organizer is not a user
 	repairable                   int64 // events that a recount would repair
 }
 
@@ -143,7 +153,7 @@ func (v *verification) event(ctx context.Context, id store.ID) error {
 	v.events++
 	v.registrations += e.Registrations
 	if !e.OrganizerKnown {
-		v.strangers++
+		v.unknownOrganizers++
 	}
 	if len(e.Findings) == 0 {
 		return nil
@@ -208,8 +218,8 @@ func changes(before, after store.Event) string {
 func (v *verification) report() error {
 	fmt.Fprintf(v.out, "verify: %d events, %d registrations, %d users read in %v\n",
 		v.events, v.registrations, v.users, time.Since(v.started).Round(time.Millisecond))
-	if v.strangers > 0 {
-		fmt.Fprintf(v.out, "note: the organizers of %d events are not users; that is no damage where ids are trusted\n", v.strangers)
+	if v.unknownOrganizers > 0 {
+		fmt.Fprintf(v.out, "note: the organizers of %d events are not users; that is no damage where ids are trusted\n", v.unknownOrganizers)
 	}
 	if v.repaired > 0 {
 		fmt.Fprintf(v.out, "repaired: %d events\n", v.repaired)

@@ -1,7 +1,6 @@
 // Package migrate changes the schema of a MongoDB database: it has the steps that lead from one
 // version to the next (Steps), the indexes that the newest version has (Indexes), and the Migrator,
-// which lets one process at a time make the pending steps. Its errors are those of the driver,
-// except where they match store.ErrSchema.
+// which lets one process at a time make the pending steps.
 package migrate
 
 import (
@@ -17,6 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 const (
@@ -31,11 +31,6 @@ const (
 	logInterval = 10 * time.Second
 	// endLimit bounds how long the lease takes to give back when the caller's time is up.
 	endLimit = time.Second
-
-	// Codes of the server, from its error_codes.yml.
-	codeUnauthorized         = 13
-	codeIndexNotFound        = 27
-	codeIndexOptionsConflict = 85
 )
 
 // schemaDoc is the document of the collection schema: which version the database has, and which
@@ -56,12 +51,6 @@ type leaseDoc struct {
 
 // errLeaseLost means that another process may be migrating by now.
 var errLeaseLost = errors.New("the lease for the migration was lost")
-
-// hasCode reports whether the server answered with this code.
-func hasCode(err error, code int) bool {
-	var server mongo.ServerError
-	return errors.As(err, &server) && server.HasErrorCode(code)
-}
 
 // Migrator changes the schema of one database.
 type Migrator struct {
@@ -94,7 +83,7 @@ func (m *Migrator) read(ctx context.Context) (store.Schema, schemaDoc, error) {
 	case errors.Is(err, mongo.ErrNoDocuments):
 		return m.schemaOf(0), d, nil
 	case err != nil:
-		return store.Schema{}, d, fmt.Errorf("read the schema's version: %w", err)
+		return store.Schema{}, d, fmt.Errorf("read the schema's version: %w", mongodb.ReadError(err, nil))
 	}
 	if err := bson.Unmarshal(raw, &d); err != nil {
 		return store.Schema{}, d, fmt.Errorf("%w: the document %q of the collection schema cannot be read: %w", store.ErrSchema, schemaKey, err)
@@ -124,7 +113,7 @@ func (m *Migrator) Start(ctx context.Context) error {
 		return err
 	}
 	missing, err := Missing(ctx, m.db, Indexes())
-	if hasCode(err, codeUnauthorized) {
+	if mongodb.HasCode(err, mongodb.CodeUnauthorized) {
 		m.log.Warn().Err(err).Msg("cannot see whether all indexes are there")
 		return nil
 	}
@@ -167,7 +156,7 @@ func (m *Migrator) Migrate(ctx context.Context, to int, report func(store.Migrat
 			m.log.Warn().Int("version", *d.Version).Int("want", to).Str("by", d.Lease.By).Time("since", d.Lease.Since).
 				Msg("waiting for another process, which changes the database's schema")
 		}
-		if !wait(ctx, m.poll) {
+		if !mongodb.Wait(ctx, m.poll) {
 			return fmt.Errorf("wait until %s has changed the database's schema from version %d (a long change is better made by eventio migrate, before the start): %w",
 				d.by(), *d.Version, ctx.Err())
 		}
@@ -209,7 +198,7 @@ func (m *Migrator) acquire(ctx context.Context, to int) (schemaDoc, error) {
 		if first && mongo.IsDuplicateKeyError(err) {
 			continue // another process wrote the document at the same moment, so now it is there
 		}
-		if hasCode(err, codeUnauthorized) {
+		if mongodb.HasCode(err, mongodb.CodeUnauthorized) {
 			return d, fmt.Errorf("%w: the database must be brought to version %d and this user may not change it: run eventio migrate as one who may: %w",
 				store.ErrSchema, to, err)
 		}
@@ -237,7 +226,7 @@ func (m *Migrator) withLease(ctx context.Context, fn func(context.Context) error
 	renewing := make(chan struct{})
 	go func() {
 		defer close(renewing)
-		for renewed := time.Now(); wait(holding, m.lease/3); {
+		for renewed := time.Now(); mongodb.Wait(holding, m.lease/3); {
 			begun := time.Now()
 			res, err := m.collection().UpdateOne(holding, m.ownLease(), mongo.Pipeline{
 				{{Key: "$set", Value: bson.D{{Key: "lease.until", Value: m.leaseEnd()}}}},
@@ -294,14 +283,4 @@ func (m *Migrator) run(ctx context.Context, from, to int, report func(store.Migr
 		report(store.Migration{Step: step, Finished: true})
 	}
 	return nil
-}
-
-// wait pauses for d and reports whether ctx is still alive after it.
-func wait(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return ctx.Err() == nil
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 // Step is one step of the schema. It may be interrupted anywhere and then begins again, also on
@@ -67,7 +68,7 @@ func renameNumberIndex(ctx context.Context, db *mongo.Database, _ func(n, all in
 	registrations := db.Collection(want.Collection)
 	drop := func(name string) error {
 		err := registrations.Indexes().DropOne(ctx, name)
-		if hasCode(err, codeIndexNotFound) {
+		if mongodb.HasCode(err, mongodb.CodeIndexNotFound) {
 			return nil
 		}
 		return err
@@ -88,7 +89,7 @@ func renameNumberIndex(ctx context.Context, db *mongo.Database, _ func(n, all in
 			return err
 		}
 		err = want.Create(ctx, db)
-		if err != nil && (retries == 0 || !hasCode(err, codeIndexOptionsConflict)) {
+		if err != nil && (retries == 0 || !mongodb.HasCode(err, mongodb.CodeIndexOptionsConflict)) {
 			return err
 		}
 	}

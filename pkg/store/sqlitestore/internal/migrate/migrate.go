@@ -17,7 +17,6 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"time"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
@@ -146,7 +145,7 @@ func (m *Migrator) Migrate(ctx context.Context, to int, report func(store.Migrat
 	for {
 		more, err := m.next(ctx, to, report)
 		switch {
-		case errors.Is(err, store.ErrUnavailable) && wait(ctx):
+		case errors.Is(err, store.ErrUnavailable) && sqldb.Wait(ctx):
 			continue
 		case err != nil:
 			return fmt.Errorf("migrate %s: %w", m.path, err)
@@ -236,7 +235,7 @@ func (m *Migrator) Start(ctx context.Context) error {
 	for {
 		err := m.createIndexes(ctx)
 		switch {
-		case errors.Is(err, store.ErrUnavailable) && wait(ctx):
+		case errors.Is(err, store.ErrUnavailable) && sqldb.Wait(ctx):
 			continue
 		case err != nil:
 			return fmt.Errorf("open %s: %w", m.path, err)
@@ -262,18 +261,4 @@ func (m *Migrator) CheckReadable(ctx context.Context, db *sql.DB) error {
 		}
 	}
 	return err
-}
-
-// busyPause is the pause, beside SQLite's own busy timeout, before a file to which another process
-// writes is tried again.
-const busyPause = 50 * time.Millisecond
-
-// wait pauses and reports whether ctx is still alive after it.
-func wait(ctx context.Context) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(busyPause):
-		return true
-	}
 }

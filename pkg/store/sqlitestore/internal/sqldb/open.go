@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	// busyTimeout is how long a write waits for another process that is writing.
-	busyTimeout = 2 * time.Second
-	// LogLimit is the size in bytes to which the write-ahead log is cut when it starts anew. It
-	// starts anew at about 4 MB, unless a reader prevents it, so it is seldom cut.
+	// BusyTimeout is how long a write waits for another process that is writing.
+	BusyTimeout = 2 * time.Second
+	// LogLimit is the size in bytes above which the write-ahead log is cut. It starts anew at about
+	// 4 MB, unless a reader prevents it, so it is seldom cut.
 	LogLimit = 16 << 20
 )
 
@@ -39,7 +39,7 @@ func OpenReader(path string) (*sql.DB, error) {
 // journal mode of the file.
 func OpenReadOnly(path string) (*sql.DB, error) {
 	q := url.Values{"mode": {"ro"}, "_txlock": {"deferred"}, "_pragma": {
-		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "query_only(1)",
+		fmt.Sprintf("busy_timeout(%d)", BusyTimeout.Milliseconds()), "query_only(1)",
 	}}
 	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
 }
@@ -50,7 +50,7 @@ func DSN(path, txlock string) string {
 	q := url.Values{
 		"_txlock": {txlock},
 		"_pragma": {
-			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
+			fmt.Sprintf("busy_timeout(%d)", BusyTimeout.Milliseconds()),
 			"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 			fmt.Sprintf("journal_size_limit(%d)", LogLimit),
 		},

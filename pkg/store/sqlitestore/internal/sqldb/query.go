@@ -22,16 +22,21 @@ type Scanner interface{ Scan(to ...any) error }
 func Stream[T any](ctx context.Context, q Querier, scan func(Scanner) (T, error), query string, args ...any) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		var none T
+		if pool, ok := q.(*ReadPool); ok {
+			var done func()
+			ctx, done = pool.begin(ctx)
+			defer done()
+		}
 		rows, err := q.QueryContext(ctx, query, args...)
 		if err != nil {
-			yield(none, NothingStored(err))
+			yield(none, streamError(ctx, err))
 			return
 		}
 		defer rows.Close()
 		for rows.Next() {
 			v, err := scan(rows)
 			if err != nil {
-				yield(none, NothingStored(err))
+				yield(none, streamError(ctx, err))
 				return
 			}
 			if !yield(v, nil) {
@@ -39,7 +44,7 @@ func Stream[T any](ctx context.Context, q Querier, scan func(Scanner) (T, error)
 			}
 		}
 		if err := rows.Err(); err != nil {
-			yield(none, NothingStored(err))
+			yield(none, streamError(ctx, err))
 		}
 	}
 }

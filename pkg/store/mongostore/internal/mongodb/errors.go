@@ -1,4 +1,6 @@
-package mongostore
+// Package mongodb is MongoDB as mongostore and its migrations use it: what an error means for what is
+// stored, how a query is sent, and how a client logs in again.
+package mongodb
 
 import (
 	"context"
@@ -13,21 +15,22 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/mongostore/internal/relogin"
 )
 
 // Codes of the server, from its error_codes.yml.
 const (
-	codeBadValue              = 2
-	codeFailedToParse         = 9
-	codeUnauthorized          = 13
-	codeTypeMismatch          = 14
-	codeAuthenticationFailed  = 18
-	codeNamespaceExists       = 48
-	codeDocumentValidation    = 121
-	codeNotWritablePrimary    = 10107
-	codeBSONObjectTooLarge    = 10334
-	codeNotPrimaryNoSecondary = 13435
+	CodeBadValue              = 2
+	CodeFailedToParse         = 9
+	CodeUnauthorized          = 13 // not logged in, or without the right
+	CodeIndexNotFound         = 27
+	CodeIndexOptionsConflict  = 85
+	CodeTypeMismatch          = 14
+	CodeAuthenticationFailed  = 18
+	CodeNamespaceExists       = 48
+	CodeDocumentValidation    = 121
+	CodeNotWritablePrimary    = 10107
+	CodeBSONObjectTooLarge    = 10334
+	CodeNotPrimaryNoSecondary = 13435
 )
 
 // transientCodes returns the codes of errors that pass by themselves: elections, shutdowns, lost
@@ -60,34 +63,34 @@ func transientCodes() []int {
 		365,   // TemporarilyUnavailable
 		9001,  // SocketException
 		10058, // LegacyNotPrimary
-		codeNotWritablePrimary,
+		CodeNotWritablePrimary,
 		11600, // InterruptedAtShutdown
 		11601, // Interrupted
 		11602, // InterruptedDueToReplStateChange
-		codeNotPrimaryNoSecondary,
+		CodeNotPrimaryNoSecondary,
 		13436, // NotPrimaryOrSecondary
 	}
 }
 
-// transient reports whether an error may pass when one waits.
-func transient(err error) bool {
+// Transient reports whether an error may pass when one waits.
+func Transient(err error) bool {
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
 		mongo.IsNetworkError(err) || mongo.IsTimeout(err) || notSent(err) ||
 		errors.Is(err, mongo.ErrClientDisconnected) { // this process is ending
 		return true
 	}
-	if loginRefused(err) {
+	if LoginRefused(err) {
 		return true
 	}
 	var labeled mongo.LabeledError
 	if errors.As(err, &labeled) && (labeled.HasErrorLabel("RetryableWriteError") || labeled.HasErrorLabel("TransientTransactionError")) {
 		return true
 	}
-	return hasCode(err, transientCodes()...)
+	return HasCode(err, transientCodes()...)
 }
 
-// hasCode reports whether the server answered with one of the codes.
-func hasCode(err error, codes ...int) bool {
+// HasCode reports whether the server answered with one of the codes.
+func HasCode(err error, codes ...int) bool {
 	var server mongo.ServerError
 	if !errors.As(err, &server) {
 		return false
@@ -95,32 +98,32 @@ func hasCode(err error, codes ...int) bool {
 	return slices.ContainsFunc(codes, server.HasErrorCode)
 }
 
-// nothingStored marks an error after which surely nothing is stored: by store.ErrUnavailable when it
+// NothingStored marks an error after which surely nothing is stored: by store.ErrUnavailable when it
 // is transient, otherwise by store.ErrNothingStored.
-func nothingStored(err error) error {
+func NothingStored(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNothingStored):
 		return err
-	case transient(err):
+	case Transient(err):
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, withoutCommand(err))
 	}
 	return fmt.Errorf("%w: %w", store.ErrNothingStored, withoutCommand(err))
 }
 
-// readError translates an error of a read, which cannot have stored anything. For a document that
+// ReadError translates an error of a read, which cannot have stored anything. For a document that
 // does not exist it returns notFound, when that is not nil.
-func readError(err, notFound error) error {
+func ReadError(err, notFound error) error {
 	if errors.Is(err, mongo.ErrNoDocuments) && notFound != nil {
 		return notFound
 	}
-	return nothingStored(err)
+	return NothingStored(err)
 }
 
-// writeError translates an error of a single write. Where the write may be stored it returns the
+// WriteError translates an error of a single write. Where the write may be stored it returns the
 // error as it is.
-func writeError(err error) error {
-	if notSent(err) || loginRefused(err) || refused(err) {
-		return nothingStored(err)
+func WriteError(err error) error {
+	if notSent(err) || LoginRefused(err) || refused(err) {
+		return NothingStored(err)
 	}
 	return err
 }
@@ -133,7 +136,7 @@ func notSent(err error) bool {
 	if errors.As(err, &selection) || errors.As(err, &queue) || notConnected(err) {
 		return true
 	}
-	return !partial(err) && hasCode(err, codeNotWritablePrimary, codeNotPrimaryNoSecondary)
+	return !partial(err) && HasCode(err, CodeNotWritablePrimary, CodeNotPrimaryNoSecondary)
 }
 
 // refused reports whether the server has refused a single write.
@@ -142,14 +145,14 @@ func refused(err error) bool {
 		return false
 	}
 	var write mongo.WriteException
-	return errors.As(err, &write) || hasCode(err, codeBadValue, codeFailedToParse, codeUnauthorized, codeTypeMismatch,
-		codeDocumentValidation, codeBSONObjectTooLarge)
+	return errors.As(err, &write) || HasCode(err, CodeBadValue, CodeFailedToParse, CodeUnauthorized, CodeTypeMismatch,
+		CodeDocumentValidation, CodeBSONObjectTooLarge)
 }
 
-// keyTaken reports whether a single write was refused because another document has its key, and a
+// KeyTaken reports whether a single write was refused because another document has its key, and a
 // majority has that document. A primary that is deposed meanwhile says the first without the
 // second: its successor may not have the document.
-func keyTaken(err error) bool { return mongo.IsDuplicateKeyError(err) && !partial(err) }
+func KeyTaken(err error) bool { return mongo.IsDuplicateKeyError(err) && !partial(err) }
 
 // partial reports whether all or a part of a write was made in spite of its error.
 func partial(err error) bool {
@@ -158,19 +161,19 @@ func partial(err error) bool {
 	return errors.As(err, &write) && write.WriteConcernError != nil || errors.As(err, &bulk)
 }
 
-// loginRefused reports whether a login is wrong or has ended, because a password is being changed or
+// LoginRefused reports whether a login is wrong or has ended, because a password is being changed or
 // a user is created anew. It passes when the login is right again. It does not report a user who
 // lacks a right.
-func loginRefused(err error) bool {
+func LoginRefused(err error) bool {
 	var login *auth.Error
-	return errors.As(err, &login) || hasCode(err, codeAuthenticationFailed) ||
-		hasCode(err, codeUnauthorized) && relogin.IsLoginMissing(err.Error())
+	return errors.As(err, &login) || HasCode(err, CodeAuthenticationFailed) ||
+		HasCode(err, CodeUnauthorized) && isLoginMissing(err.Error())
 }
 
 // withoutCommand removes the command from the text of an error about a missing right: it may have
 // personal data, and errors are logged.
 func withoutCommand(err error) error {
-	if !hasCode(err, codeUnauthorized, codeAuthenticationFailed) {
+	if !HasCode(err, CodeUnauthorized, CodeAuthenticationFailed) {
 		return err
 	}
 	text, _, _ := strings.Cut(err.Error(), " {")

@@ -1,9 +1,4 @@
-// Package relogin renews the connections of a MongoDB client whose login has ended.
-//
-// A server that drops a user, even one that creates the same user again at once, goes on answering
-// "requires authentication" on every connection that was open, for ever, and the driver keeps such
-// connections. Closed, they are replaced by new ones, which log in.
-package relogin
+package mongodb
 
 import (
 	"context"
@@ -18,20 +13,18 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 )
 
-// minInterval is the shortest time between two renewals. It bounds what they cost where they do not
-// help.
-const minInterval = time.Second
+// renewInterval is the shortest time between two renewals of connections. It bounds what they cost
+// where they do not help.
+const renewInterval = time.Second
 
-// codeUnauthorized is the server's code for a connection that is not logged in, and for a user who
-// lacks a right. Only the texts differ.
-const codeUnauthorized = 13
+// isLoginMissing reports whether the text of an error with CodeUnauthorized is about a connection that is
+// not logged in. About a user who lacks a right the server says something else.
+func isLoginMissing(text string) bool { return strings.Contains(text, "requires authentication") }
 
-// IsLoginMissing reports whether the text of an error with the code Unauthorized is about a
-// connection that is not logged in.
-func IsLoginMissing(text string) bool { return strings.Contains(text, "requires authentication") }
-
-// Connections keeps the open connections of one client, and closes them when the login has ended.
-// It is safe for concurrent use.
+// Connections renews the connections of one client when its login has ended. A server that drops a user,
+// even one that creates the same user again at once, goes on answering "requires authentication" on
+// every connection that was open, for ever, and the driver keeps such connections. Closed, they are
+// replaced by new ones, which log in. Connections is safe for concurrent use.
 type Connections struct {
 	log zerolog.Logger
 
@@ -46,8 +39,8 @@ type connection struct {
 	of *Connections
 }
 
-// New returns the Connections of a client that uses them as its dialer and monitor.
-func New(log zerolog.Logger) *Connections {
+// NewConnections returns the Connections of a client, which is the client's dialer and has its monitor.
+func NewConnections(log zerolog.Logger) *Connections {
 	return &Connections{log: log, open: make(map[*connection]bool)}
 }
 
@@ -76,7 +69,7 @@ func (c *connection) Close() error {
 func (c *Connections) Monitor() *event.CommandMonitor {
 	return &event.CommandMonitor{Failed: func(_ context.Context, failed *event.CommandFailedEvent) {
 		var server driver.Error
-		if errors.As(failed.Failure, &server) && server.Code == codeUnauthorized && IsLoginMissing(server.Message) {
+		if errors.As(failed.Failure, &server) && server.Code == CodeUnauthorized && isLoginMissing(server.Message) {
 			c.renew(failed.Failure)
 		}
 	}}
@@ -85,7 +78,7 @@ func (c *Connections) Monitor() *event.CommandMonitor {
 // renew closes all connections. Commands that are running on them end with an error.
 func (c *Connections) renew(reason error) {
 	c.mu.Lock()
-	if time.Since(c.renewed) < minInterval {
+	if time.Since(c.renewed) < renewInterval {
 		c.mu.Unlock()
 		return
 	}

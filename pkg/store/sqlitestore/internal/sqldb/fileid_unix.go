@@ -1,6 +1,6 @@
 //go:build unix
 
-package sqlitestore
+package sqldb
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// fileIdentity returns what tells the file at path from every other file that exists now.
-func fileIdentity(path string) ([]byte, error) {
+// FileIdentity returns what tells the file at path from every other file that exists now.
+func FileIdentity(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err

@@ -1,8 +1,9 @@
-package api
+package gate
 
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/go-chi/httprate"
 
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/internal/fairqueue"
 )
 
 // rateWindow is the time that all limits speak of.
@@ -30,12 +32,12 @@ type Rates struct {
 	PasswordsPerAccount int
 }
 
-// defaultRates has the limits that docs/operations.md lists.
-func defaultRates() Rates {
+// DefaultRates returns the limits that docs/operations.md lists.
+func DefaultRates() Rates {
 	return Rates{Requests: 6000, Registrations: 120, Passwords: 60, PasswordsPerAccount: 10}
 }
 
-// limits count requests. nil limits nothing.
+// limits has a counter for each of Rates.
 type limits struct {
 	requests, registrations, passwords, account *httprate.RateLimiter
 }
@@ -47,6 +49,7 @@ func newLimits(r Rates) *limits {
 	}
 }
 
+// newLimiter makes a counter that tells its state in the RateLimit headers of each answer.
 func newLimiter(requests int) *httprate.RateLimiter {
 	return httprate.NewRateLimiter(requests, rateWindow, httprate.WithResponseHeaders(httprate.ResponseHeaders{
 		Limit: "Ratelimit-Limit", Remaining: "Ratelimit-Remaining", Reset: "Ratelimit-Reset", RetryAfter: "Retry-After",
@@ -67,58 +70,59 @@ func pass(w http.ResponseWriter, r *http.Request, limiter *httprate.RateLimiter,
 	return nil
 }
 
-// limit says what the requests of a route count against.
-type limit int
+// Limit says what the requests of a route count against.
+type Limit int
 
 // The limits that a route can have. The zero value is none of them.
 const (
-	_ limit = iota
-	// unlimited is for probes, which are answered whatever else goes on.
-	unlimited
-	// requestsPerAddress counts by the client's address.
-	requestsPerAddress
-	// requestsPerPerson counts by the person whom a token proves, since everybody on a campus
+	_ Limit = iota
+	// Unlimited is for probes, which are answered whatever else goes on.
+	Unlimited
+	// RequestsPerAddress counts by the client's address.
+	RequestsPerAddress
+	// RequestsPerPerson counts by the person whom a token proves, since everybody on a campus
 	// behind one address may look up their own registration at once; anybody else by address.
-	requestsPerPerson
-	// registrationsPerPerson counts changes of registrations by the person whom a token proves, far
+	RequestsPerPerson
+	// RegistrationsPerPerson counts changes of registrations by the person whom a token proves, far
 	// below what one may read. Anybody else counts by address, like all their other requests.
-	registrationsPerPerson
-	// passwordsPerAddress counts uses of passwords by address. The handler also counts the
-	// account, which only the body tells: see passAccount.
-	passwordsPerAddress
+	RegistrationsPerPerson
+	// PasswordsPerAddress counts uses of passwords by address. The handler also counts the
+	// account, which only the body tells, with Gate.CountAccount.
+	PasswordsPerAddress
 )
 
 // count counts a request, and fails when its limit is used up.
-func (g *gate) count(w http.ResponseWriter, r *http.Request, l limit, who caller) error {
-	if g.limits == nil || l == unlimited {
+func (g *Gate) count(w http.ResponseWriter, r *http.Request, l Limit, who Caller) error {
+	if g.limits == nil || l == Unlimited {
 		return nil
 	}
-	byPerson := who.proven && (l == requestsPerPerson || l == registrationsPerPerson)
+	byPerson := who.Proven && (l == RequestsPerPerson || l == RegistrationsPerPerson)
 	if byPerson {
 		limiter := g.limits.requests
-		if l == registrationsPerPerson {
+		if l == RegistrationsPerPerson {
 			limiter = g.limits.registrations
 		}
 		return pass(w, r, limiter, "person "+string(who.ID[:]))
 	}
 	limiter := g.limits.requests
-	if l == passwordsPerAddress {
+	if l == PasswordsPerAddress {
 		limiter = g.limits.passwords
 	}
 	return pass(w, r, limiter, g.clientAddress(r))
 }
 
-// passAccount counts a use of a password for an account from the client's address.
-func (g *gate) passAccount(w http.ResponseWriter, r *http.Request, account string) error {
+// CountAccount counts a use of a password for an account from the client's address. It fails with
+// the problem RateLimited.
+func (g *Gate) CountAccount(w http.ResponseWriter, r *http.Request, account string) error {
 	if g.limits == nil {
 		return nil
 	}
 	return pass(w, r, g.limits.account, g.clientAddress(r)+" "+account)
 }
 
-// clientAddress is what limits count by: an IPv4 address, or the /64 of an IPv6 address,
+// clientAddress returns what limits count by: an IPv4 address, or the /64 of an IPv6 address,
 // since a client has all of that.
-func (g *gate) clientAddress(r *http.Request) string {
+func (g *Gate) clientAddress(r *http.Request) string {
 	if address := middleware.GetClientIP(r.Context()); address != "" {
 		return httprate.CanonicalizeIP(address)
 	}
@@ -127,4 +131,11 @@ func (g *gate) clientAddress(r *http.Request) string {
 		host = r.RemoteAddr
 	}
 	return httprate.CanonicalizeIP(host)
+}
+
+// Stranger returns the party of a client who has proven nothing, which takes turns at hashing
+// with others. Clients whose address is not known share one.
+func (g *Gate) Stranger(r *http.Request) fairqueue.Party {
+	address, _ := netip.ParseAddr(g.clientAddress(r)) // invalid: not known
+	return fairqueue.Stranger(address)
 }

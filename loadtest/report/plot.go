@@ -1,23 +1,24 @@
-package main
+package report
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/wcharczuk/go-chart/v2"
 
 	"github.com/eventio/eventio/loadtest/load"
 )
 
-// plot is a picture in docs/benchmarks.
-type plot struct {
+// Plot is a picture in docs/benchmarks.
+type Plot struct {
 	File  string `json:"file"`
 	Title string `json:"title"`
 	// Bars are drawn, or else Lines.
-	Bars  []bar  `json:"bars,omitempty"`
-	Lines []line `json:"lines,omitempty"`
+	Bars  []Bar  `json:"bars,omitempty"`
+	Lines []Line `json:"lines,omitempty"`
 	X     string `json:"x,omitempty"`
 	Y     string `json:"y"`
 	// Ticks name the values of x; by default they are numbers.
@@ -26,59 +27,63 @@ type plot struct {
 	Logarithmic bool `json:"logarithmic,omitempty"`
 }
 
-type bar struct {
+// Bar is one of a Plot.
+type Bar struct {
 	Name  string  `json:"name"`
 	Value float64 `json:"value"`
 }
 
-type line struct {
+// Line is one of a Plot.
+type Line struct {
 	Name string    `json:"name"`
 	X    []float64 `json:"x"`
 	Y    []float64 `json:"y"`
 }
 
-// plotBars shows the medians of a figure.
-func (b *bench) plotBars(file, title, figure string, names ...string) {
-	p := plot{File: file, Title: title, Y: figure}
+// PlotBars shows the medians of a figure.
+func (r *Result) PlotBars(file, title, figure string, names ...string) {
+	p := Plot{File: file, Title: title, Y: figure}
 	for _, name := range names {
-		p.Bars = append(p.Bars, bar{name, spreadOf(b.result.Raw[name][figure]).Median})
+		p.Bars = append(p.Bars, Bar{name, spreadOf(r.Raw[name][figure]).Median})
 	}
-	b.result.Plots = append(b.result.Plots, p)
+	r.Plots = append(r.Plots, p)
 }
 
-// plotQuantiles shows the medians of the quantiles of the latency.
-func (b *bench) plotQuantiles(file, title string, names ...string) {
-	quantiles := []string{p50, p90, p99, p999, slowest}
-	p := plot{File: file, Title: title, Y: "ms", Logarithmic: true, Ticks: []string{"p50", "p90", "p99", "p99.9", "slowest"}}
+// PlotQuantiles shows the medians of the quantiles of the latency.
+func (r *Result) PlotQuantiles(file, title string, quantiles []string, names ...string) {
+	p := Plot{File: file, Title: title, Y: "ms", Logarithmic: true}
+	for _, quantile := range quantiles {
+		p.Ticks = append(p.Ticks, strings.TrimPrefix(quantile, "ms "))
+	}
 	for _, name := range names {
-		l := line{Name: name}
+		l := Line{Name: name}
 		for i, quantile := range quantiles {
 			l.X = append(l.X, float64(i))
-			l.Y = append(l.Y, spreadOf(b.result.Raw[name][quantile]).Median)
+			l.Y = append(l.Y, spreadOf(r.Raw[name][quantile]).Median)
 		}
 		p.Lines = append(p.Lines, l)
 	}
-	b.result.Plots = append(b.result.Plots, p)
+	r.Plots = append(r.Plots, p)
 }
 
-// plotKnee adds a line to a plot of the rates offered and what became of their p99.
-func (b *bench) plotKnee(file, title, name string, steps []load.Step) {
+// PlotKnee adds a line to a plot of the rates offered and what became of their p99.
+func (r *Result) PlotKnee(file, title, name string, steps []load.Step) {
 	slices.SortFunc(steps, func(a, b load.Step) int { return int(a.Offered - b.Offered) })
-	l := line{Name: name}
+	l := Line{Name: name}
 	for _, s := range steps {
 		l.X = append(l.X, s.Offered)
 		l.Y = append(l.Y, s.P99.Seconds()*1000)
 	}
-	i := slices.IndexFunc(b.result.Plots, func(p plot) bool { return p.File == file })
+	i := slices.IndexFunc(r.Plots, func(p Plot) bool { return p.File == file })
 	if i < 0 {
-		i = len(b.result.Plots)
-		b.result.Plots = append(b.result.Plots, plot{File: file, Title: title, X: "requests/s offered", Y: p99, Logarithmic: true})
+		i = len(r.Plots)
+		r.Plots = append(r.Plots, Plot{File: file, Title: title, X: "requests/s offered", Y: "ms p99", Logarithmic: true})
 	}
-	b.result.Plots[i].Lines = append(b.result.Plots[i].Lines, l)
+	r.Plots[i].Lines = append(r.Plots[i].Lines, l)
 }
 
 // draw writes the picture as SVG.
-func (p plot) draw(dir string) (err error) {
+func (p Plot) draw(dir string) (err error) {
 	file, err := os.Create(filepath.Join(dir, p.File))
 	if err != nil {
 		return err
@@ -101,7 +106,7 @@ func (p plot) draw(dir string) (err error) {
 
 const width, height, margin = 900, 450, 40
 
-func (p plot) bars() chart.BarChart {
+func (p Plot) bars() chart.BarChart {
 	c := chart.BarChart{
 		Title: p.Title + " (" + p.Y + ")", Width: width, Height: height, BarWidth: 60,
 		Background: chart.Style{Padding: chart.Box{Top: margin, Bottom: margin}},
@@ -116,7 +121,7 @@ func (p plot) bars() chart.BarChart {
 	return c
 }
 
-func (p plot) lines() *chart.Chart {
+func (p Plot) lines() *chart.Chart {
 	c := &chart.Chart{
 		Title: p.Title, Width: width, Height: height,
 		Background: chart.Style{Padding: chart.Box{Top: margin, Left: 4 * margin}},
@@ -137,4 +142,4 @@ func (p plot) lines() *chart.Chart {
 	return c
 }
 
-func axis(v any) string { return number(v.(float64)) }
+func axis(v any) string { return Number(v.(float64)) }

@@ -7,6 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/eventio/eventio/internal/private"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
 // ErrLost means that a file of the database was moved, removed or replaced while it was open. Whatever
@@ -35,9 +38,10 @@ func openedFiles(path string) ([]file, error) {
 }
 
 // compareFiles compares the files that the paths name now with those that were opened: by device and
-// inode, or what the system has instead. Errors: ErrLost, or one after which it is not known.
+// inode, or what the system has instead. It notes the size of the log. Errors: ErrLost, or one after
+// which it is not known.
 func (s *Store) compareFiles() error {
-	for _, f := range s.files {
+	for i, f := range s.files {
 		switch info, err := os.Stat(f.path); {
 		case errors.Is(err, fs.ErrNotExist):
 			return fmt.Errorf("%w: %s is not there", ErrLost, f.path)
@@ -45,6 +49,8 @@ func (s *Store) compareFiles() error {
 			return fmt.Errorf("look for the database: %w", err)
 		case !os.SameFile(f.info, info):
 			return fmt.Errorf("%w: %s is another file", ErrLost, f.path)
+		case i == 1:
+			s.read.SetLogSize(info.Size())
 		}
 	}
 	return nil
@@ -70,16 +76,46 @@ func (s *Store) Lost() <-chan error { return s.lost }
 // checkInterval is how long a database can be lost before that is noticed without a write.
 const checkInterval = time.Second
 
-// watch checks the files until ctx ends.
+// watch checks the files, their open mark and the size of the log until ctx ends.
 func (s *Store) watch(ctx context.Context) {
 	tick := time.NewTicker(checkInterval)
 	defer tick.Stop()
+	var log logTruncater
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_ = s.checkFiles() // which sends the error to Lost
+			if s.checkFiles() == nil { // which sends the error to Lost
+				s.keepOpenMark(ctx)
+				log.truncate(ctx, s)
+			}
 		}
 	}
+}
+
+// Protect makes the files of the database at path private: it creates the database's file, empty, when
+// it does not exist, and removes other users' rights from files that exist. It returns a text like
+// "eventio.db was 0644" for each file that it has changed.
+//
+// SQLite gives each file that it makes the mode of the database's file, whatever the umask. So no file
+// is ever open to others when Protect comes before SQLite opens the database. Errors match
+// private.ErrNotPrivate when a file is a link or another user's.
+func Protect(path string) (changed []string, err error) {
+	if f, err := private.Create(path); err == nil {
+		if err := f.Close(); err != nil {
+			return nil, fmt.Errorf("make the database's file: %w", err)
+		}
+	} // otherwise it exists, or SQLite says why it cannot be made
+	for _, suffix := range sqldb.Files() {
+		was, err := private.Narrow(path + suffix)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return changed, fmt.Errorf("the database cannot be kept from other users: %w", err)
+		case was != 0:
+			changed = append(changed, fmt.Sprintf("%s was %#o", path+suffix, was))
+		}
+	}
+	return changed, nil
 }
