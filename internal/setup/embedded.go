@@ -35,7 +35,9 @@ type EmbeddedConfig struct {
 	// NATSListen is the address, host:port, at which the NATS server is open to other
 	// processes. Empty: none.
 	NATSListen string
-	Prefix     Prefix
+	// NATSListenAuth is USER:PASSWORD of the other processes, required with NATSListen.
+	NATSListenAuth string
+	Prefix         Prefix
 }
 
 // Embedded is a database in a data folder together with a NATS server and a worker, all in
@@ -46,6 +48,7 @@ type Embedded struct {
 
 	log     zerolog.Logger
 	nats    *server.Server
+	auth    natsAuth
 	closing []func() error // in the order of opening
 	lost    []<-chan error
 }
@@ -59,6 +62,9 @@ func OpenEmbedded(ctx context.Context, config EmbeddedConfig, log zerolog.Logger
 			err = errors.Join(err, e.Close())
 		}
 	}()
+	if e.auth, err = newNATSAuth(config.NATSListen, config.NATSListenAuth); err != nil {
+		return nil, err
+	}
 	unlock, err := LockFolder(config.Data, log)
 	if err != nil {
 		return nil, err
@@ -76,8 +82,11 @@ func OpenEmbedded(ctx context.Context, config EmbeddedConfig, log zerolog.Logger
 	e.lost = append(e.lost, e.Store.Lost())
 	e.Namespace = config.Prefix.Namespace(e.Store.DatabaseID())
 	log.Info().EmbedObject(e.Namespace).Msg("the database is open")
-	if e.nats, err = startNATS(config.NATSListen); err != nil {
+	if e.nats, err = startNATS(config.NATSListen, e.auth.users(e.Namespace)); err != nil {
 		return nil, err
+	}
+	if config.NATSListen != "" {
+		logPort(e.nats.Addr(), log)
 	}
 	e.atEnd(func() error {
 		e.nats.Shutdown()
@@ -104,7 +113,7 @@ func OpenEmbedded(ctx context.Context, config EmbeddedConfig, log zerolog.Logger
 // Connect makes a connection to the NATS server, as if from a process of that name. Close
 // ends it.
 func (e *Embedded) Connect(name string) (messages.Link, error) {
-	conn, err := messages.Connect("", name, e.log, nats.InProcessServer(e.nats))
+	conn, err := messages.Connect("", name, e.log, append(e.auth.options(), nats.InProcessServer(e.nats))...)
 	if err != nil {
 		return messages.Link{}, err
 	}
@@ -134,7 +143,8 @@ func (e *Embedded) NewAPI(ctx context.Context, config api.Config, identity Ident
 	return a, nil
 }
 
-// NATSURL returns the address of the NATS server when EmbeddedConfig.NATSListen opened one.
+// NATSURL returns the address of the NATS server when EmbeddedConfig.NATSListen opened one, without
+// the credentials.
 func (e *Embedded) NATSURL() string { return e.nats.ClientURL() }
 
 // Lost returns a channel for each part that can be lost for good; process.EndOn ends a
@@ -156,9 +166,9 @@ func (e *Embedded) Close() error {
 func (e *Embedded) atEnd(end func() error) { e.closing = append(e.closing, end) }
 
 // startNATS starts the embedded server, without a port unless listen names one.
-func startNATS(listen string) (*server.Server, error) {
+func startNATS(listen string, users []*server.User) (*server.Server, error) {
 	options := &server.Options{ServerName: "eventio", DontListen: listen == "", NoSigs: true, NoLog: true,
-		MaxPayload: 2 * messages.MaxMessage}
+		MaxPayload: 2 * messages.MaxMessage, Users: users}
 	if listen != "" {
 		host, port, err := net.SplitHostPort(listen)
 		if err == nil {

@@ -43,6 +43,8 @@ func CheckPrefix(prefix string) error {
 	switch {
 	case len(prefix) > maxPrefix:
 		return fmt.Errorf("a prefix of %d characters, at most %d", len(prefix), maxPrefix)
+	case strings.HasPrefix(prefix, inboxPrefix):
+		return fmt.Errorf("prefix %q: subjects that begin with %s are those of replies", prefix, inboxPrefix)
 	case !prefixForm.MatchString(prefix):
 		return fmt.Errorf("prefix %q: want one or more names of letters, digits, - and _, joined by dots", prefix)
 	}

@@ -36,7 +36,7 @@ func TestActionsOfABatch(t *testing.T) {
 	add(store.Cancel, e, crowd[3], person(3)).Keyed = true // never had anything
 	add(store.Register, e, crowd[0], store.Actor{})
 	add(store.EditEvent, e, store.ID{}, organizer).Edit = &store.Edit{Version: store.AnyVersion, Title: new("new")}
-	add(store.EditEvent, e, store.ID{}, later).Edit = &store.Edit{Version: 1} // too late
+	add(store.EditEvent, e, store.ID{}, later).Edit = &store.Edit{Version: 1}                                                                              // too late
 	add(store.EditEvent, e, store.ID{}, store.Actor{Kind: store.ActorOrganizer, ID: crowd[0]}).Edit = &store.Edit{Version: store.AnyVersion, Cancel: true} // is not
 	add(store.Recount, e, store.ID{}, operator)
 	add(store.Register, store.Event{ID: store.NewID()}, crowd[0], person(0)) // there is no such event
