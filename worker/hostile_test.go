@@ -330,7 +330,7 @@ func hostile(random *rand.Rand, event store.ID) []byte {
 	}
 	text := func() string {
 		return pick(`""`, `"a"`, `" a"`, `"a\nb"`, `"\u0000"`, `"\ud800"`, "\"\xff\"", "null", "7", `"`+strings.Repeat("x", 200)+`"`, `"`+strings.Repeat("é", 201)+`"`,
-			`"`+strings.Repeat("x", 10_001)+`"`, `"`+strings.Repeat("x", 100_000)+`"`, `"Europe/Berlin"`, `"../etc"`, `"Local"`, `"`+"‮"+`a"`)
+			`"`+strings.Repeat("x", 10_001)+`"`, `"`+strings.Repeat("x", 100_000)+`"`, `"Europe/Berlin"`, `"../etc"`, `"Local"`, `"`+"\u202e"+`a"`)
 	}
 	at := func() string {
 		return pick(`"2027-01-01T00:00:00Z"`, `"2031-01-01T00:00:00+02:00"`, `"0000-01-01T00:00:00Z"`, `"0001-01-01T00:00:00Z"`, `"9999-12-31T23:59:59-23:59"`,

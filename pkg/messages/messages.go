@@ -100,7 +100,7 @@ type SeatRequest struct {
 	// Number is store.SeatRequest.Number, for KindCancel only. A worker of a version before it
 	// ignores it, and cancels whichever registration the user has.
 	Number int64 `json:"number,omitzero"`
-	// Actor is who made the request, which decides nothing. Requests that share a message have
+	// Actor is who made the request, as the sender claims. Requests that share a message have
 	// an Actor each. A worker of a version before it ignores it.
 	Actor Actor `json:",embed"`
 	// Edit is for KindEditEvent only.
