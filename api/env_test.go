@@ -275,12 +275,12 @@ func (e *env) newEvent(t testing.TB, capacity int, changes ...string) (path stri
 
 func newUser() string { return store.NewID().Hex() }
 
-func wish(user string) string { return fmt.Sprintf(`{"user_id":%q}`, user) }
+func registrationBody(user string) string { return fmt.Sprintf(`{"user_id":%q}`, user) }
 
 // register asks for a seat of the event at path.
 func (e *env) register(t testing.TB, path, user string, headers ...string) answer {
 	t.Helper()
-	return e.post(t, path+"/registrations", wish(user), headers...)
+	return e.post(t, path+"/registrations", registrationBody(user), headers...)
 }
 
 // roster reads the whole roster of the event at path.

@@ -200,7 +200,7 @@ func register(t *testing.T, nats *testenv.NATS, st store.Store, event store.ID, 
 		}
 		crowd.Go(func() {
 			for range n / processes {
-				wanted := storetest.Wish(event)
+				wanted := storetest.NewRequest(event)
 				got := requester.Request(t.Context(), messages.SeatRequest{
 					Kind: messages.KindRegister, RequestID: wanted.RequestID, EventID: event, UserID: wanted.UserID,
 				}, time.Now().Add(limit))
@@ -223,7 +223,7 @@ func register(t *testing.T, nats *testenv.NATS, st store.Store, event store.ID, 
 func TestASharedSubjectIsTakenOnlyWhenTold(t *testing.T) {
 	for _, told := range []bool{false, true} {
 		s := newSite(t, worker.Config{SharedSubject: told}, pass)
-		wanted := storetest.Wish(s.event)
+		wanted := storetest.NewRequest(s.event)
 		data, err := messages.Encode(messages.SeatRequest{
 			Kind: messages.KindRegister, RequestID: wanted.RequestID, EventID: s.event, UserID: wanted.UserID, RemainingMillis: 5000,
 		})

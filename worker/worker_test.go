@@ -100,7 +100,7 @@ func (s *site) stop() {
 
 // ask sends a new user's registration and returns the outcome; "" when there is no worker.
 func (s *site) ask(event store.ID) messages.Outcome {
-	wanted := storetest.Wish(event)
+	wanted := storetest.NewRequest(event)
 	got := s.requester.Request(s.t.Context(), messages.SeatRequest{
 		Kind: messages.KindRegister, RequestID: wanted.RequestID, EventID: event, UserID: wanted.UserID,
 	}, time.Now().Add(limit))
@@ -288,7 +288,7 @@ func TestAPoisonedNeighbourHarmsNobody(t *testing.T) {
 func TestARequestWithoutTimeIsNotWritten(t *testing.T) {
 	var applied atomic.Int64
 	s := newSite(t, worker.Config{}, func([]store.SeatRequest) error { applied.Add(1); return nil })
-	wanted := storetest.Wish(s.event)
+	wanted := storetest.NewRequest(s.event)
 	data, err := messages.Encode(messages.SeatRequest{
 		Kind: messages.KindRegister, RequestID: wanted.RequestID, EventID: s.event, UserID: wanted.UserID, RemainingMillis: 1,
 	})

@@ -271,7 +271,7 @@ func userBody(email, password string) string {
 	return `{"name":"Ada","email":` + quote(email) + `,"password":` + quote(password) + `}`
 }
 
-func wish(user string) string { return `{"user_id":"` + user + `"}` }
+func registrationBody(user string) string { return `{"user_id":"` + user + `"}` }
 
 // newEvent creates an event and returns the path of its registrations.
 func (s *site) newEvent(capacity string) (roster string) {

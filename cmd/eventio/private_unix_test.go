@@ -45,7 +45,7 @@ func newOutsider(t *testing.T) *outsider {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(o.folder) })
-	err = errors.Join(os.Chmod(o.folder, 0o755), os.Chown(o.folder, nobody, nobody)) //nolint:gosec // the other user's program is in it
+	err = errors.Join(os.Chmod(o.folder, 0o755), os.Chown(o.folder, nobody, nobody))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func newOutsider(t *testing.T) *outsider {
 		t.Fatal(err)
 	}
 	defer from.Close()
-	to, err := os.OpenFile(o.self, os.O_CREATE|os.O_WRONLY, 0o755) //nolint:gosec // the same
+	to, err := os.OpenFile(o.self, os.O_CREATE|os.O_WRONLY, 0o755)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,11 +191,11 @@ func TestFilesThatWereOpenToOthersAreNarrowed(t *testing.T) {
 		t.Fatalf("a killed process left %v, %v", before, err)
 	}
 	for name := range before {
-		if err := os.Chmod(filepath.Join(data, name), 0o666); err != nil { //nolint:gosec // it is the test
+		if err := os.Chmod(filepath.Join(data, name), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Chmod(data, 0o777); err != nil { //nolint:gosec // the same
+	if err := os.Chmod(data, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	v := startProgram(t, data, withoutUmask...)
@@ -226,7 +226,7 @@ func TestWhatCannotBeKeptPrivateIsRefused(t *testing.T) {
 	foreign := func(name string) func(data string) error {
 		return func(data string) error {
 			path := filepath.Join(data, name)
-			return errors.Join(os.WriteFile(path, nil, 0o666), os.Chmod(path, 0o666)) //nolint:gosec // it is the test
+			return errors.Join(os.WriteFile(path, nil, 0o666), os.Chmod(path, 0o666))
 		}
 	}
 	for what, c := range map[string]struct {
@@ -340,10 +340,10 @@ func TestReadingNeedsNoOtherRight(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := os.Chmod(data, 0o500); err != nil { //nolint:gosec // a folder
+		if err := os.Chmod(data, 0o500); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = os.Chmod(data, 0o700) }) //nolint:gosec // a folder
+		t.Cleanup(func() { _ = os.Chmod(data, 0o700) })
 	}
 	for what, fill := range databases(t) {
 		t.Run(what, func(t *testing.T) {

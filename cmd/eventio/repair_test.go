@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -146,7 +147,7 @@ func withAuth(address string) string {
 func TestPrefixes(t *testing.T) {
 	f := sqliteFixture(t)
 	dir := f.flags[1]
-	var log lockedBuffer
+	var log system.Log
 	embedded, err := setup.OpenEmbedded(t.Context(), setup.EmbeddedConfig{
 		Data: dir, NATSListen: "127.0.0.1:0", NATSListenAuth: natsAuth, Prefix: setup.Prefix{NATSPrefix: "acme"},
 	}, zerolog.New(&log))

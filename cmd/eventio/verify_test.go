@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -197,26 +197,6 @@ func TestRepairOfAServedFolder(t *testing.T) {
 	}
 }
 
-func TestVerifyRefusesWhatIsUnclear(t *testing.T) {
-	for name, c := range map[string]struct {
-		args []string
-		says string
-	}{
-		"two databases":              {[]string{"--data", t.TempDir(), "--mongodb-uri", "mongodb://127.0.0.1/x"}, "say which database"},
-		"no database":                {[]string{"--data", t.TempDir()}, "there is no database in the folder"},
-		"no server":                  {[]string{"--mongodb-uri", "mongodb://127.0.0.1:1/x", "--start-timeout", "100ms"}, "MongoDB cannot be reached at 127.0.0.1:1"},
-		"repair without its workers": {[]string{"--mongodb-uri", testenv.MongoDB(t), "--repair"}, "--nats-url"},
-		"no NATS server":             {[]string{"--mongodb-uri", testenv.MongoDB(t), "--repair", "--nats-url", "nats://127.0.0.1:1", "--start-timeout", "1s"}, "NATS"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := tool(t, append([]string{"verify"}, c.args...)...)
-			if err == nil || !strings.Contains(err.Error(), c.says) {
-				t.Fatalf("error is %v", err)
-			}
-		})
-	}
-}
-
 // TestVerifyWhileServing: under a storm of people who come and go, the proof finds nothing,
 // however often it is repeated.
 func TestVerifyWhileServing(t *testing.T) {
@@ -250,8 +230,8 @@ func TestVerifyWhileServing(t *testing.T) {
 				})
 			}
 			for n := 0; n < 20 || applied.Load() < 50; n++ {
-				var out lockedBuffer
-				var log bytes.Buffer
+				var out system.Log
+				var log system.Log
 				err := run(t.Context(), process.Env{Args: append([]string{"verify"}, f.flags...), Stdout: &out, Stderr: &log})
 				if err != nil {
 					t.Errorf("%v\n%s", err, out.String())

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
 )
 
 // TestWrongInputs: each wrong input ends the program with one sentence that says what to do,
@@ -33,7 +34,8 @@ func TestWrongInputs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var out, log bytes.Buffer
+			var out bytes.Buffer
+			var log system.Log // NATS logs from a goroutine of its own
 			err := run(t.Context(), process.Env{Args: c.args, Stdout: &out, Stderr: &log})
 			testenv.WantSentence(t, err, c.says...)
 			if errors.Is(err, process.ErrUsage) != c.usage {

@@ -27,7 +27,7 @@ var ErrNotPrivate = errors.New("not private")
 type refusal string
 
 func (r refusal) Error() string        { return string(r) }
-func (r refusal) Is(target error) bool { return target == ErrNotPrivate } //nolint:errorlint // it is what errors.Is calls
+func (r refusal) Is(target error) bool { return target == ErrNotPrivate }
 
 // Create creates an empty file that has the mode File from its first moment, whatever the
 // umask. It fails with fs.ErrExist when anything is at path, be it a link to nothing.

@@ -221,7 +221,7 @@ func TestACapacityAtItsEdges(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEvent(c.capacity)
 			e.TicketsSold, e.LastNumber, e.ConfirmedThrough = c.sold, c.sold, c.sold
-			batch := storetest.Wishes(e.ID, 2)
+			batch := storetest.NewRequests(e.ID, 2)
 			results, _ := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e}}, batch)
 			for i, want := range c.want {
 				if results[i].Outcome != want {
@@ -237,7 +237,7 @@ func TestACapacityAtItsEdges(t *testing.T) {
 func TestNobodySlipsInBeforeTheLine(t *testing.T) {
 	e := newEvent(2)
 	e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough, e.Waitlist = 1, 1, 2, 1, true
-	results, _ := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Waiting: []int64{2}}}, storetest.Wishes(e.ID, 1))
+	results, _ := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Waiting: []int64{2}}}, storetest.NewRequests(e.ID, 1))
 	if results[0].Outcome != store.Waitlisted || results[0].Position != 2 {
 		t.Errorf("the newcomer is %s at position %d", results[0].Outcome, results[0].Position)
 	}
@@ -248,7 +248,7 @@ func TestWhoLeavesTheLineInTheSameBatchIsPassedOver(t *testing.T) {
 	e := newEvent(1)
 	e.Waitlist = true
 	m := newMemory(e)
-	people := storetest.Wishes(e.ID, 4) // with one fewer all who wait would get a place
+	people := storetest.NewRequests(e.ID, 4) // with one fewer all who wait would get a place
 	m.apply(t, people)
 	leave := func(of store.SeatRequest) store.SeatRequest {
 		return store.SeatRequest{Kind: store.Cancel, EventID: e.ID, UserID: of.UserID, RequestID: "leave"}

@@ -9,10 +9,10 @@ import (
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
-	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/storetest/benchtest"
 )
 
-func BenchmarkSeats(b *testing.B) { storetest.Bench(b, target) }
+func BenchmarkSeats(b *testing.B) { benchtest.Seats(b, target) }
 
 // BenchmarkLists loads the events as the version before stored them, so that the step of the
 // schema is measured too.
@@ -25,7 +25,7 @@ func BenchmarkLists(b *testing.B) {
 			}
 		}
 	}
-	storetest.BenchLists(b, s, func(tb testing.TB, events []store.Event) {
+	benchtest.Search(b, s, func(tb testing.TB, events []store.Event) {
 		docs := make([]any, len(events))
 		for i, e := range events {
 			docs[i] = e

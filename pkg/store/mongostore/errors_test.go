@@ -16,7 +16,7 @@ func TestABatchThatCannotBeReadStoredNothing(t *testing.T) {
 	s := open(t, testenv.MongoDB(t), "a")
 	event := storetest.NewEvent(t, s, 5)
 	for range 2 { // the second one is decided on the cached event
-		if _, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 1)); err != nil {
+		if _, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 1)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -24,7 +24,7 @@ func TestABatchThatCannotBeReadStoredNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		_, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 1))
+		_, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 1))
 		if !errors.Is(err, store.ErrNothingStored) || errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("error is %v", err)
 		}

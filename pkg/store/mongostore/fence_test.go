@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -139,25 +140,23 @@ func begin(t *testing.T, s *Store) []*told {
 	return all
 }
 
-// atOnce does something for all the stories at the same time.
+// atOnce does something for all the stories at the same time: more of them than t.Parallel would let
+// run on a machine with few processors, because all they do is wait.
 func atOnce(t *testing.T, all []*told, do func(t *testing.T, s *told)) {
-	t.Run("", func(t *testing.T) {
-		for _, s := range all {
-			t.Run(s.name, func(t *testing.T) {
-				t.Parallel()
-				do(t, s)
-			})
-		}
-	})
+	t.Helper()
+	var running sync.WaitGroup
+	for _, s := range all {
+		running.Go(func() { t.Run(s.name, func(t *testing.T) { do(t, s) }) })
+	}
+	running.Wait()
 }
 
 // TestNoAnswerIsOvertaken tells stories in which a write is on its way on three nodes.
 func TestNoAnswerIsOvertaken(t *testing.T) {
-	// MongoDB's own election time-out at first: no election comes in the way.
-	set := testenv.StartReplicaSet(t, 10_000)
+	set := testenv.StartReplicaSet(t, 1000) // the first election comes after that
+	must(t, set.SetElectionTimeout(10_000)) // MongoDB's own: no election comes in the way
 	t.Run("while_no_majority_confirms", func(t *testing.T) { noMajority(t, set) })
 	t.Run("a_sign_up_when_the_primary_steps_down", func(t *testing.T) { steppedDown(t, set) })
-	must(t, set.SetElectionTimeout(1000))
 	t.Run("by_a_deposed_primary", func(t *testing.T) { deposedPrimary(t, set) })
 }
 
@@ -235,7 +234,9 @@ func steppedDown(t *testing.T, set *testenv.ReplicaSet) {
 	}
 	must(t, direct.Close())
 	must(t, testenv.Thaw(secondaries...))
-	must(t, set.Settle())
+	testenv.Eventually(t, 30*time.Second, "elect a secondary before the election time-out", func() error {
+		return errors.Join(secondaries[0].Command(bson.D{{Key: "replSetStepUp", Value: 1}}), set.Settle())
+	})
 }
 
 func signUp(t *testing.T, s *Store, limit time.Duration, address string) error {
@@ -321,57 +322,60 @@ func written(t *testing.T, s *Store, event store.ID) store.Event {
 // answer from its past.
 func deposedPrimary(t *testing.T, set *testenv.ReplicaSet) {
 	whole := open(t, set.URI(), "whole")
-	for range 2 {
-		must(t, set.Settle())
-		old, err := set.Primary()
-		must(t, err)
-		// It must not notice by its own heartbeats what this test is about.
-		direct, err := connect(old.URI()+"&directConnection=true&heartbeatFrequencyMS=60000&connectTimeoutMS=20000", zerolog.Nop())
-		must(t, err)
-		event := storetest.NewEvent(t, whole, 1).ID
-		holder, other := store.NewID(), register(event, store.NewID())
-		wantOutcome(t, whole, register(event, holder), store.Registered)
-		wantOutcome(t, direct, other, store.SoldOut) // also warms its connections up
+	must(t, set.Settle())
+	old, err := set.Primary()
+	must(t, err)
+	secondaries, err := set.Secondaries()
+	must(t, err)
+	// It must not notice by its own heartbeats what this test is about.
+	direct, err := connect(old.URI()+"&directConnection=true&heartbeatFrequencyMS=60000&connectTimeoutMS=20000", zerolog.Nop())
+	must(t, err)
+	event := storetest.NewEvent(t, whole, 1).ID
+	holder, other := store.NewID(), register(event, store.NewID())
+	wantOutcome(t, whole, register(event, holder), store.Registered)
+	wantOutcome(t, direct, other, store.SoldOut) // also warms its connections up
 
-		must(t, testenv.Freeze(old))
-		testenv.Eventually(t, 30*time.Second, "elect another primary", func() error {
-			_, err := set.Primary()
-			return err
-		})
-		wantOutcome(t, whole, cancel(event, holder), store.Cancelled)
-		unheardOf := register(laterEvent(t, whole), store.NewID())
-		type answer struct {
-			outcome store.Outcome
-			err     error
+	must(t, testenv.Freeze(old))
+	testenv.Eventually(t, 30*time.Second, "elect another primary", func() error {
+		_, err := set.Primary()
+		if err != nil {
+			err = errors.Join(err, secondaries[0].Command(bson.D{{Key: "replSetStepUp", Value: 1}}))
 		}
-		const asked = minPool
-		answers := make(chan answer, asked)
-		for i := range asked { // what waits in its sockets when it wakes up
-			req := other
-			if i%2 == 0 {
-				req = unheardOf
-			}
-			go func() {
-				outcome, err := apply(t, direct, 2*time.Second, req)
-				answers <- answer{outcome, err}
-			}()
-		}
-		testenv.Eventually(t, 5*time.Second, "ask the frozen primary", func() error {
-			if n := direct.client.NumberSessionsInProgress(); n < asked {
-				return fmt.Errorf("%d of %d requests are under way", n, asked)
-			}
-			return nil
-		})
-		must(t, testenv.Thaw(old))
-		for range asked {
-			if a := <-answers; a.err == nil {
-				t.Errorf("a deposed primary tells %s", a.outcome)
-			}
-		}
-		wantOutcome(t, whole, other, store.Registered)
-		wantOutcome(t, whole, unheardOf, store.Registered)
-		must(t, direct.Close())
+		return err
+	})
+	wantOutcome(t, whole, cancel(event, holder), store.Cancelled)
+	unheardOf := register(laterEvent(t, whole), store.NewID())
+	type answer struct {
+		outcome store.Outcome
+		err     error
 	}
+	const asked = minPool
+	answers := make(chan answer, asked)
+	for i := range asked { // what waits in its sockets when it wakes up
+		req := other
+		if i%2 == 0 {
+			req = unheardOf
+		}
+		go func() {
+			outcome, err := apply(t, direct, 2*time.Second, req)
+			answers <- answer{outcome, err}
+		}()
+	}
+	testenv.Eventually(t, 5*time.Second, "ask the frozen primary", func() error {
+		if n := direct.client.NumberSessionsInProgress(); n < asked {
+			return fmt.Errorf("%d of %d requests are under way", n, asked)
+		}
+		return nil
+	})
+	must(t, testenv.Thaw(old))
+	for range asked {
+		if a := <-answers; a.err == nil {
+			t.Errorf("a deposed primary tells %s", a.outcome)
+		}
+	}
+	wantOutcome(t, whole, other, store.Registered)
+	wantOutcome(t, whole, unheardOf, store.Registered)
+	must(t, direct.Close())
 }
 
 // laterEvent creates an event with one place, as soon as a new primary takes it.

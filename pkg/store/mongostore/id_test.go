@@ -182,7 +182,7 @@ func TestReadWriteOnTheDatabaseIsEnough(t *testing.T) {
 	}
 	s := open(t, as("process"), "process")
 	event := storetest.NewEvent(t, s, 1)
-	if results, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 1)); err != nil || results[0].Outcome != store.Registered {
+	if results, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 1)); err != nil || results[0].Outcome != store.Registered {
 		t.Fatalf("%+v, %v", results, err)
 	}
 	if err := s.Ping(t.Context()); err != nil {

@@ -144,7 +144,7 @@ func TestTheIndexOfNumbersIsUniqueWhileItIsRenamed(t *testing.T) {
 	}
 	defer s.Close()
 	event := storetest.NewEvent(t, s, 1_000_000)
-	first, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 1))
+	first, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestTheIndexOfNumbersIsUniqueWhileItIsRenamed(t *testing.T) {
 	})
 	crowd.Go(func() {
 		for !over.Load() {
-			if _, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 10)); err != nil && t.Context().Err() == nil {
+			if _, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 10)); err != nil && t.Context().Err() == nil {
 				t.Error(err)
 			}
 			stormed.Add(1)

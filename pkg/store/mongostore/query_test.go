@@ -21,7 +21,7 @@ func TestAListEndsWithItsTime(t *testing.T) {
 	app := "app" + store.NewID().Hex()
 	s, admin := open(t, uri, app), open(t, uri, "admin")
 	event := storetest.NewEvent(t, s, 300)
-	if _, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 300)); err != nil {
+	if _, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 300)); err != nil {
 		t.Fatal(err)
 	}
 	failPoint(t, admin, "alwaysOn", bson.D{

@@ -23,10 +23,10 @@ func TestARefusalIsNeverStale(t *testing.T) {
 			t.Fatalf("%s: %v, %v, want %s", req.Kind, results, err, want)
 		}
 	}
-	holder := storetest.Wish(event.ID)
+	holder := storetest.NewRequest(event.ID)
 	apply(here, holder, store.Registered)
 	for i := range 50 {
-		apply(there, storetest.Wish(event.ID), store.SoldOut)
+		apply(there, storetest.NewRequest(event.ID), store.SoldOut)
 		if i%2 == 0 {
 			apply(here, store.SeatRequest{Kind: store.Cancel, EventID: event.ID, UserID: holder.UserID, RequestID: store.NewID().Hex()}, store.Cancelled)
 		} else {
@@ -34,7 +34,7 @@ func TestARefusalIsNeverStale(t *testing.T) {
 			apply(here, store.SeatRequest{Kind: store.EditEvent, EventID: event.ID, RequestID: store.NewID().Hex(),
 				Edit: &store.Edit{Version: store.AnyVersion, Capacity: &capacity}}, store.Edited)
 		}
-		holder = storetest.Wish(event.ID)
+		holder = storetest.NewRequest(event.ID)
 		apply(there, holder, store.Registered)
 	}
 }
@@ -43,13 +43,13 @@ func TestARefusalIsNeverStale(t *testing.T) {
 func TestARefusalCostsOneReadAndOneWrite(t *testing.T) {
 	s := open(t, testenv.MongoDB(t), "a")
 	event := storetest.NewEvent(t, s, 1)
-	if _, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 1)); err != nil {
+	if _, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 1)); err != nil {
 		t.Fatal(err)
 	}
 	const batches = 200
 	before := commands(t, s)
 	for range batches {
-		results, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 20))
+		results, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 20))
 		if err != nil || results[0].Outcome != store.SoldOut {
 			t.Fatal(results, err)
 		}

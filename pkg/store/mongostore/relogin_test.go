@@ -45,7 +45,7 @@ func TestALoginComesBack(t *testing.T) {
 	works := func() error {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		_, err := s.Apply(ctx, storetest.Wishes(event.ID, 1))
+		_, err := s.Apply(ctx, storetest.NewRequests(event.ID, 1))
 		return errors.Join(err, s.Ping(ctx))
 	}
 	changed := appUser("updateUser", "another", "readWrite")
@@ -76,7 +76,10 @@ func TestALoginComesBack(t *testing.T) {
 				return what(ctx)
 			}
 			for what, do := range map[string]func(context.Context) error{
-				"a batch": func(ctx context.Context) error { _, err := s.Apply(ctx, storetest.Wishes(event.ID, 2)); return err },
+				"a batch": func(ctx context.Context) error {
+					_, err := s.Apply(ctx, storetest.NewRequests(event.ID, 2))
+					return err
+				},
 				"a new event": func(ctx context.Context) error {
 					return s.CreateEvent(ctx, store.Event{ID: store.NewID(), Title: "x", Capacity: 1})
 				},

@@ -20,10 +20,10 @@ func TestEventsThatMoveAlikeAreOneStatement(t *testing.T) {
 	var batch []store.SeatRequest
 	for i := range 40 {
 		event := storetest.NewEvent(t, s, 100)
-		if _, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 1+i%7)); err != nil {
+		if _, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 1+i%7)); err != nil {
 			t.Fatal(err)
 		}
-		batch = append(batch, storetest.Wishes(event.ID, 1+i%2)...)
+		batch = append(batch, storetest.NewRequests(event.ID, 1+i%2)...)
 	}
 	before := opcounters(t, s)["update"]
 	results, err := s.Apply(t.Context(), batch)
@@ -46,10 +46,10 @@ func TestEventsThatMoveAlikeAreOneStatement(t *testing.T) {
 func TestEachEventIsHeldToItsOwnRevision(t *testing.T) {
 	s := open(t, testenv.MongoDB(t), "a")
 	one, two := storetest.NewEvent(t, s, 5), storetest.NewEvent(t, s, 5)
-	if _, err := s.Apply(t.Context(), storetest.Wishes(two.ID, 1)); err != nil {
+	if _, err := s.Apply(t.Context(), storetest.NewRequests(two.ID, 1)); err != nil {
 		t.Fatal(err)
 	}
-	read, err := s.load(t.Context(), append(storetest.Wishes(one.ID, 1), storetest.Wishes(two.ID, 1)...))
+	read, err := s.load(t.Context(), append(storetest.NewRequests(one.ID, 1), storetest.NewRequests(two.ID, 1)...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestAnEventWithoutItsCounterSellsNothing(t *testing.T) {
 		if _, err := s.events.UpdateByID(t.Context(), event.ID, spoil); err != nil {
 			t.Fatal(err)
 		}
-		read, err := s.load(t.Context(), storetest.Wishes(event.ID, 1))
+		read, err := s.load(t.Context(), storetest.NewRequests(event.ID, 1))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,7 +120,7 @@ func TestAnEventWithoutItsCounterSellsNothing(t *testing.T) {
 func TestAnOverbookedEventCanBeLeftAndEdited(t *testing.T) {
 	s := open(t, testenv.MongoDB(t), "a")
 	event := storetest.NewEvent(t, s, 3)
-	wishes := storetest.Wishes(event.ID, 3)
+	wishes := storetest.NewRequests(event.ID, 3)
 	if _, err := s.Apply(t.Context(), wishes); err != nil {
 		t.Fatal(err)
 	}
@@ -133,12 +133,12 @@ func TestAnOverbookedEventCanBeLeftAndEdited(t *testing.T) {
 		req  store.SeatRequest
 		want store.Outcome
 	}{
-		{storetest.Wish(event.ID), store.SoldOut},
+		{storetest.NewRequest(event.ID), store.SoldOut},
 		{cancel(event.ID, wishes[0].UserID), store.Cancelled},
-		{storetest.Wish(event.ID), store.SoldOut},
+		{storetest.NewRequest(event.ID), store.SoldOut},
 		{edit(event.ID, store.Edit{Version: store.AnyVersion, Title: &title}), store.Edited},
 		{edit(event.ID, store.Edit{Version: store.AnyVersion, Capacity: &five}), store.Edited},
-		{storetest.Wish(event.ID), store.Registered},
+		{storetest.NewRequest(event.ID), store.Registered},
 	} {
 		wantOutcome(t, s, step.req, step.want)
 	}

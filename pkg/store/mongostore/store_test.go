@@ -89,7 +89,7 @@ func TestCommitErrorsAreSettled(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			event := storetest.NewEvent(t, s, 2)
-			batch := storetest.Wishes(event.ID, 3)
+			batch := storetest.NewRequests(event.ID, 3)
 			data := append(bson.D{{Key: "failCommands", Value: bson.A{"commitTransaction"}}, {Key: "appName", Value: app}}, how...)
 			// Twice: the driver tries some of them again on its own.
 			failPoint(t, admin, bson.D{{Key: "times", Value: 2}}, data)
@@ -124,7 +124,7 @@ func TestASlowCommitIsUnknown(t *testing.T) {
 	defer failPoint(t, admin, "off", nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	wish := storetest.Wish(event.ID)
+	wish := storetest.NewRequest(event.ID)
 	if _, err := s.Apply(ctx, []store.SeatRequest{wish}); err == nil || errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("error is %v, want one that leaves the outcome open", err)
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/storetest/tooltest"
 )
 
 // database connects to a test's database without opening it as a store.
@@ -132,7 +133,7 @@ func TestStoredVersions(t *testing.T) {
 	if got, want := version(t, s.users.Database()), len(migrate.Steps()); got != want {
 		t.Errorf("version is %d, want %d", got, want)
 	}
-	storetest.RunStored(t, storetest.Stored{Store: s, VerifyReader: a})
+	tooltest.RunStored(t, tooltest.Stored{Store: s, VerifyReader: a})
 }
 
 // TestAMigratedDatabaseIsLikeAFreshOne: the same indexes by the same names, and each is

@@ -7,11 +7,11 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/storetest/tooltest"
 )
 
 func TestTools(t *testing.T) {
-	storetest.RunTools(t, func(tb testing.TB) storetest.Tools {
+	tooltest.Run(t, func(tb testing.TB) tooltest.Target {
 		uri := testenv.MongoDB(tb)
 		s := open(tb, uri, "tools")
 		a, err := OpenVerifyReader(tb.Context(), uri)
@@ -23,14 +23,14 @@ func TestTools(t *testing.T) {
 				tb.Error(err)
 			}
 		})
-		lose := func(tb testing.TB, id store.ID) {
+		removeSearch := func(tb testing.TB, id store.ID) {
 			tb.Helper()
 			_, err := s.events.UpdateByID(tb.Context(), id, bson.D{{Key: "$unset", Value: bson.D{{Key: "beginnings", Value: 1}, {Key: "available", Value: 1}}}})
 			if err != nil {
 				tb.Fatal(err)
 			}
 		}
-		return storetest.Tools{Store: s, VerifyReader: a, Lose: lose, Plant: func(tb testing.TB, e store.Event) {
+		return tooltest.Target{Store: s, VerifyReader: a, RemoveSearch: removeSearch, SetCounters: func(tb testing.TB, e store.Event) {
 			tb.Helper()
 			_, err := s.events.UpdateByID(tb.Context(), e.ID, bson.D{{Key: "$set", Value: bson.D{
 				{Key: "capacity", Value: e.Capacity}, {Key: "tickets_sold", Value: e.TicketsSold}, {Key: "waiting", Value: e.Waiting},

@@ -74,7 +74,7 @@ func storm(t *testing.T, handles []*Store) []string {
 	// Each process for itself first, so that both have something to remember, and then are
 	// wrong about it.
 	for i := range 2 * len(handles) {
-		if _, err := handles[i%2].Apply(t.Context(), storetest.Wishes(event.ID, 1)); err != nil {
+		if _, err := handles[i%2].Apply(t.Context(), storetest.NewRequests(event.ID, 1)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -82,7 +82,7 @@ func storm(t *testing.T, handles []*Store) []string {
 	for g := range 8 {
 		wg.Go(func() {
 			for range 15 {
-				wish := storetest.Wish(event.ID)
+				wish := storetest.NewRequest(event.ID)
 				wish.UserID = crowd[rand.IntN(len(crowd))]
 				_, err := handles[g%2].Apply(t.Context(), []store.SeatRequest{wish})
 				if err != nil && !errors.Is(err, context.DeadlineExceeded) && !mongo.IsDuplicateKeyError(err) {

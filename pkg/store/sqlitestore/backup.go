@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -249,10 +250,5 @@ func OwnFile(path, to string) bool {
 	if err != nil || !os.SameFile(a, b) {
 		return false
 	}
-	for _, suffix := range sqldb.Files() {
-		if rest == suffix {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(sqldb.Files(), rest)
 }

@@ -57,7 +57,7 @@ func backedUp(tb testing.TB, path string) *Store {
 func TestABackupHasEverything(t *testing.T) {
 	b := newBench(t)
 	e := storetest.NewEvent(t, b, 100)
-	b.apply(t, storetest.Wishes(e.ID, 30))
+	b.apply(t, storetest.NewRequests(e.ID, 30))
 	closed := copyFiles(t, b.path, "", "-wal")
 	s, err := Open(t.Context(), closed)
 	if err == nil {
@@ -124,14 +124,14 @@ func TestABackupUnderLoadIsOneMoment(t *testing.T) {
 			break
 		}
 	}
-	b.apply(t, storetest.Wishes(e.ID, 5000))
+	b.apply(t, storetest.NewRequests(e.ID, 5000))
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	var sold atomic.Int64
 	var crowd sync.WaitGroup
 	crowd.Go(func() {
 		for ctx.Err() == nil {
-			b.apply(t, storetest.Wishes(e.ID, 20))
+			b.apply(t, storetest.NewRequests(e.ID, 20))
 			sold.Add(20)
 		}
 	})
@@ -184,7 +184,7 @@ func TestABackupThatFailsLeavesNothing(t *testing.T) {
 		b.grow(t)
 	}
 	e := storetest.NewEvent(t, b, 10)
-	b.apply(t, storetest.Wishes(e.ID, 10))
+	b.apply(t, storetest.NewRequests(e.ID, 10))
 	folder := t.TempDir()
 	to := filepath.Join(folder, "backup.db")
 	interrupted, cancel := context.WithCancel(t.Context())
@@ -211,7 +211,7 @@ func TestABackupNoticesWhoOpensTheDatabase(t *testing.T) {
 	_, err := Backup(t.Context(), idle, to, func(int64, int64) {
 		if s == nil {
 			s = open(t, idle)
-			if _, err := s.Apply(t.Context(), storetest.Wishes(e.ID, 3)); err != nil {
+			if _, err := s.Apply(t.Context(), storetest.NewRequests(e.ID, 3)); err != nil {
 				t.Error(err)
 			}
 		}

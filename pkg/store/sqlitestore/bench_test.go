@@ -8,14 +8,14 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/migrate"
-	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/storetest/benchtest"
 )
 
-func BenchmarkSeats(b *testing.B) { storetest.Bench(b, target) }
+func BenchmarkSeats(b *testing.B) { benchtest.Seats(b, target) }
 
 func BenchmarkLists(b *testing.B) {
 	s := open(b, filepath.Join(b.TempDir(), "eventio.db"))
-	storetest.BenchLists(b, s, func(tb testing.TB, events []store.Event) {
+	benchtest.Search(b, s, func(tb testing.TB, events []store.Event) {
 		err := s.transact(tb.Context(), func(tx *sql.Tx) error {
 			for _, e := range events {
 				if err := insertEvent(tb.Context(), tx, e); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,23 @@ import (
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
+
+// newLogBench opens a store whose log is kept at an eighth of the usual limits, which a test reaches
+// sooner.
+func newLogBench(t *testing.T) *bench {
+	t.Helper()
+	path, limits := filepath.Join(t.TempDir(), "eventio.db"), defaultLogLimits()
+	s, err := openWithLimits(t.Context(), path, logLimits{limits.truncate / 8, limits.endReads / 8})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &bench{s, path}
+}
 
 // grow makes the log larger by a bit more than 256 KB.
 func (b *bench) grow(t *testing.T) {
@@ -52,9 +70,9 @@ func (b *bench) writeUntil(t *testing.T, most int64, done func(logSize int64) bo
 const slack = 1 << 30
 
 func TestALongReadDoesNotKeepTheLogGrowing(t *testing.T) {
-	b := newBench(t)
+	b := newLogBench(t)
 	e := storetest.NewEvent(t, b, 100)
-	b.apply(t, storetest.Wishes(e.ID, 20))
+	b.apply(t, storetest.NewRequests(e.ID, 20))
 	rows := 0
 	var last error
 	for _, err := range b.Roster(t.Context(), e.ID, 0, 1000, 0) {
@@ -62,9 +80,9 @@ func TestALongReadDoesNotKeepTheLogGrowing(t *testing.T) {
 			break
 		}
 		if rows++; rows == 2 { // the client does not read on
-			b.writeUntil(t, maxLog+slack, func(size int64) bool { return size > maxLog })
+			b.writeUntil(t, b.logLimits.endReads+slack, func(size int64) bool { return size > b.logLimits.endReads })
 			testenv.Eventually(t, 20*checkInterval, "a log that is cut", func() error {
-				if size := b.logSize(t); size > sqldb.LogLimit {
+				if size := b.logSize(t); size > b.logLimits.truncate {
 					return errors.New("it is not")
 				}
 				return nil
@@ -79,13 +97,13 @@ func TestALongReadDoesNotKeepTheLogGrowing(t *testing.T) {
 
 // Reads that are short and overlap: there never is a moment without one.
 func TestManyShortReadsDoNotKeepTheLogGrowing(t *testing.T) {
-	b := newBench(t)
+	b := newLogBench(t)
 	e := storetest.NewEvent(t, b, 2000)
-	b.apply(t, storetest.Wishes(e.ID, 2000))
+	b.apply(t, storetest.NewRequests(e.ID, 2000))
 	ctx, stop := context.WithCancel(t.Context())
 	var crowd sync.WaitGroup
 	var reads atomic.Int64
-	for range readers - 1 {
+	for range 3 {
 		crowd.Go(func() {
 			for ctx.Err() == nil {
 				for _, err := range b.Roster(ctx, e.ID, 0, 2000, 0) {
@@ -100,10 +118,10 @@ func TestManyShortReadsDoNotKeepTheLogGrowing(t *testing.T) {
 	}
 	defer crowd.Wait()
 	defer stop()
-	b.writeUntil(t, maxLog+slack, func(size int64) bool { return size > sqldb.LogLimit })
+	b.writeUntil(t, b.logLimits.endReads+slack, func(size int64) bool { return size > b.logLimits.truncate })
 	testenv.Eventually(t, 20*checkInterval, "a log that is cut while all go on", func() error {
 		b.grow(t)
-		if size := b.logSize(t); size > sqldb.LogLimit/2 {
+		if size := b.logSize(t); size > b.logLimits.truncate/2 {
 			return errors.New("it is not")
 		}
 		return nil
@@ -115,7 +133,7 @@ func TestManyShortReadsDoNotKeepTheLogGrowing(t *testing.T) {
 
 // A read of another program cannot be ended. Somebody is told, and the log is cut after it.
 func TestAReadOfAnotherProgramIsTold(t *testing.T) {
-	b := newBench(t)
+	b := newLogBench(t)
 	other, err := sqldb.OpenReading(t.Context(), b.path)
 	if err != nil {
 		t.Fatal(err)
@@ -128,11 +146,11 @@ func TestAReadOfAnotherProgramIsTold(t *testing.T) {
 	if err := tx.QueryRow(`SELECT count(*) FROM users`).Scan(new(int)); err != nil {
 		t.Fatal(err)
 	}
-	b.writeUntil(t, maxLog+slack, func(size int64) bool { return size > maxLog })
+	b.writeUntil(t, b.logLimits.endReads+slack, func(size int64) bool { return size > b.logLimits.endReads })
 	testenv.Eventually(t, 20*checkInterval, "a word about the log", func() error {
 		select {
 		case size := <-b.LongLog():
-			if size <= maxLog {
+			if size <= b.logLimits.endReads {
 				t.Errorf("told of %d bytes", size)
 			}
 			return nil
@@ -144,7 +162,7 @@ func TestAReadOfAnotherProgramIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	testenv.Eventually(t, 20*checkInterval, "a log that is cut", func() error {
-		if size := b.logSize(t); size > sqldb.LogLimit {
+		if size := b.logSize(t); size > b.logLimits.truncate {
 			return errors.New("it is not")
 		}
 		return nil

@@ -19,7 +19,7 @@ func TestWhatIsNotKnownToPassIsNotUnavailable(t *testing.T) {
 	event := storetest.NewEvent(t, s, 5)
 	attempts := map[string]func(context.Context) error{
 		"apply": func(ctx context.Context) error {
-			_, err := s.Apply(ctx, storetest.Wishes(event.ID, 2))
+			_, err := s.Apply(ctx, storetest.NewRequests(event.ID, 2))
 			return err
 		},
 		"create event": func(ctx context.Context) error {

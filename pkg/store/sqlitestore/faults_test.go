@@ -116,7 +116,7 @@ func TestEveryFailedCall(t *testing.T) {
 			t.Run(strings.TrimSpace(what+" "+where), func(t *testing.T) {
 				b := newBench(t)
 				full := storetest.NewEvent(t, b, 1)
-				b.apply(t, storetest.Wishes(full.ID, 1))
+				b.apply(t, storetest.NewRequests(full.ID, 1))
 				e := storetest.NewEvent(t, b, 1_000_000)
 				prepare := func() {
 					if _, err := b.write.Exec(l.prepare); err != nil {
@@ -125,7 +125,7 @@ func TestEveryFailedCall(t *testing.T) {
 				}
 				prepare()
 				calls, stop := f.failAt(b.path, -1)
-				b.apply(t, storetest.Wishes(e.ID, l.batch))
+				b.apply(t, storetest.NewRequests(e.ID, l.batch))
 				stop()
 				last := *calls - 1
 				if last < 0 {
@@ -136,7 +136,7 @@ func TestEveryFailedCall(t *testing.T) {
 						continue // a long transaction: some of its middle, and all of its end
 					}
 					prepare()
-					batch := storetest.Wishes(e.ID, l.batch)
+					batch := storetest.NewRequests(e.ID, l.batch)
 					_, stop := f.failAt(b.path, n)
 					_, err := b.Apply(t.Context(), batch)
 					stop()
@@ -155,14 +155,14 @@ func TestEveryFailedCall(t *testing.T) {
 						t.Fatalf("call %d: %v, and a recovery finds %d of %d", n, err, found, len(batch))
 					}
 					// Somebody is told no, which nobody may find untrue after a crash.
-					if got := b.apply(t, storetest.Wishes(full.ID, 1)); got[0].Outcome != store.SoldOut {
+					if got := b.apply(t, storetest.NewRequests(full.ID, 1)); got[0].Outcome != store.SoldOut {
 						t.Fatalf("the full event answers %s", got[0].Outcome)
 					}
 					if found := b.holds(t, batch); found > 0 {
 						t.Fatalf("call %d: a refusal was given, and then a recovery finds %d of %d", n, found, len(batch))
 					}
 				}
-				b.apply(t, storetest.Wishes(e.ID, 1))
+				b.apply(t, storetest.NewRequests(e.ID, 1))
 				storetest.Check(t, b, e.ID)
 			})
 		}
@@ -192,7 +192,7 @@ func TestTheIndexOfTheLogCannotGrow(t *testing.T) {
 	}
 	b := &bench{open(t, path), path}
 	full := storetest.NewEvent(t, b, 1)
-	b.apply(t, storetest.Wishes(full.ID, 1))
+	b.apply(t, storetest.NewRequests(full.ID, 1))
 	reading, err := b.read.Begin() // keeps the log from starting anew
 	if err != nil {
 		t.Fatal(err)
@@ -213,12 +213,12 @@ func TestTheIndexOfTheLogCannotGrow(t *testing.T) {
 		}
 		return sqlite3.SQLITE_OK
 	})
-	batch := storetest.Wishes(e.ID, 20)
+	batch := storetest.NewRequests(e.ID, 20)
 	for _, err = b.Apply(t.Context(), batch); grows == 0; _, err = b.Apply(t.Context(), batch) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		batch = storetest.Wishes(e.ID, 20)
+		batch = storetest.NewRequests(e.ID, 20)
 	}
 	if err == nil || errors.Is(err, store.ErrNothingStored) {
 		t.Fatalf("%v, want an error that leaves it open", err)
@@ -226,11 +226,11 @@ func TestTheIndexOfTheLogCannotGrow(t *testing.T) {
 	if found := b.holds(t, batch); found != len(batch) {
 		t.Fatalf("a recovery finds %d of %d: the test does not show what it is about", found, len(batch))
 	}
-	if _, err := b.Apply(t.Context(), storetest.Wishes(full.ID, 1)); !errors.Is(err, store.ErrStorageFull) {
+	if _, err := b.Apply(t.Context(), storetest.NewRequests(full.ID, 1)); !errors.Is(err, store.ErrStorageFull) {
 		t.Fatalf("while there is no room for a fence: %v, want storage full", err)
 	}
 	stop()
-	if got := b.apply(t, storetest.Wishes(full.ID, 1)); got[0].Outcome != store.SoldOut {
+	if got := b.apply(t, storetest.NewRequests(full.ID, 1)); got[0].Outcome != store.SoldOut {
 		t.Fatalf("the full event answers %s", got[0].Outcome)
 	}
 	if found := b.holds(t, batch); found > 0 {

@@ -62,7 +62,7 @@ func wantLogMissing(tb testing.TB, path string) {
 func TestACopyWithoutItsLogIsNoticed(t *testing.T) {
 	b := newBench(t)
 	e := storetest.NewEvent(t, b, 1000)
-	b.apply(t, storetest.Wishes(e.ID, 10))
+	b.apply(t, storetest.NewRequests(e.ID, 10))
 	alone := copyFiles(t, b.path, "")
 	wantLogMissing(t, alone)
 	if got := findings(t, copyFiles(t, b.path, "", "-wal")); got != sound {

@@ -13,6 +13,7 @@ import (
 
 // load reads what a batch is decided on: the state of each of its events that exists.
 func load(ctx context.Context, tx *sql.Tx, batch []store.SeatRequest) (map[store.ID]store.EventState, error) {
+	//nolint:gosec // the names of columns are ours
 	event, err := tx.PrepareContext(ctx, `SELECT `+eventColumns()+` FROM events WHERE id = ?`)
 	if err != nil {
 		return nil, err
@@ -63,7 +64,6 @@ func loadRegistrations(ctx context.Context, tx *sql.Tx, states map[store.ID]stor
 	for _, req := range batch {
 		keys = append(keys, req.UserID[:], req.EventID[:])
 	}
-	//nolint:gosec // the text has only placeholders, as many as keys
 	for r, err := range sqldb.Stream(ctx, tx, scanRegistration, `SELECT `+registrationColumns+` FROM registrations
 		WHERE (user_id, event_id) IN (VALUES (?, ?)`+strings.Repeat(`, (?, ?)`, len(batch)-1)+`)`, keys...) {
 		if err != nil {

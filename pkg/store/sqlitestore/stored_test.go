@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
-	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/storetest/tooltest"
 )
 
 // stored copies the data folder that a version has left, and returns its file.
@@ -39,7 +39,7 @@ func TestStoredVersions(t *testing.T) {
 	if got := version(t, path); got != newest(t, path) {
 		t.Errorf("version is %d, want %d", got, newest(t, path))
 	}
-	storetest.RunStored(t, storetest.Stored{Store: s, VerifyReader: a})
+	tooltest.RunStored(t, tooltest.Stored{Store: s, VerifyReader: a})
 }
 
 // TestAMigratedFileIsLikeAFreshOne, down to the text of its tables.

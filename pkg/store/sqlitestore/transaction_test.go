@@ -34,9 +34,9 @@ func syncs(tb testing.TB, path string) *atomic.Int64 {
 func TestARefusalCostsNoCommit(t *testing.T) {
 	b := newBench(t)
 	e := storetest.NewEvent(t, b, 1)
-	b.apply(t, storetest.Wishes(e.ID, 1))
+	b.apply(t, storetest.NewRequests(e.ID, 1))
 	n := syncs(t, b.path)
-	if got := b.apply(t, storetest.Wishes(e.ID, 1)); got[0].Outcome != store.SoldOut {
+	if got := b.apply(t, storetest.NewRequests(e.ID, 1)); got[0].Outcome != store.SoldOut {
 		t.Fatalf("a full event answers %s", got[0].Outcome)
 	}
 	if n := n.Load(); n > 0 {
@@ -66,7 +66,7 @@ func TestADefiniteAnswerWaitsForTheFence(t *testing.T) {
 		return sqlite3.SQLITE_OK
 	})
 	defer stop()
-	wish := storetest.Wishes(e.ID, 1)
+	wish := storetest.NewRequests(e.ID, 1)
 	if _, err := b.Apply(t.Context(), wish); err == nil || errors.Is(err, store.ErrNothingStored) {
 		t.Fatalf("%v, want an error that leaves it open", err)
 	}
@@ -117,7 +117,7 @@ func TestTheTimeEndsWithinACommit(t *testing.T) {
 				return c.code
 			})
 			defer stop()
-			if _, err := b.Apply(ctx, storetest.Wishes(e.ID, 1)); !errors.Is(err, c.want) {
+			if _, err := b.Apply(ctx, storetest.NewRequests(e.ID, 1)); !errors.Is(err, c.want) {
 				t.Errorf("%v, want %v", err, c.want)
 			}
 		})
@@ -167,7 +167,7 @@ func TestPingAsksForTheRoomThatAWriteDidNotFind(t *testing.T) {
 	refused := false
 	for range 10 {
 		writes = 0
-		if _, err := b.Apply(t.Context(), storetest.Wishes(e.ID, 50)); errors.Is(err, store.ErrStorageFull) {
+		if _, err := b.Apply(t.Context(), storetest.NewRequests(e.ID, 50)); errors.Is(err, store.ErrStorageFull) {
 			refused = true
 			break
 		}
@@ -183,7 +183,7 @@ func TestPingAsksForTheRoomThatAWriteDidNotFind(t *testing.T) {
 		t.Errorf("a read: %v", err)
 	}
 	stop()
-	b.apply(t, storetest.Wishes(e.ID, 50))
+	b.apply(t, storetest.NewRequests(e.ID, 50))
 	testenv.Eventually(t, 20*time.Second, "a probe that succeeds", func() error { return b.Ping(t.Context()) })
 }
 

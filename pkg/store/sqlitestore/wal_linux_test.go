@@ -17,7 +17,7 @@ const indexInUse = 128
 func TestLocksOutliveALookAtTheLog(t *testing.T) {
 	b := newBench(t)
 	e := storetest.NewEvent(t, b, 10)
-	b.apply(t, storetest.Wishes(e.ID, 1))
+	b.apply(t, storetest.NewRequests(e.ID, 1))
 	if err := b.checkUncommitted(); err != nil {
 		t.Fatal(err)
 	}

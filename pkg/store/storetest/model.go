@@ -265,7 +265,7 @@ func testModel(t *testing.T, target Target) {
 				want = append(want, model.Apply(batch[len(batch)-1]))
 			}
 			s := handles[rapid.IntRange(0, 1).Draw(rt, "process")]
-			wantOutcomes(t, apply(t, s, batch...), want...)
+			WantOutcomes(t, MustApply(t, s, batch...), want...)
 			wantLists(t, s, event.ID, model)
 		}
 	})
@@ -282,7 +282,7 @@ func wantLists(tb testing.TB, s store.Store, id store.ID, m *Model) {
 		return seats
 	}
 	roster := seatsOf(Check(tb, s, id))
-	e := readEvent(tb, s, id)
+	e := ReadEvent(tb, s, id)
 	line := seatsOf(WaitingList(tb, s, e))
 	if !slices.Equal(roster, m.Holders) || !slices.Equal(line, m.Line) {
 		tb.Fatalf("roster %v and line %v, the model has %v and %v", roster, line, m.Holders, m.Line)

@@ -1,4 +1,4 @@
-package storetest
+package benchtest
 
 import (
 	"math/rand/v2"
@@ -8,16 +8,17 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// benchEvents is how many events BenchLists looks in.
-const benchEvents = 100_000
+// searchedEvents is how many events Search searches.
+const searchedEvents = 100_000
 
-// BenchLists measures pages of 20 events for every kind of filter, among benchEvents events of
-// thirty words each, one in ten thousand with places left; and creating one more. load stores
-// events, and finish lets them be found.
-func BenchLists(b *testing.B, s store.Store, load func(testing.TB, []store.Event), finish func(testing.TB)) {
-	all := textEvents(benchEvents)
+// Search measures pages of 20 events for every kind of filter, among searchedEvents events of thirty words
+// each, of which one in ten thousand has free seats; and the creation of one more event. load stores
+// events, and finish makes the indexes by which they are found.
+func Search(b *testing.B, s store.Store, load func(testing.TB, []store.Event), finish func(testing.TB)) {
+	all := textEvents(searchedEvents)
 	for some := range slices.Chunk(all, 1000) {
 		load(b, some)
 	}
@@ -26,7 +27,7 @@ func BenchLists(b *testing.B, s store.Store, load func(testing.TB, []store.Event
 		for i := 0; b.Loop(); i++ {
 			e := all[i%len(all)]
 			e.ID = store.NewID()
-			if err := s.CreateEvent(context10s(b), e); err != nil {
+			if err := s.CreateEvent(storetest.Context(b), e); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -56,7 +57,7 @@ func BenchLists(b *testing.B, s store.Store, load func(testing.TB, []store.Event
 			var times []time.Duration
 			for b.Loop() {
 				begun := time.Now()
-				findPage(b, s, q)
+				storetest.FindPage(b, s, q)
 				times = append(times, time.Since(begun))
 			}
 			slices.Sort(times)
@@ -65,7 +66,7 @@ func BenchLists(b *testing.B, s store.Store, load func(testing.TB, []store.Event
 	}
 }
 
-// textEvents are events with texts in which few words are common and many are rare.
+// textEvents makes events with texts in which few words are common and many are rare.
 func textEvents(n int) []store.Event {
 	random := rand.New(rand.NewPCG(1, 2))
 	often := rand.NewZipf(random, 1.1, 3, 20_000)
@@ -91,7 +92,7 @@ func textEvents(n int) []store.Event {
 		e := store.Event{
 			ID: store.NewID(), OrganizerID: store.NewID(), Title: word() + " " + word() + " " + word(), Venue: word(),
 			Description: strings.Join(text, " "), Capacity: 100, TicketsSold: 100, LastNumber: 100, ConfirmedThrough: 100,
-			StartsAt: now.Add(time.Duration(i) * time.Minute), EndsAt: now.AddDate(1, 0, 0), CreatedAt: now, Version: 1, Revision: 1,
+			StartsAt: storetest.Now().Add(time.Duration(i) * time.Minute), EndsAt: storetest.Now().AddDate(1, 0, 0), CreatedAt: storetest.Now(), Version: 1, Revision: 1,
 		}
 		if i%10_000 == 9_999 {
 			e.TicketsSold = 0

@@ -12,9 +12,9 @@ import (
 // costPage is how many events a page of CheckListCosts has.
 const costPage = 20
 
-// CheckListCosts reads pages of many events with every kind of filter, in both orders, from
-// the beginning and from a cursor, and proves what they have. load stores the events; examined
-// tells how many entries of indexes were looked at since it was last called.
+// CheckListCosts reads pages of many events with every kind of filter, in both orders, from the beginning
+// and from a cursor, and checks their events and what they cost. load stores the events; examined
+// returns how many entries of indexes were read since it was last called.
 func CheckListCosts(t *testing.T, s store.Store, load func(testing.TB, []store.Event), examined func(testing.TB) int) {
 	t.Helper()
 	organizer := store.NewID()
@@ -57,7 +57,7 @@ func checkListCost(t *testing.T, s store.Store, q store.EventQuery, all []store.
 		lists++
 	}
 	for pages := 0; ; pages++ {
-		page := findPage(t, s, q)
+		page := FindPage(t, s, q)
 		n := len(page.Events)
 		if n > len(want) || !sameEvents(page.Events, want[:n]) {
 			t.Fatalf("page %d has %d events that are not the next ones", pages, n)

@@ -1,8 +1,6 @@
 package storetest
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +11,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-func testFind(t *testing.T, target Target) {
+func testSearch(t *testing.T, target Target) {
 	s := target.Store
 	ada, bob := store.NewID(), store.NewID()
 	day := func(n int) time.Time { return now.AddDate(0, 0, n) }
@@ -26,12 +24,12 @@ func testFind(t *testing.T, target Target) {
 		{OrganizerID: ada, Title: "İstanbul", Description: "273 \u212A", Venue: "Žižkov, 東京タワー", StartsAt: day(4), Capacity: 2},
 	} {
 		e.ID, e.EndsAt, e.CreatedAt = store.NewID(), e.StartsAt.Add(time.Hour), now
-		if err := s.CreateEvent(context10s(t), e); err != nil {
+		if err := s.CreateEvent(Context(t), e); err != nil {
 			t.Fatalf("event %d: %v", i, err)
 		}
 		all = append(all, e)
 	}
-	wantOutcomes(t, apply(t, s, Wish(all[0].ID)), store.Registered) // the first is sold out
+	WantOutcomes(t, MustApply(t, s, NewRequest(all[0].ID)), store.Registered) // the first is sold out
 	place := func(i int) *store.EventCursor { return &store.EventCursor{StartsAt: all[i].StartsAt, ID: all[i].ID} }
 	search := func(text string) store.EventQuery { return store.EventQuery{Words: store.Words(text)} }
 	for name, c := range map[string]struct {
@@ -80,7 +78,7 @@ func testFind(t *testing.T, target Target) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []int
-			for _, e := range findPage(t, s, c.query).Events {
+			for _, e := range FindPage(t, s, c.query).Events {
 				got = append(got, slices.IndexFunc(all, func(x store.Event) bool { return x.ID == e.ID }))
 			}
 			if !slices.Equal(got, c.want) {
@@ -91,11 +89,11 @@ func testFind(t *testing.T, target Target) {
 	t.Run("page by page is the whole", func(t *testing.T) {
 		for _, descending := range []bool{false, true} {
 			q := store.EventQuery{Descending: descending}
-			whole := findPage(t, s, q).Events
+			whole := FindPage(t, s, q).Events
 			q.Limit = 2
 			var paged []store.Event
 			for n := 1; ; n++ {
-				page := findPage(t, s, q)
+				page := FindPage(t, s, q)
 				paged = append(paged, page.Events...)
 				if page.Next == nil {
 					break
@@ -110,25 +108,26 @@ func testFind(t *testing.T, target Target) {
 			}
 		}
 	})
-	t.Run("what is edited, filled and cancelled is found as it is", func(t *testing.T) { testFindChanged(t, s) })
-	t.Run("random queries agree with the definition", func(t *testing.T) { testFindModel(t, s) })
+	t.Run("what is edited, filled and cancelled is found as it is", func(t *testing.T) { testSearchAfterEdits(t, s) })
+	t.Run("random queries agree with the definition", func(t *testing.T) { testSearchModel(t, s) })
 }
 
-func findPage(tb testing.TB, s store.Store, q store.EventQuery) store.EventPage {
+// FindPage reads a page of events.
+func FindPage(tb testing.TB, s store.Store, q store.EventQuery) store.EventPage {
 	tb.Helper()
-	page, err := s.FindEvents(context10s(tb), q)
+	page, err := s.FindEvents(Context(tb), q)
 	if err != nil {
 		tb.Fatalf("find: %v", err)
 	}
 	return page
 }
 
-// testFindChanged: an index follows its event through every change.
-func testFindChanged(t *testing.T, s store.Store) {
+// testSearchAfterEdits: an index follows its event through every change.
+func testSearchAfterEdits(t *testing.T, s store.Store) {
 	event := NewEvent(t, s, 1)
 	found := func(q store.EventQuery) bool {
 		q.OrganizerID = event.OrganizerID
-		return len(findPage(t, s, q).Events) == 1
+		return len(FindPage(t, s, q).Events) == 1
 	}
 	finds := func(step string, available bool, words map[string]bool) {
 		t.Helper()
@@ -139,7 +138,7 @@ func testFindChanged(t *testing.T, s store.Store) {
 			if got := found(store.EventQuery{Words: store.Words(word)}); got != want {
 				t.Errorf("%s: by %q it is found: %v", step, word, got)
 			}
-			if got := slices.ContainsFunc(findPage(t, s, store.EventQuery{Words: store.Words(word), From: event.StartsAt}).Events,
+			if got := slices.ContainsFunc(FindPage(t, s, store.EventQuery{Words: store.Words(word), From: event.StartsAt}).Events,
 				func(e store.Event) bool { return e.ID == event.ID }); got != want {
 				t.Errorf("%s: by %q alone it is found: %v", step, word, got)
 			}
@@ -147,13 +146,13 @@ func testFindChanged(t *testing.T, s store.Store) {
 	}
 	change := func(e store.Edit) {
 		e.Version = store.AnyVersion
-		wantOutcomes(t, apply(t, s, edit(event.ID, e)), store.Edited)
+		WantOutcomes(t, MustApply(t, s, NewEdit(event.ID, e)), store.Edited)
 	}
 	finds("created", true, map[string]bool{"concert": true, "harb": true, "kiel": false})
-	wish := Wish(event.ID)
-	apply(t, s, wish)
+	request := NewRequest(event.ID)
+	MustApply(t, s, request)
 	finds("full", false, map[string]bool{"concert": true})
-	apply(t, s, leave(wish))
+	MustApply(t, s, NewCancel(request))
 	finds("given back", true, map[string]bool{"concert": true})
 	title, place, text, later := "Lesung", "Kiel", "", event.StartsAt.Add(time.Hour)
 	change(store.Edit{Title: &title})
@@ -162,7 +161,7 @@ func testFindChanged(t *testing.T, s store.Store) {
 	finds("a place, and later", true, map[string]bool{"les": true, "harb": true, "kiel": true})
 	change(store.Edit{Description: &text})
 	finds("no description", true, map[string]bool{"les": true, "harb": false, "kiel": true})
-	apply(t, s, Wish(event.ID))
+	MustApply(t, s, NewRequest(event.ID))
 	two := int64(2)
 	finds("full again", false, nil)
 	change(store.Edit{Capacity: &two})
@@ -171,8 +170,8 @@ func testFindChanged(t *testing.T, s store.Store) {
 	finds("cancelled", false, map[string]bool{"les": true, "kiel": true})
 }
 
-// testFindModel compares with store.EventQuery.Matches, over all events, in order.
-func testFindModel(t *testing.T, s store.Store) {
+// testSearchModel compares with store.EventQuery.Matches, over all events, in order.
+func testSearchModel(t *testing.T, s store.Store) {
 	vocabulary := []string{"Kino", "kinder", "KÄSE", "Hafen", "Haus", "a", "東京"}
 	organizers := []store.ID{store.NewID(), store.NewID()}
 	starts := func(n int) time.Time { return now.AddDate(1, 0, n) }
@@ -184,11 +183,11 @@ func testFindModel(t *testing.T, s store.Store) {
 				Description: text.Draw(rt, "description"), Venue: text.Draw(rt, "place"), Capacity: 1, CreatedAt: now,
 				StartsAt: starts(rapid.IntRange(0, 4).Draw(rt, "starts")), EndsAt: starts(9),
 			}
-			if err := s.CreateEvent(context10s(t), e); err != nil {
+			if err := s.CreateEvent(Context(t), e); err != nil {
 				t.Fatal(err)
 			}
 			if rapid.Bool().Draw(rt, "full") {
-				apply(t, s, Wish(e.ID))
+				MustApply(t, s, NewRequest(e.ID))
 			}
 		}
 		q := store.EventQuery{
@@ -201,57 +200,11 @@ func testFindModel(t *testing.T, s store.Store) {
 			search = search[:rapid.IntRange(1, len(search)).Draw(rt, "cut")]
 			q.Words = store.Words(strings.ToValidUTF8(search, ""))
 		}
-		want := collect(t, store.AllEvents(context10s(t), s, store.EventQuery{Descending: q.Descending}))
+		want := Collect(t, store.AllEvents(Context(t), s, store.EventQuery{Descending: q.Descending}))
 		want = slices.DeleteFunc(want, func(e store.Event) bool { return !q.Matches(e) })
 		q.Limit = rapid.IntRange(1, 5).Draw(rt, "limit")
-		if got := collect(t, store.AllEvents(context10s(t), s, q)); !sameEvents(got, want) {
+		if got := Collect(t, store.AllEvents(Context(t), s, q)); !sameEvents(got, want) {
 			rt.Fatalf("%+v: got %d events, want %d", q, len(got), len(want))
-		}
-	})
-}
-
-func testLookups(t *testing.T, target Target) {
-	s := target.Store
-	event := NewEvent(t, s, 2)
-	wish := Wish(event.ID)
-	seat := apply(t, s, wish)[0].Registration
-	t.Run("a registration is read back", func(t *testing.T) {
-		if got, err := target.Again(t).Registration(context10s(t), event.ID, wish.UserID); err != nil || !got.Equal(seat) {
-			t.Fatalf("got %+v, %v; want %+v", got, err, seat)
-		}
-	})
-	for name, key := range map[string][2]store.ID{
-		"of another user": {event.ID, store.NewID()}, "of another event": {store.NewID(), wish.UserID},
-	} {
-		t.Run("a registration "+name+" is not found", func(t *testing.T) {
-			if _, err := s.Registration(context10s(t), key[0], key[1]); !errors.Is(err, store.ErrRegistrationNotFound) {
-				t.Fatalf("error is %v, want ErrRegistrationNotFound", err)
-			}
-		})
-	}
-	ada := newUser("ada@example.org")
-	if err := s.CreateUser(context10s(t), ada); err != nil {
-		t.Fatal(err)
-	}
-	t.Run("a user is read by id", func(t *testing.T) {
-		if got, err := target.Again(t).User(context10s(t), ada.ID); err != nil || got != ada {
-			t.Fatalf("got %+v, %v; want %+v", got, err, ada)
-		}
-		if _, err := s.User(context10s(t), store.NewID()); !errors.Is(err, store.ErrUserNotFound) {
-			t.Fatalf("error is %v, want ErrUserNotFound", err)
-		}
-	})
-	t.Run("an id that exists is not written twice", func(t *testing.T) {
-		for name, err := range map[string]error{
-			"user":  s.CreateUser(context10s(t), store.User{ID: ada.ID, Name: "Eve", Email: "eve@example.org", PasswordHash: "x", CreatedAt: now}),
-			"event": s.CreateEvent(context10s(t), event),
-		} {
-			if err == nil {
-				t.Errorf("%s: a second one was accepted", name)
-			}
-		}
-		if got := fmt.Sprint(Check(t, s, event.ID)); got != fmt.Sprint([]store.Registration{seat}) {
-			t.Errorf("roster is %s", got)
 		}
 	})
 }

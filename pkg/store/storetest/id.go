@@ -19,14 +19,7 @@ func testDatabaseID(t *testing.T, target Target) {
 	if later := target.Again(t).DatabaseID(); later != id {
 		t.Errorf("the id of the database has changed from %s to %s", id, later)
 	}
-	if err := target.Store.Ping(context10s(t)); err != nil {
+	if err := target.Store.Ping(Context(t)); err != nil {
 		t.Errorf("ping: %v", err)
-	}
-}
-
-// testVerifyDatabaseID: an operator's tool means the database that its workers mean.
-func testVerifyDatabaseID(t *testing.T, tools Tools) {
-	if id, err := tools.VerifyReader.DatabaseID(context10s(t)); err != nil || id != tools.Store.DatabaseID() {
-		t.Errorf("the verify reader says %q, %v; the store says %q", id, err, tools.Store.DatabaseID())
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-func TestGiveWay(t *testing.T) {
+func TestStreamsPause(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		asking  int64
@@ -28,17 +28,17 @@ func TestGiveWay(t *testing.T) {
 		worked  time.Duration
 		want    time.Duration // until all streams may go on
 	}{
-		{"nobody asks", 0, 4, 10 * time.Millisecond, 0},
-		{"few ask", crowd - 1, 4, 10 * time.Millisecond, 0},
-		{"one stream rests for three times its work", crowd, 1, 10 * time.Millisecond, 30 * time.Millisecond},
-		{"streams rest one after the other", crowd, 4, 10 * time.Millisecond, 120 * time.Millisecond},
-		{"a long piece of work does not make a long rest", crowd, 1, time.Minute, longestRest},
-		{"more than four streams do not keep each other waiting", crowd, 1000, time.Second, maxResting * longestRest},
+		{"no seat requests", 0, 4, 10 * time.Millisecond, 0},
+		{"few seat requests", busySeatRequests - 1, 4, 10 * time.Millisecond, 0},
+		{"one stream pauses for three times its work", busySeatRequests, 1, 10 * time.Millisecond, 30 * time.Millisecond},
+		{"streams pause one after the other", busySeatRequests, 4, 10 * time.Millisecond, 120 * time.Millisecond},
+		{"a long piece of work does not make a long pause", busySeatRequests, 1, time.Minute, maxPause},
+		{"more than four streams do not keep each other waiting", busySeatRequests, 1000, time.Second, maxPausing * maxPause},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g := newGiveWay()
-				g.asking.Add(c.asking)
+				g := newStreamThrottle()
+				g.seatRequests.Add(c.asking)
 				started := time.Now()
 				var streams sync.WaitGroup
 				for range c.streams {
@@ -53,10 +53,10 @@ func TestGiveWay(t *testing.T) {
 	}
 }
 
-func TestAReaderThatIsGoneDoesNotRest(t *testing.T) {
+func TestAReaderThatIsGoneDoesNotPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGiveWay()
-		g.asking.Add(crowd)
+		g := newStreamThrottle()
+		g.seatRequests.Add(busySeatRequests)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		started := time.Now()
@@ -67,15 +67,15 @@ func TestAReaderThatIsGoneDoesNotRest(t *testing.T) {
 	})
 }
 
-// TestStreamsGiveWay: a long list is whole whether or not a crowd asks for seats, and with
-// one it takes its rests.
-func TestStreamsGiveWay(t *testing.T) {
+// TestALongListIsWholeBesideSeatRequests: a long list is whole whether or not many seat requests are
+// under way, and pauses when they are.
+func TestALongListIsWholeBesideSeatRequests(t *testing.T) {
 	const items = 50_000
-	for _, asking := range []int64{0, crowd} {
-		t.Run(strconv.FormatInt(asking, 10)+" ask", func(t *testing.T) {
+	for _, asking := range []int64{0, busySeatRequests} {
+		t.Run(strconv.FormatInt(asking, 10)+" seat requests", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := &API{giveWay: newGiveWay(), config: Config{RequestTimeout: time.Second}}
-				a.giveWay.asking.Add(asking)
+				a := &API{throttle: newStreamThrottle(), config: Config{RequestTimeout: time.Second}}
+				a.throttle.seatRequests.Add(asking)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
@@ -102,9 +102,9 @@ func TestStreamsGiveWay(t *testing.T) {
 					t.Errorf("%d items, want %d", n, items)
 				}
 				const work = items / 1000 * time.Millisecond
-				// All but the last piece, which is small, are followed by a rest.
+				// All but the last piece, which is small, are followed by a pause.
 				took := time.Since(started)
-				if took < work || (took > 3*work) != (asking > 0) || took > (1+rest)*work {
+				if took < work || (took > 3*work) != (asking > 0) || took > (1+pauseFactor)*work {
 					t.Errorf("it took %v, of which %v are work", took, work)
 				}
 			})
@@ -112,8 +112,8 @@ func TestStreamsGiveWay(t *testing.T) {
 	}
 }
 
-// TestWhoAsksForASeatIsCounted: a request counts while a worker has it, and no longer.
-func TestWhoAsksForASeatIsCounted(t *testing.T) {
+// TestSeatRequestsAreCounted: a request counts while a worker has it, and no longer.
+func TestSeatRequestsAreCounted(t *testing.T) {
 	s := newSiteWithoutWorker(t, system.SQLite)
 	i := s.start(t, identity.Keys{}, trusted)
 	full, err := messages.Encode(messages.SeatReply{Outcome: messages.OutcomeOverloaded})
@@ -123,7 +123,7 @@ func TestWhoAsksForASeatIsCounted(t *testing.T) {
 	conn := s.connect(t)
 	asking := make(chan int64, 1)
 	if _, err := conn.Subscribe(s.link(conn).Namespace.Seats(), func(m *nats.Msg) {
-		asking <- i.giveWay.asking.Load()
+		asking <- i.throttle.seatRequests.Load()
 		_ = m.Respond(full) // else the request below fails
 	}); err != nil {
 		t.Fatal(err)
@@ -135,7 +135,7 @@ func TestWhoAsksForASeatIsCounted(t *testing.T) {
 	if r := i.ask(t, http.MethodPost, path, `{"user_id":"`+store.NewID().Hex()+`"}`); r.status != http.StatusServiceUnavailable {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
-	if during, after := <-asking, i.giveWay.asking.Load(); during != 1 || after != 0 {
-		t.Errorf("%d ask during the request and %d after it, want 1 and 0", during, after)
+	if during, after := <-asking, i.throttle.seatRequests.Load(); during != 1 || after != 0 {
+		t.Errorf("%d are under way during the request and %d after it, want 1 and 0", during, after)
 	}
 }
