@@ -80,6 +80,16 @@ func (d Database) OpenVerifyReader(ctx context.Context) (store.VerifyReader, err
 	if err := d.RequireFile(); err != nil {
 		return nil, err
 	}
+	return d.ReopenVerifyReader(ctx)
+}
+
+// ReopenVerifyReader is OpenVerifyReader beside a store of the same database in this process. It does not
+// try whether the file can be read: on most systems a process loses its locks on a file when it
+// closes that once.
+func (d Database) ReopenVerifyReader(ctx context.Context) (store.VerifyReader, error) {
+	if d.MongoDBURI != "" {
+		return mongostore.OpenVerifyReader(ctx, d.MongoDBURI)
+	}
 	reader, err := sqlitestore.OpenVerifyReader(ctx, d.file())
 	if err != nil {
 		return nil, d.Explain(err)

@@ -16,7 +16,8 @@ func capacityEdit(event store.ID, capacity int64) store.SeatRequest {
 	}
 }
 
-// TestPromotable: as many numbers as can be needed, and none where none is.
+// TestPromotable checks that Promotable counts as many numbers as can be needed, and none where
+// none is.
 func TestPromotable(t *testing.T) {
 	e := store.Event{ID: store.NewID(), Capacity: 10, TicketsSold: 10, Waiting: 6}
 	free := e
@@ -51,8 +52,8 @@ func TestPromotable(t *testing.T) {
 	}
 }
 
-// TestEditsOfABatchAreOne: what is stored of two edits is the later value of each field, and
-// what only one of them has.
+// TestEditsOfABatchAreOne checks that two edits in a batch are stored as one, with the later value
+// of each field.
 func TestEditsOfABatchAreOne(t *testing.T) {
 	e := newEvent(5)
 	first, second := fullEdit("first", 6), fullEdit("second", 7)
@@ -87,7 +88,8 @@ func TestEditsOfABatchAreOne(t *testing.T) {
 	}
 }
 
-// fullEdit has every field but Cancel, by reflection, so that a new one is in it too.
+// fullEdit returns an edit that has every field but Cancel. It goes by reflection, so that a new
+// field is in it too.
 func fullEdit(text string, number int64) *store.Edit {
 	e := &store.Edit{Version: store.AnyVersion}
 	fields := reflect.ValueOf(e).Elem()
@@ -106,8 +108,8 @@ func fullEdit(text string, number int64) *store.Edit {
 	return e
 }
 
-// TestARepeatedRequestWritesNothing: a request that is told again what it was told, also one
-// that found the registration there, is kept once.
+// TestARepeatedRequestWritesNothing checks that a request which comes again gets the same outcome
+// and is remembered once, also one that found a registration.
 func TestARepeatedRequestWritesNothing(t *testing.T) {
 	event := newEvent(5)
 	m := newMemory(event)
@@ -136,8 +138,8 @@ func TestARepeatedRequestWritesNothing(t *testing.T) {
 	}
 }
 
-// TestNobodyToPromoteMovesNothing: numbers of those who left the line are behind it, and stay
-// there.
+// TestNobodyToPromoteMovesNothing checks that a recount does not move ConfirmedThrough when nobody
+// waits.
 func TestNobodyToPromoteMovesNothing(t *testing.T) {
 	e := newEvent(5)
 	e.TicketsSold, e.ConfirmedThrough, e.LastNumber = 2, 2, 4 // 3 and 4 waited, and left
@@ -152,7 +154,7 @@ func TestNobodyToPromoteMovesNothing(t *testing.T) {
 	}
 }
 
-// TestAStateThatContradictsItself: an adapter that loads too little is told so.
+// TestAStateThatContradictsItself checks that Decide panics when an adapter has loaded too little.
 func TestAStateThatContradictsItself(t *testing.T) {
 	e := newEvent(2)
 	e.TicketsSold, e.ConfirmedThrough, e.LastNumber, e.Waiting = 2, 2, 5, 3
@@ -175,8 +177,9 @@ func TestRecounts(t *testing.T) {
 	}
 }
 
-// TestWhoWasPromotedIsNotPromotedAgain: an edit gives all who wait a seat, two more join the
-// line, and somebody leaves: the seat is for who waits now, not for a number that has one.
+// TestWhoWasPromotedIsNotPromotedAgain checks that a seat which becomes free goes to a registration
+// that waits, when an edit in the same batch has promoted all who waited before and two more have
+// joined the waiting list since.
 func TestWhoWasPromotedIsNotPromotedAgain(t *testing.T) {
 	event := newEvent(1)
 	event.Waitlist = true
@@ -196,7 +199,8 @@ func TestWhoWasPromotedIsNotPromotedAgain(t *testing.T) {
 	}
 }
 
-// TestDatabaseIDOf: other parts make another id, also when they read alike one after the other.
+// TestDatabaseIDOf checks that other parts make another id, also when they read alike one after the
+// other.
 func TestDatabaseIDOf(t *testing.T) {
 	seen := make(map[string]string)
 	for name, parts := range map[string][]string{

@@ -13,7 +13,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// memory is the least store there can be: it keeps what Decide says.
+// memory is the smallest store that there can be: it keeps what Decide says.
 type memory struct {
 	events map[store.ID]store.Event
 	rows   map[store.ID]map[store.ID]store.Registration // by event, then user
@@ -28,7 +28,7 @@ func newMemory(events ...store.Event) *memory {
 	return m
 }
 
-// load gives Decide no more than its contract says.
+// load returns what Decide needs, and no more than its contract promises.
 func (m *memory) load(batch []store.SeatRequest) map[store.ID]store.EventState {
 	states := make(map[store.ID]store.EventState)
 	for _, req := range batch {
@@ -89,7 +89,7 @@ func (m *memory) apply(t testing.TB, batch []store.SeatRequest) []store.SeatResu
 	return results
 }
 
-// check proves the promises for one event.
+// check checks the guarantees for one event.
 func (m *memory) check(t testing.TB, id store.ID) {
 	t.Helper()
 	e := m.events[id]
@@ -158,7 +158,7 @@ func TestRandomSequencesOfEveryKind(t *testing.T) {
 	})
 }
 
-// lists are who holds a place and who waits, by number.
+// lists returns the confirmed and the waiting registrations, by number.
 func (m *memory) lists(id store.ID) (confirmed, line []storetest.Seat) {
 	rows := slices.SortedFunc(maps.Values(m.rows[id]), func(a, b store.Registration) int { return int(a.Number - b.Number) })
 	for _, r := range rows {
@@ -174,8 +174,8 @@ func (m *memory) lists(id store.ID) (confirmed, line []storetest.Seat) {
 	return confirmed, line
 }
 
-// TestBatchesMayBeCutAnywhere: one batch over several events is the same as any two that
-// it is cut into, and requests of other events do not matter.
+// TestBatchesMayBeCutAnywhere checks that one batch over several events has the same outcomes as
+// any two into which it is cut, and that requests of other events do not matter.
 func TestBatchesMayBeCutAnywhere(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		events := []store.Event{newEvent(2), newEvent(3)}
@@ -232,8 +232,8 @@ func TestACapacityAtItsEdges(t *testing.T) {
 	}
 }
 
-// TestNobodySlipsInBeforeTheLine: not even where a place is free, which only a damaged event
-// has while people wait.
+// TestNobodySlipsInBeforeTheLine checks that nobody gets a seat before those who wait, not even
+// where a seat is free, which only a damaged event has while people wait.
 func TestNobodySlipsInBeforeTheLine(t *testing.T) {
 	e := newEvent(2)
 	e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough, e.Waitlist = 1, 1, 2, 1, true
@@ -243,7 +243,8 @@ func TestNobodySlipsInBeforeTheLine(t *testing.T) {
 	}
 }
 
-// TestWhoLeavesTheLineInTheSameBatchIsPassedOver: the number was loaded, and is gone.
+// TestWhoLeavesTheLineInTheSameBatchIsPassedOver checks that a registration which leaves the
+// waiting list in a batch is not promoted by the same batch, although its number was loaded.
 func TestWhoLeavesTheLineInTheSameBatchIsPassedOver(t *testing.T) {
 	e := newEvent(1)
 	e.Waitlist = true

@@ -24,8 +24,8 @@ func fill(t *testing.T, field reflect.Value) {
 	}
 }
 
-// TestAnEditSetsEveryFieldOfItsName: each field of Edit is one of Event, and Apply, Fields and merge
-// know it.
+// TestAnEditSetsEveryFieldOfItsName checks that each field of Edit is one of Event, and that Apply,
+// Fields and merge know it.
 func TestAnEditSetsEveryFieldOfItsName(t *testing.T) {
 	edits := reflect.TypeFor[Edit]()
 	for i := range edits.NumField() {
@@ -57,7 +57,8 @@ func TestAnEditSetsEveryFieldOfItsName(t *testing.T) {
 	}
 }
 
-// TestEventFields: every field has a name of its own in both databases, which never changes.
+// TestEventFields checks that every field has a name of its own in both databases, and that no
+// stored name has changed.
 func TestEventFields(t *testing.T) {
 	var keys, columns []string
 	for _, f := range EventFields() {

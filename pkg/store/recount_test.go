@@ -6,8 +6,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestRepair: whatever the counters say, they are as the rows say afterwards, everybody who
-// held a place holds it, and nobody waits who could have one.
+// TestRepair checks that after a recount the counters are what the registrations say, everybody who
+// had a seat has it, and nobody waits while a seat is free.
 func TestRepair(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		people := rapid.Int64Range(0, 8).Draw(rt, "people")

@@ -8,7 +8,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// TestPastRequestsAsStored: databases have this text, so it never changes.
+// TestPastRequestsAsStored checks the text under which databases store past requests, which never
+// changes.
 func TestPastRequestsAsStored(t *testing.T) {
 	for text, list := range map[string]PastRequests{
 		"":               nil,
@@ -39,7 +40,8 @@ func TestPastRequestsAsStored(t *testing.T) {
 	}
 }
 
-// TestPastRequestsAreBounded, and a list that is copied stays as it is.
+// TestPastRequestsAreBounded checks that a list keeps the latest requests, and that a copy of a
+// list stays as it is.
 func TestPastRequestsAreBounded(t *testing.T) {
 	var list PastRequests
 	for i := range 5 {

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// sliceReader is an EventReader over a slice, and counts what is looked at.
+// sliceReader is an EventReader over a slice that counts what is read.
 type sliceReader struct {
 	events []Event // by cursor
 	looked int
@@ -60,8 +60,8 @@ func (l *sliceReader) ReadByID(_ context.Context, ids []ID) ([]Event, error) {
 	return found, nil
 }
 
-// TestPagesAreTheWhole: page by page a list is what Matches says, in order, and no page looks
-// at more than it may.
+// TestPagesAreTheWhole checks that the pages of a list have, in order, what EventQuery.Matches
+// selects, and that no page reads more than it may.
 func TestPagesAreTheWhole(t *testing.T) {
 	organizers := []ID{NewID(), NewID()}
 	day := func(n int) time.Time { return time.UnixMilli(int64(n) * 86_400_000).UTC() }
@@ -120,7 +120,8 @@ func TestPagesAreTheWhole(t *testing.T) {
 	})
 }
 
-// TestAPageEndsWhenItHasLookedEnough: two words that are common and never together.
+// TestAPageEndsWhenItHasLookedEnough checks that a page ends with what it has, for two words that
+// are common and never together.
 func TestAPageEndsWhenItHasLookedEnough(t *testing.T) {
 	l := &sliceReader{}
 	for i := range 5000 {

@@ -9,17 +9,17 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Limits of what is searched.
+// Bounds of searches.
 const (
-	// MaxPrefix is how many characters of a word an index tells apart. Longer words of a
-	// search are compared with the texts of the events that the index finds.
+	// MaxPrefix is how many characters of a word an index stores. A longer word of a search is
+	// compared with the texts of the events that the index finds.
 	MaxPrefix = 20
-	// MaxEventWords is how many different words of an event can be found: those of the title,
-	// then of the venue, then of the description.
+	// MaxEventWords is by how many different words an event can be found: those of the title, then
+	// of the venue, then of the description.
 	MaxEventWords = 300
 )
 
-// Words splits a text into words, in the form in which they are compared, each once.
+// Words returns the words of a text, in the form in which they are compared, each once.
 //
 // Two characters are equal when they differ only in case or in diacritics, or are variants of
 // each other: the text is decomposed (Unicode's NFKD), nonspacing marks are left out, and
@@ -30,7 +30,7 @@ const (
 // In scripts that put no blanks between words (such as Han, kana and Thai) each character
 // begins a word of two, so that a text is found by any part of it.
 func Words(text string) []string {
-	words := []string{} // nothing to search for is not the same as no search
+	words := []string{} // not nil, which would mean no search
 	seen := make(map[string]bool)
 	addWords(text, func(word string) bool {
 		if !seen[word] {
@@ -73,14 +73,14 @@ func inWord(r rune) bool {
 	return unicode.In(r, unicode.Letter, unicode.Number, unicode.Mc)
 }
 
-// unspaced reports characters of scripts that put no blanks between words.
+// unspaced reports whether r is of a script that puts no blanks between words.
 func unspaced(r rune) bool {
 	const prolonged = 'ー' // of both kana, and so of neither script
 	return r > unicode.MaxLatin1 && (r == prolonged || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana,
 		unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar))
 }
 
-// fold maps text to the form in which it is compared.
+// fold returns text in the form in which it is compared.
 func fold(text string) string {
 	if ascii(text) {
 		return strings.ToUpper(text) // the least of each pair
@@ -110,7 +110,7 @@ func foldRune(r rune) rune {
 	return least
 }
 
-// words are the words by which an event is found, in the order in which they count against
+// words returns the words by which an event is found, in the order in which they count against
 // MaxEventWords.
 func (e Event) words() []string {
 	words := make([]string, 0, 32)

@@ -59,7 +59,8 @@ func TestBeginnings(t *testing.T) {
 	}
 }
 
-// TestHowManyWordsCount: those of the title and the place first, each once.
+// TestHowManyWordsCount checks which words of an event are found: those of the title first, then of
+// the venue, then of the description, each once, up to MaxEventWords.
 func TestHowManyWordsCount(t *testing.T) {
 	var many []string
 	for i := range MaxEventWords {
@@ -76,8 +77,8 @@ func TestHowManyWordsCount(t *testing.T) {
 	}
 }
 
-// FuzzMatchesWords: an event is found by its own text, by every beginning of each of its words,
-// in every case, and by what an index has of it.
+// FuzzMatchesWords checks that an event is found by its own text, by every beginning of each of its
+// words, in every case, and by what an index has of it.
 func FuzzMatchesWords(f *testing.F) {
 	for _, s := range []string{"Konzert am Hafen", "straße ΤΈΛΟΣ", "İı Kk", "(a+)+$ .*", "東京タワー x", "हिन्दी", "\xff", ""} {
 		f.Add(s)
@@ -113,7 +114,7 @@ func FuzzMatchesWords(f *testing.F) {
 	})
 }
 
-// otherCase is the next character that differs from r in its case only.
+// otherCase returns the next character that differs from r in its case only.
 func otherCase(r rune) rune {
 	if unicode.Is(unicode.Mn, r) { // U+0345 is one, and its capital is a letter
 		return r

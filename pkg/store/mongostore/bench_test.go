@@ -14,8 +14,8 @@ import (
 
 func BenchmarkSeats(b *testing.B) { benchtest.Seats(b, target) }
 
-// BenchmarkLists loads the events as the version before stored them, so that the step of the
-// schema is measured too.
+// BenchmarkLists loads the events as the version before stored them, so that the step of the schema
+// is measured too.
 func BenchmarkLists(b *testing.B) {
 	s := open(b, testenv.MongoDB(b), "lists")
 	for _, index := range migrate.Indexes() {

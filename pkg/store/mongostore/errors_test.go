@@ -11,7 +11,8 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// TestABatchThatCannotBeReadStoredNothing, and waiting does not cure it: it fails at once.
+// TestABatchThatCannotBeReadStoredNothing checks that a batch whose event cannot be read fails at
+// once, as a fault that waiting does not cure.
 func TestABatchThatCannotBeReadStoredNothing(t *testing.T) {
 	s := open(t, testenv.MongoDB(t), "a")
 	event := storetest.NewEvent(t, s, 5)
@@ -34,8 +35,8 @@ func TestABatchThatCannotBeReadStoredNothing(t *testing.T) {
 	}
 }
 
-// TestAWriteIsSentOnce: the driver repeats no write by itself, since the error of a second attempt
-// would say nothing about the first.
+// TestAWriteIsSentOnce checks that the driver does not retry a write by itself: the error of a
+// second attempt would say nothing about the first.
 func TestAWriteIsSentOnce(t *testing.T) {
 	uri := testenv.MongoDB(t)
 	admin := open(t, uri, "admin")

@@ -6,7 +6,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// leftBy is an event as a batch has left it, with the fence that it was found with.
+// leftBy returns the state of an event after a batch, with the fence with which the batch found it.
 func leftBy(e store.Event, fence int64) loadedState {
 	return loadedState{
 		states: map[store.ID]store.EventState{e.ID: {Event: e}},
@@ -14,16 +14,17 @@ func leftBy(e store.Event, fence int64) loadedState {
 	}
 }
 
-func wish(event store.ID) []store.SeatRequest {
-	return []store.SeatRequest{{Kind: store.Register, EventID: event, UserID: store.NewID(), RequestID: "a wish"}}
+func requestIn(event store.ID) []store.SeatRequest {
+	return []store.SeatRequest{{Kind: store.Register, EventID: event, UserID: store.NewID(), RequestID: "a request"}}
 }
 
 func freeEvent() store.Event {
 	return store.Event{ID: store.NewID(), Capacity: 10, Version: 1, Revision: 1}
 }
 
-// TestOnlyAnEventOfOneWorkerIsDecidedOnTheCache: a cached state of an event that another worker decides about
-// too is wrong as often as not, and costs a transaction each time.
+// TestOnlyAnEventOfOneWorkerIsDecidedOnTheCache checks that the cache is not used for an event
+// about which other workers decide too: its state would often be wrong, which costs a transaction
+// each time.
 func TestOnlyAnEventOfOneWorkerIsDecidedOnTheCache(t *testing.T) {
 	moved := func(e store.Event) store.Event { e.Revision++; return e }
 	for name, c := range map[string]struct {
@@ -44,21 +45,21 @@ func TestOnlyAnEventOfOneWorkerIsDecidedOnTheCache(t *testing.T) {
 			g, e := new(eventCache), freeEvent()
 			g.put(leftBy(e, 7), nil)
 			c.spoil(g, e)
-			if _, _, _, ok := g.decide(wish(e.ID)); ok != c.want {
+			if _, _, _, ok := g.decide(requestIn(e.ID)); ok != c.want {
 				t.Errorf("decided: %t, want %t", ok, c.want)
 			}
 		})
 	}
 }
 
-// TestTheCacheHasWhatTheLastBatchLeft: with the event as it was changed, and the fence that the
-// batch has moved by one.
+// TestTheCacheHasWhatTheLastBatchLeft checks that a cached event has the changes of the last batch,
+// and the fence that this batch has incremented.
 func TestTheCacheHasWhatTheLastBatchLeft(t *testing.T) {
 	g, e := new(eventCache), freeEvent()
 	after := e
 	after.TicketsSold, after.LastNumber, after.ConfirmedThrough, after.Revision = 4, 4, 4, 2
 	g.put(leftBy(e, 7), []store.Change{{Before: e, After: after}})
-	b, results, changes, ok := g.decide(wish(e.ID))
+	b, results, changes, ok := g.decide(requestIn(e.ID))
 	if !ok || !b.states[e.ID].Event.Equal(after) || b.fences[e.ID] != 8 {
 		t.Fatalf("decided: %t, on %+v", ok, b)
 	}
@@ -67,27 +68,27 @@ func TestTheCacheHasWhatTheLastBatchLeft(t *testing.T) {
 	}
 }
 
-// TestWhatIsNotDecidedOnTheCache: the cache knows no registrations and nobody who waits, so it is only for
-// those who come in, and only when all of them do.
+// TestWhatIsNotDecidedOnTheCache checks that the cache decides only batches in which every request
+// registers somebody successfully, because it knows no registrations and nobody who waits.
 func TestWhatIsNotDecidedOnTheCache(t *testing.T) {
 	g, e, full := new(eventCache), freeEvent(), freeEvent()
 	full.TicketsSold, full.LastNumber, full.ConfirmedThrough = 10, 10, 10
 	b := leftBy(e, 7)
 	b.states[full.ID], b.fences[full.ID] = store.EventState{Event: full}, 7
 	g.put(b, nil)
-	cancel := wish(e.ID)
+	cancel := requestIn(e.ID)
 	cancel[0].Kind = store.Cancel
 	for name, batch := range map[string][]store.SeatRequest{
-		"an event that is not known":       append(wish(e.ID), wish(store.NewID())...),
-		"an event that is full":            append(wish(e.ID), wish(full.ID)...),
+		"an event that is not known":       append(requestIn(e.ID), requestIn(store.NewID())...),
+		"an event that is full":            append(requestIn(e.ID), requestIn(full.ID)...),
 		"a cancellation":                   cancel,
-		"a cancellation behind a register": append(wish(e.ID), cancel...),
+		"a cancellation behind a register": append(requestIn(e.ID), cancel...),
 	} {
 		if _, _, _, ok := g.decide(batch); ok {
 			t.Errorf("%s: decided", name)
 		}
 	}
-	if _, _, _, ok := g.decide(append(wish(e.ID), wish(e.ID)...)); !ok {
+	if _, _, _, ok := g.decide(append(requestIn(e.ID), requestIn(e.ID)...)); !ok {
 		t.Error("two who come in: not decided")
 	}
 }

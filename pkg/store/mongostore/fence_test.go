@@ -16,8 +16,9 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// deed is a request for a seat, and what it is told when nothing is in its way.
-type deed struct {
+// question is a request about an event, and the outcome that it has when the change of its scenario
+// is stored.
+type question struct {
 	store.SeatRequest
 	want store.Outcome
 }
@@ -34,7 +35,7 @@ func edit(event store.ID, e store.Edit) store.SeatRequest {
 	return store.SeatRequest{Kind: store.EditEvent, EventID: event, RequestID: store.NewID().Hex(), At: time.Now(), Edit: &e}
 }
 
-// apply applies one request within a limit.
+// apply applies a batch within a time limit and returns the outcome of its last request.
 func apply(t *testing.T, s *Store, limit time.Duration, batch ...store.SeatRequest) (store.Outcome, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -60,53 +61,53 @@ func wantOutcome(t *testing.T, s *Store, req store.SeatRequest, want store.Outco
 	}
 }
 
-// story is a change that stays in flight, and what is asked about the same event meanwhile:
-// each answer would be overtaken by the change.
-type story struct {
+// scenario is a change that is not stored yet, and what is asked about its event meanwhile. Every
+// answer that does not wait for the change would be overtaken by it.
+type scenario struct {
 	name string
-	// tell prepares an event in s and returns the change, and the questions with the answers
+	// prepare creates an event in s and returns the change, and the questions with the answers
 	// that they get when the change is stored.
-	tell func(t *testing.T, s *Store) (change []store.SeatRequest, questions []deed)
+	prepare func(t *testing.T, s *Store) (change []store.SeatRequest, questions []question)
 }
 
-func stories() []story {
-	return []story{
-		{"a_seat_given_back_is_asked_for", func(t *testing.T, s *Store) ([]store.SeatRequest, []deed) {
+func scenarios() []scenario {
+	return []scenario{
+		{"a_seat_given_back_is_asked_for", func(t *testing.T, s *Store) ([]store.SeatRequest, []question) {
 			e := storetest.NewEvent(t, s, 1).ID
 			holder, other := store.NewID(), register(e, store.NewID())
 			wantOutcome(t, s, register(e, holder), store.Registered)
-			return []store.SeatRequest{cancel(e, holder), other}, []deed{{other, store.Registered}}
+			return []store.SeatRequest{cancel(e, holder), other}, []question{{other, store.Registered}}
 		}},
-		{"a_seat_taken_is_given_back", func(t *testing.T, s *Store) ([]store.SeatRequest, []deed) {
+		{"a_seat_taken_is_given_back", func(t *testing.T, s *Store) ([]store.SeatRequest, []question) {
 			e, user := storetest.NewEvent(t, s, 1).ID, store.NewID()
-			return []store.SeatRequest{register(e, user)}, []deed{{cancel(e, user), store.Cancelled}}
+			return []store.SeatRequest{register(e, user)}, []question{{cancel(e, user), store.Cancelled}}
 		}},
-		{"a_seat_taken_is_asked_for_again", func(t *testing.T, s *Store) ([]store.SeatRequest, []deed) {
+		{"a_seat_taken_is_asked_for_again", func(t *testing.T, s *Store) ([]store.SeatRequest, []question) {
 			e := storetest.NewEvent(t, s, 1).ID
-			wish := register(e, store.NewID())
-			return []store.SeatRequest{wish}, []deed{{wish, store.Registered}}
+			request := register(e, store.NewID())
+			return []store.SeatRequest{request}, []question{{request, store.Registered}}
 		}},
-		{"a_seat_taken_leaves_none_for_others", func(t *testing.T, s *Store) ([]store.SeatRequest, []deed) {
+		{"a_seat_taken_leaves_none_for_others", func(t *testing.T, s *Store) ([]store.SeatRequest, []question) {
 			e := storetest.NewEvent(t, s, 1).ID
-			return []store.SeatRequest{register(e, store.NewID())}, []deed{{register(e, store.NewID()), store.SoldOut}}
+			return []store.SeatRequest{register(e, store.NewID())}, []question{{register(e, store.NewID()), store.SoldOut}}
 		}},
-		{"a_raised_capacity_is_used", func(t *testing.T, s *Store) ([]store.SeatRequest, []deed) {
+		{"a_raised_capacity_is_used", func(t *testing.T, s *Store) ([]store.SeatRequest, []question) {
 			e, two := storetest.NewEvent(t, s, 1).ID, int64(2)
 			wantOutcome(t, s, register(e, store.NewID()), store.Registered)
-			return []store.SeatRequest{edit(e, store.Edit{Version: 1, Capacity: &two})}, []deed{
+			return []store.SeatRequest{edit(e, store.Edit{Version: 1, Capacity: &two})}, []question{
 				{edit(e, store.Edit{Version: 1}), store.VersionMismatch},
 				{register(e, store.NewID()), store.Registered},
 			}
 		}},
-		{"a_cancelled_event_takes_nobody", func(t *testing.T, s *Store) ([]store.SeatRequest, []deed) {
+		{"a_cancelled_event_takes_nobody", func(t *testing.T, s *Store) ([]store.SeatRequest, []question) {
 			e := storetest.NewEvent(t, s, 1).ID
 			wantOutcome(t, s, register(e, store.NewID()), store.Registered)
-			return []store.SeatRequest{edit(e, store.Edit{Version: store.AnyVersion, Cancel: true})}, []deed{
+			return []store.SeatRequest{edit(e, store.Edit{Version: store.AnyVersion, Cancel: true})}, []question{
 				{register(e, store.NewID()), store.EventCancelled},
 				{edit(e, store.Edit{Version: store.AnyVersion, Cancel: true}), store.Edited},
 			}
 		}},
-		{"a_waiting_list_moves_up", func(t *testing.T, s *Store) ([]store.SeatRequest, []deed) {
+		{"a_waiting_list_moves_up", func(t *testing.T, s *Store) ([]store.SeatRequest, []question) {
 			e := storetest.NewEvent(t, s, 1)
 			yes := true
 			wantOutcome(t, s, edit(e.ID, store.Edit{Version: store.AnyVersion, Waitlist: &yes}), store.Edited)
@@ -114,7 +115,7 @@ func stories() []story {
 			wantOutcome(t, s, register(e.ID, holder), store.Registered)
 			wantOutcome(t, s, waits, store.Waitlisted)
 			again := register(e.ID, waits.UserID)
-			return []store.SeatRequest{cancel(e.ID, holder)}, []deed{
+			return []store.SeatRequest{cancel(e.ID, holder)}, []question{
 				{waits, store.Registered}, {again, store.AlreadyRegistered},
 				{cancel(e.ID, holder), store.Cancelled}, {register(e.ID, store.NewID()), store.Waitlisted},
 			}
@@ -122,27 +123,27 @@ func stories() []story {
 	}
 }
 
-// told is a story that was prepared.
-type told struct {
-	story
+// prepared is a scenario whose event is created.
+type prepared struct {
+	scenario
 	change    []store.SeatRequest
-	questions []deed
+	questions []question
 }
 
-// begin prepares all the stories in s.
-func begin(t *testing.T, s *Store) []*told {
+// begin prepares all scenarios in s.
+func begin(t *testing.T, s *Store) []*prepared {
 	t.Helper()
-	var all []*told
-	for _, story := range stories() {
-		change, questions := story.tell(t, s)
-		all = append(all, &told{story: story, change: change, questions: questions})
+	var all []*prepared
+	for _, scenario := range scenarios() {
+		change, questions := scenario.prepare(t, s)
+		all = append(all, &prepared{scenario: scenario, change: change, questions: questions})
 	}
 	return all
 }
 
-// atOnce does something for all the stories at the same time: more of them than t.Parallel would let
-// run on a machine with few processors, because all they do is wait.
-func atOnce(t *testing.T, all []*told, do func(t *testing.T, s *told)) {
+// atOnce calls do for all scenarios at the same time: for more of them than t.Parallel would on a
+// machine with few processors, because all they do is wait.
+func atOnce(t *testing.T, all []*prepared, do func(t *testing.T, s *prepared)) {
 	t.Helper()
 	var running sync.WaitGroup
 	for _, s := range all {
@@ -151,7 +152,8 @@ func atOnce(t *testing.T, all []*told, do func(t *testing.T, s *told)) {
 	running.Wait()
 }
 
-// TestNoAnswerIsOvertaken tells stories in which a write is on its way on three nodes.
+// TestNoAnswerIsOvertaken checks on three nodes that no definite answer is given while a write
+// about the same event is on its way.
 func TestNoAnswerIsOvertaken(t *testing.T) {
 	set := testenv.StartReplicaSet(t, 1000) // the first election comes after that
 	must(t, set.SetElectionTimeout(10_000)) // MongoDB's own: no election comes in the way
@@ -160,9 +162,9 @@ func TestNoAnswerIsOvertaken(t *testing.T) {
 	t.Run("by_a_deposed_primary", func(t *testing.T) { deposedPrimary(t, set) })
 }
 
-// noMajority: while both secondaries are frozen the primary has commits that a majority has
-// not. Nothing definite may be told about their events, whatever is asked, and afterwards the
-// answers agree with what is stored in the end.
+// noMajority checks that nothing definite is answered while both secondaries are frozen, so that
+// the primary has commits that a majority has not; and that the answers afterwards agree with what
+// is stored.
 func noMajority(t *testing.T, set *testenv.ReplicaSet) {
 	s := open(t, set.URI(), "a")
 	all := begin(t, s)
@@ -176,7 +178,7 @@ func noMajority(t *testing.T, set *testenv.ReplicaSet) {
 			t.Errorf("a sign-up that no majority confirms is told %v", err)
 		}
 	}
-	atOnce(t, all, func(t *testing.T, st *told) {
+	atOnce(t, all, func(t *testing.T, st *prepared) {
 		if got, err := apply(t, s, time.Second, st.change...); err == nil {
 			t.Fatalf("the change is told %s although no majority has it", got)
 		}
@@ -191,18 +193,17 @@ func noMajority(t *testing.T, set *testenv.ReplicaSet) {
 	if err := signUp(t, s, 20*time.Second, address); !errors.Is(err, store.ErrEmailTaken) {
 		t.Errorf("an address that was taken is told %v", err)
 	}
-	atOnce(t, all, func(t *testing.T, st *told) {
-		for _, q := range append([]deed{{SeatRequest: st.change[len(st.change)-1]}}, st.questions...) {
+	atOnce(t, all, func(t *testing.T, st *prepared) {
+		for _, q := range append([]question{{SeatRequest: st.change[len(st.change)-1]}}, st.questions...) {
 			got, err := apply(t, s, 20*time.Second, q.SeatRequest)
 			must(t, err)
-			stays(t, s, q.SeatRequest, got)
+			wantTrue(t, s, q.SeatRequest, got)
 		}
 	})
 }
 
-// steppedDown: an address is taken by a sign-up that no majority has confirmed, and then the
-// primary gives up. Its successor may not have that sign-up, so nobody may be told that the
-// address is taken.
+// steppedDown checks that nobody is told that an address is taken by a sign-up which no majority
+// has confirmed, when the primary steps down: its successor may not have that sign-up.
 func steppedDown(t *testing.T, set *testenv.ReplicaSet) {
 	s := open(t, set.URI(), "a")
 	primary, err := set.Primary()
@@ -246,8 +247,8 @@ func signUp(t *testing.T, s *Store, limit time.Duration, address string) error {
 	return s.CreateUser(ctx, store.User{ID: store.NewID(), Email: address, CreatedAt: time.Now()})
 }
 
-// stays wants that an answer which was told is true in the store.
-func stays(t *testing.T, s *Store, req store.SeatRequest, told store.Outcome) {
+// wantTrue checks that the store agrees with an outcome that was answered.
+func wantTrue(t *testing.T, s *Store, req store.SeatRequest, told store.Outcome) {
 	t.Helper()
 	if req.UserID.IsZero() {
 		return
@@ -269,13 +270,13 @@ func stays(t *testing.T, s *Store, req store.SeatRequest, told store.Outcome) {
 	}
 }
 
-// TestALateCommitDoesNotOvertakeAnAnswer: a commit that the network delivers late, after its
-// caller was told that the outcome is not known, has no effect any more once somebody else was
-// told something definite about its event.
+// TestALateCommitDoesNotOvertakeAnAnswer checks that a commit which the network delivers late has
+// no effect, when something definite was answered about its event since its own caller was told
+// that the outcome is unknown.
 func TestALateCommitDoesNotOvertakeAnAnswer(t *testing.T) {
 	mongod := testenv.StartMongo(t)
 	fast := open(t, mongod.URI(), "fast")
-	atOnce(t, begin(t, fast), func(t *testing.T, st *told) {
+	atOnce(t, begin(t, fast), func(t *testing.T, st *prepared) {
 		proxy := testenv.StartMongoProxy(t, mongod)
 		slow, err := connect(proxy.URI(), zerolog.Nop())
 		must(t, err)
@@ -305,11 +306,11 @@ func TestALateCommitDoesNotOvertakeAnAnswer(t *testing.T) {
 			t.Errorf("after the answers %v the event moves from %+v to %+v", answers, before, after)
 		}
 		last := len(st.questions) - 1
-		stays(t, fast, st.questions[last].SeatRequest, answers[last])
+		wantTrue(t, fast, st.questions[last].SeatRequest, answers[last])
 	})
 }
 
-// written is what the last write has left in an event.
+// written returns an event as the last write has left it.
 func written(t *testing.T, s *Store, event store.ID) store.Event {
 	t.Helper()
 	e, err := s.Event(t.Context(), event)
@@ -317,9 +318,8 @@ func written(t *testing.T, s *Store, event store.ID) store.Event {
 	return e
 }
 
-// deposedPrimary: a primary that was frozen while another one was elected
-// wakes up and believes for a moment that it still leads. What it is asked then it must not
-// answer from its past.
+// deposedPrimary checks that a primary which was frozen while another one was elected, and which
+// believes for a moment after it wakes up that it still leads, does not answer from its old state.
 func deposedPrimary(t *testing.T, set *testenv.ReplicaSet) {
 	whole := open(t, set.URI(), "whole")
 	must(t, set.Settle())
@@ -378,7 +378,7 @@ func deposedPrimary(t *testing.T, set *testenv.ReplicaSet) {
 	must(t, direct.Close())
 }
 
-// laterEvent creates an event with one place, as soon as a new primary takes it.
+// laterEvent creates an event with one seat, as soon as a new primary takes it.
 func laterEvent(t *testing.T, s *Store) store.ID {
 	t.Helper()
 	var e store.Event

@@ -19,7 +19,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// copyDocuments copies every collection, as a dump that is restored beside the original does.
+// copyDocuments copies every collection, as restoring a dump beside the original does.
 func copyDocuments(tb testing.TB, from, to *mongo.Database) {
 	tb.Helper()
 	collections, err := from.ListCollectionNames(tb.Context(), bson.D{})
@@ -105,8 +105,8 @@ func TestProcessesThatStartAtOnceAgree(t *testing.T) {
 	}
 }
 
-// TestAReplacedDatabaseIsNoticed: restored over the running process, it has another id, and
-// only a restart of the process lets it meet the others again.
+// TestAReplacedDatabaseIsNoticed checks that a database which is restored while a process runs has
+// another id, and that the process meets others again only after its restart.
 func TestAReplacedDatabaseIsNoticed(t *testing.T) {
 	uri := testenv.MongoDB(t)
 	s, operator := open(t, uri, "process"), open(t, uri, "operator")
@@ -147,8 +147,8 @@ func TestADatabaseThatNobodyPreparedHasNoID(t *testing.T) {
 	}
 }
 
-// TestReadWriteOnTheDatabaseIsEnough: a process's user needs no role beyond its database,
-// and a tool that only reads needs read.
+// TestReadWriteOnTheDatabaseIsEnough checks that the user of a process needs no role beyond its
+// database, and that of a tool which only reads needs the role read.
 func TestReadWriteOnTheDatabaseIsEnough(t *testing.T) {
 	key := filepath.Join(t.TempDir(), "key")
 	if err := os.WriteFile(key, []byte("aSecretOfTheTests"), 0o600); err != nil {

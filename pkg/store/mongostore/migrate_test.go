@@ -21,7 +21,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// wantSchemaError wants one sentence that no waiting cures.
+// wantSchemaError wants an ErrSchema whose text is one sentence.
 func wantSchemaError(t *testing.T, says string, open func(context.Context) error) {
 	t.Helper()
 	err := open(t.Context())
@@ -33,7 +33,7 @@ func wantSchemaError(t *testing.T, says string, open func(context.Context) error
 	}
 }
 
-// setSchema replaces what the database says of itself.
+// setSchema replaces the document of the schema.
 func setSchema(tb testing.TB, db *mongo.Database, doc bson.D) {
 	tb.Helper()
 	_, err := db.Collection("schema").ReplaceOne(tb.Context(), bson.D{{Key: "_id", Value: "schema"}}, doc, options.Replace().SetUpsert(true))
@@ -81,8 +81,8 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 	})
 }
 
-// TestACurrentSchemaNeedsNoRightToChangeIt: a process that may only read and write documents
-// starts, also one that may not see the indexes.
+// TestACurrentSchemaNeedsNoRightToChangeIt checks that a process which may only read and write
+// documents starts, also one that may not see the indexes.
 func TestACurrentSchemaNeedsNoRightToChangeIt(t *testing.T) {
 	uri := restore(t, 1)
 	admin := open(t, uri, "admin")
@@ -132,8 +132,8 @@ func TestAMissingIndexIsMade(t *testing.T) {
 	}
 }
 
-// TestTheIndexOfNumbersIsUniqueWhileItIsRenamed: while step 2 is interrupted after each of
-// its commands and begins again, nobody gets a number twice and people go on registering.
+// TestTheIndexOfNumbersIsUniqueWhileItIsRenamed checks that no number is given twice while step 2
+// is interrupted after each of its commands and begins again, and that people go on registering.
 func TestTheIndexOfNumbersIsUniqueWhileItIsRenamed(t *testing.T) {
 	uri := restore(t, 1)
 	db := database(t, uri)

@@ -13,8 +13,8 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// TestAListEndsWithItsTime: also when the server hangs between two batches of it, and over the
-// closing of the cursor too.
+// TestAListEndsWithItsTime checks that a list ends with its caller's time, also when the server
+// hangs between two of its batches, or while the cursor is closed.
 func TestAListEndsWithItsTime(t *testing.T) {
 	const limit, hang, most = 300 * time.Millisecond, 2 * time.Second, time.Second
 	uri := testenv.MongoDB(t)

@@ -16,15 +16,14 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// appUser is what a command says about the user of these tests.
+// appUser returns a command about the user of these tests.
 func appUser(command, password, role string) bson.D {
 	roles := bson.A{bson.D{{Key: "role", Value: role}, {Key: "db", Value: "eventio"}}}
 	return bson.D{{Key: command, Value: "app"}, {Key: "pwd", Value: password}, {Key: "roles", Value: roles}}
 }
 
-// TestALoginComesBack: whatever is done to the login of a running process, it says that it
-// is not ready, tells nobody that something may be stored, and works again when the login
-// does, on its own.
+// TestALoginComesBack checks that a running process whose login is changed says that it is not
+// ready, answers that surely nothing is stored, and works again by itself when the login does.
 func TestALoginComesBack(t *testing.T) {
 	m := testenv.StartMongoWithLogin(t)
 	command := func(c bson.D) func() error { return func() error { return m.Command(c) } }
@@ -110,7 +109,8 @@ func TestALoginComesBack(t *testing.T) {
 	storetest.Check(t, s, event.ID)
 }
 
-// TestALoginThatIsWrongAtTheStart: it is told at once, and without the password.
+// TestALoginThatIsWrongAtTheStart checks that a wrong login at the start is reported at once, and
+// without the password.
 func TestALoginThatIsWrongAtTheStart(t *testing.T) {
 	m := testenv.StartMongoWithLogin(t)
 	for _, uri := range []string{m.URIOf("app", "hunter2"), "mongodb://app:hun/ter2@host/x", "mongodb://app:hun%zzter2@host", "mongodb://app:hun@ter2@host/"} {

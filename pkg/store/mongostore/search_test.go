@@ -16,8 +16,8 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// TestWhatIsOldFindsNothingWrong: a process of an earlier version changes an event and leaves
-// what it is found by as it was. Whatever that says, a list has only what it asks for.
+// TestWhatIsOldFindsNothingWrong checks that lists have only events that match, when a process of
+// an earlier version has changed events and left their search fields as they were.
 func TestWhatIsOldFindsNothingWrong(t *testing.T) {
 	s := open(t, testenv.MongoDB(t), "a")
 	full, renamed, cancelled := storetest.NewEvent(t, s, 5), storetest.NewEvent(t, s, 5), storetest.NewEvent(t, s, 5)
@@ -46,8 +46,8 @@ func TestWhatIsOldFindsNothingWrong(t *testing.T) {
 	}
 }
 
-// TestFillingGoesOnWhereItWas: step 3 is cut off, people come and an organizer edits meanwhile,
-// and in the end every event has what is true of it.
+// TestFillingGoesOnWhereItWas checks that step 3, interrupted while people register and an
+// organizer edits, ends with the right search fields for every event.
 func TestFillingGoesOnWhereItWas(t *testing.T) {
 	s := open(t, testenv.MongoDB(t), "a")
 	const batch = 500 // events at once
@@ -108,8 +108,7 @@ func TestFillingGoesOnWhereItWas(t *testing.T) {
 	}
 }
 
-// TestASlowReadEnds: with its caller's time a read is over, and it is known to be worth another
-// try.
+// TestASlowReadEnds checks that a read ends with its caller's time, with a transient error.
 func TestASlowReadEnds(t *testing.T) {
 	uri := testenv.MongoDB(t)
 	s, admin := open(t, uri, "slow"), open(t, uri, "admin")

@@ -13,9 +13,9 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// TestEventsThatMoveAlikeAreOneStatement: as many registrations in each of many events cost
-// one statement, whatever state each event is in.
-func TestEventsThatMoveAlikeAreOneStatement(t *testing.T) {
+// TestEventsWithOneDeltaAreOneStatement checks that equally many registrations in each of many
+// events cost one statement, whatever state each event is in.
+func TestEventsWithOneDeltaAreOneStatement(t *testing.T) {
 	s := open(t, testenv.MongoDB(t), "a")
 	var batch []store.SeatRequest
 	for i := range 40 {
@@ -40,9 +40,9 @@ func TestEventsThatMoveAlikeAreOneStatement(t *testing.T) {
 	}
 }
 
-// TestEachEventIsHeldToItsOwnRevision: in a statement for several events it is not enough
-// that an event is in a state that some other of them was decided upon, and one that has
-// moved or is full keeps all of them as they are.
+// TestEachEventIsHeldToItsOwnRevision checks that in a statement for several events each must have
+// its own revision, and not that of another one; and that an event which was changed or is sold out
+// keeps all of them unchanged.
 func TestEachEventIsHeldToItsOwnRevision(t *testing.T) {
 	s := open(t, testenv.MongoDB(t), "a")
 	one, two := storetest.NewEvent(t, s, 5), storetest.NewEvent(t, s, 5)
@@ -88,8 +88,8 @@ func TestEachEventIsHeldToItsOwnRevision(t *testing.T) {
 // decided is for an attempt that was decided before.
 func decided(context.Context) error { return nil }
 
-// TestAnEventWithoutItsCounterSellsNothing: a document that somebody has spoiled is not
-// taken for one in which nothing is sold.
+// TestAnEventWithoutItsCounterSellsNothing checks that a damaged document without its counter does
+// not pass for an event without registrations.
 func TestAnEventWithoutItsCounterSellsNothing(t *testing.T) {
 	s := open(t, testenv.MongoDB(t), "a")
 	for _, spoil := range []bson.D{
@@ -115,13 +115,13 @@ func TestAnEventWithoutItsCounterSellsNothing(t *testing.T) {
 	}
 }
 
-// TestAnOverbookedEventCanBeLeftAndEdited: what a damage has put in is no reason to keep people
-// from leaving, or the organizer from raising the capacity; it only takes nobody.
+// TestAnOverbookedEventCanBeLeftAndEdited checks that people can cancel, and the organizer can
+// raise the capacity, in an event that damage has overbooked; only nobody can register.
 func TestAnOverbookedEventCanBeLeftAndEdited(t *testing.T) {
 	s := open(t, testenv.MongoDB(t), "a")
 	event := storetest.NewEvent(t, s, 3)
-	wishes := storetest.NewRequests(event.ID, 3)
-	if _, err := s.Apply(t.Context(), wishes); err != nil {
+	requests := storetest.NewRequests(event.ID, 3)
+	if _, err := s.Apply(t.Context(), requests); err != nil {
 		t.Fatal(err)
 	}
 	damage := bson.D{{Key: "$set", Value: bson.D{{Key: "capacity", Value: int64(1)}}}}
@@ -134,7 +134,7 @@ func TestAnOverbookedEventCanBeLeftAndEdited(t *testing.T) {
 		want store.Outcome
 	}{
 		{storetest.NewRequest(event.ID), store.SoldOut},
-		{cancel(event.ID, wishes[0].UserID), store.Cancelled},
+		{cancel(event.ID, requests[0].UserID), store.Cancelled},
 		{storetest.NewRequest(event.ID), store.SoldOut},
 		{edit(event.ID, store.Edit{Version: store.AnyVersion, Title: &title}), store.Edited},
 		{edit(event.ID, store.Edit{Version: store.AnyVersion, Capacity: &five}), store.Edited},

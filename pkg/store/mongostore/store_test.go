@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// open connects as a process called app, so that fail points can single it out.
+// open opens a store as a process called app, so that fail points can be for it alone.
 func open(tb testing.TB, uri, app string) *Store {
 	tb.Helper()
 	s, err := Open(tb.Context(), uri+"&appName="+app, zerolog.New(zerolog.NewTestWriter(tb)))
@@ -33,7 +33,7 @@ func open(tb testing.TB, uri, app string) *Store {
 	return s
 }
 
-// failPoint lets the server fail the commands of the process called app.
+// failPoint makes the server fail commands of the process called app.
 func failPoint(tb testing.TB, admin *Store, mode any, data bson.D) {
 	tb.Helper()
 	cmd := bson.D{{Key: "configureFailPoint", Value: "failCommand"}, {Key: "mode", Value: mode}}
@@ -47,9 +47,12 @@ func failPoint(tb testing.TB, admin *Store, mode any, data bson.D) {
 }
 
 func target(tb testing.TB) storetest.Target {
-	uri := testenv.MongoDB(tb)
-	app := "app" + store.NewID().Hex()
-	s := open(tb, uri, app)
+	uri, app := testenv.MongoDB(tb), "app"+store.NewID().Hex()
+	return targetOver(tb, uri, open(tb, uri, app), app)
+}
+
+// targetOver returns the target of a store whose process is called app.
+func targetOver(tb testing.TB, uri string, s *Store, app string) storetest.Target {
 	admin := open(tb, uri, "admin")
 	return storetest.Target{
 		Store: s,
@@ -70,10 +73,8 @@ func target(tb testing.TB) storetest.Target {
 	}
 }
 
-func TestConformance(t *testing.T) { storetest.Run(t, target) }
-
-// TestCommitErrorsAreSettled: a commit that fails once, in whichever way, still ends in the
-// right answer, and the seat is taken once.
+// TestCommitErrorsAreSettled checks that a commit which fails once, in whichever way, ends with the
+// right outcome, and with one registration.
 func TestCommitErrorsAreSettled(t *testing.T) {
 	uri := testenv.MongoDB(t)
 	app := "app" + store.NewID().Hex()
@@ -111,7 +112,8 @@ func TestCommitErrorsAreSettled(t *testing.T) {
 	}
 }
 
-// TestASlowCommitIsUnknown: a commit that takes longer than the caller waits may be stored.
+// TestASlowCommitIsUnknown checks that it is unknown whether a batch is stored when its commit
+// takes longer than its caller waits.
 func TestASlowCommitIsUnknown(t *testing.T) {
 	uri := testenv.MongoDB(t)
 	app := "app" + store.NewID().Hex()
@@ -124,11 +126,11 @@ func TestASlowCommitIsUnknown(t *testing.T) {
 	defer failPoint(t, admin, "off", nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	wish := storetest.NewRequest(event.ID)
-	if _, err := s.Apply(ctx, []store.SeatRequest{wish}); err == nil || errors.Is(err, store.ErrUnavailable) {
+	request := storetest.NewRequest(event.ID)
+	if _, err := s.Apply(ctx, []store.SeatRequest{request}); err == nil || errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("error is %v, want one that leaves the outcome open", err)
 	}
-	results, err := s.Apply(t.Context(), []store.SeatRequest{wish})
+	results, err := s.Apply(t.Context(), []store.SeatRequest{request})
 	if err != nil || results[0].Outcome != store.Registered {
 		t.Fatalf("repeated: %+v, %v", results, err)
 	}

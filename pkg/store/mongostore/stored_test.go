@@ -35,8 +35,8 @@ func database(tb testing.TB, uri string) *mongo.Database {
 	return s.users.Database()
 }
 
-// restore loads the dump of a database that a version has left: a line of canonical extended
-// JSON for each document, and for each index of a collection.
+// restore loads the dump of a database that an earlier version has written: a line of canonical
+// extended JSON for each document, and for each index of a collection.
 func restore(tb testing.TB, version int) (uri string) {
 	tb.Helper()
 	uri = testenv.MongoDB(tb)
@@ -86,7 +86,7 @@ func lines(tb testing.TB, path string) (docs []bson.Raw) {
 	return docs
 }
 
-// version reads what the database says of itself; 0: nothing.
+// version reads the version of the database; 0: it has none.
 func version(tb testing.TB, db *mongo.Database) int {
 	tb.Helper()
 	var d struct{ Version int }
@@ -100,7 +100,7 @@ func version(tb testing.TB, db *mongo.Database) int {
 	return d.Version
 }
 
-// schemaOf lists the collections and indexes of a database, without what differs by chance.
+// schemaOf returns the collections and indexes of a database, without what differs by chance.
 func schemaOf(tb testing.TB, db *mongo.Database) (all []string) {
 	tb.Helper()
 	names, err := db.ListCollectionNames(tb.Context(), bson.D{})
@@ -120,8 +120,9 @@ func schemaOf(tb testing.TB, db *mongo.Database) (all []string) {
 	return all
 }
 
-// TestStoredVersions: what any released version has left is read by this one, for ever.
-// testdata/vN was made by the program whose newest version was N; the first did not say so.
+// TestStoredVersions checks that what any released version has written can be read. The dump
+// testdata/vN was made by the program whose newest version was N; the first one had no versions
+// yet.
 func TestStoredVersions(t *testing.T) {
 	uri := restore(t, 1)
 	s := open(t, uri, "a")
@@ -136,8 +137,8 @@ func TestStoredVersions(t *testing.T) {
 	tooltest.RunStored(t, tooltest.Stored{Store: s, VerifyReader: a})
 }
 
-// TestAMigratedDatabaseIsLikeAFreshOne: the same indexes by the same names, and each is
-// called what it is for.
+// TestAMigratedDatabaseIsLikeAFreshOne checks that a migrated database has the same indexes, with
+// the same names, as a new one.
 func TestAMigratedDatabaseIsLikeAFreshOne(t *testing.T) {
 	old, fresh := restore(t, 1), testenv.MongoDB(t)
 	if got := schemaOf(t, database(t, old)); !slices.ContainsFunc(got, func(s string) bool {

@@ -15,27 +15,20 @@ import (
 // is in the way all the time: the log would grow without end, and with it the time of each read and
 // of a recovery.
 //
-// A log above logLimits.truncate is truncated by a checkpoint that delays writes for minTruncateTimeout:
+// A log above sqldb.LogLimit is truncated by a checkpoint that delays writes for minTruncateTimeout:
 // reads that begin meanwhile are not in its way, and those that are running should end. When they do
 // not, the next try waits twice as long, up to maxTruncateTimeout. There is no other try while the
-// same read is in the way. Above logLimits.endReads, reads that are in the way are ended. Reads of other programs
+// same read is in the way. Above maxLog, reads that are in the way are ended. Reads of other programs
 // cannot be ended; Store.LongLog reports them.
 const (
 	// minTruncateTimeout is how long a checkpoint that truncates the log waits for reads, and writes
 	// wait for the checkpoint.
 	minTruncateTimeout = 50 * time.Millisecond
 	maxTruncateTimeout = 400 * time.Millisecond
+	// maxLog is the size of the log, in bytes, above which a read that has seen the log grow by half
+	// of that is ended. At twice maxLog every running read is.
+	maxLog = 64 << 20
 )
-
-// logLimits are sizes of the log in bytes.
-type logLimits struct {
-	truncate int64 // above it the log is truncated
-	// endReads is the size above which a read that has seen the log grow by half of that is ended.
-	// At twice endReads every running read is.
-	endReads int64
-}
-
-func defaultLogLimits() logLimits { return logLimits{truncate: sqldb.LogLimit, endReads: 64 << 20} }
 
 // LongLog returns a channel that gets the size of the write-ahead log, in bytes, when it is above 64 MB
 // and no read of this Store is the reason: another program has been reading the database for long. It
@@ -49,10 +42,10 @@ type logTruncater struct {
 	reported  int64         // size of the log, in bytes, when LongLog got it
 }
 
-// truncate empties the log if it is above logLimits.truncate and no read prevents it.
+// truncate empties the log if it is above sqldb.LogLimit and no read prevents it.
 func (l *logTruncater) truncate(ctx context.Context, s *Store) {
 	size := s.read.LogSize()
-	if size <= s.logLimits.truncate {
+	if size <= sqldb.LogLimit {
 		*l = logTruncater{}
 		return
 	}
@@ -72,11 +65,11 @@ func (l *logTruncater) truncate(ctx context.Context, s *Store) {
 			return
 		}
 	}
-	if size <= s.logLimits.endReads {
+	if size <= maxLog {
 		return
 	}
-	grown := s.logLimits.endReads / 2
-	if size >= 2*s.logLimits.endReads {
+	grown := int64(maxLog / 2)
+	if size >= 2*maxLog {
 		grown = math.MinInt64 // every read
 	}
 	if s.read.EndReads(grown) == 0 && size > 2*l.reported {

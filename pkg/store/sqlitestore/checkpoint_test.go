@@ -1,13 +1,14 @@
 package sqlitestore
 
 import (
-	"context"
+	"bytes"
+	"database/sql"
 	"errors"
+	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
@@ -15,27 +16,19 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// newLogBench opens a store whose log is kept at an eighth of the usual limits, which a test reaches
-// sooner.
-func newLogBench(t *testing.T) *bench {
-	t.Helper()
-	path, limits := filepath.Join(t.TempDir(), "eventio.db"), defaultLogLimits()
-	s, err := openWithLimits(t.Context(), path, logLimits{limits.truncate / 8, limits.endReads / 8})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return &bench{s, path}
-}
-
-// grow makes the log larger by a bit more than 256 KB.
+// grow makes the log larger by a bit more than 2 MB. It writes other bytes each time, because SQLite
+// does not write a page that stays as it is.
 func (b *bench) grow(t *testing.T) {
 	t.Helper()
-	if err := b.transact(t.Context(), fence(256<<10)); err != nil {
+	err := b.transact(t.Context(), func(tx *sql.Tx) error {
+		var first []byte
+		err := tx.QueryRow(`SELECT substr(mark, 1, 1) FROM fence`).Scan(&first)
+		if err == nil {
+			_, err = tx.Exec(`UPDATE fence SET mark = ?`, bytes.Repeat([]byte{first[0] + 1}, 2<<20))
+		}
+		return err
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 }
@@ -49,8 +42,7 @@ func (b *bench) logSize(t *testing.T) int64 {
 	return info.Size()
 }
 
-// writeUntil writes until done says so, and fails when that takes longer than several looks at
-// the log or the log gets larger than most.
+// writeUntil writes until done returns true. It fails the test when the log gets larger than most.
 func (b *bench) writeUntil(t *testing.T, most int64, done func(logSize int64) bool) {
 	t.Helper()
 	for {
@@ -65,12 +57,12 @@ func (b *bench) writeUntil(t *testing.T, most int64, done func(logSize int64) bo
 	}
 }
 
-// slack is what a test may write before the goroutine that watches has looked: it writes as fast
-// as it can, which is faster than any client.
+// slack is what a test may write before the goroutine that watches has checked the log: a test
+// writes faster than any client.
 const slack = 1 << 30
 
 func TestALongReadDoesNotKeepTheLogGrowing(t *testing.T) {
-	b := newLogBench(t)
+	b := newBench(t)
 	e := storetest.NewEvent(t, b, 100)
 	b.apply(t, storetest.NewRequests(e.ID, 20))
 	rows := 0
@@ -80,9 +72,9 @@ func TestALongReadDoesNotKeepTheLogGrowing(t *testing.T) {
 			break
 		}
 		if rows++; rows == 2 { // the client does not read on
-			b.writeUntil(t, b.logLimits.endReads+slack, func(size int64) bool { return size > b.logLimits.endReads })
+			b.writeUntil(t, maxLog+slack, func(size int64) bool { return size > maxLog })
 			testenv.Eventually(t, 20*checkInterval, "a log that is cut", func() error {
-				if size := b.logSize(t); size > b.logLimits.truncate {
+				if size := b.logSize(t); size > sqldb.LogLimit {
 					return errors.New("it is not")
 				}
 				return nil
@@ -95,45 +87,72 @@ func TestALongReadDoesNotKeepTheLogGrowing(t *testing.T) {
 	storetest.Check(t, b, e.ID)
 }
 
-// Reads that are short and overlap: there never is a moment without one.
+// TestManyShortReadsDoNotKeepTheLogGrowing checks that the log is truncated while reads are short and
+// overlap: at each commit one is running that began before it, so SQLite finds no moment to start
+// the log anew.
 func TestManyShortReadsDoNotKeepTheLogGrowing(t *testing.T) {
-	b := newLogBench(t)
-	e := storetest.NewEvent(t, b, 2000)
-	b.apply(t, storetest.NewRequests(e.ID, 2000))
-	ctx, stop := context.WithCancel(t.Context())
-	var crowd sync.WaitGroup
-	var reads atomic.Int64
-	for range 3 {
-		crowd.Go(func() {
-			for ctx.Err() == nil {
-				for _, err := range b.Roster(ctx, e.ID, 0, 2000, 0) {
-					if err != nil && ctx.Err() == nil {
-						t.Error(err)
-						return
-					}
-				}
-				reads.Add(1)
-			}
-		})
+	b := newBench(t)
+	commits, over := make(chan struct{}), make(chan struct{})
+	begin := func() (*sql.Tx, error) {
+		tx, err := b.read.BeginTx(t.Context(), nil)
+		if err != nil {
+			return nil, err
+		}
+		return tx, tx.QueryRow(`SELECT count(*) FROM users`).Scan(new(int))
 	}
-	defer crowd.Wait()
-	defer stop()
-	b.writeUntil(t, b.logLimits.endReads+slack, func(size int64) bool { return size > b.logLimits.truncate })
-	testenv.Eventually(t, 20*checkInterval, "a log that is cut while all go on", func() error {
+	var reads sync.WaitGroup
+	defer reads.Wait()
+	defer close(over)
+	ready := make(chan struct{})
+	reads.Go(func() {
+		tx, err := begin()
+		close(ready)
+		for err == nil {
+			var next *sql.Tx
+			if next, err = begin(); err != nil {
+				break
+			}
+			select {
+			case <-commits:
+			case <-time.After(shortRead):
+			case <-over:
+				err = errors.Join(tx.Rollback(), next.Rollback())
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			err = tx.Rollback()
+			tx = next
+		}
+		t.Error(err)
+	})
+	<-ready
+	write := func() int64 {
 		b.grow(t)
-		if size := b.logSize(t); size > b.logLimits.truncate/2 {
-			return errors.New("it is not")
+		select {
+		case commits <- struct{}{}:
+		default: // the next read is just beginning
+		}
+		return b.logSize(t)
+	}
+	for write() <= sqldb.LogLimit {
+	}
+	testenv.Eventually(t, 20*checkInterval, "a log that is cut while all go on", func() error {
+		if size := write(); size > sqldb.LogLimit/2 {
+			return fmt.Errorf("it has %d MB", size>>20)
 		}
 		return nil
 	})
-	if reads.Load() == 0 {
-		t.Error("nobody has read")
-	}
 }
 
-// A read of another program cannot be ended. Somebody is told, and the log is cut after it.
+// shortRead is how long a read lasts when nothing is written.
+const shortRead = 10 * time.Millisecond
+
+// TestAReadOfAnotherProgramIsTold checks that a long read of another program, which cannot be ended,
+// is reported, and that the log is truncated after it.
 func TestAReadOfAnotherProgramIsTold(t *testing.T) {
-	b := newLogBench(t)
+	b := newBench(t)
 	other, err := sqldb.OpenReading(t.Context(), b.path)
 	if err != nil {
 		t.Fatal(err)
@@ -146,11 +165,11 @@ func TestAReadOfAnotherProgramIsTold(t *testing.T) {
 	if err := tx.QueryRow(`SELECT count(*) FROM users`).Scan(new(int)); err != nil {
 		t.Fatal(err)
 	}
-	b.writeUntil(t, b.logLimits.endReads+slack, func(size int64) bool { return size > b.logLimits.endReads })
+	b.writeUntil(t, maxLog+slack, func(size int64) bool { return size > maxLog })
 	testenv.Eventually(t, 20*checkInterval, "a word about the log", func() error {
 		select {
 		case size := <-b.LongLog():
-			if size <= b.logLimits.endReads {
+			if size <= maxLog {
 				t.Errorf("told of %d bytes", size)
 			}
 			return nil
@@ -162,7 +181,7 @@ func TestAReadOfAnotherProgramIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	testenv.Eventually(t, 20*checkInterval, "a log that is cut", func() error {
-		if size := b.logSize(t); size > b.logLimits.truncate {
+		if size := b.logSize(t); size > sqldb.LogLimit {
 			return errors.New("it is not")
 		}
 		return nil

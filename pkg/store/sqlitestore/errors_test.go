@@ -11,8 +11,9 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// TestWhatIsNotKnownToPassIsNotUnavailable: a table that is not as it should be fails reads
-// and writes at once, and surely nothing is stored; another process that writes passes.
+// TestWhatIsNotKnownToPassIsNotUnavailable checks that a damaged table fails reads and writes at
+// once, with nothing stored, and not as unavailable; and that a lock of another process is
+// unavailable.
 func TestWhatIsNotKnownToPassIsNotUnavailable(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "eventio.db")
 	s, other := open(t, path), open(t, path)

@@ -26,8 +26,8 @@ func newBench(tb testing.TB) *bench {
 	return &bench{open(tb, path), path}
 }
 
-// recovered has look read what a recovery finds after a crash at this moment: in a copy of
-// the database and its log, without the log's index. Unlike Open it commits nothing.
+// recovered calls look with what a recovery finds after a crash at this moment: in a copy of the
+// database and its log, without the log's index. Unlike Open it commits nothing.
 func (b *bench) recovered(tb testing.TB, look func(*sql.DB)) {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "eventio.db")
@@ -48,7 +48,7 @@ func (b *bench) recovered(tb testing.TB, look func(*sql.DB)) {
 	look(db)
 }
 
-// holds says how many of the batch a recovery finds.
+// holds returns how many registrations of the batch a recovery finds.
 func (b *bench) holds(tb testing.TB, batch []store.SeatRequest) (n int) {
 	tb.Helper()
 	b.recovered(tb, func(db *sql.DB) {
@@ -73,7 +73,7 @@ type fault struct {
 	cut  bool // after half of it was written
 }
 
-// failAt makes the nth call fail, and counts them. With n below 0 none fails.
+// failAt makes the nth call fail, and counts the calls. With n below 0 none fails.
 func (f fault) failAt(path string, n int) (calls *int, stop func()) {
 	calls = new(int)
 	return calls, onCalls(path, func(c call) int32 {
@@ -91,9 +91,9 @@ func (f fault) failAt(path string, n int) (calls *int, stop func()) {
 	})
 }
 
-// Each call of a transaction on the log fails once, on its own. What the store says of the
-// transaction is held against what a recovery finds, and a definite answer that follows
-// against what a recovery finds after it.
+// TestEveryFailedCall makes each call of a transaction on the log fail, one at a time. It compares
+// what the store says of the transaction with what a recovery finds, and a definite answer after it
+// with what a recovery finds then.
 func TestEveryFailedCall(t *testing.T) {
 	faults := map[string]fault{
 		"a disk is full":                {"write", sqlite3.SQLITE_FULL, false},
@@ -178,8 +178,8 @@ func (b *bench) apply(tb testing.TB, batch []store.SeatRequest) []store.SeatResu
 	return results
 }
 
-// The log's index cannot grow, on a full disk or under a limit: that shows after the commit
-// is in the log.
+// TestTheIndexOfTheLogCannotGrow checks what a batch answers when the log's index cannot grow, on a
+// full disk or under a limit, which shows after the commit is in the log.
 func TestTheIndexOfTheLogCannotGrow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "eventio.db")
 	small, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path}).String())

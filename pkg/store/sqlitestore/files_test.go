@@ -14,7 +14,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// losses are what people do to the files of a database that is open.
+// losses returns what people do to the files of a database that is open.
 func losses(tb testing.TB, path string) map[string]func() {
 	must := func(err error) {
 		tb.Helper()

@@ -77,7 +77,8 @@ func TestProcessesThatStartAtOnceAgree(t *testing.T) {
 	}
 }
 
-// TestAFileOfTheVersionBeforeHasNoID: a tool that only reads does not make one.
+// TestAFileOfTheVersionBeforeHasNoID checks that a tool which only reads does not make a database
+// id.
 func TestAFileOfTheVersionBeforeHasNoID(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "eventio.db")
 	open(t, path)

@@ -12,7 +12,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// edit runs SQL on a file as no process of Event.io would.
+// edit runs SQL on a file without Event.io.
 func edit(tb testing.TB, path string, statements ...string) {
 	tb.Helper()
 	db, err := sql.Open("sqlite", "file:"+path)
@@ -27,7 +27,7 @@ func edit(tb testing.TB, path string, statements ...string) {
 	}
 }
 
-// version reads the version in the file.
+// version reads the version of the file.
 func version(tb testing.TB, path string) int {
 	tb.Helper()
 	db, err := sql.Open("sqlite", "file:"+path)
@@ -42,7 +42,7 @@ func version(tb testing.TB, path string) int {
 	return n
 }
 
-// newest is the version that Open leads to.
+// newest returns the version to which Open leads.
 func newest(tb testing.TB, path string) int {
 	tb.Helper()
 	m, err := OpenMigrator(path)
@@ -57,7 +57,7 @@ func newest(tb testing.TB, path string) int {
 	return schema.Known
 }
 
-// firstTables is the schema of version 1, as it was made before there were versions.
+// firstTables returns the schema of version 1, as it was made before there were versions.
 func firstTables(tb testing.TB) string {
 	tb.Helper()
 	text, err := os.ReadFile(filepath.Join("internal", "migrate", "0001_first_tables.sql"))
@@ -67,7 +67,7 @@ func firstTables(tb testing.TB) string {
 	return string(text)
 }
 
-// wantSchemaError wants one sentence that no waiting cures.
+// wantSchemaError wants an ErrSchema whose text is one sentence.
 func wantSchemaError(t *testing.T, says string, open func(context.Context) error) {
 	t.Helper()
 	err := open(t.Context())
@@ -126,8 +126,8 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 	})
 }
 
-// TestAnOldFileBecomesVersionOne: one that was made before there were versions goes on, also
-// when it lacks what was then made at every start.
+// TestAnOldFileBecomesVersionOne checks that a file from before there were versions is migrated,
+// also when it lacks what every start made then.
 func TestAnOldFileBecomesVersionOne(t *testing.T) {
 	for name, more := range map[string][]string{
 		"whole": nil, "an index less": {`DROP INDEX registrations_by_number`}, "a table less": {`DROP TABLE idempotency_keys`},
@@ -144,7 +144,7 @@ func TestAnOldFileBecomesVersionOne(t *testing.T) {
 	}
 }
 
-// TestAMissingIndexIsMade: as a worker on MongoDB does.
+// TestAMissingIndexIsMade checks that a start creates a missing index.
 func TestAMissingIndexIsMade(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "eventio.db")
 	open(t, path)

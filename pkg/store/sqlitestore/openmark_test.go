@@ -30,7 +30,7 @@ func copyFiles(tb testing.TB, path string, suffixes ...string) (copied string) {
 	return copied
 }
 
-// findings are what a proof says of the file itself.
+// findings returns what VerifyReader.CheckConstraints finds.
 func findings(tb testing.TB, path string) string {
 	tb.Helper()
 	a, err := OpenVerifyReader(tb.Context(), path)
@@ -123,7 +123,7 @@ func TestToolsLeaveWhatAKilledProcessLeft(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if err := m.Migrate(t.Context(), 4, func(store.Migration) {}); err != nil {
+			if err := m.Migrate(t.Context(), newest(t, stored(t, 1)), func(store.Migration) {}); err != nil {
 				return err
 			}
 			return m.Close()
@@ -156,8 +156,8 @@ func TestToolsLeaveWhatAKilledProcessLeft(t *testing.T) {
 	}
 }
 
-// TestAMigrationHidesNoMissingLog: it makes a log, which a proof must not take for the one that
-// was left behind.
+// TestAMigrationHidesNoMissingLog checks that the log which a migration makes is not taken for one
+// that is missing.
 func TestAMigrationHidesNoMissingLog(t *testing.T) {
 	b := newBench(t)
 	storetest.NewEvent(t, b, 10)
@@ -166,7 +166,7 @@ func TestAMigrationHidesNoMissingLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = m.Migrate(t.Context(), 4, func(store.Migration) {})
+	err = m.Migrate(t.Context(), newest(t, stored(t, 1)), func(store.Migration) {})
 	if err := errors.Join(err, m.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// TestASlowReadEnds: with its caller's time a read is over, also within SQLite, and it is known
-// to be worth another try.
+// TestASlowReadEnds checks that a read ends with its caller's time, also within SQLite, with a
+// transient error.
 func TestASlowReadEnds(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "eventio.db"))
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -24,7 +24,8 @@ func TestASlowReadEnds(t *testing.T) {
 	}
 }
 
-// TestWhatIsOldFindsNothingWrong: rows of a search that are not the event's own lead nowhere.
+// TestWhatIsOldFindsNothingWrong checks that rows in the index of words which are out of date find
+// no event.
 func TestWhatIsOldFindsNothingWrong(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "eventio.db"))
 	event := storetest.NewEvent(t, s, 5)

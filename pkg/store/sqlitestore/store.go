@@ -68,14 +68,13 @@ type Store struct {
 	fullErrors atomic.Int64  // counts the writes that found no disk space
 	ping       ping
 
-	logLimits logLimits
-	files     []file     // what was opened
-	index     *os.File   // of the log; see openIndex
-	lost      chan error // of capacity 1
-	longLog   chan int64 // of capacity 1
-	keep      *sql.Conn  // stays open, because closing the last connection removes the log
-	watching  sync.WaitGroup
-	stop      context.CancelFunc // of watching
+	files    []file     // what was opened
+	index    *os.File   // of the log; see openIndex
+	lost     chan error // of capacity 1
+	longLog  chan int64 // of capacity 1
+	keep     *sql.Conn  // stays open, because closing the last connection removes the log
+	watching sync.WaitGroup
+	stop     context.CancelFunc // of watching
 }
 
 var _ store.Store = (*Store)(nil)
@@ -84,10 +83,6 @@ var _ store.Store = (*Store)(nil)
 // up to date. It refuses a file whose schema it does not know with store.ErrSchema. While another
 // process migrates the file, it waits as long as ctx allows.
 func Open(ctx context.Context, path string) (*Store, error) {
-	return openWithLimits(ctx, path, defaultLogLimits())
-}
-
-func openWithLimits(ctx context.Context, path string, limits logLimits) (*Store, error) {
 	hadNoLog := sqldb.NoLog(path)
 	if _, err := Protect(path); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -115,7 +110,7 @@ func openWithLimits(ctx context.Context, path string, limits logLimits) (*Store,
 	read.SetMaxIdleConns(readers)
 	s := &Store{
 		write: write, read: &sqldb.ReadPool{DB: read}, id: id, mark: sqldb.NewOpenMark(),
-		logLimits: limits, lost: make(chan error, 1), longLog: make(chan int64, 1),
+		lost: make(chan error, 1), longLog: make(chan int64, 1),
 		writeLock: make(chan struct{}, 1), ping: ping{lock: make(chan struct{}, 1)},
 	}
 	if err := s.start(ctx, path, hadNoLog); err != nil {

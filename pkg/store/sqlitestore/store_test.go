@@ -25,7 +25,11 @@ func open(tb testing.TB, path string) *Store {
 
 func target(tb testing.TB) storetest.Target {
 	path := filepath.Join(tb.TempDir(), "eventio ?#%.db") // a path is a path, whatever it contains
-	s := open(tb, path)
+	return targetOver(tb, path, open(tb, path))
+}
+
+// targetOver returns the target of a store over the file at path.
+func targetOver(tb testing.TB, path string, s *Store) storetest.Target {
 	return storetest.Target{
 		Store: s,
 		Again: func(tb testing.TB) store.Store { return open(tb, path) },
@@ -47,5 +51,3 @@ func target(tb testing.TB) storetest.Target {
 		},
 	}
 }
-
-func TestConformance(t *testing.T) { storetest.Run(t, target) }

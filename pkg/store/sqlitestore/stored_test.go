@@ -12,7 +12,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest/tooltest"
 )
 
-// stored copies the data folder that a version has left, and returns its file.
+// stored copies the data folder that an earlier version has written, and returns its file.
 func stored(tb testing.TB, version int) string {
 	tb.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", fmt.Sprintf("v%d", version), "eventio.db"))
@@ -26,8 +26,9 @@ func stored(tb testing.TB, version int) string {
 	return path
 }
 
-// TestStoredVersions: what any released version has left is read by this one, for ever.
-// testdata/vN was made by the program whose newest version was N; the first did not say so.
+// TestStoredVersions checks that what any released version has written can be read. The file
+// testdata/vN was made by the program whose newest version was N; the first one had no versions
+// yet.
 func TestStoredVersions(t *testing.T) {
 	path := stored(t, 1)
 	s := open(t, path)
@@ -42,7 +43,8 @@ func TestStoredVersions(t *testing.T) {
 	tooltest.RunStored(t, tooltest.Stored{Store: s, VerifyReader: a})
 }
 
-// TestAMigratedFileIsLikeAFreshOne, down to the text of its tables.
+// TestAMigratedFileIsLikeAFreshOne checks that a migrated file has the same tables and indexes as a
+// new one, down to their SQL.
 func TestAMigratedFileIsLikeAFreshOne(t *testing.T) {
 	old, fresh := stored(t, 1), filepath.Join(t.TempDir(), "eventio.db")
 	objects := func(path string) (all []string) {
@@ -61,7 +63,8 @@ func TestAMigratedFileIsLikeAFreshOne(t *testing.T) {
 	}
 }
 
-// TestAVerifyReaderSaysWhichVersionItNeeds, instead of finding all of it damaged.
+// TestAVerifyReaderSaysWhichVersionItNeeds checks that a file of an unknown version is refused,
+// instead of being found damaged.
 func TestAVerifyReaderSaysWhichVersionItNeeds(t *testing.T) {
 	path := stored(t, 1)
 	edit(t, path, `PRAGMA user_version = 99`)

@@ -66,11 +66,11 @@ func TestADefiniteAnswerWaitsForTheFence(t *testing.T) {
 		return sqlite3.SQLITE_OK
 	})
 	defer stop()
-	wish := storetest.NewRequests(e.ID, 1)
-	if _, err := b.Apply(t.Context(), wish); err == nil || errors.Is(err, store.ErrNothingStored) {
+	request := storetest.NewRequests(e.ID, 1)
+	if _, err := b.Apply(t.Context(), request); err == nil || errors.Is(err, store.ErrNothingStored) {
 		t.Fatalf("%v, want an error that leaves it open", err)
 	}
-	leave := []store.SeatRequest{{Kind: store.Cancel, EventID: e.ID, UserID: wish[0].UserID, RequestID: "leave", At: wish[0].At}}
+	leave := []store.SeatRequest{{Kind: store.Cancel, EventID: e.ID, UserID: request[0].UserID, RequestID: "leave", At: request[0].At}}
 	taken := store.User{ID: store.NewID(), Email: "a@example.org"}
 	for what, call := range map[string]func(context.Context) error{
 		"a cancellation that finds nothing": func(ctx context.Context) error { _, err := b.Apply(ctx, leave); return err },
@@ -85,7 +85,7 @@ func TestADefiniteAnswerWaitsForTheFence(t *testing.T) {
 	if got := b.apply(t, leave); got[0].Outcome != store.Cancelled {
 		t.Errorf("a cancellation that finds nothing answers %s", got[0].Outcome)
 	}
-	if found := b.holds(t, wish); found > 0 {
+	if found := b.holds(t, request); found > 0 {
 		t.Error("the cancellation was confirmed, and a recovery finds the registration")
 	}
 }

@@ -13,7 +13,8 @@ import (
 // indexInUse is the byte of the log's index that every process which has it open locks.
 const indexInUse = 128
 
-// TestLocksOutliveALookAtTheLog: without them the next process empties the index of the log.
+// TestLocksOutliveALookAtTheLog checks that reading the log leaves SQLite's locks in place, without
+// which the next process empties the index of the log.
 func TestLocksOutliveALookAtTheLog(t *testing.T) {
 	b := newBench(t)
 	e := storetest.NewEvent(t, b, 10)

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// testDatabaseID: what makes two processes meet is the same for both, and can be a token of
-// a NATS subject. That other databases have another id is each adapter's own to prove.
+// testDatabaseID checks that all processes over a database know it by the same id, which can be a
+// token of a NATS subject. Each adapter tests by itself that other databases have other ids.
 func testDatabaseID(t *testing.T, target Target) {
 	id := target.Store.DatabaseID()
 	if !regexp.MustCompile(`^[a-z0-9]{1,32}$`).MatchString(id) {

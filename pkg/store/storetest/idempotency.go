@@ -11,7 +11,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// claim is what a process would bring to the key, for a request with that content.
+// claim returns the claim that a process makes on the key, for a request with that content.
 func claim(key, content string) store.Claim {
 	return store.Claim{
 		Key: sha256.Sum256([]byte(key)), Fingerprint: sha256.Sum256([]byte(content)),

@@ -10,8 +10,8 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// Model is one event as plainly as it can be said: two lists of people. It is written from
-// the rules, not from the product, so that a mistake in one shows against the other.
+// Model is an event as plainly as possible: two lists of people. It is written from the rules and
+// does not use store.Decide, so that a mistake in one of the two shows.
 type Model struct {
 	Organizer     store.ID
 	Capacity      int64
@@ -34,7 +34,7 @@ type Seat struct {
 	Number  int64
 }
 
-// NewModel is a new event.
+// NewModel returns a new event with that capacity.
 func NewModel(capacity int64) *Model {
 	return &Model{
 		Capacity: capacity, Version: 1, done: make(map[store.ID]map[string]bool), found: make(map[store.ID]map[string]bool),
@@ -54,7 +54,7 @@ func find(list []Seat, user store.ID) int {
 	return slices.IndexFunc(list, func(s Seat) bool { return s.User == user })
 }
 
-// Apply changes the model by one request and says the outcome.
+// Apply changes the model by one request and returns the outcome.
 func (m *Model) Apply(req store.SeatRequest) store.Outcome {
 	if req.Actor.Kind == store.ActorOrganizer && req.Actor.ID != m.Organizer {
 		return store.NotOrganizer
@@ -198,8 +198,8 @@ func (m *Model) promote() {
 	}
 }
 
-// DrawRequest makes a random request of a few users, ids and values, so that they collide. Now and
-// then the first of the crowd claims to be the organizer.
+// DrawRequest makes a random request of few users, ids and values, so that requests collide. Now
+// and then the first of the crowd claims to be the organizer.
 func DrawRequest(rt *rapid.T, event store.ID, crowd []store.ID) store.SeatRequest {
 	req := store.SeatRequest{
 		Kind:      rapid.SampledFrom([]store.Kind{store.Register, store.Register, store.Register, store.Cancel, store.Cancel, store.EditEvent}).Draw(rt, "kind"),
@@ -245,7 +245,7 @@ func DrawRequest(rt *rapid.T, event store.ID, crowd []store.ID) store.SeatReques
 	return req
 }
 
-// testModel compares random batches of every kind with the model, and the promises after
+// testModel compares random batches of every kind with the model, and checks the guarantees after
 // each of them.
 func testModel(t *testing.T, target Target) {
 	handles := []store.Store{target.Store, target.Again(t)}
@@ -271,7 +271,7 @@ func testModel(t *testing.T, target Target) {
 	})
 }
 
-// wantLists compares an event at rest with the model.
+// wantLists compares an event with the model. Nobody may write to the event meanwhile.
 func wantLists(tb testing.TB, s store.Store, id store.ID, m *Model) {
 	tb.Helper()
 	seatsOf := func(rows []store.Registration) []Seat {

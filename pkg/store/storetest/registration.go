@@ -103,7 +103,7 @@ func testUserRegistrations(t *testing.T, target Target) {
 		event := NewWaitlistEvent(t, s, 1)
 		request := NewRequest(event.ID)
 		request.UserID = user
-		if i%2 == 1 { // the place is gone already
+		if i%2 == 1 { // the user has cancelled
 			MustApply(t, s, NewRequest(event.ID))
 		}
 		MustApply(t, s, request)
@@ -122,7 +122,7 @@ func testUserRegistrations(t *testing.T, target Target) {
 	}
 	var got []store.ID
 	var before store.ID
-	back := 0 // given back
+	cancelled := 0
 	for {
 		page := Collect(t, s.UserRegistrations(Context(t), user, before, 4))
 		for _, h := range page {
@@ -131,7 +131,7 @@ func testUserRegistrations(t *testing.T, target Target) {
 			}
 			before = h.Event.ID
 			if h.Registration.Cancelled {
-				back++
+				cancelled++
 				continue
 			}
 			got = append(got, h.Event.ID)
@@ -140,8 +140,8 @@ func testUserRegistrations(t *testing.T, target Target) {
 			break
 		}
 	}
-	if !slices.Equal(got, want) || back != 1 {
-		t.Fatalf("got %v and %d given back, want %v and 1", got, back, want)
+	if !slices.Equal(got, want) || cancelled != 1 {
+		t.Fatalf("got %v and %d cancelled, want %v and 1", got, cancelled, want)
 	}
 	if got := Collect(t, s.UserRegistrations(Context(t), store.NewID(), store.ID{}, 0)); len(got) != 0 {
 		t.Fatalf("a stranger holds %v", got)

@@ -9,12 +9,12 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// keptRequests is how many requests of a person for an event are kept when they are over;
+// keptRequests is how many requests of a user for an event are remembered when they are over;
 // docs/api.md promises it.
 const keptRequests = 32
 
-// testRepeats: what succeeded under a key and comes again does nothing, whatever has happened
-// since, also where there was nothing to do the first time.
+// testRepeats checks that a request under an idempotency key which succeeded changes nothing when
+// it comes again, whatever has happened since, also when it found nothing to do the first time.
 func testRepeats(t *testing.T, target Target) {
 	s := target.Store
 	t.Run("a cancellation of who was never registered", func(t *testing.T) {
@@ -114,8 +114,8 @@ func testRepeats(t *testing.T, target Target) {
 	})
 }
 
-// testRepeatsBoundary: the latest 32 are kept however long they are, and one more is not. The id
-// of the registration that lives is not among them.
+// testRepeatsBoundary checks that the latest 32 requests are remembered, however long their ids
+// are, and one more is not. The request of the registration that lives does not count.
 func testRepeatsBoundary(t *testing.T, target Target) {
 	s := target.Store
 	event := NewEvent(t, s, 1)
@@ -147,7 +147,7 @@ func testRepeatsBoundary(t *testing.T, target Target) {
 	}
 }
 
-// testCancelByNumber: a cancellation may say which registration it means.
+// testCancelByNumber checks that a cancellation may say which registration it means.
 func testCancelByNumber(t *testing.T, target Target) {
 	s := target.Store
 	event := NewWaitlistEvent(t, s, 1)

@@ -122,7 +122,7 @@ func FindPage(tb testing.TB, s store.Store, q store.EventQuery) store.EventPage 
 	return page
 }
 
-// testSearchAfterEdits: an index follows its event through every change.
+// testSearchAfterEdits checks that the indexes follow an event through every change.
 func testSearchAfterEdits(t *testing.T, s store.Store) {
 	event := NewEvent(t, s, 1)
 	found := func(q store.EventQuery) bool {
@@ -170,7 +170,7 @@ func testSearchAfterEdits(t *testing.T, s store.Store) {
 	finds("cancelled", false, map[string]bool{"les": true, "kiel": true})
 }
 
-// testSearchModel compares with store.EventQuery.Matches, over all events, in order.
+// testSearchModel compares random queries with store.EventQuery.Matches over all events, in order.
 func testSearchModel(t *testing.T, s store.Store) {
 	vocabulary := []string{"Kino", "kinder", "KÄSE", "Hafen", "Haus", "a", "東京"}
 	organizers := []store.ID{store.NewID(), store.NewID()}

@@ -80,8 +80,8 @@ func checkListCost(t *testing.T, s store.Store, q store.EventQuery, all []store.
 	}
 }
 
-// manyEvents are 3000, of which two in three start at the same moment and one in a hundred has
-// places left. No event has the words left and right, but the last one.
+// manyEvents makes 3000 events, of which two in three start at the same moment and one in a hundred
+// has free seats. Only the last one has both the words left and right.
 func manyEvents(organizer store.ID) []store.Event {
 	all := make([]store.Event, 3000)
 	for i := range all {

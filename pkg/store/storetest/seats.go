@@ -113,7 +113,8 @@ func testSeats(t *testing.T, target Target) {
 	})
 }
 
-// testEndings: the endings done and refused are in the tests above.
+// testEndings checks writes that fail, and writes that fail although they are stored. The tests
+// above check those that succeed and those that are refused.
 func testEndings(t *testing.T, target Target) {
 	s := target.Store
 	short := func(t *testing.T) context.Context {
@@ -173,8 +174,8 @@ func testEndings(t *testing.T, target Target) {
 	}
 }
 
-// settle makes what was stored without an acknowledgement visible: everything before an
-// acknowledged write is.
+// settle makes what was stored without an acknowledgement visible, because everything that was
+// stored before an acknowledged write is.
 func settle(tb testing.TB, s store.Store) {
 	tb.Helper()
 	if err := s.CreateUser(Context(tb), NewUser(store.NewID().Hex()+"@example.org")); err != nil {
@@ -182,8 +183,8 @@ func settle(tb testing.TB, s store.Store) {
 	}
 }
 
-// testConcurrency: two handles, many goroutines, more requests than places, and every request
-// is sent twice.
+// testConcurrency checks two stores over one database under many goroutines, with more requests
+// than seats, each of which is sent twice.
 func testConcurrency(t *testing.T, target Target) {
 	handles := []store.Store{target.Store, target.Again(t)}
 	hot, cold := NewEvent(t, handles[0], 50), NewEvent(t, handles[0], 500)

@@ -88,8 +88,8 @@ func testUsers(t *testing.T, target Target) {
 	})
 }
 
-// testPasswords: a password changes only if it is still the one that was read, and what a change revokes
-// can be read.
+// testPasswords checks that a password changes only if it is still the one that was read, and that
+// revocations can be read.
 func testPasswords(t *testing.T, target Target) {
 	t.Run("user", func(t *testing.T) { testUser(t, target) })
 	t.Run("password", func(t *testing.T) { testPassword(t, target) })

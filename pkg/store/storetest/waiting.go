@@ -156,8 +156,8 @@ func testWaitingList(t *testing.T, target Target) {
 	t.Run("many at once keep their order", func(t *testing.T) { testStorm(t, target) })
 }
 
-// testStorm: people come and go on two handles at once; those who stay have been promoted
-// in the order in which they joined.
+// testStorm checks that people who come and go on two stores at the same time are promoted in the
+// order in which they joined the waiting list.
 func testStorm(t *testing.T, target Target) {
 	handles := []store.Store{target.Store, target.Again(t)}
 	event := NewWaitlistEvent(t, handles[0], 5)

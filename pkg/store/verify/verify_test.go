@@ -12,7 +12,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// views answers ReadEvent from memory. All else is the adapters' part.
+// views is a VerifyReader that answers ReadEvent from memory and nothing else.
 type views struct {
 	store.VerifyReader
 	event store.Event
@@ -29,7 +29,7 @@ func (v *views) ReadEvent(_ context.Context, _ store.ID, look func(store.EventSn
 	return look(store.EventSnapshot{Event: v.event, Found: true, OrganizerKnown: true, Registrations: v.rows})
 }
 
-// numbered yields n sound rows.
+// numbered yields n sound registrations.
 func numbered(n int64) iter.Seq2[store.Registration, error] {
 	user := store.NewID()
 	return func(yield func(store.Registration, error) bool) {
@@ -45,7 +45,8 @@ func full(n int64) store.Event {
 	return store.Event{ID: store.NewID(), Version: 1, Revision: 1, Capacity: n, TicketsSold: n, LastNumber: n, ConfirmedThrough: n}
 }
 
-// TestConstantMemory: a roster of a million leaves no more behind than one of a thousand.
+// TestConstantMemory checks that verifying a roster of a million allocates no more than one of a
+// thousand.
 func TestConstantMemory(t *testing.T) {
 	allocated := func(n int64) float64 {
 		v := &views{event: full(n), rows: numbered(n)}
@@ -95,8 +96,9 @@ func TestAReadThatFailsIsRepeated(t *testing.T) {
 	}
 }
 
-// TestOverbookedIsNotMendable: where somebody would lose, nothing is offered.
-func TestOverbookedIsNotMendable(t *testing.T) {
+// TestOverbookedIsNotRepairable checks that an overbooked event is not offered for repair, because
+// somebody would lose a seat.
+func TestOverbookedIsNotRepairable(t *testing.T) {
 	e := full(3)
 	e.Capacity, e.TicketsSold, e.Waiting = 2, 7, 1
 	got, err := CheckEvent(t.Context(), &views{event: e, rows: numbered(3)}, e.ID, nil)

@@ -24,18 +24,21 @@ import (
 // Command has the flags of eventio backup.
 type Command struct {
 	File string `arg:"" type:"path" help:"The file to make. It must not exist, and its folder must."`
-	Data string `env:"EVENTIO_DATA" default:"./data" type:"path" placeholder:"FOLDER" help:"Folder of the embedded store; the right to read it is enough. (MongoDB has mongodump.)"`
+	Data string `env:"EVENTIO_DATA" default:"./data" type:"path" placeholder:"FOLDER" help:"Folder of the embedded store. The right to read it is enough. Default ./data. (MongoDB has mongodump.)"`
 }
 
 // Run makes the file, or fails and leaves none.
 func (c Command) Run(ctx context.Context, env process.Env, _ zerolog.Logger) error {
+	if c.Data == "" {
+		return process.Usage("--data must name a folder")
+	}
 	database := setup.Database{Data: c.Data}
 	if err := database.RequireFile(); err != nil {
 		return err
 	}
 	source := filepath.Join(c.Data, setup.DatabaseFile)
 	if sqlitestore.OwnFile(source, c.File) {
-		return &process.Failure{Sentence: fmt.Sprintf("%s is a name that the database uses itself: choose another one for the backup", c.File)}
+		return process.Usage("%s is a name that the database uses itself: choose another one for the backup", c.File)
 	}
 	started := time.Now()
 	bar := progress.New(env.Stderr, "backup", 0)

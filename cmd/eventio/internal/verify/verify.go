@@ -54,7 +54,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 		}
 		defer func() { err = errors.Join(err, repairer.close()) }()
 		// A reader that was opened while nobody had the folder open would not see what the worker writes.
-		again, err := c.OpenVerifyReader(starting)
+		again, err := c.ReopenVerifyReader(starting)
 		if err != nil {
 			return err
 		}

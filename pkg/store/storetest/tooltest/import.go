@@ -133,8 +133,8 @@ func testImportEvents(t *testing.T, target Target) {
 	})
 }
 
-// testImportInterrupted: cut off at different points, seen from outside as not there, and
-// completed by the next try.
+// testImportInterrupted checks that an import which is interrupted at different points cannot be
+// seen from outside, and is completed by the next one.
 func testImportInterrupted(t *testing.T, target Target) {
 	s := target.Store
 	e, roster := newRoster(12_000)

@@ -14,7 +14,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/verify"
 )
 
-// testVerifyDatabaseID: an operator's tool means the database that its workers mean.
+// testVerifyDatabaseID checks that the verify reader and the store have the same database id.
 func testVerifyDatabaseID(t *testing.T, tools Target) {
 	if id, err := tools.VerifyReader.DatabaseID(storetest.Context(t)); err != nil || id != tools.Store.DatabaseID() {
 		t.Errorf("the verify reader says %q, %v; the store says %q", id, err, tools.Store.DatabaseID())
@@ -112,8 +112,8 @@ func testVerifyCounts(t *testing.T, target Target) {
 	}
 }
 
-// testVerifyWhileServing: people come and go while the proof is repeated; it never finds
-// anything.
+// testVerifyWhileServing checks that verifying events again and again, while people come and go,
+// finds nothing.
 func testVerifyWhileServing(t *testing.T, target Target) {
 	events := []store.Event{storetest.NewWaitlistEvent(t, target.Store, 3), storetest.NewWaitlistEvent(t, target.Store, 20)}
 	var over atomic.Bool
@@ -148,8 +148,8 @@ func testVerifyWhileServing(t *testing.T, target Target) {
 	}
 }
 
-// testStaleSearch: what an event is found by is proved, and a recount mends it, which changes
-// nothing that anybody is told.
+// testStaleSearch checks that search fields which are out of date are found, and that a recount
+// repairs them and changes nothing else.
 func testStaleSearch(t *testing.T, target Target) {
 	s := target.Store
 	event := storetest.NewEvent(t, s, 2)

@@ -61,7 +61,7 @@ func version(tb testing.TB, db *mongo.Database) int {
 
 func ignore(store.Migration) {}
 
-// stepper is a migrator of three steps, of which the second is `second`.
+// stepper returns a migrator of three steps, of which the second calls a function.
 func stepper(tb testing.TB, db *mongo.Database, log zerolog.Logger, second func(context.Context) error) *Migrator {
 	tb.Helper()
 	m := New(db, log)
@@ -100,7 +100,8 @@ func TestStepsAreMadeByOneProcessAtATime(t *testing.T) {
 	}
 }
 
-// TestWhoWaitsSaysForWhat, and takes over when the other one has been killed.
+// TestWhoWaitsSaysForWhat checks that a process which waits for another one logs for which, and
+// takes over when that one was killed.
 func TestWhoWaitsSaysForWhat(t *testing.T) {
 	db := database(t)
 	killed := stepper(t, db, zerolog.Nop(), nil)
@@ -141,7 +142,8 @@ func TestWhoWaitsSaysForWhat(t *testing.T) {
 	})
 }
 
-// TestALongStepKeepsItsLease: it is renewed, and a step whose lease is lost ends.
+// TestALongStepKeepsItsLease checks that the lease is renewed during a step, and that a step whose
+// lease is lost ends.
 func TestALongStepKeepsItsLease(t *testing.T) {
 	db := database(t)
 	until := func() time.Time {

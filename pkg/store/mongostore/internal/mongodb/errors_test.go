@@ -13,7 +13,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// TestWhichErrorsPass: an allow-list; what is not on it is nobody's to wait for.
+// TestWhichErrorsPass checks which errors are transient: an error that is not in the list is none.
 func TestWhichErrorsPass(t *testing.T) {
 	code := func(n int32) error { return mongo.CommandError{Code: n, Message: "x"} }
 	for name, c := range map[string]struct {
@@ -55,7 +55,7 @@ func TestWhichErrorsPass(t *testing.T) {
 	}
 }
 
-// TestWhichWritesSurelyStoredNothing: what may have been stored keeps no such meaning.
+// TestWhichWritesSurelyStoredNothing checks after which errors of a write surely nothing is stored.
 func TestWhichWritesSurelyStoredNothing(t *testing.T) {
 	failed := mongo.WriteErrors{{Code: 121, Message: "x"}}
 	for name, c := range map[string]struct {

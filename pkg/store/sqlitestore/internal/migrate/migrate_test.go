@@ -13,7 +13,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
-// firstTables is the schema of version 1, as it was made before there were versions.
+// firstTables returns the schema of version 1, as it was made before there were versions.
 func firstTables(tb testing.TB) string {
 	tb.Helper()
 	steps, err := readSteps()
@@ -23,7 +23,7 @@ func firstTables(tb testing.TB) string {
 	return steps[0].sql
 }
 
-// edit runs SQL on a file as no process of Event.io would.
+// edit runs SQL on a file without Event.io.
 func edit(tb testing.TB, path string, statement string) {
 	tb.Helper()
 	db, err := sql.Open("sqlite", "file:"+path)
@@ -50,7 +50,7 @@ func version(tb testing.TB, path string) (n int) {
 	return n
 }
 
-// three is a migrator with two more steps than the first, of which the second has code.
+// three returns a migrator with two more steps than the first, of which the second has code.
 func three(tb testing.TB, path string) *Migrator {
 	tb.Helper()
 	write, err := sqldb.OpenWriter(path)
@@ -123,7 +123,8 @@ func TestMigrateGoesAsFarAsItIsTold(t *testing.T) {
 	}
 }
 
-// TestAFailedStepLeavesNothing: neither its tables nor its version.
+// TestAFailedStepLeavesNothing checks that a step that fails leaves neither its tables nor its
+// version.
 func TestAFailedStepLeavesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "eventio.db")
 	m := three(t, path)

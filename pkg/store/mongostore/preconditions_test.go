@@ -14,10 +14,10 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// TestThePreconditionsAreNeeded runs one storm three times: as it is, without the condition of
-// the event's update, and without the key that is unique for each user and event. The
-// first must keep the promises, and each of the others must break them, or the guard that
-// it lacks would be for nothing.
+// TestThePreconditionsAreNeeded runs the same load three times: as it is, without the precondition
+// of the event's update, and without the unique key of a registration. The first must keep the
+// guarantees, and each of the others must break one, because otherwise the missing precondition
+// would be useless.
 func TestThePreconditionsAreNeeded(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -55,16 +55,16 @@ func TestThePreconditionsAreNeeded(t *testing.T) {
 			for _, h := range handles {
 				c.remove(h)
 			}
-			if got := storm(t, handles); (len(got) > 0) != c.broken {
+			if got := load(t, handles); (len(got) > 0) != c.broken {
 				t.Fatalf("broken promises: %q", got)
 			}
 		})
 	}
 }
 
-// storm lets few people try often for few places, and lists the promises that are broken
+// load lets few people try often for few seats, and returns the guarantees that are broken
 // afterwards.
-func storm(t *testing.T, handles []*Store) []string {
+func load(t *testing.T, handles []*Store) []string {
 	t.Helper()
 	event := storetest.NewEvent(t, handles[0], 20)
 	crowd := make([]store.ID, 30)
@@ -82,9 +82,9 @@ func storm(t *testing.T, handles []*Store) []string {
 	for g := range 8 {
 		wg.Go(func() {
 			for range 15 {
-				wish := storetest.NewRequest(event.ID)
-				wish.UserID = crowd[rand.IntN(len(crowd))]
-				_, err := handles[g%2].Apply(t.Context(), []store.SeatRequest{wish})
+				request := storetest.NewRequest(event.ID)
+				request.UserID = crowd[rand.IntN(len(crowd))]
+				_, err := handles[g%2].Apply(t.Context(), []store.SeatRequest{request})
 				if err != nil && !errors.Is(err, context.DeadlineExceeded) && !mongo.IsDuplicateKeyError(err) {
 					t.Logf("apply: %v", err)
 				}
