@@ -33,6 +33,8 @@ type Store interface {
 	store.Events
 	store.Registrations
 	store.Idempotency
+	store.Sessions
+	store.Accounts
 	Ping(ctx context.Context) error
 }
 

@@ -36,7 +36,7 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	ctx := r.Context()
-	c, done, err := a.begin(ctx, key, "POST "+pathUsers, wire.NewUser{Name: u.Name, Email: u.Email})
+	c, done, err := a.begin(ctx, key, signUpScope(u.Email), wire.NewUser{Name: u.Name, Email: u.Email})
 	if err != nil {
 		return err
 	}
@@ -51,6 +51,12 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	}
 	setCreated(w, userPath(u.ID), done)
 	return a.writeSession(w, r, http.StatusCreated, u)
+}
+
+// signUpScope names what the key of a sign-up belongs to: the e-mail address, since nobody is known
+// yet, and strangers choose equal keys.
+func signUpScope(email string) string {
+	return "POST " + pathUsers + " " + store.EmailKey(email)
 }
 
 // signUp stores a new user.

@@ -38,16 +38,17 @@ func ChangePassword() Operation {
 		Body:        wire.PasswordChange{},
 		Example:     wire.PasswordChange{OldPassword: "correct horse battery", NewPassword: "wrong horse battery"},
 		Answers:     []Answer{{Status: http.StatusNoContent, Description: "The password was changed."}},
-		Problems:    []problem.Code{problem.UserNotFound, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+		Problems:    []problem.Code{problem.UserNotFound, problem.AccountLocked, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
 // Logout documents POST /api/logout.
 func Logout() Operation {
 	return Operation{
-		ID: "logout", Tag: "users", Summary: "Log a browser out",
-		Description: "Takes the cookie away. It ends no token.",
-		Answers:     []Answer{{Status: http.StatusNoContent, Description: "The cookie is gone."}},
+		ID: "logout", Tag: "users", Summary: "Log out",
+		Description: "Takes the cookie away and ends the token that was sent, in the cookie or in Authorization, with all its copies, in every process within 5 s. Without a token that counts there is nothing to end.",
+		Answers:     []Answer{{Status: http.StatusNoContent, Description: "The token and the cookie do not count any more."}},
+		Problems:    []problem.Code{problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
@@ -59,7 +60,7 @@ func Login() Operation {
 		Body:        wire.Credentials{},
 		Example:     wire.Credentials{Email: "ada@example.org", Password: "correct horse battery"},
 		Answers:     []Answer{{Status: http.StatusOK, Description: "The user.", Body: wire.Session{}, Example: exampleSession()}},
-		Problems:    []problem.Code{problem.Unauthenticated, problem.Overloaded},
+		Problems:    []problem.Code{problem.Unauthenticated, problem.AccountLocked, problem.Overloaded},
 	}
 }
 
