@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -110,7 +111,7 @@ func (d *delayEstimator) estimate(name string, sentMillis int64, now time.Time, 
 		return 0, false
 	case b == nil:
 		if len(d.requesters) >= maxRequesters {
-			clear(d.requesters)
+			d.makeRoom()
 		}
 		d.requesters[name] = newBaseline(found)
 		return 0, true
@@ -118,6 +119,15 @@ func (d *delayEstimator) estimate(name string, sentMillis int64, now time.Time, 
 		return max(0, found.offset-b.lowest(now)), true
 	}
 	return b.take(found), true
+}
+
+// makeRoom forgets requesters: those of a few messages first, because a forger can name any number
+// of them. The caller holds mu.
+func (d *delayEstimator) makeRoom() {
+	maps.DeleteFunc(d.requesters, func(_ string, b *baseline) bool { return !b.settled })
+	if len(d.requesters) >= maxRequesters {
+		clear(d.requesters)
+	}
 }
 
 // newBaseline returns the baseline that one message makes.

@@ -128,6 +128,18 @@ func TestRequestersAreBounded(t *testing.T) {
 	}
 }
 
+// TestAFloodOfRequestersIsForgottenFirst: whoever names a new requester in each message does not make
+// a worker forget the clock of an API process.
+func TestAFloodOfRequestersIsForgottenFirst(t *testing.T) {
+	a := wantDelays(t, settled...)
+	for i := range 10 * maxRequesters {
+		a.estimate(strconv.Itoa(i), 1, a.started.Add(3*second), false)
+	}
+	if got, known := a.estimate("a", 2001, a.started.Add(5*second), true); !known || got < 2900*ms || got > 3*second {
+		t.Errorf("after the flood: %v, %v", got, known)
+	}
+}
+
 // TestDelaysWhileAWorkerRecovers: messages that waited for the end of a pause are no baseline, not
 // for the next pause either, and the delay is not known for a requester without a baseline.
 func TestDelaysWhileAWorkerRecovers(t *testing.T) {

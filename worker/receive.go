@@ -14,7 +14,7 @@ import (
 // receive is the callback for messages with seat requests. It answers probes and what it
 // refuses, and puts all other requests into the queue.
 func (w *Worker) receive(msg *nats.Msg) {
-	if !messages.IsInbox(msg.Reply) || w.namespace.IsSeatSubject(msg.Reply) { // a reply elsewhere could be a request, to this worker even
+	if !messages.IsInbox(msg.Reply) { // a reply elsewhere could be a request, to this worker even
 		w.sampledLog.Warn().Msg("a message is dropped, because its reply subject is no inbox")
 		return
 	}

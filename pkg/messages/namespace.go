@@ -82,17 +82,6 @@ func (n Namespace) Seats() string { return n.base() + ".v2.seats" }
 // discovery.
 func (n Namespace) Worker(id string) string { return n.Seats() + "." + id }
 
-// IsSeatSubject reports whether a worker of the namespace may take a message to subject for a
-// seat request.
-func (n Namespace) IsSeatSubject(subject string) bool {
-	for _, shared := range []string{n.Seats(), SharedSeats} {
-		if rest, ok := strings.CutPrefix(subject, shared); ok && (rest == "" || rest[0] == '.') {
-			return true
-		}
-	}
-	return false
-}
-
 // Revocations returns the subject on which all API processes learn whose tokens have ended.
 func (n Namespace) Revocations() string { return n.base() + ".v1.revocations" }
 
