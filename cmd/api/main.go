@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/web"
@@ -28,6 +29,7 @@ type serveConfig struct {
 	DrainDelay     time.Duration `env:"EVENTIO_DRAIN_DELAY" default:"1s" help:"How long to go on serving, unready, after SIGTERM, until gateways have noticed."`
 	Auth           string        `env:"EVENTIO_AUTH" enum:"token,trusted" default:"token" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only behind a gateway that knows its users."`
 	setup.Identity
+	retention.KeyFlags
 }
 
 func main() { process.Main(run) }
@@ -44,6 +46,9 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return process.Healthcheck(ctx, c.Addr)
 	}
 	if err := process.Positive("--request-timeout", c.Serve.RequestTimeout); err != nil {
+		return err
+	}
+	if err := c.Serve.KeyFlags.Check(); err != nil {
 		return err
 	}
 	listener, err := process.Listen(c.Addr)
@@ -72,7 +77,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	handler := api.New(connections.Store, requester, api.Config{
-		RequestTimeout: c.Serve.RequestTimeout, Pages: web.Handler, Access: access,
+		RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, Pages: web.Handler, Access: access,
 	}, log)
 	defer handler.Wait()
 	log.Info().Str("addr", listener.Addr().String()).Str("auth", setup.AuthOf(access.Mode)).

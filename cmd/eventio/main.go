@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,7 @@ type serveConfig struct {
 	Auth           string        `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted on a loopback address, else token."`
 	setup.Identity
 	retention.Flags
+	retention.KeyFlags
 }
 
 func main() { process.Main(run) }
@@ -89,7 +91,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	if err := process.Positive("--request-timeout", c.RequestTimeout); err != nil {
 		return err
 	}
-	if err := c.Flags.Check(); err != nil {
+	if err := cmp.Or(c.Flags.Check(), c.KeyFlags.Check()); err != nil {
 		return err
 	}
 	listener, err := process.Listen(c.Addr)
@@ -106,16 +108,18 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 		return err
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
-	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, Access: access}, c.Identity)
+	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, Access: access}, c.Identity)
 	if err != nil {
 		return err
 	}
 	ctx, end := process.EndOn(ctx, log, embedded.Lost()...)
-	defer func() { err = errors.Join(err, end()) }() // before the parts are closed
-	go handler.WatchReadiness(ctx)
 	var forgetting sync.WaitGroup
 	forgetting.Go(func() { c.Flags.Run(ctx, embedded.Store, log) })
-	defer forgetting.Wait() // before the store is closed
+	defer func() { // before the parts are closed
+		err = errors.Join(err, end())
+		forgetting.Wait()
+	}()
+	go handler.WatchReadiness(ctx)
 	url := "http://" + listener.Addr().String()
 	fmt.Fprintf(env.Stdout, `Event.io is listening on %s
   data      %s
