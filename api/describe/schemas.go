@@ -90,7 +90,7 @@ func schemas() openapi.Schemas {
 			reflect.TypeFor[wire.Health](): "Status", problemType: "Problem", reflect.TypeFor[problem.FieldError](): "FieldError",
 			reflect.TypeFor[anything]():  "OpenAPI",
 			reflect.TypeFor[wire.User](): "User", userEditType: "UserEdit", reflect.TypeFor[wire.LoginSession](): "LoginSession",
-			reflect.TypeFor[wire.Export](): "Export", reflect.TypeFor[wire.ExportedAttendance](): "ExportedRegistration",
+			reflect.TypeFor[wire.Export](): "Export", reflect.TypeFor[wire.ExportedUser](): "ExportedUser", reflect.TypeFor[wire.ExportedAttendance](): "ExportedRegistration",
 		},
 		Closed: []reflect.Type{passwordChangeType, editType, userEditType},
 		Fields: map[openapi.Field]*openapi.Schema{

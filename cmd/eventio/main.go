@@ -65,7 +65,7 @@ func run(ctx context.Context, env process.Env) error {
 	}
 	log := c.Logger(env)
 	if strings.HasPrefix(line.Command, "user ") {
-		return line.Named(setup.Explain(c.User.Run(ctx, env, line.Command, log), log))
+		return line.Named(setup.Explain(c.User.Act(ctx, env, line.Command, log), log))
 	}
 	switch line.Command {
 	case "simulate":

@@ -117,7 +117,7 @@ func TestWrongInputs(t *testing.T) {
 		"repair/NATS not reachable":  {slices.Concat([]string{"verify", "--repair", "--nats-url", "nats://ada:hunter2@127.0.0.1:1", "--start-timeout", "300ms"}, stored.flags), []string{"127.0.0.1:1", "--nats-url"}, false},
 		"repair/NATS password":       {slices.Concat([]string{"verify", "--repair", "--nats-url", "nats://ada:hunter2@pass/w@h"}, stored.flags), []string{"--nats-url", "percent-encoded"}, true},
 		"repair/NATS port":           {slices.Concat([]string{"verify", "--repair", "--nats-url", "nats://127.0.0.1:99999"}, stored.flags), []string{"--nats-url", "65535"}, true},
-		"user/no action":             {slices.Concat([]string{"user"}, stored.flags), []string{"list", "set-password", "eventio user --help"}, true},
+		"user/no action":             {slices.Concat([]string{"user"}, stored.flags), []string{"list", "show", "eventio user --help"}, true},
 		"user/no such action":        {slices.Concat([]string{"user", "remove", aUser}, stored.flags), []string{"remove", "eventio user --help"}, true},
 		"user/nobody is named":       {slices.Concat([]string{"user", "lock"}, stored.flags), []string{"<who>", "--help"}, true},
 		"user/no id":                 {slices.Concat([]string{"user", "lock", "ada"}, stored.flags), []string{"ada", "24 hexadecimal digits", "e-mail address"}, true},

@@ -46,7 +46,7 @@ func CheckPrefix(prefix string) error {
 	case strings.HasPrefix(prefix, inboxPrefix):
 		return fmt.Errorf("prefix %q: subjects that begin with %s are those of replies", prefix, inboxPrefix)
 	case !prefixForm.MatchString(prefix):
-		return fmt.Errorf("prefix %q: want one or more names of letters, digits, - and _, joined by dots", prefix)
+		return errors.New("a prefix is one or more names of letters, digits, - and _, joined by dots")
 	}
 	return nil
 }
