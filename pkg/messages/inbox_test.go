@@ -52,23 +52,33 @@ func TestIsInbox(t *testing.T) {
 // TestRepliesFitTheirRequests: a reply with an outcome that no request of the kind has, or one
 // decision for several requests, is none.
 func TestRepliesFitTheirRequests(t *testing.T) {
+	answered := func(kind Kind, o Outcome, named bool) (result, bool) {
+		t.Helper()
+		s, calls := unsent(1)
+		calls[0].req.Kind = kind
+		name, data := s.nextMessage(aSubject)
+		if len(data) == 0 {
+			t.Fatal("no message")
+		}
+		reply := SeatReply{Outcome: o}
+		if named {
+			reply.Message = name
+		}
+		replied(t, s, name, reply)
+		return told(calls[0])
+	}
 	for kind := range decisions {
+		if kind == "" {
+			continue
+		}
 		for other, outcomes := range decisions {
 			for _, o := range outcomes {
-				if kind == "" {
-					continue
-				}
-				s, calls := unsent(1)
-				calls[0].req.Kind = kind
-				name, data := s.nextMessage(aSubject)
-				if len(data) == 0 {
-					t.Fatal("no message")
-				}
-				replied(t, s, name, SeatReply{Message: name, Outcome: o})
-				got, ok := told(calls[0])
 				fits := other == "" || other == kind || o.decides(kind)
-				if !ok || fits != (got.err == nil) || !fits && neverSent(got.err) {
-					t.Errorf("a %s is answered %s: %+v", kind, o, got)
+				for _, named := range []bool{true, false} {
+					got, ok := answered(kind, o, named)
+					if !ok || fits != (got.err == nil) || !fits && neverSent(got.err) {
+						t.Errorf("a %s is answered %s, by name: %t: %+v", kind, o, named, got)
+					}
 				}
 			}
 		}
