@@ -12,6 +12,7 @@ import (
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/erasure"
+	"github.com/eventio/eventio/internal/export"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -88,6 +89,7 @@ func (a *API) deleteUser(w http.ResponseWriter, r *request) error {
 		return unlessStored(err)
 	}
 	a.gate.Guard().Revoke(store.Revocation{UserID: id, PasswordVersion: store.ErasedVersion, ChangedAt: time.Now()})
+	a.eraseAgain(id, by)
 	if r.caller.Cookie {
 		a.gate.SetCookie(w, r.Request, "")
 	}
@@ -96,9 +98,26 @@ func (a *API) deleteUser(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-// exportPage is how many records are read at once. The connection to the store is given back before
-// they are sent.
-const exportPage = 200
+// tokensEnd is the longest time until a token that was ended counts nowhere any more.
+const tokensEnd = 5 * time.Second
+
+// eraseAgain erases a person again behind the answer, when what another process has still taken from
+// them is over: it would hold a seat for nobody. Wait does not wait for that time, and has it done at
+// once.
+func (a *API) eraseAgain(id store.ID, by messages.Actor) {
+	a.background.Go(func() {
+		select {
+		case <-a.ending:
+		case <-time.After(tokensEnd + a.config.RequestTimeout):
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), a.config.RequestTimeout)
+		defer cancel()
+		if err := recovered(func() error { return erasure.Erase(ctx, a.store, a.seats, id, by) }); err != nil {
+			a.log.Warn().Err(err).Str("user_id", id.Hex()).
+				Msg("what a user did while they were erased may be left; eventio user delete gives it up")
+		}
+	})
+}
 
 // exportUser sends everything that is stored about the person, but the hash of the password.
 func (a *API) exportUser(w http.ResponseWriter, r *request) error {
@@ -109,78 +128,11 @@ func (a *API) exportUser(w http.ResponseWriter, r *request) error {
 	noStore(w)
 	w.Header().Set("Content-Disposition", `attachment; filename="eventio-`+id.Hex()+`.json"`)
 	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
-		return func(yield func(any, error) bool) {
-			_ = a.export(ctx, id, r.caller.SessionID, yield)
-		}
+		return encoded(export.Person(ctx, a.store, id), func(record wire.Export) any {
+			if record.Session != nil {
+				record.Session.Current = record.Session.ID == r.caller.SessionID
+			}
+			return record
+		})
 	})
-}
-
-// export yields the records of a person, and reports whether yield wants more.
-func (a *API) export(ctx context.Context, id, current store.ID, yield func(any, error) bool) bool {
-	u, sessions, err := a.currentSessions(ctx, id)
-	if err != nil {
-		return yield(nil, err)
-	}
-	body := wire.UserOf(u)
-	if !yield(wire.Export{Type: wire.ExportUser, User: &body}, nil) {
-		return false
-	}
-	for _, s := range sessions {
-		body := sessionOf(s, current)
-		if !yield(wire.Export{Type: wire.ExportSession, Session: &body}, nil) {
-			return false
-		}
-	}
-	for e, err := range store.AllEvents(ctx, a.store, store.EventQuery{OrganizerID: id, Limit: exportPage}) {
-		if err != nil {
-			return yield(nil, err)
-		}
-		body := wire.EventOf(e)
-		if !yield(wire.Export{Type: wire.ExportEvent, Event: &body}, nil) {
-			return false
-		}
-	}
-	return a.exportRegistrations(ctx, id, yield)
-}
-
-// exportRegistrations yields the registrations of a person, also cancelled ones.
-func (a *API) exportRegistrations(ctx context.Context, id store.ID, yield func(any, error) bool) bool {
-	before := store.ID{}
-	for {
-		var page []store.UserRegistration
-		for r, err := range a.store.UserRegistrations(ctx, id, before, exportPage) {
-			if err != nil {
-				return yield(nil, err)
-			}
-			page = append(page, r)
-		}
-		for _, r := range page {
-			before = r.Event.ID
-			if !yield(wire.Export{Type: wire.ExportRegistration, Registration: exported(r)}, nil) {
-				return false
-			}
-		}
-		if len(page) < exportPage {
-			return true
-		}
-	}
-}
-
-func exported(r store.UserRegistration) *wire.ExportedAttendance {
-	body := &wire.ExportedAttendance{
-		EventID: r.Event.ID, EventTitle: r.Event.Title, RegisteredAt: r.Registration.RegisteredAt, Number: r.Registration.Number,
-		Status: wire.Confirmed, CancelledAt: r.Registration.CancelledAt, RequestIDs: []string{r.Registration.RequestID},
-	}
-	switch {
-	case r.Registration.Cancelled:
-		body.Status = wire.Cancelled
-	case !r.Event.Confirmed(r.Registration):
-		body.Status = wire.Waitlisted
-	}
-	for _, past := range r.Registration.Past {
-		if past.ID != r.Registration.RequestID {
-			body.RequestIDs = append(body.RequestIDs, past.ID)
-		}
-	}
-	return body
 }

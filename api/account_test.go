@@ -250,6 +250,64 @@ func TestKeysOfSignUpsAreOfTheirAddress(t *testing.T) {
 	})
 }
 
+// TestARepeatedSignUpIsOfTheUserAsTheyAre: the token of a repetition counts when earlier ones have
+// ended, and there is none for who is locked or erased.
+func TestARepeatedSignUpIsOfTheUserAsTheyAre(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *site) {
+		i := s.start(t, identity.Keys{})
+		email := store.NewID().Hex() + "@example.org"
+		again := func() reply {
+			return i.ask(t, "POST", "/api/users", signUpBody(email, goodPassword), with("Idempotency-Key", "sign-up-1"))
+		}
+		first := again().want(t, 201, "")
+		id, err := store.ParseID(first.field(t, "id"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := "/api/users/" + id.Hex()
+		i.ask(t, "DELETE", path+"/sessions", "", bearer(first.field(t, "token"))).want(t, 204, "")
+		i.ask(t, "GET", path, "", bearer(first.field(t, "token"))).want(t, 401, problem.Unauthenticated)
+		i.ask(t, "GET", path, "", bearer(again().want(t, 201, "").field(t, "token"))).want(t, 200, "")
+		if _, err := s.st.LockUser(t.Context(), id, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if r := again().want(t, 403, problem.AccountLocked); r.header.Get("Set-Cookie") != "" || strings.Contains(r.body, "token\"") {
+			t.Errorf("who is locked gets %s", r.body)
+		}
+		if _, err := s.st.UnlockUser(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		i.ask(t, "DELETE", path, "", bearer(again().want(t, 201, "").field(t, "token"))).want(t, 204, "")
+		again().want(t, 422, problem.KeyReused)
+	})
+}
+
+// TestWhatIsTakenFromAPersonWhileTheyAreErased is given up as well: another process believes their
+// tokens for a moment, and its requests may still be under way.
+func TestWhatIsTakenFromAPersonWhileTheyAreErased(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *site) {
+		i := s.start(t, identity.Keys{})
+		ada, bob := i.newMember(t), i.newMember(t)
+		event := i.organized(t, bob)
+		eventID, _ := store.ParseID(event[strings.LastIndex(event, "/")+1:])
+		adaID, _ := store.ParseID(ada.id)
+		i.ask(t, "DELETE", "/api/users/"+ada.id, "", bearer(ada.token)).want(t, 204, "")
+		results, err := s.st.Apply(t.Context(), []store.SeatRequest{
+			{Kind: store.Register, EventID: eventID, UserID: adaID, RequestID: "late", At: time.Now()},
+		})
+		if err != nil || results[0].Outcome != store.Registered {
+			t.Fatalf("%v, %v", results, err)
+		}
+		i.Wait() // not for the time until it would be done by itself
+		if r := i.ask(t, "GET", event, ""); !strings.Contains(r.body, `"tickets_sold":0`) {
+			t.Errorf("nobody holds a seat: %s", r.body)
+		}
+		for r, err := range s.st.UserRegistrations(t.Context(), adaID, store.ID{}, 0) {
+			t.Errorf("it is still there: %+v, %v", r, err)
+		}
+	})
+}
+
 var errNoWrites = errors.New("no writes")
 
 // noSessions cannot store sessions.

@@ -25,7 +25,7 @@ func (a *API) openSession(r *request, u store.User) (token string, expires time.
 	if token, expires, err = a.gate.Guard().Sign(p); err != nil {
 		return "", expires, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), tidyLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), settleLimit)
 	defer cancel()
 	err = a.store.CreateSession(ctx, store.Session{
 		ID: p.SessionID, UserID: u.ID, PasswordVersion: u.PasswordVersion, Client: clientOf(r.UserAgent()),
@@ -87,7 +87,7 @@ func (a *API) currentSessions(ctx context.Context, id store.ID) (u store.User, s
 }
 
 func sessionOf(s store.Session, current store.ID) wire.LoginSession {
-	return wire.LoginSession{ID: s.ID, Client: s.Client, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Current: s.ID == current}
+	return wire.LoginSession{ID: s.ID, Client: s.Client, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Current: s.ID == current, EndedAt: s.EndedAt}
 }
 
 func (a *API) listSessions(w http.ResponseWriter, r *request) error {

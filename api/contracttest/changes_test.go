@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -149,7 +148,7 @@ func TestWaitingForAChange(t *testing.T) {
 					}
 				})
 			}
-			testenv.Eventually(t, awhile, func() bool { return s.waiting() == 2 })
+			s.awaitWaits(t, 2)
 			begun := time.Now()
 			s.do(0, "PUT", event+"/registrations/"+store.NewID().Hex(), "")
 			answers.Wait()
@@ -180,7 +179,7 @@ func TestADrainEndsWaits(t *testing.T) {
 		a, _ := s.send(0, "GET", event+"/changes?wait=50s&after=7", "")
 		answered <- a
 	}()
-	testenv.Eventually(t, awhile, func() bool { return s.waiting() == 1 })
+	s.awaitWaits(t, 1)
 	s.handlers[0].EndWaits()
 	s.handlers[0].EndWaits()
 	if a := <-answered; a.status != 200 || string(a.body) != "[]" {

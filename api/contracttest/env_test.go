@@ -4,6 +4,7 @@ package contracttest
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -95,12 +96,19 @@ func newSite(t *testing.T, kind string, o options) *site {
 	return s
 }
 
-// waiting returns how many clients wait for changes.
-func (s *site) waiting() (n int) {
-	for _, a := range s.handlers {
-		n += a.Waiting()
-	}
-	return n
+// awaitWaits waits until so many clients wait for changes.
+func (s *site) awaitWaits(t *testing.T, want int) {
+	t.Helper()
+	testenv.Eventually(t, awhile, "wait for changes", func() error {
+		n := 0
+		for _, a := range s.handlers {
+			n += a.Waiting()
+		}
+		if n != want {
+			return fmt.Errorf("%d clients wait, want %d", n, want)
+		}
+		return nil
+	})
 }
 
 // startWorker starts a worker that takes requests when it returns. Closing its connection

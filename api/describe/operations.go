@@ -17,7 +17,7 @@ func CreateUser() Operation {
 	return Operation{
 		ID: "createUser", Tag: "users", Summary: "Sign up",
 		Description: "The e-mail address must not be in use.",
-		Parameters: []openapi.Parameter{keyParameter("Makes the request repeatable for 24 hours: the same key with the same content gets the same 201, " +
+		Parameters: []openapi.Parameter{keyParameter("Makes the request repeatable, for 24 hours unless the operator has set another time: the same key with the same content gets the same 201, " +
 			"also while nobody knows whether the first one arrived. Only 201 is remembered. The key is bound to name and email, and a repetition must know the password.")},
 		Body:    wire.NewUser{},
 		Example: wire.NewUser{Name: "Ada", Email: "ada@example.org", Password: "correct horse battery"},
@@ -26,7 +26,8 @@ func CreateUser() Operation {
 			Example: exampleSession(),
 			Links:   map[string]openapi.Link{"organize": {OperationID: "listEvents", Parameters: map[string]string{"query.organizer_id": "$response.body#/id"}}},
 		}},
-		Problems: []problem.Code{problem.EmailTaken, problem.RequestInProgress, problem.KeyReused, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+		Problems: []problem.Code{problem.EmailTaken, problem.AccountLocked, problem.RequestInProgress, problem.KeyReused, problem.Overloaded,
+			problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
@@ -69,7 +70,7 @@ func CreateEvent() Operation {
 	return Operation{
 		ID: "createEvent", Tag: "events", Summary: "Create an event",
 		Description: "A new event has no registrations.",
-		Parameters: []openapi.Parameter{keyParameter("Makes the request repeatable for 24 hours: the same key with the same content gets the same 201, " +
+		Parameters: []openapi.Parameter{keyParameter("Makes the request repeatable, for 24 hours unless the operator has set another time: the same key with the same content gets the same 201, " +
 			"also while nobody knows whether the first one arrived. Only 201 is remembered.")},
 		Body: wire.NewEvent{},
 		Example: wire.NewEvent{

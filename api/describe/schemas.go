@@ -91,7 +91,7 @@ func schemas() openapi.Schemas {
 			reflect.TypeFor[anything]():    "OpenAPI",
 			reflect.TypeFor[wire.Change](): "Change", reflect.TypeFor[wire.Actor](): "Actor", reflect.TypeFor[wire.NumberRange](): "NumberRange",
 			reflect.TypeFor[wire.User](): "User", userEditType: "UserEdit", reflect.TypeFor[wire.LoginSession](): "LoginSession",
-			reflect.TypeFor[wire.Export](): "Export", reflect.TypeFor[wire.ExportedAttendance](): "ExportedRegistration",
+			reflect.TypeFor[wire.Export](): "Export", reflect.TypeFor[wire.ExportedUser](): "ExportedUser", reflect.TypeFor[wire.ExportedAttendance](): "ExportedRegistration",
 		},
 		Closed: []reflect.Type{passwordChangeType, editType, userEditType},
 		Fields: map[openapi.Field]*openapi.Schema{

@@ -62,15 +62,31 @@ type LoginSession struct {
 	CreatedAt time.Time `json:"created_at"`
 	ExpiresAt time.Time `json:"expires_at"`
 	Current   bool      `json:"current"` // the one that the request was sent with
+	// EndedAt is when it was ended before its time. Exports tell of such log-ins, lists have none.
+	EndedAt time.Time `json:"ended_at,omitzero"`
 }
 
 // Export is one record of what is stored of a person: Type says which of the others there is.
 type Export struct {
 	Type         ExportType          `json:"type"`
-	User         *User               `json:"user,omitzero"`
+	User         *ExportedUser       `json:"user,omitzero"`
 	Session      *LoginSession       `json:"session,omitzero"`
 	Event        *Event              `json:"event,omitzero"` // that the person organizes
 	Registration *ExportedAttendance `json:"registration,omitzero"`
+}
+
+// ExportedUser is the account of a person with everything that is stored of it, but the hash of the
+// password.
+type ExportedUser struct {
+	ID        store.ID  `json:"id"`
+	Name      string    `json:"name"`
+	Email     string    `json:"email"`
+	CreatedAt time.Time `json:"created_at"`
+	// TokensEndedAt is when all tokens were last ended: by a new password, or by a log-out
+	// everywhere.
+	TokensEndedAt time.Time `json:"tokens_ended_at,omitzero"`
+	// LockedAt is when an operator locked the account.
+	LockedAt time.Time `json:"locked_at,omitzero"`
 }
 
 // ExportType says what a record of an export is about.

@@ -7,6 +7,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,14 +43,17 @@ type config struct {
 }
 
 type serveConfig struct {
-	Addr       string `env:"EVENTIO_ADDR" default:"127.0.0.1:3000" help:"Address to listen on, host:port. Port 0 picks a free one."`
-	Data       string `env:"EVENTIO_DATA" default:"./data" type:"path" help:"Folder for the data; it is made when it is missing."`
-	NATSListen string `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address. By default it has no port."`
+	Addr           string `env:"EVENTIO_ADDR" default:"127.0.0.1:3000" help:"Address to listen on, host:port. Port 0 picks a free one."`
+	Data           string `env:"EVENTIO_DATA" default:"./data" type:"path" help:"Folder for the data; it is made when it is missing."`
+	NATSListen     string `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address, for those who know --nats-listen-auth. By default it has no port."`
+	NATSListenAuth string `name:"nats-listen-auth" env:"EVENTIO_NATS_LISTEN_AUTH" placeholder:"USER:PASSWORD" help:"What other processes must prove to use --nats-listen; a password of at least 16 characters. Use the variable: other users of the machine can see flags."`
 	setup.Prefix
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
-	Auth           string        `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted on a loopback address, else token."`
+	process.Idle
+	Auth string `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted, for the user who starts it, on a loopback address before which no proxy is named, else token."`
 	setup.Identity
 	retention.Flags
+	retention.KeyFlags
 }
 
 func main() { process.Main(run) }
@@ -62,7 +66,7 @@ func run(ctx context.Context, env process.Env) error {
 	}
 	log := c.Logger(env)
 	if strings.HasPrefix(line.Command, "user ") {
-		return line.Named(setup.Explain(c.User.Run(ctx, env, line.Command, log), log))
+		return line.Named(setup.Explain(c.User.Act(ctx, env, line.Command, log), log))
 	}
 	switch line.Command {
 	case "simulate":
@@ -85,10 +89,10 @@ func run(ctx context.Context, env process.Env) error {
 
 // run serves the API and the pages until ctx ends.
 func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
-	if err := process.Positive("--request-timeout", c.RequestTimeout); err != nil {
+	if err := cmp.Or(process.Positive("--request-timeout", c.RequestTimeout), c.CheckIdle()); err != nil {
 		return err
 	}
-	if err := c.Flags.Check(); err != nil {
+	if err := cmp.Or(c.Flags.Check(), c.KeyFlags.Check()); err != nil {
 		return err
 	}
 	listener, err := process.Listen(c.Addr)
@@ -100,22 +104,24 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	if err != nil {
 		return err
 	}
-	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{Data: c.Data, NATSListen: c.NATSListen, Prefix: c.Prefix}, log)
+	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{Data: c.Data, NATSListen: c.NATSListen, NATSListenAuth: c.NATSListenAuth, Prefix: c.Prefix}, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
-	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, Access: access}, c.Identity)
+	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, Access: access}, c.Identity)
 	if err != nil {
 		return err
 	}
 	ctx, end := process.EndOn(ctx, log, embedded.Lost()...)
-	defer func() { err = errors.Join(err, end()) }() // before the parts are closed
-	go handler.WatchReadiness(ctx)
-	defer context.AfterFunc(ctx, handler.EndWaits)()
 	var forgetting sync.WaitGroup
 	forgetting.Go(func() { c.Flags.Run(ctx, embedded.Store, log) })
-	defer forgetting.Wait() // before the store is closed
+	defer func() { // before the parts are closed
+		err = errors.Join(err, end())
+		forgetting.Wait()
+	}()
+	go handler.WatchReadiness(ctx)
+	defer context.AfterFunc(ctx, handler.EndWaits)()
 	url := "http://" + listener.Addr().String()
 	fmt.Fprintf(env.Stdout, `Event.io is listening on %s
   data      %s
@@ -126,5 +132,5 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
   proof     eventio simulate --url %s
   stop      Ctrl-C
 `, url, c.Data, embedded.Namespace, setup.AuthOf(access.Mode), url, url, url)
-	return process.Server{Listener: listener, Handler: handler, Log: log}.Serve(ctx)
+	return process.Server{Listener: listener, Handler: handler, IdleTimeout: c.IdleTimeout, ConnContext: setup.ConnContext(access, log), Log: log}.Serve(ctx)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +72,12 @@ func TestOperatorsOfAServedFolder(t *testing.T) {
 	if out := mustUser(t, "", "show", "ADA@example.org", "--data", data); !strings.Contains(out, `"client":"Go-http-client/1.1"`) {
 		t.Errorf("it shows %s", out)
 	}
+	if out := mustUser(t, "", "export", id, "--data", data); strings.Count(out, "\n") != 2 || !strings.Contains(out, `"type":"session"`) || strings.Contains(out, "argon2") {
+		t.Errorf("it exports %s", out)
+	}
+	if out := mustUser(t, "", "edit", id, "--name", "Countess", "--data", data); !strings.Contains(out, `"name":"Countess"`) || !strings.Contains(out, "ada@example.org") {
+		t.Errorf("it edits to %s", out)
+	}
 	mustUser(t, "", "lock", id, "--data", data)
 	wantEnded(id, token)
 	if r := login("ada", "correct horse battery"); r.status != 403 || r.body["code"] != "account_locked" {
@@ -117,8 +125,8 @@ func TestOperatorsOfAServedFolder(t *testing.T) {
 	if out, err := userTool(t, "", "delete", id, "--data", data); err == nil || !strings.Contains(err.Error(), "--yes") {
 		t.Errorf("without --yes: %s, %v", out, err)
 	}
-	mustUser(t, "", "delete", id, "--yes", "--data", data)
-	mustUser(t, "", "delete", id, "--yes", "--data", data) // an interrupted one is repeated
+	mustUser(t, "", "delete", id, "--yes", "--wait=100ms", "--data", data)
+	mustUser(t, "", "delete", id, "--yes", "--wait=0s", "--data", data) // an interrupted one is repeated
 	wantEnded(id, fourth)
 	if r := p.ask(t, "GET", his, ""); r.body["tickets_sold"] != 1.0 {
 		t.Errorf("her seat is not free: %v", r)
@@ -185,7 +193,30 @@ func TestOperatorsOfMongoDB(t *testing.T) {
 			t.Errorf("%s prints %+v, %v", action, p, err)
 		}
 	}
-	mustUser(t, "", append(flag, "delete", "--yes", ada.ID.Hex())...)
+	mustUser(t, "", append(flag, "edit", "--name", "Countess", "--email", "countess@example.org", ada.ID.Hex())...)
+	if u, err := st.User(t.Context(), ada.ID); err != nil || u.Name != "Countess" || u.Email != "countess@example.org" || u.PasswordVersion != 3 {
+		t.Errorf("she is %+v, %v", u, err)
+	}
+	types := make(map[string]int)
+	for line := range strings.Lines(mustUser(t, "", append(flag, "export", ada.ID.Hex())...)) {
+		var record struct {
+			Type         string
+			Registration struct {
+				RequestIDs []string `json:"request_ids"`
+			}
+		}
+		if err := json.Unmarshal([]byte(line), &record); err != nil {
+			t.Fatal(err)
+		}
+		types[record.Type]++
+		if record.Type == "registration" && !slices.Equal(record.Registration.RequestIDs, []string{"hers"}) {
+			t.Errorf("the record is %s", line)
+		}
+	}
+	if want := map[string]int{"user": 1, "registration": 1}; !maps.Equal(types, want) {
+		t.Errorf("the export has %v", types)
+	}
+	mustUser(t, "", append(flag, "delete", "--yes", "--wait=0s", ada.ID.Hex())...)
 	if at, err := st.ErasedAt(t.Context(), ada.ID); err != nil || at.IsZero() {
 		t.Errorf("erased at %v, %v", at, err)
 	}

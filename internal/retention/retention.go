@@ -41,6 +41,26 @@ func (f Flags) Check() error {
 	return nil
 }
 
+// KeyFlags say how long idempotency keys are remembered, which processes of the API write.
+type KeyFlags struct {
+	KeepKeys time.Duration `env:"EVENTIO_KEEP_KEYS" default:"24h" help:"How long the Idempotency-Key of an event or a sign-up is remembered, from 1h to 720h: as long as clients may repeat such a request."`
+}
+
+// minKeys and maxKeys bound KeepKeys: clients may repeat a request for a while, and nobody does so after
+// a month.
+const (
+	minKeys = time.Hour
+	maxKeys = 720 * time.Hour
+)
+
+// Check fails with process.ErrUsage on a value that is out of range.
+func (f KeyFlags) Check() error {
+	if f.KeepKeys < minKeys || f.KeepKeys > maxKeys {
+		return process.Usage("--keep-keys: %v is not from %v to %v", f.KeepKeys, minKeys, maxKeys)
+	}
+	return nil
+}
+
 const (
 	// every is the pause between two rounds. The first comes after a random part of it, so that
 	// processes that start together do not all begin at once; a second process finds nothing left.

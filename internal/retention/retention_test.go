@@ -18,7 +18,7 @@ func TestWhatWasGivenUpIsForgottenWhenItsTimeIsOver(t *testing.T) {
 	t.Cleanup(func() { _ = st.Close() })
 	const many = chunk + 20
 	event := storetest.NewEvent(t, st, many)
-	wishes := storetest.Wishes(event.ID, many)
+	wishes := storetest.NewRequests(event.ID, many)
 	leaves := make([]store.SeatRequest, many)
 	for i, w := range wishes {
 		leaves[i] = store.SeatRequest{Kind: store.Cancel, EventID: event.ID, UserID: w.UserID, RequestID: "leave", At: w.At}
@@ -40,6 +40,11 @@ func TestWhatWasGivenUpIsForgottenWhenItsTimeIsOver(t *testing.T) {
 	} {
 		if n, _, err := (Flags{KeepCancelled: c.keep}).Once(t.Context(), st, c.at); err != nil || n != c.want {
 			t.Errorf("%s: %d, %v, want %d", c.name, n, err, c.want)
+		}
+	}
+	for keep, ok := range map[time.Duration]bool{0: false, time.Minute: false, time.Hour: true, 24 * time.Hour: true, 720 * time.Hour: true, 721 * time.Hour: false} {
+		if err := (KeyFlags{KeepKeys: keep}).Check(); (err == nil) != ok {
+			t.Errorf("keys for %v: %v", keep, err)
 		}
 	}
 	for keep, ok := range map[time.Duration]bool{0: true, time.Hour: false, -time.Hour: false, 24 * time.Hour: true} {

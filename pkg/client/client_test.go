@@ -302,8 +302,9 @@ func TestItKnowsTheWholeAPI(t *testing.T) {
 		"readRegistration": {"Registration"}, "deleteRegistration": {"CancelRegistration"},
 		"listHoldings": {"UserRegistrations", "UserRegistrationsPage"}, "ready": {"Ready"},
 		"listEventChanges": {"EventChangesPage", "FollowEvent"}, "listUserChanges": {"UserChanges", "UserChangesPage"},
-		"readUser": nil, "editUser": nil, "deleteUser": nil, "exportUser": nil, "listSessions": nil, "endSession": nil, "endSessions": nil,
-		"logout": nil, "live": nil, "openapi": nil, "docs": nil, "docsStyle": nil,
+		"readUser": {"User"}, "editUser": {"EditUser"}, "deleteUser": {"DeleteUser"}, "exportUser": {"ExportUser"},
+		"listSessions": {"LogIns"}, "endSession": {"EndLogIn"}, "endSessions": {"EndLogIns"},
+		"logout": {"LogOut"}, "live": nil, "openapi": nil, "docs": nil, "docsStyle": nil,
 	}
 	have := []string{"As", "URL", "WithToken"}
 	for path := range doc.Paths {

@@ -19,6 +19,8 @@ type Session struct {
 	CreatedAt time.Time
 	// ExpiresAt is when the last token of the session ends by itself.
 	ExpiresAt time.Time
+	// EndedAt is when the session was ended before its time, by the store's clock; zero: it was not.
+	EndedAt time.Time
 }
 
 // EndedSession says that a session was ended before its time.
@@ -48,6 +50,9 @@ type Sessions interface {
 	// UserSessions reads the sessions of a user that were not ended and that expire after now, the
 	// newest first, at most MaxSessions. It does not compare the PasswordVersion.
 	UserSessions(ctx context.Context, userID ID, now time.Time) ([]Session, error)
+	// SessionHistory reads all sessions of a user that are stored, also those that were ended or have
+	// expired, the newest first. It yields an error at most once, as the last element.
+	SessionHistory(ctx context.Context, userID ID) iter.Seq2[Session, error]
 	// EndSession ends the session with the ID of s if it is of the UserID of s. One that is not
 	// stored is stored as ended when s has an ExpiresAt. It may be repeated.
 	EndSession(ctx context.Context, s Session) error

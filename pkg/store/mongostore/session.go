@@ -36,7 +36,7 @@ func newSessionDoc(s store.Session) sessionDoc {
 func (d sessionDoc) session() store.Session {
 	return store.Session{
 		ID: d.ID, UserID: d.UserID, PasswordVersion: d.PasswordVersion, Client: d.Client,
-		CreatedAt: d.CreatedAt.UTC(), ExpiresAt: d.ExpiresAt.UTC(),
+		CreatedAt: d.CreatedAt.UTC(), ExpiresAt: d.ExpiresAt.UTC(), EndedAt: d.EndedAt.UTC(),
 	}
 }
 
@@ -66,6 +66,14 @@ func (s *Store) UserSessions(ctx context.Context, userID store.ID, now time.Time
 		all[i] = d.session()
 	}
 	return all, nil
+}
+
+// SessionHistory implements store.Sessions.
+func (s *Store) SessionHistory(ctx context.Context, userID store.ID) iter.Seq2[store.Session, error] {
+	return mongodb.Stream(ctx, s.sessions, bson.D{
+		{Key: "find", Value: s.sessions.Name()}, {Key: "filter", Value: bson.D{{Key: "user_id", Value: userID}}},
+		{Key: "sort", Value: bson.D{{Key: "_id", Value: -1}}},
+	}, sessionDoc.session)
 }
 
 // EndSession implements store.Sessions, by the server's clock: the clocks of API processes differ.

@@ -1,6 +1,7 @@
 package mongostore
 
 import (
+	"context"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"

@@ -29,15 +29,23 @@ func insertSession(ctx context.Context, tx *sql.Tx, s store.Session) error {
 	return err
 }
 
+const selectSession = `SELECT id, user_id, password_version, client, created_at, expires_at, ended_at FROM sessions `
+
+// scanSession reads a row of selectSession.
+func scanSession(row sqldb.Scanner) (v store.Session, err error) {
+	err = row.Scan(sqldb.ID{To: &v.ID}, sqldb.ID{To: &v.UserID}, &v.PasswordVersion, &v.Client,
+		sqldb.Millis{To: &v.CreatedAt}, sqldb.Millis{To: &v.ExpiresAt}, sqldb.Millis{To: &v.EndedAt})
+	return v, err
+}
+
+// SessionHistory implements store.Sessions.
+func (s *Store) SessionHistory(ctx context.Context, userID store.ID) iter.Seq2[store.Session, error] {
+	return sqldb.Stream(ctx, s.read, scanSession, selectSession+`WHERE user_id = ? ORDER BY id DESC`, userID[:])
+}
+
 // UserSessions implements store.Sessions.
 func (s *Store) UserSessions(ctx context.Context, userID store.ID, now time.Time) ([]store.Session, error) {
-	scan := func(row sqldb.Scanner) (v store.Session, err error) {
-		err = row.Scan(sqldb.ID{To: &v.ID}, sqldb.ID{To: &v.UserID}, &v.PasswordVersion, &v.Client,
-			sqldb.Millis{To: &v.CreatedAt}, sqldb.Millis{To: &v.ExpiresAt})
-		return v, err
-	}
-	all, err := sqldb.All(ctx, s.read, scan, `SELECT id, user_id, password_version, client, created_at, expires_at FROM sessions
-		WHERE user_id = ? AND ended_at = 0 AND expires_at > ? ORDER BY id DESC LIMIT ?`, userID[:], now.UnixMilli(), store.MaxSessions)
+	all, err := sqldb.All(ctx, s.read, scanSession, selectSession+`WHERE user_id = ? AND ended_at = 0 AND expires_at > ? ORDER BY id DESC LIMIT ?`, userID[:], now.UnixMilli(), store.MaxSessions)
 	if err != nil {
 		return nil, fmt.Errorf("list the sessions of user %s: %w", userID.Hex(), err)
 	}

@@ -17,7 +17,9 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
 
+	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/internal/erasure"
+	"github.com/eventio/eventio/internal/export"
 	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/internal/process"
@@ -34,27 +36,47 @@ type Who struct {
 // Command has the actions of eventio user.
 type Command struct {
 	setup.Database
+	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for the database at the start."`
+
 	List        struct{} `cmd:"" help:"Print all people, one JSON object a line, by e-mail address."`
 	Show        Who      `cmd:"" help:"Print one person, with their log-ins."`
+	Export      Who      `cmd:"" help:"Print everything that is stored of a person but the hash of the password, one JSON object a line: what the person gets under /api/users/{user_id}/export."`
+	Edit        edit     `cmd:"" help:"Change a person's name or e-mail address."`
 	Lock        Who      `cmd:"" help:"End all log-ins of a person within 5 s, and let them not log in again until they are unlocked."`
 	Unlock      Who      `cmd:"" help:"Let a person log in again."`
 	Revoke      Who      `cmd:"" help:"End all log-ins of a person within 5 s. They can log in again."`
 	SetPassword Who      `cmd:"" help:"Set a person's password, which is read from the standard input, and end all their log-ins within 5 s."`
-	Delete      struct {
-		Who
-		Yes bool `help:"Do not only say what would be done. It cannot be undone."`
-	} `cmd:"" help:"Erase a person: registrations for events that have not ended and their own such events are cancelled, log-ins end within 5 s, and the id means nobody any more."`
+	Delete      deletion `cmd:"" help:"Erase a person: registrations for events that have not ended and their own such events are cancelled, log-ins end within 5 s, and the id means nobody any more."`
 }
 
-// limit bounds an action, and deleteLimit an erasure, which waits for every request of its own.
+// edit has the flags of eventio user edit.
+type edit struct {
+	Who
+	Name  string `help:"The new name."`
+	Email string `help:"The new e-mail address."`
+}
+
+// deletion has the flags of eventio user delete.
+type deletion struct {
+	Who
+	Yes  bool          `help:"Do not only say what would be done. It cannot be undone."`
+	Wait time.Duration `default:"10s" help:"How long after the log-ins have ended to look again for what processes have still taken from the person until they knew; 5 s and the request timeout."`
+}
+
+// limit bounds an action, and longLimit an erasure, which waits for every request of its own, and the
+// list of everybody.
 const (
-	limit       = 30 * time.Second
-	deleteLimit = 10 * time.Minute
+	limit     = 30 * time.Second
+	longLimit = 10 * time.Minute
 )
 
-// Run does what the command line says: command is "user lock <who>", for instance.
-func (c Command) Run(ctx context.Context, env process.Env, command string, log zerolog.Logger) (err error) {
+// Act does what the command line says: command is "user lock <who>", for instance. It is not called
+// Run, because kong would then take user alone for a command.
+func (c Command) Act(ctx context.Context, env process.Env, command string, log zerolog.Logger) (err error) {
 	if c.Database, err = c.Resolve(); err != nil {
+		return err
+	}
+	if err := process.Positive("--start-timeout", c.StartTimeout); err != nil {
 		return err
 	}
 	if c.MongoDBURI == "" {
@@ -64,18 +86,20 @@ func (c Command) Run(ctx context.Context, env process.Env, command string, log z
 	}
 	action := strings.Fields(command)[1]
 	within := limit
-	if action == "delete" {
-		within = deleteLimit
+	if action == "delete" || action == "list" {
+		within = longLimit
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	if err := c.RequireSchema(ctx, log); err != nil {
+	starting, cancelStart := context.WithTimeout(ctx, c.StartTimeout)
+	defer cancelStart()
+	if err := c.RequireSchema(starting, log); err != nil {
 		return err
 	}
 	if action == "list" {
 		return c.list(ctx, env.Stdout)
 	}
-	st, err := c.Open(ctx, log)
+	st, err := c.Open(starting, log)
 	if err != nil {
 		return err
 	}
@@ -85,6 +109,10 @@ func (c Command) Run(ctx context.Context, env process.Env, command string, log z
 	switch action {
 	case "show":
 		return do.show(ctx, c.Show)
+	case "export":
+		return do.export(ctx, c.Export)
+	case "edit":
+		return do.edit(ctx, c.Edit)
 	case "lock":
 		return do.change(ctx, c.Lock, func(id store.ID) (store.User, error) { return st.LockUser(ctx, id, now) })
 	case "unlock":
@@ -94,7 +122,7 @@ func (c Command) Run(ctx context.Context, env process.Env, command string, log z
 	case "set-password":
 		return do.setPassword(ctx, c.SetPassword)
 	default:
-		return do.erase(ctx, c.Delete.Who, c.Delete.Yes)
+		return do.erase(ctx, c.Delete)
 	}
 }
 
@@ -165,7 +193,7 @@ func (a actions) find(ctx context.Context, who Who) (store.User, error) {
 	}
 	id, err := store.ParseID(who.Who)
 	if err != nil || id.IsZero() {
-		return store.User{}, process.Usage("%q is neither an id of 24 hexadecimal digits nor an e-mail address", who.Who)
+		return store.User{}, process.Usage("%s is neither an id of 24 hexadecimal digits nor an e-mail address", process.Quote(who.Who))
 	}
 	u, err := a.st.User(ctx, id)
 	if errors.Is(err, store.ErrUserNotFound) {
@@ -202,6 +230,53 @@ func (a actions) change(ctx context.Context, who Who, change func(store.ID) (sto
 	u, err := a.find(ctx, who)
 	if err == nil {
 		u, err = change(u.ID)
+	}
+	if err != nil {
+		return err
+	}
+	return printLine(a.env.Stdout, personOf(u))
+}
+
+// export prints everything that is stored of a person.
+func (a actions) export(ctx context.Context, who Who) error {
+	u, err := a.find(ctx, who)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(a.env.Stdout)
+	for record, err := range export.Person(ctx, a.st, u.ID) {
+		if err == nil {
+			err = printLine(out, record)
+		}
+		if err != nil {
+			return errors.Join(err, out.Flush())
+		}
+	}
+	return out.Flush()
+}
+
+// edit changes the name and the e-mail address, under the rules of the API.
+func (a actions) edit(ctx context.Context, c edit) error {
+	if c.Name == "" && c.Email == "" {
+		return process.Usage("--name or --email must be given")
+	}
+	u, err := a.find(ctx, c.Who)
+	if err != nil {
+		return err
+	}
+	var f input.Fields
+	if c.Name != "" {
+		u.Name = f.Line("name", c.Name, input.MaxName)
+	}
+	if c.Email != "" {
+		u.Email = f.Email("email", c.Email)
+	}
+	if f.Err() != nil {
+		return process.Usage("--name must be one line of at most %d characters, and --email an address like ada@example.org", input.MaxName)
+	}
+	err = a.st.EditUser(ctx, u)
+	if errors.Is(err, store.ErrEmailTaken) {
+		err = &process.Failure{Sentence: "another person has the address of --email", Cause: err}
 	}
 	if err != nil {
 		return err
@@ -257,8 +332,8 @@ func (a actions) readPassword() (string, error) {
 }
 
 // erase erases a person, or somebody who was erased and whose erasure was interrupted.
-func (a actions) erase(ctx context.Context, who Who, yes bool) (err error) {
-	u, err := a.find(ctx, who)
+func (a actions) erase(ctx context.Context, c deletion) (err error) {
+	u, err := a.find(ctx, c.Who)
 	if errors.Is(err, store.ErrUserNotFound) && !u.ID.IsZero() {
 		at, failed := a.st.ErasedAt(ctx, u.ID)
 		if failed != nil || at.IsZero() {
@@ -267,16 +342,32 @@ func (a actions) erase(ctx context.Context, who Who, yes bool) (err error) {
 	} else if err != nil {
 		return err
 	}
-	if !yes {
+	if !c.Yes {
 		return process.Usage("erasing %s cannot be undone: registrations for events that have not ended, and their own such events, are cancelled; repeat it with --yes", u.ID.Hex())
 	}
-	queue, err := setup.OpenQueue(ctx, a.st, a.log)
+	queue, err := setup.OpenQueue(ctx, a.st, a.log.Level(zerolog.WarnLevel))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, queue.Close()) }()
-	if err := erasure.Erase(ctx, a.st, queue, u.ID, messages.Actor{Kind: messages.ActorOperator}); err != nil {
+	by := messages.Actor{Kind: messages.ActorOperator}
+	if err := erasure.Erase(ctx, a.st, queue, u.ID, by); err != nil {
 		return err
+	}
+	// What other processes take from the person until they know would hold a seat for nobody.
+	at, err := a.st.ErasedAt(ctx, u.ID)
+	if err != nil {
+		return err
+	}
+	if left := time.Until(at.Add(c.Wait)); left > 0 {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(left):
+		}
+		if err := erasure.Erase(ctx, a.st, queue, u.ID, by); err != nil {
+			return err
+		}
 	}
 	return printLine(a.env.Stdout, struct {
 		ID     store.ID `json:"id"`

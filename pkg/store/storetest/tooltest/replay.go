@@ -12,7 +12,7 @@ import (
 // registration that only the record knows of, is told.
 func testReplay(t *testing.T, target Target) {
 	s := target.Store
-	// event makes an event with a record of 8 rows, and returns these.
+	// event makes an event, and returns the last 8 of the 9 rows of its record, from revision 3 on.
 	event := func(t *testing.T) (store.Event, []store.ChangeRecord) {
 		t.Helper()
 		e := storetest.NewWaitlistEvent(t, s, 2)
@@ -26,21 +26,21 @@ func testReplay(t *testing.T, target Target) {
 			storetest.MustApply(t, s, batch...)
 		}
 		wantClean(t, target, e.ID)
-		return e, storetest.Collect(t, s.EventChanges(storetest.Context(t), e.ID, 0, 0))
+		return e, storetest.Collect(t, s.EventChanges(storetest.Context(t), e.ID, 2, 0))
 	}
 	for _, c := range []struct {
 		name   string
 		damage func(t *testing.T, rows []store.ChangeRecord)
 		want   string
 	}{
-		{"a row is gone", func(t *testing.T, rows []store.ChangeRecord) { target.RemoveChange(t, rows[3]) }, "the record has revision 6 after 4"},
-		{"the first row is gone", func(t *testing.T, rows []store.ChangeRecord) { target.RemoveChange(t, rows[0]) }, "the record has revision 3 after 0"},
-		{"the last row is gone", func(t *testing.T, rows []store.ChangeRecord) { target.RemoveChange(t, rows[7]) }, "the record ends at revision 8, and the event is recorded up to 9"},
+		{"a row is gone", func(t *testing.T, rows []store.ChangeRecord) { target.RemoveChange(t, rows[3]) }, "the record has revision 7 after 5"},
+		{"the first people are gone", func(t *testing.T, rows []store.ChangeRecord) { target.RemoveChange(t, rows[0]) }, "the record has revision 4 after 2"},
+		{"the last row is gone", func(t *testing.T, rows []store.ChangeRecord) { target.RemoveChange(t, rows[7]) }, "the record ends at revision 9, and the event is recorded up to 10"},
 		{"all rows are gone", func(t *testing.T, rows []store.ChangeRecord) {
 			for _, r := range rows {
 				target.RemoveChange(t, r)
 			}
-		}, "the record ends at revision 0"},
+		}, "the record ends at revision 2"},
 		{"another person came", func(t *testing.T, rows []store.ChangeRecord) {
 			rows[0].Actions[0].UserID = store.NewID()
 			target.SetChange(t, rows[0])
@@ -56,11 +56,11 @@ func testReplay(t *testing.T, target Target) {
 		{"an action is missing", func(t *testing.T, rows []store.ChangeRecord) {
 			rows[6].Actions = rows[6].Actions[1:]
 			target.SetChange(t, rows[6])
-		}, "revision 8 ends with"},
+		}, "revision 9 ends with"},
 		{"nobody moved up", func(t *testing.T, rows []store.ChangeRecord) {
 			rows[2].Actions[0].Promoted = store.Promotion{}
 			target.SetChange(t, rows[2])
-		}, "revision 4 ends with"},
+		}, "revision 5 ends with"},
 		{"somebody else moved up", func(t *testing.T, rows []store.ChangeRecord) {
 			rows[2].Actions[0].Promoted.Users[0].Number = 5
 			target.SetChange(t, rows[2])
@@ -68,7 +68,7 @@ func testReplay(t *testing.T, target Target) {
 		{"a counter is wrong", func(t *testing.T, rows []store.ChangeRecord) {
 			rows[4].After.Waiting++
 			target.SetChange(t, rows[4])
-		}, "revision 6 ends with"},
+		}, "revision 7 ends with"},
 		{"the last counters are wrong", func(t *testing.T, rows []store.ChangeRecord) {
 			rows[7].After.LastNumber += 5
 			target.SetChange(t, rows[7])
@@ -145,8 +145,8 @@ func testReplay(t *testing.T, target Target) {
 		e, rows := event(t)
 		target.CutChange(t, rows[2])
 		found := checkEvent(t, target.VerifyReader, e.ID)
-		if len(found.Findings) != 2 || !strings.Contains(found.Findings[0].Text, "at revision 4: it is cut off") ||
-			!strings.Contains(found.Findings[1].Text, "revision 5 after 3") {
+		if len(found.Findings) != 2 || !strings.Contains(found.Findings[0].Text, "at revision 5: it is cut off") ||
+			!strings.Contains(found.Findings[1].Text, "revision 6 after 4") {
 			t.Errorf("findings are %+v", found.Findings)
 		}
 	})
