@@ -87,6 +87,7 @@ func TestWrongInputs(t *testing.T) {
 		"serve/prefix":               {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-prefix", "a b"}, []string{"--nats-prefix", "letters"}, true},
 		"serve/no time":              {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--request-timeout", "0s"}, []string{"--request-timeout", "above 0"}, true},
 		"serve/a time that is none":  {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--request-timeout", "5"}, []string{"--request-timeout", "not a duration", "--help"}, true},
+		"serve/changes too short":    {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--keep-changes", "23h"}, []string{"--keep-changes", "24h"}, true},
 		"serve/kept too short":       {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--keep-cancelled", "23h"}, []string{"--keep-cancelled", "24h"}, true},
 		"serve/keys too short":       {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--keep-keys", "1m"}, []string{"--keep-keys", "1h"}, true},
 		"serve/no such mode":         {[]string{"--data", fresh, "--auth", "none"}, []string{"--auth", "trusted"}, true},

@@ -19,12 +19,13 @@ import (
 
 // position is what a store.Position says here: where to resume the change stream and, for the case
 // that the oplog has moved past that, the time from which all rows are read again. While they are
-// read, Scanned is the last one.
+// read, Scanned is the last one. A position of another database is the beginning of this one.
 type position struct {
-	Token   string     `json:"token,omitempty"` // a resume token, in hex digits
-	At      int64      `json:"at,omitempty"`    // ms since 1970, of the latest row that was read
-	Scan    bool       `json:"scan,omitempty"`  // read all rows since At before the stream goes on
-	Scanned *changeKey `json:"scanned,omitempty"`
+	Database string     `json:"database"`        // its id
+	Token    string     `json:"token,omitempty"` // a resume token, in hex digits
+	At       int64      `json:"at,omitempty"`    // ms since 1970, of the latest row that was read
+	Scan     bool       `json:"scan,omitempty"`  // read all rows since At before the stream goes on
+	Scanned  *changeKey `json:"scanned,omitempty"`
 }
 
 // MarshalText makes a changeKey a text of JSON.
@@ -55,12 +56,19 @@ func (p position) text() store.Position {
 	return store.Position(b)
 }
 
-func parsePosition(text store.Position) (p position, err error) {
+func (s *Store) parsePosition(text store.Position) (p position, err error) {
 	if text == "" {
-		return position{Scan: true}, nil
+		return position{Database: s.id, Scan: true}, nil
 	}
+	var token []byte
 	if err = json.Unmarshal([]byte(text), &p); err == nil {
-		_, err = hex.DecodeString(p.Token)
+		token, err = hex.DecodeString(p.Token)
+	}
+	if err == nil && len(token) > 0 {
+		err = bson.Raw(token).Validate()
+	}
+	if err == nil && p.Database != s.id {
+		return position{Database: s.id, Scan: true}, nil
 	}
 	if err != nil {
 		return p, fmt.Errorf("follow the record: this is not a position of this store: %w", err)
@@ -86,7 +94,7 @@ func (s *Store) ChangesPosition(ctx context.Context) (store.Position, error) {
 		return "", fmt.Errorf("read the position of the record: %w", mongodb.ReadError(err, nil))
 	}
 	defer closeStream(ctx, stream)
-	return position{Token: tokenOf(stream), At: time.Now().UnixMilli()}.text(), nil
+	return position{Database: s.id, Token: tokenOf(stream), At: time.Now().UnixMilli()}.text(), nil
 }
 
 // watchChanges opens a change stream behind a token; "": at the present.
@@ -122,7 +130,7 @@ func tokenLost(err error) bool {
 // rows since scanBack before the position.
 func (s *Store) Follow(ctx context.Context, from store.Position) iter.Seq2[store.Followed, error] {
 	return func(yield func(store.Followed, error) bool) {
-		p, err := parsePosition(from)
+		p, err := s.parsePosition(from)
 		if err != nil {
 			yield(store.Followed{}, err)
 			return
@@ -135,7 +143,7 @@ func (s *Store) Follow(ctx context.Context, from store.Position) iter.Seq2[store
 			case f.stopped || ctx.Err() != nil:
 				return
 			case tokenLost(err):
-				f.position = position{At: f.position.At, Scan: true}
+				f.position = position{Database: s.id, At: f.position.At, Scan: true}
 			case !mongodb.Transient(err):
 				yield(store.Followed{}, fmt.Errorf("follow the record: %w", mongodb.ReadError(err, nil)))
 				return
