@@ -49,7 +49,8 @@ type serveConfig struct {
 	NATSListenAuth string `name:"nats-listen-auth" env:"EVENTIO_NATS_LISTEN_AUTH" placeholder:"USER:PASSWORD" help:"What other processes must prove to use --nats-listen; a password of at least 16 characters. Use the variable: other users of the machine can see flags."`
 	setup.Prefix
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
-	Auth           string        `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted on a loopback address, else token."`
+	process.Idle
+	Auth string `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted, for the user who starts it, on a loopback address before which no proxy is named, else token."`
 	setup.Identity
 	retention.Flags
 	retention.KeyFlags
@@ -88,7 +89,7 @@ func run(ctx context.Context, env process.Env) error {
 
 // run serves the API and the pages until ctx ends.
 func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
-	if err := process.Positive("--request-timeout", c.RequestTimeout); err != nil {
+	if err := cmp.Or(process.Positive("--request-timeout", c.RequestTimeout), c.CheckIdle()); err != nil {
 		return err
 	}
 	if err := cmp.Or(c.Flags.Check(), c.KeyFlags.Check()); err != nil {
@@ -130,5 +131,5 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
   proof     eventio simulate --url %s
   stop      Ctrl-C
 `, url, c.Data, embedded.Namespace, setup.AuthOf(access.Mode), url, url, url)
-	return process.Server{Listener: listener, Handler: handler, Log: log}.Serve(ctx)
+	return process.Server{Listener: listener, Handler: handler, IdleTimeout: c.IdleTimeout, ConnContext: setup.ConnContext(access, log), Log: log}.Serve(ctx)
 }
