@@ -39,9 +39,10 @@ type Config struct {
 	// worker at most twice within it. Default 5 s. Keep it above twice the store's usual
 	// commit and below the time-outs of clients and gateways.
 	RequestTimeout time.Duration
-	// Pages serves everything outside the API, given what answers an unknown path. nil:
-	// there are no pages.
-	Pages func(notFound http.Handler) http.Handler
+	// Pages serves everything outside the API, given what answers an unknown path and the
+	// routes of the API, which it may ask in the name of its visitor (see inner). nil: there
+	// are no pages.
+	Pages func(notFound, routes http.Handler) http.Handler
 	// Access says who may do what.
 	Access Access
 }
@@ -112,6 +113,7 @@ func (a *API) table() []route {
 		{http.MethodPost, pathUsers, a.createUser, createUserDocs()},
 		{http.MethodPost, "/api/users/{user_id}/password", a.changePassword, changePasswordDocs()},
 		{http.MethodPost, "/api/login", a.login, loginDocs()},
+		{http.MethodGet, pathSession, a.readSession, readSessionDocs()},
 		{http.MethodPost, "/api/logout", a.logout, logoutDocs()},
 		{http.MethodPost, pathEvents, a.createEvent, createEventDocs()},
 		{http.MethodGet, pathEvents, a.listEvents, listEventsDocs()},
@@ -151,7 +153,7 @@ func (a *API) routes() http.Handler {
 	notFound := a.observe("", noPath)
 	mux.NotFound(notFound.ServeHTTP)
 	if a.config.Pages != nil {
-		mux.NotFound(a.config.Pages(notFound).ServeHTTP)
+		mux.NotFound(a.config.Pages(notFound, inner(mux)).ServeHTTP)
 	}
 	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *http.Request) error {
 		var allowed []string

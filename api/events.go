@@ -44,10 +44,19 @@ type event struct {
 	OpensAt     time.Time `json:"registration_opens_at,omitzero"`
 	ClosesAt    time.Time `json:"registration_closes_at,omitzero"`
 	CancelledAt time.Time `json:"cancelled_at,omitzero"`
+
+	// What the event is now, so that no client works it out from seats, hours and its clock.
+	State        store.LifeState         `json:"state"`
+	Registration store.RegistrationState `json:"registration_state"`
 }
 
-func eventOf(e store.Event) event {
+func eventOf(e store.Event) event { return eventAt(e, time.Now()) }
+
+// eventAt is what is told of an event at that time.
+func eventAt(e store.Event, now time.Time) event {
+	life, registration := e.States(now)
 	return event{
+		State: life, Registration: registration,
 		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description,
 		Capacity: e.Capacity, TicketsSold: e.TicketsSold, StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt,
 		Place: e.Place, TimeZone: e.TimeZone, Waitlist: e.Waitlist, Waiting: e.Waiting,

@@ -68,7 +68,7 @@ func createEventDocs() operation {
 			"2027-05-01T18:00:00Z", "2027-05-01T20:00:00Z", "", "", false, nil, nil},
 		answers: []answer{{
 			status: http.StatusCreated, description: "The new event.", body: event{}, headers: []string{"Location", "ETag", headerReplayed},
-			example: eventOf(exampleEvent()),
+			example: eventAt(exampleEvent(), exampleEvent().CreatedAt),
 			links: map[string]openapi.Link{
 				"read":     {OperationID: "readEvent", Parameters: map[string]string{"path.id": "$response.body#/id"}},
 				"register": {OperationID: "register", Parameters: map[string]string{"path.id": "$response.body#/id"}},
@@ -91,7 +91,7 @@ func listEventsDocs() operation {
 			"Pages and lists below 32 KiB have an ETag.",
 		parameters: append(eventParameters(), tagParameter()),
 		answers: []answer{
-			{status: http.StatusOK, description: "The events.", body: []event{}, headers: []string{"Link", "ETag"}, example: []event{eventOf(exampleEvent())}},
+			{status: http.StatusOK, description: "The events.", body: []event{}, headers: []string{"Link", "ETag"}, example: []event{eventAt(exampleEvent(), exampleEvent().CreatedAt)}},
 			notModified(),
 		},
 		problems: []Code{CodeOverloaded},
@@ -104,7 +104,7 @@ func readEventDocs() operation {
 		description: "With how many places it has and how many are taken.",
 		parameters:  []openapi.Parameter{tagParameter()},
 		answers: []answer{
-			{status: http.StatusOK, description: "The event.", body: event{}, headers: []string{"ETag"}, example: eventOf(exampleEvent())},
+			{status: http.StatusOK, description: "The event.", body: event{}, headers: []string{"ETag"}, example: eventAt(exampleEvent(), exampleEvent().CreatedAt)},
 			notModified(),
 		},
 		problems: []Code{CodeEventNotFound, CodeOverloaded},
@@ -196,7 +196,7 @@ func editEventDocs() operation {
 		body:        eventEdit{},
 		example:     eventEdit{Title: sent("Opening night"), Capacity: sent(int64(2))},
 		answers: []answer{{status: http.StatusOK, description: "The event as it is now.", body: event{}, headers: []string{"ETag"},
-			example: eventOf(exampleEvent())}},
+			example: eventAt(exampleEvent(), exampleEvent().CreatedAt)}},
 		problems: []Code{CodeEventNotFound, CodeEventCancelled, CodeCapacityBelowSold, CodeVersionMismatch,
 			CodePreconditionRequired, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome},
 	}
@@ -207,7 +207,7 @@ func cancelEventDocs() operation {
 		access: tokenHolders, id: "cancelEvent", tag: "events", summary: "Cancel an event",
 		description: "By the organizer, for good; repeatable. It stays readable and keeps its roster. It takes no body.",
 		answers: []answer{{status: http.StatusOK, description: "The event as it is now.", body: event{}, headers: []string{"ETag"},
-			example: eventOf(exampleEvent())}},
+			example: eventAt(exampleEvent(), exampleEvent().CreatedAt)}},
 		problems: []Code{CodeEventNotFound, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome},
 	}
 }
@@ -219,7 +219,7 @@ func holdingsDocs() operation {
 		parameters:  append(pageParameters(), whenParameter(), tagParameter()),
 		answers: []answer{
 			{status: http.StatusOK, description: "The registrations with their events.", body: []holding{}, headers: []string{"Link", "ETag"},
-				example: []holding{{eventOf(exampleEvent()), exampleUser().CreatedAt, 1, statusConfirmed}}},
+				example: []holding{{eventAt(exampleEvent(), exampleEvent().CreatedAt), exampleUser().CreatedAt, 1, statusConfirmed}}},
 			notModified(),
 		},
 		problems: []Code{CodeOverloaded},

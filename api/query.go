@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -119,7 +120,7 @@ func eventQuery(q url.Values) (query store.EventQuery, err error) {
 	}
 	switch available := q.Get("available"); {
 	case available == "true":
-		query.Available = true
+		query.Available, query.At = true, time.Now()
 	case q.Has("available") && available != "false":
 		f.add("available", "must be true or false")
 	}

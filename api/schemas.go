@@ -72,6 +72,7 @@ func schemas() openapi.Schemas {
 		newRegistrationType          = reflect.TypeFor[newRegistration]()
 		passwordChangeType           = reflect.TypeFor[passwordChange]()
 		editType                     = reflect.TypeFor[eventEdit]()
+		eventType                    = reflect.TypeFor[event]()
 	)
 	return openapi.Schemas{
 		Known: map[reflect.Type]openapi.Named{
@@ -82,7 +83,7 @@ func schemas() openapi.Schemas {
 		},
 		Names: map[reflect.Type]string{
 			newUserType: "NewUser", credentialsType: "Credentials", newEventType: "NewEvent", newRegistrationType: "NewRegistration",
-			reflect.TypeFor[session](): "Session", passwordChangeType: "PasswordChange", editType: "EventEdit", reflect.TypeFor[holding](): "Holding", reflect.TypeFor[event](): "Event", reflect.TypeFor[registration](): "Registration",
+			reflect.TypeFor[session](): "Session", reflect.TypeFor[whoami](): "CurrentUser", passwordChangeType: "PasswordChange", editType: "EventEdit", reflect.TypeFor[holding](): "Holding", reflect.TypeFor[event](): "Event", reflect.TypeFor[registration](): "Registration",
 			reflect.TypeFor[status](): "Status", problemType: "Problem", reflect.TypeFor[FieldError](): "FieldError",
 			reflect.TypeFor[anything](): "OpenAPI",
 		},
@@ -107,6 +108,8 @@ func schemas() openapi.Schemas {
 			{Type: newEventType, Name: "waitlist"}:               {Type: "boolean|null", Description: "Whether a full event takes people onto a waiting list. Default false."},
 			{Type: newEventType, Name: "registration_opens_at"}:  orNull(instant("Nobody can register before it. May be left out.")),
 			{Type: newEventType, Name: "registration_closes_at"}: orNull(instant("Nobody can register from then on. May be left out.")),
+			{Type: eventType, Name: "state"}:                     stateSchema(),
+			{Type: eventType, Name: "registration_state"}:        registrationStateSchema(),
 			{Type: editType, Name: "title"}:                      text("Trimmed; one line.", linePattern, 1, MaxTitle),
 			{Type: editType, Name: "description"}:                orNull(text("May have several lines.", textPattern, 0, MaxDescription)),
 			{Type: editType, Name: "place"}:                      orNull(text("One line.", optionalLinePattern, 0, MaxPlace)),
@@ -200,7 +203,7 @@ func eventParameters() []openapi.Parameter {
 			Schema:      (&openapi.Schema{Type: "string", Pattern: searchPattern}).Length(1, MaxSearch)},
 		openapi.Parameter{Name: "organizer_id", In: "query", Description: "Only events of this organizer.",
 			Schema: (&openapi.Schema{Type: "string", Pattern: idPattern}).Length(idLength, idLength)},
-		openapi.Parameter{Name: "available", In: "query", Description: "true: only events that have places left and are not cancelled.", Schema: &openapi.Schema{Type: "boolean"}},
+		openapi.Parameter{Name: "available", In: "query", Description: "true: only events for which one can register now, so that registration_state is open.", Schema: &openapi.Schema{Type: "boolean"}},
 		openapi.Parameter{Name: "sort", In: "query", Description: "The order; events of equal start are ordered by id.",
 			Schema: &openapi.Schema{Type: "string", Enum: []string{sortEarliest, sortLatest}, Default: sortEarliest}},
 	)

@@ -14,8 +14,12 @@ type EventQuery struct {
 	OrganizerID ID        // zero: anybody's
 	// Words are what Words makes of a search: each is the beginning of a word of the title,
 	// the place or the description. nil: no search; none, but not nil: nothing is found.
-	Words      []string
-	Available  bool // only events that are not cancelled and have places left
+	Words     []string
+	Available bool // only events that are not cancelled and have places left
+	// At, with Available, leaves only events for which one can register at that time (see
+	// Event.States). It is compared with the events that the index of Available leads to.
+	// Zero: opening hours and the end of the event do not count.
+	At         time.Time
 	Descending bool // the latest StartsAt first, then the highest ID
 	// After begins behind this place in that order, whether or not an event is there.
 	After *EventPlace
@@ -83,7 +87,13 @@ func (e Event) At() EventPlace { return EventPlace{e.StartsAt, e.ID} }
 func (q EventQuery) Matches(e Event) bool {
 	return (q.From.IsZero() || !e.StartsAt.Before(q.From)) && (q.To.IsZero() || e.StartsAt.Before(q.To)) &&
 		(q.OrganizerID.IsZero() || e.OrganizerID == q.OrganizerID) &&
-		(!q.Available || e.IsAvailable()) && (q.Words == nil || len(q.Words) > 0 && e.Contains(q.Words))
+		(!q.Available || e.IsAvailable() && q.takes(e)) && (q.Words == nil || len(q.Words) > 0 && e.Contains(q.Words))
+}
+
+// takes reports whether one can register for an event at the time that the query names.
+func (q EventQuery) takes(e Event) bool {
+	_, registration := e.States(q.At)
+	return q.At.IsZero() || registration == RegistrationIsOpen
 }
 
 // Compare orders places by StartsAt, then ID.
