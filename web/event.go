@@ -28,6 +28,10 @@ type eventView struct {
 	Registration string `json:"registration_state"`
 
 	When     string   `json:"-"` // in Zone
+	WhenDay  string   `json:"-"` // the same in two parts
+	WhenTime string   `json:"-"`
+	Month    string   `json:"-"` // short
+	Day      int      `json:"-"`
 	Zone     string   `json:"-"`
 	Opens    string   `json:"-"`
 	Sentence string   `json:"-"` // what Registration means
@@ -48,7 +52,9 @@ func newEventView(t texts, data []byte) (*eventView, error) {
 		zone = time.UTC
 	}
 	e.location, e.Zone = location{zone}, zone.String()
-	e.When = t.span(e.StartsAt.In(zone), e.EndsAt.In(zone))
+	from, to := e.StartsAt.In(zone), e.EndsAt.In(zone)
+	e.When, e.WhenDay, e.WhenTime = t.span(from, to)
+	e.Month, e.Day = t.month(from), from.Day()
 	if !e.OpensAt.IsZero() {
 		e.Opens = t.day(e.OpensAt.In(zone)) + ", " + e.OpensAt.In(zone).Format("15:04")
 	}

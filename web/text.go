@@ -115,13 +115,21 @@ func (t texts) day(at time.Time) string {
 		"month", t.say("month."+strconv.Itoa(int(at.Month()))), "year", at.Year())
 }
 
-// span writes from when until when something is, in one zone.
-func (t texts) span(from, to time.Time) string {
+// month is the name of a month, short.
+func (t texts) month(at time.Time) string {
+	return string([]rune(t.say("month." + strconv.Itoa(int(at.Month()))))[:3])
+}
+
+// span writes from when until when something is, in one zone: all of it, and in two parts for
+// two lines.
+func (t texts) span(from, to time.Time) (all, first, second string) {
 	clock := func(at time.Time) string { return at.Format("15:04") }
 	if from.Format(time.DateOnly) == to.Format(time.DateOnly) {
-		return t.say("page.span_one_day", "day", t.day(from), "from", clock(from), "to", clock(to))
+		first, second = t.day(from), t.say("page.hours", "from", clock(from), "to", clock(to))
+		return first + ", " + second, first, second
 	}
-	return t.say("page.span_days", "from", t.day(from)+", "+clock(from), "to", t.day(to)+", "+clock(to))
+	first, second = t.day(from)+", "+clock(from)+" –", t.day(to)+", "+clock(to)
+	return first + " " + second, first, second
 }
 
 // funcs are what templates call.

@@ -69,6 +69,20 @@ func ask(t testing.TB, method, target string, header ...string) *http.Response {
 	t.Helper()
 	r := httptest.NewRequest(method, "/", nil)
 	r.URL.Path, r.URL.RawPath = target, ""
+	return send(t, r, header)
+}
+
+// askQuery is ask with a query.
+func askQuery(t testing.TB, target, query string, header ...string) *http.Response {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.URL.Path, r.URL.RawQuery = target, query
+	return send(t, r, header)
+}
+
+func send(t testing.TB, r *http.Request, header []string) *http.Response {
+	t.Helper()
+	method, target := r.Method, r.URL.Path
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}

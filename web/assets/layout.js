@@ -39,12 +39,24 @@ function showAccount() {
   );
 }
 
-export function showFlash(sentence, kind = 'good') {
+// A sentence that lies over the page, so that nothing moves. What went well goes away by itself,
+// unless somebody is reading it.
+const flashMilliseconds = 9000;
+let flashTimer = 0;
+
+export function hideFlash() {
+  clearTimeout(flashTimer);
+  show(byId('flash'), false);
+}
+
+export function showFlash(sentence, kind = 'good', { stays = kind !== 'good' } = {}) {
   const flash = byId('flash');
-  flash.className = `note note-${kind}`;
-  flash.textContent = sentence;
+  flash.className = `toast note note-${kind}`;
+  byId('flash-text').textContent = sentence;
   show(flash);
   announce(sentence);
+  clearTimeout(flashTimer);
+  if (!stays) flashTimer = setTimeout(() => (flash.matches(':hover, :focus-within') ? showFlash(sentence, kind) : hideFlash()), flashMilliseconds);
 }
 
 function showConnection() {
@@ -59,6 +71,7 @@ export function startLayout() {
   keepSession();
   const sentence = takeFlash();
   if (sentence) showFlash(sentence);
+  byId('flash-close').addEventListener('click', hideFlash);
   showConnection();
   window.addEventListener('online', showConnection);
   window.addEventListener('offline', showConnection);

@@ -1,11 +1,11 @@
 import { call, eventPath, isMissing, isUndecided, said, seatPath } from './api.js';
 import { clockDoubt, serverNow } from './clock.js';
 import { announce, bindShare, byId, confirmed, isOff, make, note, setBusy, show, write } from './dom.js';
-import { showFlash } from './layout.js';
+import { hideFlash, showFlash } from './layout.js';
 import { follow } from './live.js';
 import { leave, register } from './registration.js';
 import { checkSession, currentUser, onSessionChange, state, withNext } from './session.js';
-import { clockText, moment, number, ownZone, places, sameClock, span, t } from './text.js';
+import { clockText, moment, number, ownZone, places, sameClock, span, spanLines, stub, t } from './text.js';
 
 // In the first moments after the opening, requests go out spread over this time.
 const spreadMilliseconds = 250;
@@ -47,7 +47,12 @@ export function startEvent() {
     write(byId('description'), event.description || t('event.no_description'));
     const when = byId('when');
     when.dateTime = event.starts_at;
-    write(when, span(event.starts_at, event.ends_at, zone));
+    const [day, hours] = spanLines(event.starts_at, event.ends_at, zone);
+    write(when, day);
+    write(byId('when-time'), hours);
+    const date = stub(event.starts_at, zone);
+    write(byId('tile-month'), date.month);
+    write(byId('tile-day'), date.day);
     write(byId('zone'), t('event.zone', { zone: zone.replaceAll('_', ' ') }));
     const differs = !sameClock(event.time_zone, event.starts_at, event.ends_at);
     write(byId('own-time'), differs ? t('event.own_time', { when: span(event.starts_at, event.ends_at, ownZone), zone: ownZone.replaceAll('_', ' ') }) : '');
@@ -66,12 +71,20 @@ export function startEvent() {
     const ticket = byId('ticket');
     ticket.classList.toggle('ticket-out', ['full', 'waitlist', 'cancelled'].includes(now));
     ticket.classList.toggle('ticket-off', ['ended', 'closed', 'cancelled'].includes(now));
-    ticket.classList.toggle('ticket-mine', mine?.status === 'confirmed' && now !== 'cancelled');
-    ticket.classList.toggle('ticket-waiting', mine?.status === 'waitlisted' && !over);
-    const words = ['full', 'waitlist', 'closed', 'ended', 'cancelled'].includes(now);
-    write(byId('left'), words ? t(`badge.${now === 'waitlist' ? 'full' : now}`) : number(left));
-    write(byId('left-words'), words ? '' : t('places.left_words', { n: left }));
+    const [yours, waiting] = [mine?.status === 'confirmed' && now !== 'cancelled', mine?.status === 'waitlisted' && !over];
+    ticket.classList.toggle('ticket-mine', yours);
+    ticket.classList.toggle('ticket-waiting', waiting);
+    // Who has a ticket sees its number, who waits the place in line; who has neither, what is left.
+    let words = ['full', 'waitlist', 'closed', 'ended', 'cancelled'].includes(now);
+    let texts = words ? [t(`badge.${now === 'waitlist' ? 'full' : now}`), ''] : [number(left), t('places.left_words', { n: left })];
+    if (yours) texts = [t('ticket.number', { number: mine.number }), ''];
+    if (waiting) texts = [number(mine.position || 1), t('ticket.in_line', { n: mine.position || 1 })];
+    if (yours || waiting) words = false;
+    write(byId('places-title'), t(yours ? 'ticket.yours' : waiting ? 'badge.waitlist' : 'event.places'));
+    write(byId('left'), texts[0]);
+    write(byId('left-words'), texts[1]);
     byId('count').classList.toggle('count-words', words);
+    show(byId('meter'), !over && !yours);
     const line = event.waiting ? ` · ${t('places.waiting', { n: event.waiting })}` : '';
     write(byId('taken'), t('places.taken', { taken, all }) + line);
     const meter = byId('meter');
@@ -167,7 +180,8 @@ export function startEvent() {
   }
 
   function tellChange(before) {
-    if (before?.status === 'waitlisted' && mine?.status === 'confirmed') showFlash(t('mine.promoted'));
+    if (event.state === 'cancelled') hideFlash();
+    else if (before?.status === 'waitlisted' && mine?.status === 'confirmed') showFlash(t('mine.promoted'), 'good', { stays: true });
     else if (before && !mine) showFlash(t('mine.removed'), 'warn');
   }
 
@@ -243,6 +257,7 @@ export function startEvent() {
     const user = currentUser();
     if (!user) return;
     busy = true;
+    hideFlash();
     setBusy(pressed, words);
     show(pressed === button ? leaveButton : button, false);
     // Only in the first moments: later there is no crowd to spread.

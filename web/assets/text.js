@@ -45,6 +45,15 @@ export function span(from, to, zone, options = long) {
   return formatter(options, zone).formatRange(start, end);
 }
 
+// The same in two parts, for two lines.
+export function spanLines(from, to, zone) {
+  const [start, end] = [new Date(from), new Date(to)];
+  const { hour, minute, ...date } = long;
+  if (!isDate(start) || !isDate(end)) return ['–', ''];
+  if (wall(start, zone).slice(0, 10) !== wall(end, zone).slice(0, 10)) return [`${moment(from, zone)} –`, moment(to, zone)];
+  return [formatter(date, zone).format(start), formatter({ hour, minute }, zone).formatRange(start, end)];
+}
+
 export const shortSpan = (from, to, zone) => span(from, to, zone, short);
 
 export function stub(text, zone) {
