@@ -63,6 +63,7 @@ func TestRightsByRole(t *testing.T) {
 		"DELETE /api/events/{id}/registrations/{user_id}": {401, 401, 403, 403, 204, 204},
 		"PATCH /api/events/{id}":                          {401, 401, 403, 403, 200, 403},
 		"POST /api/events/{id}/cancel":                    {401, 401, 403, 403, 200, 403},
+		"GET /api/session":                                {401, 401, 404, 200, 200, 200},
 		"GET /api/users/{user_id}/registrations":          {401, 401, 403, 403, 403, 200},
 		"GET /openapi.json":                               {200, 200, 200, 200, 200, 200},
 		"GET /docs":                                       {200, 200, 200, 200, 200, 200},

@@ -95,6 +95,7 @@ var laterBadInputs = []badInput{
 	{"query/of_a_sign_up", "POST", users + "?x=1", userBody(), nil, 400, invalid, "x"},
 	{"query/of_the_list", "GET", events + "?x=1", "", nil, 400, invalid, "x"},
 	{"query/of_a_log_out", "POST", "/api/logout?x=1", "", nil, 400, invalid, "x"},
+	{"query/of_the_session", "GET", "/api/session?x=1", "", nil, 400, invalid, "x"},
 	{"query/of_livez", "GET", "/livez?x=1", "", nil, 400, invalid, "x"},
 	{"query/of_readyz", "GET", "/readyz?x=1", "", nil, 400, invalid, "x"},
 	{"query/of_the_document", "GET", "/openapi.json?x=1", "", nil, 400, invalid, "x"},

@@ -432,6 +432,12 @@ func (v *visitor) judge(name string) {
 			if wide := must[int64](v, `document.documentElement.scrollWidth`); wide > width {
 				v.t.Errorf("%s: %d px wide in a window of %d", name, wide, width)
 			}
+			if n := must[int](v, `(() => {
+				const boxes = [...document.querySelectorAll('.top a, .top button')].filter((e) => e.checkVisibility()).map((e) => e.getBoundingClientRect());
+				return boxes.filter((a, i) => boxes.slice(i + 1).some((b) => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom)).length;
+			})()`); n != 0 {
+				v.t.Errorf("%s: at %d px %d things of the header lie over others", name, width, n)
+			}
 			if width == 320 {
 				continue
 			}

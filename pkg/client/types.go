@@ -64,6 +64,10 @@ type Event struct {
 	OpensAt     time.Time `json:"registration_opens_at"`
 	ClosesAt    time.Time `json:"registration_closes_at"`
 	CancelledAt time.Time `json:"cancelled_at"`
+	// State is upcoming, running, ended or cancelled, and Registration open, opens_soon, full,
+	// waitlist, closed, ended or cancelled: as it was when the service answered. Expect new ones.
+	State        string `json:"state"`
+	Registration string `json:"registration_state"`
 
 	// ETag names the version of the event, for [Client.EditEvent]. Lists have none.
 	ETag string `json:"-"`

@@ -29,3 +29,4 @@ startPage?.();
 // It says that the page is not complete, and shows itself after a while when this does not run.
 byId('incomplete').remove();
 document.documentElement.dataset.ready = '';
+performance.mark('ready');

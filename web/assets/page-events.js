@@ -12,6 +12,7 @@ export function startEvents() {
   let next = '';
   let run = 0; // the latest of the searches under way
   let shown = 0;
+  let groups = byId('groups');
 
   const chosen = () => form.elements.show.value || 'upcoming';
 
@@ -35,11 +36,11 @@ export function startEvents() {
     let first = null;
     for (const event of events) {
       const month = monthOf(event.starts_at, event.time_zone);
-      let list = byId('groups').lastElementChild?.querySelector('ul');
+      let list = groups.lastElementChild?.querySelector('ul');
       if (!list || list.dataset.month !== month) {
         list = make('ul', { class: 'cards', role: 'list' });
         list.dataset.month = month;
-        byId('groups').append(make('section', { class: 'month' }, make('h2', { class: 'section-title' }, month), list));
+        groups.append(make('section', { class: 'month' }, make('h2', { class: 'section-title' }, month), list));
       }
       const item = card(event);
       first ??= item;
@@ -87,13 +88,15 @@ export function startEvents() {
     show(byId('more-row'), false);
     const bones = setTimeout(() => show(byId('loading')), shown ? 400 : 0);
     shown = 0;
-    const groups = byId('groups');
-    const old = [...groups.children];
+    // What is there stays until there is something else to show.
+    groups = make('div');
+    const fresh = groups;
     await read(listPath(show_, words), show_, mine);
     clearTimeout(bones);
     if (mine.run !== run) return;
     show(byId('loading'), false);
-    for (const each of old) each.remove();
+    byId('groups').replaceChildren(...(byId('trouble').hidden ? fresh.childNodes : []));
+    groups = byId('groups');
     if (byId('trouble').hidden) {
       showNone(words, show_);
       announce(t('list.found', { n: shown }));

@@ -50,7 +50,10 @@ export function spanLines(from, to, zone) {
   const [start, end] = [new Date(from), new Date(to)];
   const { hour, minute, ...date } = long;
   if (!isDate(start) || !isDate(end)) return ['–', ''];
-  if (wall(start, zone).slice(0, 10) !== wall(end, zone).slice(0, 10)) return [`${moment(from, zone)} –`, moment(to, zone)];
+  if (wall(start, zone).slice(0, 10) !== wall(end, zone).slice(0, 10)) {
+    const days = formatter({ ...short, year: 'numeric' }, zone);
+    return [`${days.format(start)} –`, days.format(end)];
+  }
   return [formatter(date, zone).format(start), formatter({ hour, minute }, zone).formatRange(start, end)];
 }
 
