@@ -19,7 +19,7 @@ run: ## serve everything on 127.0.0.1:3000, data under data/; needs nothing else
 	go run ./cmd/eventio
 
 # Looking for mongod first puts a missing one into one clear message instead of many red tests.
-test: ## all tests under the race detector, against a real MongoDB and a real NATS server
+test: browser ## all tests under the race detector, against a real MongoDB, a real NATS server and a real browser
 	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
 	go test -race -timeout 20m ./...
 	go test -run '^TestImport' ./cmd/eventio
@@ -69,9 +69,11 @@ chaos: ## people come and go while all around them is frozen, killed and restart
 schemathesis: ## a fuzzer and a generated client against both stores; needs Python 3
 	go test -tags schemathesis -run "TestSchemathesis|TestGeneratedClient" -count 1 -timeout 10m ./e2e
 
-# Fetching a browser first keeps its download out of the test's time.
-browser: ## the pages in a real Chromium, which is fetched when there is none
-	CHROMIUM=$$(scripts/chromium.sh) && export CHROMIUM && go test -tags browser -count 1 -timeout 5m ./web
+# Fetching a browser first keeps its download out of the test's time. It comes before the other tests
+# of `make test`, alone: what it measures is a person's time.
+browser: ## the pages in a real Chromium, which is fetched when there is none; SCREENSHOTS=dir keeps pictures
+	CHROMIUM=$$(scripts/chromium.sh) AXE=$$(scripts/axe.sh) && export CHROMIUM AXE && \
+		go test -tags browser -count 1 -timeout 10m ./web
 
 # -parallel: these tests mostly wait.
 k6: ## every k6 script with a small load, against systems that are right and ones that lie

@@ -58,6 +58,7 @@ func tell(t *testing.T, visitors map[string]*visitor, steps []step) {
 // The life of an event: announced, found, full, waited for, left, moved up in, raised, edited,
 // called off, with four people looking at it.
 func TestStory(t *testing.T) {
+	t.Parallel()
 	s, browser := startEventio(t), startChromium(t)
 	ada, grace, linus, guest := newVisitor(t, browser, s), newVisitor(t, browser, s), newVisitor(t, browser, s), newVisitor(t, browser, s)
 	adaName := "Ada " + hostile("name")
@@ -237,6 +238,7 @@ func TestStory(t *testing.T) {
 }
 
 func TestAccounts(t *testing.T) {
+	t.Parallel()
 	s := startEventio(t)
 	ada := newVisitor(t, startChromium(t), s)
 	email := newEmail()

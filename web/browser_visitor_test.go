@@ -403,11 +403,19 @@ func (v *visitor) look(name string) {
 	v.judge(name)
 }
 
-// modes are what people set their browsers to.
-var modes = map[string][]*emulation.MediaFeature{
-	"light":  {{Name: "prefers-color-scheme", Value: "light"}},
-	"dark":   {{Name: "prefers-color-scheme", Value: "dark"}},
-	"forced": {{Name: "forced-colors", Value: "active"}, {Name: "prefers-reduced-motion", Value: "reduce"}},
+// mode is what people set their browsers to.
+type mode struct {
+	name     string
+	features []*emulation.MediaFeature
+	axe      []int64 // widths at which axe looks: another scheme changes colours only
+}
+
+func modes() []mode {
+	return []mode{
+		{"dark", []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}, []int64{390}},
+		{"forced", []*emulation.MediaFeature{{Name: "forced-colors", Value: "active"}, {Name: "prefers-reduced-motion", Value: "reduce"}}, []int64{390}},
+		{"light", []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "light"}}, []int64{390, 1280}},
+	}
 }
 
 // judge has axe look at the page in each mode, on a phone and on a desk, and keeps a picture of each.
@@ -423,8 +431,8 @@ func (v *visitor) judge(name string) {
 	if there := must[bool](v, `'axe' in window`); !there {
 		v.do(chromedp.Evaluate[chromedp.Void](axeCore(v.t)))
 	}
-	for mode, features := range modes {
-		if _, err := chromedp.Call(v.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features}); err != nil {
+	for _, mode := range modes() {
+		if _, err := chromedp.Call(v.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: mode.features}); err != nil {
 			v.t.Fatal(err)
 		}
 		for _, width := range []int64{320, 390, 1280} {
@@ -441,29 +449,37 @@ func (v *visitor) judge(name string) {
 			if width == 320 {
 				continue
 			}
+			v.picture(filepath.Join(pictures, fmt.Sprintf("%s-%d-%s.png", name, width, mode.name)))
+			if !slices.Contains(mode.axe, width) {
+				continue
+			}
 			// Contrast in forced colours is the visitor's own choice.
 			ctx, cancel := context.WithTimeout(v.ctx, waitLimit)
 			found, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](`axe.run(document, {
 				runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-				rules: {'color-contrast': {enabled: `+fmt.Sprint(mode != "forced")+`}},
+				rules: {'color-contrast': {enabled: `+fmt.Sprint(mode.name != "forced")+`}},
 			}).then(({violations}) => violations.map((each) => each.id + ': ' + each.nodes.map((node) => node.html + ' ' + node.failureSummary).join(' | ')))`, chromedp.EvalAwaitPromise))
 			cancel()
 			if err != nil {
 				v.t.Fatalf("%s: axe: %v", name, err)
 			}
 			for _, each := range found {
-				v.t.Errorf("%s, %s, %d px: %s", name, mode, width, each)
-			}
-			picture, err := chromedp.Run(v.ctx, chromedp.FullScreenshot(100))
-			if err != nil {
-				v.t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(pictures, fmt.Sprintf("%s-%d-%s.png", name, width, mode)), picture, 0o644); err != nil {
-				v.t.Fatal(err)
+				v.t.Errorf("%s, %s, %d px: %s", name, mode.name, width, each)
 			}
 		}
 	}
 	if _, err := chromedp.Call(v.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{}); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+func (v *visitor) picture(file string) {
+	v.t.Helper()
+	picture, err := chromedp.Run(v.ctx, chromedp.FullScreenshot(100))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, picture, 0o644); err != nil {
 		v.t.Fatal(err)
 	}
 }

@@ -11,9 +11,9 @@
 // A [Client] speaks for the person of its token; [Client.As] makes one for another person over
 // the same connections. All methods are safe for concurrent use.
 //
-// docs/api.md of the repository describes the operations. Logging out, /livez, /openapi.json
-// and /docs have no method: the first takes a browser's cookie away, and the others are not
-// for programs that register people.
+// docs/api.md of the repository describes the operations. Logging out, /api/session, /livez,
+// /openapi.json and /docs have no method: the first two are about a browser's cookie, and the
+// others are not for programs that register people.
 //
 // # Retries
 //
