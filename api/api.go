@@ -9,14 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
-	"github.com/go-chi/chi/v5"
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/api/describe"
+	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/internal/ready"
 	"github.com/eventio/eventio/pkg/messages"
@@ -44,7 +45,7 @@ type Config struct {
 	// are no pages.
 	Pages func(notFound, routes http.Handler) http.Handler
 	// Access says who may do what.
-	Access Access
+	Access gate.Config
 }
 
 // API answers HTTP requests.
@@ -54,14 +55,14 @@ type API struct {
 	config Config
 	log    zerolog.Logger
 	hashes *passwords.Hasher
-	gate   *gate
+	gate   *gate.Gate
 	router http.Handler
 
 	giveWay *giveWay
 	ready   *ready.Check
 	tidying sync.WaitGroup // what goes on after its answer
 
-	described    described
+	described    describe.Rendered
 	newPasswords passwords.Policy
 }
 
@@ -72,14 +73,15 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	}
 	a := &API{store: st, seats: seats, config: config, log: log, hashes: passwords.NewHasher(0, 0), giveWay: newGiveWay()}
 	a.ready = ready.New(a.look, "ready: seat requests get through, and the store answers", log)
-	a.described = describe(a.table())
-	a.gate = newGate(config.Access, log)
+	a.gate = gate.New(config.Access, log)
+	a.described = describe.Render(described(a.table()))
 	// In trusted mode a password protects nothing, because anybody may act as anybody, and
 	// the original's clients send what they always sent.
-	if config.Access.Mode != Trusted {
+	if config.Access.Mode != gate.Trusted {
 		a.newPasswords = passwords.RefuseGuessable()
 	}
-	a.router = a.protect(a.routes())
+	denied := a.observe("", func(http.ResponseWriter, *http.Request) error { return gate.ErrOrigin() })
+	a.router = a.gate.BrowserRules(a.routes(), denied)
 	return a
 }
 
@@ -98,97 +100,20 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // within a second. Call it when requests have ended, before the store is closed.
 func (a *API) Wait() { a.tidying.Wait() }
 
-// handler is a route's work. An error becomes a problem document.
-type handler func(http.ResponseWriter, *http.Request) error
-
-// route is a row of the table of routes.
-type route struct {
-	method, pattern string
-	handle          handler
-	operation       operation
-}
-
-func (a *API) table() []route {
-	return []route{
-		{http.MethodPost, pathUsers, a.createUser, createUserDocs()},
-		{http.MethodPost, "/api/users/{user_id}/password", a.changePassword, changePasswordDocs()},
-		{http.MethodPost, "/api/login", a.login, loginDocs()},
-		{http.MethodGet, pathSession, a.readSession, readSessionDocs()},
-		{http.MethodPost, "/api/logout", a.logout, logoutDocs()},
-		{http.MethodPost, pathEvents, a.createEvent, createEventDocs()},
-		{http.MethodGet, pathEvents, a.listEvents, listEventsDocs()},
-		{http.MethodGet, "/api/events/{id}", a.readEvent, readEventDocs()},
-		{http.MethodPost, "/api/events/{id}/registrations", a.register, registerDocs()},
-		{http.MethodGet, "/api/events/{id}/registrations", a.roster, listRegistrationsDocs()},
-		{http.MethodPut, "/api/events/{id}/registrations/{user_id}", a.putSeat, putRegistrationDocs()},
-		{http.MethodGet, "/api/events/{id}/registrations/{user_id}", a.readSeat, readRegistrationDocs()},
-		{http.MethodDelete, "/api/events/{id}/registrations/{user_id}", a.deleteSeat, deleteRegistrationDocs()},
-		{http.MethodPatch, "/api/events/{id}", a.editEvent, editEventDocs()},
-		{http.MethodPost, "/api/events/{id}/cancel", a.cancelEvent, cancelEventDocs()},
-		{http.MethodGet, "/api/users/{user_id}/registrations", a.holdings, holdingsDocs()},
-		{http.MethodGet, "/livez", a.livez, livezDocs()},
-		{http.MethodGet, "/readyz", a.readyz, readyzDocs()},
-		{http.MethodGet, "/openapi.json", a.openAPI, openAPIDocs()},
-		{http.MethodGet, "/docs", a.docs, docsDocs()},
-		{http.MethodGet, "/docs/docs.css", a.docsStyle, docsStyleDocs()},
-	}
-}
-
-func (a *API) routes() http.Handler {
-	mux := chi.NewRouter()
-	compress := compressing()
-	methods := []string{http.MethodHead}
-	for _, rt := range a.table() {
-		handle := a.observe(rt.pattern, a.limited(rt.pattern, a.knowing(rt.operation, rt.handle)))
-		if rt.method == http.MethodGet {
-			handle = compress(handle)
-			mux.Method(http.MethodHead, rt.pattern, handle) // net/http leaves the body out
-		}
-		mux.Method(rt.method, rt.pattern, handle)
-		methods = append(methods, rt.method)
-	}
-	noPath := func(http.ResponseWriter, *http.Request) error {
-		return problem(CodeNotFound, "docs/api.md lists the paths of the API.")
-	}
-	notFound := a.observe("", noPath)
-	mux.NotFound(notFound.ServeHTTP)
-	if a.config.Pages != nil {
-		mux.NotFound(a.config.Pages(notFound, inner(mux)).ServeHTTP)
-	}
-	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *http.Request) error {
-		var allowed []string
-		path := cmp.Or(r.URL.RawPath, r.URL.Path) // what chi routes by
-		for _, m := range methods {
-			if !slices.Contains(allowed, m) && mux.Match(chi.NewRouteContext(), m, path) {
-				allowed = append(allowed, m)
-			}
-		}
-		if len(allowed) == 0 { // a method that chi does not know, at a path that is not there
-			return noPath(w, r)
-		}
-		allowed = append(allowed, http.MethodOptions)
-		slices.Sort(allowed) // DELETE, GET, HEAD, OPTIONS, ...
-		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		if r.Method == http.MethodOptions {
-			w.WriteHeader(http.StatusNoContent)
-			return nil
-		}
-		return problem(CodeMethodNotAllowed, "The Allow header lists the methods of this path.")
-	}).ServeHTTP)
-	return mux
-}
-
-// eventID reads the id in the path.
-func eventID(r *http.Request) (store.ID, error) {
-	id, err := store.ParseID(chi.URLParam(r, "id"))
+// eventID reads the event's id in the path. No event has the zero id.
+func eventID(r *request) (store.ID, error) {
+	id, err := store.ParseID(r.urlParam("id"))
 	if err != nil {
-		return id, invalid(FieldError{"id", "must be an id of 24 hexadecimal digits"})
+		return id, problem.InvalidField("id", "must be an id of 24 hexadecimal digits")
+	}
+	if id.IsZero() {
+		return id, store.ErrEventNotFound
 	}
 	return id, nil
 }
 
-func (a *API) livez(w http.ResponseWriter, _ *http.Request) error {
-	return writeJSON(w, http.StatusOK, status{"live"})
+func (a *API) livez(w http.ResponseWriter, _ *request) error {
+	return writeJSON(w, http.StatusOK, wire.Health{Status: "live"})
 }
 
 // errQueue says that no seat request gets through.
@@ -209,27 +134,36 @@ func (a *API) WatchReadiness(ctx context.Context) { a.ready.Watch(ctx) }
 
 // readyz is for load balancers: traffic is welcome while the queue can be reached and the store
 // takes writes. Workers may be absent: what is read does not need them, and they come and go.
-func (a *API) readyz(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
-	defer cancel()
-	err := a.ready.Ask(ctx)
+func (a *API) readyz(w http.ResponseWriter, r *request) error {
+	err := a.ready.Ask(r.Context())
 	if err == nil || errors.Is(err, messages.ErrNoWorkers) {
-		return writeJSON(w, http.StatusOK, status{"ready"})
+		return writeJSON(w, http.StatusOK, wire.Health{Status: "ready"})
 	}
-	code, detail := CodeOverloaded, "The store cannot be written to."
+	code, detail := problem.Overloaded, "The store does not accept writes."
 	switch {
 	case errors.Is(err, errQueue):
-		detail = "No seat request gets through NATS."
+		detail = "Seat requests do not get through NATS."
 	case errors.Is(err, store.ErrStorageFull):
-		code, detail = CodeStorageFull, "The operator must make room; reads go on."
-	case ctx.Err() != nil:
-		detail = "Not everything answers in time."
+		code, detail = problem.StorageFull, "The operator must free space; reads still work."
+	case r.Context().Err() != nil:
+		detail = "A dependency did not answer in time."
 	}
-	p := problem(code, detail)
-	p.cause = err
-	return p
+	return problem.Newf(code, "%s", detail).Because(err)
 }
 
-type status struct {
-	Status string `json:"status"`
+func (a *API) openAPI(w http.ResponseWriter, r *request) error {
+	writeTagged(w, r.Request, describe.JSONMedia, a.described.JSON)
+	return nil
+}
+
+func (a *API) docs(w http.ResponseWriter, r *request) error {
+	w.Header().Set("Content-Security-Policy", describe.PagePolicy)
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	writeTagged(w, r.Request, describe.HTMLMedia, a.described.HTML)
+	return nil
+}
+
+func (a *API) docsStyle(w http.ResponseWriter, r *request) error {
+	writeTagged(w, r.Request, describe.CSSMedia, a.described.CSS)
+	return nil
 }

@@ -6,13 +6,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
 )
 
 func TestSignUpAndLogInAnswerAToken(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *site) {
-		for name, mode := range map[string]func(*Access){"token": func(*Access) {}, "trusted": trusted} {
+		for name, mode := range map[string]func(*gate.Config){"token": func(*gate.Config) {}, "trusted": trusted} {
 			t.Run(name, func(t *testing.T) {
 				i := s.start(t, identity.Keys{}, mode)
 				email := store.NewID().Hex() + "@example.org"
@@ -118,7 +120,7 @@ func TestRightsByRole(t *testing.T) {
 					if r.status != role.status {
 						t.Errorf("%s: %d %s, want %d", role.name, r.status, r.body, role.status)
 					}
-					code := map[int]Code{401: CodeUnauthenticated, 403: CodeForbidden}[role.status]
+					code := map[int]problem.Code{401: problem.Unauthenticated, 403: problem.Forbidden}[role.status]
 					if code != "" {
 						r.want(t, role.status, code)
 					}
@@ -145,8 +147,8 @@ func TestWhatIsLeftOutIsTheTokensUser(t *testing.T) {
 			}
 		}
 		// An empty id is none, not one that was left out.
-		i.ask(t, "POST", path, `{"user_id":""}`, bearer(i.stranger(t).token)).want(t, 400, CodeInvalid)
-		i.ask(t, "POST", "/api/events", eventWith(`"organizer_id":"",`), bearer(ada.token)).want(t, 400, CodeInvalid)
+		i.ask(t, "POST", path, `{"user_id":""}`, bearer(i.stranger(t).token)).want(t, 400, problem.Invalid)
+		i.ask(t, "POST", "/api/events", eventWith(`"organizer_id":"",`), bearer(ada.token)).want(t, 400, problem.Invalid)
 	})
 }
 
@@ -156,22 +158,22 @@ func TestTrustedModeBelievesIdsButChecksTokens(t *testing.T) {
 		ada, bob := i.newMember(t), i.newMember(t)
 		event := "/api/events/" + i.ask(t, "POST", "/api/events", eventWith(`"organizer_id":"`+ada.id+`",`)).want(t, 201, "").field(t, "id")
 		seats := event + "/registrations"
-		i.ask(t, "POST", "/api/events", eventWith("")).want(t, 400, CodeInvalid)
-		i.ask(t, "POST", seats, `{}`).want(t, 400, CodeInvalid)
+		i.ask(t, "POST", "/api/events", eventWith("")).want(t, 400, problem.Invalid)
+		i.ask(t, "POST", seats, `{}`).want(t, 400, problem.Invalid)
 		i.ask(t, "POST", seats, `{"user_id":"`+bob.id+`"}`).want(t, 201, "")
 		i.ask(t, "GET", seats, "").want(t, 200, "")
 
-		i.ask(t, "POST", seats, `{"user_id":"`+bob.id+`"}`, bearer("forged")).want(t, 401, CodeUnauthenticated)
-		i.ask(t, "POST", seats, `{"user_id":"`+bob.id+`"}`, cookie("eventio_token", "forged")).want(t, 401, CodeUnauthenticated)
-		i.ask(t, "POST", seats, `{"user_id":"`+bob.id+`"}`, bearer(ada.token)).want(t, 403, CodeForbidden)
+		i.ask(t, "POST", seats, `{"user_id":"`+bob.id+`"}`, bearer("forged")).want(t, 401, problem.Unauthenticated)
+		i.ask(t, "POST", seats, `{"user_id":"`+bob.id+`"}`, cookie("eventio_token", "forged")).want(t, 401, problem.Unauthenticated)
+		i.ask(t, "POST", seats, `{"user_id":"`+bob.id+`"}`, bearer(ada.token)).want(t, 403, problem.Forbidden)
 		i.ask(t, "POST", seats, `{}`, bearer(ada.token)).want(t, 201, "")
-		i.ask(t, "GET", seats, "", bearer(bob.token)).want(t, 403, CodeForbidden)
+		i.ask(t, "GET", seats, "", bearer(bob.token)).want(t, 403, problem.Forbidden)
 		i.ask(t, "GET", seats, "", bearer(ada.token)).want(t, 200, "")
 		// What the gateway itself was sent is not a token of ours.
 		i.ask(t, "GET", seats, "", with("Authorization", "Basic YTpi")).want(t, 200, "")
 
 		i.ask(t, "POST", "/api/users/"+bob.id+"/password", changeBody(goodPassword, "another horse battery")).want(t, 204, "")
-		i.ask(t, "POST", "/api/users/"+store.NewID().Hex()+"/password", changeBody(goodPassword, "another horse battery")).want(t, 404, CodeUserNotFound)
+		i.ask(t, "POST", "/api/users/"+store.NewID().Hex()+"/password", changeBody(goodPassword, "another horse battery")).want(t, 404, problem.UserNotFound)
 	})
 }
 
@@ -186,16 +188,16 @@ func TestOrderOfChecks(t *testing.T) {
 		for _, c := range []struct {
 			name, method, path, body string
 			status                   int
-			code                     Code
+			code                     problem.Code
 			options                  []func(*http.Request)
 		}{
-			{"401 before a malformed body", "POST", seats, `{`, 401, CodeUnauthenticated, nil},
-			{"401 before a malformed id", "GET", "/api/events/zz/registrations", "", 401, CodeUnauthenticated, nil},
-			{"401 before an unknown event", "GET", unknown, "", 401, CodeUnauthenticated, nil},
-			{"400 before 404", "POST", unknown, `{"user_id":"zz"}`, 400, CodeInvalid, []func(*http.Request){bearer(ada.token)}},
-			{"404 before 403 for a seat", "POST", unknown, foreign, 404, CodeEventNotFound, []func(*http.Request){bearer(ada.token)}},
-			{"404 before 403 for a roster", "GET", unknown, "", 404, CodeEventNotFound, []func(*http.Request){bearer(bob.token)}},
-			{"403 before the seat", "POST", seats, foreign, 403, CodeForbidden, []func(*http.Request){bearer(ada.token)}},
+			{"401 before a malformed body", "POST", seats, `{`, 401, problem.Unauthenticated, nil},
+			{"401 before a malformed id", "GET", "/api/events/zz/registrations", "", 401, problem.Unauthenticated, nil},
+			{"401 before an unknown event", "GET", unknown, "", 401, problem.Unauthenticated, nil},
+			{"400 before 404", "POST", unknown, `{"user_id":"zz"}`, 400, problem.Invalid, []func(*http.Request){bearer(ada.token)}},
+			{"404 before 403 for a seat", "POST", unknown, foreign, 404, problem.EventNotFound, []func(*http.Request){bearer(ada.token)}},
+			{"404 before 403 for a roster", "GET", unknown, "", 404, problem.EventNotFound, []func(*http.Request){bearer(bob.token)}},
+			{"403 before the seat", "POST", seats, foreign, 403, problem.Forbidden, []func(*http.Request){bearer(ada.token)}},
 		} {
 			t.Run(c.name, func(t *testing.T) {
 				i.ask(t, c.method, c.path, c.body, c.options...).want(t, c.status, c.code)
@@ -230,6 +232,6 @@ func TestMassAssignment(t *testing.T) {
 		}
 		i.ask(t, "POST", "/api/login", logInBody("eve@example.org", goodPassword)).want(t, 200, "")
 		i.ask(t, "POST", "/api/users/"+ada.id+"/password", `{"password_version":9,"old_password":"`+goodPassword+`","new_password":"another horse battery"}`,
-			bearer(ada.token)).want(t, 400, CodeInvalid) // a new route knows its fields
+			bearer(ada.token)).want(t, 400, problem.Invalid) // a new route knows its fields
 	})
 }

@@ -16,6 +16,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
@@ -120,7 +122,7 @@ type instance struct {
 
 // start starts an API in token mode, to which NATS listens when it returns. change may
 // alter what it is told; keys may be empty.
-func (s *site) start(t testing.TB, keys identity.Keys, change ...func(*Access)) *instance {
+func (s *site) start(t testing.TB, keys identity.Keys, change ...func(*gate.Config)) *instance {
 	t.Helper()
 	i, conn := s.open(t, keys, change...)
 	if err := conn.FlushTimeout(patience); err != nil {
@@ -136,7 +138,7 @@ func (s *site) startAnyway(t testing.TB) *instance {
 	return i
 }
 
-func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*Access)) (*instance, *nats.Conn) {
+func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*gate.Config)) (*instance, *nats.Conn) {
 	t.Helper()
 	conn := s.connect(t)
 	log := zerolog.New(s.log)
@@ -145,7 +147,7 @@ func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*Access)) (
 		t.Fatal(err)
 	}
 	t.Cleanup(guard.Close)
-	access := Access{Mode: Token, Guard: guard}
+	access := gate.Config{Mode: gate.Token, Guard: guard}
 	for _, c := range change {
 		c(&access)
 	}
@@ -156,8 +158,8 @@ func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*Access)) (
 	return &instance{New(s.st, requester, Config{Access: access}, log), guard}, conn
 }
 
-func trusted(a *Access)     { a.Mode = Trusted }
-func rateLimited(a *Access) { a.RateLimits = true }
+func trusted(a *gate.Config)     { a.Mode = gate.Trusted }
+func rateLimited(a *gate.Config) { a.RateLimits = true }
 
 // reply is what the API says.
 type reply struct {
@@ -200,7 +202,7 @@ func from(address string) func(*http.Request) {
 }
 
 // want checks status and, for a problem, code.
-func (r reply) want(t testing.TB, status int, code Code) reply {
+func (r reply) want(t testing.TB, status int, code problem.Code) reply {
 	t.Helper()
 	if r.status != status || code != "" && !strings.Contains(r.body, `"code":"`+string(code)+`"`) {
 		t.Fatalf("answer is %d %s, want %d %s", r.status, r.body, status, code)

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/internal/passwords"
 )
 
@@ -73,7 +73,7 @@ func badPath(name, path string) badInput {
 	return badInput{"path/" + name, "GET", path, "", nil, 404, notFound, ""}
 }
 
-var overLimit = userBody("name", quote(strings.Repeat("x", api.MaxBody)))
+var overLimit = userBody("name", quote(strings.Repeat("x", input.MaxBody)))
 
 var badInputs = slices.Concat([]badInput{
 	badBody("empty", ""),
@@ -102,8 +102,8 @@ var badInputs = slices.Concat([]badInput{
 	badBody("control_character_in_a_string", userBody("name", "\"a\nb\"")),
 	{"body/over_the_limit_with_length", "POST", users, overLimit, nil, 413, tooLarge, ""},
 	{"body/over_the_limit_chunked", "POST", users, overLimit, []string{chunked, ""}, 413, tooLarge, ""},
-	{"body/one_byte_over_the_limit", "POST", users, pad(userBody(), api.MaxBody+1), nil, 413, tooLarge, ""},
-	{"body/one_byte_over_the_limit_chunked", "POST", users, pad(userBody(), api.MaxBody+1), []string{chunked, ""}, 413, tooLarge, ""},
+	{"body/one_byte_over_the_limit", "POST", users, pad(userBody(), input.MaxBody+1), nil, 413, tooLarge, ""},
+	{"body/one_byte_over_the_limit_chunked", "POST", users, pad(userBody(), input.MaxBody+1), []string{chunked, ""}, 413, tooLarge, ""},
 	{"body/a_megabyte_to_every_route", "POST", theRoster, pad(wish(someID), 1<<20), nil, 413, tooLarge, ""},
 	{"body/all_fields_missing_in_a_sign_up", "POST", users, "{}", nil, 400, invalid, "name,email,password"},
 	{"body/all_fields_missing_in_a_log_in", "POST", login, "{}", nil, 400, invalid, "email,password"},
@@ -125,7 +125,7 @@ var badInputs = slices.Concat([]badInput{
 	badUser("number", "name", "1"),
 	badUser("array", "name", `["a"]`),
 	badUser("object", "name", `{"$gt":""}`),
-	badUser("of_201_characters", "name", quote(strings.Repeat("é", api.MaxName+1))),
+	badUser("of_201_characters", "name", quote(strings.Repeat("é", input.MaxName+1))),
 	badUser("null_byte", "name", `"a\u0000b"`),
 	badUser("line_end", "name", `"a\r\nb"`),
 	badUser("missing", "email", ""),
@@ -142,7 +142,7 @@ var badInputs = slices.Concat([]badInput{
 	badUser("line_end_inside", "email", `"ada@example.org\r\nBcc: eve@example.org"`),
 	badUser("null_byte", "email", `"ada\u0000@example.org"`),
 	badUser("trailing_dot", "email", `"ada@example.org."`),
-	badUser("of_255_bytes", "email", quote(strings.Repeat("a", api.MaxEmail+1-len("@example.org"))+"@example.org")),
+	badUser("of_255_bytes", "email", quote(strings.Repeat("a", input.MaxEmail+1-len("@example.org"))+"@example.org")),
 	badUser("missing", "password", ""),
 	badUser("null", "password", "null"),
 	badUser("empty", "password", `""`),
@@ -170,11 +170,11 @@ var badInputs = slices.Concat([]badInput{
 	badEvent("number", "title", "5"),
 	badEvent("null_byte", "title", `"a\u0000"`),
 	badEvent("escape_sequence", "title", `"\u001b[2J"`),
-	badEvent("of_201_characters", "title", quote(strings.Repeat("t", api.MaxTitle+1))),
+	badEvent("of_201_characters", "title", quote(strings.Repeat("t", input.MaxTitle+1))),
 	badEvent("number", "description", "5"),
 	badEvent("object", "description", "{}"),
 	badEvent("null_byte", "description", `"a\u0000"`),
-	badEvent("of_10001_characters", "description", quote(strings.Repeat("d", api.MaxDescription+1))),
+	badEvent("of_10001_characters", "description", quote(strings.Repeat("d", input.MaxDescription+1))),
 	badEvent("missing", "capacity", ""),
 	badEvent("null", "capacity", "null"),
 	badEvent("zero", "capacity", "0"),
@@ -397,10 +397,10 @@ func sorted(list string) string {
 func TestLimitsAreInclusive(t *testing.T) {
 	forEachStore(t, func(t *testing.T, e *env) {
 		for name, create := range map[string]string{
-			"body_of_64_KiB":                  pad(eventBody(), api.MaxBody),
+			"body_of_64_KiB":                  pad(eventBody(), input.MaxBody),
 			"capacity_of_a_billion":           eventBody("capacity", "1000000000"),
-			"title_of_200_characters":         eventBody("title", quote(strings.Repeat("😀", api.MaxTitle))),
-			"description_of_10000_characters": eventBody("description", quote(strings.Repeat("é", api.MaxDescription))),
+			"title_of_200_characters":         eventBody("title", quote(strings.Repeat("😀", input.MaxTitle))),
+			"description_of_10000_characters": eventBody("description", quote(strings.Repeat("é", input.MaxDescription))),
 			"one_millisecond_long":            eventBody("ends_at", `"2027-05-01T18:00:00.001Z"`),
 			"year_1_to_9999":                  eventBody("starts_at", `"0001-01-01T00:00:00Z"`, "ends_at", `"9999-12-31T23:59:59.999Z"`),
 			"29_february":                     eventBody("starts_at", `"2024-02-29T00:00:00Z"`),
@@ -418,12 +418,12 @@ func TestLimitsAreInclusive(t *testing.T) {
 			})
 		}
 		t.Run("body_of_64_KiB_chunked", func(t *testing.T) {
-			e.post(t, events, pad(eventBody(), api.MaxBody), chunked, "").object(t, 201, eventFields)
+			e.post(t, events, pad(eventBody(), input.MaxBody), chunked, "").object(t, 201, eventFields)
 		})
 		t.Run("user", func(t *testing.T) {
-			email := strings.Repeat("a", api.MaxEmail-len("@example.org")) + "@example.org"
+			email := strings.Repeat("a", input.MaxEmail-len("@example.org")) + "@example.org"
 			secret := password + strings.Repeat("p", passwords.MaxBytes-len(password))
-			e.post(t, users, userBody("email", quote(email), "name", quote(strings.Repeat("é", api.MaxName)), "password", quote(secret))).
+			e.post(t, users, userBody("email", quote(email), "name", quote(strings.Repeat("é", input.MaxName)), "password", quote(secret))).
 				object(t, 201, userFields)
 			e.post(t, login, loginBody(email, secret)).object(t, 200, userFields)
 		})

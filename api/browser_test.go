@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/web"
@@ -15,7 +17,7 @@ import (
 
 func overTLS(r *http.Request) { r.TLS = &tls.ConnectionState{} }
 
-func proxied(a *Access) { a.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} }
+func proxied(a *gate.Config) { a.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} }
 
 func TestTheCookieOfThePages(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *site) {
@@ -53,7 +55,7 @@ func TestTheCookieOfThePages(t *testing.T) {
 			})
 		}
 		t.Run("under TLS only the cookie that no other host can set counts", func(t *testing.T) {
-			i.ask(t, "GET", seats, "", overTLS, cookie("eventio_token", ada.token)).want(t, 401, CodeUnauthenticated)
+			i.ask(t, "GET", seats, "", overTLS, cookie("eventio_token", ada.token)).want(t, 401, problem.Unauthenticated)
 		})
 		t.Run("a header goes before the cookie", func(t *testing.T) {
 			i.ask(t, "GET", seats, "", cookie("eventio_token", "x"), bearer(ada.token)).want(t, 200, "")
@@ -67,7 +69,7 @@ func TestTheCookieOfThePages(t *testing.T) {
 			m := i.newMember(t)
 			r := i.ask(t, "POST", "/api/users/"+m.id+"/password", changeBody(m.password, "another horse battery"), cookie("eventio_token", m.token)).want(t, 204, "")
 			fresh := r.cookie(t)
-			i.ask(t, "POST", "/api/events", eventWith(""), cookie("eventio_token", m.token)).want(t, 401, CodeUnauthenticated)
+			i.ask(t, "POST", "/api/events", eventWith(""), cookie("eventio_token", m.token)).want(t, 401, problem.Unauthenticated)
 			i.ask(t, "POST", "/api/events", eventWith(""), cookie(fresh.Name, fresh.Value)).want(t, 201, "")
 		})
 	})
@@ -104,7 +106,7 @@ func TestCrossOriginWrites(t *testing.T) {
 				"as text, no preflight": {with("Sec-Fetch-Site", "cross-site"), func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") }},
 			} {
 				t.Run(rt.pattern+"/"+name, func(t *testing.T) {
-					r := i.ask(t, rt.method, path, bodies[rt.pattern], append(options, cookie("eventio_token", ada.token))...).want(t, 403, CodeForbidden)
+					r := i.ask(t, rt.method, path, bodies[rt.pattern], append(options, cookie("eventio_token", ada.token))...).want(t, 403, problem.Forbidden)
 					if r.header.Get("Set-Cookie") != "" {
 						t.Errorf("a cookie is set: %v", r.header)
 					}
@@ -136,7 +138,7 @@ func TestCORS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	off, on := s.start(t, identity.Keys{}), s.start(t, identity.Keys{}, func(a *Access) { a.CORSOrigins = []*url.URL{app} })
+	off, on := s.start(t, identity.Keys{}), s.start(t, identity.Keys{}, func(a *gate.Config) { a.CORSOrigins = []*url.URL{app} })
 	ada := on.newMember(t)
 	path := on.organized(t, ada) + "/registrations"
 	preflight := func(i *instance, origin string) reply {
@@ -172,7 +174,7 @@ func TestCORS(t *testing.T) {
 			if r := preflight(on, origin); allowed(r) != "" {
 				t.Errorf("preflight: %v", r.header)
 			}
-			if r := actual(on, origin).want(t, 403, CodeForbidden); allowed(r) != "" {
+			if r := actual(on, origin).want(t, 403, problem.Forbidden); allowed(r) != "" {
 				t.Errorf("actual: %v", r.header)
 			}
 		})
@@ -185,9 +187,9 @@ func TestSecurityHeaders(t *testing.T) {
 	i := s.start(t, identity.Keys{})
 	ada := i.newMember(t)
 	event := i.organized(t, ada)
-	pages := New(s.st, nil, Config{Access: Access{Mode: Token, Guard: i.guard}, Pages: web.Handler}, i.log)
+	pages := New(s.st, nil, Config{Access: gate.Config{Mode: gate.Token, Guard: i.guard}, Pages: web.Handler}, i.log)
 	broken := *i
-	brokenAPI := New(lostAnswer{nil}, nil, Config{Access: Access{Mode: Token, Guard: i.guard}}, i.log)
+	brokenAPI := New(lostAnswer{nil}, nil, Config{Access: gate.Config{Mode: gate.Token, Guard: i.guard}}, i.log)
 	broken.API = brokenAPI
 	withPages := instance{pages, i.guard}
 	type call struct {

@@ -12,17 +12,19 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
 )
 
 // writeRead answers a read with v, or with 304 when the client has it already.
-func writeRead(w http.ResponseWriter, r *http.Request, v any) error {
+func writeRead(w http.ResponseWriter, r *request, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return fmt.Errorf("encode an answer: %w", err)
 	}
-	writeTagged(w, r, "application/json", body)
+	writeTagged(w, r.Request, "application/json", body)
 	return nil
 }
 
@@ -76,7 +78,7 @@ func eventTag(e store.Event) string {
 func editVersion(h http.Header) (int64, error) {
 	sent := h.Values("If-Match")
 	if len(sent) == 0 {
-		return 0, problem(CodePreconditionRequired, "Read the event and send its ETag in If-Match, so that nobody's edit is lost.")
+		return 0, problem.New(problem.PreconditionRequired)
 	}
 	if anyTag(sent) {
 		return store.AnyVersion, nil
@@ -87,7 +89,7 @@ func editVersion(h http.Header) (int64, error) {
 		}
 	}
 	// A tag that we never gave matches no event.
-	return 0, seatProblem(messages.SeatReply{Outcome: messages.OutcomeVersionMismatch}, nil)
+	return 0, problem.New(problem.VersionMismatch)
 }
 
 // anyTag reports whether If-Match takes whatever there is. For us that is no condition: what is
@@ -110,8 +112,8 @@ func tagNumber(tag string) (n int64, ok bool) {
 // it tells whether the registration is as it was (If-None-Match); only the number says which
 // one it is (If-Match), so that who moved up in the line meanwhile can still leave it. It is
 // weak as all tags but those of events are.
-func registrationTag(r registration) string {
-	if r.Status == statusWaitlisted {
+func registrationTag(r wire.Registration) string {
+	if r.Status == wire.Waitlisted {
 		return fmt.Sprintf(`W/"%d.%s.%d"`, r.Number, r.Status, r.Position)
 	}
 	return fmt.Sprintf(`W/"%d.%s"`, r.Number, r.Status)
@@ -126,7 +128,7 @@ func registrationNumber(h http.Header) (int64, error) {
 	case len(sent) == 0, anyTag(sent):
 		return 0, nil
 	case len(sent) > 1 || strings.Contains(sent[0], ","):
-		return 0, invalid(FieldError{"If-Match", "must be one ETag of GET at this path, or *"})
+		return 0, problem.InvalidField("If-Match", "must be one ETag from GET at this path, or *")
 	}
 	if n, ok := tagNumber(sent[0]); ok {
 		return n, nil
@@ -137,11 +139,11 @@ func registrationNumber(h http.Header) (int64, error) {
 // noPreconditions refuses headers under whose condition a route cannot act: to ignore one
 // would be to do what the client did not want.
 func noPreconditions(h http.Header, names ...string) error {
-	var f fields
+	var f input.Fields
 	for _, name := range names {
 		if sent := h.Values(name); len(sent) > 0 && (name != "If-Match" || !anyTag(sent)) {
-			f.add(name, "is not taken here")
+			f.Add(name, "is not supported here")
 		}
 	}
-	return f.err()
+	return f.Err()
 }

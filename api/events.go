@@ -2,136 +2,75 @@ package api
 
 import (
 	"context"
+	"encoding/binary"
+	"iter"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// newEvent is the body that creates an event. The fields from place on are ours; the
-// original has none of them.
-type newEvent struct {
-	OrganizerID *string `json:"organizer_id,omitzero"`
-	Title       string  `json:"title"`
-	Description string  `json:"description,omitzero"`
-	Capacity    int64   `json:"capacity"`
-	StartsAt    string  `json:"starts_at"`
-	EndsAt      string  `json:"ends_at"`
-	Place       string  `json:"place,omitzero"`
-	TimeZone    string  `json:"time_zone,omitzero"`
-	Waitlist    bool    `json:"waitlist,omitzero"`
-	OpensAt     *string `json:"registration_opens_at,omitzero"`
-	ClosesAt    *string `json:"registration_closes_at,omitzero"`
-}
-
-// event is what is told of an event. It never has the roster. What an event does not have
-// is left out, so that one like the original's has the original's fields.
-type event struct {
-	ID          store.ID  `json:"id"`
-	OrganizerID store.ID  `json:"organizer_id"`
-	Title       string    `json:"title"`
-	Description string    `json:"description"`
-	Capacity    int64     `json:"capacity"`
-	TicketsSold int64     `json:"tickets_sold"`
-	StartsAt    time.Time `json:"starts_at"`
-	EndsAt      time.Time `json:"ends_at"`
-	CreatedAt   time.Time `json:"created_at"`
-	Place       string    `json:"place,omitzero"`
-	TimeZone    string    `json:"time_zone,omitzero"`
-	Waitlist    bool      `json:"waitlist,omitzero"`
-	Waiting     int64     `json:"waiting,omitzero"`
-	OpensAt     time.Time `json:"registration_opens_at,omitzero"`
-	ClosesAt    time.Time `json:"registration_closes_at,omitzero"`
-	CancelledAt time.Time `json:"cancelled_at,omitzero"`
-
-	// What the event is now, so that no client works it out from seats, hours and its clock.
-	State        store.LifeState         `json:"state"`
-	Registration store.RegistrationState `json:"registration_state"`
-}
-
-func eventOf(e store.Event) event { return eventAt(e, time.Now()) }
-
-// eventAt is what is told of an event at that time.
-func eventAt(e store.Event, now time.Time) event {
-	life, registration := e.States(now)
-	return event{
-		State: life, Registration: registration,
-		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description,
-		Capacity: e.Capacity, TicketsSold: e.TicketsSold, StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt,
-		Place: e.Place, TimeZone: e.TimeZone, Waitlist: e.Waitlist, Waiting: e.Waiting,
-		OpensAt: e.OpensAt, ClosesAt: e.ClosesAt, CancelledAt: e.CancelledAt,
-	}
-}
-
-func (a *API) createEvent(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.gate.caller(r)
-	if err != nil {
+func (a *API) createEvent(w http.ResponseWriter, r *request) error {
+	var body wire.NewEvent
+	if err := input.Decode(r.body, &body); err != nil {
 		return err
 	}
-	var body newEvent
-	if err := decodeBody(w, r, &body); err != nil {
-		return err
-	}
-	var f fields
-	key, _ := f.idempotencyKey(r.Header)
+	var f input.Fields
+	key, _ := idempotencyKey(&f, r.Header)
 	e := store.Event{
-		OrganizerID: who.actor(&f, "organizer_id", body.OrganizerID),
-		Title:       f.line("title", body.Title, MaxTitle),
-		Description: f.text("description", body.Description, MaxDescription),
-		Capacity:    f.between("capacity", body.Capacity, 1, MaxCapacity),
-		StartsAt:    f.instant("starts_at", body.StartsAt),
-		EndsAt:      f.instant("ends_at", body.EndsAt),
-		Place:       f.optionalLine("place", body.Place, MaxPlace),
-		TimeZone:    f.timeZone("time_zone", body.TimeZone),
+		OrganizerID: actingFor(r.caller, &f, "organizer_id", body.OrganizerID),
+		Title:       f.Line("title", body.Title, input.MaxTitle),
+		Description: f.Text("description", body.Description, input.MaxDescription),
+		Capacity:    f.Between("capacity", body.Capacity, 1, input.MaxCapacity),
+		StartsAt:    f.Instant("starts_at", body.StartsAt),
+		EndsAt:      f.Instant("ends_at", body.EndsAt),
+		Place:       f.OptionalLine("place", body.Place, input.MaxPlace),
+		TimeZone:    f.TimeZone("time_zone", body.TimeZone),
 		Waitlist:    body.Waitlist,
-		OpensAt:     f.optionalInstant("registration_opens_at", body.OpensAt),
-		ClosesAt:    f.optionalInstant("registration_closes_at", body.ClosesAt),
+		OpensAt:     f.OptionalInstant("registration_opens_at", body.OpensAt),
+		ClosesAt:    f.OptionalInstant("registration_closes_at", body.ClosesAt),
 	}
-	f.inOrder(e)
-	if err := f.err(); err != nil {
+	checkOrder(&f, e)
+	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := who.mayBe(e.OrganizerID, "An event belongs to who creates it: leave organizer_id out."); err != nil {
+	if err := r.caller.Require(e.OrganizerID, "You can only create events of your own: leave organizer_id out."); err != nil {
 		return err
 	}
-	// A creation does not die with the client's connection: the repetition finds it done.
-	deadline := a.deadline()
-	ctx, cancel := detached(r, deadline)
-	defer cancel()
-	c, done, err := a.begin(ctx, key, who.scope("POST "+pathEvents), body)
+	c, done, err := a.begin(r.Context(), key, keyScope(r.caller, "POST "+pathEvents), body)
 	if err != nil {
 		return err
 	}
 	e.ID, e.CreatedAt = c.Resource, c.CreatedAt
 	if !done {
 		create := func(ctx context.Context) error { return a.store.CreateEvent(ctx, e) }
-		exists := func(ctx context.Context) error { return a.exists(ctx, e.ID, deadline) }
-		if err := c.carryOut(ctx, create, exists); err != nil {
+		exists := func(ctx context.Context) error { return a.exists(ctx, e.ID) }
+		if err := c.carryOut(r.Context(), create, exists); err != nil {
 			return err
 		}
 	}
 	e.Version, e.Revision = 1, 1
 	w.Header().Set("ETag", eventTag(e))
-	return writeCreated(w, eventPath(e.ID), done, eventOf(e))
+	return writeCreated(w, eventPath(e.ID), done, wire.EventOf(e))
 }
 
-func (a *API) readEvent(w http.ResponseWriter, r *http.Request) error {
+func (a *API) readEvent(w http.ResponseWriter, r *request) error {
 	id, err := eventID(r)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
-	defer cancel()
-	e, err := a.store.Event(ctx, id)
+	e, err := a.store.Event(r.Context(), id)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("ETag", eventTag(e))
-	return writeRead(w, r, eventOf(e))
+	return writeRead(w, r, wire.EventOf(e))
 }
 
-func (a *API) listEvents(w http.ResponseWriter, r *http.Request) error {
+func (a *API) listEvents(w http.ResponseWriter, r *request) error {
 	q := r.URL.Query()
 	query, err := eventQuery(q)
 	if err != nil {
@@ -140,11 +79,10 @@ func (a *API) listEvents(w http.ResponseWriter, r *http.Request) error {
 	if query.Limit > 0 {
 		return a.eventsPage(w, r, q, query)
 	}
-	deadline := a.deadline()
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	found := store.AllEvents(ctx, timedFinder{a.store, a.config.RequestTimeout}, query)
-	return a.streamJSON(w, r, deadline, cancel, encoded(found, func(e store.Event) any { return eventOf(e) }))
+	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
+		found := store.AllEvents(ctx, timedFinder{a.store, a.config.RequestTimeout}, query)
+		return encoded(found, func(e store.Event) any { return wire.EventOf(e) })
+	})
 }
 
 // timedFinder gives each page its own time.
@@ -161,17 +99,82 @@ func (f timedFinder) FindEvents(ctx context.Context, q store.EventQuery) (store.
 }
 
 // eventsPage sends one page, and in Link where the next one is.
-func (a *API) eventsPage(w http.ResponseWriter, r *http.Request, q url.Values, query store.EventQuery) error {
-	found, err := timedFinder{a.store, a.config.RequestTimeout}.FindEvents(r.Context(), query)
+func (a *API) eventsPage(w http.ResponseWriter, r *request, q url.Values, query store.EventQuery) error {
+	found, err := a.store.FindEvents(r.Context(), query)
 	if err != nil {
 		return err
 	}
 	if found.Next != nil {
-		linkNext(w, pathEvents, q, query.Limit, eventsCursor(q, *found.Next))
+		linkNext(w, pathEvents, q, query.Limit, nextEvents(q, *found.Next))
 	}
-	page := make([]event, len(found.Events))
+	page := make([]wire.Event, len(found.Events))
 	for i, e := range found.Events {
-		page[i] = eventOf(e)
+		page[i] = wire.EventOf(e)
 	}
 	return writeRead(w, r, page)
+}
+
+// checkOrder checks the times of an event against each other, once each of them is right.
+func checkOrder(f *input.Fields, e store.Event) {
+	if !f.OK() {
+		return
+	}
+	if !e.EndsAt.After(e.StartsAt) {
+		f.Add("ends_at", "must be after starts_at")
+	}
+	if !e.OpensAt.IsZero() && !e.ClosesAt.IsZero() && !e.ClosesAt.After(e.OpensAt) {
+		f.Add("registration_closes_at", "must be after registration_opens_at")
+	}
+}
+
+// eventQuery reads which events a list is to have.
+func eventQuery(q url.Values) (query store.EventQuery, err error) {
+	var f input.Fields
+	query.Limit = f.Limit(q)
+	if q.Has("from") {
+		query.From = f.Instant("from", q.Get("from"))
+	}
+	if q.Has("to") {
+		query.To = f.Instant("to", q.Get("to"))
+	}
+	if q.Has("organizer_id") {
+		query.OrganizerID = f.ID("organizer_id", q.Get("organizer_id"))
+	}
+	if q.Has("q") {
+		query.Words = f.Search("q", q.Get("q"))
+	}
+	if q.Has("available") {
+		f.OneOf("available", q.Get("available"), "true", "false")
+		query.Available, query.At = q.Get("available") == "true", time.Now()
+	}
+	if q.Has("sort") {
+		f.OneOf("sort", q.Get("sort"), wire.SortEarliest, wire.SortLatest)
+		query.Descending = q.Get("sort") == wire.SortLatest
+	}
+	query.After = eventsCursor(&f, q)
+	if f.OK() && q.Has("from") && q.Has("to") && query.From.After(query.To) {
+		f.Add("to", "must not be before from")
+	}
+	return query, f.Err()
+}
+
+// eventPlaceSize is the length of a place in a list of events: the start in milliseconds, and the id.
+const eventPlaceSize = 8 + len(store.ID{})
+
+// nextEvents makes the cursor of the page that begins at a place.
+func nextEvents(q url.Values, at store.EventPlace) string {
+	place := binary.BigEndian.AppendUint64(nil, uint64(at.StartsAt.UnixMilli()))
+	return input.ListOf(pathEvents, q).Cursor(append(place, at.ID[:]...))
+}
+
+// eventsCursor reads the place after which a page begins; nil when it is the first one.
+func eventsCursor(f *input.Fields, q url.Values) *store.EventPlace {
+	place := f.Cursor(input.ListOf(pathEvents, q), q, eventPlaceSize)
+	if place == nil {
+		return nil
+	}
+	return &store.EventPlace{
+		StartsAt: time.UnixMilli(int64(binary.BigEndian.Uint64(place))).UTC(),
+		ID:       store.ID(place[8:]),
+	}
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -82,13 +83,17 @@ func TestStreamsGiveWay(t *testing.T) {
 				r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
 				w := httptest.NewRecorder()
 				started := time.Now()
-				err := a.streamJSON(w, r, a.deadline(), cancel, func(yield func(any, error) bool) {
-					for i := range items {
-						if i%1000 == 0 {
-							time.Sleep(time.Millisecond) // the store's work
-						}
-						if !yield(i, nil) {
-							return
+				req := &request{Request: r}
+				req.start(whileClientWaits, a.config.RequestTimeout)
+				err := a.streamJSON(w, req, func(context.Context) iter.Seq2[any, error] {
+					return func(yield func(any, error) bool) {
+						for i := range items {
+							if i%1000 == 0 {
+								time.Sleep(time.Millisecond) // the store's work
+							}
+							if !yield(i, nil) {
+								return
+							}
 						}
 					}
 				})

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -15,71 +17,51 @@ const (
 	// holdingsScan bounds how many registrations one request looks at, so that a filter that
 	// few of them pass costs no more than one that all pass, however many were given back.
 	// Such a page is short and still has a next one.
-	holdingsScan = MaxPage
+	holdingsScan = input.MaxPage
 )
 
-// Which of a person's registrations are wanted.
-const (
-	whenUpcoming = "upcoming" // the event has not ended
-	whenPast     = "past"
-)
-
-// holding is a registration with its event.
-type holding struct {
-	Event        event     `json:"event"`
-	RegisteredAt time.Time `json:"registered_at"`
-	Number       int64     `json:"number"`
-	Status       string    `json:"status"`
-}
-
-func (a *API) holdings(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.gate.caller(r)
-	if err != nil {
-		return err
-	}
+func (a *API) listUserRegistrations(w http.ResponseWriter, r *request) error {
 	user, err := userID(r)
 	if err != nil {
 		return err
 	}
 	q := r.URL.Query()
-	var f fields
-	limit, before, when := f.limit(q), f.holdingsCursor(user, q), q.Get("when")
-	if q.Has("when") && when != whenUpcoming && when != whenPast {
-		f.add("when", "must be "+whenUpcoming+" or "+whenPast)
+	var f input.Fields
+	limit, before, when := f.Limit(q), userRegistrationsCursor(&f, user, q), wire.When(q.Get("when"))
+	if q.Has("when") {
+		f.OneOf("when", q.Get("when"), string(wire.Upcoming), string(wire.Past))
 	}
-	if err := f.err(); err != nil {
+	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := who.mayBe(user, "Only the person sees what they hold."); err != nil {
+	if err := r.caller.Require(user, "Only the user may list their registrations."); err != nil {
 		return err
 	}
 	if limit == 0 {
 		limit = holdingsPage
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
-	defer cancel()
-	page, last, more, err := a.holdingsPage(ctx, holdingsQuery{user, before, when, limit})
+	page, last, more, err := a.holdingsPage(r.Context(), holdingsQuery{user, before, when, limit})
 	if err != nil {
 		return err
 	}
 	if more {
-		linkNext(w, holdingsPath(user), q, limit, holdingsCursor(user, q, last))
+		linkNext(w, holdingsPath(user), q, limit, userRegistrationsList(user, q).Cursor(last[:]))
 	}
-	private(w)
+	noStore(w)
 	return writeRead(w, r, page)
 }
 
 type holdingsQuery struct {
 	user, before store.ID
-	when         string
+	when         wire.When
 	limit        int
 }
 
 // holdingsPage reads one page. last is the event that was looked at last, and more whether
 // there may be others behind it.
-func (a *API) holdingsPage(ctx context.Context, q holdingsQuery) (page []holding, last store.ID, more bool, err error) {
+func (a *API) holdingsPage(ctx context.Context, q holdingsQuery) (page []wire.UserRegistration, last store.ID, more bool, err error) {
 	now := time.Now()
-	page = []holding{}
+	page = []wire.UserRegistration{}
 	seen := 0
 	for h, err := range a.store.UserRegistrations(ctx, q.user, q.before, holdingsScan+1) {
 		if err != nil {
@@ -91,30 +73,30 @@ func (a *API) holdingsPage(ctx context.Context, q holdingsQuery) (page []holding
 		seen++
 		last = h.Event.ID
 		upcoming := h.Event.EndsAt.After(now)
-		if h.Registration.Cancelled || q.when == whenUpcoming && !upcoming || q.when == whenPast && upcoming {
+		if h.Registration.Cancelled || q.when == wire.Upcoming && !upcoming || q.when == wire.Past && upcoming {
 			continue
 		}
-		status := statusConfirmed
+		status := wire.Confirmed
 		if !h.Event.Confirmed(h.Registration) {
-			status = statusWaitlisted
+			status = wire.Waitlisted
 		}
-		page = append(page, holding{eventOf(h.Event), h.Registration.RegisteredAt, h.Registration.Number, status})
+		page = append(page, wire.UserRegistration{
+			Event: wire.EventOf(h.Event), RegisteredAt: h.Registration.RegisteredAt, Number: h.Registration.Number, Status: status,
+		})
 	}
 	return page, last, false, nil
 }
 
-func holdingsCursor(user store.ID, q url.Values, last store.ID) string {
-	return encodeCursor(listName(holdingsPath(user), q), last[:])
+// userRegistrationsList names the list of a user's registrations, for cursors.
+func userRegistrationsList(user store.ID, q url.Values) input.List {
+	return input.ListOf(holdingsPath(user), q)
 }
 
-func (f *fields) holdingsCursor(user store.ID, q url.Values) (before store.ID) {
-	if !q.Has("cursor") {
-		return before
+// userRegistrationsCursor reads the event before which a page begins; the zero id when it is the
+// first one.
+func userRegistrationsCursor(f *input.Fields, user store.ID, q url.Values) (before store.ID) {
+	if place := f.Cursor(userRegistrationsList(user, q), q, len(before)); place != nil {
+		before = store.ID(place)
 	}
-	place := decodeCursor(listName(holdingsPath(user), q), q.Get("cursor"), len(before))
-	if place == nil {
-		f.add("cursor", wrongCursor)
-		return before
-	}
-	return store.ID(place)
+	return before
 }

@@ -11,24 +11,22 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-const headerKey = "Idempotency-Key"
-
-// headerReplayed marks an answer that was given before.
-const headerReplayed = "Idempotency-Replayed"
-
 // idempotencyKey reads the key of a request; none is fine.
-func (f *fields) idempotencyKey(h http.Header) (key string, sent bool) {
-	switch values := h.Values(headerKey); {
+func idempotencyKey(f *input.Fields, h http.Header) (key string, sent bool) {
+	switch values := h.Values(wire.HeaderIdempotencyKey); {
 	case len(values) == 0:
 		return "", false
 	case len(values) > 1:
-		f.add(headerKey, "is there twice; send it once")
+		f.Add(wire.HeaderIdempotencyKey, "appears twice; send it once")
 	case !messages.ValidRequestID(values[0]):
-		f.add(headerKey, fmt.Sprintf("must be 1 to %d printable ASCII characters", messages.MaxRequestID))
+		f.Add(wire.HeaderIdempotencyKey, fmt.Sprintf("must be 1 to %d printable ASCII characters", messages.MaxRequestID))
 	default:
 		key = values[0]
 	}
@@ -36,11 +34,19 @@ func (f *fields) idempotencyKey(h http.Header) (key string, sent bool) {
 }
 
 // seatKey is the id of a seat request: the client's key, or one of our own.
-func (f *fields) seatKey(h http.Header) (id string, keyed bool) {
-	if key, sent := f.idempotencyKey(h); sent {
+func seatKey(f *input.Fields, h http.Header) (id string, keyed bool) {
+	if key, sent := idempotencyKey(f, h); sent {
 		return key, true
 	}
 	return rand.Text(), false
+}
+
+// keyScope names what an idempotency key belongs to: the route, and the caller if they are proven.
+func keyScope(who gate.Caller, route string) string {
+	if !who.Proven {
+		return route
+	}
+	return route + " " + who.ID.Hex()
 }
 
 // creation is one request that creates something, with or without a key. The id and the
@@ -75,7 +81,7 @@ func (a *API) begin(ctx context.Context, key, scope string, content any) (c crea
 	if errors.Is(err, store.ErrKeyReused) || errors.Is(err, store.ErrInProgress) {
 		return c, false, err
 	}
-	return c, done, inDoubt(err)
+	return c, done, unlessStored(err)
 }
 
 // carryOut runs create, which writes. When that fails, verify looks whether everything is
@@ -83,7 +89,7 @@ func (a *API) begin(ctx context.Context, key, scope string, content any) (c crea
 // holder of the claim. ctx ends when the answer is due.
 func (c creation) carryOut(ctx context.Context, create, verify func(context.Context) error) error {
 	if !c.keyed {
-		return inDoubt(create(ctx))
+		return unlessStored(create(ctx))
 	}
 	failed := c.write(ctx, create)
 	if failed != nil {
@@ -91,12 +97,12 @@ func (c creation) carryOut(ctx context.Context, create, verify func(context.Cont
 		case errors.Is(err, store.ErrKeyReused):
 			return err
 		case errors.Is(err, store.ErrEventNotFound) || errors.Is(err, store.ErrUserNotFound):
-			if definite(failed) {
+			if surelyNotStored(failed) {
 				c.tidy(ctx, "release", c.api.store.Release)
 			}
-			return inDoubt(failed)
+			return unlessStored(failed)
 		case err != nil:
-			return inDoubt(failed)
+			return unlessStored(failed)
 		}
 	}
 	// When this fails the answer stands all the same: a repetition takes the claim over,
@@ -145,6 +151,6 @@ func writeCreated(w http.ResponseWriter, location string, replayed bool, v any) 
 func created(w http.ResponseWriter, location string, replayed bool) {
 	w.Header().Set("Location", location)
 	if replayed {
-		w.Header().Set(headerReplayed, "true")
+		w.Header().Set(wire.HeaderReplayed, "true")
 	}
 }

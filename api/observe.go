@@ -9,12 +9,14 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/eventio/eventio/api/gate"
 )
 
 // observe runs a handler, turns its error into a problem document, and writes the one log
 // line of the request.
-func (a *API) observe(pattern string, handle handler) http.Handler {
-	secure := secureHeaders()
+func (a *API) observe(pattern string, handle func(http.ResponseWriter, *http.Request) error) http.Handler {
+	secure := gate.SecureHeaders()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
@@ -22,10 +24,10 @@ func (a *API) observe(pattern string, handle handler) http.Handler {
 		err := contained(func() error { return handle(ww, r) })
 		outcome, cause := "ok", error(nil)
 		if err != nil {
-			p := asProblem(err)
-			outcome, cause = string(p.Code), p.cause
+			p := problemOf(err)
+			outcome, cause = string(p.Code), p.Cause
 			if ww.Status() == 0 {
-				p.write(ww)
+				p.Write(ww)
 			} else {
 				// A stream broke after it began: the client must see that it is not whole.
 				defer panic(http.ErrAbortHandler)

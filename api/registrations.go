@@ -2,135 +2,99 @@ package api
 
 import (
 	"context"
+	"encoding/binary"
 	"iter"
 	"net/http"
 	"net/url"
-	"time"
 
+	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// newRegistration is the body that asks for a seat.
-type newRegistration struct {
-	UserID *string `json:"user_id,omitzero"`
-}
-
-// What a registration can be.
-const (
-	statusConfirmed  = "confirmed"
-	statusWaitlisted = "waitlisted"
-)
-
-// registration is what is told of a place in an event, or in its waiting list.
-type registration struct {
-	EventID      store.ID  `json:"event_id"`
-	UserID       store.ID  `json:"user_id"`
-	RegisteredAt time.Time `json:"registered_at"`
-	Number       int64     `json:"number"`
-	Status       string    `json:"status"`
-	Position     int64     `json:"position,omitzero"` // in the waiting list, from 1
-}
-
-func (a *API) register(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.gate.caller(r)
-	if err != nil {
-		return err
-	}
-	if err := a.gate.passPerson(w, r, who); err != nil {
-		return err
-	}
+func (a *API) register(w http.ResponseWriter, r *request) error {
 	event, err := eventID(r)
 	if err != nil {
 		return err
 	}
-	var body newRegistration
-	if err := decodeBody(w, r, &body); err != nil {
+	var body wire.NewRegistration
+	if err := input.Decode(r.body, &body); err != nil {
 		return err
 	}
-	var f fields
-	user := who.actor(&f, "user_id", body.UserID)
-	key, _ := f.seatKey(r.Header)
-	if err := f.err(); err != nil {
+	var f input.Fields
+	user := actingFor(r.caller, &f, "user_id", body.UserID)
+	key, _ := seatKey(&f, r.Header)
+	if err := f.Err(); err != nil {
 		return err
 	}
 	// Not Keyed: 400 already_registered is a refusal, and only successes are kept.
-	change := messages.SeatRequest{Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user}
-	deadline := a.deadline()
-	if err := a.registersOneself(r.Context(), who, change, deadline); err != nil {
+	change := messages.SeatRequest{
+		Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user, Actor: actor(r.caller, messages.ActorPerson, user),
+	}
+	if err := a.mayRegister(r, change); err != nil {
 		return err
 	}
-	answer, reply, err := a.take(w, r, change, deadline)
-	switch reply.Outcome {
+	answer, got := a.take(w, r, change)
+	switch got.Reply.Outcome {
 	case messages.OutcomeRegistered:
 		return writeCreated(w, seatPath(event, user), false, answer)
 	case messages.OutcomeWaitlisted:
 		return writeJSON(w, http.StatusAccepted, answer)
 	}
-	p := seatProblem(reply, err)
+	p := refusal(got)
 	p.Position = answer.Position
 	return p
 }
 
 // take asks for a seat, and says what of it can be told: with the position of who waits.
-func (a *API) take(w http.ResponseWriter, r *http.Request, req messages.SeatRequest, deadline time.Time) (registration, messages.SeatReply, error) {
-	reply, err := a.ask(w, r, req, deadline)
-	answer := registrationOf(req.EventID, req.UserID, reply)
-	if answer.Status == statusWaitlisted && reply.Position == 0 {
-		ctx, cancel := detached(r, deadline)
-		defer cancel()
-		a.position(ctx, &answer)
+func (a *API) take(w http.ResponseWriter, r *request, req messages.SeatRequest) (wire.Registration, messages.Answer) {
+	got := a.ask(w, r, req)
+	answer := registrationOf(req.EventID, req.UserID, got.Reply)
+	if answer.Status == wire.Waitlisted && got.Reply.Position == 0 {
+		a.position(r.Context(), &answer)
 	}
-	private(w)
-	return answer, reply, err
+	noStore(w)
+	return answer, got
 }
 
-// registersOneself is nil unless the caller is proven to be somebody else than the user. An
-// unknown event comes first.
-func (a *API) registersOneself(ctx context.Context, who caller, req messages.SeatRequest, deadline time.Time) error {
-	err := who.mayBe(req.UserID, "You can only register yourself: leave user_id out.")
-	if err == nil && !req.EventID.IsZero() {
+// mayRegister is nil unless the caller is proven to be somebody else than the user. An unknown
+// event is reported before that.
+func (a *API) mayRegister(r *request, req messages.SeatRequest) error {
+	denied := r.caller.Require(req.UserID, "You can only register yourself: leave user_id out.")
+	if denied == nil {
 		return nil
 	}
-	if missing := a.exists(ctx, req.EventID, deadline); missing != nil { // no event has the zero id
-		return missing
+	if err := a.exists(r.Context(), req.EventID); err != nil {
+		return err
 	}
-	return err
+	return denied
 }
 
-// deadline is when the answer is due. A handler takes it once, when it has read the request,
-// and all that it does before the answer ends by then.
-func (a *API) deadline() time.Time { return time.Now().Add(a.config.RequestTimeout) }
-
-// ask sends a seat change to the workers and returns their reply. Once sent it does not die
-// with the client's connection, but runs on its own time limit.
-func (a *API) ask(w http.ResponseWriter, r *http.Request, req messages.SeatRequest, deadline time.Time) (messages.SeatReply, error) {
+// ask sends a seat request to the workers and returns their answer.
+func (a *API) ask(w http.ResponseWriter, r *request, req messages.SeatRequest) messages.Answer {
 	a.giveWay.asking.Add(1)
 	defer a.giveWay.asking.Add(-1)
 	req.TraceID = requestID(w)
-	return a.seats.Request(context.WithoutCancel(r.Context()), req, deadline)
+	return a.seats.Request(r.lasting, req, r.deadline)
 }
 
-// detached is the context of what tells of a seat change that was made.
-func detached(r *http.Request, deadline time.Time) (context.Context, context.CancelFunc) {
-	return context.WithDeadline(context.WithoutCancel(r.Context()), deadline)
-}
-
-func registrationOf(event, user store.ID, reply messages.SeatReply) registration {
-	answer := registration{
+func registrationOf(event, user store.ID, reply messages.SeatReply) wire.Registration {
+	answer := wire.Registration{
 		EventID: event, UserID: user, RegisteredAt: reply.RegisteredAt, Number: reply.Number,
-		Status: statusConfirmed, Position: reply.Position,
+		Status: wire.Confirmed, Position: reply.Position,
 	}
 	switch reply.Outcome {
 	case messages.OutcomeWaitlisted, messages.OutcomeAlreadyWaitlisted:
-		answer.Status = statusWaitlisted
+		answer.Status = wire.Waitlisted
 	}
 	return answer
 }
 
 // position looks up the place in the line of who was there already; the reply tells it only
 // to who has just joined. It is an extra: when it cannot be read, the answer goes without.
-func (a *API) position(ctx context.Context, answer *registration) {
+func (a *API) position(ctx context.Context, answer *wire.Registration) {
 	n, err := a.store.Position(ctx, answer.EventID, answer.Number)
 	if err != nil {
 		a.log.Warn().Err(err).Str("event_id", answer.EventID.Hex()).Msg("a position in the waiting list cannot be read")
@@ -138,66 +102,62 @@ func (a *API) position(ctx context.Context, answer *registration) {
 	}
 	answer.Position = n
 	if n == 0 { // promoted meanwhile
-		answer.Status = statusConfirmed
+		answer.Status = wire.Confirmed
 	}
 }
 
-func (a *API) roster(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.gate.caller(r)
-	if err != nil {
-		return err
-	}
+func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
 	id, err := eventID(r)
 	if err != nil {
 		return err
 	}
 	q := r.URL.Query()
-	var f fields
-	limit, after, status := f.limit(q), f.rosterCursor(id, q), f.status(q)
-	if err := f.err(); err != nil {
+	var f input.Fields
+	limit, after, status := f.Limit(q), rosterCursor(&f, id, q), wire.Status(q.Get("status"))
+	if q.Has("status") {
+		f.OneOf("status", q.Get("status"), string(wire.Confirmed), string(wire.Waitlisted))
+	}
+	if err := f.Err(); err != nil {
 		return err
 	}
-	deadline := a.deadline()
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
-	e, err := a.event(ctx, id, deadline)
+	e, err := a.store.Event(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	if err := who.mayBe(e.OrganizerID, "Only the organizer sees who is registered."); err != nil {
+	if err := r.caller.Require(e.OrganizerID, "Only the organizer may list the registrations."); err != nil {
 		return err
 	}
-	private(w)
+	noStore(w)
 	through := e.ConfirmedThrough
-	if status == statusWaitlisted {
+	if status == wire.Waitlisted {
 		after, through = max(after, e.ConfirmedThrough), e.LastNumber
 	}
 	if limit > 0 {
-		return a.rosterPage(w, r, e.ID, rosterRange{after, through, limit, deadline})
+		return a.rosterPage(w, r, e.ID, rosterRange{after, through, limit})
 	}
-	seq := a.wholeRoster(ctx, id, after, through)
-	return a.streamJSON(w, r, deadline, cancel, encoded(seq, func(reg store.Registration) any { return reg.UserID }))
+	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
+		return encoded(a.wholeRoster(ctx, id, after, through), func(reg store.Registration) any { return reg.UserID })
+	})
 }
 
-// status reads which of an event's two lists is wanted.
-func (f *fields) status(q url.Values) string {
-	status := q.Get("status")
-	if q.Has("status") && status != statusConfirmed && status != statusWaitlisted {
-		f.add("status", "must be "+statusConfirmed+" or "+statusWaitlisted)
-	}
-	return status
-}
+// numberSize is the length of a place in a roster: the number of a registration.
+const numberSize = 8
 
-// event reads an event before the deadline.
-func (a *API) event(ctx context.Context, id store.ID, deadline time.Time) (store.Event, error) {
-	ctx, cancel := context.WithDeadline(ctx, deadline)
-	defer cancel()
-	return a.store.Event(ctx, id)
+// rosterList names the list of an event's registrations, for cursors.
+func rosterList(event store.ID, q url.Values) input.List { return input.ListOf(rosterPath(event), q) }
+
+// rosterCursor reads the number after which a page begins; 0 when it is the first one.
+func rosterCursor(f *input.Fields, event store.ID, q url.Values) int64 {
+	place := f.Cursor(rosterList(event, q), q, numberSize)
+	if place == nil {
+		return 0
+	}
+	return int64(binary.BigEndian.Uint64(place))
 }
 
 // exists is nil when there is such an event.
-func (a *API) exists(ctx context.Context, id store.ID, deadline time.Time) error {
-	_, err := a.event(ctx, id, deadline)
+func (a *API) exists(ctx context.Context, id store.ID) error {
+	_, err := a.store.Event(ctx, id)
 	return err
 }
 
@@ -241,25 +201,42 @@ func (a *API) wholeRoster(ctx context.Context, id store.ID, after, through int64
 type rosterRange struct {
 	after, through int64
 	limit          int
-	deadline       time.Time // of the answer
 }
 
 // rosterPage sends one page, and in Link where the next one is.
-func (a *API) rosterPage(w http.ResponseWriter, r *http.Request, id store.ID, page rosterRange) error {
-	ctx, cancel := context.WithDeadline(r.Context(), page.deadline)
-	defer cancel()
+func (a *API) rosterPage(w http.ResponseWriter, r *request, id store.ID, page rosterRange) error {
 	users := make([]store.ID, 0, page.limit)
 	var last int64
-	for reg, err := range a.store.Roster(ctx, id, page.after, page.through, page.limit+1) {
+	for reg, err := range a.store.Roster(r.Context(), id, page.after, page.through, page.limit+1) {
 		if err != nil {
 			return err
 		}
 		if len(users) == page.limit { // one more tells whether there is a next page
 			q := r.URL.Query()
-			linkNext(w, rosterPath(id), q, page.limit, rosterCursor(id, q, last))
+			linkNext(w, rosterPath(id), q, page.limit, rosterList(id, q).Cursor(binary.BigEndian.AppendUint64(nil, uint64(last))))
 			break
 		}
 		users, last = append(users, reg.UserID), reg.Number
 	}
 	return writeRead(w, r, users)
+}
+
+// actingFor reads the id of the user that a request acts for. Who is proven may leave it out.
+func actingFor(who gate.Caller, f *input.Fields, field string, id *string) store.ID {
+	switch {
+	case id != nil:
+		return f.ID(field, *id)
+	case who.Proven:
+		return who.ID
+	}
+	return f.ID(field, "")
+}
+
+// actor tells the workers who acts, and in which role. Somebody unproven acts as the user that the
+// request is for; zero: for none.
+func actor(who gate.Caller, role messages.ActorKind, user store.ID) messages.Actor {
+	if !who.Proven {
+		return messages.Actor{Kind: messages.ActorUnproven, ID: user}
+	}
+	return messages.Actor{Kind: role, ID: who.ID}
 }

@@ -2,16 +2,15 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
 	"github.com/go-json-experiment/json"
-
-	"github.com/eventio/eventio/pkg/store"
 )
 
 const (
@@ -35,15 +34,17 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return nil
 }
 
-// streamJSON sends the items of seq as one array, in constant memory. cancel ends the reading
-// of seq when the first piece is not there at the deadline, and when no later one has come for
-// the time of a request. An error before anything is sent is returned for a problem document; a
-// later one breaks the answer off.
+// streamJSON sends the items of a list as one array, in constant memory. The context that list
+// gets outlives the deadline of the answer: it ends when the first piece is not there by then, when
+// no later one has come for the time of a request, and when the client leaves. An error before
+// anything is sent is returned for a problem document; a later one breaks the answer off.
 //
 // A list that fits into the first piece is sent as one answer with its ETag; a longer one
 // has none, because it would have to be read twice. HEAD reads no further than that piece.
-func (a *API) streamJSON(w http.ResponseWriter, r *http.Request, deadline time.Time, cancel context.CancelFunc, seq iter.Seq2[any, error]) error {
-	watchdog := time.AfterFunc(time.Until(deadline), cancel)
+func (a *API) streamJSON(w http.ResponseWriter, r *request, list func(context.Context) iter.Seq2[any, error]) error {
+	ctx, cancel := context.WithCancel(r.lasting)
+	defer cancel()
+	watchdog := time.AfterFunc(time.Until(r.deadline), cancel)
 	defer watchdog.Stop()
 	control := http.NewResponseController(w)
 	buf := make([]byte, 0, flushEvery+4<<10)
@@ -58,14 +59,14 @@ func (a *API) streamJSON(w http.ResponseWriter, r *http.Request, deadline time.T
 		_, err := w.Write(buf)
 		buf = buf[:0]
 		if more && err == nil {
-			a.giveWay.pause(r.Context(), worked)
+			a.giveWay.pause(ctx, worked)
 			begun = time.Now()
 		}
 		watchdog.Reset(a.config.RequestTimeout)
 		return err
 	}
 	first, sent := true, false
-	for item, err := range seq {
+	for item, err := range list(ctx) {
 		if err != nil {
 			return err
 		}
@@ -90,7 +91,7 @@ func (a *API) streamJSON(w http.ResponseWriter, r *http.Request, deadline time.T
 	}
 	buf = append(buf, ']')
 	if !sent {
-		writeTagged(w, r, "application/json", buf)
+		writeTagged(w, r.Request, "application/json", buf)
 		return nil
 	}
 	return send(false)
@@ -111,23 +112,14 @@ func encoded[T any](seq iter.Seq2[T, error], convert func(T) any) iter.Seq2[any,
 	}
 }
 
-// inDoubt translates the error of a single write: one that the store does not explain may
-// have been stored all the same.
-func inDoubt(err error) error {
-	if err == nil || definite(err) {
-		return err
-	}
-	p := unknownOutcome()
-	p.cause = err
-	return p
+// linkNext says in a header where the next page is.
+func linkNext(w http.ResponseWriter, path string, q url.Values, limit int, cursor string) {
+	next := make(url.Values, len(q)+1)
+	maps.Copy(next, q)
+	next.Set("limit", strconv.Itoa(limit))
+	next.Set("cursor", cursor)
+	w.Header().Set("Link", fmt.Sprintf("<%s?%s>; rel=\"next\"", path, next.Encode()))
 }
 
-// definite reports errors of a write after which surely nothing is stored.
-func definite(err error) bool {
-	for _, known := range []error{store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrNothingStored} {
-		if errors.Is(err, known) {
-			return true
-		}
-	}
-	return false
-}
+// noStore keeps caches from storing an answer that is for one person.
+func noStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store") }

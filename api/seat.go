@@ -1,27 +1,19 @@
 package api
 
 import (
-	"errors"
-	"io"
 	"net/http"
 
-	"github.com/go-chi/chi/v5"
-
+	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// putSeat registers the user of the path unless they are registered: 201 (or 202, when they
+// putRegistration registers the user of the path unless they are registered: 201 (or 202, when they
 // wait) for the request that did it, 200 for every later one.
-func (a *API) putSeat(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.gate.caller(r)
-	if err != nil {
-		return err
-	}
-	if err := a.gate.passPerson(w, r, who); err != nil {
-		return err
-	}
-	change, err := seatChange(w, r)
+func (a *API) putRegistration(w http.ResponseWriter, r *request) error {
+	change, err := seatChange(r)
 	if err != nil {
 		return err
 	}
@@ -29,13 +21,12 @@ func (a *API) putSeat(w http.ResponseWriter, r *http.Request) error {
 	if err := noPreconditions(r.Header, "If-Match", "If-None-Match"); err != nil {
 		return err
 	}
-	deadline := a.deadline()
-	if err := a.registersOneself(r.Context(), who, change, deadline); err != nil {
+	if err := a.mayRegister(r, change); err != nil {
 		return err
 	}
-	change.Kind = messages.KindRegister
-	answer, reply, err := a.take(w, r, change, deadline)
-	switch reply.Outcome {
+	change.Kind, change.Actor = messages.KindRegister, actor(r.caller, messages.ActorPerson, user)
+	answer, got := a.take(w, r, change)
+	switch got.Reply.Outcome {
 	case messages.OutcomeRegistered:
 		return writeCreated(w, seatPath(event, user), false, answer)
 	case messages.OutcomeWaitlisted:
@@ -43,53 +34,42 @@ func (a *API) putSeat(w http.ResponseWriter, r *http.Request) error {
 	case messages.OutcomeAlreadyRegistered, messages.OutcomeAlreadyWaitlisted:
 		return writeJSON(w, http.StatusOK, answer)
 	}
-	return seatProblem(reply, err)
+	return refusal(got)
 }
 
-// readSeat tells whether the user of the path is registered or waits, and where.
-func (a *API) readSeat(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.gate.caller(r)
-	if err != nil {
-		return err
-	}
+// readRegistration tells whether the user of the path is registered or waits, and where.
+func (a *API) readRegistration(w http.ResponseWriter, r *request) error {
 	event, user, err := seatOf(r)
 	if err != nil {
 		return err
 	}
-	deadline := a.deadline()
-	e, err := a.event(r.Context(), event, deadline)
+	e, err := a.store.Event(r.Context(), event)
 	if err != nil {
 		return err
 	}
-	if err := concerns(who, user, e); err != nil {
+	if err := personOrOrganizer(r.caller, user, e); err != nil {
 		return err
 	}
-	ctx, cancel := detached(r, deadline)
-	defer cancel()
-	held, err := a.store.Registration(ctx, event, user)
+	held, err := a.store.Registration(r.Context(), event, user)
 	if err != nil {
 		return err
 	}
-	answer := registration{EventID: event, UserID: user, RegisteredAt: held.RegisteredAt, Number: held.Number, Status: statusConfirmed}
+	answer := wire.Registration{EventID: event, UserID: user, RegisteredAt: held.RegisteredAt, Number: held.Number, Status: wire.Confirmed}
 	if !e.Confirmed(held) {
-		answer.Status = statusWaitlisted
-		if a.position(ctx, &answer); answer.Status == statusWaitlisted && answer.Position == 0 {
+		answer.Status = wire.Waitlisted
+		if a.position(r.Context(), &answer); answer.Status == wire.Waitlisted && answer.Position == 0 {
 			return store.ErrUnavailable
 		}
 	}
-	private(w)
+	noStore(w)
 	w.Header().Set("ETag", registrationTag(answer))
 	return writeRead(w, r, answer)
 }
 
-// deleteSeat gives up the seat of the user of the path, or their place in the waiting list:
+// deleteRegistration gives up the seat of the user of the path, or their place in the waiting list:
 // 204, also when there is none. If-Match says which registration is meant.
-func (a *API) deleteSeat(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.gate.caller(r)
-	if err != nil {
-		return err
-	}
-	change, err := seatChange(w, r)
+func (a *API) deleteRegistration(w http.ResponseWriter, r *request) error {
+	change, err := seatChange(r)
 	if err != nil {
 		return err
 	}
@@ -99,50 +79,47 @@ func (a *API) deleteSeat(w http.ResponseWriter, r *http.Request) error {
 	if change.Number, err = registrationNumber(r.Header); err != nil {
 		return err
 	}
-	event, user, deadline := change.EventID, change.UserID, a.deadline()
-	if who.mayBe(user, "") != nil || event.IsZero() {
-		e, err := a.event(r.Context(), event, deadline)
+	role := messages.ActorPerson
+	if !r.caller.ActsFor(change.UserID) {
+		e, err := a.store.Event(r.Context(), change.EventID)
 		if err != nil {
 			return err
 		}
-		if err := concerns(who, user, e); err != nil {
+		if err := personOrOrganizer(r.caller, change.UserID, e); err != nil {
 			return err
 		}
+		role = messages.ActorOrganizer
 	}
-	change.Kind = messages.KindCancel
-	reply, err := a.ask(w, r, change, deadline)
-	if reply.Outcome != messages.OutcomeCancelled {
-		return seatProblem(reply, err)
+	change.Kind, change.Actor = messages.KindCancel, actor(r.caller, role, change.UserID)
+	got := a.ask(w, r, change)
+	if got.Reply.Outcome != messages.OutcomeCancelled {
+		return refusal(got)
 	}
-	private(w)
+	noStore(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// seatChange reads what a change of the path's seat is about: both ids and the key. There is
-// no body.
-func seatChange(w http.ResponseWriter, r *http.Request) (req messages.SeatRequest, err error) {
+// seatChange reads what a change of the path's registration is about: both ids and the key.
+func seatChange(r *request) (req messages.SeatRequest, err error) {
 	if req.EventID, req.UserID, err = seatOf(r); err != nil {
 		return req, err
 	}
-	if err := noBody(w, r); err != nil {
-		return req, err
-	}
-	var f fields
-	req.RequestID, req.Keyed = f.seatKey(r.Header)
-	return req, f.err()
+	var f input.Fields
+	req.RequestID, req.Keyed = seatKey(&f, r.Header)
+	return req, f.Err()
 }
 
-// concerns is nil unless the caller is proven to be neither the person nor the organizer.
-func concerns(who caller, user store.ID, e store.Event) error {
-	if who.mayBe(user, "") == nil {
+// personOrOrganizer is nil unless the caller is proven to be neither the person nor the organizer.
+func personOrOrganizer(who gate.Caller, user store.ID, e store.Event) error {
+	if who.ActsFor(user) {
 		return nil
 	}
-	return who.mayBe(e.OrganizerID, "Only the person and the organizer may do this.")
+	return who.Require(e.OrganizerID, "Only the registered user and the organizer may do this.")
 }
 
 // seatOf reads both ids in the path.
-func seatOf(r *http.Request) (event, user store.ID, err error) {
+func seatOf(r *request) (event, user store.ID, err error) {
 	if event, err = eventID(r); err != nil {
 		return event, user, err
 	}
@@ -151,25 +128,10 @@ func seatOf(r *http.Request) (event, user store.ID, err error) {
 }
 
 // userID reads the user's id in the path.
-func userID(r *http.Request) (store.ID, error) {
-	var f fields
-	id := f.id("user_id", chi.URLParam(r, "user_id"))
-	return id, f.err()
-}
-
-// noBody refuses a body that says anything: the path says it all.
-func noBody(w http.ResponseWriter, r *http.Request) error {
-	if r.ContentLength == 0 || r.Body == http.NoBody {
-		return nil
-	}
-	if err := checkType(r.Header); err != nil {
-		return err
-	}
-	var one [1]byte
-	if n, err := io.ReadFull(http.MaxBytesReader(w, r.Body, 1), one[:]); n > 0 || !errors.Is(err, io.EOF) {
-		return invalid(FieldError{"body", "must be empty; the path says who and where"})
-	}
-	return nil
+func userID(r *request) (store.ID, error) {
+	var f input.Fields
+	id := f.ID("user_id", r.urlParam("user_id"))
+	return id, f.Err()
 }
 
 const (

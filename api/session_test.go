@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -40,20 +41,20 @@ func TestSession(t *testing.T) {
 			before := i.ask(t, "GET", pathSession, "", cookie("eventio_token", ada.token)).cookie(t).Value
 			i.ask(t, "POST", "/api/users/"+ada.id+"/password", changeBody(ada.password, "another horse battery"), bearer(ada.token)).want(t, 204, "")
 			for _, token := range []string{ada.token, before} {
-				r := i.ask(t, "GET", pathSession, "", cookie("eventio_token", token)).want(t, 401, CodeUnauthenticated)
+				r := i.ask(t, "GET", pathSession, "", cookie("eventio_token", token)).want(t, 401, problem.Unauthenticated)
 				if r.header.Get("Set-Cookie") != "" {
 					t.Error("a session that is over was renewed")
 				}
 			}
 		})
 		t.Run("of nobody", func(t *testing.T) {
-			i.ask(t, "GET", pathSession, "").want(t, 401, CodeUnauthenticated)
-			s.start(t, identity.Keys{}, trusted).ask(t, "GET", pathSession, "").want(t, 401, CodeUnauthenticated)
+			i.ask(t, "GET", pathSession, "").want(t, 401, problem.Unauthenticated)
+			s.start(t, identity.Keys{}, trusted).ask(t, "GET", pathSession, "").want(t, 401, problem.Unauthenticated)
 			gone, _, err := i.guard.Sign(identity.Person{ID: store.NewID()})
 			if err != nil {
 				t.Fatal(err)
 			}
-			i.ask(t, "GET", pathSession, "", bearer(gone)).want(t, 404, CodeUserNotFound)
+			i.ask(t, "GET", pathSession, "", bearer(gone)).want(t, 404, problem.UserNotFound)
 		})
 	})
 }

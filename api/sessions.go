@@ -6,32 +6,27 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/go-chi/chi/v5"
 	"github.com/go-json-experiment/json"
 
+	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/identity"
+	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// session is the answer to who has proven who they are: the user and a token.
-type session struct {
-	ID             store.ID  `json:"id"`
-	Name           string    `json:"name"`
-	Email          string    `json:"email"`
-	CreatedAt      time.Time `json:"created_at"`
-	Token          string    `json:"token"`
-	TokenExpiresAt time.Time `json:"token_expires_at"`
-}
-
 // writeSession answers with the user and a token, which goes into the cookie too.
-func (a *API) writeSession(w http.ResponseWriter, r *http.Request, status int, u store.User) error {
-	token, expires, err := a.gate.guard.Sign(personOf(u))
+func (a *API) writeSession(w http.ResponseWriter, r *request, status int, u store.User) error {
+	token, expires, err := a.gate.Guard().Sign(personOf(u))
 	if err != nil {
 		return err
 	}
-	a.gate.setCookie(w, r, token)
-	private(w)
-	return writeJSON(w, status, session{u.ID, u.Name, u.Email, u.CreatedAt, token, expires})
+	a.gate.SetCookie(w, r.Request, token)
+	noStore(w)
+	return writeJSON(w, status, wire.Session{
+		ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt, Token: token, TokenExpiresAt: expires,
+	})
 }
 
 func personOf(u store.User) identity.Person {
@@ -40,73 +35,61 @@ func personOf(u store.User) identity.Person {
 
 // logout takes the cookie away. Tokens that were copied elsewhere live until they expire:
 // changing the password ends them all.
-func (a *API) logout(w http.ResponseWriter, r *http.Request) error {
-	a.gate.setCookie(w, r, "")
-	private(w)
+func (a *API) logout(w http.ResponseWriter, r *request) error {
+	a.gate.SetCookie(w, r.Request, "")
+	noStore(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// passwordChange is the body that changes a password.
-type passwordChange struct {
-	OldPassword string `json:"old_password"`
-	NewPassword string `json:"new_password"`
-}
-
-func (a *API) changePassword(w http.ResponseWriter, r *http.Request) error {
-	who, err := a.gate.caller(r)
+func (a *API) changePassword(w http.ResponseWriter, r *request) error {
+	id, err := store.ParseID(r.urlParam("user_id"))
+	if err != nil {
+		return problem.InvalidField("user_id", "must be an id of 24 hexadecimal digits")
+	}
+	var body wire.PasswordChange
+	if err := input.Decode(r.body, &body, json.RejectUnknownMembers(true)); err != nil {
+		return err
+	}
+	var f input.Fields
+	f.Check("old_password", passwords.Check(body.OldPassword))
+	f.Check("new_password", a.newPasswords.Check(body.NewPassword, ""))
+	if err := f.Err(); err != nil {
+		return err
+	}
+	if err := r.caller.Require(id, "A password can only be changed by its owner."); err != nil {
+		return err
+	}
+	if err := a.gate.CountAccount(w, r.Request, id.Hex()); err != nil {
+		return err
+	}
+	u, err := a.store.User(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	id, err := store.ParseID(chi.URLParam(r, "user_id"))
-	if err != nil {
-		return invalid(FieldError{"user_id", "must be an id of 24 hexadecimal digits"})
+	if f.Check("new_password", a.newPasswords.Check(body.NewPassword, u.Email)); !f.OK() {
+		return f.Err()
 	}
-	var body passwordChange
-	if err := decodeBody(w, r, &body, json.RejectUnknownMembers(true)); err != nil {
-		return err
-	}
-	var f fields
-	f.password("old_password", body.OldPassword)
-	f.newPassword(a.newPasswords, "new_password", body.NewPassword, "")
-	if err := f.err(); err != nil {
-		return err
-	}
-	if err := who.mayBe(id, "A password can only be changed by its owner."); err != nil {
-		return err
-	}
-	if err := a.gate.passAccount(w, r, id.Hex()); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
-	defer cancel()
-	u, err := a.store.User(ctx, id)
+	after, err := a.replacePassword(r.Context(), u, body)
 	if err != nil {
 		return err
 	}
-	if f.newPassword(a.newPasswords, "new_password", body.NewPassword, u.Email); f.err() != nil {
-		return f.err()
-	}
-	after, err := a.replacePassword(ctx, u, body)
-	if err != nil {
-		return err
-	}
-	if who.cookie { // the browser that did it stays logged in
-		token, _, err := a.gate.guard.Sign(personOf(after))
+	if r.caller.Cookie { // the browser that did it stays logged in
+		token, _, err := a.gate.Guard().Sign(personOf(after))
 		if err != nil {
 			return err
 		}
-		a.gate.setCookie(w, r, token)
+		a.gate.SetCookie(w, r.Request, token)
 	}
-	private(w)
+	noStore(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
 // replacePassword stores the new password of whoever knows the old one, and ends the
 // tokens from before it.
-func (a *API) replacePassword(ctx context.Context, u store.User, change passwordChange) (store.User, error) {
-	wrong := problem(CodeUnauthenticated, "The old password is wrong.")
+func (a *API) replacePassword(ctx context.Context, u store.User, change wire.PasswordChange) (store.User, error) {
+	wrong := problem.Newf(problem.Unauthenticated, "The old password is wrong.")
 	right, _, err := a.hashes.Matches(ctx, change.OldPassword, u.PasswordHash)
 	if err != nil {
 		return u, err
@@ -125,9 +108,9 @@ func (a *API) replacePassword(ctx context.Context, u store.User, change password
 	case errors.Is(err, store.ErrPasswordChanged): // so the old one is wrong by now
 		return u, wrong
 	case err != nil:
-		return u, inDoubt(err)
+		return u, unlessStored(err)
 	}
-	a.gate.guard.Revoke(store.Revocation{
+	a.gate.Guard().Revoke(store.Revocation{
 		UserID: u.ID, PasswordVersion: after.PasswordVersion, ChangedAt: after.PasswordChangedAt,
 	})
 	return after, nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
@@ -71,7 +72,7 @@ func TestEveryBadTokenGetsTheSameAnswer(t *testing.T) {
 			"10 KB of noise":  {bearer(strings.Repeat("a.", 5<<10))},
 			"a good cookie does not help a bad header": {bearer("x"), cookie("eventio_token", ada.token)},
 		}
-		want := i.ask(t, "GET", seats, "").want(t, 401, CodeUnauthenticated)
+		want := i.ask(t, "GET", seats, "").want(t, 401, problem.Unauthenticated)
 		if got := want.header.Get("WWW-Authenticate"); got != `Bearer realm="eventio"` {
 			t.Errorf("WWW-Authenticate is %q", got)
 		}
@@ -94,10 +95,10 @@ func TestKeysRotate(t *testing.T) {
 		during := s.start(t, testKeys(t, "k2", "k1"))
 		after := s.start(t, testKeys(t, "k2"))
 		during.ask(t, "GET", seats, "", bearer(ada.token)).want(t, 200, "")
-		after.ask(t, "GET", seats, "", bearer(ada.token)).want(t, 401, CodeUnauthenticated)
+		after.ask(t, "GET", seats, "", bearer(ada.token)).want(t, 401, problem.Unauthenticated)
 		fresh := during.ask(t, "POST", "/api/login", logInBody(ada.email, ada.password)).want(t, 200, "").field(t, "token")
 		after.ask(t, "GET", seats, "", bearer(fresh)).want(t, 200, "")
-		before.ask(t, "GET", seats, "", bearer(fresh)).want(t, 401, CodeUnauthenticated)
+		before.ask(t, "GET", seats, "", bearer(fresh)).want(t, 401, problem.Unauthenticated)
 	})
 }
 
@@ -109,7 +110,7 @@ func TestInstancesShareTheStoresKey(t *testing.T) {
 		b.ask(t, "GET", seats, "", bearer(ada.token)).want(t, 200, "")
 		b.ask(t, "POST", seats, `{}`, bearer(ada.token)).want(t, 201, "")
 		// A fresh site has a key of its own: there is no default.
-		newSite(t, "sqlite").start(t, identity.Keys{}).ask(t, "GET", seats, "", bearer(ada.token)).want(t, 401, CodeUnauthenticated)
+		newSite(t, "sqlite").start(t, identity.Keys{}).ask(t, "GET", seats, "", bearer(ada.token)).want(t, 401, problem.Unauthenticated)
 	})
 }
 
@@ -120,8 +121,8 @@ func TestVerifyingAsksNobody(t *testing.T) {
 	ada := i.newMember(t)
 	i.store = nil // any access panics, and that is a 500
 	s.nats.Stop()
-	i.ask(t, "POST", "/api/events", `{`, bearer(ada.token)).want(t, 400, CodeInvalid)
-	i.ask(t, "POST", "/api/events", `{`, bearer("x")).want(t, 401, CodeUnauthenticated)
+	i.ask(t, "POST", "/api/events", `{`, bearer(ada.token)).want(t, 400, problem.Invalid)
+	i.ask(t, "POST", "/api/events", `{`, bearer("x")).want(t, 401, problem.Unauthenticated)
 	s.revive(t)
 }
 
@@ -142,7 +143,7 @@ func TestAChangedPasswordEndsEarlierTokens(t *testing.T) {
 				a.ask(t, "POST", "/api/users/"+ada.id+"/password", changeBody(ada.password, next), bearer(ada.token)).want(t, 204, "")
 				changed := time.Now()
 				for _, token := range []string{ada.token, second} {
-					a.ask(t, "GET", seats, "", bearer(token)).want(t, 401, CodeUnauthenticated)
+					a.ask(t, "GET", seats, "", bearer(token)).want(t, 401, problem.Unauthenticated)
 				}
 				limit := promise
 				if !down {
@@ -161,13 +162,13 @@ func TestAChangedPasswordEndsEarlierTokens(t *testing.T) {
 					defer s.revive(t)
 				}
 				late := s.startAnyway(t)
-				late.ask(t, "GET", seats, "", bearer(second)).want(t, 401, CodeUnauthenticated)
+				late.ask(t, "GET", seats, "", bearer(second)).want(t, 401, problem.Unauthenticated)
 				for _, i := range []*instance{a, b, late} {
-					i.ask(t, "POST", "/api/login", logInBody(ada.email, ada.password)).want(t, 401, CodeUnauthenticated)
+					i.ask(t, "POST", "/api/login", logInBody(ada.email, ada.password)).want(t, 401, problem.Unauthenticated)
 					fresh := i.ask(t, "POST", "/api/login", logInBody(ada.email, next)).want(t, 200, "").field(t, "token")
 					for _, j := range []*instance{a, b, late} {
 						j.ask(t, "GET", seats, "", bearer(fresh)).want(t, 200, "")
-						j.ask(t, "GET", seats, "", bearer(bob.token)).want(t, 403, CodeForbidden)
+						j.ask(t, "GET", seats, "", bearer(bob.token)).want(t, 403, problem.Forbidden)
 					}
 				}
 			})
@@ -183,7 +184,7 @@ func TestALostAnswerOfAChangeRevokesNothingYet(t *testing.T) {
 		ada := i.newMember(t)
 		seats := i.organized(t, ada) + "/registrations"
 		i.store = lostAnswer{s.st}
-		i.ask(t, "POST", "/api/users/"+ada.id+"/password", changeBody(ada.password, "another horse battery"), bearer(ada.token)).want(t, 504, CodeUnknownOutcome)
+		i.ask(t, "POST", "/api/users/"+ada.id+"/password", changeBody(ada.password, "another horse battery"), bearer(ada.token)).want(t, 504, problem.UnknownOutcome)
 		i.store = s.st
 		testenv.Eventually(t, promise, "the end of the token", func() error {
 			if r := i.ask(t, "GET", seats, "", bearer(ada.token)); r.status != 401 {

@@ -5,52 +5,41 @@ import (
 	"errors"
 	"net/http"
 
+	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// newUser is the body of a sign-up.
-type newUser struct {
-	Name     string `json:"name"`
-	Email    string `json:"email"`
-	Password string `json:"password"`
-}
-
-// credentials is the body of a log-in.
-type credentials struct {
-	Email    string `json:"email"`
-	Password string `json:"password"`
-}
-
-func (a *API) createUser(w http.ResponseWriter, r *http.Request) error {
-	var body newUser
-	if err := decodeBody(w, r, &body); err != nil {
+func (a *API) createUser(w http.ResponseWriter, r *request) error {
+	var body wire.NewUser
+	if err := input.Decode(r.body, &body); err != nil {
 		return err
 	}
-	var f fields
-	key, _ := f.idempotencyKey(r.Header)
+	var f input.Fields
+	key, _ := idempotencyKey(&f, r.Header)
 	u := store.User{
-		Name:  f.line("name", body.Name, MaxName),
-		Email: f.email("email", body.Email),
+		Name:  f.Line("name", body.Name, input.MaxName),
+		Email: f.Email("email", body.Email),
 	}
-	password := f.newPassword(a.newPasswords, "password", body.Password, u.Email)
-	if err := f.err(); err != nil {
+	f.Check("password", a.newPasswords.Check(body.Password, u.Email))
+	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := a.gate.passAccount(w, r, store.EmailKey(u.Email)); err != nil {
+	if err := a.gate.CountAccount(w, r.Request, store.EmailKey(u.Email)); err != nil {
 		return err
 	}
-	// A creation does not die with the client's connection: the repetition finds it done.
-	ctx, cancel := detached(r, a.deadline())
-	defer cancel()
-	c, done, err := a.begin(ctx, key, "POST "+pathUsers, newUser{Name: u.Name, Email: u.Email})
+	ctx := r.Context()
+	c, done, err := a.begin(ctx, key, "POST "+pathUsers, wire.NewUser{Name: u.Name, Email: u.Email})
 	if err != nil {
 		return err
 	}
 	u.ID, u.CreatedAt = c.Resource, c.CreatedAt
 	if done {
-		err = a.sameUser(ctx, u.ID, password)
+		err = a.sameUser(ctx, u.ID, body.Password)
 	} else {
-		err = a.signUp(ctx, c, u, password)
+		err = a.signUp(ctx, c, u, body.Password)
 	}
 	if err != nil {
 		return err
@@ -85,22 +74,22 @@ func (a *API) sameUser(ctx context.Context, id store.ID, password string) error 
 	return err
 }
 
-func (a *API) login(w http.ResponseWriter, r *http.Request) error {
-	var body credentials
-	if err := decodeBody(w, r, &body); err != nil {
+func (a *API) login(w http.ResponseWriter, r *request) error {
+	var body wire.Credentials
+	if err := input.Decode(r.body, &body); err != nil {
 		return err
 	}
-	var f fields
-	email := f.email("email", body.Email)
-	password := f.password("password", body.Password)
-	if err := f.err(); err != nil {
+	var f input.Fields
+	email := f.Email("email", body.Email)
+	password := body.Password
+	f.Check("password", passwords.Check(password))
+	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := a.gate.passAccount(w, r, store.EmailKey(email)); err != nil {
+	if err := a.gate.CountAccount(w, r.Request, store.EmailKey(email)); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), a.config.RequestTimeout)
-	defer cancel()
+	ctx := r.Context()
 	u, err := a.store.UserByEmail(ctx, email)
 	if err != nil && !errors.Is(err, store.ErrUserNotFound) {
 		return err
@@ -111,7 +100,7 @@ func (a *API) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !ok {
-		return problem(CodeUnauthenticated, "The address or the password is wrong.")
+		return problem.Newf(problem.Unauthenticated, "The e-mail address or the password is wrong.")
 	}
 	if weak {
 		a.renewHash(ctx, u, password)

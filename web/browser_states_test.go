@@ -176,8 +176,8 @@ func lost(v *visitor, id fetch.RequestID) {
 	_, _ = chromedp.Call(v.ctx, fetch.FailRequest, fetch.FailRequestParams{RequestID: id, ErrorReason: network.ErrorReasonConnectionReset})
 }
 
-// problem answers with a problem document.
-func problem(status int, code, retry string) func(v *visitor, id fetch.RequestID) {
+// refusal answers with a problem document.
+func refusal(status int, code, retry string) func(v *visitor, id fetch.RequestID) {
 	return func(v *visitor, id fetch.RequestID) {
 		body, _ := json.Marshal(map[string]any{"status": status, "code": code, "title": "A title for programmers", "detail": "Send the token in the header."})
 		headers := []*fetch.HeaderEntry{{Name: "Content-Type", Value: "application/problem+json"}}
@@ -215,7 +215,7 @@ func TestAnswers(t *testing.T) {
 	t.Run("a_busy_service_is_asked_again_when_it_says", func(t *testing.T) {
 		ada.t = t
 		ada.open("/events/" + organizer.event(nil))
-		a := intercept(ada, fetch.RequestStageRequest, problem(503, "overloaded", "3"), problem(429, "rate_limited", "2"), problem(504, "unknown_outcome", "2"))
+		a := intercept(ada, fetch.RequestStageRequest, refusal(503, "overloaded", "3"), refusal(429, "rate_limited", "2"), refusal(504, "unknown_outcome", "2"))
 		ada.click("#register")
 		ada.sees("feedback", "Very busy right now")
 		ada.sees("feedback", "Asking again in 2 seconds")
@@ -233,7 +233,7 @@ func TestAnswers(t *testing.T) {
 		ada.open("/events/" + organizer.event(nil))
 		a := intercept(ada, fetch.RequestStageRequest)
 		for _, code := range problemCodes(t) {
-			a.set(problem(statusOf(code), code, "30"))
+			a.set(refusal(statusOf(code), code, "30"))
 			ada.until(`!document.getElementById('register').hidden && !document.getElementById('register').hasAttribute('aria-disabled')`)
 			ada.click("#register")
 			key := "problem." + code

@@ -21,6 +21,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/eventio/eventio/api/problem"
 )
 
 // ContentSecurityPolicy is sent with every answer of [Handler].
@@ -31,7 +33,6 @@ const (
 	htmlType     = "text/html; charset=utf-8"
 	textType     = "text/plain; charset=utf-8"
 	calendarType = "text/calendar; charset=utf-8"
-	problemType  = "application/problem+json"
 )
 
 // robots keeps crawlers to what is for everybody.
@@ -83,11 +84,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		serve(w, r)
 	case serve != nil:
 		h.Set("Allow", "GET, HEAD")
-		h.Set("Content-Type", problemType)
-		h.Set("Cache-Control", "no-store")
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		_, _ = w.Write([]byte(`{"type":"about:blank","title":"Method Not Allowed","status":405,` +
-			`"detail":"This page can only be read: use GET or HEAD.","code":"method_not_allowed"}` + "\n"))
+		problem.Newf(problem.MethodNotAllowed, "This page can only be read: use GET or HEAD.").Write(w)
 	case readOnly && s.withoutSlash(r.URL.Path) != "":
 		target := s.withoutSlash(r.URL.Path)
 		if r.URL.RawQuery != "" {

@@ -73,13 +73,7 @@ func (w *Worker) applyPart(part []request, out *answers) (again [][]request) {
 	results, err := w.try(part)
 	if err == nil {
 		for i, res := range results {
-			out.add(part[i], messages.SeatReply{
-				Outcome:      messages.Outcome(res.Outcome),
-				Number:       res.Registration.Number,
-				RegisteredAt: res.Registration.RegisteredAt,
-				Position:     res.Position,
-				OpensAt:      res.OpensAt,
-			})
+			out.add(part[i], wireReply(res))
 		}
 		return nil
 	}
@@ -148,10 +142,7 @@ func (w *Worker) try(batch []request) (results []store.SeatResult, err error) {
 		if r.deadline.Before(deadline) {
 			deadline = r.deadline
 		}
-		seats[i] = store.SeatRequest{
-			Kind: store.Kind(r.Kind), EventID: r.EventID, UserID: r.UserID, RequestID: r.RequestID, Keyed: r.Keyed,
-			Number: r.Number, At: now, Edit: (*store.Edit)(r.Edit),
-		}
+		seats[i] = storeRequest(r.SeatRequest, now)
 	}
 	ctx, cancel := context.WithDeadline(w.hard, deadline)
 	defer cancel()

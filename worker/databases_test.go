@@ -200,11 +200,11 @@ func register(t *testing.T, nats *testenv.NATS, st store.Store, event store.ID, 
 		crowd.Go(func() {
 			for range n / processes {
 				wish := storetest.Wish(event)
-				reply, err := requester.Request(t.Context(), messages.SeatRequest{
+				got := requester.Request(t.Context(), messages.SeatRequest{
 					Kind: messages.KindRegister, RequestID: wish.RequestID, EventID: event, UserID: wish.UserID,
 				}, time.Now().Add(limit))
-				if reply.Outcome != messages.OutcomeRegistered {
-					t.Errorf("the outcome is %s, %v", reply.Outcome, err)
+				if got.Reply.Outcome != messages.OutcomeRegistered {
+					t.Errorf("the outcome is %s, %v", got.Reply.Outcome, got.Cause)
 					return
 				}
 				mu.Lock()

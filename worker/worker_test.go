@@ -101,13 +101,13 @@ func (s *site) stop() {
 // ask sends a new user's wish and returns what becomes of it; "" when there is no worker.
 func (s *site) ask(event store.ID) messages.Outcome {
 	wish := storetest.Wish(event)
-	reply, err := s.requester.Request(s.t.Context(), messages.SeatRequest{
+	got := s.requester.Request(s.t.Context(), messages.SeatRequest{
 		Kind: messages.KindRegister, RequestID: wish.RequestID, EventID: event, UserID: wish.UserID,
 	}, time.Now().Add(limit))
-	if errors.Is(err, nats.ErrNoResponders) {
+	if errors.Is(got.Cause, nats.ErrNoResponders) {
 		return ""
 	}
-	return reply.Outcome
+	return got.Reply.Outcome
 }
 
 // send sends a message as it is and returns its one reply.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
-	"github.com/eventio/eventio/api/openapi"
+	"github.com/eventio/eventio/api/describe/openapi"
 )
 
 // conforms holds an answer against the document: its status, headers, type, fields and, for

@@ -21,7 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/eventio/eventio/api"
-	"github.com/eventio/eventio/api/openapi"
+	"github.com/eventio/eventio/api/describe/openapi"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/messages"

@@ -12,7 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
@@ -56,13 +56,13 @@ type Identity struct {
 
 // Access checks all flags for a process that serves at addr with this value of --auth, and
 // warns of what is dangerous. The result has no guard yet: OpenGuard makes it.
-func (i Identity) Access(auth string, addr net.Addr, log zerolog.Logger) (api.Access, error) {
+func (i Identity) Access(auth string, addr net.Addr, log zerolog.Logger) (gate.Config, error) {
 	loopback := onLoopback(addr)
-	access := api.Access{Mode: api.Token}
+	access := gate.Config{Mode: gate.Token}
 	if auth == Trusted || auth == Auto && loopback {
-		access.Mode = api.Trusted
+		access.Mode = gate.Trusted
 	}
-	trusted := access.Mode == api.Trusted
+	trusted := access.Mode == gate.Trusted
 	if trusted && !loopback {
 		log.Warn().Str("addr", addr.String()).Msg("EVENTIO_AUTH=trusted on an address that others can reach: whoever can, " +
 			"may act as any user and read every list of registrations, without a token. Let nobody but a gateway " +
@@ -70,22 +70,22 @@ func (i Identity) Access(auth string, addr net.Addr, log zerolog.Logger) (api.Ac
 	}
 	access.RateLimits = i.RateLimits == "on" || i.RateLimits != "off" && !(trusted && loopback)
 	if _, err := i.Parse(); err != nil {
-		return api.Access{}, err
+		return gate.Config{}, err
 	}
 	if i.TokenLifetime < time.Second || i.TokenLifetime > identity.MaxLifetime {
-		return api.Access{}, fmt.Errorf("EVENTIO_TOKEN_LIFETIME: %v is not from 1s to %v", i.TokenLifetime, identity.MaxLifetime)
+		return gate.Config{}, fmt.Errorf("EVENTIO_TOKEN_LIFETIME: %v is not from 1s to %v", i.TokenLifetime, identity.MaxLifetime)
 	}
 	for _, text := range i.TrustedProxies {
 		prefix, err := parsePrefix(strings.TrimSpace(text))
 		if err != nil {
-			return api.Access{}, fmt.Errorf("EVENTIO_TRUSTED_PROXIES: %w", err)
+			return gate.Config{}, fmt.Errorf("EVENTIO_TRUSTED_PROXIES: %w", err)
 		}
 		access.TrustedProxies = append(access.TrustedProxies, prefix)
 	}
 	for _, text := range i.CORSOrigins {
 		origin, err := parseOrigin(strings.TrimSpace(text))
 		if err != nil {
-			return api.Access{}, fmt.Errorf("EVENTIO_CORS_ORIGINS: %w", err)
+			return gate.Config{}, fmt.Errorf("EVENTIO_CORS_ORIGINS: %w", err)
 		}
 		access.CORSOrigins = append(access.CORSOrigins, origin)
 	}
@@ -103,8 +103,8 @@ func (i Identity) OpenGuard(ctx context.Context, st store.Identity, link message
 }
 
 // AuthOf returns the value of --auth that stands for a mode.
-func AuthOf(mode api.Mode) string {
-	if mode == api.Trusted {
+func AuthOf(mode gate.Mode) string {
+	if mode == gate.Trusted {
 		return Trusted
 	}
 	return Token

@@ -9,7 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/api/gate"
 )
 
 var defaults = Identity{TokenLifetime: time.Hour, RateLimits: Auto}
@@ -26,21 +26,21 @@ func at(t testing.TB, address string) net.Addr {
 func TestModes(t *testing.T) {
 	for _, c := range []struct {
 		auth, addr string
-		mode       api.Mode
+		mode       gate.Mode
 		limits     bool
 		warned     bool
 	}{
-		{Auto, "127.0.0.1:3000", api.Trusted, false, false},
-		{Auto, "127.9.9.9:3000", api.Trusted, false, false},
-		{Auto, "[::1]:3000", api.Trusted, false, false},
-		{Auto, "0.0.0.0:3000", api.Token, true, false},
-		{Auto, "[::]:3000", api.Token, true, false},
-		{Auto, "192.0.2.1:3000", api.Token, true, false},
-		{Token, "127.0.0.1:3000", api.Token, true, false},
-		{Token, "0.0.0.0:3000", api.Token, true, false},
-		{Trusted, "127.0.0.1:3000", api.Trusted, false, false},
-		{Trusted, "0.0.0.0:3000", api.Trusted, true, true},
-		{Trusted, "192.0.2.1:3000", api.Trusted, true, true},
+		{Auto, "127.0.0.1:3000", gate.Trusted, false, false},
+		{Auto, "127.9.9.9:3000", gate.Trusted, false, false},
+		{Auto, "[::1]:3000", gate.Trusted, false, false},
+		{Auto, "0.0.0.0:3000", gate.Token, true, false},
+		{Auto, "[::]:3000", gate.Token, true, false},
+		{Auto, "192.0.2.1:3000", gate.Token, true, false},
+		{Token, "127.0.0.1:3000", gate.Token, true, false},
+		{Token, "0.0.0.0:3000", gate.Token, true, false},
+		{Trusted, "127.0.0.1:3000", gate.Trusted, false, false},
+		{Trusted, "0.0.0.0:3000", gate.Trusted, true, true},
+		{Trusted, "192.0.2.1:3000", gate.Trusted, true, true},
 	} {
 		var log bytes.Buffer
 		access, err := defaults.Access(c.auth, at(t, c.addr), zerolog.New(&log))

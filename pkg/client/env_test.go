@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/messages"
@@ -73,7 +74,7 @@ func startService() (_ *service, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a := api.New(st, requester, api.Config{Access: api.Access{Mode: api.Token}}, zerolog.Nop())
+	a := api.New(st, requester, api.Config{Access: gate.Config{Mode: gate.Token}}, zerolog.Nop())
 	s.faults = &faults{api: a}
 	s.Server = httptest.NewUnstartedServer(s.faults)
 	s.Config.ErrorLog = discard

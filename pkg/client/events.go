@@ -5,6 +5,8 @@ import (
 	"iter"
 	"net/http"
 	"time"
+
+	"github.com/eventio/eventio/api/wire"
 )
 
 const eventsPath = "/api/events"
@@ -13,7 +15,7 @@ func eventPath(event ID) string { return eventsPath + "/" + event.Hex() }
 
 // CreateEvent creates an event.
 func (c *Client) CreateEvent(ctx context.Context, e NewEvent, options ...WriteOption) (Event, error) {
-	return c.event(ctx, keyed(call{name: "CreateEvent", method: http.MethodPost, path: eventsPath, body: e}, options))
+	return c.event(ctx, keyed(call{name: "CreateEvent", method: http.MethodPost, path: eventsPath, body: e.body()}, options))
 }
 
 // Event returns an event. It fails with CodeEventNotFound when there is none.
@@ -28,7 +30,7 @@ func (c *Client) Event(ctx context.Context, event ID) (Event, error) {
 // After ErrUnknownOutcome read the event: a repetition is refused with CodeVersionMismatch
 // whether the edit or another one was made.
 func (c *Client) EditEvent(ctx context.Context, event ID, ifMatch string, edit EventEdit) (Event, error) {
-	q := call{name: "EditEvent", method: http.MethodPatch, path: eventPath(event), body: edit, changes: true, ifMatch: ifMatch}
+	q := call{name: "EditEvent", method: http.MethodPatch, path: eventPath(event), body: edit.body(), changes: true, ifMatch: ifMatch}
 	if ifMatch == "*" { // a late repetition would undo what came between
 		q.repetition = undoubted
 	}
@@ -66,7 +68,7 @@ func (c *Client) EventsPage(ctx context.Context, query EventQuery) (Page[Event],
 		q.Set("available", "true")
 	}
 	if query.LatestFirst {
-		q.Set("sort", "-starts_at")
+		q.Set("sort", wire.SortLatest)
 	}
 	return readPage[Event](ctx, c, call{name: "EventsPage", path: eventsPath, query: q})
 }

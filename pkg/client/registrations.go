@@ -5,6 +5,8 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+
+	"github.com/eventio/eventio/api/wire"
 )
 
 func rosterPath(event ID) string             { return eventPath(event) + "/registrations" }
@@ -19,7 +21,7 @@ func registrationPath(event, user ID) string { return rosterPath(event) + "/" + 
 // succeeds as long as the registration lives.
 func (c *Client) Register(ctx context.Context, event, user ID, options ...WriteOption) (Registration, error) {
 	var r Registration
-	q := keyed(call{name: "Register", method: http.MethodPost, path: rosterPath(event), body: newRegistration{user}}, options)
+	q := keyed(call{name: "Register", method: http.MethodPost, path: rosterPath(event), body: wire.NewRegistration{UserID: idOrNothing(user)}}, options)
 	return r, c.do(ctx, q, into(&r, nil))
 }
 

@@ -5,6 +5,8 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+
+	"github.com/eventio/eventio/api/wire"
 )
 
 func userPath(user ID) string { return "/api/users/" + user.Hex() }
@@ -21,7 +23,7 @@ func (c *Client) SignUp(ctx context.Context, u NewUser, options ...WriteOption) 
 // the address or the password is wrong.
 func (c *Client) LogIn(ctx context.Context, email, password string) (Session, error) {
 	var s Session
-	q := call{name: "LogIn", method: http.MethodPost, path: "/api/login", body: credentials{email, password}}
+	q := call{name: "LogIn", method: http.MethodPost, path: "/api/login", body: wire.Credentials{Email: email, Password: password}}
 	return s, c.do(ctx, q, into(&s, nil))
 }
 
@@ -33,7 +35,7 @@ func (c *Client) LogIn(ctx context.Context, email, password string) (Session, er
 func (c *Client) ChangePassword(ctx context.Context, user ID, oldPassword, newPassword string) error {
 	return c.do(ctx, call{
 		name: "ChangePassword", method: http.MethodPost, path: userPath(user) + "/password",
-		body: passwordChange{oldPassword, newPassword}, changes: true, repetition: undoubted,
+		body: wire.PasswordChange{OldPassword: oldPassword, NewPassword: newPassword}, changes: true, repetition: undoubted,
 	}, into(nil, nil))
 }
 

@@ -10,29 +10,30 @@ import (
 )
 
 const (
-	// maxRemaining bounds RemainingMillis: nobody waits longer for a seat.
+	// maxRemaining bounds SeatRequest.RemainingMillis: no caller waits longer.
 	maxRemaining = time.Hour
-	// maxSent bounds SentMillis: no process runs for thirty years.
+	// maxSent bounds SeatRequest.SentMillis, in milliseconds: no process runs for thirty years.
 	maxSent = 1 << 40
 )
 
-// Encode writes a request or a reply. A message is one or more of the same kind, one after
-// the other, each on a line of its own.
+// Encode writes a request or a reply as one line. A message is one or more lines of the same
+// type.
 func Encode[M SeatRequest | SeatReply](m M) ([]byte, error) {
-	data, err := json.Marshal(m)
+	data, err := json.Marshal(&m)
 	if err != nil {
 		return nil, fmt.Errorf("encode %T: %w", m, err)
 	}
 	return append(data, '\n'), nil
 }
 
-// DecodeRequests reads the requests of a message. It fails on malformed or oversized data
-// and on duplicate keys; fields that it does not know are left for newer versions. Each
+// DecodeRequests reads the requests of a message. It fails on malformed data, on duplicate keys,
+// and on a message above MaxMessage. It ignores unknown fields: a newer version sends them. Each
 // request still has to pass Check.
 func DecodeRequests(data []byte) ([]SeatRequest, error) { return decode[SeatRequest](data) }
 
-// Check looks at the form of a request. It fails on an unknown kind, on a request id or
-// times out of range, and on ids that are missing or too many.
+// Check returns what is wrong with the form of a request, or nil. It fails on an unknown Kind, on
+// a request id or times out of range, and on fields that the Kind lacks or does not have. It
+// takes every Actor as it is.
 func (m SeatRequest) Check() error {
 	switch {
 	case m.Kind != KindRegister && m.Kind != KindCancel && m.Kind != KindEditEvent && m.Kind != KindRecount && m.Kind != KindProbe:
@@ -57,8 +58,8 @@ func (m SeatRequest) Check() error {
 	return nil
 }
 
-// DecodeReplies reads the replies of a message. It fails on malformed data and on an
-// outcome that it does not know.
+// DecodeReplies reads the replies of a message. It fails on malformed data and on an unknown
+// outcome.
 func DecodeReplies(data []byte) ([]SeatReply, error) {
 	replies, err := decode[SeatReply](data)
 	if err != nil {
@@ -72,20 +73,8 @@ func DecodeReplies(data []byte) ([]SeatReply, error) {
 	return replies, nil
 }
 
-// ValidRequestID reports whether s can be a request id: 1 to MaxRequestID bytes of
-// printable ASCII.
-func ValidRequestID(s string) bool {
-	if len(s) == 0 || len(s) > MaxRequestID {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] < 0x20 || s[i] > 0x7e {
-			return false
-		}
-	}
-	return true
-}
-
+// decode reads the messages of a kind that data holds, one in a line. It fails on data that is
+// malformed, larger than MaxMessage, or empty.
 func decode[M SeatRequest | SeatReply | Revocation](data []byte) ([]M, error) {
 	var all []M
 	if len(data) > MaxMessage {

@@ -1,19 +1,16 @@
 package messages_test
 
 import (
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"path/filepath"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
 )
 
@@ -110,6 +107,94 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	}
 }
 
+// requestOfTheVersionBefore is a request as an API process and a worker of the version before
+// know it: without an actor.
+type requestOfTheVersionBefore struct {
+	Kind            messages.Kind       `json:"kind"`
+	RequestID       string              `json:"request_id"`
+	EventID         messages.ID         `json:"event_id"`
+	UserID          messages.ID         `json:"user_id,omitzero"`
+	Keyed           bool                `json:"keyed,omitzero"`
+	Number          int64               `json:"number,omitzero"`
+	Edit            *messages.EventEdit `json:"edit,omitempty"`
+	RemainingMillis int64               `json:"remaining_ms"`
+	SentMillis      int64               `json:"sent_ms,omitzero"`
+	TraceID         string              `json:"trace_id,omitempty"`
+}
+
+// actors are one of each kind, one of a kind of a newer version, and none.
+func actors() []messages.Actor {
+	id := bson.NewObjectID()
+	return []messages.Actor{
+		{Kind: messages.ActorPerson, ID: id}, {Kind: messages.ActorOrganizer, ID: id}, {Kind: messages.ActorOperator},
+		{Kind: messages.ActorKey, ID: id}, {Kind: messages.ActorUnproven, ID: id}, {Kind: messages.ActorUnproven},
+		{Kind: "of a newer version", ID: id}, {},
+	}
+}
+
+// TestEachRequestHasItsActor: also when requests of several share a message, whatever its kind.
+func TestEachRequestHasItsActor(t *testing.T) {
+	var message []byte
+	for _, actor := range actors() {
+		req := request()
+		req.Actor = actor
+		message = append(message, encode(t, req)...)
+	}
+	got, err := messages.DecodeRequests(message)
+	if err != nil || len(got) != len(actors()) {
+		t.Fatalf("%d requests, %v", len(got), err)
+	}
+	for i, want := range actors() {
+		if err := got[i].Check(); err != nil || got[i].Actor.Kind != want.Kind || got[i].Actor.ID.IsZero() != want.ID.IsZero() {
+			t.Errorf("the actor is %+v, want %+v; %v", got[i].Actor, want, err)
+		}
+	}
+}
+
+// TestActorsBetweenVersions: what one version says of an actor is no obstacle to the other.
+func TestActorsBetweenVersions(t *testing.T) {
+	t.Run("a newer API process, a worker of the version before", func(t *testing.T) {
+		for _, actor := range actors() {
+			sent := request()
+			sent.Actor, sent.Keyed, sent.SentMillis, sent.TraceID = actor, true, 5, "trace"
+			var got requestOfTheVersionBefore
+			if err := json.Unmarshal(encode(t, sent), &got); err != nil {
+				t.Fatal(err)
+			}
+			want := requestOfTheVersionBefore{
+				Kind: sent.Kind, RequestID: sent.RequestID, EventID: sent.EventID, UserID: sent.UserID, Keyed: true,
+				RemainingMillis: sent.RemainingMillis, SentMillis: 5, TraceID: "trace",
+			}
+			if got != want {
+				t.Errorf("%+v is read as %+v", sent, got)
+			}
+		}
+	})
+	t.Run("an API process of the version before, a newer worker", func(t *testing.T) {
+		sent := requestOfTheVersionBefore{
+			Kind: messages.KindCancel, RequestID: "r", EventID: bson.NewObjectID(), UserID: bson.NewObjectID(), Number: 3, RemainingMillis: 7,
+		}
+		data, err := json.Marshal(sent)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := messages.SeatRequest{
+			Kind: sent.Kind, RequestID: "r", EventID: sent.EventID, UserID: sent.UserID, Number: 3, RemainingMillis: 7,
+		}
+		if got, err := messages.DecodeRequests(data); err != nil || !reflect.DeepEqual(got, []messages.SeatRequest{want}) || got[0].Check() != nil {
+			t.Errorf("%s is read as %+v, %v", data, got, err)
+		}
+	})
+	t.Run("an API process of the version after", func(t *testing.T) {
+		req := request()
+		data := strings.Replace(string(encode(t, req)), `{`, `{"actor_kind":"agent","actor_id":"`+req.UserID.Hex()+`","actor_session":{"a":[1]},`, 1)
+		req.Actor = messages.Actor{Kind: "agent", ID: req.UserID}
+		if got, err := messages.DecodeRequests([]byte(data)); err != nil || !reflect.DeepEqual(got, []messages.SeatRequest{req}) || got[0].Check() != nil {
+			t.Errorf("%s is read as %+v, %v", data, got, err)
+		}
+	})
+}
+
 func TestFieldsOfANewerVersionAreLeftAlone(t *testing.T) {
 	data := strings.Replace(string(encode(t, request())), `{`, `{"later":{"a":[1]},`, 1)
 	if got, err := messages.DecodeRequests([]byte(data)); err != nil || got[0].Check() != nil {
@@ -120,7 +205,7 @@ func TestFieldsOfANewerVersionAreLeftAlone(t *testing.T) {
 // TestTheVersionBeforeReadsARequest: it knows neither keyed nor number, and a request that says
 // nothing with them has neither.
 func TestTheVersionBeforeReadsARequest(t *testing.T) {
-	if data := string(encode(t, request())); strings.Contains(data, "keyed") || strings.Contains(data, "number") {
+	if data := string(encode(t, request())); strings.Contains(data, "keyed") || strings.Contains(data, "number") || strings.Contains(data, "actor") {
 		t.Errorf("an ordinary request is %s", data)
 	}
 }
@@ -141,54 +226,14 @@ func TestReplies(t *testing.T) {
 	}
 }
 
-func TestTheStoresOutcomesTravel(t *testing.T) {
-	ours := outcomesOf(t, ".")
-	for _, o := range outcomesOf(t, "../store") {
-		if !slices.Contains(ours, o) {
-			t.Errorf("%s is no outcome on the wire", o)
-		}
-	}
+// TestEveryOutcomeIsValid: so that no reply is refused that a worker may give.
+func TestEveryOutcomeIsValid(t *testing.T) {
+	ours := testenv.Constants(t, ".", "Outcome")
 	for _, o := range append(ours, "", "Registered", "registered ") {
 		if want := slices.Contains(ours, o); messages.Outcome(o).Valid() != want {
 			t.Errorf("%q is valid: %t", o, !want)
 		}
 	}
-}
-
-// outcomesOf reads the constants of type Outcome of the package in a folder.
-func outcomesOf(t *testing.T, folder string) (all []string) {
-	t.Helper()
-	names, err := filepath.Glob(filepath.Join(folder, "*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ast.Inspect(file, func(n ast.Node) bool {
-			spec, ok := n.(*ast.ValueSpec)
-			if !ok {
-				return true
-			}
-			if of, ok := spec.Type.(*ast.Ident); !ok || of.Name != "Outcome" || len(spec.Values) != 1 {
-				return true
-			}
-			if literal, ok := spec.Values[0].(*ast.BasicLit); ok {
-				text, err := strconv.Unquote(literal.Value)
-				if err != nil {
-					t.Fatal(err)
-				}
-				all = append(all, text)
-			}
-			return true
-		})
-	}
-	if len(all) < 10 {
-		t.Fatalf("only %q are outcomes in %s", all, folder)
-	}
-	return all
 }
 
 func FuzzDecodeRequests(f *testing.F) {

@@ -109,7 +109,7 @@ func TestTwoFrozenWorkers(t *testing.T) {
 		crowd.Go(func() {
 			req, started := request(), time.Now()
 			req.EventID = bson.NewObjectID()
-			reply, _ := r.Request(t.Context(), req, started.Add(4*time.Second)) // the error only explains the outcome
+			reply := r.Request(t.Context(), req, started.Add(4*time.Second)).Reply
 			if reply.Outcome != messages.OutcomeRegistered {
 				t.Errorf("an answer is %s", reply.Outcome)
 			}

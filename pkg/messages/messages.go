@@ -1,95 +1,134 @@
 // Package messages is the contract between the API and the workers: every subject, queue
-// group, request, reply and outcome code, their one encoding, and the Requester that the
-// API calls.
+// group, request, reply and outcome, their one encoding, and the Requester by which the API
+// sends requests.
 //
 // # Databases
 //
-// Every subject begins with an operator's prefix and the id of the database that it is
-// about, see Namespace. So a message reaches processes of its own database only, whatever
-// else uses the NATS server.
+// Every subject begins with the operator's prefix and the id of a database, see Namespace. So a
+// message reaches processes of its own database only, whatever else uses the NATS server.
 //
 // # Delivery
 //
-// Core NATS delivers at most once. A request may be lost, its reply may be lost, and a
-// resend may reach another worker. Therefore every request carries a request id, the same
-// request of the same user for the same event always gets the same answer, and a caller
-// whose answer is lost is told OutcomeUnknown and may simply repeat.
+// Core NATS delivers at most once: a request may be lost, and so may its reply. Therefore every
+// request carries a request id, and a repeated request changes nothing and gets the answer of
+// the first one. A caller who gets no answer is told OutcomeUnknown and may simply repeat.
 //
-// # Sharing messages
+// # When a worker dies
 //
-// A message with seat requests is one or more requests, each a JSON object on a line of its
-// own. There is no timer: an idle API sends a request at once and alone, a busy one sends
-// all that were made meanwhile. Its reply subject is REQUESTER.MESSAGE: the first part
-// names the API process, the last token the message. A reply names its message and its
-// place in it, so replies to one API process share messages too, in any order, on the
-// reply subject of any message they answer.
+// Requests for one event go to one worker, each on the subject of that worker alone. A worker's
+// death is noticed in three ways, all of them by the Requester:
+//
+//   - Its process has ended. The NATS server drops its subscriptions and answers the next request
+//     "no responders" at once. The Requester forgets the worker and sends the request to the
+//     queue group of all workers.
+//   - It was sent a request and does not reply, because it has died since or is frozen. When half
+//     of the caller's time is over, the Requester sends the request again, under the same request
+//     id, to a worker that has answered a ping meanwhile.
+//   - It does not answer pings, which a Requester in use sends once a second. After two of
+//     them its events go to other workers, after five it is forgotten.
+//
+// Whether the dead worker applied the request does not matter: a batch is stored as a whole or
+// not at all, and the second worker finds the request id if it was. When no attempt is answered,
+// the caller is told OutcomeUnknown. routing.go chooses workers, liveness.go counts their pings.
+//
+// # Several requests in one message
+//
+// A message has one or more requests, each a JSON object on a line of its own. There is no
+// timer: an idle API process sends a request at once and alone, a busy one sends together what
+// was made while the last message was being sent. The reply subject is REQUESTER.MESSAGE: the
+// first part names the API process, the last token the message. A reply names its message and
+// its position there, so replies to one API process share messages too, in any order, on the
+// reply subject of any message that they answer.
 //
 // # What crosses
 //
-// A reply is an outcome code and plain data. Error texts, wrapped causes and store
-// details stay in the worker's log.
+// A reply is an outcome and plain data. Error texts, wrapped causes and details of the store
+// stay in the worker's log.
 package messages
 
-import (
-	"time"
-
-	"go.mongodb.org/mongo-driver/v2/bson"
-)
+import "time"
 
 const (
 	// QueueWorkers is the queue group in which all workers of a database share its requests.
 	QueueWorkers = "workers"
-	// MaxRequestID is the longest request id, in bytes.
-	MaxRequestID = 255
-	// MaxMessage is the largest message either side accepts, in bytes: above an edit with
-	// the longest texts, every character escaped. Below the default of NATS, 1 MiB.
+	// MaxMessage is the size of the largest message that either side accepts, in bytes. An edit
+	// with the longest texts, every character escaped, is smaller. The default limit of NATS,
+	// 1 MiB, is larger.
 	MaxMessage = 256 << 10
 )
 
-// ID is a user's or an event's id.
-type ID = bson.ObjectID
-
-// Kind says what is to be done with a seat.
+// Kind says what a SeatRequest asks for.
 type Kind string
 
-// The kinds. Never rename, never reuse.
+// The kinds of requests. Never rename, never reuse.
 const (
-	KindRegister  Kind = "register"   // a place for the user, or one in the waiting list
-	KindCancel    Kind = "cancel"     // the user gives it back
-	KindEditEvent Kind = "edit_event" // the organizer changes the event
-	KindRecount   Kind = "recount"    // an operator has the counters set from the registrations
-	KindProbe     Kind = "probe"      // nothing; whoever receives it answers OutcomeProbed
+	KindRegister  Kind = "register"   // registers the user, or puts them on the waiting list
+	KindCancel    Kind = "cancel"     // cancels the user's registration
+	KindEditEvent Kind = "edit_event" // applies an organizer's edit to the event
+	KindRecount   Kind = "recount"    // sets the event's counters from its registrations
+	KindProbe     Kind = "probe"      // changes nothing; the worker answers OutcomeProbed
 )
 
-// SeatRequest asks a worker to move one seat.
+// SeatRequest asks a worker to change a registration or an event.
 type SeatRequest struct {
 	Kind Kind `json:"kind"`
-	// RequestID identifies this wish of this user for this event: the client's
-	// Idempotency-Key, or one that the API made. 1 to MaxRequestID bytes of printable ASCII.
+	// RequestID identifies the request among those of the user for the event: the client's
+	// Idempotency-Key, or an id that the API made. 1 to MaxRequestID bytes of printable ASCII.
 	RequestID string `json:"request_id"`
-	EventID   ID     `json:"event_id"`         // zero for KindProbe
-	UserID    ID     `json:"user_id,omitzero"` // for KindRegister and KindCancel
-	// Keyed and Number are those of store.SeatRequest. A worker of a version before them ignores
-	// both: it keeps no cancellation that found nothing, and cancels whatever is there.
-	Keyed  bool  `json:"keyed,omitzero"`
-	Number int64 `json:"number,omitzero"` // for KindCancel only
+	// EventID is zero for KindProbe only.
+	EventID ID `json:"event_id"`
+	// UserID is the user of the registration, for KindRegister and KindCancel only.
+	UserID ID `json:"user_id,omitzero"`
+	// Keyed is store.SeatRequest.Keyed. A worker of a version before it ignores it, and does not
+	// keep a cancellation that found no registration.
+	Keyed bool `json:"keyed,omitzero"`
+	// Number is store.SeatRequest.Number, for KindCancel only. A worker of a version before it
+	// ignores it, and cancels whichever registration the user has.
+	Number int64 `json:"number,omitzero"`
+	// Actor is who made the request, which decides nothing. Requests that share a message have
+	// an Actor each. A worker of a version before it ignores it.
+	Actor Actor `json:",embed"`
 	// Edit is for KindEditEvent only.
 	Edit *EventEdit `json:"edit,omitempty"`
-	// RemainingMillis is how much longer the caller waits for the reply, counted from when
-	// the message was sent; never an instant, because clocks differ. A worker begins no
-	// write for the request after it.
+	// RemainingMillis is how much longer the caller waits for the reply when the message is sent,
+	// in milliseconds. It is no instant, because clocks differ. A worker begins no write for the
+	// request after this time.
 	RemainingMillis int64 `json:"remaining_ms"`
-	// SentMillis is when the message was sent, counted from some moment of the requester's
-	// own. Only the difference between two messages of a requester means anything: by it a
-	// worker that was frozen finds out how old a message is. 0: not known.
+	// SentMillis is when the message was sent, in milliseconds by the requester's own clock,
+	// whose zero means nothing. From the difference between two messages of a requester a worker
+	// learns how long each was on its way. 0: not known.
 	SentMillis int64 `json:"sent_ms,omitzero"`
-	// TraceID is the X-Request-Id of the HTTP request, for the logs: it joins the API's line
-	// with the worker's and decides nothing. It may be missing.
+	// TraceID is the X-Request-Id of the HTTP request, or empty. It joins a line of the API's log
+	// with one of the worker's, and decides nothing.
 	TraceID string `json:"trace_id,omitempty"`
 }
 
-// EventEdit has what an organizer changes; what is nil stays as it is, and a zero time
-// takes a limit away. Its fields are those of store.Edit.
+// Actor says who made a SeatRequest. The zero Actor stands for a request of an API process of
+// the version before, which does not say it.
+type Actor struct {
+	Kind ActorKind `json:"actor_kind,omitempty"`
+	// ID is the id of a user or of an API key, as Kind says. It is zero where Kind has no ids.
+	ID ID `json:"actor_id,omitzero"`
+}
+
+// ActorKind says in which role an Actor acts, or that nobody proved who acts.
+type ActorKind string
+
+// The kinds of actors, the same words as those of store.ActorKind. Never rename, never reuse.
+// The set is open: a worker keeps a kind that it does not know, because a newer API process
+// sent it.
+const (
+	ActorPerson    ActorKind = "person"    // a user, proven, for themselves
+	ActorOrganizer ActorKind = "organizer" // the organizer of the event, proven
+	ActorOperator  ActorKind = "operator"  // whoever runs the system, by one of its tools; without an ID
+	ActorKey       ActorKind = "key"       // a program, proven by an API key; ID is the key's
+	// ActorUnproven is somebody who proved nothing, where the API trusts the ids in requests. ID
+	// is the user for whom the request claims to act, zero when it claims none.
+	ActorUnproven ActorKind = "unproven"
+)
+
+// EventEdit has what an organizer changes. A field that is nil stays as it is, and a zero time
+// removes a limit. The fields are those of store.Edit.
 type EventEdit struct {
 	// Only nil is left out: omitempty would lose an empty text, and omitzero a zero time.
 	Version     int64      `json:"version"`
@@ -108,28 +147,29 @@ type EventEdit struct {
 
 // SeatReply answers a SeatRequest.
 type SeatReply struct {
-	// Message and Item say what is answered: the name of the message, which is the last
-	// token of its reply subject, and the request's place in it, from 0. Without Message it
-	// answers all the requests of the message whose reply subject it comes on.
-	Message string  `json:"message,omitempty"`
+	// Message is the name of the message that is answered: the last token of its reply subject.
+	// Without a Message the reply answers every request of the message on whose reply subject it
+	// comes.
+	Message string `json:"message,omitempty"`
+	// Item is the position of the answered request in its message, from 0.
 	Item    int     `json:"item,omitzero"`
 	Outcome Outcome `json:"outcome"`
-	// Number and RegisteredAt tell of the registration when Outcome is one of
-	// OutcomeRegistered, OutcomeAlreadyRegistered, OutcomeWaitlisted and
-	// OutcomeAlreadyWaitlisted.
-	Number       int64     `json:"number,omitzero"`
+	// Number is the number of the registration, when Outcome is one of OutcomeRegistered,
+	// OutcomeAlreadyRegistered, OutcomeWaitlisted and OutcomeAlreadyWaitlisted.
+	Number int64 `json:"number,omitzero"`
+	// RegisteredAt is when the registration was made, for the same outcomes as Number.
 	RegisteredAt time.Time `json:"registered_at,omitzero"`
-	// Position is the place in the waiting list of who has just joined it, from 1.
+	// Position is the position on the waiting list of a user who has just joined it, from 1.
 	Position int64 `json:"position,omitzero"`
-	// OpensAt is set when Outcome is OutcomeRegistrationNotOpen.
+	// OpensAt is when registration opens, when Outcome is OutcomeRegistrationNotOpen.
 	OpensAt time.Time `json:"opens_at,omitzero"`
 }
 
 // Outcome is what became of a SeatRequest.
 type Outcome string
 
-// The outcomes. Never rename, never reuse. All but the last six are those of
-// store.Outcome, spelled alike; what they mean is said there.
+// The outcomes that the store decides, the same words as those of store.Outcome, where their
+// meaning is told. Never rename, never reuse.
 const (
 	OutcomeRegistered        Outcome = "registered"
 	OutcomeAlreadyRegistered Outcome = "already_registered"
@@ -152,15 +192,18 @@ const (
 
 	OutcomeRecounted  Outcome = "recounted"
 	OutcomeOverbooked Outcome = "overbooked"
+)
 
-	OutcomeProbed     Outcome = "probed"     // the answer to KindProbe
-	OutcomeInvalid    Outcome = "invalid"    // the worker cannot read the request, or refuses its form
-	OutcomeOverloaded Outcome = "overloaded" // surely nothing happened; try again later
-	// Surely nothing happened: the store has no room left, or fails in a way that waiting does
-	// not cure.
+// The outcomes that a worker or a Requester gives without the store. Never rename, never reuse.
+const (
+	OutcomeProbed     Outcome = "probed"     // the reply to a KindProbe
+	OutcomeInvalid    Outcome = "invalid"    // the worker cannot read the request, or Check refuses it
+	OutcomeOverloaded Outcome = "overloaded" // surely nothing was changed; try again later
+	// OutcomeStorageFull: surely nothing was changed, because the store has no room left.
 	OutcomeStorageFull Outcome = "storage_full"
-	OutcomeFailed      Outcome = "failed"
-	OutcomeUnknown     Outcome = "unknown_outcome" // the change may be made; repeating the request is safe
+	// OutcomeFailed: surely nothing was changed, and waiting does not help: an operator must look.
+	OutcomeFailed  Outcome = "failed"
+	OutcomeUnknown Outcome = "unknown_outcome" // the change may have been made; repeating the request is safe
 )
 
 // Valid reports whether o is one of the outcomes above.

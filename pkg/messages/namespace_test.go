@@ -115,12 +115,12 @@ func TestDatabasesOnOneServerDoNotMeet(t *testing.T) {
 		for i, r := range requesters {
 			req := request()
 			req.EventID = bson.NewObjectID() // most go to another worker, once they are known
-			reply, err := r.Request(t.Context(), req, time.Now().Add(10*time.Second))
-			if err != nil || reply.Outcome != messages.OutcomeRegistered {
-				t.Fatalf("%+v, %v", reply, err)
+			got := r.Request(t.Context(), req, time.Now().Add(10*time.Second))
+			if got.Cause != nil || got.Reply.Outcome != messages.OutcomeRegistered {
+				t.Fatalf("%+v", got)
 			}
-			if reply.Number != int64(i) {
-				t.Fatalf("request %d of %s was served by a worker of %s", round, spaces[i], spaces[reply.Number])
+			if got.Reply.Number != int64(i) {
+				t.Fatalf("request %d of %s was served by a worker of %s", round, spaces[i], spaces[got.Reply.Number])
 			}
 		}
 	}

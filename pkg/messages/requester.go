@@ -51,22 +51,30 @@ func NewRequester(link Link) (*Requester, error) {
 	return &Requester{conn: link.Conn, sender: s, workers: w, refusals: refused}, nil
 }
 
+// Answer is what became of a request. There always is one.
+type Answer struct {
+	// Reply is always what the client is told.
+	Reply SeatReply
+	// Cause is for the log: why Reply has OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed,
+	// OutcomeUnknown or OutcomeInvalid. It is nil with every other outcome.
+	Cause error
+}
+
 // Request gets the answer to req before the deadline, or until ctx ends. It fills in
-// RemainingMillis and SentMillis. It always answers; the error beside an answer is the cause of
-// OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed, OutcomeUnknown or OutcomeInvalid, for the log.
+// RemainingMillis and SentMillis.
 //
 // Doubt is sticky: once an attempt may have reached a worker, everything but a worker's
 // own verdict is OutcomeUnknown. An attempt's remaining time ends before the next attempt
 // begins, so that no worker starts a write for a request that was answered elsewhere.
-func (r *Requester) Request(ctx context.Context, req SeatRequest, deadline time.Time) (SeatReply, error) {
+func (r *Requester) Request(ctx context.Context, req SeatRequest, deadline time.Time) Answer {
 	s := sending{Requester: r, req: req, started: time.Now(), deadline: deadline}
 	s.perAttempt = max(time.Until(deadline)/attempts, 2*replyMargin)
 	for {
-		reply, again, err := s.attempt(ctx)
+		answer, again := s.attempt(ctx)
 		if again && ctx.Err() == nil && time.Now().Before(deadline) {
 			continue
 		}
-		return reply, err
+		return answer
 	}
 }
 
@@ -82,26 +90,26 @@ type sending struct {
 }
 
 // attempt sends once. again says that the answer is not final and another attempt may be made.
-func (s *sending) attempt(ctx context.Context) (reply SeatReply, again bool, err error) {
+func (s *sending) attempt(ctx context.Context) (answer Answer, again bool) {
 	v := s.once(ctx, s.subject())
 	switch {
 	case errors.Is(v.err, nats.ErrNoResponders), notSent(v.err):
 		again = s.pause(ctx)
-		return s.answer(OutcomeOverloaded), again, fmt.Errorf("no worker reached: %w", v.err)
+		return s.answer(OutcomeOverloaded, fmt.Errorf("no worker reached: %w", v.err)), again
 	case errors.Is(v.err, errSilence):
 		s.sent++
-		return s.answer(OutcomeUnknown), s.sent < attempts, fmt.Errorf("attempt %d: %w", s.sent, v.err)
+		return s.answer(OutcomeUnknown, fmt.Errorf("attempt %d: %w", s.sent, v.err)), s.sent < attempts
 	case v.err != nil:
 		s.sent++
-		return s.answer(OutcomeUnknown), false, v.err
+		return s.answer(OutcomeUnknown, v.err), false
 	}
 	switch v.reply.Outcome {
 	case OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed, OutcomeInvalid:
-		return s.answer(v.reply.Outcome), false, errors.New("answered by the worker")
+		return s.answer(v.reply.Outcome, errByWorker), false
 	case OutcomeUnknown:
-		return v.reply, false, errors.New("answered by the worker")
+		return Answer{v.reply, errByWorker}, false
 	}
-	return v.reply, false, nil
+	return Answer{Reply: v.reply}, false
 }
 
 // subject is that of the event's own worker at first, and then of one that has answered since.
@@ -112,6 +120,9 @@ func (s *sending) subject() string {
 	}
 	return s.workers.second(s.req.EventID, s.own)
 }
+
+// errByWorker is the cause of an outcome that a worker gave; why is in the worker's log.
+var errByWorker = errors.New("answered by the worker")
 
 // errSilence is the verdict of a request that was sent and not answered in time.
 var errSilence = errors.New("no answer in time")
@@ -166,11 +177,11 @@ func (c *call) wait(ctx context.Context, up <-chan time.Time) (v verdict, ok boo
 
 // answer is the outcome that may be told: refusals to act say nothing about an earlier
 // attempt that may have acted.
-func (s *sending) answer(o Outcome) SeatReply {
+func (s *sending) answer(o Outcome, cause error) Answer {
 	if s.sent > 0 {
 		o = OutcomeUnknown
 	}
-	return SeatReply{Outcome: o}
+	return Answer{SeatReply{Outcome: o}, cause}
 }
 
 // pause waits a little, with jitter, for workers to come back. It reports whether there is

@@ -74,8 +74,7 @@ func answering(t *testing.T, url string, outcomes ...messages.Outcome) <-chan me
 
 func ask(t *testing.T, r *messages.Requester, limit time.Duration) messages.SeatReply {
 	t.Helper()
-	reply, _ := r.Request(t.Context(), request(), time.Now().Add(limit)) // the error only explains the outcome
-	return reply
+	return r.Request(t.Context(), request(), time.Now().Add(limit)).Reply
 }
 
 func TestRequester(t *testing.T) {
@@ -96,23 +95,28 @@ func TestRequester(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			url := testenv.StartNATS(t).URL()
-			var got <-chan messages.SeatRequest
+			var seen <-chan messages.SeatRequest
 			if c.outcomes != nil {
-				got = answering(t, url, c.outcomes...)
+				seen = answering(t, url, c.outcomes...)
 			}
 			r := requester(t, url)
 			started := time.Now()
-			if reply := ask(t, r, limit); reply.Outcome != c.want {
-				t.Errorf("outcome is %s, want %s", reply.Outcome, c.want)
+			got := r.Request(t.Context(), request(), started.Add(limit))
+			if got.Reply.Outcome != c.want {
+				t.Errorf("outcome is %s, want %s", got.Reply.Outcome, c.want)
+			}
+			definite := c.want == messages.OutcomeRegistered || c.want == messages.OutcomeSoldOut
+			if (got.Cause == nil) != definite {
+				t.Errorf("the cause of %s is %v", c.want, got.Cause)
 			}
 			if took := time.Since(started); took > limit+250*time.Millisecond {
 				t.Errorf("the answer took %v", took)
 			}
-			if len(got) != c.sent {
-				t.Fatalf("sent %d times, want %d", len(got), c.sent)
+			if len(seen) != c.sent {
+				t.Fatalf("sent %d times, want %d", len(seen), c.sent)
 			}
 			for range c.sent {
-				if req := <-got; req.RemainingMillis >= limit.Milliseconds()/2 {
+				if req := <-seen; req.RemainingMillis >= limit.Milliseconds()/2 {
 					t.Errorf("an attempt has %d ms: it would overlap the next one", req.RemainingMillis)
 				}
 			}
@@ -185,9 +189,9 @@ func TestRequestsShareMessages(t *testing.T) {
 			for j := range each {
 				req := request()
 				req.RequestID = strconv.Itoa(i*each + j + 1)
-				reply, err := r.Request(t.Context(), req, time.Now().Add(10*time.Second))
-				if err != nil || reply.Outcome != messages.OutcomeRegistered || strconv.FormatInt(reply.Number, 10) != req.RequestID {
-					t.Errorf("request %s is answered %+v, %v", req.RequestID, reply, err)
+				got := r.Request(t.Context(), req, time.Now().Add(10*time.Second))
+				if got.Cause != nil || got.Reply.Outcome != messages.OutcomeRegistered || strconv.FormatInt(got.Reply.Number, 10) != req.RequestID {
+					t.Errorf("request %s is answered %+v", req.RequestID, got)
 				}
 			}
 		})

@@ -29,6 +29,9 @@ type Change struct {
 	// order of first request.
 	Added    []Registration
 	Replaced []Registration
+	// Actions are the requests that made the change, in order of arrival, each with who acted.
+	// A request that changed nothing, or whose id alone is kept, is not among them.
+	Actions []Action
 }
 
 // Promotable is how many of those who wait for an event a batch could promote or remove at
@@ -110,6 +113,9 @@ func (d *decision) decide(req SeatRequest) SeatResult {
 	case EditEvent:
 		return e.edit(req)
 	case Recount:
+		if e.mended {
+			e.act(req, 0)
+		}
 		return SeatResult{Outcome: e.recounted}
 	}
 	panic(fmt.Sprintf("store: a seat request of kind %q", req.Kind))
@@ -126,6 +132,8 @@ type eventDecision struct {
 	next   []int64             // numbers in the waiting list
 	gone   map[int64]bool      // numbers in next that have left the list
 	edits  *Edit
+
+	actions []Action
 
 	recounted Outcome // what became of a recount; none without one
 	mended    bool    // whether it changed anything
@@ -144,6 +152,11 @@ func (e *eventDecision) put(r Registration) {
 		e.users = append(e.users, r.UserID)
 	}
 	e.rows[r.UserID] = r
+}
+
+// act notes that a request changed the registration with this number, or, with 0, the event.
+func (e *eventDecision) act(req SeatRequest, number int64) {
+	e.actions = append(e.actions, Action{Kind: req.Kind, Actor: req.Actor, UserID: req.UserID, Number: number})
 }
 
 // Confirmed reports whether a registration that is not cancelled holds a place.
@@ -175,6 +188,7 @@ func (e *eventDecision) register(req SeatRequest) SeatResult {
 		RegisteredAt: req.At.UTC().Truncate(time.Millisecond), Past: row.Past,
 	}
 	e.put(row)
+	e.act(req, row.Number)
 	if free {
 		e.TicketsSold++
 		e.ConfirmedThrough = row.Number
@@ -227,6 +241,7 @@ func (e *eventDecision) cancel(req SeatRequest) SeatResult {
 	row.Cancelled = true
 	row.keep(row.RequestID, req.RequestID)
 	e.put(row)
+	e.act(req, row.Number)
 	if e.Confirmed(row) {
 		e.TicketsSold--
 		e.promote()
@@ -268,6 +283,7 @@ func (e *eventDecision) edit(req SeatRequest) SeatResult {
 		e.edits = &Edit{}
 	}
 	e.edits.merge(edit)
+	e.act(req, 0)
 	e.Version++
 	e.LastEdit = keep(e.LastEdit, maxEdits, req.RequestID)
 	set(&e.Event.Waitlist, edit.Waitlist)
@@ -345,7 +361,7 @@ func (e *eventDecision) change() (Change, bool) {
 		return Change{}, false
 	}
 	e.Revision++
-	c := Change{Before: e.before, After: e.Event, Edit: e.edits}
+	c := Change{Before: e.before, After: e.Event, Edit: e.edits, Actions: e.actions}
 	for _, user := range e.users {
 		if _, ok := e.held[user]; ok {
 			c.Replaced = append(c.Replaced, e.rows[user])

@@ -155,6 +155,8 @@ type SeatRequest struct {
 	// Number says which registration a Cancel means: the one with this number. 0 means whichever
 	// there is.
 	Number int64
+	// Actor is who made the request. It decides nothing.
+	Actor Actor
 	// At is the worker's clock when the batch was formed. It decides about opening hours.
 	At   time.Time
 	Edit *Edit // for EditEvent only

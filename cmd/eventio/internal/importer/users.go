@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/internal/original"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
@@ -139,7 +139,7 @@ func newcomerOf(u original.User) *newcomer {
 	case n.Email == "":
 		n.Email = u.ID.Hex() + missingDomain
 		n.note("has no address and gets %s", n.Email)
-	case strings.Count(n.Email, "@") != 1 || len(n.Email) > api.MaxEmail || strings.ContainsAny(n.Email, " \t\r\n"):
+	case strings.Count(n.Email, "@") != 1 || len(n.Email) > input.MaxEmail || strings.ContainsAny(n.Email, " \t\r\n"):
 		n.note("the address %q is not one that log-in takes", n.Email)
 	}
 	switch p := u.Password; {

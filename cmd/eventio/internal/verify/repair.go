@@ -127,10 +127,11 @@ func findWorker(ctx context.Context, link messages.Link) error {
 // repair has one event recounted and returns the result in words. It fails when no worker
 // could do it.
 func (r *repairer) repair(ctx context.Context, event store.ID) (string, error) {
-	reply, err := r.requester.Request(ctx, messages.SeatRequest{
+	got := r.requester.Request(ctx, messages.SeatRequest{
 		Kind: messages.KindRecount, EventID: event, RequestID: "verify-" + store.NewID().Hex(),
+		Actor: messages.Actor{Kind: messages.ActorOperator},
 	}, time.Now().Add(repairTimeout))
-	switch reply.Outcome {
+	switch got.Reply.Outcome {
 	case messages.OutcomeRecounted:
 		return "repaired", nil
 	case messages.OutcomeOverbooked:
@@ -141,5 +142,5 @@ func (r *repairer) repair(ctx context.Context, event store.ID) (string, error) {
 		return "", errors.New("the workers do not know this request: they are older than this program")
 	}
 	return "", &process.Failure{Sentence: fmt.Sprintf("the workers answered %s: run verify again to see what became of the event",
-		reply.Outcome), Cause: err}
+		got.Reply.Outcome), Cause: got.Cause}
 }

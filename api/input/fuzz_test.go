@@ -1,17 +1,17 @@
-package api
+package input
 
 import (
 	"errors"
-	"net/http/httptest"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -27,12 +27,9 @@ func FuzzBody(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		var body newEvent
-		decode := func(data []byte, to any) error {
-			return decodeBody(httptest.NewRecorder(), httptest.NewRequest("POST", "/", strings.NewReader(string(data))), to)
-		}
-		if err := decode(data, &body); err != nil {
-			var p *Problem
+		var body event
+		if err := Decode(data, &body); err != nil {
+			var p *problem.Problem
 			if !errors.As(err, &p) || p.Status < 400 || p.Status >= 500 {
 				t.Fatalf("error is %v", err)
 			}
@@ -45,16 +42,16 @@ func FuzzBody(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var second newEvent
-		if err := decode(again, &second); err != nil && len(again) <= MaxBody || err == nil && !reflect.DeepEqual(second, body) {
+		var second event
+		if err := Decode(again, &second); err != nil || !reflect.DeepEqual(second, body) {
 			t.Fatalf("%+v became %+v, %v", body, second, err)
 		}
-		var fs fields
-		caller{}.actor(&fs, "organizer_id", body.OrganizerID)
-		fs.line("title", body.Title, MaxTitle)
-		fs.text("description", body.Description, MaxDescription)
-		fs.instant("starts_at", body.StartsAt)
-		_ = fs.err()
+		var fs Fields
+		fs.ID("organizer_id", value(body.OrganizerID))
+		fs.Line("title", body.Title, MaxTitle)
+		fs.Text("description", body.Description, MaxDescription)
+		fs.Instant("starts_at", body.StartsAt)
+		_ = fs.Err()
 	})
 }
 
@@ -73,58 +70,90 @@ func FuzzID(f *testing.F) {
 		if err == nil && id.Hex() != strings.ToLower(s) {
 			t.Fatalf("%q became %s", s, id.Hex())
 		}
-		var fs fields
-		if fs.id("user_id", s); (fs.err() == nil) != (hex && !id.IsZero()) {
-			t.Fatalf("%q: %v", s, fs.err())
+		var fs Fields
+		if fs.ID("user_id", s); (fs.Err() == nil) != (hex && !id.IsZero()) {
+			t.Fatalf("%q: %v", s, fs.Err())
 		}
 	})
 }
 
-// FuzzCursor: only what eventsCursor made for the same list is taken, bit for bit.
+// event is a body as the routes have them.
+type event struct {
+	OrganizerID *string `json:"organizer_id,omitzero"`
+	Title       string  `json:"title"`
+	Description string  `json:"description,omitzero"`
+	Capacity    int64   `json:"capacity"`
+	StartsAt    string  `json:"starts_at"`
+	Waitlist    bool    `json:"waitlist,omitzero"`
+	OpensAt     *string `json:"registration_opens_at,omitzero"`
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// FuzzCursor: only what Cursor made for the same list is taken, bit for bit.
 func FuzzCursor(f *testing.F) {
 	q := url.Values{"q": {"x"}, "limit": {"2"}}
-	e := store.EventPlace{ID: store.ID{1, 2, 3}, StartsAt: time.UnixMilli(1_700_000_000_123).UTC()}
-	good := eventsCursor(q, e)
+	place := []byte("twenty bytes exactly")
+	good := ListOf("/api/events", q).Cursor(slices.Clone(place))
 	f.Add(good)
 	f.Add(good[:len(good)-1])
 	f.Add(good + "A")
-	f.Add(eventsCursor(nil, e))
-	f.Add(rosterCursor(e.ID, nil, 7))
+	f.Add(ListOf("/api/events", nil).Cursor(slices.Clone(place)))
+	f.Add(ListOf("/api/users", q).Cursor(slices.Clone(place[:8])))
 	f.Add("")
 	f.Add("===")
 	f.Fuzz(func(t *testing.T, s string) {
-		var fs fields
 		sent := url.Values{"q": {"x"}, "cursor": {s}}
-		if place := fs.eventCursor(sent); place != nil && eventsCursor(q, *place) != s {
-			t.Fatalf("%q is taken", s)
-		}
-		if n := fs.rosterCursor(e.ID, sent); n != 0 && rosterCursor(e.ID, sent, n) != s {
-			t.Fatalf("%q is taken", s)
+		list := ListOf("/api/events", sent)
+		for _, size := range []int{8, len(place)} {
+			var fs Fields
+			got := fs.Cursor(list, sent, size)
+			if (got == nil) == fs.OK() {
+				t.Fatalf("%q is the place %q: %v", s, got, fs.Err())
+			}
+			if got != nil && list.Cursor(got) != s {
+				t.Fatalf("%q is taken", s)
+			}
 		}
 	})
 }
 
-// FuzzQuery: any query ends in a selection or in a problem that can be written.
+// FuzzQuery: any query is taken or ends in a problem that can be written.
 func FuzzQuery(f *testing.F) {
 	for _, s := range []string{"limit=1", "limit=+1", "limit=1&limit=2", "from=2027-05-01T18:00:00Z&to=2026-05-01T18:00:00Z",
 		"q=%zz", "q=.*", "a;b", "q=%ff", "sort=-starts_at", "available=yes", "%ff=1", strings.Repeat("x", 300) + "=1", "q=%00"} {
 		f.Add(s)
 	}
-	names := listEventsDocs().queryNames()
+	names := []string{"limit", "cursor", "from", "to", "q", "organizer_id", "available", "sort"}
 	f.Fuzz(func(t *testing.T, raw string) {
-		err := checkQuery(raw, names)
+		err := CheckQuery(raw, names)
 		if err == nil {
-			var q url.Values
-			if q, err = url.ParseQuery(raw); err != nil {
-				t.Fatal(err)
+			q, parsing := url.ParseQuery(raw)
+			if parsing != nil {
+				t.Fatal(parsing)
 			}
-			_, err = eventQuery(q)
+			var fs Fields
+			fs.Limit(q)
+			for name, check := range map[string]func(string){
+				"from": func(v string) { fs.Instant("from", v) }, "organizer_id": func(v string) { fs.ID("organizer_id", v) },
+				"q": func(v string) { fs.Search("q", v) }, "available": func(v string) { fs.OneOf("available", v, "true", "false") },
+			} {
+				if q.Has(name) {
+					check(q.Get(name))
+				}
+			}
+			err = fs.Err()
 		}
 		if err == nil {
 			return
 		}
-		p := asProblem(err)
-		if p.Code != CodeInvalid || len(p.Errors) == 0 {
+		var p *problem.Problem
+		if !errors.As(err, &p) || p.Code != problem.Invalid || len(p.Errors) == 0 {
 			t.Fatalf("problem is %+v", p)
 		}
 		for _, e := range p.Errors {

@@ -84,8 +84,8 @@ func askFor(t *testing.T, r *messages.Requester, event messages.ID) {
 	t.Helper()
 	req := request()
 	req.EventID = event
-	if reply, err := r.Request(t.Context(), req, time.Now().Add(10*time.Second)); err != nil || reply.Outcome != messages.OutcomeRegistered {
-		t.Fatalf("%+v, %v", reply, err)
+	if got := r.Request(t.Context(), req, time.Now().Add(10*time.Second)); got.Cause != nil || got.Reply.Outcome != messages.OutcomeRegistered {
+		t.Fatalf("%+v", got)
 	}
 }
 
@@ -173,7 +173,7 @@ func TestAWorkerThatHangsIsNotAskedTwice(t *testing.T) {
 			crowd.Go(func() {
 				req := request()
 				req.EventID = bson.NewObjectID()
-				reply, _ := r.Request(t.Context(), req, time.Now().Add(2*time.Second)) // the error only explains the outcome
+				reply := r.Request(t.Context(), req, time.Now().Add(2*time.Second)).Reply
 				if reply.Outcome != messages.OutcomeRegistered {
 					wrong.Store(&reply)
 				}
@@ -213,7 +213,7 @@ func TestWhoKnowsNobodyLearnsMeanwhile(t *testing.T) {
 	for range 32 {
 		r := requester(t, p.url)
 		crowd.Go(func() {
-			reply, _ := r.Request(t.Context(), request(), time.Now().Add(2*time.Second)) // the error only explains the outcome
+			reply := r.Request(t.Context(), request(), time.Now().Add(2*time.Second)).Reply
 			if reply.Outcome != messages.OutcomeRegistered {
 				t.Errorf("the answer is %s", reply.Outcome)
 			}

@@ -1,4 +1,4 @@
-package api
+package describe
 
 import (
 	"bytes"
@@ -6,71 +6,54 @@ import (
 	"fmt"
 	"html/template"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
-	"github.com/eventio/eventio/api/openapi"
+	"github.com/eventio/eventio/api/describe/openapi"
 )
 
 //go:embed docs
 var docsFiles embed.FS
 
+// The media types of Rendered, and the Content-Security-Policy of its page.
 const (
-	htmlMedia = "text/html; charset=utf-8"
-	cssMedia  = "text/css; charset=utf-8"
-	jsonMedia = "application/json"
-	// docsPolicy lets the page use its style sheet and nothing else.
-	docsPolicy = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+	HTMLMedia = "text/html; charset=utf-8"
+	CSSMedia  = "text/css; charset=utf-8"
+	JSONMedia = "application/json"
+	// PagePolicy lets the page use its style sheet and nothing else.
+	PagePolicy = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 
-// described is the API's description in the forms in which it is served.
-type described struct {
-	json, html, css []byte
+// Rendered is the description in the forms in which it is served.
+type Rendered struct {
+	JSON, HTML, CSS []byte
 }
 
-// describe renders the description of the routes. All of it comes from the program itself,
-// so it fails always or never: it panics.
-func describe(table []route) described {
-	d := document(table)
-	var out described
+// Render makes the description of the routes. All of it comes from the program itself, so it
+// fails always or never: it panics.
+func Render(routes []Route) Rendered {
+	d := Document(routes)
+	var out Rendered
 	var err error
-	if out.json, err = marshalDocument(d); err != nil {
-		panic(fmt.Sprintf("api: encode the description: %v", err))
+	if out.JSON, err = Marshal(d); err != nil {
+		panic(fmt.Sprintf("describe: encode the description: %v", err))
 	}
-	if out.html, err = renderDocs(d); err != nil {
-		panic(fmt.Sprintf("api: render the description: %v", err))
+	if out.HTML, err = renderDocs(d); err != nil {
+		panic(fmt.Sprintf("describe: render the description: %v", err))
 	}
-	if out.css, err = docsFiles.ReadFile("docs/docs.css"); err != nil {
-		panic(fmt.Sprintf("api: %v", err))
+	if out.CSS, err = docsFiles.ReadFile("docs/docs.css"); err != nil {
+		panic(fmt.Sprintf("describe: %v", err))
 	}
 	return out
 }
 
-// marshalDocument writes a document for people and for diff: indented, keys in one order.
-func marshalDocument(d *openapi.Document) ([]byte, error) {
+// Marshal writes a document for people and for diff: indented, keys in one order.
+func Marshal(d *openapi.Document) ([]byte, error) {
 	data, err := json.Marshal(d, json.Deterministic(true), jsontext.WithIndent("  "))
 	return append(data, '\n'), err
-}
-
-func (a *API) openAPI(w http.ResponseWriter, r *http.Request) error {
-	writeTagged(w, r, jsonMedia, a.described.json)
-	return nil
-}
-
-func (a *API) docs(w http.ResponseWriter, r *http.Request) error {
-	w.Header().Set("Content-Security-Policy", docsPolicy)
-	w.Header().Set("Referrer-Policy", "no-referrer")
-	writeTagged(w, r, htmlMedia, a.described.html)
-	return nil
-}
-
-func (a *API) docsStyle(w http.ResponseWriter, r *http.Request) error {
-	writeTagged(w, r, cssMedia, a.described.css)
-	return nil
 }
 
 // docsGroup is the operations of one tag.

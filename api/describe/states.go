@@ -1,7 +1,7 @@
-package api
+package describe
 
 import (
-	"github.com/eventio/eventio/api/openapi"
+	"github.com/eventio/eventio/api/describe/openapi"
 	"github.com/eventio/eventio/pkg/store"
 )
 

@@ -1,10 +1,13 @@
-package api
+package describe
 
 import (
 	"reflect"
 	"time"
 
-	"github.com/eventio/eventio/api/openapi"
+	"github.com/eventio/eventio/api/describe/openapi"
+	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
@@ -56,10 +59,10 @@ func schemas() openapi.Schemas {
 		s.Description = description
 		return orNull(&s)
 	}
-	capacity := (&openapi.Schema{Type: "integer", Format: "int64", Description: "Places."}).Between(1, MaxCapacity)
+	capacity := (&openapi.Schema{Type: "integer", Format: "int64", Description: "Places."}).Between(1, input.MaxCapacity)
 	zone := orNull(&openapi.Schema{Type: "string", Description: "A name of the IANA time zone database, like Europe/Berlin, or empty for none."})
 	email := func() *openapi.Schema {
-		s := text("An e-mail address; compared without regard to case and surrounding blanks.", "", 3, MaxEmail)
+		s := text("An e-mail address; compared without regard to case and surrounding blanks.", "", 3, input.MaxEmail)
 		s.Format = "email"
 		return s
 	}
@@ -67,12 +70,12 @@ func schemas() openapi.Schemas {
 		return text(description, passwordPattern, least, passwords.MaxBytes)
 	}
 	var (
-		newUserType, credentialsType = reflect.TypeFor[newUser](), reflect.TypeFor[credentials]()
-		newEventType, problemType    = reflect.TypeFor[newEvent](), reflect.TypeFor[Problem]()
-		newRegistrationType          = reflect.TypeFor[newRegistration]()
-		passwordChangeType           = reflect.TypeFor[passwordChange]()
-		editType                     = reflect.TypeFor[eventEdit]()
-		eventType                    = reflect.TypeFor[event]()
+		newUserType, credentialsType = reflect.TypeFor[wire.NewUser](), reflect.TypeFor[wire.Credentials]()
+		newEventType, problemType    = reflect.TypeFor[wire.NewEvent](), reflect.TypeFor[problem.Problem]()
+		newRegistrationType          = reflect.TypeFor[wire.NewRegistration]()
+		passwordChangeType           = reflect.TypeFor[wire.PasswordChange]()
+		editType                     = reflect.TypeFor[wire.EventEdit]()
+		eventType                    = reflect.TypeFor[wire.Event]()
 	)
 	return openapi.Schemas{
 		Known: map[reflect.Type]openapi.Named{
@@ -83,13 +86,13 @@ func schemas() openapi.Schemas {
 		},
 		Names: map[reflect.Type]string{
 			newUserType: "NewUser", credentialsType: "Credentials", newEventType: "NewEvent", newRegistrationType: "NewRegistration",
-			reflect.TypeFor[session](): "Session", reflect.TypeFor[whoami](): "CurrentUser", passwordChangeType: "PasswordChange", editType: "EventEdit", reflect.TypeFor[holding](): "Holding", reflect.TypeFor[event](): "Event", reflect.TypeFor[registration](): "Registration",
-			reflect.TypeFor[status](): "Status", problemType: "Problem", reflect.TypeFor[FieldError](): "FieldError",
+			reflect.TypeFor[wire.Session](): "Session", reflect.TypeFor[wire.CurrentUser](): "CurrentUser", passwordChangeType: "PasswordChange", editType: "EventEdit", reflect.TypeFor[wire.UserRegistration](): "Holding", reflect.TypeFor[wire.Event](): "Event", reflect.TypeFor[wire.Registration](): "Registration",
+			reflect.TypeFor[wire.Health](): "Status", problemType: "Problem", reflect.TypeFor[problem.FieldError](): "FieldError",
 			reflect.TypeFor[anything](): "OpenAPI",
 		},
 		Closed: []reflect.Type{passwordChangeType, editType},
 		Fields: map[openapi.Field]*openapi.Schema{
-			{Type: newUserType, Name: "name"}:                    text("Trimmed; one line.", linePattern, 1, MaxName),
+			{Type: newUserType, Name: "name"}:                    text("Trimmed; one line.", linePattern, 1, input.MaxName),
 			{Type: newUserType, Name: "email"}:                   email(),
 			{Type: newUserType, Name: "password"}:                password("Taken exactly as it is; at least 8 characters, and at most 256 bytes of UTF-8.", passwords.MinLength),
 			{Type: credentialsType, Name: "email"}:               email(),
@@ -97,22 +100,22 @@ func schemas() openapi.Schemas {
 			{Type: passwordChangeType, Name: "old_password"}:     password("The password until now.", 1),
 			{Type: passwordChangeType, Name: "new_password"}:     password("Taken exactly as it is; at least 8 characters, and at most 256 bytes of UTF-8.", passwords.MinLength),
 			{Type: newEventType, Name: "organizer_id"}:           self("Who it belongs to. With a token it may be left out and is the token's user; without one, in trusted mode, it is required."),
-			{Type: newEventType, Name: "title"}:                  text("Trimmed; one line.", linePattern, 1, MaxTitle),
-			{Type: newEventType, Name: "description"}:            orNull(text("May be left out; may have several lines.", textPattern, 0, MaxDescription)),
+			{Type: newEventType, Name: "title"}:                  text("Trimmed; one line.", linePattern, 1, input.MaxTitle),
+			{Type: newEventType, Name: "description"}:            orNull(text("May be left out; may have several lines.", textPattern, 0, input.MaxDescription)),
 			{Type: newEventType, Name: "capacity"}:               capacity,
 			{Type: newEventType, Name: "starts_at"}:              instant("RFC 3339, with any offset; kept in milliseconds."),
 			{Type: newEventType, Name: "ends_at"}:                instant("After starts_at."),
 			{Type: newRegistrationType, Name: "user_id"}:         self("Who is to hold the seat. With a token it may be left out and is the token's user; without one, in trusted mode, it is required."),
-			{Type: newEventType, Name: "place"}:                  orNull(text("May be left out; one line.", optionalLinePattern, 0, MaxPlace)),
+			{Type: newEventType, Name: "place"}:                  orNull(text("May be left out; one line.", optionalLinePattern, 0, input.MaxPlace)),
 			{Type: newEventType, Name: "time_zone"}:              zone,
 			{Type: newEventType, Name: "waitlist"}:               {Type: "boolean|null", Description: "Whether a full event takes people onto a waiting list. Default false."},
 			{Type: newEventType, Name: "registration_opens_at"}:  orNull(instant("Nobody can register before it. May be left out.")),
 			{Type: newEventType, Name: "registration_closes_at"}: orNull(instant("Nobody can register from then on. May be left out.")),
 			{Type: eventType, Name: "state"}:                     stateSchema(),
 			{Type: eventType, Name: "registration_state"}:        registrationStateSchema(),
-			{Type: editType, Name: "title"}:                      text("Trimmed; one line.", linePattern, 1, MaxTitle),
-			{Type: editType, Name: "description"}:                orNull(text("May have several lines.", textPattern, 0, MaxDescription)),
-			{Type: editType, Name: "place"}:                      orNull(text("One line.", optionalLinePattern, 0, MaxPlace)),
+			{Type: editType, Name: "title"}:                      text("Trimmed; one line.", linePattern, 1, input.MaxTitle),
+			{Type: editType, Name: "description"}:                orNull(text("May have several lines.", textPattern, 0, input.MaxDescription)),
+			{Type: editType, Name: "place"}:                      orNull(text("One line.", optionalLinePattern, 0, input.MaxPlace)),
 			{Type: editType, Name: "time_zone"}:                  zone,
 			{Type: editType, Name: "waitlist"}:                   {Type: "boolean|null", Description: "Switched off, the list takes nobody and keeps who is in it."},
 			{Type: editType, Name: "capacity"}:                   capacity,
@@ -141,7 +144,7 @@ type anything struct{}
 
 func keyParameter(description string) openapi.Parameter {
 	return openapi.Parameter{
-		Name: headerKey, In: "header", Description: description,
+		Name: wire.HeaderIdempotencyKey, In: "header", Description: description,
 		Schema: (&openapi.Schema{Type: "string", Pattern: keyPattern}).Length(1, messages.MaxRequestID),
 	}
 }
@@ -156,7 +159,7 @@ func tagParameter() openapi.Parameter {
 func pageParameters() []openapi.Parameter {
 	return []openapi.Parameter{
 		{Name: "limit", In: "query", Description: "Asks for a page of that many items. Without it the whole list is streamed.",
-			Schema: (&openapi.Schema{Type: "integer"}).Between(1, MaxPage)},
+			Schema: (&openapi.Schema{Type: "integer"}).Between(1, input.MaxPage)},
 		{Name: "cursor", In: "query", Description: "Where the page begins: from the Link of another page of this list, with the same filters.",
 			Schema: &openapi.Schema{Type: "string"}},
 	}
@@ -165,14 +168,14 @@ func pageParameters() []openapi.Parameter {
 func statusParameter() openapi.Parameter {
 	return openapi.Parameter{
 		Name: "status", In: "query", Description: "Which list: who holds a place, or who waits for one.",
-		Schema: &openapi.Schema{Type: "string", Enum: []string{statusConfirmed, statusWaitlisted}, Default: statusConfirmed},
+		Schema: &openapi.Schema{Type: "string", Enum: []string{string(wire.Confirmed), string(wire.Waitlisted)}, Default: string(wire.Confirmed)},
 	}
 }
 
 func whenParameter() openapi.Parameter {
 	return openapi.Parameter{
 		Name: "when", In: "query", Description: "Only those of events that have not ended yet, or only of those that have.",
-		Schema: &openapi.Schema{Type: "string", Enum: []string{whenUpcoming, whenPast}},
+		Schema: &openapi.Schema{Type: "string", Enum: []string{string(wire.Upcoming), string(wire.Past)}},
 	}
 }
 
@@ -200,11 +203,11 @@ func eventParameters() []openapi.Parameter {
 		openapi.Parameter{Name: "to", In: "query", Description: "Only events that start before this time.", Schema: instant},
 		openapi.Parameter{Name: "q", In: "query",
 			Description: "Only events that have each of these words at the beginning of a word of their title, place or description. Case and accents do not count, nor does what is neither letter nor digit. At most 10 words.",
-			Schema:      (&openapi.Schema{Type: "string", Pattern: searchPattern}).Length(1, MaxSearch)},
+			Schema:      (&openapi.Schema{Type: "string", Pattern: searchPattern}).Length(1, input.MaxSearch)},
 		openapi.Parameter{Name: "organizer_id", In: "query", Description: "Only events of this organizer.",
 			Schema: (&openapi.Schema{Type: "string", Pattern: idPattern}).Length(idLength, idLength)},
 		openapi.Parameter{Name: "available", In: "query", Description: "true: only events for which one can register now, so that registration_state is open.", Schema: &openapi.Schema{Type: "boolean"}},
 		openapi.Parameter{Name: "sort", In: "query", Description: "The order; events of equal start are ordered by id.",
-			Schema: &openapi.Schema{Type: "string", Enum: []string{sortEarliest, sortLatest}, Default: sortEarliest}},
+			Schema: &openapi.Schema{Type: "string", Enum: []string{wire.SortEarliest, wire.SortLatest}, Default: wire.SortEarliest}},
 	)
 }

@@ -1,4 +1,4 @@
-package api
+package gate
 
 import (
 	"net"
@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/go-chi/cors"
+
+	"github.com/eventio/eventio/api/problem"
 )
 
 // The cookie of the pages holds a token. Under TLS the prefix makes browsers refuse one
@@ -17,15 +19,16 @@ const (
 	secureCookie = "__Host-" + plainCookie
 )
 
-func (g *gate) cookieName(r *http.Request) string {
+// cookieName returns the name of the cookie for a request.
+func (g *Gate) cookieName(r *http.Request) string {
 	if g.secure(r) {
 		return secureCookie
 	}
 	return plainCookie
 }
 
-// setCookie gives the browser a token; an empty one takes it away.
-func (g *gate) setCookie(w http.ResponseWriter, r *http.Request, token string) {
+// SetCookie gives the browser a token; an empty one takes it away.
+func (g *Gate) SetCookie(w http.ResponseWriter, r *http.Request, token string) {
 	c := &http.Cookie{ //nolint:gosec // not Secure over plain HTTP, which secure finds out
 		Name: g.cookieName(r), Value: token, Path: "/", MaxAge: int(g.guard.Lifetime() / time.Second),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: g.secure(r),
@@ -37,7 +40,7 @@ func (g *gate) setCookie(w http.ResponseWriter, r *http.Request, token string) {
 }
 
 // secure reports whether the client came by TLS, as far as we or a trusted proxy know.
-func (g *gate) secure(r *http.Request) bool {
+func (g *Gate) secure(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
 	}
@@ -45,7 +48,7 @@ func (g *gate) secure(r *http.Request) bool {
 }
 
 // fromProxy reports whether the request was handed on by a trusted proxy.
-func (g *gate) fromProxy(r *http.Request) bool {
+func (g *Gate) fromProxy(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return false
@@ -63,8 +66,8 @@ func (g *gate) fromProxy(r *http.Request) bool {
 	return false
 }
 
-// secureHeaders are on every answer of the API, whatever its status. The pages set their own.
-func secureHeaders() http.Header {
+// SecureHeaders returns what is on every answer of the API, whatever its status. The pages set their own.
+func SecureHeaders() http.Header {
 	return http.Header{
 		"X-Content-Type-Options":     {"nosniff"},
 		"Referrer-Policy":            {"no-referrer"},
@@ -77,23 +80,23 @@ func secureHeaders() http.Header {
 // which are not ours.
 const hstsValue = "max-age=31536000"
 
-// private marks an answer that is for one person.
-func private(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store") }
+// ErrOrigin returns the problem of a write that a page of another origin has sent.
+func ErrOrigin() error {
+	return problem.Newf(problem.Forbidden, "Pages of this origin may not send requests; the operator can allow it with EVENTIO_CORS_ORIGINS.")
+}
 
-// protect puts before everything, pages too, what stands between browsers and us: writes
-// from other origins are refused, and no script of another origin sees an answer unless its
-// origin is configured.
-func (a *API) protect(next http.Handler) http.Handler {
-	g := a.gate
+// BrowserRules wraps everything, pages too, in what protects people from other pages in their
+// browsers: writes from other origins go to denied, which answers ErrOrigin, and no script of another
+// origin sees an answer unless its origin is configured. It also finds out the client's address
+// behind trusted proxies, for the rate limits. It panics on a configured origin that is none.
+func (g *Gate) BrowserRules(next, denied http.Handler) http.Handler {
 	cross := http.NewCrossOriginProtection()
 	for _, origin := range g.origins {
 		if err := cross.AddTrustedOrigin(origin); err != nil {
-			panic("api: Access.CORSOrigins: " + err.Error())
+			panic("gate: Config.CORSOrigins: " + err.Error())
 		}
 	}
-	cross.SetDenyHandler(a.observe("", func(http.ResponseWriter, *http.Request) error {
-		return problem(CodeForbidden, "A page of another origin may not do this; see EVENTIO_CORS_ORIGINS.")
-	}))
+	cross.SetDenyHandler(denied)
 	h := cross.Handler(next)
 	if len(g.origins) > 0 {
 		h = cors.Handler(cors.Options{
@@ -112,18 +115,18 @@ func (a *API) protect(next http.Handler) http.Handler {
 		}
 		h = middleware.ClientIPFromXFF(prefixes...)(h)
 	}
-	return g.first(h)
+	return g.noteTransport(h)
 }
 
-// first is the outermost of it.
-func (g *gate) first(next http.Handler) http.Handler {
+// noteTransport tells browsers to stay on TLS, and warns once of a proxy that nobody has configured.
+func (g *Gate) noteTransport(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g.secure(r) {
 			w.Header().Set("Strict-Transport-Security", hstsValue)
 		}
 		if g.limits != nil && len(g.proxies) == 0 && r.Header["X-Forwarded-For"] != nil {
-			g.unasked.Do(func() {
-				g.log.Warn().Msg("a request has X-Forwarded-For, which is not believed: if a proxy stands before this process, " +
+			g.unknownProxy.Do(func() {
+				g.log.Warn().Msg("a request has X-Forwarded-For, which is ignored: if a proxy stands before this process, " +
 					"name it in EVENTIO_TRUSTED_PROXIES, or all its clients share the rate limits of one address")
 			})
 		}

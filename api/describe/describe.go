@@ -1,0 +1,205 @@
+// Package describe describes the API to its clients: an OpenAPI document, made from the
+// documentation of each route and the Go types of its bodies, and the same as a page for people.
+package describe
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/eventio/eventio/api/describe/openapi"
+	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/wire"
+)
+
+// Route is what the description tells of a route.
+type Route struct {
+	Method, Pattern string
+	// NeedsToken says that the route wants a token, in token mode.
+	NeedsToken bool
+	Operation  Operation
+}
+
+// Operation is the documentation of a route. What it says is checked: by the tests, which hold
+// every answer against it, and by schemathesis.
+type Operation struct {
+	ID, Tag, Summary, Description string
+	Parameters                    []openapi.Parameter // of the query and the headers; the path speaks for itself
+	Body                          any                 // a value of the body's type; nil: there is none
+	Example                       any                 // a body
+	Answers                       []Answer
+	Problems                      []problem.Code // beside those that every route can have
+}
+
+// Answer is one way in which an operation succeeds.
+type Answer struct {
+	Status      int
+	Description string
+	Body        any      // a value of its type; nil: there is none
+	Media       string   // application/json when empty
+	Headers     []string // beside X-Request-Id
+	Example     any
+	Links       map[string]openapi.Link
+}
+
+// securityScheme is the name of the way to show a token, in the document.
+const securityScheme = "token"
+
+// QueryNames returns the names of the parameters of the query.
+func (o Operation) QueryNames() []string {
+	var names []string
+	for _, p := range o.Parameters {
+		if p.In == "query" {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// Codes returns all problem codes that the route may answer.
+func (r Route) Codes() []problem.Code {
+	all := append([]problem.Code{problem.Invalid, problem.Forbidden, problem.RateLimited, problem.Internal}, r.Operation.Problems...)
+	if r.NeedsToken {
+		all = append(all, problem.Unauthenticated)
+	}
+	if r.Operation.Body != nil {
+		all = append(all, problem.TooLarge, problem.UnsupportedMediaType)
+	}
+	return all
+}
+
+// headerDocs documents a header of answers. It panics for one that it does not know.
+func headerDocs(name string) openapi.Header {
+	text := &openapi.Schema{Type: "string"}
+	switch name {
+	case wire.HeaderRequestID:
+		return openapi.Header{Required: true, Description: "The request's own X-Request-Id when it was well-formed, else a new one.", Schema: requestIDSchema()}
+	case "Location":
+		return openapi.Header{Required: true, Description: "The path of what was created.", Schema: text}
+	case wire.HeaderReplayed:
+		return openapi.Header{Description: "true when this Idempotency-Key got this answer before.", Schema: &openapi.Schema{Type: "string", Const: "true"}}
+	case "Link":
+		return openapi.Header{Description: `<...>; rel="next" when there is a next page.`, Schema: text}
+	case "ETag":
+		return openapi.Header{Description: "Changes with the content; send it back in If-None-Match.", Schema: text}
+	case problem.HeaderRetryAfter:
+		return openapi.Header{Description: "Seconds to wait.", Schema: &openapi.Schema{Type: "string", Pattern: "^[0-9]+$"}}
+	case problem.HeaderChallenge:
+		return openapi.Header{Required: true, Description: "How to authenticate.", Schema: text}
+	}
+	panic("describe: no documentation for the header " + name)
+}
+
+// Document makes the OpenAPI document of the routes. It panics when a constraint is about a field
+// that no body has.
+func Document(routes []Route) *openapi.Document {
+	schemas := schemas()
+	d := &openapi.Document{
+		OpenAPI: "3.1.0",
+		Info: openapi.Info{
+			Title:       "Event.io",
+			Version:     "1",
+			Description: "Registrations for events with few places: never one seat too many, nobody twice, and a clear answer to everybody. Errors are problem documents (RFC 9457); programs look at their code.",
+		},
+		Tags: []openapi.Tag{
+			{Name: "users", Description: "People who can log in."},
+			{Name: "events", Description: "What has a limited number of places."},
+			{Name: "registrations", Description: "Who holds a place."},
+			{Name: "service", Description: "The service itself."},
+		},
+	}
+	for _, r := range routes {
+		d.Add(r.Method, r.Pattern, r.document(&schemas))
+	}
+	if unused := schemas.Unused(); len(unused) > 0 {
+		panic(fmt.Sprintf("describe: constraints for fields that are not there: %v", unused))
+	}
+	d.Components.Schemas = schemas.Components()
+	d.Components.SecuritySchemes = map[string]openapi.SecurityScheme{securityScheme: {
+		Type: "http", Scheme: "bearer", BearerFormat: "JWT",
+		Description: "From signing up or logging in. In trusted mode it may be left out.",
+	}}
+	return d
+}
+
+// document makes the operation of one route.
+func (r Route) document(schemas *openapi.Schemas) *openapi.Operation {
+	o := r.Operation
+	op := &openapi.Operation{
+		OperationID: o.ID, Summary: o.Summary, Description: o.Description, Tags: []string{o.Tag},
+		Parameters: pathParameters(r.Pattern, schemas), Responses: make(map[string]*openapi.Response),
+	}
+	if r.NeedsToken {
+		// The empty one says that trusted mode asks for none.
+		op.Security = []map[string][]string{{securityScheme: {}}, {}}
+	}
+	op.Parameters = append(op.Parameters, o.Parameters...)
+	op.Parameters = append(op.Parameters, openapi.Parameter{
+		Name: wire.HeaderRequestID, In: "header", Schema: &openapi.Schema{Type: "string"},
+		Description: "Names the request in the answer and in all logs: 1 to 64 letters, digits, dots, underscores or hyphens. Anything else is replaced.",
+	})
+	if o.Body != nil {
+		op.RequestBody = &openapi.RequestBody{Required: true, Content: map[string]openapi.MediaType{
+			"application/json": {Schema: schemas.Of(reflect.TypeOf(o.Body)), Example: o.Example},
+		}}
+	}
+	for _, a := range o.Answers {
+		res := &openapi.Response{Description: a.Description, Headers: headers(a.Headers...), Links: a.Links}
+		if a.Body != nil {
+			media := cmp.Or(a.Media, "application/json")
+			res.Content = map[string]openapi.MediaType{media: {Schema: schemas.Of(reflect.TypeOf(a.Body)), Example: a.Example}}
+		}
+		op.Responses[strconv.Itoa(a.Status)] = res
+	}
+	r.documentProblems(op, schemas)
+	return op
+}
+
+func headers(names ...string) map[string]openapi.Header {
+	all := map[string]openapi.Header{wire.HeaderRequestID: headerDocs(wire.HeaderRequestID)}
+	for _, name := range names {
+		all[name] = headerDocs(name)
+	}
+	return all
+}
+
+// documentProblems adds one response for each status, with the codes that it may carry.
+func (r Route) documentProblems(op *openapi.Operation, schemas *openapi.Schemas) {
+	byStatus := make(map[int][]problem.Code)
+	for _, c := range r.Codes() {
+		byStatus[c.Status()] = append(byStatus[c.Status()], c)
+	}
+	for status, codes := range byStatus {
+		slices.Sort(codes)
+		var texts, names []string
+		for _, c := range codes {
+			texts = append(texts, fmt.Sprintf("`%s`: %s.", c, c.Title()))
+			if h := c.Header(); h != "" {
+				names = append(names, h)
+			}
+		}
+		op.Responses[strconv.Itoa(status)] = &openapi.Response{
+			Description: strings.Join(texts, " "), Headers: headers(names...),
+			Content: map[string]openapi.MediaType{problem.MediaType: {Schema: schemas.Of(reflect.TypeFor[problem.Problem]())}},
+		}
+	}
+}
+
+// pathParameters are the {names} of a pattern: ids, all of them.
+func pathParameters(pattern string, schemas *openapi.Schemas) []openapi.Parameter {
+	var all []openapi.Parameter
+	for part := range strings.SplitSeq(pattern, "/") {
+		if name, ok := strings.CutPrefix(part, "{"); ok {
+			name = strings.TrimSuffix(name, "}")
+			description := "The event's id."
+			if name == "user_id" {
+				description = "The user's id."
+			}
+			all = append(all, openapi.Parameter{Name: name, In: "path", Required: true, Description: description, Schema: idSchema(schemas)})
+		}
+	}
+	return all
+}

@@ -1,0 +1,81 @@
+package gate
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/internal/identity"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// Caller is who sent a request, as far as that is known. The zero value is nobody, who may act for
+// nobody.
+type Caller struct {
+	identity.Person      // zero unless Proven
+	Proven          bool // by a token
+	Cookie          bool // the token came in a cookie, not in a header
+	believed        bool // without a proof: whoever the request says it is for
+}
+
+// ActsFor reports whether the caller may act for the user: it is the user, or somebody unproven in
+// trusted mode, who is believed.
+func (c Caller) ActsFor(user store.ID) bool {
+	if c.Proven {
+		return c.ID == user
+	}
+	return c.believed
+}
+
+// Require returns the problem Forbidden, with a detail for the client, when the caller may not act
+// for the user.
+func (c Caller) Require(user store.ID, detail string) error {
+	if c.ActsFor(user) {
+		return nil
+	}
+	return problem.Newf(problem.Forbidden, "%s", detail)
+}
+
+// caller finds out who sent a request. Without a token it fails in token mode, and returns
+// somebody who is believed in trusted mode. Its error is always the same: nobody learns what is wrong
+// with a token.
+func (g *Gate) caller(r *http.Request) (Caller, error) {
+	token, cookie, ok := g.credentials(r)
+	if !ok || token == "" && g.mode == Token {
+		return Caller{}, problem.New(problem.Unauthenticated)
+	}
+	if token == "" {
+		return Caller{believed: true}, nil
+	}
+	person, err := g.guard.Check(token)
+	if err != nil {
+		return Caller{}, problem.New(problem.Unauthenticated)
+	}
+	return Caller{Person: person, Proven: true, Cookie: cookie}, nil
+}
+
+// credentials finds the token of a request: in the Authorization header, else in the
+// cookie; empty when there is none. It is not ok when it is not clear which one counts.
+func (g *Gate) credentials(r *http.Request) (token string, cookie, ok bool) {
+	headers := r.Header["Authorization"]
+	if len(headers) > 1 {
+		return "", false, false
+	}
+	if len(headers) == 1 {
+		scheme, token, _ := strings.Cut(headers[0], " ")
+		switch {
+		case strings.EqualFold(scheme, "Bearer") && token != "":
+			return token, false, true
+		case g.mode == Trusted && !strings.EqualFold(scheme, "Bearer"):
+			return "", false, true // it is meant for a gateway before this process
+		}
+		return "", false, false
+	}
+	switch cookies := r.CookiesNamed(g.cookieName(r)); len(cookies) {
+	case 0:
+		return "", false, true
+	case 1:
+		return cookies[0].Value, true, cookies[0].Value != ""
+	}
+	return "", false, false
+}

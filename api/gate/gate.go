@@ -1,0 +1,107 @@
+// Package gate stands before the handlers of the API: it finds out who sent a request, counts
+// the request against its rate limit, and keeps browsers from being used against their people.
+//
+// Who may call a route and what counts is said by the route's row, in [Access] and [Limit]. What one
+// may do with an event or a person is the handler's to ask, with the [Caller] that [Gate.Admit] returns.
+package gate
+
+import (
+	"cmp"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/internal/identity"
+)
+
+// Mode says whose word counts.
+type Mode int
+
+// The modes.
+const (
+	// Trusted believes the ids in bodies: for the original's clients on one's own machine,
+	// and behind a gateway that knows who is asking. A token that is sent is checked all
+	// the same, and then its person's rights rule.
+	Trusted Mode = iota
+	// Token believes nobody without a token.
+	Token
+)
+
+// Config says who may do what. The zero value trusts everybody, with tokens that are good
+// in this process only.
+type Config struct {
+	Mode Mode
+	// Guard signs and checks the tokens, and stays the caller's. nil: identity.Alone().
+	Guard *identity.Guard
+	// RateLimits turns the rate limits on.
+	RateLimits bool
+	// Rates are the numbers of the rate limits. The zero value means DefaultRates.
+	Rates Rates
+	// TrustedProxies are believed when they say in X-Forwarded-For who the client is, and
+	// in X-Forwarded-Proto how it came. None: those headers are ignored.
+	TrustedProxies []netip.Prefix
+	// CORSOrigins, each scheme://host[:port], are the other origins whose scripts may use
+	// the API, with tokens and never with cookies. None: no others.
+	CORSOrigins []*url.URL
+}
+
+// Access says who may call a route.
+type Access int
+
+// Who may call a route. The zero value is none of them.
+const (
+	_ Access = iota
+	// Anybody needs no token, and one that is sent is not looked at.
+	Anybody
+	// TokenHolders prove by a token who they are. In trusted mode it may be left out.
+	TokenHolders
+)
+
+// Gate admits requests. It is safe for concurrent use.
+type Gate struct {
+	mode    Mode
+	guard   *identity.Guard
+	limits  *limits // nil: nothing is limited
+	proxies []netip.Prefix
+	origins []string
+	log     zerolog.Logger
+
+	unknownProxy sync.Once // warns of a proxy that nobody has configured
+}
+
+// New makes a gate.
+func New(config Config, log zerolog.Logger) *Gate {
+	g := &Gate{mode: config.Mode, guard: config.Guard, proxies: config.TrustedProxies, log: log}
+	if g.guard == nil {
+		g.guard = identity.Alone()
+	}
+	if config.RateLimits {
+		g.limits = newLimits(cmp.Or(config.Rates, DefaultRates()))
+	}
+	for _, origin := range config.CORSOrigins {
+		g.origins = append(g.origins, origin.Scheme+"://"+origin.Host)
+	}
+	return g
+}
+
+// Guard returns what signs, checks and revokes the tokens.
+func (g *Gate) Guard() *identity.Guard { return g.guard }
+
+// Admit counts a request of a route and finds out who sent it. It fails with the problem RateLimited,
+// and otherwise with Unauthenticated; the first one takes precedence, so that tokens cannot be
+// guessed without end. The caller on a route for
+// Anybody is the zero Caller: nobody has looked.
+func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, access Access, limit Limit) (Caller, error) {
+	var who Caller
+	var denied error
+	if access != Anybody {
+		who, denied = g.caller(r)
+	}
+	if err := g.count(w, r, limit, who); err != nil {
+		return Caller{}, err
+	}
+	return who, denied
+}

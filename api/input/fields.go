@@ -1,0 +1,174 @@
+package input
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	_ "time/tzdata" // the names of time zones must not depend on the machine
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// Limits of fields. Characters are Unicode code points.
+const (
+	MaxName        = 200           // characters
+	MaxEmail       = 254           // bytes (RFC 5321, section 4.5.3.1.3, less the brackets)
+	MaxTitle       = 200           // characters
+	MaxDescription = 10_000        // characters
+	MaxPlace       = 200           // characters
+	MaxCapacity    = 1_000_000_000 // seats
+)
+
+// Fields checks the fields of one request and collects what is wrong with them. The zero value is
+// ready. Each method returns the value of the field, which means nothing when the field is wrong.
+type Fields struct{ wrong []problem.FieldError }
+
+// Add notes that a field is wrong. The reason follows the name: "must be a whole number".
+func (f *Fields) Add(field, reason string) {
+	f.wrong = append(f.wrong, problem.FieldError{Field: field, Reason: reason})
+}
+
+// OK reports whether nothing is wrong so far.
+func (f *Fields) OK() bool { return len(f.wrong) == 0 }
+
+// Err returns the problem that names the wrong fields, or nil when there are none.
+func (f *Fields) Err() error {
+	if f.OK() {
+		return nil
+	}
+	return problem.InvalidFields(f.wrong...)
+}
+
+// Check notes a field as wrong whose check has failed with err, which says what the field should be.
+func (f *Fields) Check(field string, err error) {
+	if err != nil {
+		f.Add(field, err.Error())
+	}
+}
+
+// OneOf checks that a value is one of the allowed ones.
+func (f *Fields) OneOf(field, value string, allowed ...string) {
+	if !slices.Contains(allowed, value) {
+		f.Add(field, "must be "+strings.Join(allowed, " or "))
+	}
+}
+
+// Line checks a required text of one line, and trims it.
+func (f *Fields) Line(field, value string, maxChars int) string {
+	sent := value
+	value = strings.TrimSpace(value)
+	switch {
+	case value == "":
+		f.Add(field, "is required and must not be blank")
+	case utf8.RuneCountInString(sent) > maxChars:
+		f.Add(field, fmt.Sprintf("must have at most %d characters", maxChars))
+	case strings.ContainsFunc(value, unicode.IsControl):
+		f.Add(field, "must not contain control characters")
+	}
+	return value
+}
+
+// Text checks an optional text of several lines.
+func (f *Fields) Text(field, value string, maxChars int) string {
+	control := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
+	switch {
+	case utf8.RuneCountInString(value) > maxChars:
+		f.Add(field, fmt.Sprintf("must have at most %d characters", maxChars))
+	case strings.ContainsFunc(value, control):
+		f.Add(field, "must not contain control characters other than tabs and line breaks")
+	}
+	return value
+}
+
+// Email checks an e-mail address, only as far as no real one fails, and trims it.
+func (f *Fields) Email(field, value string) string {
+	value = strings.TrimSpace(value)
+	local, domain, _ := strings.Cut(value, "@")
+	strange := func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }
+	switch {
+	case value == "":
+		f.Add(field, "is required and must not be blank")
+	case len(value) > MaxEmail:
+		f.Add(field, fmt.Sprintf("must have at most %d bytes", MaxEmail))
+	case local == "" || domain == "" || strings.Contains(domain, "@") || strings.HasSuffix(domain, ".") ||
+		strings.ContainsFunc(value, strange):
+		f.Add(field, "must be an e-mail address such as name@example.org")
+	}
+	return value
+}
+
+// ID checks an id of 24 hexadecimal digits. All zeros are the id of nothing.
+func (f *Fields) ID(field, value string) store.ID {
+	id, err := store.ParseID(value)
+	switch {
+	case value == "":
+		f.Add(field, "is required: an id of 24 hexadecimal digits")
+	case err != nil:
+		f.Add(field, "must be an id of 24 hexadecimal digits")
+	case id.IsZero():
+		f.Add(field, "must not be all zeros")
+	}
+	return id
+}
+
+// rfc3339 matches the grammar of RFC 3339, section 5.6. time.Parse also takes hours of one digit,
+// commas before fractions, and offsets that do not exist.
+var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
+
+// Instant checks a time, and returns it in UTC and milliseconds.
+func (f *Fields) Instant(field, value string) time.Time {
+	t, err := time.Parse(time.RFC3339, value)
+	if err == nil && !rfc3339.MatchString(value) {
+		err = errors.New("not of the grammar")
+	}
+	switch {
+	case value == "":
+		f.Add(field, "is required: an RFC 3339 time such as 2027-05-01T18:00:00Z")
+	case err != nil:
+		f.Add(field, "must be an RFC 3339 time such as 2027-05-01T18:00:00Z")
+	case t.UTC().Year() < 1 || t.UTC().Year() > 9999:
+		f.Add(field, "must be in the years 1 to 9999")
+	}
+	return t.UTC().Truncate(time.Millisecond)
+}
+
+// Between checks a whole number.
+func (f *Fields) Between(field string, value, low, high int64) int64 {
+	if value < low || value > high {
+		f.Add(field, fmt.Sprintf("must be a whole number from %d to %d", low, high))
+	}
+	return value
+}
+
+// OptionalInstant checks a time that may be left out or null.
+func (f *Fields) OptionalInstant(field string, value *string) time.Time {
+	if value == nil {
+		return time.Time{}
+	}
+	return f.Instant(field, *value)
+}
+
+// OptionalLine checks a text of one line that may be left out.
+func (f *Fields) OptionalLine(field, value string, maxChars int) string {
+	if value == "" {
+		return ""
+	}
+	return f.Line(field, value, maxChars)
+}
+
+// TimeZone checks the name of a time zone, which may be left out.
+func (f *Fields) TimeZone(field, value string) string {
+	if value == "" {
+		return ""
+	}
+	if _, err := time.LoadLocation(value); err != nil || value == "Local" {
+		f.Add(field, "must be a time zone name of the IANA database, such as Europe/Berlin")
+	}
+	return value
+}

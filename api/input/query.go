@@ -1,0 +1,96 @@
+package input
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// Limits of queries.
+const (
+	MaxPage   = 1000 // items in one page
+	MaxSearch = 200  // characters of q
+	MaxWords  = 10   // words of q, with blanks between them
+	// maxReported bounds how many wrong parameters an answer names, and maxParameter how
+	// many bytes of such a name it repeats.
+	maxReported  = 10
+	maxParameter = 64
+)
+
+// CheckQuery fails on a query that is not well-formed, that has other parameters than those with
+// the given names, or one of them twice: a misspelt filter must not give the whole list.
+func CheckQuery(raw string, names []string) error {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return problem.InvalidField("query", "must be parameters like a=1&b=2 with valid percent-encoding")
+	}
+	var f Fields
+	for name, sent := range values {
+		switch {
+		case len(f.wrong) == maxReported:
+			return f.Err()
+		case !slices.Contains(names, name):
+			f.Add(shortened(name), "is not a parameter of this path"+oneOf(names))
+		case len(sent) > 1:
+			f.Add(name, "appears twice; send it once")
+		case !utf8.ValidString(sent[0]):
+			f.Add(name, "must be valid UTF-8")
+		}
+	}
+	return f.Err()
+}
+
+// oneOf lists the parameters that a path has.
+func oneOf(names []string) string {
+	if len(names) == 0 {
+		return "; it has none"
+	}
+	return "; it has " + strings.Join(names, ", ")
+}
+
+// shortened makes the name of a parameter fit to be repeated in an answer.
+func shortened(name string) string {
+	name = strings.ToValidUTF8(name, "\uFFFD")
+	if len(name) > maxParameter {
+		name = strings.ToValidUTF8(name[:maxParameter], "") + "…"
+	}
+	return name
+}
+
+// Limit reads how many items a page has; 0 means that no page was asked for.
+func (f *Fields) Limit(q url.Values) int {
+	if !q.Has("limit") {
+		return 0
+	}
+	// Digits only: Atoi would also take a sign.
+	digits := !strings.ContainsFunc(q.Get("limit"), func(r rune) bool { return r < '0' || r > '9' })
+	n, err := strconv.Atoi(q.Get("limit"))
+	if err != nil || !digits || n < 1 || n > MaxPage {
+		f.Add("limit", fmt.Sprintf("must be a whole number from 1 to %d", MaxPage))
+	}
+	return n
+}
+
+// Search checks the text of a search and splits it into words. A text of signs alone has none, and
+// finds nothing.
+func (f *Fields) Search(field, value string) []string {
+	parts := strings.Fields(value)
+	switch {
+	case utf8.RuneCountInString(value) > MaxSearch:
+		f.Add(field, fmt.Sprintf("must have at most %d characters", MaxSearch))
+	case len(parts) == 0:
+		f.Add(field, "must not be blank; leave it out to list all events")
+	case len(parts) > MaxWords:
+		f.Add(field, fmt.Sprintf("must have at most %d words", MaxWords))
+	case strings.ContainsFunc(value, unicode.IsControl):
+		f.Add(field, "must not contain control characters")
+	}
+	return store.Words(value)
+}

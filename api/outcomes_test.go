@@ -1,0 +1,89 @@
+package api
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/messages"
+)
+
+// TestEveryOutcomeIsTranslated: whatever a worker may answer has a problem of its own, or is
+// listed here as an outcome that needs none.
+func TestEveryOutcomeIsTranslated(t *testing.T) {
+	without := []messages.Outcome{
+		messages.OutcomeRegistered, messages.OutcomeWaitlisted, messages.OutcomeCancelled, messages.OutcomeEdited, // answers
+		messages.OutcomeRecounted, messages.OutcomeOverbooked, messages.OutcomeProbed, // the API never asks for these
+		messages.OutcomeInvalid, // our own fault, as is whatever is not known
+	}
+	fault := refusal(messages.Answer{Reply: messages.SeatReply{Outcome: "not known"}})
+	for _, word := range testenv.Constants(t, "../pkg/messages", "Outcome") {
+		o := messages.Outcome(word)
+		p := refusal(messages.Answer{Reply: messages.SeatReply{Outcome: o}})
+		if unknown := p.Code == fault.Code && p.Detail == fault.Detail; unknown != slices.Contains(without, o) {
+			t.Errorf("%s becomes %s: %s", o, p.Code, p.Detail)
+		}
+	}
+}
+
+// TestEveryRefusalIsDocumented: an outcome becomes a problem that some operation documents.
+func TestEveryRefusalIsDocumented(t *testing.T) {
+	var documented []problem.Code
+	for _, rt := range (&API{}).table() {
+		documented = append(documented, rt.operation.Problems...)
+	}
+	for o, code := range outcomes {
+		if code != problem.Internal && !slices.Contains(documented, code) {
+			t.Errorf("%s becomes %s, which no operation documents", o, code)
+		}
+	}
+}
+
+// TestThePagesKnowTheProblems: the pages look for no code that there is not, and have a sentence for
+// each one.
+func TestThePagesKnowTheProblems(t *testing.T) {
+	scripts, err := filepath.Glob("../web/assets/*.js")
+	if err != nil || len(scripts) == 0 {
+		t.Fatal(scripts, err)
+	}
+	known := slices.Collect(problem.Codes())
+	ownCodes := []problem.Code{"offline", "no_answer"} // of what never reached the API
+	for _, name := range scripts {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\bcode [!=]== '([a-z_]+)'`).FindAllSubmatch(text, -1) {
+			code := problem.Code(m[1])
+			if !slices.Contains(known, code) && !slices.Contains(ownCodes, code) {
+				t.Errorf("%s looks for %s, which is no code", name, code)
+			}
+		}
+	}
+	texts, err := filepath.Glob("../web/text/*.json")
+	if err != nil || len(texts) == 0 {
+		t.Fatal(texts, err)
+	}
+	for _, name := range texts {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sentences map[string]any
+		if err := json.Unmarshal(data, &sentences); err != nil {
+			t.Fatal(err)
+		}
+		for _, code := range known {
+			for _, part := range []string{".title", ".text"} {
+				if key := "problem." + string(code) + part; sentences[key] == nil {
+					t.Errorf("%s has no %s", name, key)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,123 @@
+// Package problem has the problem documents (RFC 9457) that tell clients what went wrong, and the
+// one table of their codes: status, title, detail and header.
+//
+// A document tells nothing internal. The cause of a [Problem] is for the log only.
+package problem
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// MediaType is the Content-Type of a problem document.
+const MediaType = "application/problem+json"
+
+// FieldError says which field of a request is wrong, and what it should be.
+type FieldError struct {
+	Field  string `json:"field"`
+	Reason string `json:"reason"`
+}
+
+// Problem is a problem document, and the error of a request that ends in one.
+type Problem struct {
+	Type   string       `json:"type"`
+	Title  string       `json:"title"`
+	Status int          `json:"status"`
+	Detail string       `json:"detail"`
+	Code   Code         `json:"code"`
+	Errors []FieldError `json:"errors,omitempty"`
+	// Position is the position on the waiting list, when Code is AlreadyWaitlisted.
+	Position int64 `json:"position,omitzero"`
+
+	// Cause is what the log tells about it. It never reaches the client.
+	Cause error `json:"-"`
+	// RetryAfter is when the client may try again, for codes whose header says so. Zero means a
+	// few seconds, not the same for everybody.
+	RetryAfter time.Duration `json:"-"`
+}
+
+// New makes the problem of a code, with the detail that its row in the table has.
+func New(c Code) *Problem {
+	m := c.meaning()
+	return &Problem{Type: "urn:eventio:problem:" + string(m.code), Title: m.title, Status: m.status, Detail: m.detail, Code: m.code}
+}
+
+// Newf makes the problem of a code, with a detail that tells the client what to do.
+func Newf(c Code, format string, args ...any) *Problem {
+	p := New(c)
+	p.Detail = fmt.Sprintf(format, args...)
+	return p
+}
+
+// InvalidField makes the problem of a request with one wrong field. The reason follows the name
+// of the field: "must be a whole number".
+func InvalidField(field, reason string) *Problem {
+	p := Newf(Invalid, "%s %s.", field, reason)
+	p.Errors = []FieldError{{Field: field, Reason: reason}}
+	return p
+}
+
+// InvalidFields makes the problem of a request with wrong fields: one at least.
+func InvalidFields(errs ...FieldError) *Problem {
+	if len(errs) == 1 {
+		return InvalidField(errs[0].Field, errs[0].Reason)
+	}
+	p := New(Invalid)
+	p.Errors = errs
+	return p
+}
+
+// Because sets the cause, for the log, and returns p.
+func (p *Problem) Because(cause error) *Problem {
+	p.Cause = cause
+	return p
+}
+
+// Error returns the code and the cause.
+func (p *Problem) Error() string {
+	if p.Cause != nil {
+		return fmt.Sprintf("%s: %v", p.Code, p.Cause)
+	}
+	return string(p.Code)
+}
+
+// Unwrap returns the cause.
+func (p *Problem) Unwrap() error { return p.Cause }
+
+// Write sends the document, and the header that its code has. A Retry-After that is set already
+// stays: a rate limit knows when it ends.
+func (p *Problem) Write(w http.ResponseWriter) {
+	h := w.Header()
+	h.Set("Content-Type", MediaType)
+	h.Set("Cache-Control", "no-store")
+	switch p.Code.Header() {
+	case HeaderRetryAfter:
+		if h.Get(HeaderRetryAfter) == "" {
+			h.Set(HeaderRetryAfter, strconv.Itoa(p.retryAfterSeconds()))
+		}
+	case HeaderChallenge:
+		h.Set(HeaderChallenge, `Bearer realm="eventio"`)
+	}
+	body, err := json.Marshal(p)
+	if err != nil { // cannot happen: the struct has only strings and numbers
+		panic(err)
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(body) // a client that is gone needs no answer
+}
+
+// retryAfterSeconds rounds RetryAfter up. Without one it returns 1 to 3 at random, because clients
+// that wait equally long come back together.
+func (p *Problem) retryAfterSeconds() int {
+	if p.RetryAfter > 0 {
+		return int(math.Ceil(p.RetryAfter.Seconds()))
+	}
+	return 1 + rand.IntN(3)
+}

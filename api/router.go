@@ -1,0 +1,234 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"github.com/eventio/eventio/api/describe"
+	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/problem"
+)
+
+// handler does a route's work for a request that the route's row has let through. An error
+// becomes a problem document.
+type handler func(http.ResponseWriter, *request) error
+
+// route is a row of the table of routes. The router enforces it before the handler runs, so no
+// handler can forget who may call it or what its requests count against.
+//
+// Every field is required. The rows name no fields, so a row that lacks one does not compile, and
+// routes panics on one whose access, limit, bodyRule or lifetime is the zero value.
+type route struct {
+	method, pattern string
+	access          gate.Access
+	limit           gate.Limit
+	body            bodyRule
+	lifetime        lifetime
+	handle          handler
+	operation       describe.Operation
+}
+
+// whole reports whether no field has been forgotten.
+func (rt route) whole() bool {
+	return rt.access != 0 && rt.limit != 0 && rt.body != 0 && rt.lifetime != 0 && rt.handle != nil && rt.operation.ID != ""
+}
+
+// bodyRule says what the router does with the body of a route's requests.
+type bodyRule int
+
+// The rules for bodies. The zero value is none of them.
+const (
+	_           bodyRule = iota
+	ignoredBody          // is left unread
+	noBody               // must be empty: the path says everything
+	jsonBody             // is read to its end, for the handler to decode
+)
+
+// lifetime says when the work for a request ends. The deadline of the answer ends it in any case.
+type lifetime int
+
+// The lifetimes. The zero value is none of them.
+const (
+	_                 lifetime = iota
+	whileClientWaits           // ends when the client leaves: a read, or what is not worth its cost then
+	afterClientLeaves          // goes on: a change of which a part may be stored already
+)
+
+// table has all routes of the API.
+func (a *API) table() []route {
+	const (
+		event         = pathEvents + "/{id}"
+		registrations = event + "/registrations"
+		registration  = registrations + "/{user_id}"
+		user          = pathUsers + "/{user_id}"
+	)
+	return []route{
+		{http.MethodPost, pathUsers, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.createUser, describe.CreateUser()},
+		{http.MethodPost, user + "/password", gate.TokenHolders, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.changePassword, describe.ChangePassword()},
+		{http.MethodPost, "/api/login", gate.Anybody, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.login, describe.Login()},
+		{http.MethodGet, pathSession, gate.TokenHolders, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.readSession, describe.ReadSession()},
+		{http.MethodPost, "/api/logout", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.logout, describe.Logout()},
+		{http.MethodPost, pathEvents, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.createEvent, describe.CreateEvent()},
+		{http.MethodGet, pathEvents, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.listEvents, describe.ListEvents()},
+		{http.MethodGet, event, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.readEvent, describe.ReadEvent()},
+		{http.MethodPost, registrations, gate.TokenHolders, gate.RegistrationsPerPerson, jsonBody, afterClientLeaves, a.register, describe.Register()},
+		{http.MethodGet, registrations, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listRegistrations, describe.ListRegistrations()},
+		{http.MethodPut, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.putRegistration, describe.PutRegistration()},
+		{http.MethodGet, registration, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readRegistration, describe.ReadRegistration()},
+		{http.MethodDelete, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.deleteRegistration, describe.DeleteRegistration()},
+		{http.MethodPatch, event, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.editEvent, describe.EditEvent()},
+		{http.MethodPost, event + "/cancel", gate.TokenHolders, gate.RequestsPerAddress, noBody, afterClientLeaves, a.cancelEvent, describe.CancelEvent()},
+		{http.MethodGet, user + "/registrations", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listUserRegistrations, describe.UserRegistrations()},
+		{http.MethodGet, "/livez", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.livez, describe.Livez()},
+		{http.MethodGet, "/readyz", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.readyz, describe.Readyz()},
+		{http.MethodGet, "/openapi.json", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.openAPI, describe.OpenAPI()},
+		{http.MethodGet, "/docs", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.docs, describe.Docs()},
+		{http.MethodGet, "/docs/docs.css", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.docsStyle, describe.DocsStyle()},
+	}
+}
+
+// described makes what the description tells of the routes.
+func described(table []route) []describe.Route {
+	routes := make([]describe.Route, len(table))
+	for i, rt := range table {
+		routes[i] = describe.Route{Method: rt.method, Pattern: rt.pattern, NeedsToken: rt.access == gate.TokenHolders, Operation: rt.operation}
+	}
+	return routes
+}
+
+// routes makes the handler of all paths. It panics on a row that is not whole.
+func (a *API) routes() http.Handler {
+	mux := chi.NewRouter()
+	compress := compressing()
+	methods := []string{http.MethodHead}
+	for _, rt := range a.table() {
+		if !rt.whole() {
+			panic(fmt.Sprintf("api: the row of %s %s is not whole", rt.method, rt.pattern))
+		}
+		handle := a.observe(rt.pattern, a.enforce(rt))
+		if rt.method == http.MethodGet {
+			handle = compress(handle)
+			mux.Method(http.MethodHead, rt.pattern, handle) // net/http leaves the body out
+		}
+		mux.Method(rt.method, rt.pattern, handle)
+		methods = append(methods, rt.method)
+	}
+	noPath := func(http.ResponseWriter, *http.Request) error {
+		return problem.New(problem.NotFound)
+	}
+	notFound := a.observe("", noPath)
+	mux.NotFound(notFound.ServeHTTP)
+	if a.config.Pages != nil {
+		mux.NotFound(a.config.Pages(notFound, inner(mux)).ServeHTTP)
+	}
+	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *http.Request) error {
+		var allowed []string
+		path := cmp.Or(r.URL.RawPath, r.URL.Path) // what chi routes by
+		for _, m := range methods {
+			if !slices.Contains(allowed, m) && mux.Match(chi.NewRouteContext(), m, path) {
+				allowed = append(allowed, m)
+			}
+		}
+		if len(allowed) == 0 { // a method that chi does not know, at a path that is not there
+			return noPath(w, r)
+		}
+		allowed = append(allowed, http.MethodOptions)
+		slices.Sort(allowed) // DELETE, GET, HEAD, OPTIONS, ...
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		if r.Method == http.MethodOptions {
+			w.WriteHeader(http.StatusNoContent)
+			return nil
+		}
+		return problem.New(problem.MethodNotAllowed)
+	}).ServeHTTP)
+	return mux
+}
+
+// enforce applies a row to each request: it counts the request (429), then finds out who sent it
+// (401), checks the query and reads the body (400, 413, 415), and starts the clock of the answer.
+func (a *API) enforce(rt route) func(http.ResponseWriter, *http.Request) error {
+	parameters := rt.operation.QueryNames()
+	return func(w http.ResponseWriter, r *http.Request) error {
+		who, err := a.gate.Admit(w, r, rt.access, rt.limit)
+		if err != nil {
+			return err
+		}
+		req := &request{Request: r, caller: who}
+		if r.URL.RawQuery != "" {
+			if err := input.CheckQuery(r.URL.RawQuery, parameters); err != nil {
+				return err
+			}
+		}
+		if err := req.readBody(w, rt.body); err != nil {
+			return err
+		}
+		req.start(rt.lifetime, a.config.RequestTimeout)
+		defer req.end()
+		return rt.handle(w, req)
+	}
+}
+
+// request is a request that the row of its route has let through.
+type request struct {
+	*http.Request
+	// caller is who sent it. It is the zero value on routes that are open to anybody.
+	caller gate.Caller
+	// body is what was sent on a route with jsonBody.
+	body []byte
+	// deadline is when the answer is due, or the first piece of a streamed one. The time for it
+	// begins when the request has been read.
+	deadline time.Time
+
+	// lasting ends when the lifetime of the row says so, and not at the deadline. It is for what
+	// keeps to the deadline by itself.
+	lasting context.Context //nolint:containedctx // of this request
+	bounded context.Context //nolint:containedctx // what Context returns, once it was asked for
+	release context.CancelFunc
+}
+
+// start sets the deadline and the lifetime of the work.
+func (r *request) start(l lifetime, limit time.Duration) {
+	r.deadline = time.Now().Add(limit)
+	r.lasting = r.Request.Context()
+	if l == afterClientLeaves {
+		r.lasting = context.WithoutCancel(r.lasting)
+	}
+}
+
+// end releases what Context has made.
+func (r *request) end() {
+	if r.release != nil {
+		r.release()
+	}
+}
+
+// Context returns the context of the work for the answer. It ends at the deadline, and when the
+// client leaves where the row says so.
+func (r *request) Context() context.Context {
+	if r.bounded == nil {
+		r.bounded, r.release = context.WithDeadline(r.lasting, r.deadline)
+	}
+	return r.bounded
+}
+
+// readBody reads the body, or makes sure that there is none.
+func (r *request) readBody(w http.ResponseWriter, rule bodyRule) (err error) {
+	switch rule {
+	case jsonBody:
+		r.body, err = input.ReadBody(w, r.Request)
+	case noBody:
+		err = input.RefuseBody(w, r.Request)
+	}
+	return err
+}
+
+// urlParam returns the part of the path that the route's pattern gives a name.
+func (r *request) urlParam(name string) string { return chi.URLParam(r.Request, name) }

@@ -1,0 +1,95 @@
+package api
+
+import (
+	"errors"
+	"time"
+
+	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// storeErrors has the problem of each error of a store that a client can act on. The first row
+// that matches counts. Nothing changes the table.
+var storeErrors = []struct {
+	err  error
+	code problem.Code
+}{
+	{store.ErrEventNotFound, problem.EventNotFound},
+	{store.ErrRegistrationNotFound, problem.RegistrationNotFound},
+	{store.ErrUserNotFound, problem.UserNotFound},
+	{store.ErrEmailTaken, problem.EmailTaken},
+	{store.ErrInProgress, problem.RequestInProgress},
+	{store.ErrKeyReused, problem.KeyReused},
+	{store.ErrUnavailable, problem.Overloaded},
+	{store.ErrStorageFull, problem.StorageFull},
+}
+
+// outcomes has the problem of each outcome of a seat request that is not what was asked for. The
+// store's refusals come first, then what became of a request that the store did not decide.
+// Nothing changes the table.
+var outcomes = map[messages.Outcome]problem.Code{
+	messages.OutcomeAlreadyRegistered:     problem.AlreadyRegistered,
+	messages.OutcomeAlreadyWaitlisted:     problem.AlreadyWaitlisted,
+	messages.OutcomeSoldOut:               problem.SoldOut,
+	messages.OutcomeEventNotFound:         problem.EventNotFound,
+	messages.OutcomeRegistrationNotOpen:   problem.RegistrationNotOpen,
+	messages.OutcomeRegistrationClosed:    problem.RegistrationClosed,
+	messages.OutcomeRegistrationCancelled: problem.RegistrationCancelled,
+	messages.OutcomeEventCancelled:        problem.EventCancelled,
+	messages.OutcomeCapacityBelowSold:     problem.CapacityBelowSold,
+	messages.OutcomeVersionMismatch:       problem.VersionMismatch,
+	messages.OutcomeRegistrationChanged:   problem.RegistrationChanged,
+
+	messages.OutcomeOverloaded:  problem.Overloaded,
+	messages.OutcomeStorageFull: problem.StorageFull,
+	messages.OutcomeFailed:      problem.Internal,
+	messages.OutcomeUnknown:     problem.UnknownOutcome,
+}
+
+// problemOf returns the problem for any error of a handler. What is not known here is internal, and
+// its text reaches the log only.
+func problemOf(err error) *problem.Problem {
+	if p, ok := errors.AsType[*problem.Problem](err); ok {
+		return p
+	}
+	for _, known := range storeErrors {
+		if errors.Is(err, known.err) {
+			return problem.New(known.code).Because(err)
+		}
+	}
+	return problem.New(problem.Internal).Because(err)
+}
+
+// refusal returns the problem for an answer whose outcome is not what was asked for.
+func refusal(a messages.Answer) *problem.Problem {
+	code, known := outcomes[a.Reply.Outcome]
+	if !known {
+		return problem.Newf(problem.Internal, "The service sent itself a request that it did not accept; tell the operator the X-Request-Id of this answer.").Because(a.Cause)
+	}
+	p := problem.New(code).Because(a.Cause)
+	if code == problem.RegistrationNotOpen {
+		p.Detail = "Registration opens at " + a.Reply.OpensAt.UTC().Format(time.RFC3339) + "."
+		p.RetryAfter = max(time.Second, time.Until(a.Reply.OpensAt))
+	}
+	return p
+}
+
+// unlessStored translates the error of a single write: one that the store does not explain may
+// have been stored all the same.
+func unlessStored(err error) error {
+	if err == nil || surelyNotStored(err) {
+		return err
+	}
+	return problem.New(problem.UnknownOutcome).Because(err)
+}
+
+// surelyNotStored reports errors of a write after which nothing is stored.
+func surelyNotStored(err error) bool {
+	for _, known := range []error{store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrNothingStored} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return false
+}

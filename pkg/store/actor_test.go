@@ -1,0 +1,74 @@
+package store_test
+
+import (
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// TestActionsOfABatch: each request that changes something is in the change of its event with
+// who made it, also when many people and roles are in one batch. One that changes nothing is not.
+func TestActionsOfABatch(t *testing.T) {
+	e, other := newEvent(2), newEvent(2)
+	e.Waitlist = true
+	crowd := newCrowd(4)
+	organizer := store.Actor{Kind: store.ActorOrganizer, ID: store.NewID()}
+	operator := store.Actor{Kind: store.ActorOperator}
+	later := store.Actor{Kind: "of a newer version", ID: store.NewID()}
+	person := func(i int) store.Actor { return store.Actor{Kind: store.ActorPerson, ID: crowd[i]} }
+	var batch []store.SeatRequest
+	add := func(kind store.Kind, event store.Event, user store.ID, by store.Actor) *store.SeatRequest {
+		batch = append(batch, store.SeatRequest{
+			Kind: kind, EventID: event.ID, UserID: user, RequestID: fmt.Sprint("request ", len(batch)), Actor: by, At: time.Now(),
+		})
+		return &batch[len(batch)-1]
+	}
+	add(store.Register, e, crowd[0], person(0))
+	add(store.Register, other, crowd[0], person(0))
+	add(store.Register, e, crowd[1], later)
+	add(store.Register, e, crowd[1], person(1)).Keyed = true // is kept, and changes nothing
+	add(store.Register, e, crowd[2], person(2))              // waits
+	add(store.Cancel, e, crowd[0], organizer)
+	add(store.Cancel, e, crowd[0], person(0))              // has nothing left
+	add(store.Cancel, e, crowd[3], person(3)).Keyed = true // never had anything
+	add(store.Register, e, crowd[0], store.Actor{})
+	add(store.EditEvent, e, store.ID{}, organizer).Edit = &store.Edit{Version: store.AnyVersion, Title: new("new")}
+	add(store.EditEvent, e, store.ID{}, later).Edit = &store.Edit{Version: 1} // too late
+	add(store.Recount, e, store.ID{}, operator)
+	add(store.Register, store.Event{ID: store.NewID()}, crowd[0], person(0)) // there is no such event
+
+	wrong := e
+	wrong.TicketsSold = 1 // though nobody is registered
+	_, changes := store.Decide(map[store.ID]store.EventState{
+		e.ID: {Event: wrong, Counts: &store.Counts{}}, other.ID: {Event: other},
+	}, batch)
+	want := [][]store.Action{
+		{
+			{store.Register, person(0), crowd[0], 1},
+			{store.Register, later, crowd[1], 2},
+			{store.Register, person(2), crowd[2], 3},
+			{store.Cancel, organizer, crowd[0], 1},
+			{store.Register, store.Actor{}, crowd[0], 5}, // 4 keeps the key of a cancellation
+			{store.EditEvent, organizer, store.ID{}, 0},
+			{store.Recount, operator, store.ID{}, 0},
+		},
+		{{store.Register, person(0), crowd[0], 1}},
+	}
+	if len(changes) != len(want) {
+		t.Fatalf("%d changes", len(changes))
+	}
+	for i, c := range changes {
+		if !reflect.DeepEqual(c.Actions, want[i]) {
+			t.Errorf("change %d has the actions\n%+v, want\n%+v", i, c.Actions, want[i])
+		}
+	}
+
+	// A recount that finds nothing wrong changes nothing.
+	recount := []store.SeatRequest{{Kind: store.Recount, EventID: e.ID, RequestID: "recount", Actor: operator}}
+	if _, changes := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Counts: &store.Counts{}}}, recount); len(changes) != 0 {
+		t.Errorf("a recount of right counters changes %+v", changes)
+	}
+}
