@@ -8,6 +8,7 @@ PACKAGE ?= pkg/store
 FILES ?= .
 BENCH ?= .
 LOAD ?=
+SCREENSHOTS ?= $(CURDIR)/bin/screenshots
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,9 +72,9 @@ schemathesis: ## a fuzzer and a generated client against both stores; needs Pyth
 
 # Fetching a browser first keeps its download out of the test's time. It comes before the other tests
 # of `make test`, alone: what it measures is a person's time.
-browser: ## the pages in a real Chromium, which is fetched when there is none; SCREENSHOTS=dir keeps pictures
-	CHROMIUM=$$(scripts/chromium.sh) AXE=$$(scripts/axe.sh) && export CHROMIUM AXE && \
-		go test -tags browser -count 1 -timeout 10m ./web
+browser: ## the pages in a real Chromium, which is fetched when there is none; leaves pictures in SCREENSHOTS, bin/screenshots
+	CHROMIUM=$$(scripts/chromium.sh) && AXE=$$(scripts/axe.sh) && export CHROMIUM AXE && \
+		SCREENSHOTS='$(SCREENSHOTS)' go test -tags browser -count 1 -timeout 10m ./web
 
 # -parallel: these tests mostly wait.
 k6: ## every k6 script with a small load, against systems that are right and ones that lie

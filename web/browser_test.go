@@ -168,8 +168,11 @@ func TestStory(t *testing.T) {
 			linus.sees("upcoming", "On the waiting list")
 			linus.look("registrations")
 			linus.open(path)
+			linus.do(chromedp.Evaluate[chromedp.Void](`window.shifted = 0; new PerformanceObserver((list) => {
+				for (const shift of list.getEntries()) if (!shift.hadRecentInput) window.shifted += shift.value;
+			}).observe({type: 'layout-shift'})`))
 		}},
-		{"leave/the_first_leaves_and_the_second_moves_up", func(*testing.T) {
+		{"leave/the_first_leaves_and_the_second_moves_up", func(t *testing.T) {
 			grace.click("#leave")
 			grace.until(`document.getElementById('confirm').open && document.activeElement.id === 'confirm-no'`)
 			grace.look("event-leave")
@@ -177,6 +180,9 @@ func TestStory(t *testing.T) {
 			grace.sees("feedback", "You gave it up")
 			linus.sees("flash", "You moved up")
 			linus.sees("feedback", "You are registered")
+			if shifted := must[float64](linus, `window.shifted`); shifted > 0.05 {
+				t.Errorf("the page moved by %v under its reader", shifted)
+			}
 			linus.look("event-promoted")
 			grace.sees("register", "Join the waiting list")
 			grace.open(path)

@@ -90,16 +90,6 @@ func (s *service) start(addr string) {
 	s.base = base
 }
 
-// restart kills the process and starts it again at the same address.
-func (s *service) restart() {
-	s.t.Helper()
-	if err := s.process.Kill(); err != nil {
-		s.t.Fatal(err)
-	}
-	<-s.process.Ended()
-	s.start(strings.TrimPrefix(s.base, "http://"))
-}
-
 // person is somebody who uses the API without a browser.
 type person struct {
 	s     *service

@@ -23,7 +23,7 @@ func (s *site) serveCalendar(w http.ResponseWriter, r *http.Request, id string) 
 	h.Set("Content-Type", calendarType)
 	h.Set("Cache-Control", "no-cache")
 	h.Set("Content-Disposition", `attachment; filename="event.ics"`)
-	serveBody(w, r, http.StatusOK, []byte(calendar(*e)))
+	s.serveBody(w, r, http.StatusOK, []byte(calendar(*e)))
 }
 
 // calendar writes an event in the form of RFC 5545. The UID is the event's, so that a calendar

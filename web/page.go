@@ -147,7 +147,7 @@ func (s *site) servePage(w http.ResponseWriter, r *http.Request, v visit) {
 		cache = "no-store"
 	}
 	h.Set("Cache-Control", cache)
-	serveBody(w, r, v.status, out.Bytes())
+	s.serveBody(w, r, v.status, out.Bytes())
 }
 
 func (s *site) title(v view) string {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -163,11 +164,4 @@ func languageOf(w http.ResponseWriter, r *http.Request) string {
 	return languages[which]
 }
 
-func known(l string) bool {
-	for _, each := range languages {
-		if l == each {
-			return true
-		}
-	}
-	return false
-}
+func known(l string) bool { return slices.Contains(languages, l) }

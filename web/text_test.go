@@ -259,6 +259,10 @@ func TestStateOfAPage(t *testing.T) {
 	if got.Event["id"] != someID || got.User["email"] != "ada@example.org" || got.Tag != `"1.1.upcoming.open"` || !got.Asked {
 		t.Errorf("%+v", got)
 	}
+	answer := ask(t, http.MethodGet, "/login", "Cookie", "eventio_token=x")
+	if got := answer.Header.Get("Set-Cookie"); got != "eventio_token=renewed; Path=/; HttpOnly" {
+		t.Errorf("the renewed cookie is not handed on: %q", got)
+	}
 	if !strings.Contains(text, "Ada &lt;i&gt;") {
 		t.Error("the header does not name the visitor")
 	}
@@ -282,7 +286,7 @@ func TestReadableWithoutScripts(t *testing.T) {
 func TestCalendar(t *testing.T) {
 	answer := ask(t, http.MethodGet, "/events/"+someID+"/event.ics")
 	text := body(t, answer)
-	for _, line := range strings.Split(text, "\r\n") {
+	for _, line := range strings.SplitSeq(text, "\r\n") {
 		if len(line) > 75 {
 			t.Errorf("a line of %d bytes: %s", len(line), line)
 		}

@@ -20,6 +20,7 @@ import (
 	"bytes"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/eventio/eventio/api/problem"
@@ -52,6 +53,7 @@ type site struct {
 	pages   map[string]map[string]*page // by language and name
 	unknown http.Handler
 	api     http.Handler
+	packers sync.Pool // of *gzip.Writer
 }
 
 // Handler serves the pages and their assets to GET and HEAD. It may be mounted for everything
@@ -91,7 +93,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			target += "?" + r.URL.RawQuery
 		}
 		h.Set("Cache-Control", "no-cache")
-		http.Redirect(w, r, target, http.StatusMovedPermanently)
+		http.Redirect(w, r, target, http.StatusMovedPermanently) //nolint:gosec // target is a path that we serve
 	default:
 		h.Add("Vary", "Accept")
 		if s.unknown != nil && (!readOnly || !acceptsHTML(r)) {
@@ -168,13 +170,13 @@ func acceptsHTML(r *http.Request) bool {
 }
 
 // serveBody sends a body that was made for this request, with an ETag of its content.
-func serveBody(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+func (s *site) serveBody(w http.ResponseWriter, r *http.Request, status int, body []byte) {
 	h := w.Header()
 	tag := tagOf(body)
 	encoded := body
 	h.Add("Vary", "Accept-Encoding")
 	if len(body) > smallBody && acceptsGzip(r) {
-		encoded = compress(body)
+		encoded = s.compressPage(body)
 		h.Set("Content-Encoding", "gzip")
 		tag = "W/" + tag
 	}

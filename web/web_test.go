@@ -38,6 +38,9 @@ func (f fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
+	if r.URL.Path == "/api/session" {
+		w.Header().Set("Set-Cookie", "eventio_token=renewed; Path=/; HttpOnly")
+	}
 	w.Header().Set("Etag", `"1.1.upcoming.open"`)
 	_, _ = io.WriteString(w, body)
 }
