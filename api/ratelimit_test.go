@@ -196,6 +196,7 @@ func TestEveryRouteCounts(t *testing.T) {
 		"PATCH /api/events/{id}":                          {address, address, address},
 		"POST /api/events/{id}/cancel":                    {address, address, address},
 		"GET /api/users/{user_id}/registrations":          {address, person, address},
+		"GET /api/session":                                {address, person, address},
 		"GET /openapi.json":                               {address, address, address},
 		"GET /docs":                                       {address, address, address},
 		"GET /docs/docs.css":                              {address, address, address},

@@ -286,7 +286,7 @@ func TestReadableWithoutScripts(t *testing.T) {
 func TestCalendar(t *testing.T) {
 	answer := ask(t, http.MethodGet, "/events/"+someID+"/event.ics")
 	text := body(t, answer)
-	for _, line := range strings.SplitSeq(text, "\r\n") {
+	for line := range strings.SplitSeq(text, "\r\n") {
 		if len(line) > 75 {
 			t.Errorf("a line of %d bytes: %s", len(line), line)
 		}
