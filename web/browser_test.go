@@ -224,6 +224,8 @@ func TestStory(t *testing.T) {
 			ada.until(`document.querySelectorAll('#roster li').length === 3`)
 			ada.click("#roster li:first-child .link-button")
 			ada.sure()
+			// The first in line moves up, so three are there again, in order.
+			ada.until(`[...document.querySelectorAll('#roster .seat-number')].map((e) => e.textContent).join() === '1,2,3' && document.activeElement.closest('#roster') !== null`)
 			linus.sees("flash", "You are not registered any more")
 			linus.sees("register", "Join the waiting list")
 			linus.open(path)

@@ -78,13 +78,13 @@ export function startEvent() {
     let words = ['full', 'waitlist', 'closed', 'ended', 'cancelled'].includes(now);
     let texts = words ? [t(`badge.${now === 'waitlist' ? 'full' : now}`), ''] : [number(left), t('places.left_words', { n: left })];
     if (yours) texts = [t('ticket.number', { number: mine.number }), ''];
-    if (waiting) texts = [number(mine.position || 1), t('ticket.in_line', { n: mine.position || 1 })];
+    if (waiting) texts = [t('ticket.number', { number: mine.position || 1 }), t('ticket.in_line')];
     if (yours || waiting) words = false;
     write(byId('places-title'), t(yours ? 'ticket.yours' : waiting ? 'badge.waitlist' : 'event.places'));
     write(byId('left'), texts[0]);
     write(byId('left-words'), texts[1]);
     byId('count').classList.toggle('count-words', words);
-    show(byId('meter'), !over && !yours);
+    show(byId('meter'), !over && !yours && !waiting);
     const line = event.waiting ? ` · ${t('places.waiting', { n: event.waiting })}` : '';
     write(byId('taken'), t('places.taken', { taken, all }) + line);
     const meter = byId('meter');
@@ -131,8 +131,19 @@ export function startEvent() {
     return words ? make('p', { class: 'fine' }, t(`state.${words}`)) : null;
   }
 
+  // What a wish was answered stays until it is true no longer: about this person, and, where the
+  // answer was about the event, as long as that is so.
+  let keptAnswer = null;
+  function keepAnswer(box, { ofEvent }) {
+    const facts = () => [mine?.status, mine?.number, event.state, ofEvent && registrationState()].join();
+    const then = facts();
+    keptAnswer = { holds: () => facts() === then };
+    feedback.replaceChildren(box);
+  }
+
   function showSituation() {
-    if (busy) return;
+    if (busy || keptAnswer?.holds()) return;
+    keptAnswer = null;
     const box = situation();
     const before = feedback.textContent;
     if ((box?.textContent ?? '') !== before) feedback.replaceChildren(...(box ? [box] : []));
@@ -257,6 +268,7 @@ export function startEvent() {
     const user = currentUser();
     if (!user) return;
     busy = true;
+    keptAnswer = null;
     hideFlash();
     setBusy(pressed, words);
     show(pressed === button ? leaveButton : button, false);
@@ -276,15 +288,13 @@ export function startEvent() {
     if (answer.ok && doing === 'register' && answer.data?.status) {
       [mine, mineTag, asked] = [answer.data, '', true];
       await readMine();
-      const { left } = places(event);
-      if (mine?.status === 'confirmed') event.tickets_sold += left > 0 ? 1 : 0;
       showAll();
       return;
     }
     if (answer.ok && doing === 'leave') {
       [mine, mineTag] = [null, ''];
       showAll();
-      feedback.replaceChildren(note('good', t('leave.done_title'), t('leave.done_text')));
+      keepAnswer(note('good', t('leave.done_title'), t('leave.done_text')), { ofEvent: false });
       return;
     }
     if (answer.status === 401) await checkSession();
@@ -298,7 +308,7 @@ export function startEvent() {
     if (settled) return; // the situation says it
     const link = !currentUser() && user ? make('a', { href: withNext('/login') }, t('account.log_in_again')) : null;
     const kind = isUndecided(answer) || answer.code === 'offline' || answer.status === 401 ? 'warn' : 'bad';
-    feedback.replaceChildren(note(kind, title, text, link));
+    keepAnswer(note(kind, title, text, link), { ofEvent: true });
   }
 
   button.addEventListener('click', () => wish(button, {

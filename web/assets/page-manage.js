@@ -117,11 +117,12 @@ export function startManage() {
       showFlash(`${title}. ${text}`, 'warn');
       return;
     }
-    const neighbour = item.nextElementSibling ?? item.previousElementSibling;
-    item.remove();
-    (neighbour ?? byId('roster-title')).focus?.();
+    const place = [...item.parentElement.children].indexOf(item);
     announce(t('manage.removed'));
-    live.now();
+    await live.now();
+    await loadRoster(); // somebody may have moved up
+    const left = byId('roster').children;
+    (left[Math.min(place, left.length - 1)] ?? byId('roster-title')).focus();
   }
 
   function addPage(answer) {
