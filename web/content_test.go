@@ -208,4 +208,3 @@ func TestEmbeddedFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 }
-
