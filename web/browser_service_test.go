@@ -158,4 +158,3 @@ func (s *service) crowd(event string, n int) []person {
 	}
 	return all
 }
-
