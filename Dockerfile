@@ -9,9 +9,14 @@ COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 ARG TARGETOS TARGETARCH
+# What --version says, as the repository is not in the build: --build-arg COMMIT=$(git rev-parse HEAD)
+ARG VERSION COMMIT
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags="-s -w" -o /out/ ./cmd/api ./cmd/worker ./cmd/eventio \
+    go build -trimpath -ldflags="-s -w \
+        -X github.com/eventio/eventio/internal/process.linkedVersion=$VERSION \
+        -X github.com/eventio/eventio/internal/process.linkedCommit=$COMMIT" \
+        -o /out/ ./cmd/api ./cmd/worker ./cmd/eventio \
     && mkdir /out/data
 
 # No shell, no package manager, not root.

@@ -1,13 +1,17 @@
-// Package api is the HTTP side: routes, decoding, status mapping and problem documents. It
-// changes no seat itself: a registration becomes a message to a worker, and the worker's
-// answer becomes the status.
+// Package api answers HTTP requests. It changes no registration itself: a request for one becomes a
+// message to a worker, and the worker's outcome becomes the status.
+//
+// A request comes through router.go, where the table has a row for each route: who may call it, which
+// rate limit counts, what is read. The row's handler is in the file of its noun. An error becomes a problem
+// document in translate.go, which has the tables of outcomes and of the store's errors.
+//
+// The packages below know no route, and each knows only those before it: problem (the codes and documents
+// of errors), input (reads bodies, fields, queries), wire (the bodies as Go types), gate (who may, and
+// rate limits), describe (OpenAPI).
 package api
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -16,8 +20,6 @@ import (
 
 	"github.com/eventio/eventio/api/describe"
 	"github.com/eventio/eventio/api/gate"
-	"github.com/eventio/eventio/api/problem"
-	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/internal/ready"
 	"github.com/eventio/eventio/pkg/messages"
@@ -27,9 +29,9 @@ import (
 // Store is what the API may ask of a store: everything but the seats.
 type Store interface {
 	store.Users
-	store.Identity
+	store.Keys
 	store.Events
-	store.Finder
+	store.Registrations
 	store.Idempotency
 	Ping(ctx context.Context) error
 }
@@ -58,20 +60,21 @@ type API struct {
 	gate   *gate.Gate
 	router http.Handler
 
-	giveWay *giveWay
-	ready   *ready.Check
-	tidying sync.WaitGroup // what goes on after its answer
+	throttle   *streamThrottle
+	ready      *ready.Check
+	background sync.WaitGroup // what goes on after its answer
 
 	described    describe.Rendered
 	newPasswords passwords.Policy
 }
 
-// New makes the API over a store and a requester, which stay the caller's.
+// New makes the API over a store and a requester, which stay the caller's. It panics on a row of the
+// table of routes that is not whole, and on a configured origin that is none.
 func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger) *API {
 	if config.RequestTimeout <= 0 {
 		config.RequestTimeout = 5 * time.Second
 	}
-	a := &API{store: st, seats: seats, config: config, log: log, hashes: passwords.NewHasher(0, 0), giveWay: newGiveWay()}
+	a := &API{store: st, seats: seats, config: config, log: log, hashes: passwords.NewHasher(0, 0), throttle: newStreamThrottle()}
 	a.ready = ready.New(a.look, "ready: seat requests get through, and the store answers", log)
 	a.gate = gate.New(config.Access, log)
 	a.described = describe.Render(described(a.table()))
@@ -87,83 +90,15 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	identify(w, r)
+	setRequestID(w, r)
 	if len(r.TransferEncoding) > 0 {
-		// net/http believes chunks over a Content-Length that came with them. A proxy may
+		// net/http takes chunks rather than a Content-Length that came with them. A proxy may
 		// have done otherwise, so nothing that follows on this connection is trusted.
 		w.Header().Set("Connection", "close")
 	}
 	a.router.ServeHTTP(w, r)
 }
 
-// Wait returns when nothing goes on any more that outlived its answer; each such thing ends
-// within a second. Call it when requests have ended, before the store is closed.
-func (a *API) Wait() { a.tidying.Wait() }
-
-// eventID reads the event's id in the path. No event has the zero id.
-func eventID(r *request) (store.ID, error) {
-	id, err := store.ParseID(r.urlParam("id"))
-	if err != nil {
-		return id, problem.InvalidField("id", "must be an id of 24 hexadecimal digits")
-	}
-	if id.IsZero() {
-		return id, store.ErrEventNotFound
-	}
-	return id, nil
-}
-
-func (a *API) livez(w http.ResponseWriter, _ *request) error {
-	return writeJSON(w, http.StatusOK, wire.Health{Status: "live"})
-}
-
-// errQueue says that no seat request gets through.
-var errQueue = errors.New("no seat request gets through")
-
-// look finds out whether the queue and the store can be reached. messages.ErrNoWorkers is
-// left to readyz: the store was asked then.
-func (a *API) look(ctx context.Context) error {
-	queue := a.seats.Ready(ctx)
-	if queue != nil && !errors.Is(queue, messages.ErrNoWorkers) {
-		return fmt.Errorf("%w: %w", errQueue, queue)
-	}
-	return cmp.Or(a.store.Ping(ctx), queue)
-}
-
-// WatchReadiness logs, until ctx ends, whenever the API becomes ready or unready, and why.
-func (a *API) WatchReadiness(ctx context.Context) { a.ready.Watch(ctx) }
-
-// readyz is for load balancers: traffic is welcome while the queue can be reached and the store
-// takes writes. Workers may be absent: what is read does not need them, and they come and go.
-func (a *API) readyz(w http.ResponseWriter, r *request) error {
-	err := a.ready.Ask(r.Context())
-	if err == nil || errors.Is(err, messages.ErrNoWorkers) {
-		return writeJSON(w, http.StatusOK, wire.Health{Status: "ready"})
-	}
-	code, detail := problem.Overloaded, "The store does not accept writes."
-	switch {
-	case errors.Is(err, errQueue):
-		detail = "Seat requests do not get through NATS."
-	case errors.Is(err, store.ErrStorageFull):
-		code, detail = problem.StorageFull, "The operator must free space; reads still work."
-	case r.Context().Err() != nil:
-		detail = "A dependency did not answer in time."
-	}
-	return problem.Newf(code, "%s", detail).Because(err)
-}
-
-func (a *API) openAPI(w http.ResponseWriter, r *request) error {
-	writeTagged(w, r.Request, describe.JSONMedia, a.described.JSON)
-	return nil
-}
-
-func (a *API) docs(w http.ResponseWriter, r *request) error {
-	w.Header().Set("Content-Security-Policy", describe.PagePolicy)
-	w.Header().Set("Referrer-Policy", "no-referrer")
-	writeTagged(w, r.Request, describe.HTMLMedia, a.described.HTML)
-	return nil
-}
-
-func (a *API) docsStyle(w http.ResponseWriter, r *request) error {
-	writeTagged(w, r.Request, describe.CSSMedia, a.described.CSS)
-	return nil
-}
+// Wait returns when nothing goes on any more that outlived its answer; each such thing ends within a
+// second. Call it when requests have ended, before the store is closed.
+func (a *API) Wait() { a.background.Wait() }

@@ -1,15 +1,11 @@
 package api
 
 import (
-	"bytes"
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,11 +16,9 @@ import (
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/mongostore"
-	"github.com/eventio/eventio/pkg/store/sqlitestore"
-	"github.com/eventio/eventio/worker"
 )
 
 // patience bounds every wait of these tests.
@@ -35,66 +29,40 @@ const goodPassword = "correct horse battery"
 
 // site is one store with NATS and a worker, for any number of API instances.
 type site struct {
-	st   store.Store
-	nats *testenv.NATS
-	log  *sharedLog // of everything
+	parts *system.System
+	st    store.Store
+	nats  *testenv.NATS
+	log   sharedLog // of everything
 }
 
 // eachStore runs a test over every store.
 func eachStore(t *testing.T, test func(*testing.T, *site)) {
 	t.Helper()
-	for _, kind := range []string{"sqlite", "mongo"} {
+	for _, kind := range system.Kinds {
 		t.Run(kind, func(t *testing.T) { test(t, newSite(t, kind)) })
 	}
 }
 
 func newSite(t testing.TB, kind string) *site {
 	t.Helper()
-	s := &site{nats: testenv.StartNATS(t), log: &sharedLog{}}
-	var err error
-	if kind == "sqlite" {
-		s.st, err = sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "eventio.db"))
-	} else {
-		s.st, err = mongostore.Open(t.Context(), testenv.MongoDB(t), zerolog.Nop())
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.st.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	conn := s.connect(t)
-	w := worker.New(conn, s.st, worker.Config{}, zerolog.New(s.log))
-	if err := w.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		_ = w.Stop(ctx) // NATS may be gone
-	})
-	if err := conn.FlushTimeout(patience); err != nil {
-		t.Fatal(err)
-	}
+	s := newSiteWithoutWorker(t, kind)
+	s.parts.StartWorker(s.st)
 	return s
+}
+
+func newSiteWithoutWorker(t testing.TB, kind string) *site {
+	t.Helper()
+	parts := system.New(t, kind, system.Config{})
+	return &site{parts: parts, st: parts.Store, nats: parts.NATS, log: sharedLog{parts.Log}}
 }
 
 func (s *site) connect(t testing.TB) *nats.Conn {
 	t.Helper()
-	conn, err := messages.Connect(s.nats.URL(), "test", zerolog.Nop())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	return conn
+	return s.parts.Connect("test")
 }
 
 // link is conn with the names of the site's database.
-func (s *site) link(conn *nats.Conn) messages.Link {
-	return messages.Link{Conn: conn, Namespace: messages.Namespace{Prefix: messages.DefaultPrefix, Database: s.st.DatabaseID()}}
-}
+func (s *site) link(conn *nats.Conn) messages.Link { return s.parts.Link(conn) }
 
 // testSecret is a key's secret, and testKeys a list of keys with it.
 func testSecret(id string) []byte {
@@ -288,23 +256,10 @@ func (i *instance) organized(t testing.TB, by member) string {
 	return "/api/events/" + i.ask(t, "POST", "/api/events", eventWith(""), bearer(by.token)).want(t, 201, "").field(t, "id")
 }
 
-// sharedLog collects a log.
-type sharedLog struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
+// sharedLog is the log of all parts.
+type sharedLog struct{ *system.Log }
 
-func (l *sharedLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *sharedLog) text() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
+func (l sharedLog) text() string { return l.String() }
 
 // revive starts NATS again, so that the worker can stop in peace.
 func (s *site) revive(t testing.TB) {

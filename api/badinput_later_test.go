@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	theSeat     = theRoster + "/" + someID
-	theHoldings = users + "/" + someID + "/registrations"
-	thePassword = users + "/" + someID + "/password"
+	theRegistration       = theRoster + "/" + someID
+	theUsersRegistrations = users + "/" + someID + "/registrations"
+	thePassword           = users + "/" + someID + "/password"
 )
 
 func badEdit(name, body, field string) badInput {
@@ -59,31 +59,31 @@ var laterBadInputs = []badInput{
 	{"cancel/unknown_event", "POST", events + "/" + someID + "/cancel", "", nil, 404, noEvent, ""},
 	{"cancel/star", "POST", events + "/*/cancel", "", nil, 400, invalid, "id"},
 
-	{"seat/put_with_a_body", "PUT", theSeat, `{}`, nil, 400, invalid, "body"},
-	{"seat/put_if_match", "PUT", theSeat, "", []string{"If-Match", `W/"1.confirmed"`}, 400, invalid, "If-Match"},
-	{"seat/put_if_none_match", "PUT", theSeat, "", []string{"If-None-Match", "*"}, 400, invalid, "If-None-Match"},
-	{"seat/delete_if_none_match", "DELETE", theSeat, "", []string{"If-None-Match", "*"}, 400, invalid, "If-None-Match"},
-	{"seat/delete_an_empty_match", "DELETE", theSeat, "", []string{"If-Match", ""}, 412, "registration_changed", ""},
-	{"seat/delete_a_match_without_quotes", "DELETE", theSeat, "", []string{"If-Match", "1.confirmed"}, 412, "registration_changed", ""},
-	{"seat/delete_a_match_of_no_number", "DELETE", theSeat, "", []string{"If-Match", `"a.confirmed"`}, 412, "registration_changed", ""},
-	{"seat/delete_a_match_of_number_0", "DELETE", theSeat, "", []string{"If-Match", `"0.confirmed"`}, 412, "registration_changed", ""},
-	{"seat/delete_a_match_too_large", "DELETE", theSeat, "", []string{"If-Match", `"9223372036854775808.confirmed"`}, 412, "registration_changed", ""},
-	{"seat/delete_a_list_of_matches", "DELETE", theSeat, "", []string{"If-Match", `"1.confirmed", "2.confirmed"`}, 400, invalid, "If-Match"},
-	{"seat/delete_two_matches", "DELETE", theSeat, "", []string{"If-Match", `"1.confirmed"`, "If-Match", `"2.confirmed"`}, 400, invalid, "If-Match"},
-	{"seat/delete_of_who_has_none", "DELETE", theSeat, "", []string{"If-Match", `W/"1.confirmed"`}, 412, "registration_changed", ""},
-	{"seat/put_star", "PUT", theRoster + "/*", "", nil, 400, invalid, "user_id"},
-	{"seat/put_zero", "PUT", theRoster + "/" + strings.Repeat("0", 24), "", nil, 400, invalid, "user_id"},
-	{"seat/put_two_keys", "PUT", theSeat, "", []string{key, "a", key, "b"}, 400, invalid, key},
-	{"seat/get_star", "GET", theRoster + "/*", "", nil, 400, invalid, "user_id"},
-	{"seat/get_nobody's", "GET", theSeat, "", nil, 404, "registration_not_found", ""},
-	{"seat/delete_with_a_body", "DELETE", theSeat, `{}`, nil, 400, invalid, "body"},
-	{"seat/delete_star", "DELETE", theRoster + "/*", "", nil, 400, invalid, "user_id"},
-	{"seat/delete_unknown_event", "DELETE", events + "/" + someID + "/registrations/" + someID, "", nil, 404, noEvent, ""},
+	{"registration/put_with_a_body", "PUT", theRegistration, `{}`, nil, 400, invalid, "body"},
+	{"registration/put_if_match", "PUT", theRegistration, "", []string{"If-Match", `W/"1.confirmed"`}, 400, invalid, "If-Match"},
+	{"registration/put_if_none_match", "PUT", theRegistration, "", []string{"If-None-Match", "*"}, 400, invalid, "If-None-Match"},
+	{"registration/delete_if_none_match", "DELETE", theRegistration, "", []string{"If-None-Match", "*"}, 400, invalid, "If-None-Match"},
+	{"registration/delete_an_empty_match", "DELETE", theRegistration, "", []string{"If-Match", ""}, 412, "registration_changed", ""},
+	{"registration/delete_a_match_without_quotes", "DELETE", theRegistration, "", []string{"If-Match", "1.confirmed"}, 412, "registration_changed", ""},
+	{"registration/delete_a_match_of_no_number", "DELETE", theRegistration, "", []string{"If-Match", `"a.confirmed"`}, 412, "registration_changed", ""},
+	{"registration/delete_a_match_of_number_0", "DELETE", theRegistration, "", []string{"If-Match", `"0.confirmed"`}, 412, "registration_changed", ""},
+	{"registration/delete_a_match_too_large", "DELETE", theRegistration, "", []string{"If-Match", `"9223372036854775808.confirmed"`}, 412, "registration_changed", ""},
+	{"registration/delete_a_list_of_matches", "DELETE", theRegistration, "", []string{"If-Match", `"1.confirmed", "2.confirmed"`}, 400, invalid, "If-Match"},
+	{"registration/delete_two_matches", "DELETE", theRegistration, "", []string{"If-Match", `"1.confirmed"`, "If-Match", `"2.confirmed"`}, 400, invalid, "If-Match"},
+	{"registration/delete_of_who_has_none", "DELETE", theRegistration, "", []string{"If-Match", `W/"1.confirmed"`}, 412, "registration_changed", ""},
+	{"registration/put_star", "PUT", theRoster + "/*", "", nil, 400, invalid, "user_id"},
+	{"registration/put_zero", "PUT", theRoster + "/" + strings.Repeat("0", 24), "", nil, 400, invalid, "user_id"},
+	{"registration/put_two_keys", "PUT", theRegistration, "", []string{key, "a", key, "b"}, 400, invalid, key},
+	{"registration/get_star", "GET", theRoster + "/*", "", nil, 400, invalid, "user_id"},
+	{"registration/get_nobody's", "GET", theRegistration, "", nil, 404, "registration_not_found", ""},
+	{"registration/delete_with_a_body", "DELETE", theRegistration, `{}`, nil, 400, invalid, "body"},
+	{"registration/delete_star", "DELETE", theRoster + "/*", "", nil, 400, invalid, "user_id"},
+	{"registration/delete_unknown_event", "DELETE", events + "/" + someID + "/registrations/" + someID, "", nil, 404, noEvent, ""},
 
-	{"holdings/of_star", "GET", users + "/*/registrations", "", nil, 400, invalid, "user_id"},
-	{"holdings/when", "GET", theHoldings + "?when=now", "", nil, 400, invalid, "when"},
-	{"holdings/limit_0", "GET", theHoldings + "?limit=0", "", nil, 400, invalid, "limit"},
-	{"holdings/cursor_empty", "GET", theHoldings + "?cursor=", "", nil, 400, invalid, "cursor"},
+	{"users_registrations/of_star", "GET", users + "/*/registrations", "", nil, 400, invalid, "user_id"},
+	{"users_registrations/when", "GET", theUsersRegistrations + "?when=now", "", nil, 400, invalid, "when"},
+	{"users_registrations/limit_0", "GET", theUsersRegistrations + "?limit=0", "", nil, 400, invalid, "limit"},
+	{"users_registrations/cursor_empty", "GET", theUsersRegistrations + "?cursor=", "", nil, 400, invalid, "cursor"},
 
 	badChange("empty_body", "", "body"),
 	badChange("all_missing", "{}", "old_password,new_password"),

@@ -48,7 +48,7 @@ func badEvent(name, field, value string) badInput {
 	return badInput{field + "/" + name, "POST", events, eventBody(field, value), nil, 400, invalid, field}
 }
 
-func badWish(name, value string) badInput {
+func badRegistration(name, value string) badInput {
 	return badInput{"user_id/" + name, "POST", theRoster, body(nil, "user_id", value), nil, 400, invalid, "user_id"}
 }
 
@@ -66,7 +66,7 @@ func badQuery(name, query, field string) badInput {
 }
 
 func badHeader(name string, status int, code, field string, headers ...string) badInput {
-	return badInput{"header/" + name, "POST", theRoster, wish(someID), headers, status, code, field}
+	return badInput{"header/" + name, "POST", theRoster, registrationBody(someID), headers, status, code, field}
 }
 
 func badPath(name, path string) badInput {
@@ -104,11 +104,11 @@ var badInputs = slices.Concat([]badInput{
 	{"body/over_the_limit_chunked", "POST", users, overLimit, []string{chunked, ""}, 413, tooLarge, ""},
 	{"body/one_byte_over_the_limit", "POST", users, pad(userBody(), input.MaxBody+1), nil, 413, tooLarge, ""},
 	{"body/one_byte_over_the_limit_chunked", "POST", users, pad(userBody(), input.MaxBody+1), []string{chunked, ""}, 413, tooLarge, ""},
-	{"body/a_megabyte_to_every_route", "POST", theRoster, pad(wish(someID), 1<<20), nil, 413, tooLarge, ""},
+	{"body/a_megabyte_to_every_route", "POST", theRoster, pad(registrationBody(someID), 1<<20), nil, 413, tooLarge, ""},
 	{"body/all_fields_missing_in_a_sign_up", "POST", users, "{}", nil, 400, invalid, "name,email,password"},
 	{"body/all_fields_missing_in_a_log_in", "POST", login, "{}", nil, 400, invalid, "email,password"},
 	{"body/all_fields_missing_in_an_event", "POST", events, "{}", nil, 400, invalid, "organizer_id,title,capacity,starts_at,ends_at"},
-	{"body/empty_wish", "POST", theRoster, "", nil, 400, invalid, "body"},
+	{"body/empty_registration", "POST", theRoster, "", nil, 400, invalid, "body"},
 	{"body/empty_log_in", "POST", login, "", nil, 400, invalid, "body"},
 	{"body/empty_event", "POST", events, "", nil, 400, invalid, "body"},
 	{"body/key_twice", "POST", theRoster, `{"user_id":"` + someID + `","user_id":"` + someID + `"}`, nil, 400, invalid, "user_id"},
@@ -222,25 +222,25 @@ var badInputs = slices.Concat([]badInput{
 	badEvent("offset_of_24_hours", "starts_at", `"2027-05-01T18:00:00+24:00"`),
 	badEvent("offset_of_60_minutes", "starts_at", `"2027-05-01T18:00:00+01:60"`),
 
-	badWish("missing", ""),
-	badWish("null", "null"),
-	badWish("empty", `""`),
-	badWish("number", "1"),
-	badWish("array", `["`+someID+`"]`),
-	badWish("query_operator", `{"$ne":null}`),
-	badWish("extended_json", `{"$oid":"`+someID+`"}`),
-	badWish("of_23_digits", quote(someID[1:])),
-	badWish("of_25_digits", quote(someID+"0")),
-	badWish("not_hexadecimal", quote("g"+someID[1:])),
-	badWish("padded", quote(" "+someID[1:])),
-	badWish("blank_before", quote(" "+someID)),
-	badWish("line_end_after", quote(someID+"\n")),
-	badWish("fullwidth_digits", quote(strings.Repeat("１", 24))),
-	badWish("24_bytes_of_fullwidth_digits", quote(strings.Repeat("１", 8))),
-	badWish("zero", quote(strings.Repeat("0", 24))),
-	badWish("uuid", `"123e4567-e89b-12d3-a456-426614174000"`),
-	badWish("null_byte", `"`+someID[1:]+`\u0000"`),
-	badWish("subject_wildcard", `"*"`),
+	badRegistration("missing", ""),
+	badRegistration("null", "null"),
+	badRegistration("empty", `""`),
+	badRegistration("number", "1"),
+	badRegistration("array", `["`+someID+`"]`),
+	badRegistration("query_operator", `{"$ne":null}`),
+	badRegistration("extended_json", `{"$oid":"`+someID+`"}`),
+	badRegistration("of_23_digits", quote(someID[1:])),
+	badRegistration("of_25_digits", quote(someID+"0")),
+	badRegistration("not_hexadecimal", quote("g"+someID[1:])),
+	badRegistration("padded", quote(" "+someID[1:])),
+	badRegistration("blank_before", quote(" "+someID)),
+	badRegistration("line_end_after", quote(someID+"\n")),
+	badRegistration("fullwidth_digits", quote(strings.Repeat("１", 24))),
+	badRegistration("24_bytes_of_fullwidth_digits", quote(strings.Repeat("１", 8))),
+	badRegistration("zero", quote(strings.Repeat("0", 24))),
+	badRegistration("uuid", `"123e4567-e89b-12d3-a456-426614174000"`),
+	badRegistration("null_byte", `"`+someID[1:]+`\u0000"`),
+	badRegistration("subject_wildcard", `"*"`),
 
 	badPathID("of_23_digits", someID[1:]),
 	badPathID("of_25_digits", someID+"0"),
@@ -261,10 +261,10 @@ var badInputs = slices.Concat([]badInput{
 	badPathID("not_utf_8", "%ff"),
 	badPathID("empty", "/registrations"),
 	{"path_id/star_of_a_roster", "GET", events + "/*/registrations", "", nil, 400, invalid, "id"},
-	{"path_id/star_of_a_wish", "POST", events + "/*/registrations", wish(someID), nil, 400, invalid, "id"},
-	{"path_id/greater_than_of_a_wish", "POST", events + "/%3E/registrations", wish(someID), nil, 400, invalid, "id"},
-	{"path_id/dot_of_a_wish", "POST", events + "/./registrations", wish(someID), nil, 400, invalid, "id"},
-	{"path_id/unknown_of_a_wish", "POST", events + "/" + someID + "/registrations", wish(someID), nil, 404, noEvent, ""},
+	{"path_id/star_of_a_registration", "POST", events + "/*/registrations", registrationBody(someID), nil, 400, invalid, "id"},
+	{"path_id/greater_than_of_a_registration", "POST", events + "/%3E/registrations", registrationBody(someID), nil, 400, invalid, "id"},
+	{"path_id/dot_of_a_registration", "POST", events + "/./registrations", registrationBody(someID), nil, 400, invalid, "id"},
+	{"path_id/unknown_of_a_registration", "POST", events + "/" + someID + "/registrations", registrationBody(someID), nil, 404, noEvent, ""},
 
 	badQuery("limit_0", "limit=0", "limit"),
 	badQuery("limit_minus_1", "limit=-1", "limit"),
@@ -328,8 +328,8 @@ func pad(body string, n int) string { return body + strings.Repeat(" ", n-len(bo
 var allowed = map[string]string{
 	users: "OPTIONS, POST", login: "OPTIONS, POST", events: "GET, HEAD, OPTIONS, POST",
 	theEvent: "GET, HEAD, OPTIONS, PATCH", theRoster: "GET, HEAD, OPTIONS, POST",
-	theSeat:  "DELETE, GET, HEAD, OPTIONS, PUT",
-	"/livez": "GET, HEAD, OPTIONS", "/readyz": "GET, HEAD, OPTIONS",
+	theRegistration: "DELETE, GET, HEAD, OPTIONS, PUT",
+	"/livez":        "GET, HEAD, OPTIONS", "/readyz": "GET, HEAD, OPTIONS",
 	events + "/%2e%2f": "GET, HEAD, OPTIONS, PATCH", // what is no id is still the path of an event
 }
 

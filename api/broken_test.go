@@ -92,7 +92,7 @@ func (s *brokenStore) FindEvents(ctx context.Context, q store.EventQuery) (page 
 		return s.Store.FindEvents(ctx, q)
 	}
 	if q.After == nil && *id != failsAtOnce {
-		page.Events, page.Next = slices.Repeat([]store.Event{{Title: "Concert"}}, manySeats), &store.EventPlace{}
+		page.Events, page.Next = slices.Repeat([]store.Event{{Title: "Concert"}}, manySeats), &store.EventCursor{}
 		return page, nil
 	}
 	for _, failed := range breaking(s, ctx, *id, store.Event{}) {
@@ -121,7 +121,7 @@ func breaking[T any](s *brokenStore, ctx context.Context, how store.ID, item T) 
 	}
 }
 
-// panicking is a store in which one user's wish makes Apply panic.
+// panicking is a store in which one user's registration makes Apply panic.
 type panicking struct{ store.Seats }
 
 var cursed = store.ID{0: 0xcc}
@@ -267,7 +267,7 @@ func TestClientThatLeavesInTheMiddleOfItsBody(t *testing.T) {
 		} {
 			t.Run(name, func(t *testing.T) {
 				for _, to := range []struct{ path, body string }{
-					{path + "/registrations", wish(newUser())}, {events, eventBody()}, {users, userBody()},
+					{path + "/registrations", registrationBody(newUser())}, {events, eventBody()}, {users, userBody()},
 				} {
 					conn := e.dial(t)
 					// The text itself is whole, but not all that was announced.

@@ -193,7 +193,7 @@ func TestNoAnswerIsLaterThanItsLimit(t *testing.T) {
 					}
 					requests = append(requests,
 						append([]string{"POST", events, eventBody()}, headers...),
-						append([]string{"POST", path + "/registrations", wish(newUser())}, headers...),
+						append([]string{"POST", path + "/registrations", registrationBody(newUser())}, headers...),
 						append([]string{"PUT", path + "/registrations/" + newUser(), ""}, headers...))
 				}
 				e.each(t, requests...)

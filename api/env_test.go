@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -9,11 +8,9 @@ import (
 	stdlog "log"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -28,12 +25,10 @@ import (
 
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/mongostore"
-	"github.com/eventio/eventio/pkg/store/sqlitestore"
 	"github.com/eventio/eventio/pkg/store/storetest"
-	"github.com/eventio/eventio/worker"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(testenv.M{M: m}) }
@@ -58,6 +53,7 @@ type setup struct {
 // env is a whole Event.io over one fresh store: NATS, a worker, the API.
 type env struct {
 	t      testing.TB
+	parts  *system.System
 	kind   string // sqlite or mongo
 	path   string // of the database file, or the connection string
 	store  store.Store
@@ -66,11 +62,11 @@ type env struct {
 	api    *api.API
 	server *httptest.Server
 	client *http.Client
-	log    *logBuffer
+	log    logBuffer
 	probe  *probe // nil where no time matters
 }
 
-var kinds = []string{"sqlite", "mongo"}
+var kinds = system.Kinds
 
 // forEachStore runs a test over every store.
 func forEachStore(t *testing.T, test func(*testing.T, *env)) {
@@ -96,8 +92,11 @@ func forEachStoreWith(t *testing.T, s setup, test func(*testing.T, *env)) {
 
 func newEnv(t testing.TB, kind string, s setup) *env {
 	t.Helper()
-	e := &env{t: t, kind: kind, nats: testenv.StartNATSWith(t, s.nats), log: &logBuffer{}}
+	e := &env{t: t}
 	t.Cleanup(func() { // what was logged in the whole life of the parts below
+		if e.parts == nil {
+			return
+		}
 		if t.Failed() {
 			t.Logf("faults in the log:\n%s", e.log.faults())
 		}
@@ -107,24 +106,8 @@ func newEnv(t testing.TB, kind string, s setup) *env {
 			}
 		}
 	})
-	var err error
-	switch {
-	case kind == "sqlite":
-		e.path = filepath.Join(t.TempDir(), "eventio.db")
-		e.store, err = sqlitestore.Open(t.Context(), e.path)
-	case s.mongo != nil:
-		e.path = s.mongo(t)
-		e.store, err = mongostore.Open(t.Context(), e.path, zerolog.Nop())
-	default:
-		e.path = testenv.MongoDB(t)
-		e.store, err = mongostore.Open(t.Context(), e.path, zerolog.Nop())
-	}
-	must(t, err)
-	t.Cleanup(func() {
-		if err := e.store.Close(); err != nil {
-			t.Errorf("close the store: %v", err)
-		}
-	})
+	e.parts = system.New(t, kind, system.Config{Mongo: s.mongo, NATS: s.nats})
+	e.kind, e.path, e.store, e.nats, e.log = kind, e.parts.Path, e.parts.Store, e.parts.NATS, logBuffer{e.parts.Log}
 	e.seats = e.store
 	if s.seats != nil {
 		e.seats = s.seats(e.store)
@@ -137,7 +120,7 @@ func newEnv(t testing.TB, kind string, s setup) *env {
 		front = s.front(e.store)
 	}
 	log := zerolog.New(e.log)
-	requester, err := messages.NewRequester(messages.Link{Conn: e.connect(t, "api"), Namespace: e.names()})
+	requester, err := messages.NewRequester(e.parts.Link(e.connect(t, "api")))
 	must(t, err)
 	handler := api.New(front, requester, s.config, log)
 	e.api = handler
@@ -158,30 +141,16 @@ func newEnv(t testing.TB, kind string, s setup) *env {
 // connect opens a connection to NATS. A failure of the server is not one of the test.
 func (e *env) connect(t testing.TB, name string) *nats.Conn {
 	t.Helper()
-	conn, err := messages.Connect(e.nats.URL(), name, zerolog.Nop())
-	must(t, err)
-	t.Cleanup(conn.Close)
-	return conn
+	return e.parts.Connect(name)
 }
 
 // names are those under which the env's parts meet.
-func (e *env) names() messages.Namespace {
-	return messages.Namespace{Prefix: messages.DefaultPrefix, Database: e.store.DatabaseID()}
-}
+func (e *env) names() messages.Namespace { return e.parts.Link(nil).Namespace }
 
 // startWorker starts a worker that takes requests when it returns.
 func (e *env) startWorker(t testing.TB) (stop func()) {
 	t.Helper()
-	conn := e.connect(t, "worker")
-	w := worker.New(conn, e.seats, worker.Config{}, zerolog.New(e.log))
-	must(t, w.Start())
-	must(t, conn.FlushTimeout(awhile))
-	stop = func() {
-		ctx, cancel := context.WithTimeout(context.Background(), awhile)
-		defer cancel()
-		_ = w.Stop(ctx) // NATS may be gone
-	}
-	t.Cleanup(stop)
+	_, stop = e.parts.StartWorker(e.seats)
 	return stop
 }
 
@@ -306,12 +275,12 @@ func (e *env) newEvent(t testing.TB, capacity int, changes ...string) (path stri
 
 func newUser() string { return store.NewID().Hex() }
 
-func wish(user string) string { return fmt.Sprintf(`{"user_id":%q}`, user) }
+func registrationBody(user string) string { return fmt.Sprintf(`{"user_id":%q}`, user) }
 
 // register asks for a seat of the event at path.
 func (e *env) register(t testing.TB, path, user string, headers ...string) answer {
 	t.Helper()
-	return e.post(t, path+"/registrations", wish(user), headers...)
+	return e.post(t, path+"/registrations", registrationBody(user), headers...)
 }
 
 // roster reads the whole roster of the event at path.
@@ -329,52 +298,22 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// logBuffer collects a log.
-type logBuffer struct {
-	mu   sync.Mutex // guards buf
-	data []byte
-}
-
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.data = append(b.data, p...)
-	return len(p), nil
-}
+// logBuffer is the log of all parts.
+type logBuffer struct{ *system.Log }
 
 // find returns a line that contains s, or nothing.
-func (b *logBuffer) find(s string) string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for line := range bytes.Lines(b.data) {
-		if bytes.Contains(line, []byte(s)) {
-			return string(line)
-		}
+func (b logBuffer) find(s string) string {
+	if lines := b.With(s); len(lines) > 0 {
+		return lines[0]
 	}
 	return ""
 }
 
-// faults returns the lines of what went wrong, the last 4 KB of them.
-func (b *logBuffer) faults() []byte {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var lines []byte
-	for line := range bytes.Lines(b.data) {
-		if bytes.Contains(line, []byte(`"level":"error"`)) {
-			lines = append(lines, line...)
-		}
-	}
-	return lines[max(0, len(lines)-4096):]
-}
-
 // count tells how many lines contain s.
-func (b *logBuffer) count(s string) (n int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for line := range bytes.Lines(b.data) {
-		if bytes.Contains(line, []byte(s)) {
-			n++
-		}
-	}
-	return n
+func (b logBuffer) count(s string) int { return len(b.With(s)) }
+
+// faults returns the lines of what went wrong, the last 4 KB of them.
+func (b logBuffer) faults() string {
+	lines := strings.Join(b.With(`"level":"error"`), "")
+	return lines[max(0, len(lines)-4096):]
 }

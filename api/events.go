@@ -2,17 +2,23 @@ package api
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/binary"
 	"iter"
 	"net/http"
 	"net/url"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
+// createEvent stores a new event, under its Idempotency-Key if there is one.
 func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 	var body wire.NewEvent
 	if err := input.Decode(r.body, &body); err != nil {
@@ -27,7 +33,7 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 		Capacity:    f.Between("capacity", body.Capacity, 1, input.MaxCapacity),
 		StartsAt:    f.Instant("starts_at", body.StartsAt),
 		EndsAt:      f.Instant("ends_at", body.EndsAt),
-		Place:       f.OptionalLine("place", body.Place, input.MaxPlace),
+		Venue:       f.OptionalLine("place", body.Place, input.MaxPlace),
 		TimeZone:    f.TimeZone("time_zone", body.TimeZone),
 		Waitlist:    body.Waitlist,
 		OpensAt:     f.OptionalInstant("registration_opens_at", body.OpensAt),
@@ -57,6 +63,7 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 	return writeCreated(w, eventPath(e.ID), done, wire.EventOf(e))
 }
 
+// readEvent answers with an event.
 func (a *API) readEvent(w http.ResponseWriter, r *request) error {
 	id, err := eventID(r)
 	if err != nil {
@@ -70,6 +77,7 @@ func (a *API) readEvent(w http.ResponseWriter, r *request) error {
 	return writeRead(w, r, wire.EventOf(e))
 }
 
+// listEvents answers with a page of the events that the filters leave, or streams all of them.
 func (a *API) listEvents(w http.ResponseWriter, r *request) error {
 	q := r.URL.Query()
 	query, err := eventQuery(q)
@@ -85,17 +93,17 @@ func (a *API) listEvents(w http.ResponseWriter, r *request) error {
 	})
 }
 
-// timedFinder gives each page its own time.
+// timedFinder gives each page of a stream its own time limit.
 type timedFinder struct {
-	store.Finder
+	store.Events
 	limit time.Duration
 }
 
-// FindEvents implements store.Finder.
+// FindEvents finds a page of events within the limit.
 func (f timedFinder) FindEvents(ctx context.Context, q store.EventQuery) (store.EventPage, error) {
 	ctx, cancel := context.WithTimeout(ctx, f.limit)
 	defer cancel()
-	return f.Finder.FindEvents(ctx, q)
+	return f.Events.FindEvents(ctx, q)
 }
 
 // eventsPage sends one page, and in Link where the next one is.
@@ -112,19 +120,6 @@ func (a *API) eventsPage(w http.ResponseWriter, r *request, q url.Values, query 
 		page[i] = wire.EventOf(e)
 	}
 	return writeRead(w, r, page)
-}
-
-// checkOrder checks the times of an event against each other, once each of them is right.
-func checkOrder(f *input.Fields, e store.Event) {
-	if !f.OK() {
-		return
-	}
-	if !e.EndsAt.After(e.StartsAt) {
-		f.Add("ends_at", "must be after starts_at")
-	}
-	if !e.OpensAt.IsZero() && !e.ClosesAt.IsZero() && !e.ClosesAt.After(e.OpensAt) {
-		f.Add("registration_closes_at", "must be after registration_opens_at")
-	}
 }
 
 // eventQuery reads which events a list is to have.
@@ -162,19 +157,138 @@ func eventQuery(q url.Values) (query store.EventQuery, err error) {
 const eventPlaceSize = 8 + len(store.ID{})
 
 // nextEvents makes the cursor of the page that begins at a place.
-func nextEvents(q url.Values, at store.EventPlace) string {
+func nextEvents(q url.Values, at store.EventCursor) string {
 	place := binary.BigEndian.AppendUint64(nil, uint64(at.StartsAt.UnixMilli()))
 	return input.ListOf(pathEvents, q).Cursor(append(place, at.ID[:]...))
 }
 
 // eventsCursor reads the place after which a page begins; nil when it is the first one.
-func eventsCursor(f *input.Fields, q url.Values) *store.EventPlace {
+func eventsCursor(f *input.Fields, q url.Values) *store.EventCursor {
 	place := f.Cursor(input.ListOf(pathEvents, q), q, eventPlaceSize)
 	if place == nil {
 		return nil
 	}
-	return &store.EventPlace{
+	return &store.EventCursor{
 		StartsAt: time.UnixMilli(int64(binary.BigEndian.Uint64(place))).UTC(),
 		ID:       store.ID(place[8:]),
 	}
+}
+
+// editOf checks the fields of an edit of an event, as those of a new event are, and says what of
+// the event changes.
+func editOf(f *input.Fields, b wire.EventEdit, e store.Event) *messages.EventEdit {
+	edit := &messages.EventEdit{}
+	apply(b.Title, &e.Title, &edit.Title, func(v string) string { return f.Line("title", v, input.MaxTitle) })
+	apply(b.Description, &e.Description, &edit.Description, func(v string) string { return f.Text("description", v, input.MaxDescription) })
+	apply(b.Place, &e.Venue, &edit.Venue, func(v string) string { return f.OptionalLine("place", v, input.MaxPlace) })
+	apply(b.TimeZone, &e.TimeZone, &edit.TimeZone, func(v string) string { return f.TimeZone("time_zone", v) })
+	apply(b.Waitlist, &e.Waitlist, &edit.Waitlist, func(v bool) bool { return v })
+	apply(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.Between("capacity", v, 1, input.MaxCapacity) })
+	apply(b.StartsAt, &e.StartsAt, &edit.StartsAt, func(v string) time.Time { return f.Instant("starts_at", v) })
+	apply(b.EndsAt, &e.EndsAt, &edit.EndsAt, func(v string) time.Time { return f.Instant("ends_at", v) })
+	apply(b.OpensAt, &e.OpensAt, &edit.OpensAt, func(v *string) time.Time { return f.OptionalInstant("registration_opens_at", v) })
+	apply(b.ClosesAt, &e.ClosesAt, &edit.ClosesAt, func(v *string) time.Time { return f.OptionalInstant("registration_closes_at", v) })
+	checkOrder(f, e)
+	return edit
+}
+
+// apply takes over a field that was sent, both into the event and into the edit.
+func apply[B, T any](m wire.Optional[B], event *T, edit **T, check func(B) T) {
+	if m.Sent {
+		value := check(m.Value)
+		*event, *edit = value, &value
+	}
+}
+
+// editEvent applies a JSON Merge Patch of the organizer, under the version in If-Match.
+func (a *API) editEvent(w http.ResponseWriter, r *request) error {
+	id, err := eventID(r)
+	if err != nil {
+		return err
+	}
+	var body wire.EventEdit
+	if err := input.Decode(r.body, &body, json.RejectUnknownMembers(true)); err != nil {
+		return err
+	}
+	e, err := a.store.Event(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	var f input.Fields
+	edit := editOf(&f, body, e)
+	if err := f.Err(); err != nil {
+		return err
+	}
+	if err := r.caller.Require(e.OrganizerID, "Only the organizer may edit this event."); err != nil {
+		return err
+	}
+	if edit.Version, err = editVersion(r.Header); err != nil {
+		return err
+	}
+	return a.sendEdit(w, r, e.ID, edit)
+}
+
+// cancelEvent cancels an event for good.
+func (a *API) cancelEvent(w http.ResponseWriter, r *request) error {
+	id, err := eventID(r)
+	if err != nil {
+		return err
+	}
+	e, err := a.store.Event(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if err := r.caller.Require(e.OrganizerID, "Only the organizer may cancel this event."); err != nil {
+		return err
+	}
+	return a.sendEdit(w, r, e.ID, &messages.EventEdit{Version: store.AnyVersion, Cancel: true})
+}
+
+// sendEdit sends an edit to the workers, since it may change registrations, and answers with the event
+// as it is then.
+func (a *API) sendEdit(w http.ResponseWriter, r *request, event store.ID, edit *messages.EventEdit) error {
+	got := a.send(w, r, messages.SeatRequest{
+		Kind: messages.KindEditEvent, RequestID: rand.Text(), EventID: event, Edit: edit,
+		Actor: actor(r.caller, messages.ActorOrganizer, store.ID{}),
+	})
+	if got.Reply.Outcome != messages.OutcomeEdited {
+		return refusal(got)
+	}
+	e, err := a.store.Event(r.Context(), event)
+	if err != nil { // the edit is stored, and the event cannot be read
+		return problem.New(problem.UnknownOutcome).Because(err)
+	}
+	w.Header().Set("ETag", eventTag(e))
+	return writeJSON(w, http.StatusOK, wire.EventOf(e))
+}
+
+// checkOrder checks the times of an event against each other, once each of them is right.
+func checkOrder(f *input.Fields, e store.Event) {
+	if !f.OK() {
+		return
+	}
+	if !e.EndsAt.After(e.StartsAt) {
+		f.Add("ends_at", "must be after starts_at")
+	}
+	if !e.OpensAt.IsZero() && !e.ClosesAt.IsZero() && !e.ClosesAt.After(e.OpensAt) {
+		f.Add("registration_closes_at", "must be after registration_opens_at")
+	}
+}
+
+// eventID reads the event's id in the path. No event has the zero id.
+func eventID(r *request) (store.ID, error) {
+	id, err := store.ParseID(r.urlParam("id"))
+	if err != nil {
+		return id, problem.InvalidField("id", "must be an id of 24 hexadecimal digits")
+	}
+	if id.IsZero() {
+		return id, store.ErrEventNotFound
+	}
+	return id, nil
+}
+
+// exists returns the error of reading an event: nil when there is one.
+func (a *API) exists(ctx context.Context, id store.ID) error {
+	_, err := a.store.Event(ctx, id)
+	return err
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// idempotencyKey reads the key of a request; none is fine.
+// idempotencyKey reads the key of a request, which may have none.
 func idempotencyKey(f *input.Fields, h http.Header) (key string, sent bool) {
 	switch values := h.Values(wire.HeaderIdempotencyKey); {
 	case len(values) == 0:
@@ -33,15 +33,15 @@ func idempotencyKey(f *input.Fields, h http.Header) (key string, sent bool) {
 	return key, true
 }
 
-// seatKey is the id of a seat request: the client's key, or one of our own.
-func seatKey(f *input.Fields, h http.Header) (id string, keyed bool) {
+// seatRequestID returns the id of a seat request: the client's key, or a new one. keyed tells which.
+func seatRequestID(f *input.Fields, h http.Header) (id string, keyed bool) {
 	if key, sent := idempotencyKey(f, h); sent {
 		return key, true
 	}
 	return rand.Text(), false
 }
 
-// keyScope names what an idempotency key belongs to: the route, and the caller if they are proven.
+// keyScope names what an idempotency key belongs to: the route, and the caller who is proven.
 func keyScope(who gate.Caller, route string) string {
 	if !who.Proven {
 		return route
@@ -49,20 +49,19 @@ func keyScope(who gate.Caller, route string) string {
 	return route + " " + who.ID.Hex()
 }
 
-// creation is one request that creates something, with or without a key. The id and the
-// time of what it creates are in the claim; under a key they are those of the first try.
+// creation is one request that creates something, with or without a key. The claim has the id and
+// the time of what it creates; under a key they are those of the first request.
 type creation struct {
 	store.Claim
 	keyed bool
 	api   *API
 }
 
-// tidyLimit bounds what is noted about a key, which may go on after the answer.
-const tidyLimit = time.Second
+// settleLimit bounds the writes that settle a claim, which may go on after the answer.
+const settleLimit = time.Second
 
-// begin claims the request's key for the given route and owner: the user who is known to
-// act, or none. content is what the key belongs to, and holds no secret: its digest is
-// stored. done says that an earlier request has created everything.
+// begin claims the key of a request within its keyScope. content is what the key stands for, and has
+// no secret: its digest is stored. done tells that an earlier request has created everything.
 func (a *API) begin(ctx context.Context, key, scope string, content any) (c creation, done bool, err error) {
 	c = creation{api: a, keyed: key != "", Claim: store.Claim{
 		Resource: store.NewID(), Owner: store.NewID(), CreatedAt: time.Now().UTC().Truncate(time.Millisecond),
@@ -84,9 +83,9 @@ func (a *API) begin(ctx context.Context, key, scope string, content any) (c crea
 	return c, done, unlessStored(err)
 }
 
-// carryOut runs create, which writes. When that fails, verify looks whether everything is
-// there as this request wants it: a write that failed may have been stored, here or by another
-// holder of the claim. ctx ends when the answer is due.
+// carryOut runs create, which writes. When create fails, carryOut runs verify, which looks whether
+// everything is stored as the request wants it: a write that failed may have been stored, by this
+// request or by another holder of the claim. ctx ends when the answer is due.
 func (c creation) carryOut(ctx context.Context, create, verify func(context.Context) error) error {
 	if !c.keyed {
 		return unlessStored(create(ctx))
@@ -98,20 +97,20 @@ func (c creation) carryOut(ctx context.Context, create, verify func(context.Cont
 			return err
 		case errors.Is(err, store.ErrEventNotFound) || errors.Is(err, store.ErrUserNotFound):
 			if surelyNotStored(failed) {
-				c.tidy(ctx, "release", c.api.store.Release)
+				c.settle(ctx, "release", c.api.store.Release)
 			}
 			return unlessStored(failed)
 		case err != nil:
 			return unlessStored(failed)
 		}
 	}
-	// When this fails the answer stands all the same: a repetition takes the claim over,
-	// finds everything there, and answers alike.
-	c.tidy(ctx, "finish", c.api.store.Finish)
+	// When this fails the answer stands all the same: a repetition takes the claim over, finds
+	// everything stored, and answers alike.
+	c.settle(ctx, "finish", c.api.store.Finish)
 	return nil
 }
 
-// write runs create in three quarters of the request's time: the rest is for verify.
+// write runs create in three quarters of the request's time. The rest is for verify.
 func (c creation) write(ctx context.Context, create func(context.Context) error) error {
 	due, _ := ctx.Deadline()
 	ctx, cancel := context.WithDeadline(ctx, due.Add(-c.api.config.RequestTimeout/4))
@@ -122,35 +121,21 @@ func (c creation) write(ctx context.Context, create func(context.Context) error)
 	return create(ctx)
 }
 
-// tidy notes something about the key. It waits for that until the answer is due, so that a
-// repetition finds it noted, and then leaves it to go on behind the answer.
-func (c creation) tidy(ctx context.Context, what string, note func(context.Context, store.Claim) error) {
-	noted := make(chan struct{})
-	c.api.tidying.Go(func() {
-		defer close(noted)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyLimit)
+// settle finishes or releases the claim. It waits for that until the answer is due, so that a
+// repetition finds the claim settled; after that the write goes on behind the answer.
+func (c creation) settle(ctx context.Context, what string, write func(context.Context, store.Claim) error) {
+	settled := make(chan struct{})
+	c.api.background.Go(func() {
+		defer close(settled)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
 		defer cancel()
-		err := contained(func() error { return note(ctx, c.Claim) })
+		err := recovered(func() error { return write(ctx, c.Claim) })
 		if err != nil {
 			c.api.log.Warn().Err(err).Msg("cannot " + what + " an idempotency key; its lease ends by itself")
 		}
 	})
 	select {
-	case <-noted:
+	case <-settled:
 	case <-ctx.Done():
-	}
-}
-
-// writeCreated answers 201 and says where the new thing is.
-func writeCreated(w http.ResponseWriter, location string, replayed bool, v any) error {
-	created(w, location, replayed)
-	return writeJSON(w, http.StatusCreated, v)
-}
-
-// created sets the headers of a 201.
-func created(w http.ResponseWriter, location string, replayed bool) {
-	w.Header().Set("Location", location)
-	if replayed {
-		w.Header().Set(wire.HeaderReplayed, "true")
 	}
 }

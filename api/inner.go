@@ -14,7 +14,7 @@ func inner(routes http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The router keeps in the context how far it has come with the outer request.
 		ctx := context.WithValue(r.Context(), chi.RouteCtxKey, (*chi.Context)(nil))
-		identify(w, r)
+		setRequestID(w, r)
 		routes.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

@@ -21,7 +21,7 @@ func (a *API) observe(pattern string, handle func(http.ResponseWriter, *http.Req
 		started := time.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		maps.Copy(ww.Header(), secure) // the values are shared: nobody adds to these headers
-		err := contained(func() error { return handle(ww, r) })
+		err := recovered(func() error { return handle(ww, r) })
 		outcome, cause := "ok", error(nil)
 		if err != nil {
 			p := problemOf(err)
@@ -46,8 +46,8 @@ func (a *API) observe(pattern string, handle func(http.ResponseWriter, *http.Req
 	})
 }
 
-// contained runs work and turns its panic into an error: the process lives on.
-func contained(work func() error) (err error) {
+// recovered runs work and turns its panic into an error, so that the process lives on.
+func recovered(work func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())

@@ -14,6 +14,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
+// register registers the user of the body.
 func (a *API) register(w http.ResponseWriter, r *request) error {
 	event, err := eventID(r)
 	if err != nil {
@@ -25,21 +26,21 @@ func (a *API) register(w http.ResponseWriter, r *request) error {
 	}
 	var f input.Fields
 	user := actingFor(r.caller, &f, "user_id", body.UserID)
-	key, _ := seatKey(&f, r.Header)
+	key, _ := seatRequestID(&f, r.Header)
 	if err := f.Err(); err != nil {
 		return err
 	}
 	// Not Keyed: 400 already_registered is a refusal, and only successes are kept.
-	change := messages.SeatRequest{
+	req := messages.SeatRequest{
 		Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user, Actor: actor(r.caller, messages.ActorPerson, user),
 	}
-	if err := a.mayRegister(r, change); err != nil {
+	if err := a.mayRegister(r, req); err != nil {
 		return err
 	}
-	answer, got := a.take(w, r, change)
+	answer, got := a.sendRegister(w, r, req)
 	switch got.Reply.Outcome {
 	case messages.OutcomeRegistered:
-		return writeCreated(w, seatPath(event, user), false, answer)
+		return writeCreated(w, registrationPath(event, user), false, answer)
 	case messages.OutcomeWaitlisted:
 		return writeJSON(w, http.StatusAccepted, answer)
 	}
@@ -48,19 +49,138 @@ func (a *API) register(w http.ResponseWriter, r *request) error {
 	return p
 }
 
-// take asks for a seat, and says what of it can be told: with the position of who waits.
-func (a *API) take(w http.ResponseWriter, r *request, req messages.SeatRequest) (wire.Registration, messages.Answer) {
-	got := a.ask(w, r, req)
+// putRegistration registers the user of the path unless they are registered already: 201, or 202 on
+// the waiting list, for the request that did it, 200 for every later one.
+func (a *API) putRegistration(w http.ResponseWriter, r *request) error {
+	req, err := seatRequestOf(r)
+	if err != nil {
+		return err
+	}
+	event, user := req.EventID, req.UserID
+	if err := noPreconditions(r.Header, "If-Match", "If-None-Match"); err != nil {
+		return err
+	}
+	if err := a.mayRegister(r, req); err != nil {
+		return err
+	}
+	req.Kind, req.Actor = messages.KindRegister, actor(r.caller, messages.ActorPerson, user)
+	answer, got := a.sendRegister(w, r, req)
+	switch got.Reply.Outcome {
+	case messages.OutcomeRegistered:
+		return writeCreated(w, registrationPath(event, user), false, answer)
+	case messages.OutcomeWaitlisted:
+		return writeJSON(w, http.StatusAccepted, answer)
+	case messages.OutcomeAlreadyRegistered, messages.OutcomeAlreadyWaitlisted:
+		return writeJSON(w, http.StatusOK, answer)
+	}
+	return refusal(got)
+}
+
+// readRegistration answers with the registration of the user of the path.
+func (a *API) readRegistration(w http.ResponseWriter, r *request) error {
+	event, user, err := registrationIDs(r)
+	if err != nil {
+		return err
+	}
+	e, err := a.store.Event(r.Context(), event)
+	if err != nil {
+		return err
+	}
+	if err := personOrOrganizer(r.caller, user, e); err != nil {
+		return err
+	}
+	found, err := a.store.Registration(r.Context(), event, user)
+	if err != nil {
+		return err
+	}
+	answer := wire.Registration{EventID: event, UserID: user, RegisteredAt: found.RegisteredAt, Number: found.Number, Status: wire.Confirmed}
+	if !e.Confirmed(found) {
+		answer.Status = wire.Waitlisted
+		if a.readPosition(r.Context(), &answer); answer.Status == wire.Waitlisted && answer.Position == 0 {
+			return store.ErrUnavailable
+		}
+	}
+	noStore(w)
+	w.Header().Set("ETag", registrationTag(answer))
+	return writeRead(w, r, answer)
+}
+
+// deleteRegistration cancels the registration of the user of the path: 204, also when there is none.
+// If-Match says which registration is meant.
+func (a *API) deleteRegistration(w http.ResponseWriter, r *request) error {
+	req, err := seatRequestOf(r)
+	if err != nil {
+		return err
+	}
+	if err := noPreconditions(r.Header, "If-None-Match"); err != nil {
+		return err
+	}
+	if req.Number, err = registrationNumber(r.Header); err != nil {
+		return err
+	}
+	role := messages.ActorPerson
+	if !r.caller.ActsFor(req.UserID) {
+		e, err := a.store.Event(r.Context(), req.EventID)
+		if err != nil {
+			return err
+		}
+		if err := personOrOrganizer(r.caller, req.UserID, e); err != nil {
+			return err
+		}
+		role = messages.ActorOrganizer
+	}
+	req.Kind, req.Actor = messages.KindCancel, actor(r.caller, role, req.UserID)
+	got := a.send(w, r, req)
+	if got.Reply.Outcome != messages.OutcomeCancelled {
+		return refusal(got)
+	}
+	noStore(w)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// seatRequestOf makes the seat request about the registration of a path: both ids and the key.
+func seatRequestOf(r *request) (req messages.SeatRequest, err error) {
+	if req.EventID, req.UserID, err = registrationIDs(r); err != nil {
+		return req, err
+	}
+	var f input.Fields
+	req.RequestID, req.Keyed = seatRequestID(&f, r.Header)
+	return req, f.Err()
+}
+
+// personOrOrganizer returns the problem Forbidden when the caller may act neither for the user nor
+// for the organizer.
+func personOrOrganizer(who gate.Caller, user store.ID, e store.Event) error {
+	if who.ActsFor(user) {
+		return nil
+	}
+	return who.Require(e.OrganizerID, "Only the registered user and the organizer may do this.")
+}
+
+// registrationIDs reads both ids in the path.
+func registrationIDs(r *request) (event, user store.ID, err error) {
+	if event, err = eventID(r); err != nil {
+		return event, user, err
+	}
+	user, err = userID(r)
+	return event, user, err
+}
+
+// sendRegister sends a request to register, and returns what can be told of the registration,
+// with the position of who waits.
+func (a *API) sendRegister(w http.ResponseWriter, r *request, req messages.SeatRequest) (wire.Registration, messages.Answer) {
+	got := a.send(w, r, req)
 	answer := registrationOf(req.EventID, req.UserID, got.Reply)
 	if answer.Status == wire.Waitlisted && got.Reply.Position == 0 {
-		a.position(r.Context(), &answer)
+		a.readPosition(r.Context(), &answer)
 	}
 	noStore(w)
 	return answer, got
 }
 
-// mayRegister is nil unless the caller is proven to be somebody else than the user. An unknown
-// event is reported before that.
+// mayRegister returns the problem Forbidden when the caller may not act for the user, and that of an
+// unknown event before it.
 func (a *API) mayRegister(r *request, req messages.SeatRequest) error {
 	denied := r.caller.Require(req.UserID, "You can only register yourself: leave user_id out.")
 	if denied == nil {
@@ -72,14 +192,16 @@ func (a *API) mayRegister(r *request, req messages.SeatRequest) error {
 	return denied
 }
 
-// ask sends a seat request to the workers and returns their answer.
-func (a *API) ask(w http.ResponseWriter, r *request, req messages.SeatRequest) messages.Answer {
-	a.giveWay.asking.Add(1)
-	defer a.giveWay.asking.Add(-1)
+// send sends a seat request to the workers and returns their answer. The requester keeps to the
+// deadline by itself.
+func (a *API) send(w http.ResponseWriter, r *request, req messages.SeatRequest) messages.Answer {
+	a.throttle.seatRequests.Add(1)
+	defer a.throttle.seatRequests.Add(-1)
 	req.TraceID = requestID(w)
 	return a.seats.Request(r.lasting, req, r.deadline)
 }
 
+// registrationOf makes the body of a registration from a reply.
 func registrationOf(event, user store.ID, reply messages.SeatReply) wire.Registration {
 	answer := wire.Registration{
 		EventID: event, UserID: user, RegisteredAt: reply.RegisteredAt, Number: reply.Number,
@@ -92,12 +214,12 @@ func registrationOf(event, user store.ID, reply messages.SeatReply) wire.Registr
 	return answer
 }
 
-// position looks up the place in the line of who was there already; the reply tells it only
-// to who has just joined. It is an extra: when it cannot be read, the answer goes without.
-func (a *API) position(ctx context.Context, answer *wire.Registration) {
+// readPosition reads the position on the waiting list, which a reply tells only to who has just
+// joined. An answer can do without: when the position cannot be read, that is logged.
+func (a *API) readPosition(ctx context.Context, answer *wire.Registration) {
 	n, err := a.store.Position(ctx, answer.EventID, answer.Number)
 	if err != nil {
-		a.log.Warn().Err(err).Str("event_id", answer.EventID.Hex()).Msg("a position in the waiting list cannot be read")
+		a.log.Warn().Err(err).Str("event_id", answer.EventID.Hex()).Msg("a position on the waiting list cannot be read")
 		return
 	}
 	answer.Position = n
@@ -106,6 +228,27 @@ func (a *API) position(ctx context.Context, answer *wire.Registration) {
 	}
 }
 
+// actingFor reads the id of the user for whom a request acts. Who is proven may leave it out.
+func actingFor(who gate.Caller, f *input.Fields, field string, id *string) store.ID {
+	switch {
+	case id != nil:
+		return f.ID(field, *id)
+	case who.Proven:
+		return who.ID
+	}
+	return f.ID(field, "")
+}
+
+// actor makes what tells the workers who acts, and in which role. Somebody unproven acts as the user
+// whom the request is for, or as the zero id where it is for nobody.
+func actor(who gate.Caller, role messages.ActorKind, user store.ID) messages.Actor {
+	if !who.Proven {
+		return messages.Actor{Kind: messages.ActorUnproven, ID: user}
+	}
+	return messages.Actor{Kind: role, ID: who.ID}
+}
+
+// listRegistrations answers with a page of the roster or of the waiting list, or streams the whole of it.
 func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
 	id, err := eventID(r)
 	if err != nil {
@@ -155,17 +298,11 @@ func rosterCursor(f *input.Fields, event store.ID, q url.Values) int64 {
 	return int64(binary.BigEndian.Uint64(place))
 }
 
-// exists is nil when there is such an event.
-func (a *API) exists(ctx context.Context, id store.ID) error {
-	_, err := a.store.Event(ctx, id)
-	return err
-}
-
 // rosterPiece is how many registrations of a whole roster are read at once.
 const rosterPiece = 2000
 
-// wholeRoster reads a roster piece by piece, each in its own time: a reader that is slow keeps
-// nothing open in the store.
+// wholeRoster reads a roster piece by piece, each within its own time limit, so that a slow reader
+// keeps nothing open in the store.
 func (a *API) wholeRoster(ctx context.Context, id store.ID, after, through int64) iter.Seq2[store.Registration, error] {
 	read := func() (piece []store.Registration, err error) {
 		ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
@@ -197,7 +334,7 @@ func (a *API) wholeRoster(ctx context.Context, id store.ID, after, through int64
 	}
 }
 
-// rosterRange is a page of a list: numbers above after and at most through.
+// rosterRange says which registrations a page has: those with numbers above after, up to through.
 type rosterRange struct {
 	after, through int64
 	limit          int
@@ -219,24 +356,4 @@ func (a *API) rosterPage(w http.ResponseWriter, r *request, id store.ID, page ro
 		users, last = append(users, reg.UserID), reg.Number
 	}
 	return writeRead(w, r, users)
-}
-
-// actingFor reads the id of the user that a request acts for. Who is proven may leave it out.
-func actingFor(who gate.Caller, f *input.Fields, field string, id *string) store.ID {
-	switch {
-	case id != nil:
-		return f.ID(field, *id)
-	case who.Proven:
-		return who.ID
-	}
-	return f.ID(field, "")
-}
-
-// actor tells the workers who acts, and in which role. Somebody unproven acts as the user that the
-// request is for; zero: for none.
-func actor(who gate.Caller, role messages.ActorKind, user store.ID) messages.Actor {
-	if !who.Proven {
-		return messages.Actor{Kind: messages.ActorUnproven, ID: user}
-	}
-	return messages.Actor{Kind: role, ID: who.ID}
 }

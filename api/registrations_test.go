@@ -72,7 +72,7 @@ func TestTheLastSeatGoesToOne(t *testing.T) {
 		answers := make(chan answer, crowd)
 		for range crowd {
 			go func() {
-				a, err := e.send(t.Context(), "POST", path+"/registrations", wish(newUser()))
+				a, err := e.send(t.Context(), "POST", path+"/registrations", registrationBody(newUser()))
 				if err != nil {
 					t.Error(err)
 				}
@@ -112,7 +112,7 @@ func TestIdempotencyKey(t *testing.T) {
 				t.Errorf("the roster is %v", got)
 			}
 		})
-		t.Run("another_key_or_none_is_another_wish", func(t *testing.T) {
+		t.Run("another_key_or_none_is_another_request", func(t *testing.T) {
 			path, user := e.newEvent(t, 2), newUser()
 			e.register(t, path, user, header, "a").object(t, 201, registrationFields)
 			e.register(t, path, user, header, "b").problem(t, 400, "already_registered")
@@ -144,7 +144,7 @@ func TestIdempotencyKey(t *testing.T) {
 			bodies := make(chan string, 20)
 			for range cap(bodies) {
 				go func() {
-					a, err := e.send(t.Context(), "POST", path+"/registrations", wish(user), header, "once")
+					a, err := e.send(t.Context(), "POST", path+"/registrations", registrationBody(user), header, "once")
 					if err != nil || a.status != 201 {
 						t.Errorf("%d %s, %v", a.status, a.body, err)
 					}
@@ -203,7 +203,7 @@ func TestRosterPages(t *testing.T) {
 		id, err := store.ParseID(strings.TrimPrefix(path, "/api/events/"))
 		must(t, err)
 		var want []string
-		for batch := range slices.Chunk(storetest.Wishes(id, seats), 512) {
+		for batch := range slices.Chunk(storetest.NewRequests(id, seats), 512) {
 			_, err := e.store.Apply(t.Context(), batch)
 			must(t, err)
 			for _, w := range batch {

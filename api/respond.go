@@ -1,26 +1,30 @@
 package api
 
 import (
-	"context"
+	"compress/gzip"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
-	"iter"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/klauspost/compress/gzhttp"
+
+	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
 )
 
-const (
-	// flushEvery is how much of a stream is gathered before it is sent, in bytes.
-	flushEvery = 32 << 10
-	// stall is how long a reader of a stream may take for flushEvery bytes.
-	stall = 15 * time.Second
-)
-
-// writeJSON sends v.
+// writeJSON sends v with a status.
 func writeJSON(w http.ResponseWriter, status int, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -34,82 +38,148 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return nil
 }
 
-// streamJSON sends the items of a list as one array, in constant memory. The context that list
-// gets outlives the deadline of the answer: it ends when the first piece is not there by then, when
-// no later one has come for the time of a request, and when the client leaves. An error before
-// anything is sent is returned for a problem document; a later one breaks the answer off.
-//
-// A list that fits into the first piece is sent as one answer with its ETag; a longer one
-// has none, because it would have to be read twice. HEAD reads no further than that piece.
-func (a *API) streamJSON(w http.ResponseWriter, r *request, list func(context.Context) iter.Seq2[any, error]) error {
-	ctx, cancel := context.WithCancel(r.lasting)
-	defer cancel()
-	watchdog := time.AfterFunc(time.Until(r.deadline), cancel)
-	defer watchdog.Stop()
-	control := http.NewResponseController(w)
-	buf := make([]byte, 0, flushEvery+4<<10)
-	buf = append(buf, '[')
-	w.Header().Set("Content-Type", "application/json")
-	begun := time.Now()
-	send := func(more bool) error {
-		watchdog.Stop()
-		worked := time.Since(begun)
-		// Not every writer has deadlines (tests); the server's own limit stands then.
-		_ = control.SetWriteDeadline(time.Now().Add(stall))
-		_, err := w.Write(buf)
-		buf = buf[:0]
-		if more && err == nil {
-			a.giveWay.pause(ctx, worked)
-			begun = time.Now()
-		}
-		watchdog.Reset(a.config.RequestTimeout)
-		return err
-	}
-	first, sent := true, false
-	for item, err := range list(ctx) {
-		if err != nil {
-			return err
-		}
-		if !first {
-			buf = append(buf, ',')
-		}
-		first = false
-		data, err := json.Marshal(item)
-		if err != nil {
-			return fmt.Errorf("encode an item of a list: %w", err)
-		}
-		buf = append(buf, data...)
-		if len(buf) >= flushEvery {
-			if r.Method == http.MethodHead {
-				return nil
-			}
-			sent = true
-			if err := send(true); err != nil {
-				return fmt.Errorf("send a list: %w", err)
-			}
-		}
-	}
-	buf = append(buf, ']')
-	if !sent {
-		writeTagged(w, r.Request, "application/json", buf)
-		return nil
-	}
-	return send(false)
+// writeCreated sends v with 201, and in Location where the new thing is.
+func writeCreated(w http.ResponseWriter, location string, replayed bool, v any) error {
+	setCreated(w, location, replayed)
+	return writeJSON(w, http.StatusCreated, v)
 }
 
-// encoded converts the items of a list to what is sent.
-func encoded[T any](seq iter.Seq2[T, error], convert func(T) any) iter.Seq2[any, error] {
-	return func(yield func(any, error) bool) {
-		for v, err := range seq {
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if !yield(convert(v), nil) {
-				return
+// setCreated sets the headers of a 201.
+func setCreated(w http.ResponseWriter, location string, replayed bool) {
+	w.Header().Set("Location", location)
+	if replayed {
+		w.Header().Set(wire.HeaderReplayed, "true")
+	}
+}
+
+// writeRead sends the answer v to a read, or 304 when the client has it already.
+func writeRead(w http.ResponseWriter, r *request, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode an answer: %w", err)
+	}
+	writeTagged(w, r.Request, "application/json", body)
+	return nil
+}
+
+// writeTagged sends a body with its ETag, which it makes unless the header is set. The tag is weak,
+// because compression may change the bytes on the way and not the content.
+func writeTagged(w http.ResponseWriter, r *http.Request, media string, body []byte) {
+	h := w.Header()
+	tag := h.Get("ETag")
+	if tag == "" {
+		sum := sha256.Sum256(body)
+		tag = `W/"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+		h.Set("ETag", tag)
+	}
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-cache") // keep it, but ask before using it
+	}
+	if matches(r.Header.Values("If-None-Match"), tag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", media)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(http.StatusOK)
+	_, _ = w.Write(body) // a client that is gone needs no answer
+}
+
+// matches compares ETags weakly (RFC 9110, section 13.1.2). Those of the API have no commas, so
+// splitting at them is enough.
+func matches(sent []string, tag string) bool {
+	for _, line := range sent {
+		for one := range strings.SplitSeq(line, ",") {
+			one = strings.TrimSpace(one)
+			if one == "*" || strings.TrimPrefix(one, "W/") == strings.TrimPrefix(tag, "W/") {
+				return true
 			}
 		}
 	}
+	return false
+}
+
+// eventTag makes the ETag of an event: the organizer's version, the revision of everything, and the
+// states, which change with time alone. The whole of it tells whether the event is as it was
+// (If-None-Match); for an edit only the version counts (If-Match), so that seats which are taken
+// meanwhile do not make it fail.
+func eventTag(e store.Event) string {
+	life, registration := e.States(time.Now())
+	return fmt.Sprintf(`"%d.%d.%s.%s"`, e.Version, e.Revision, life, registration)
+}
+
+// editVersion reads the version that an edit is based on, from If-Match.
+func editVersion(h http.Header) (int64, error) {
+	sent := h.Values("If-Match")
+	if len(sent) == 0 {
+		return 0, problem.New(problem.PreconditionRequired)
+	}
+	if anyTag(sent) {
+		return store.AnyVersion, nil
+	}
+	if len(sent) == 1 {
+		if n, ok := tagNumber(sent[0]); ok {
+			return n, nil
+		}
+	}
+	// An ETag that the API never gave matches no event.
+	return 0, problem.New(problem.VersionMismatch)
+}
+
+// anyTag reports whether If-Match is *, which matches whatever there is. Here that is no condition:
+// what is not there cannot be edited, and need not be deleted.
+func anyTag(sent []string) bool { return len(sent) == 1 && strings.TrimSpace(sent[0]) == "*" }
+
+// tagNumber reads the number before the first dot of an ETag. The ETag may be weak: some proxies make
+// strong ones so, and the number means the same.
+func tagNumber(tag string) (n int64, ok bool) {
+	tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
+	if len(tag) < 2 || tag[0] != '"' || tag[len(tag)-1] != '"' {
+		return 0, false
+	}
+	number, _, ok := strings.Cut(tag[1:len(tag)-1], ".")
+	n, err := strconv.ParseInt(number, 10, 64)
+	return n, ok && err == nil && n > 0
+}
+
+// registrationTag makes the ETag of a registration: its number, its status, and its position on the
+// waiting list. The whole of it tells whether the registration is as it was (If-None-Match); only the
+// number says which one it is (If-Match), so that who has moved up meanwhile can still leave. It is
+// weak, as all ETags but those of events are.
+func registrationTag(r wire.Registration) string {
+	if r.Status == wire.Waitlisted {
+		return fmt.Sprintf(`W/"%d.%s.%d"`, r.Number, r.Status, r.Position)
+	}
+	return fmt.Sprintf(`W/"%d.%s"`, r.Number, r.Status)
+}
+
+// registrationNumber reads from If-Match which registration is meant; 0 means whichever there is.
+// For an ETag that GET never gave it returns a number that no registration has, so that an unknown
+// event is reported first.
+func registrationNumber(h http.Header) (int64, error) {
+	sent := h.Values("If-Match")
+	switch {
+	case len(sent) == 0, anyTag(sent):
+		return 0, nil
+	case len(sent) > 1 || strings.Contains(sent[0], ","):
+		return 0, problem.InvalidField("If-Match", "must be one ETag from GET at this path, or *")
+	}
+	if n, ok := tagNumber(sent[0]); ok {
+		return n, nil
+	}
+	return math.MaxInt64, nil
+}
+
+// noPreconditions refuses headers with conditions that a route does not support: ignoring one would do
+// what the client did not want.
+func noPreconditions(h http.Header, names ...string) error {
+	var f input.Fields
+	for _, name := range names {
+		if sent := h.Values(name); len(sent) > 0 && (name != "If-Match" || !anyTag(sent)) {
+			f.Add(name, "is not supported here")
+		}
+	}
+	return f.Err()
 }
 
 // linkNext says in a header where the next page is.
@@ -123,3 +193,32 @@ func linkNext(w http.ResponseWriter, path string, q url.Values, limit int, curso
 
 // noStore keeps caches from storing an answer that is for one person.
 func noStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store") }
+
+// setRequestID gives the answer the client's X-Request-Id, or a new one when the client sent none,
+// several, or one that is not safe to repeat.
+func setRequestID(w http.ResponseWriter, r *http.Request) {
+	var id string
+	if sent := r.Header[wire.HeaderRequestID]; len(sent) == 1 && messages.ValidTraceID(sent[0]) {
+		id = sent[0]
+	} else {
+		id = rand.Text()
+	}
+	w.Header()[wire.HeaderRequestID] = []string{id}
+}
+
+// requestID returns the request id of an answer.
+func requestID(w http.ResponseWriter) string { return w.Header().Get(wire.HeaderRequestID) }
+
+// compressAbove is the size from which answers are compressed, in bytes.
+const compressAbove = 1 << 10
+
+// compressing wraps the handlers of reads. Changes stay without: their answers are small, and their
+// time is what matters.
+func compressing() func(http.Handler) http.Handler {
+	// Without Zstandard, whose window would take megabytes for each list that is streamed.
+	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(compressAbove), gzhttp.CompressionLevel(gzip.BestSpeed), gzhttp.EnableZstd(false))
+	if err != nil { // the options above are wrong
+		panic("api: compress answers: " + err.Error())
+	}
+	return func(next http.Handler) http.Handler { return wrap(next) }
+}

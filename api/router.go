@@ -15,6 +15,7 @@ import (
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/pkg/store"
 )
 
 // handler does a route's work for a request that the route's row has let through. An error
@@ -189,8 +190,8 @@ type request struct {
 
 	// lasting ends when the lifetime of the row says so, and not at the deadline. It is for what
 	// keeps to the deadline by itself.
-	lasting context.Context //nolint:containedctx // of this request
-	bounded context.Context //nolint:containedctx // what Context returns, once it was asked for
+	lasting context.Context
+	bounded context.Context // what Context returns, once it was asked for
 	release context.CancelFunc
 }
 
@@ -232,3 +233,15 @@ func (r *request) readBody(w http.ResponseWriter, rule bodyRule) (err error) {
 
 // urlParam returns the part of the path that the route's pattern gives a name.
 func (r *request) urlParam(name string) string { return chi.URLParam(r.Request, name) }
+
+// Paths that answers tell or that cursors belong to.
+const (
+	pathEvents = "/api/events"
+	pathUsers  = "/api/users"
+)
+
+func eventPath(id store.ID) string                 { return pathEvents + "/" + id.Hex() }
+func rosterPath(event store.ID) string             { return eventPath(event) + "/registrations" }
+func registrationPath(event, user store.ID) string { return rosterPath(event) + "/" + user.Hex() }
+func userPath(id store.ID) string                  { return pathUsers + "/" + id.Hex() }
+func userRegistrationsPath(user store.ID) string   { return userPath(user) + "/registrations" }

@@ -11,12 +11,52 @@ import (
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// writeSession answers with the user and a token, which goes into the cookie too.
+// login checks an e-mail address and a password, and answers with a token.
+func (a *API) login(w http.ResponseWriter, r *request) error {
+	var body wire.Credentials
+	if err := input.Decode(r.body, &body); err != nil {
+		return err
+	}
+	var f input.Fields
+	email := f.Email("email", body.Email)
+	password := body.Password
+	f.Check("password", passwords.Check(password))
+	if err := f.Err(); err != nil {
+		return err
+	}
+	if err := a.gate.CountAccount(w, r.Request, store.EmailKey(email)); err != nil {
+		return err
+	}
+	who := a.gate.Stranger(r.Request)
+	if err := a.hashes.Room(who); err != nil {
+		return err
+	}
+	ctx := r.Context()
+	u, err := a.store.UserByEmail(ctx, email)
+	if err != nil && !errors.Is(err, store.ErrUserNotFound) {
+		return err
+	}
+	// An unknown address takes as long as a wrong password and looks the same.
+	ok, weak, err := a.hashes.Matches(ctx, who, password, u.PasswordHash)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return problem.Newf(problem.Unauthenticated, "The e-mail address or the password is wrong.")
+	}
+	if weak {
+		a.renewHash(ctx, u, password)
+	}
+	return a.writeSession(w, r, http.StatusOK, u)
+}
+
+// writeSession answers with a user and a new token, and sets the token as a cookie too.
 func (a *API) writeSession(w http.ResponseWriter, r *request, status int, u store.User) error {
 	token, expires, err := a.gate.Guard().Sign(personOf(u))
 	if err != nil {
@@ -29,12 +69,13 @@ func (a *API) writeSession(w http.ResponseWriter, r *request, status int, u stor
 	})
 }
 
+// personOf returns whom the tokens of a user speak for.
 func personOf(u store.User) identity.Person {
 	return identity.Person{ID: u.ID, PasswordVersion: u.PasswordVersion}
 }
 
-// logout takes the cookie away. Tokens that were copied elsewhere live until they expire:
-// changing the password ends them all.
+// logout takes the cookie away. It ends no token: those that were copied elsewhere live until they
+// expire, or until the password is changed.
 func (a *API) logout(w http.ResponseWriter, r *request) error {
 	a.gate.SetCookie(w, r.Request, "")
 	noStore(w)
@@ -42,6 +83,7 @@ func (a *API) logout(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
+// changePassword changes the password of a user who knows the old one.
 func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 	id, err := store.ParseID(r.urlParam("user_id"))
 	if err != nil {
@@ -70,7 +112,11 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 	if f.Check("new_password", a.newPasswords.Check(body.NewPassword, u.Email)); !f.OK() {
 		return f.Err()
 	}
-	after, err := a.replacePassword(r.Context(), u, body)
+	party := a.gate.Stranger(r.Request)
+	if r.caller.Proven {
+		party = fairqueue.Known(u.ID)
+	}
+	after, err := a.replacePassword(r.Context(), party, u, body)
 	if err != nil {
 		return err
 	}
@@ -86,11 +132,10 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-// replacePassword stores the new password of whoever knows the old one, and ends the
-// tokens from before it.
-func (a *API) replacePassword(ctx context.Context, u store.User, change wire.PasswordChange) (store.User, error) {
+// replacePassword checks the old password, stores the new one, and ends all earlier tokens.
+func (a *API) replacePassword(ctx context.Context, who fairqueue.Party, u store.User, change wire.PasswordChange) (store.User, error) {
 	wrong := problem.Newf(problem.Unauthenticated, "The old password is wrong.")
-	right, _, err := a.hashes.Matches(ctx, change.OldPassword, u.PasswordHash)
+	right, _, err := a.hashes.Matches(ctx, who, change.OldPassword, u.PasswordHash)
 	if err != nil {
 		return u, err
 	}
@@ -98,12 +143,13 @@ func (a *API) replacePassword(ctx context.Context, u store.User, change wire.Pas
 		return u, wrong
 	}
 	after := u
-	if after.PasswordHash, err = a.hashes.Hash(ctx, change.NewPassword); err != nil {
+	if after.PasswordHash, err = a.hashes.Hash(ctx, who, change.NewPassword); err != nil {
 		return u, err
 	}
 	after.PasswordVersion++
 	after.PasswordChangedAt = time.Now().UTC().Truncate(time.Millisecond)
-	// In doubt nobody is told: if it was stored, all learn of it from the store.
+	// When the outcome is unknown nothing is revoked here: if it was stored, every process learns of
+	// it from the store.
 	switch err := a.store.SetPassword(ctx, u, after); {
 	case errors.Is(err, store.ErrPasswordChanged): // so the old one is wrong by now
 		return u, wrong
@@ -116,12 +162,12 @@ func (a *API) replacePassword(ctx context.Context, u store.User, change wire.Pas
 	return after, nil
 }
 
-// renewHash hashes the password of somebody who has just proven it with today's
-// parameters. It may fail: the next log-in tries again.
+// renewHash hashes a password that was just proven with the current parameters, and stores that. A
+// failure is logged only: the next log-in tries again.
 func (a *API) renewHash(ctx context.Context, u store.User, password string) {
 	after := u
 	var err error
-	if after.PasswordHash, err = a.hashes.Hash(ctx, password); err == nil {
+	if after.PasswordHash, err = a.hashes.Hash(ctx, fairqueue.Known(u.ID), password); err == nil {
 		err = a.store.SetPassword(ctx, u, after)
 	}
 	if err != nil {

@@ -100,7 +100,7 @@ func (e *env) wantEventsInternal(t *testing.T, path, user string) {
 // wantLogged wants a line at level error with the cause.
 func (e *env) wantLogged(t *testing.T, cause string) {
 	t.Helper()
-	if faults := string(e.log.faults()); !strings.Contains(faults, `"status":500`) || !strings.Contains(faults, cause) {
+	if faults := e.log.faults(); !strings.Contains(faults, `"status":500`) || !strings.Contains(faults, cause) {
 		t.Errorf("the lines at level error do not have %q:\n%s", cause, faults)
 	}
 	if line := e.log.find(`"status":503`); line != "" {

@@ -2,16 +2,17 @@ package api
 
 import (
 	"context"
-	"errors"
 	"net/http"
+	"net/url"
+	"time"
 
 	"github.com/eventio/eventio/api/input"
-	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
-	"github.com/eventio/eventio/internal/passwords"
+	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/pkg/store"
 )
 
+// createUser signs somebody up and logs them in.
 func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	var body wire.NewUser
 	if err := input.Decode(r.body, &body); err != nil {
@@ -30,6 +31,10 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	if err := a.gate.CountAccount(w, r.Request, store.EmailKey(u.Email)); err != nil {
 		return err
 	}
+	who := a.gate.Stranger(r.Request)
+	if err := a.hashes.Room(who); err != nil {
+		return err
+	}
 	ctx := r.Context()
 	c, done, err := a.begin(ctx, key, "POST "+pathUsers, wire.NewUser{Name: u.Name, Email: u.Email})
 	if err != nil {
@@ -37,73 +42,139 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	}
 	u.ID, u.CreatedAt = c.Resource, c.CreatedAt
 	if done {
-		err = a.sameUser(ctx, u.ID, body.Password)
+		err = a.sameUser(ctx, who, u.ID, body.Password)
 	} else {
-		err = a.signUp(ctx, c, u, body.Password)
+		err = a.signUp(ctx, who, c, u, body.Password)
 	}
 	if err != nil {
 		return err
 	}
-	created(w, userPath(u.ID), done)
+	setCreated(w, userPath(u.ID), done)
 	return a.writeSession(w, r, http.StatusCreated, u)
 }
 
 // signUp stores a new user.
-func (a *API) signUp(ctx context.Context, c creation, u store.User, password string) error {
+func (a *API) signUp(ctx context.Context, who fairqueue.Party, c creation, u store.User, password string) error {
 	create := func(ctx context.Context) (err error) {
-		if u.PasswordHash, err = a.hashes.Hash(ctx, password); err != nil {
+		if u.PasswordHash, err = a.hashes.Hash(ctx, who, password); err != nil {
 			return err
 		}
 		return a.store.CreateUser(ctx, u)
 	}
-	return c.carryOut(ctx, create, func(ctx context.Context) error { return a.sameUser(ctx, u.ID, password) })
+	return c.carryOut(ctx, create, func(ctx context.Context) error { return a.sameUser(ctx, who, u.ID, password) })
 }
 
-// sameUser checks that a user is there with this password. The fingerprint of a key leaves
-// the password out, because a fast digest of it must not be stored; here the slow one says
-// whether a repetition is one.
-func (a *API) sameUser(ctx context.Context, id store.ID, password string) error {
+// sameUser checks that a user is stored, with this password. The fingerprint of a key leaves the
+// password out, because a fast digest of it must not be stored; here the slow one tells whether a
+// repetition is one.
+func (a *API) sameUser(ctx context.Context, who fairqueue.Party, id store.ID, password string) error {
 	u, err := a.store.User(ctx, id)
 	if err != nil {
 		return err
 	}
-	same, _, err := a.hashes.Matches(ctx, password, u.PasswordHash)
+	same, _, err := a.hashes.Matches(ctx, who, password, u.PasswordHash)
 	if err == nil && !same {
 		err = store.ErrKeyReused
 	}
 	return err
 }
 
-func (a *API) login(w http.ResponseWriter, r *request) error {
-	var body wire.Credentials
-	if err := input.Decode(r.body, &body); err != nil {
-		return err
-	}
+// userID reads the user's id in the path.
+func userID(r *request) (store.ID, error) {
 	var f input.Fields
-	email := f.Email("email", body.Email)
-	password := body.Password
-	f.Check("password", passwords.Check(password))
-	if err := f.Err(); err != nil {
-		return err
-	}
-	if err := a.gate.CountAccount(w, r.Request, store.EmailKey(email)); err != nil {
-		return err
-	}
-	ctx := r.Context()
-	u, err := a.store.UserByEmail(ctx, email)
-	if err != nil && !errors.Is(err, store.ErrUserNotFound) {
-		return err
-	}
-	// An unknown address takes as long as a wrong password and looks the same.
-	ok, weak, err := a.hashes.Matches(ctx, password, u.PasswordHash)
+	id := f.ID("user_id", r.urlParam("user_id"))
+	return id, f.Err()
+}
+
+const (
+	// defaultUserPage is the size of a page of a user's registrations when none is asked for.
+	defaultUserPage = 100
+	// maxUserScan bounds how many registrations one request looks at, so that a filter that few of
+	// them pass costs no more than one that all pass, however many are cancelled. Such a page is
+	// short and still has a next one.
+	maxUserScan = input.MaxPage
+)
+
+// listUserRegistrations answers with a page of a user's registrations, the newest event first.
+func (a *API) listUserRegistrations(w http.ResponseWriter, r *request) error {
+	user, err := userID(r)
 	if err != nil {
 		return err
 	}
-	if !ok {
-		return problem.Newf(problem.Unauthenticated, "The e-mail address or the password is wrong.")
+	q := r.URL.Query()
+	var f input.Fields
+	limit, before, when := f.Limit(q), userRegistrationsCursor(&f, user, q), wire.When(q.Get("when"))
+	if q.Has("when") {
+		f.OneOf("when", q.Get("when"), string(wire.Upcoming), string(wire.Past))
 	}
-	if weak {
-		a.renewHash(ctx, u, password)
+	if err := f.Err(); err != nil {
+		return err
 	}
-	return a.writeSession(w, r, http.StatusOK, u)
+	if err := r.caller.Require(user, "Only the user may list their registrations."); err != nil {
+		return err
+	}
+	if limit == 0 {
+		limit = defaultUserPage
+	}
+	page, last, more, err := a.userPage(r.Context(), userQuery{user, before, when, limit})
+	if err != nil {
+		return err
+	}
+	if more {
+		linkNext(w, userRegistrationsPath(user), q, limit, userRegistrationsList(user, q).Cursor(last[:]))
+	}
+	noStore(w)
+	return writeRead(w, r, page)
+}
+
+// userQuery says which of a user's registrations a page has: those for events before one, by the
+// event's end.
+type userQuery struct {
+	user, before store.ID
+	when         wire.When
+	limit        int
+}
+
+// userPage reads one page of a user's registrations. last is the event that was looked at last, and
+// more tells whether there may be others behind it.
+func (a *API) userPage(ctx context.Context, q userQuery) (page []wire.UserRegistration, last store.ID, more bool, err error) {
+	now := time.Now()
+	page = []wire.UserRegistration{}
+	seen := 0
+	for h, err := range a.store.UserRegistrations(ctx, q.user, q.before, maxUserScan+1) {
+		if err != nil {
+			return nil, last, false, err
+		}
+		if len(page) == q.limit || seen == maxUserScan {
+			return page, last, true, nil
+		}
+		seen++
+		last = h.Event.ID
+		upcoming := h.Event.EndsAt.After(now)
+		if h.Registration.Cancelled || q.when == wire.Upcoming && !upcoming || q.when == wire.Past && upcoming {
+			continue
+		}
+		status := wire.Confirmed
+		if !h.Event.Confirmed(h.Registration) {
+			status = wire.Waitlisted
+		}
+		page = append(page, wire.UserRegistration{
+			Event: wire.EventOf(h.Event), RegisteredAt: h.Registration.RegisteredAt, Number: h.Registration.Number, Status: status,
+		})
+	}
+	return page, last, false, nil
+}
+
+// userRegistrationsList names the list of a user's registrations, for cursors.
+func userRegistrationsList(user store.ID, q url.Values) input.List {
+	return input.ListOf(userRegistrationsPath(user), q)
+}
+
+// userRegistrationsCursor reads the event before which a page begins; the zero id when it is the
+// first one.
+func userRegistrationsCursor(f *input.Fields, user store.ID, q url.Values) (before store.ID) {
+	if place := f.Cursor(userRegistrationsList(user, q), q, len(before)); place != nil {
+		before = store.ID(place)
+	}
+	return before
 }

@@ -28,7 +28,7 @@ func TestBurst(t *testing.T) {
 	t.Run("contract", func(t *testing.T) { contract(t, apis[0], apis[1]) })
 
 	e := createEvent(t, apis[0], burstPlaces)
-	b := burst{t: t, apis: apis, event: e, told: make(map[store.ID]int), doubt: make(map[store.ID]bool)}
+	b := burst{t: t, apis: apis, event: e, told: make(map[store.ID]int), unknown: make(map[store.ID]bool)}
 	done := make(chan struct{})
 	go func() { b.run(); close(done) }()
 
@@ -60,7 +60,7 @@ type burst struct {
 
 	mu      sync.Mutex        // guards all below
 	told    map[store.ID]int  // users told 201, and how often
-	doubt   map[store.ID]bool // users whose last word was that nobody knows
+	unknown map[store.ID]bool // users whose outcome stayed unknown
 	strange []error           // answers that must not happen
 	refused int               // users told 409
 }
@@ -92,7 +92,7 @@ func (b *burst) try(api *client.Client, user store.ID) {
 	case err == nil:
 		b.told[user]++
 	case errors.Is(err, client.ErrUnknownOutcome):
-		b.doubt[user] = true
+		b.unknown[user] = true
 	case errors.Is(err, client.CodeSoldOut):
 		b.refused++
 	default:
@@ -116,7 +116,7 @@ func (b *burst) await(t *testing.T, done <-chan struct{}, n int64) {
 // check proves that what everybody was told is what is stored.
 func (b *burst) check(t *testing.T) {
 	t.Helper()
-	t.Logf("%d told 201, %d told 409, %d in doubt", len(b.told), b.refused, len(b.doubt))
+	t.Logf("%d told 201, %d told 409, %d with an unknown outcome", len(b.told), b.refused, len(b.unknown))
 	for _, err := range b.strange {
 		t.Errorf("a user was told %v", err)
 	}
@@ -126,8 +126,8 @@ func (b *burst) check(t *testing.T) {
 	if e.TicketsSold != int64(len(users)) || len(users) != burstPlaces {
 		t.Errorf("tickets_sold is %d, the roster has %d, there are %d places", e.TicketsSold, len(users), burstPlaces)
 	}
-	if got := len(b.told); got > burstPlaces || got+len(b.doubt) < burstPlaces {
-		t.Errorf("%d were told 201 and %d are in doubt; there are %d places", got, len(b.doubt), burstPlaces)
+	if got := len(b.told); got > burstPlaces || got+len(b.unknown) < burstPlaces {
+		t.Errorf("%d were told 201 and %d have an unknown outcome; there are %d places", got, len(b.unknown), burstPlaces)
 	}
 	held := make(map[store.ID]bool)
 	for _, user := range users {
@@ -135,7 +135,7 @@ func (b *burst) check(t *testing.T) {
 			t.Errorf("user %s holds two seats", user.Hex())
 		}
 		held[user] = true
-		if b.told[user] == 0 && !b.doubt[user] {
+		if b.told[user] == 0 && !b.unknown[user] {
 			t.Errorf("user %s holds a seat and was refused", user.Hex())
 		}
 	}

@@ -44,7 +44,7 @@ func TestChaos(t *testing.T) {
 	}
 	s.over.Store(true)
 	crowd.Wait()
-	t.Logf("%d granted, %d refused, %d given back, %d answers that were none", s.granted.Load(), s.refused.Load(), s.given.Load(), s.doubts.Load())
+	t.Logf("%d granted, %d refused, %d given back, %d unknown outcomes", s.granted.Load(), s.refused.Load(), s.given.Load(), s.unknown.Load())
 	if s.granted.Load() == 0 || s.refused.Load() == 0 {
 		t.Error("one of these never happened, so not much is shown")
 	}
@@ -76,7 +76,7 @@ type storm struct {
 	people  []*person
 	over    atomic.Bool
 
-	granted, refused, given, doubts atomic.Int64
+	granted, refused, given, unknown atomic.Int64
 }
 
 func newStorm(t *testing.T, random *rand.Rand) *storm {
@@ -99,7 +99,7 @@ func newStorm(t *testing.T, random *rand.Rand) *storm {
 	return s
 }
 
-// fault makes one, mends it, and leaves a moment of peace.
+// fault makes one, ends it, and leaves a moment of peace.
 func (s *storm) fault() {
 	between := func(least, most time.Duration) time.Duration {
 		return least + time.Duration(s.random.Int64N(int64(most-least)))
@@ -151,12 +151,12 @@ func (s *storm) watch() {
 	}
 }
 
-// person comes and goes, one wish after the other, and insists on an answer to each.
+// person registers and gives the seat back in turn, and insists on an answer each time.
 type person struct {
 	id    store.ID
 	event client.Event
 	holds bool // as they were told
-	count int  // of their wishes
+	count int  // of their requests
 }
 
 func (p *person) live(s *storm) {
@@ -196,7 +196,7 @@ func (p *person) insist(s *storm) (made bool, err error) {
 		if definite(err) {
 			return made, err
 		}
-		s.doubts.Add(1)
+		s.unknown.Add(1)
 		time.Sleep(50 * time.Millisecond) // no storm of its own
 	}
 	return made, err

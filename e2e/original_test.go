@@ -46,8 +46,8 @@ func TestTheOriginalsFlow(t *testing.T) {
 			t.Errorf("the seat is %v", seat)
 		}
 		c.want(t, 400, "POST", seats(made), `{"user_id":"`+ada.ID+`"}`, nil)
-		c.want(t, 409, "POST", seats(made), wish(store.NewID()), nil)
-		c.want(t, 404, "POST", seats(event{ID: store.NewID()}), wish(store.NewID()), nil)
+		c.want(t, 409, "POST", seats(made), seatBody(store.NewID()), nil)
+		c.want(t, 404, "POST", seats(event{ID: store.NewID()}), seatBody(store.NewID()), nil)
 		c.want(t, 404, "GET", "/api/events/"+store.NewID().Hex(), "", nil)
 		c.want(t, 200, "GET", "/api/events/"+made.ID.Hex(), "", &read)
 		if read.TicketsSold != 1 || read.Capacity != 1 {
@@ -120,6 +120,6 @@ type event struct {
 	TicketsSold int64    `json:"tickets_sold"`
 }
 
-// seats is the path of an event's registrations, and wish the body that asks for one.
-func seats(e event) string      { return "/api/events/" + e.ID.Hex() + "/registrations" }
-func wish(user store.ID) string { return `{"user_id":"` + user.Hex() + `"}` }
+// seats is the path of an event's registrations, and seatBody the body that asks for one.
+func seats(e event) string          { return "/api/events/" + e.ID.Hex() + "/registrations" }
+func seatBody(user store.ID) string { return `{"user_id":"` + user.Hex() + `"}` }

@@ -4,7 +4,8 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
-	_ "time/tzdata" // the zones of events must not depend on the machine
+
+	"github.com/eventio/eventio/internal/zone"
 )
 
 // eventView is an event for people, in a language.
@@ -47,16 +48,16 @@ func newEventView(t texts, data []byte) (*eventView, error) {
 	if err := json.Unmarshal(data, &e); err != nil {
 		return nil, err
 	}
-	zone, err := time.LoadLocation(e.TimeZone)
-	if err != nil || e.TimeZone == "" {
-		zone = time.UTC
+	where, err := zone.Load(e.TimeZone)
+	if err != nil {
+		where = time.UTC
 	}
-	e.location, e.Zone = location{zone}, zone.String()
-	from, to := e.StartsAt.In(zone), e.EndsAt.In(zone)
+	e.location, e.Zone = location{where}, where.String()
+	from, to := e.StartsAt.In(where), e.EndsAt.In(where)
 	e.When, e.WhenDay, e.WhenTime = t.span(from, to)
 	e.Month, e.Day = t.month(from), from.Day()
 	if !e.OpensAt.IsZero() {
-		e.Opens = t.day(e.OpensAt.In(zone)) + ", " + e.OpensAt.In(zone).Format("15:04")
+		e.Opens = t.day(e.OpensAt.In(where)) + ", " + e.OpensAt.In(where).Format("15:04")
 	}
 	e.Left = max(0, e.Capacity-e.TicketsSold)
 	e.Sentence = e.sentence(t)

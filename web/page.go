@@ -80,7 +80,6 @@ type view struct {
 	Trouble         bool // it could not be asked for
 	Edit            bool // of the form: an event that is there
 	List            []eventView
-	Zones           []string
 	State           state
 }
 

@@ -11,9 +11,9 @@ import (
 	"github.com/eventio/eventio/worker"
 )
 
-// TestTheStoreIsToldWhoActs: over a real connection, each request of a message has its own
-// actor. One without an actor, and one of a newer version, with fields and a kind of actor that
-// are not known here, are served like the others.
+// TestTheStoreIsToldWhoActs: over a real connection, each request of a message has its own actor.
+// A request without an actor is served like the others, and so is one of a newer version, with
+// unknown fields and an unknown kind of actor.
 func TestTheStoreIsToldWhoActs(t *testing.T) {
 	var mu sync.Mutex
 	var applied []store.SeatRequest
@@ -68,7 +68,7 @@ func TestTheStoreIsToldWhoActs(t *testing.T) {
 	}
 }
 
-// TestARequesterTellsWhoActs: what a requester is given as the actor comes to the store.
+// TestARequesterTellsWhoActs: the store gets the actor of the request that a requester sends.
 func TestARequesterTellsWhoActs(t *testing.T) {
 	applied := make(chan store.SeatRequest, 1)
 	s := newSite(t, worker.Config{}, func(batch []store.SeatRequest) error { applied <- batch[0]; return nil })

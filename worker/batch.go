@@ -13,64 +13,64 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// minTry is the least time worth beginning a write with. A request with less left is
-// answered "overloaded".
-const minTry = 100 * time.Millisecond
+// minApplyTime is the least time in which a write is worth beginning. A request with less time
+// left is answered "overloaded".
+const minApplyTime = 100 * time.Millisecond
 
-// lane applies one batch after the other until the queue is closed and empty.
-func (w *Worker) lane() {
+// applyBatches applies one batch after the other until the queue is closed and empty.
+func (w *Worker) applyBatches() {
 	for {
 		batch := w.queue.take(w.config.MaxBatch)
 		if batch == nil {
 			return
 		}
-		w.settle(batch)
+		w.applyBatch(batch)
 		w.queue.release(batch)
 	}
 }
 
-// settle applies a batch and answers each of its requests.
-func (w *Worker) settle(batch []request) {
+// applyBatch applies a batch, answers each of its requests, and logs how many got which outcome.
+func (w *Worker) applyBatch(batch []request) {
 	started := time.Now()
-	tally := zerolog.Dict()
+	counts := zerolog.Dict()
 	for outcome, n := range w.apply(batch) {
-		tally.Int(string(outcome), n)
+		counts.Int(string(outcome), n)
 	}
-	w.log.Info().Int("batch_size", len(batch)).Dict("outcomes", tally).
+	w.log.Info().Int("batch_size", len(batch)).Dict("outcomes", counts).
 		Float64("duration_ms", float64(time.Since(started).Microseconds())/1000).Msg("batch")
 }
 
-// apply answers each request of a batch, whatever happens, and counts the answers.
+// apply answers each request of a batch, whatever the store does, and counts the outcomes.
 func (w *Worker) apply(batch []request) map[messages.Outcome]int {
-	tally := make(map[messages.Outcome]int)
+	counts := make(map[messages.Outcome]int)
 	pending := [][]request{batch}
 	for len(pending) > 0 {
-		out := answers{worker: w}
-		again := w.applyPart(pending[0], &out)
-		pending = append(pending[1:], again...)
+		out := replies{worker: w}
+		retry := w.applyPart(pending[0], &out)
+		pending = append(pending[1:], retry...)
 		out.send()
-		for _, a := range out.given { // after the answers, which must not wait for a slow log
-			tally[a.outcome]++
-			w.logSeat(a.request, a.outcome)
+		for _, a := range out.answered { // after the replies, which must not wait for a slow log
+			counts[a.outcome]++
+			w.logRequest(a.request, a.outcome)
 		}
 	}
-	return tally
+	return counts
 }
 
-// applyPart tries a part of a batch once. again has the parts that must be tried anew; all
-// others are answered.
-func (w *Worker) applyPart(part []request, out *answers) (again [][]request) {
+// applyPart tries once to apply a part of a batch. It returns the parts that must be tried again;
+// all other requests are answered.
+func (w *Worker) applyPart(part []request, out *replies) (retry [][]request) {
 	fail := func(failed []request, err error) {
 		for _, r := range failed {
-			out.add(r, failure(r, err))
+			out.add(r, failureReply(r, err))
 		}
 	}
-	part, late := inTime(part)
+	part, late := splitLate(part)
 	fail(late, store.ErrUnavailable)
 	if len(part) == 0 {
 		return nil
 	}
-	results, err := w.try(part)
+	results, err := w.applyOnce(part)
 	if err == nil {
 		for i, res := range results {
 			out.add(part[i], wireReply(res))
@@ -78,30 +78,30 @@ func (w *Worker) applyPart(part []request, out *answers) (again [][]request) {
 		return nil
 	}
 	for i := range part {
-		part[i].doubt = part[i].doubt || !errors.Is(err, store.ErrNothingStored)
+		part[i].maybeStored = part[i].maybeStored || !errors.Is(err, store.ErrNothingStored)
 	}
-	// What all of a batch share, and its halves would meet again.
-	common := errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrStorageFull)
-	rest, late := inTime(part)
+	// An error that all requests of the batch share would meet its halves too.
+	shared := errors.Is(err, store.ErrUnavailable) || errors.Is(err, store.ErrStorageFull)
+	rest, late := splitLate(part)
 	switch {
-	case len(late) > 0 && w.hard.Err() == nil:
-		// The try ended with the time of the most urgent; the others have more.
-		again, part = [][]request{rest}, late
-	case !common && len(part) > 1:
-		// Something in the batch may be what fails: its neighbours get their answers.
-		w.noise.Error().Err(err).Int("batch_size", len(part)).Strs("request_ids", traces(part)).Msg("a batch failed, trying its halves")
+	case len(late) > 0 && w.applying.Err() == nil:
+		// The most urgent request ran out of time, which ended the try; the others have more.
+		retry, part = [][]request{rest}, late
+	case !shared && len(part) > 1:
+		// One request may be the cause: the others get their answers when it is alone.
+		w.sampledLog.Error().Err(err).Int("batch_size", len(part)).Strs("request_ids", traceIDs(part)).Msg("a batch failed, trying its halves")
 		half := len(part) / 2
 		return [][]request{part[:half], part[half:]}
 	}
-	w.noise.Error().Err(err).Int("batch_size", len(part)).Strs("request_ids", traces(part)).Msg("requests failed")
+	w.sampledLog.Error().Err(err).Int("batch_size", len(part)).Strs("request_ids", traceIDs(part)).Msg("requests failed")
 	fail(part, err)
-	return again
+	return retry
 }
 
-// failure is the answer to a request that could not be settled because of err.
-func failure(r request, err error) messages.SeatReply {
+// failureReply is the reply to a request that could not be applied because of err.
+func failureReply(r request, err error) messages.SeatReply {
 	switch {
-	case r.doubt:
+	case r.maybeStored:
 		return messages.SeatReply{Outcome: messages.OutcomeUnknown}
 	case errors.Is(err, store.ErrStorageFull):
 		return messages.SeatReply{Outcome: messages.OutcomeStorageFull}
@@ -111,9 +111,9 @@ func failure(r request, err error) messages.SeatReply {
 	return messages.SeatReply{Outcome: messages.OutcomeFailed}
 }
 
-// inTime parts those requests whose time still allows a write from those that are late.
-func inTime(batch []request) (rest, late []request) {
-	limit := time.Now().Add(minTry)
+// splitLate separates the requests with too little time left for a write from the rest.
+func splitLate(batch []request) (rest, late []request) {
+	limit := time.Now().Add(minApplyTime)
 	if !slices.ContainsFunc(batch, func(r request) bool { return r.deadline.Before(limit) }) {
 		return batch, nil
 	}
@@ -127,24 +127,24 @@ func inTime(batch []request) (rest, late []request) {
 	return rest, late
 }
 
-// try applies a batch once, within the time of its most urgent request. A panic below is
-// an error like any other: it must not end the worker.
-func (w *Worker) try(batch []request) (results []store.SeatResult, err error) {
+// applyOnce applies a batch within the time of its most urgent request. It returns a panic of
+// the store as an error, so that one request cannot end the worker.
+func (w *Worker) applyOnce(batch []request) (results []store.SeatResult, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic in the store: %v", p)
 		}
 	}()
-	now := w.config.Now() // one clock for the whole batch
+	now := w.config.Now() // one time for the whole batch
 	deadline := batch[0].deadline
-	seats := make([]store.SeatRequest, len(batch))
+	requests := make([]store.SeatRequest, len(batch))
 	for i, r := range batch {
 		if r.deadline.Before(deadline) {
 			deadline = r.deadline
 		}
-		seats[i] = storeRequest(r.SeatRequest, now)
+		requests[i] = storeRequest(r.SeatRequest, now)
 	}
-	ctx, cancel := context.WithDeadline(w.hard, deadline)
+	ctx, cancel := context.WithDeadline(w.applying, deadline)
 	defer cancel()
-	return w.seats.Apply(ctx, seats)
+	return w.seats.Apply(ctx, requests)
 }

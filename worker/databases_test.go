@@ -28,8 +28,8 @@ import (
 	"github.com/eventio/eventio/worker"
 )
 
-// pair makes an event in a database and copies the whole database: what a staging system of
-// production's data is.
+// pair makes an event in a database and copies the whole database, as for a staging system with
+// the data of production.
 type pair func(t *testing.T) (production, staging store.Store, event store.ID)
 
 func pairs() map[string]pair {
@@ -81,8 +81,8 @@ func closeAtEnd(t *testing.T, stores ...store.Store) {
 	})
 }
 
-// mongoPair copies the event as a dump that is restored does: documents, and nothing that
-// the server gives a collection of its own.
+// mongoPair copies the event as a restored dump does: documents only, and nothing that a server
+// creates for a collection.
 func mongoPair(t *testing.T, from, to string) (production, staging store.Store, event store.ID) {
 	t.Helper()
 	open := func(uri string) store.Store {
@@ -122,8 +122,9 @@ func events(t *testing.T, uri string) *mongo.Collection {
 	return client.Database(parsed.Database).Collection("events")
 }
 
-// TestEachDatabaseGetsItsOwnRequests: two databases, one a copy of the other, with a worker
-// each on one NATS server. Who asks in one is answered by it and stored in it, every time.
+// TestEachDatabaseGetsItsOwnRequests: two databases, one a copy of the other, have a worker each
+// on one NATS server. Every registration is answered by the worker of its own database and stored
+// there.
 func TestEachDatabaseGetsItsOwnRequests(t *testing.T) {
 	for name, open := range pairs() {
 		t.Run(name, func(t *testing.T) {
@@ -177,8 +178,8 @@ func startWorker(t *testing.T, nats *testenv.NATS, st store.Store) {
 	}
 }
 
-// register has n people ask for a place through several API processes of a database, some
-// before those know any worker and some after, and returns who was told that they have one.
+// register registers n users through several API processes of a database, some before the
+// processes know any worker and some after. It returns who was told that they are registered.
 func register(t *testing.T, nats *testenv.NATS, st store.Store, event store.ID, n int) map[store.ID]bool {
 	t.Helper()
 	const processes = 4
@@ -199,16 +200,16 @@ func register(t *testing.T, nats *testenv.NATS, st store.Store, event store.ID, 
 		}
 		crowd.Go(func() {
 			for range n / processes {
-				wish := storetest.Wish(event)
+				wanted := storetest.NewRequest(event)
 				got := requester.Request(t.Context(), messages.SeatRequest{
-					Kind: messages.KindRegister, RequestID: wish.RequestID, EventID: event, UserID: wish.UserID,
+					Kind: messages.KindRegister, RequestID: wanted.RequestID, EventID: event, UserID: wanted.UserID,
 				}, time.Now().Add(limit))
 				if got.Reply.Outcome != messages.OutcomeRegistered {
 					t.Errorf("the outcome is %s, %v", got.Reply.Outcome, got.Cause)
 					return
 				}
 				mu.Lock()
-				told[wish.UserID] = true
+				told[wanted.UserID] = true
 				mu.Unlock()
 			}
 		})
@@ -217,13 +218,14 @@ func register(t *testing.T, nats *testenv.NATS, st store.Store, event store.ID, 
 	return told
 }
 
-// TestASharedSubjectIsTakenOnlyWhenTold: the requests of an API of the version before.
+// TestASharedSubjectIsTakenOnlyWhenTold: a worker takes requests of an API process of the version
+// before only with Config.SharedSubject.
 func TestASharedSubjectIsTakenOnlyWhenTold(t *testing.T) {
 	for _, told := range []bool{false, true} {
 		s := newSite(t, worker.Config{SharedSubject: told}, pass)
-		wish := storetest.Wish(s.event)
+		wanted := storetest.NewRequest(s.event)
 		data, err := messages.Encode(messages.SeatRequest{
-			Kind: messages.KindRegister, RequestID: wish.RequestID, EventID: s.event, UserID: wish.UserID, RemainingMillis: 5000,
+			Kind: messages.KindRegister, RequestID: wanted.RequestID, EventID: s.event, UserID: wanted.UserID, RemainingMillis: 5000,
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -239,7 +241,7 @@ func TestASharedSubjectIsTakenOnlyWhenTold(t *testing.T) {
 	}
 }
 
-// TestAReplacedDatabaseMakesUnready: the log says what to do, the answer tells nothing of it.
+// TestAReplacedDatabaseMakesUnready: the log says what to do, and the HTTP response does not.
 func TestAReplacedDatabaseMakesUnready(t *testing.T) {
 	uri := testenv.MongoDB(t)
 	st, err := mongostore.Open(t.Context(), uri, zerolog.Nop())

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestAges(t *testing.T) {
+func TestDelays(t *testing.T) {
 	type message struct {
 		from string
 		sent int64         // ms by the requester's clock
@@ -20,7 +20,7 @@ func TestAges(t *testing.T) {
 		"slower than the first":                       {{"a", 1, s, 0}, {"a", 501, 4 * s, 2500 * ms}},
 		"a faster one corrects the first":             {{"a", 1, 4 * s, 0}, {"a", 1001, 3 * s, 0}, {"a", 2001, 5 * s, s}},
 		"each requester for itself":                   {{"a", 1, s, 0}, {"b", 1, 9 * s, 0}, {"a", 1001, 4 * s, 2 * s}},
-		"after ten minutes of ice": {
+		"frozen for ten minutes": {
 			{"a", 1, s, 0}, {"a", 1001, 602 * s, 600 * s}, {"a", 2001, 602 * s, 599 * s}, {"a", 601_001, 602 * s, 0},
 		},
 		"who does not say": {{"a", 1, s, 0}, {"a", 0, 9 * s, 0}},
@@ -35,38 +35,38 @@ func TestAges(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newAges()
+			a := newDelayEstimator()
 			for i, m := range messages {
-				// What may be drift is no age.
-				got, _ := a.of(m.from, m.sent, a.started.Add(m.came), false)
+				// The estimate is lower by as much as the clocks may have drifted apart.
+				got, _ := a.estimate(m.from, m.sent, a.started.Add(m.came), false)
 				if least := m.want - m.came/1000; got > m.want || got < max(0, least) {
-					t.Errorf("message %d has the age %v, want %v", i, got, m.want)
+					t.Errorf("message %d has the delay %v, want %v", i, got, m.want)
 				}
 			}
 		})
 	}
 }
 
-func TestAgesAreBounded(t *testing.T) {
-	a := newAges()
+func TestRequestersAreBounded(t *testing.T) {
+	a := newDelayEstimator()
 	for i := range 10 * maxRequesters {
-		a.of(strconv.Itoa(i), 1, a.started, false)
+		a.estimate(strconv.Itoa(i), 1, a.started, false)
 	}
 	if n := len(a.requesters); n > maxRequesters {
 		t.Errorf("%d requesters are remembered", n)
 	}
 }
 
-// TestAgesWhileAWorkerRecovers: messages that waited for the end of a stop set no measure, not for
-// those of the next stop either, and who was not heard before is not believed.
-func TestAgesWhileAWorkerRecovers(t *testing.T) {
-	a := newAges()
+// TestDelaysWhileAWorkerRecovers: messages that waited for the end of a pause are no baseline, not
+// for the next pause either, and the delay is not known for a requester without a baseline.
+func TestDelaysWhileAWorkerRecovers(t *testing.T) {
+	a := newDelayEstimator()
 	at := func(s int) time.Time { return a.started.Add(time.Duration(s) * time.Second) }
-	if age, known := a.of("a", 1, at(1), false); age != 0 || !known {
-		t.Errorf("the first: %v, %v", age, known)
+	if delay, known := a.estimate("a", 1, at(1), false); delay != 0 || !known {
+		t.Errorf("the first: %v, %v", delay, known)
 	}
-	if _, known := a.of("b", 2001, at(10), true); known {
-		t.Error("who was not heard before the stop is believed")
+	if _, known := a.estimate("b", 2001, at(10), true); known {
+		t.Error("the delay is known for a requester without a baseline")
 	}
 	for _, m := range []struct {
 		sent, came int
@@ -75,12 +75,12 @@ func TestAgesWhileAWorkerRecovers(t *testing.T) {
 	}{
 		{2, 10, true, 7 * time.Second}, {3, 20, true, 16 * time.Second}, {13, 20, true, 6 * time.Second}, {25, 26, false, 0},
 	} {
-		age, known := a.of("a", int64(m.sent)*1000+1, at(m.came), m.recovering)
-		if !known || age > m.want || age < m.want-time.Duration(m.came)*time.Millisecond {
-			t.Errorf("sent at %d s and come at %d s: %v, %v, want %v", m.sent, m.came, age, known, m.want)
+		delay, known := a.estimate("a", int64(m.sent)*1000+1, at(m.came), m.recovering)
+		if !known || delay > m.want || delay < m.want-time.Duration(m.came)*time.Millisecond {
+			t.Errorf("sent at %d s and come at %d s: %v, %v, want %v", m.sent, m.came, delay, known, m.want)
 		}
 	}
-	if age, known := a.of("b", 20_001, at(27), false); age != 0 || !known {
-		t.Errorf("who is heard first when the worker has recovered: %v, %v", age, known)
+	if delay, known := a.estimate("b", 20_001, at(27), false); delay != 0 || !known {
+		t.Errorf("the first message of a requester after the recovery: %v, %v", delay, known)
 	}
 }

@@ -1,6 +1,6 @@
 package worker
 
-// Waiting is how many accepted requests are in no batch yet.
+// Waiting returns how many accepted requests are in no batch yet.
 func (w *Worker) Waiting() int {
 	w.queue.mu.Lock()
 	defer w.queue.mu.Unlock()

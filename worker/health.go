@@ -8,11 +8,11 @@ import (
 	"github.com/eventio/eventio/internal/ready"
 )
 
-// errNotStarted is the reason before Start and after Stop.
+// errNotStarted is why a worker is not ready before Start and after Stop.
 var errNotStarted = errors.New("the worker takes no requests")
 
-// Ready reports why the worker takes no requests now, or nil. It sends a message through
-// NATS to itself, so that it also finds out about missing permissions, and waits at most 1 s.
+// Ready returns why the worker takes no requests now, or nil. It sends a message through NATS to
+// the worker itself, so that a missing permission shows too, and waits at most 1 s.
 func (w *Worker) Ready(ctx context.Context) error {
 	w.mu.Lock()
 	service, stopped := w.service, w.stopped
@@ -23,7 +23,8 @@ func (w *Worker) Ready(ctx context.Context) error {
 	return service.Probe(ctx, w.conn)
 }
 
-// Readiness is Ready and what ping finds, which is the store's, and logs each change.
+// Readiness returns a check of the worker and of its store, which ping pings. The check logs each
+// change.
 func (w *Worker) Readiness(ping func(context.Context) error) *ready.Check {
 	return ready.New(func(ctx context.Context) error {
 		if err := w.Ready(ctx); err != nil {
@@ -33,7 +34,8 @@ func (w *Worker) Readiness(ping func(context.Context) error) *ready.Check {
 	}, "taking seat requests", w.log)
 }
 
-// Health answers /livez, and /readyz by check.
+// Health returns a handler that answers /livez always with 200, and /readyz with 200 or 503 as
+// check says.
 func Health(check *ready.Check) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /livez", func(http.ResponseWriter, *http.Request) {})

@@ -22,13 +22,13 @@ import (
 	"github.com/eventio/eventio/worker"
 )
 
-// nowhere is a store of which only the id is asked for.
+// nowhere is a store that has a database id and nothing else.
 type nowhere struct{ store.Seats }
 
 func (nowhere) DatabaseID() string { return "nowhere" }
 
-// TestReadinessIsTheTruth: /readyz is 200 only while a message comes through NATS to the
-// worker and back, and the store answers; /livez always is, because all of it comes back.
+// TestReadinessIsTheTruth: /readyz is 200 only while a message gets through NATS to the worker and
+// back, and the store answers. /livez is always 200, because a restart would not help.
 func TestReadinessIsTheTruth(t *testing.T) {
 	var applied atomic.Int64
 	nats := testenv.StartNATSWith(t, denied("nothing"))
@@ -101,7 +101,7 @@ func TestReadinessIsTheTruth(t *testing.T) {
 	}
 }
 
-// lines is a log that is read while it is written.
+// lines is a log that may be read while it is written.
 type lines struct {
 	mu  sync.Mutex // guards buf
 	buf bytes.Buffer
@@ -119,7 +119,7 @@ func (l *lines) String() string {
 	return l.buf.String()
 }
 
-// denied lets everybody do everything but subscribe to a subject.
+// denied gives every user all permissions but that to subscribe to a subject.
 func denied(subject string) func(*server.Options) {
 	return func(o *server.Options) {
 		o.Users = []*server.User{{Username: "all", Permissions: &server.Permissions{
@@ -135,7 +135,7 @@ func get(h http.Handler, path string) int {
 	return rec.Code
 }
 
-// TestAProbeChangesNothing: it is answered at once, also beside requests that wait.
+// TestAProbeChangesNothing: a probe is answered at once, also while requests wait in the queue.
 func TestAProbeChangesNothing(t *testing.T) {
 	release := make(chan struct{})
 	s := newSite(t, worker.Config{MaxWaiting: 1, InFlight: 1}, func([]store.SeatRequest) error { <-release; return nil })

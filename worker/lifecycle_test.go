@@ -48,7 +48,7 @@ func TestAWorkerStartsOnce(t *testing.T) {
 	}
 }
 
-// TestAWorkerThatCannotStart: it says why, and nothing of it goes on, which TestMain finds out.
+// TestAWorkerThatCannotStart: Start fails and leaves no goroutine behind, which TestMain checks.
 func TestAWorkerThatCannotStart(t *testing.T) {
 	conn := open(t)
 	conn.Close()
@@ -59,7 +59,7 @@ func TestAWorkerThatCannotStart(t *testing.T) {
 	}
 }
 
-// TestStopWithoutAConnection: there is nothing left to drain, and nothing to wait for.
+// TestStopWithoutAConnection: Stop returns at once on a closed connection.
 func TestStopWithoutAConnection(t *testing.T) {
 	conn := open(t)
 	w := worker.New(conn, nowhere{}, worker.Config{}, zerolog.Nop())
@@ -78,7 +78,7 @@ func TestStopWithoutAConnection(t *testing.T) {
 	}
 }
 
-// hanging is a store that answers when it is told to, or when its time is up.
+// hanging is a store that answers when release is closed, or when its context ends.
 type hanging struct {
 	nowhere
 	applying chan struct{}
@@ -95,7 +95,7 @@ func (h hanging) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.
 	}
 }
 
-// TestStopWaitsForWhatIsInFlight: until it is done, or until nobody wants to wait longer.
+// TestStopWaitsForWhatIsInFlight: until the batch is applied, or until the context of Stop ends.
 func TestStopWaitsForWhatIsInFlight(t *testing.T) {
 	for _, patient := range []bool{true, false} {
 		conn := open(t)
@@ -106,7 +106,7 @@ func TestStopWaitsForWhatIsInFlight(t *testing.T) {
 			t.Fatal(err)
 		}
 		data, err := messages.Encode(messages.SeatRequest{
-			Kind: messages.KindRegister, RequestID: "a wish", EventID: store.NewID(), UserID: store.NewID(), RemainingMillis: 60_000,
+			Kind: messages.KindRegister, RequestID: "a request", EventID: store.NewID(), UserID: store.NewID(), RemainingMillis: 60_000,
 		})
 		if err == nil {
 			err = conn.PublishRequest(messages.Namespace{Prefix: messages.DefaultPrefix, Database: "nowhere"}.Seats(), conn.NewInbox()+".1", data)
@@ -143,7 +143,7 @@ func TestStopWaitsForWhatIsInFlight(t *testing.T) {
 	}
 }
 
-// checkBatchLine: a log without a warning has one line for the batch, with the time it took.
+// checkBatchLine checks that a log has no warning, and a line for the batch with its duration.
 func checkBatchLine(t *testing.T, log string) {
 	t.Helper()
 	for text := range strings.Lines(log) {
@@ -166,8 +166,8 @@ func checkBatchLine(t *testing.T, log string) {
 	}
 }
 
-// TestAnOldMessageIsNotWritten: of two messages of a requester the second was sent ten seconds
-// before the first, as its clock says, and has waited somewhere: its time is up.
+// TestAnOldMessageIsNotWritten: a message that was sent ten seconds before another one of its
+// requester, and comes after it, is too old to be applied.
 func TestAnOldMessageIsNotWritten(t *testing.T) {
 	s := newSite(t, worker.Config{}, pass)
 	inbox := s.conn.NewInbox()
@@ -180,7 +180,7 @@ func TestAnOldMessageIsNotWritten(t *testing.T) {
 		want messages.Outcome
 	}{{20_000, messages.OutcomeRegistered}, {10_000, messages.OutcomeOverloaded}, {20_000, messages.OutcomeRegistered}} {
 		data, err := messages.Encode(messages.SeatRequest{
-			Kind: messages.KindRegister, RequestID: "a wish", EventID: s.event, UserID: store.NewID(),
+			Kind: messages.KindRegister, RequestID: "a request", EventID: s.event, UserID: store.NewID(),
 			RemainingMillis: 5000, SentMillis: m.sent,
 		})
 		if err == nil {

@@ -8,12 +8,12 @@ import (
 	"github.com/eventio/eventio/pkg/messages"
 )
 
-// maxTraces is how many requests a line about a failed batch names.
-const maxTraces = 10
+// maxTraceIDs bounds the trace ids in a log line about a batch that failed.
+const maxTraceIDs = 10
 
-// logSeat writes the line in which a registration is found again: request_id is the same as
-// in the API's line and in the X-Request-Id of the answer.
-func (w *Worker) logSeat(r request, outcome messages.Outcome) {
+// logRequest writes a log line about an answered request. Its request_id is the trace id, the
+// same as in the API's line and in the X-Request-Id of the HTTP response.
+func (w *Worker) logRequest(r request, outcome messages.Outcome) {
 	line := w.log.Info().Str("request_id", r.TraceID).Str("event_id", r.EventID.Hex()).Str("user_id", r.UserID.Hex()).
 		Str("outcome", string(outcome)).
 		Float64("duration_ms", float64(time.Since(r.received).Microseconds())/1000)
@@ -23,10 +23,10 @@ func (w *Worker) logSeat(r request, outcome messages.Outcome) {
 	line.Msg("seat")
 }
 
-// traces names the first requests of a batch for the log.
-func traces(batch []request) []string {
-	ids := make([]string, 0, min(len(batch), maxTraces))
-	for _, r := range batch[:min(len(batch), maxTraces)] {
+// traceIDs returns the trace ids of the first requests of a batch.
+func traceIDs(batch []request) []string {
+	ids := make([]string, 0, min(len(batch), maxTraceIDs))
+	for _, r := range batch[:min(len(batch), maxTraceIDs)] {
 		ids = append(ids, r.TraceID)
 	}
 	return ids

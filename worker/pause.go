@@ -9,47 +9,47 @@ import (
 )
 
 const (
-	// pulseEvery is how often a worker notes that it runs, and maxPause how long it may be silent
-	// before it takes itself for one that was stopped: frozen, or on a machine that was. A busy
-	// machine keeps a worker waiting for less.
-	pulseEvery = 100 * time.Millisecond
-	maxPause   = time.Second
-	// recovery bounds how long a worker counts as recovering from a stop.
-	recovery = 5 * time.Second
+	// heartbeatInterval is how often a pauseDetector notes that its process runs.
+	heartbeatInterval = 100 * time.Millisecond
+	// maxPause is the longest time between two heartbeats of a process that was not stopped. A
+	// busy machine delays a heartbeat by less.
+	maxPause = time.Second
+	// maxRecovery bounds how long a worker counts as recovering after a pause.
+	maxRecovery = 5 * time.Second
 )
 
-// pulse finds out that the whole worker was stopped for a while, by the gaps between its signs of
-// life. It is safe for concurrent use.
-type pulse struct {
-	// settle returns when everything that waited for the end of a stop has been taken.
-	settle func(context.Context)
-	woke   chan struct{} // gets one when a stop is noticed
+// pauseDetector notices that the whole process was paused for a while, frozen or with its
+// machine, by a gap between its heartbeats. It is safe for concurrent use.
+type pauseDetector struct {
+	// drain returns when all messages that waited for the end of a pause have been taken.
+	drain   func(context.Context)
+	noticed chan struct{} // gets a value when a pause is noticed
 
-	mu      sync.Mutex // guards all below
-	beat    time.Time  // the last sign of life
-	stops   int        // that were noticed
-	settled int        // of them
+	mu        sync.Mutex // guards all below
+	heartbeat time.Time  // the last one
+	pauses    int        // noticed so far
+	recovered int        // the pauses after which everything that waited has been taken
 }
 
-func newPulse(settle func(context.Context)) *pulse {
-	return &pulse{settle: settle, woke: make(chan struct{}, 1)}
+func newPauseDetector(drain func(context.Context)) *pauseDetector {
+	return &pauseDetector{drain: drain, noticed: make(chan struct{}, 1)}
 }
 
-// run notes signs of life, and has what waited for the end of a stop taken, until ctx ends.
-func (p *pulse) run(ctx context.Context) {
-	var settling sync.WaitGroup
-	defer settling.Wait()
-	settling.Go(func() {
+// run keeps the heartbeat, and calls drain after each pause, until ctx ends.
+func (p *pauseDetector) run(ctx context.Context) {
+	var draining sync.WaitGroup
+	defer draining.Wait()
+	draining.Go(func() {
 		for {
 			select {
 			case <-ctx.Done():
 				return
-			case <-p.woke:
+			case <-p.noticed:
 				p.recover(ctx)
 			}
 		}
 	})
-	tick := time.NewTicker(pulseEvery)
+	tick := time.NewTicker(heartbeatInterval)
 	defer tick.Stop()
 	for {
 		p.recovering(time.Now())
@@ -61,43 +61,43 @@ func (p *pulse) run(ctx context.Context) {
 	}
 }
 
-// recover ends the recovery from the stops that were noticed so far.
-func (p *pulse) recover(ctx context.Context) {
+// recover ends the recovery from the pauses that were noticed so far.
+func (p *pauseDetector) recover(ctx context.Context) {
 	p.mu.Lock()
-	stops := p.stops
+	pauses := p.pauses
 	p.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, recovery)
+	ctx, cancel := context.WithTimeout(ctx, maxRecovery)
 	defer cancel()
-	p.settle(ctx)
+	p.drain(ctx)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.settled = stops
+	p.recovered = pauses
 }
 
-// recovering notes a sign of life, and reports whether messages may still come that waited for
-// the end of a stop. Whoever asks first after a stop notices it.
-func (p *pulse) recovering(now time.Time) bool {
+// recovering reports whether messages may still come that waited for the end of a pause. It is a
+// heartbeat too: the first call after a pause notices it.
+func (p *pauseDetector) recovering(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.beat.IsZero() && now.Sub(p.beat) > maxPause {
-		p.stops++
+	if !p.heartbeat.IsZero() && now.Sub(p.heartbeat) > maxPause {
+		p.pauses++
 		select {
-		case p.woke <- struct{}{}:
-		default: // it is known already
+		case p.noticed <- struct{}{}:
+		default: // an earlier pause has put a value there
 		}
 	}
-	if now.After(p.beat) {
-		p.beat = now
+	if now.After(p.heartbeat) {
+		p.heartbeat = now
 	}
-	return p.stops != p.settled
+	return p.pauses != p.recovered
 }
 
-// takeWaiting returns when all messages that the NATS server held for this worker have been
-// taken by its callback, or when ctx ends. A server answers a ping behind what it sent before; a
-// server that has cut the worker off holds nothing.
-func (w *Worker) takeWaiting(ctx context.Context) {
+// drainPending returns when the callback has taken all messages that the NATS server held for
+// this worker, or when ctx ends. A server answers a ping behind the messages that it sent before;
+// a server that has cut the worker off holds none.
+func (w *Worker) drainPending(ctx context.Context) {
 	for w.conn.FlushWithContext(ctx) != nil {
-		if !pause(ctx) {
+		if !sleep(ctx) {
 			return
 		}
 	}
@@ -108,29 +108,29 @@ func (w *Worker) takeWaiting(ctx context.Context) {
 		return
 	}
 	for _, sub := range service.Subscriptions {
-		for taken := pendingOf(sub); !taken(); {
-			if !pause(ctx) {
+		for taken := takenOf(sub); !taken(); {
+			if !sleep(ctx) {
 				return
 			}
 		}
 	}
 }
 
-// pendingOf returns what tells whether the messages that are with a subscription now have been
+// takenOf returns a function that reports whether the messages which a subscription has now were
 // given to its callback, and the callback has returned from them.
-func pendingOf(sub *nats.Subscription) (taken func() bool) {
-	delivered, _ := sub.Delivered() // a subscription that has ended has nothing more
+func takenOf(sub *nats.Subscription) (taken func() bool) {
+	delivered, _ := sub.Delivered() // fails on a subscription that has ended, which has no messages
 	pending, _, err := sub.Pending()
 	last := delivered + int64(pending)
 	return func() bool {
-		now, stillThere := sub.Delivered()
+		now, ended := sub.Delivered()
 		left, _, _ := sub.Pending()
-		return err != nil || stillThere != nil || now > last || now == last && left == 0
+		return err != nil || ended != nil || now > last || now == last && left == 0
 	}
 }
 
-// pause waits a little and reports whether ctx is still alive.
-func pause(ctx context.Context) bool {
+// sleep waits for a moment and reports whether ctx still lives.
+func sleep(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
 		return false

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-func TestPulse(t *testing.T) {
+func TestPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		settle := make(chan struct{})
-		p := newPulse(func(ctx context.Context) {
+		drained := make(chan struct{})
+		p := newPauseDetector(func(ctx context.Context) {
 			select {
-			case <-settle:
+			case <-drained:
 			case <-ctx.Done():
 			}
 		})
@@ -28,25 +28,25 @@ func TestPulse(t *testing.T) {
 			t.Error("a worker that runs is taken for one that was stopped")
 		}
 		freeze()
-		time.Sleep(maxPause + pulseEvery)
+		time.Sleep(maxPause + heartbeatInterval)
 		if !p.recovering(time.Now()) {
 			t.Error("a stop is not noticed by the first who asks")
 		}
 		freeze = run()
-		time.Sleep(recovery - time.Second)
+		time.Sleep(maxRecovery - time.Second)
 		if !p.recovering(time.Now()) {
 			t.Error("the stop is forgotten while messages may still come that waited for its end")
 		}
-		settle <- struct{}{}
+		drained <- struct{}{}
 		synctest.Wait()
 		if p.recovering(time.Now()) {
 			t.Error("the stop is not forgotten when all that waited was taken")
 		}
 		freeze()
-		time.Sleep(maxPause + pulseEvery)
+		time.Sleep(maxPause + heartbeatInterval)
 		freeze = run()
 		defer freeze()
-		time.Sleep(recovery + time.Second)
+		time.Sleep(maxRecovery + time.Second)
 		if p.recovering(time.Now()) {
 			t.Error("what cannot be taken keeps the worker from recovering for ever")
 		}

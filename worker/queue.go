@@ -8,44 +8,44 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// request is a seat request that this worker has accepted: it owes an answer.
+// request is a seat request that this worker has accepted, and must answer.
 type request struct {
 	messages.SeatRequest
-	reply    string    // the subject of the answer
-	item     int       // its place in its message
-	received time.Time // when it arrived
-	deadline time.Time // no write for it begins after this
-	doubt    bool      // an earlier try to store it may have done so
+	reply       string    // the subject of the reply
+	item        int       // the position of the request in its message
+	received    time.Time // when it arrived
+	deadline    time.Time // no write for it begins after this time
+	maybeStored bool      // an earlier try to apply it may have stored something
 }
 
-// queue holds the requests that wait, in one line per event. It is bounded, and fair: each
-// batch takes from all the events that have requests waiting, in turn. An event is in one
-// batch at a time; what arrives for it meanwhile forms its next one.
+// queue holds the requests that wait for a batch, by event. It is bounded, and fair: a batch takes
+// requests of all events that have some, in turn. An event is in one batch at a time; requests
+// that arrive for it meanwhile wait for its next batch. It is safe for concurrent use.
 type queue struct {
 	mu      sync.Mutex // guards all below
-	change  sync.Cond  // signalled when turn grows and when closed is set
-	lines   map[store.ID]*line
-	turn    []*line // lines with requests and no batch in flight, the longest waiting first
-	waiting int     // requests in all lines
-	max     int
+	changed sync.Cond  // signalled when ready grows and when closed is set
+	events  map[store.ID]*eventQueue
+	ready   []*eventQueue // those with requests and no batch in flight, the longest waiting first
+	waiting int           // requests of all events
+	max     int           // bounds waiting
 	closed  bool
 }
 
-// line is one event's requests in order of arrival.
-type line struct {
+// eventQueue has the requests for one event in order of arrival.
+type eventQueue struct {
 	event    store.ID
 	requests []request
-	inFlight bool
+	inFlight bool // a batch has requests for the event
 }
 
 func newQueue(maxWaiting int) *queue {
-	q := &queue{lines: make(map[store.ID]*line), max: maxWaiting}
-	q.change.L = &q.mu
+	q := &queue{events: make(map[store.ID]*eventQueue), max: maxWaiting}
+	q.changed.L = &q.mu
 	return q
 }
 
-// put adds the requests of a message, as far as there is room, and returns how many. They
-// come in together, so that an idle worker does not begin a batch with the first alone.
+// put adds the requests of a message, as many as there is room for, and returns how many. It adds
+// them in one step, so that an idle worker does not begin a batch with the first one alone.
 func (q *queue) put(all []request) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -54,75 +54,75 @@ func (q *queue) put(all []request) int {
 	}
 	n := min(len(all), q.max-q.waiting)
 	for _, r := range all[:n] {
-		l := q.lines[r.EventID]
-		if l == nil {
-			l = &line{event: r.EventID}
-			q.lines[r.EventID] = l
+		e := q.events[r.EventID]
+		if e == nil {
+			e = &eventQueue{event: r.EventID}
+			q.events[r.EventID] = e
 		}
-		l.requests = append(l.requests, r)
-		if len(l.requests) == 1 && !l.inFlight {
-			q.turn = append(q.turn, l)
-			q.change.Signal()
+		e.requests = append(e.requests, r)
+		if len(e.requests) == 1 && !e.inFlight {
+			q.ready = append(q.ready, e)
+			q.changed.Signal()
 		}
 	}
 	q.waiting += n
 	return n
 }
 
-// take waits for requests and returns at most n of them as a batch. The events of the
-// batch are in flight until release. It returns nil when the queue is closed and no
-// request is left that could become free.
+// take waits for requests and returns at most n of them as a batch. The events of the batch are
+// in flight until release. take returns nil when the queue is closed and no request waits that
+// another goroutine would not take.
 func (q *queue) take(n int) []request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.turn) == 0 {
+	for len(q.ready) == 0 {
 		if q.closed {
 			return nil
 		}
-		q.change.Wait()
+		q.changed.Wait()
 	}
-	lines := q.turn[:min(n, len(q.turn))]
-	q.turn = q.turn[len(lines):]
-	// First an equal share for each, then what is left over to those who have more.
-	share, batch := n/len(lines), make([]request, 0, min(n, q.waiting))
+	events := q.ready[:min(n, len(q.ready))]
+	q.ready = q.ready[len(events):]
+	// First an equal share for each event, then the room that is left for those with more.
+	share, batch := n/len(events), make([]request, 0, min(n, q.waiting))
 	for _, size := range []int{share, n} {
-		for _, l := range lines {
-			k := min(size, len(l.requests), n-len(batch))
-			batch = append(batch, l.requests[:k]...)
-			l.requests = l.requests[k:]
+		for _, e := range events {
+			k := min(size, len(e.requests), n-len(batch))
+			batch = append(batch, e.requests[:k]...)
+			e.requests = e.requests[k:]
 		}
 	}
 	q.waiting -= len(batch)
-	for _, l := range lines {
-		l.inFlight = true
+	for _, e := range events {
+		e.inFlight = true
 	}
 	return batch
 }
 
-// release ends the flight of a batch's events: those with requests waiting get in turn.
+// release says that a batch was applied. Its events with requests become ready again.
 func (q *queue) release(batch []request) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, r := range batch {
-		l := q.lines[r.EventID]
-		if l == nil || !l.inFlight {
+		e := q.events[r.EventID]
+		if e == nil || !e.inFlight {
 			continue // released with an earlier request of the batch
 		}
-		l.inFlight = false
-		if len(l.requests) == 0 {
-			delete(q.lines, l.event)
+		e.inFlight = false
+		if len(e.requests) == 0 {
+			delete(q.events, e.event)
 			continue
 		}
-		q.turn = append(q.turn, l)
-		q.change.Signal()
+		q.ready = append(q.ready, e)
+		q.changed.Signal()
 	}
 }
 
-// close refuses further requests and lets take return nil when the rest is taken. A line
-// that is in flight with more requests waiting is taken by the one who releases it.
+// close refuses further requests, and lets take return nil when the others are taken. Requests
+// for an event in flight are taken by the goroutine that releases it.
 func (q *queue) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true
-	q.change.Broadcast()
+	q.changed.Broadcast()
 }

@@ -14,8 +14,8 @@ func waiting(event store.ID, name string) request {
 	return request{SeatRequest: messages.SeatRequest{EventID: event, RequestID: name}}
 }
 
-// TestQueue drives a queue at random and compares it with what it must be: bounded, each
-// event in order of arrival and in one batch at a time, nobody left behind.
+// TestQueue uses a queue at random and compares it with a model: it is bounded, an event is in one
+// batch at a time and its requests in order of arrival, and no request stays behind.
 func TestQueue(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		const bound = 20

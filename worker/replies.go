@@ -2,66 +2,69 @@ package worker
 
 import "github.com/eventio/eventio/pkg/messages"
 
-// answers gathers replies: those to one API process travel in one message.
-type answers struct {
-	worker  *Worker
-	bundles []*bundle // in order of their first reply
-	given   []given
+// replies gathers replies, so that those to one API process travel in one message. It is not safe
+// for concurrent use.
+type replies struct {
+	worker   *Worker
+	outgoing []*replyMessage // one for each requester, in order of the first reply
+	answered []answered
 }
 
-// given is a request and what it was told.
-type given struct {
+// answered is a request with the outcome that it was told.
+type answered struct {
 	request request
 	outcome messages.Outcome
 }
 
-// bundle is what goes to one requester.
-type bundle struct {
+// replyMessage is a message with replies to one requester.
+type replyMessage struct {
 	requester, subject string
 	data               []byte
 }
 
-// add puts in the reply to a request.
-func (a *answers) add(r request, reply messages.SeatReply) {
+// add adds the reply to a request. It sends what was gathered for the requester when the message
+// would be too large with the reply.
+func (rs *replies) add(r request, reply messages.SeatReply) {
 	requester, name := messages.SplitReplySubject(r.reply)
 	reply.Message, reply.Item = name, r.item
 	data, err := messages.Encode(reply)
 	if err != nil {
-		a.worker.noise.Warn().Err(err).Str("outcome", string(reply.Outcome)).Msg("an answer cannot be sent")
+		rs.worker.sampledLog.Warn().Err(err).Str("outcome", string(reply.Outcome)).Msg("an answer cannot be sent")
 		return
 	}
-	a.given = append(a.given, given{r, reply.Outcome})
-	b := a.bundle(requester, r.reply)
-	if len(b.data)+len(data) > messages.MaxMessage {
-		a.worker.publish(b.subject, b.data)
-		b.data = nil
+	rs.answered = append(rs.answered, answered{r, reply.Outcome})
+	m := rs.messageTo(requester, r.reply)
+	if len(m.data)+len(data) > messages.MaxMessage {
+		rs.worker.publish(m.subject, m.data)
+		m.data = nil
 	}
-	b.data = append(b.data, data...)
+	m.data = append(m.data, data...)
 }
 
-func (a *answers) bundle(requester, subject string) *bundle {
-	for _, b := range a.bundles { // as many as there are API processes
-		if b.requester == requester {
-			return b
+// messageTo returns the message to a requester. A new one is sent to subject.
+func (rs *replies) messageTo(requester, subject string) *replyMessage {
+	for _, m := range rs.outgoing { // as many as there are API processes
+		if m.requester == requester {
+			return m
 		}
 	}
-	b := &bundle{requester: requester, subject: subject}
-	a.bundles = append(a.bundles, b)
-	return b
+	m := &replyMessage{requester: requester, subject: subject}
+	rs.outgoing = append(rs.outgoing, m)
+	return m
 }
 
-// send sends what was gathered.
-func (a *answers) send() {
-	for _, b := range a.bundles {
-		a.worker.publish(b.subject, b.data)
+// send sends all gathered replies.
+func (rs *replies) send() {
+	for _, m := range rs.outgoing {
+		rs.worker.publish(m.subject, m.data)
 	}
-	a.bundles = nil
+	rs.outgoing = nil
 }
 
-// publish sends replies. What cannot be sent is lost, like any message; its callers will
-// ask again.
+// publish sends replies. When it cannot, they are lost as any message may be, and the requester
+// sends the requests again.
 func (w *Worker) publish(subject string, data []byte) {
 	if err := w.conn.Publish(subject, data); err != nil {
-		w.noise.Warn().Err(err).Msg("answers cannot be sent")
+		w.sampledLog.Warn().Err(err).Msg("answers cannot be sent")
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/eventio/eventio/pkg/messages"
 )
 
-// TestAnswersAreSentOnce: also when there are more than fit into a message, and to several
+// TestRepliesAreSentOnce: also when there are more than fit into a message, for several
 // requesters.
-func TestAnswersAreSentOnce(t *testing.T) {
+func TestRepliesAreSentOnce(t *testing.T) {
 	conn, err := messages.Connect(testenv.StartNATS(t).URL(), "worker", zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
@@ -30,7 +30,7 @@ func TestAnswersAreSentOnce(t *testing.T) {
 		subscriptions = append(subscriptions, sub)
 	}
 	const each = 6000 // of about 70 bytes
-	out := answers{worker: &Worker{conn: conn, noise: zerolog.Nop()}}
+	out := replies{worker: &Worker{conn: conn, sampledLog: zerolog.Nop()}}
 	for i := range each {
 		for _, inbox := range inboxes {
 			r := request{reply: inbox + ".message", item: i}
@@ -68,7 +68,7 @@ func TestAnswersAreSentOnce(t *testing.T) {
 			t.Errorf("%d messages, and %d more: %v", sent, left, err)
 		}
 	}
-	if len(out.given) != 2*each {
-		t.Errorf("%d answers are for the log", len(out.given))
+	if len(out.answered) != 2*each {
+		t.Errorf("%d answers are for the log", len(out.answered))
 	}
 }

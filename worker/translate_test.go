@@ -11,7 +11,8 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// TestEveryOutcomeOfTheStoreTravels: under the same word, which a requester knows.
+// TestEveryOutcomeOfTheStoreTravels: each has a row in the table, with the same word, which is
+// valid on the wire.
 func TestEveryOutcomeOfTheStoreTravels(t *testing.T) {
 	words := testenv.Constants(t, "../pkg/store", "Outcome")
 	for _, word := range words {
@@ -28,7 +29,8 @@ func TestEveryOutcomeOfTheStoreTravels(t *testing.T) {
 	}
 }
 
-// TestEveryKindIsTranslated: of requests, except a probe, and of actors.
+// TestEveryKindIsTranslated: every kind of request but a probe has a row in the table, and the
+// kinds of actors are the same words on both sides.
 func TestEveryKindIsTranslated(t *testing.T) {
 	ours, theirs := testenv.Constants(t, "../pkg/messages", "Kind"), testenv.Constants(t, "../pkg/store", "Kind")
 	for _, word := range ours {
@@ -45,8 +47,8 @@ func TestEveryKindIsTranslated(t *testing.T) {
 	}
 }
 
-// TestNothingIsLostInTranslation: every field of a request of the wire that the store has too,
-// and of the store's result.
+// TestNothingIsLostInTranslation: every field of store.SeatRequest is set, and every field of a
+// reply that a result has.
 func TestNothingIsLostInTranslation(t *testing.T) {
 	now, edit := time.Now(), &messages.EventEdit{Version: 4}
 	got := storeRequest(messages.SeatRequest{

@@ -1,18 +1,31 @@
-// Package worker is everything behind the queue: it takes seat requests from NATS, applies
-// them to the store in batches, and answers.
+// Package worker applies seat requests: it takes them from NATS, applies them to the store in
+// batches, and replies.
 //
 // # Batches
 //
-// There is no timer. While a worker is idle a request goes to the store at once and alone;
-// while it is busy, what arrives forms the next batch. Each event has one batch in flight
-// at most.
+// There is no timer. While a worker is idle, a request goes to the store at once and alone.
+// While it is busy, the requests that arrive form the next batch. Each event is in one batch at a
+// time at most.
 //
-// # Answers
+// # Replies
 //
-// Every accepted request is answered, also during Stop. A request that finds the queue
-// full is answered "overloaded" at once. One that cannot be decoded is answered "invalid".
-// When a worker dies its callers' requests go unanswered; the API sends them again, and
-// their request ids make that safe.
+// Every request that a worker accepts gets a reply, also during Stop. When the queue is full, a
+// request is answered "overloaded" at once. A message that cannot be read is answered "invalid".
+//
+// # When a worker dies
+//
+// The requests that it accepted get no reply. The requester notices that within half of its
+// caller's time, or at the next request when the worker's connection is closed, and sends them to
+// another worker under the same request ids (see package messages). The store has each batch of
+// the dead worker as a whole or not at all. A request that it has gets its first answer again,
+// and one that it does not have is applied now.
+//
+// # When a worker freezes
+//
+// A worker that was stopped and continued, with its machine for instance, has old messages in its
+// connection whose requests were answered by another worker meanwhile. It must not apply them.
+// pause.go notices that the worker was stopped, and delay.go computes how old each message is. A
+// request whose caller has given up is answered "overloaded" and not applied.
 package worker
 
 import (
@@ -30,26 +43,27 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// Config has the worker's limits. The zero value works.
+// Config has the limits and settings of a Worker. The zero value works.
 type Config struct {
-	// MaxBatch is the most requests in one batch. Default 512: the store's commit grows
-	// with the batch and must stay far below transactionLifetimeLimitSeconds.
+	// MaxBatch is the most requests in one batch. Default 512. The time of a commit grows with
+	// the batch and must stay far below the transactionLifetimeLimitSeconds of MongoDB.
 	MaxBatch int
-	// MaxWaiting is the most requests that wait; more are answered "overloaded". Default
-	// 20,000, about what a worker settles before its callers give up.
+	// MaxWaiting is the most requests that wait for a batch; further ones are answered
+	// "overloaded". Default 20,000, about what a worker applies before the callers give up.
 	MaxWaiting int
-	// InFlight is the most batches in flight, of different events. Default 2: one commits while the
-	// next collects, and few large batches cost a store less than many small ones. A store with
-	// one writer wants 1.
+	// InFlight is the most batches that are applied at the same time, of different events.
+	// Default 2: while one batch commits the next one collects requests, and few large batches
+	// cost a store less than many small ones. A store with one writer wants 1.
 	InFlight int
-	// Prefix is that of the subjects, see messages.Namespace. Default messages.DefaultPrefix.
+	// Prefix is the prefix of all subjects, see messages.Namespace. Default
+	// messages.DefaultPrefix.
 	Prefix string
-	// SharedSubject also takes requests on messages.SharedSeats, as requesters of the version
-	// before send them. They do not say which database they mean: use it for an upgrade only,
-	// while one database uses the NATS server. Default false.
+	// SharedSubject also takes requests on messages.SharedSeats, where requesters of the version
+	// before send them. They do not say which database they are for, so use it during an upgrade
+	// only, and while one database uses the NATS server. Default false.
 	SharedSubject bool
-	// Now is the clock that decides about opening hours and stamps registrations; it is
-	// read once a batch. Default time.Now.
+	// Now is the clock that decides about opening hours and gives registrations their time. It
+	// is read once a batch. Default time.Now.
 	Now func() time.Time
 }
 
@@ -69,48 +83,49 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// pendingBytes bounds what the subscription holds before it is decoded.
-const pendingBytes = 64 << 20
+// maxPendingBytes bounds the messages that a subscription holds before they are decoded.
+const maxPendingBytes = 64 << 20
 
-// Worker serves seat requests from Start to Stop.
+// Worker serves seat requests from Start to Stop. It is safe for concurrent use.
 type Worker struct {
-	conn   *nats.Conn
-	names  messages.Namespace
-	seats  store.Seats
-	config Config
-	log    zerolog.Logger
-	noise  zerolog.Logger // for what a hostile sender can trigger: one line a second
-	queue  *queue
-	ages   *ages
-	pulse  *pulse
-	lanes  sync.WaitGroup
-	beats  sync.WaitGroup // of pulse
+	conn       *nats.Conn
+	namespace  messages.Namespace
+	seats      store.Seats
+	config     Config
+	log        zerolog.Logger
+	sampledLog zerolog.Logger // one line a second, for lines that a hostile sender can cause
+	queue      *queue
+	delays     *delayEstimator
+	pauses     *pauseDetector
+	batchers   sync.WaitGroup // the goroutines that apply batches
+	background sync.WaitGroup // the goroutine of pauses
 
-	hard     context.Context // ends when Stop is out of patience
-	hardStop context.CancelFunc
+	applying    context.Context // ends when Stop waits no longer for batches in flight
+	endApplying context.CancelFunc
 
 	mu      sync.Mutex // guards all below
 	service *messages.Service
 	stopped bool
 }
 
-// New makes a worker that takes the requests for the database of seats from conn, and
-// applies them. Both stay the caller's.
+// New makes a Worker that takes requests for the database of seats from conn, and applies them
+// to seats. The caller closes both.
 func New(conn *nats.Conn, seats store.Seats, config Config, log zerolog.Logger) *Worker {
 	config = config.withDefaults()
-	hard, hardStop := context.WithCancel(context.Background())
+	applying, endApplying := context.WithCancel(context.Background())
 	w := &Worker{
 		conn: conn, seats: seats, config: config, log: log,
-		names: messages.Namespace{Prefix: config.Prefix, Database: seats.DatabaseID()},
-		noise: log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Second}),
-		queue: newQueue(config.MaxWaiting), ages: newAges(),
-		hard: hard, hardStop: hardStop,
+		namespace:  messages.Namespace{Prefix: config.Prefix, Database: seats.DatabaseID()},
+		sampledLog: log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Second}),
+		queue:      newQueue(config.MaxWaiting), delays: newDelayEstimator(),
+		applying: applying, endApplying: endApplying,
 	}
-	w.pulse = newPulse(w.takeWaiting)
+	w.pauses = newPauseDetector(w.drainPending)
 	return w
 }
 
-// Start begins to take requests. It may be called once.
+// Start begins to take requests. It fails on a closed connection, on a namespace that cannot be
+// in a subject, and when it is called a second time or after Stop.
 func (w *Worker) Start() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -118,9 +133,9 @@ func (w *Worker) Start() error {
 		return errors.New("a worker starts once")
 	}
 	for range w.config.InFlight {
-		w.lanes.Go(w.lane)
+		w.batchers.Go(w.applyBatches)
 	}
-	service, err := messages.Serve(messages.Link{Conn: w.conn, Namespace: w.names}, w.receive)
+	service, err := messages.Serve(messages.Link{Conn: w.conn, Namespace: w.namespace}, w.receive)
 	if err == nil && w.config.SharedSubject {
 		w.log.Warn().Str("subject", messages.SharedSeats).Msg("also taking requests that do not say which database " +
 			"they are for: stop that when no API of the version before runs any more, and never do it on a NATS server that another database uses")
@@ -131,20 +146,20 @@ func (w *Worker) Start() error {
 		return err
 	}
 	w.service = service
-	// The callback only decodes and queues, so little is ever pending. Beyond the limits
-	// messages are dropped and the connection reports it.
+	// The callback decodes and queues, so few messages are ever pending. NATS drops messages
+	// beyond these limits, and the connection reports it.
 	for _, sub := range service.Subscriptions {
-		if err := sub.SetPendingLimits(2*w.config.MaxWaiting, pendingBytes); err != nil {
+		if err := sub.SetPendingLimits(2*w.config.MaxWaiting, maxPendingBytes); err != nil {
 			w.queue.close()
 			return fmt.Errorf("bound the subscription: %w", err)
 		}
 	}
-	w.beats.Go(func() { w.pulse.run(w.hard) })
+	w.background.Go(func() { w.pauses.run(w.applying) })
 	return nil
 }
 
-// Stop takes no more requests, answers all that were accepted, and returns when all is
-// done. When ctx ends first, batches still in flight are cut off and Stop returns an
+// Stop ends the subscriptions, applies and answers every request that was accepted, and returns
+// when that is done. When ctx ends first, Stop cuts off the batches in flight and returns an
 // error. It may be called before Start and more than once.
 func (w *Worker) Stop(ctx context.Context) error {
 	w.mu.Lock()
@@ -152,28 +167,29 @@ func (w *Worker) Stop(ctx context.Context) error {
 	w.stopped = true
 	w.mu.Unlock()
 	if first && service != nil {
-		w.leave(ctx, service)
+		w.unsubscribe(ctx, service)
 	}
 	w.queue.close()
 	idle := make(chan struct{})
-	go func() { w.lanes.Wait(); close(idle) }()
+	go func() { w.batchers.Wait(); close(idle) }()
 	var err error
 	select {
 	case <-idle:
 	case <-ctx.Done():
 		err = fmt.Errorf("stop the worker: %w", ctx.Err())
 	}
-	w.hardStop()
-	w.beats.Wait()
+	w.endApplying()
+	w.background.Wait()
 	<-idle
-	if w.conn.IsConnected() { // the answers leave before the connection does
+	if w.conn.IsConnected() { // the caller may close it, and the replies must be sent before
 		err = errors.Join(err, w.conn.FlushTimeout(time.Second))
 	}
 	return err
 }
 
-// leave returns when every message that the server had sent us is in the queue.
-func (w *Worker) leave(ctx context.Context, service *messages.Service) {
+// unsubscribe ends the subscriptions. It returns when every message that the server sent before is in
+// the queue, or when ctx ends.
+func (w *Worker) unsubscribe(ctx context.Context, service *messages.Service) {
 	if err := service.Leave(); err != nil {
 		w.log.Warn().Err(err).Msg("requesters will find out by themselves that this worker stops")
 	}
@@ -190,28 +206,29 @@ func (w *Worker) leave(ctx context.Context, service *messages.Service) {
 	}
 }
 
-// receive is the subscription's callback.
+// receive is the callback for messages with seat requests. It answers probes and what it
+// refuses, and puts all other requests into the queue.
 func (w *Worker) receive(msg *nats.Msg) {
-	if msg.Reply == "" || w.names.TakesSeats(msg.Reply) { // the latter would come back here
-		w.noise.Warn().Msg("a message without a place for its answer is dropped")
+	if msg.Reply == "" || w.namespace.IsSeatSubject(msg.Reply) { // a reply there would come back here
+		w.sampledLog.Warn().Msg("a message without a usable reply subject is dropped")
 		return
 	}
 	now := time.Now()
 	all, err := messages.DecodeRequests(msg.Data)
 	if err != nil {
-		w.noise.Warn().Err(err).Int("bytes", len(msg.Data)).Msg("a message cannot be read")
+		w.sampledLog.Warn().Err(err).Int("bytes", len(msg.Data)).Msg("a message cannot be read")
 		w.refuse(msg.Reply)
 		return
 	}
 	requester, _ := messages.SplitReplySubject(msg.Reply)
-	recovering := w.pulse.recovering(now)
-	out := answers{worker: w}
+	recovering := w.pauses.recovering(now)
+	out := replies{worker: w}
 	defer out.send()
 	accepted := make([]request, 0, len(all))
 	for i, req := range all {
 		r := request{SeatRequest: req, reply: msg.Reply, item: i, received: now}
 		if err := req.Check(); err != nil {
-			w.noise.Warn().Err(err).Msg("a request is refused")
+			w.sampledLog.Warn().Err(err).Msg("a request is refused")
 			out.add(r, messages.SeatReply{Outcome: messages.OutcomeInvalid})
 			continue
 		}
@@ -219,27 +236,27 @@ func (w *Worker) receive(msg *nats.Msg) {
 			out.add(r, messages.SeatReply{Outcome: messages.OutcomeProbed})
 			continue
 		}
-		age, known := w.ages.of(requester, req.SentMillis, now, recovering)
-		if !known { // it may have been answered by another worker since
-			w.noise.Warn().Msg("requests of an API process that was not heard before are refused: this worker was stopped a moment ago")
+		delay, known := w.delays.estimate(requester, req.SentMillis, now, recovering)
+		if !known { // another worker may have answered it since it was sent
+			w.sampledLog.Warn().Msg("requests of an API process that was not heard before are refused: this worker was stopped a moment ago")
 			out.add(r, messages.SeatReply{Outcome: messages.OutcomeOverloaded})
 			continue
 		}
-		r.deadline = now.Add(time.Duration(req.RemainingMillis)*time.Millisecond - age)
+		r.deadline = now.Add(time.Duration(req.RemainingMillis)*time.Millisecond - delay)
 		accepted = append(accepted, r)
 	}
 	for _, r := range accepted[w.queue.put(accepted):] {
-		w.noise.Warn().Int("waiting", w.config.MaxWaiting).Msg("the queue is full, requests are refused")
+		w.sampledLog.Warn().Int("waiting", w.config.MaxWaiting).Msg("the queue is full, requests are refused")
 		out.add(r, messages.SeatReply{Outcome: messages.OutcomeOverloaded})
 	}
 }
 
 // refuse answers all requests of a message that cannot be read.
-func (w *Worker) refuse(subject string) {
+func (w *Worker) refuse(replySubject string) {
 	data, err := messages.Encode(messages.SeatReply{Outcome: messages.OutcomeInvalid})
 	if err != nil {
-		w.noise.Warn().Err(err).Msg("an answer cannot be sent")
+		w.sampledLog.Warn().Err(err).Msg("an answer cannot be sent")
 		return
 	}
-	w.publish(subject, data)
+	w.publish(replySubject, data)
 }

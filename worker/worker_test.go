@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(testenv.M{M: m}) }
 
 const limit = 10 * time.Second
 
-// seats is a store that a test holds up, or lets fail, before a real one does the work.
+// seats is a store that calls before, which may block or fail, and then a real store.
 type seats struct {
 	store.Seats
 	before func(batch []store.SeatRequest) error
@@ -75,7 +75,7 @@ func newSite(t *testing.T, config worker.Config, before func([]store.SeatRequest
 	return s
 }
 
-// names are those under which the site's parts meet.
+// names returns the namespace of the site.
 func (s *site) names() messages.Namespace {
 	return messages.Namespace{Prefix: messages.DefaultPrefix, Database: s.store.DatabaseID()}
 }
@@ -98,11 +98,11 @@ func (s *site) stop() {
 	}
 }
 
-// ask sends a new user's wish and returns what becomes of it; "" when there is no worker.
+// ask sends a new user's registration and returns the outcome; "" when there is no worker.
 func (s *site) ask(event store.ID) messages.Outcome {
-	wish := storetest.Wish(event)
+	wanted := storetest.NewRequest(event)
 	got := s.requester.Request(s.t.Context(), messages.SeatRequest{
-		Kind: messages.KindRegister, RequestID: wish.RequestID, EventID: event, UserID: wish.UserID,
+		Kind: messages.KindRegister, RequestID: wanted.RequestID, EventID: event, UserID: wanted.UserID,
 	}, time.Now().Add(limit))
 	if errors.Is(got.Cause, nats.ErrNoResponders) {
 		return ""
@@ -110,7 +110,7 @@ func (s *site) ask(event store.ID) messages.Outcome {
 	return got.Reply.Outcome
 }
 
-// send sends a message as it is and returns its one reply.
+// send sends a message as it is and returns the one reply to it.
 func (s *site) send(data []byte) messages.SeatReply {
 	s.t.Helper()
 	msg, err := s.conn.Request(s.names().Seats(), data, limit)
@@ -171,7 +171,8 @@ func TestWhatCannotBeReadIsAnsweredInvalid(t *testing.T) {
 			t.Errorf("%q: %+v", data, reply)
 		}
 	}
-	// Without a place for an answer, or with one that would come back here, there is none.
+	// A message without a reply subject, or with one that the worker takes requests from, gets no
+	// reply.
 	seen := make(chan *nats.Msg, 10)
 	tap, err := s.conn.ChanSubscribe(s.names().Seats(), seen)
 	if err != nil {
@@ -188,7 +189,7 @@ func TestWhatCannotBeReadIsAnsweredInvalid(t *testing.T) {
 	if err := tap.Unsubscribe(); err != nil {
 		t.Fatal(err)
 	}
-	if len(seen) != 3 { // the two above, and the wish
+	if len(seen) != 3 { // the two above, and the request
 		t.Errorf("%d messages came by, want 3: the worker has written to itself", len(seen))
 	}
 }
@@ -287,9 +288,9 @@ func TestAPoisonedNeighbourHarmsNobody(t *testing.T) {
 func TestARequestWithoutTimeIsNotWritten(t *testing.T) {
 	var applied atomic.Int64
 	s := newSite(t, worker.Config{}, func([]store.SeatRequest) error { applied.Add(1); return nil })
-	wish := storetest.Wish(s.event)
+	wanted := storetest.NewRequest(s.event)
 	data, err := messages.Encode(messages.SeatRequest{
-		Kind: messages.KindRegister, RequestID: wish.RequestID, EventID: s.event, UserID: wish.UserID, RemainingMillis: 1,
+		Kind: messages.KindRegister, RequestID: wanted.RequestID, EventID: s.event, UserID: wanted.UserID, RemainingMillis: 1,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -299,8 +300,8 @@ func TestARequestWithoutTimeIsNotWritten(t *testing.T) {
 	}
 }
 
-// TestStopAnswersAllThatWasAccepted: under load, every request is answered, or told that
-// nobody is there.
+// TestStopAnswersAllThatWasAccepted: under load, every request is answered or surely reached no
+// worker.
 func TestStopAnswersAllThatWasAccepted(t *testing.T) {
 	s := newSite(t, worker.Config{}, pass)
 	var registered atomic.Int64

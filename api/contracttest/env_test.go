@@ -4,14 +4,11 @@ package contracttest
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,12 +20,10 @@ import (
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/api/describe/openapi"
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/mongostore"
-	"github.com/eventio/eventio/pkg/store/sqlitestore"
-	"github.com/eventio/eventio/worker"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(testenv.M{M: m}) }
@@ -37,14 +32,13 @@ const awhile = 20 * time.Second
 
 // site is two API processes over one store, and workers.
 type site struct {
-	t      *testing.T
-	open   func() store.Store // another handle on the database
+	t *testing.T
+	*system.System
 	store  store.Store
-	nats   *testenv.NATS
 	apis   []*httptest.Server
 	client *http.Client
 	doc    *openapi.Document
-	log    *logBuffer
+	log    logBuffer
 	worker *nats.Conn // the first worker's
 }
 
@@ -58,49 +52,24 @@ type options struct {
 
 func forEachStore(t *testing.T, o options, test func(*testing.T, *site)) {
 	t.Helper()
-	for _, kind := range []string{"sqlite", "mongo"} {
+	for _, kind := range system.Kinds {
 		t.Run(kind, func(t *testing.T) { test(t, newSite(t, kind, o)) })
 	}
 }
 
 func newSite(t *testing.T, kind string, o options) *site {
 	t.Helper()
-	s := &site{t: t, nats: testenv.StartNATS(t), log: &logBuffer{}}
-	where := filepath.Join(t.TempDir(), "eventio.db")
-	if kind == "mongo" {
-		where = testenv.MongoDB(t)
-	}
-	s.open = func() store.Store {
-		var st store.Store
-		var err error
-		if kind == "mongo" {
-			st, err = mongostore.Open(t.Context(), where, zerolog.Nop())
-		} else {
-			st, err = sqlitestore.Open(t.Context(), where)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := st.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		return st
-	}
-	s.store = s.open()
+	parts := system.New(t, kind, system.Config{})
+	s := &site{t: t, System: parts, store: parts.Store, log: logBuffer{parts.Log}}
 	if !o.noWorker {
 		s.worker = s.startWorker(o)
 	}
 	for range 2 {
-		front := api.Store(s.open())
+		front := api.Store(s.Open())
 		if o.front != nil {
-			front = o.front(s.open())
+			front = o.front(s.Open())
 		}
-		requester, err := messages.NewRequester(messages.Link{
-			Conn:      s.connect("api"),
-			Namespace: messages.Namespace{Prefix: messages.DefaultPrefix, Database: s.store.DatabaseID()},
-		})
+		requester, err := messages.NewRequester(s.Link(s.Connect("api")))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,35 +94,14 @@ func newSite(t *testing.T, kind string, o options) *site {
 	return s
 }
 
-func (s *site) connect(name string) *nats.Conn {
-	conn, err := messages.Connect(s.nats.URL(), name, zerolog.Nop())
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(conn.Close)
-	return conn
-}
-
 // startWorker starts a worker that takes requests when it returns. Closing its connection
 // is its death, as far as anybody can tell.
 func (s *site) startWorker(o options) *nats.Conn {
-	conn := s.connect("worker")
-	seats := store.Seats(s.open())
+	seats := store.Seats(s.Open())
 	if o.behind != nil {
-		seats = o.behind(s.open())
+		seats = o.behind(s.Open())
 	}
-	w := worker.New(conn, seats, worker.Config{}, zerolog.New(s.log))
-	if err := w.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	if err := conn.FlushTimeout(awhile); err != nil {
-		s.t.Fatal(err)
-	}
-	s.t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), awhile)
-		defer cancel()
-		_ = w.Stop(ctx) // its connection may be gone
-	})
+	conn, _ := s.StartWorker(seats)
 	return conn
 }
 
@@ -323,7 +271,7 @@ func userBody(email, password string) string {
 	return `{"name":"Ada","email":` + quote(email) + `,"password":` + quote(password) + `}`
 }
 
-func wish(user string) string { return `{"user_id":"` + user + `"}` }
+func registrationBody(user string) string { return `{"user_id":"` + user + `"}` }
 
 // newEvent creates an event and returns the path of its registrations.
 func (s *site) newEvent(capacity string) (roster string) {
@@ -332,27 +280,15 @@ func (s *site) newEvent(capacity string) (roster string) {
 	return location + "/registrations"
 }
 
-// logBuffer keeps a log.
-type logBuffer struct {
-	mu  sync.Mutex // guards buf
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
+// logBuffer is the log of all parts.
+type logBuffer struct{ *system.Log }
 
 // lines are the entries whose request_id it is.
-func (l *logBuffer) lines(t *testing.T, requestID string) []map[string]any {
+func (l logBuffer) lines(t *testing.T, requestID string) []map[string]any {
 	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	var found []map[string]any
-	for line := range bytes.Lines(l.buf.Bytes()) {
-		entry := decode[map[string]any](t, line)
-		if entry["request_id"] == requestID {
+	for _, line := range l.With(requestID) {
+		if entry := decode[map[string]any](t, []byte(line)); entry["request_id"] == requestID {
 			found = append(found, entry)
 		}
 	}

@@ -19,7 +19,7 @@ import (
 
 const key = "Idempotency-Key"
 
-// creations are the two routes that create under a key: the same wish with another content.
+// creations are the two routes that create under a key: the same request with another content.
 var creations = map[string]struct{ path, body, other string }{
 	"users":  {users, userBody("ada@example.org", "correct horse battery"), userBody("eve@example.org", "correct horse battery")},
 	"events": {events, eventBody("Opening", "1", "2027-05-01T18:00:00Z"), eventBody("Closing", "1", "2027-05-01T18:00:00Z")},
@@ -232,23 +232,23 @@ func TestASeatIsToldAgain(t *testing.T) {
 	forEachStore(t, options{}, func(t *testing.T, s *site) {
 		roster := s.newEvent("2")
 		ada, bob := store.NewID().Hex(), store.NewID().Hex()
-		first := s.do(0, "POST", roster, wish(ada), key, "k").want(t, 201)
-		again := s.do(1, "POST", roster, wish(ada), key, "k").want(t, 201)
+		first := s.do(0, "POST", roster, registrationBody(ada), key, "k").want(t, 201)
+		again := s.do(1, "POST", roster, registrationBody(ada), key, "k").want(t, 201)
 		if string(first.body) != string(again.body) || again.header.Get("Location") != roster+"/"+ada {
 			t.Errorf("got %s, then %s", first.body, again.body)
 		}
-		s.do(1, "POST", roster, wish(ada), key, "another").want(t, 400, "already_registered")
-		s.do(1, "POST", roster, wish(ada)).want(t, 400, "already_registered")
+		s.do(1, "POST", roster, registrationBody(ada), key, "another").want(t, 400, "already_registered")
+		s.do(1, "POST", roster, registrationBody(ada)).want(t, 400, "already_registered")
 		var crowd sync.WaitGroup
 		for i := range 20 {
 			crowd.Go(func() {
-				if a, err := s.send(i%2, "POST", roster, wish(bob), key, "k"); err != nil || a.status != 201 {
+				if a, err := s.send(i%2, "POST", roster, registrationBody(bob), key, "k"); err != nil || a.status != 201 {
 					t.Errorf("got %d %s, %v", a.status, a.body, err)
 				}
 			})
 		}
 		crowd.Wait()
-		s.do(0, "POST", roster, wish(store.NewID().Hex()), key, "k").want(t, 409, "sold_out")
+		s.do(0, "POST", roster, registrationBody(store.NewID().Hex()), key, "k").want(t, 409, "sold_out")
 		if list := decode[[]string](t, s.get(roster).body); len(list) != 2 {
 			t.Errorf("roster is %v", list)
 		}
@@ -264,11 +264,11 @@ func TestASeatIsToldAgainWhenItsWorkerDied(t *testing.T) {
 	forEachStore(t, options{timeout: 2 * time.Second, behind: behind}, func(t *testing.T, s *site) {
 		roster, user := s.newEvent("1"), store.NewID().Hex()
 		lost := make(chan answer, 1)
-		go func() { a, _ := s.send(0, "POST", roster, wish(user), key, "k"); lost <- a }()
+		go func() { a, _ := s.send(0, "POST", roster, registrationBody(user), key, "k"); lost <- a }()
 		<-l.stored
 		s.worker.Close()
 		s.startWorker(options{})
-		s.do(1, "POST", roster, wish(user), key, "k").want(t, 201)
+		s.do(1, "POST", roster, registrationBody(user), key, "k").want(t, 201)
 		(<-lost).want(t, 201) // the API asked again by itself
 		if list := decode[[]string](t, s.get(roster).body); len(list) != 1 {
 			t.Errorf("roster is %v", list)
@@ -280,7 +280,7 @@ func TestWrongKeys(t *testing.T) {
 	forEachStore(t, options{}, func(t *testing.T, s *site) {
 		roster := s.newEvent("1")
 		for path, body := range map[string]string{
-			users: userBody("ada@example.org", "correct horse battery"), events: eventBody("x", "1", "2027-05-01T18:00:00Z"), roster: wish(store.NewID().Hex()),
+			users: userBody("ada@example.org", "correct horse battery"), events: eventBody("x", "1", "2027-05-01T18:00:00Z"), roster: registrationBody(store.NewID().Hex()),
 		} {
 			for name, headers := range map[string][]string{
 				"empty": {key, ""}, "256 bytes": {key, strings.Repeat("k", 256)}, "not ASCII": {key, "schlüssel"}, "two": {key, "a", key, "b"},

@@ -40,13 +40,13 @@ func TestARefusalMayBeRepeated(t *testing.T) {
 	forEachStore(t, options{}, func(t *testing.T, s *site) {
 		roster := s.newEvent("1")
 		ada, bob := store.NewID().Hex(), store.NewID().Hex()
-		s.do(0, "POST", roster, wish(ada)).want(t, 201)
-		s.do(0, "POST", roster, wish(ada), key, "again").want(t, 400, "already_registered")
-		s.do(0, "POST", roster, wish(bob), key, "k").want(t, 409, "sold_out")
+		s.do(0, "POST", roster, registrationBody(ada)).want(t, 201)
+		s.do(0, "POST", roster, registrationBody(ada), key, "again").want(t, 400, "already_registered")
+		s.do(0, "POST", roster, registrationBody(bob), key, "k").want(t, 409, "sold_out")
 		s.do(0, "DELETE", roster+"/"+ada, "").want(t, 204)
-		s.do(1, "POST", roster, wish(bob), key, "k").want(t, 201)
+		s.do(1, "POST", roster, registrationBody(bob), key, "k").want(t, 201)
 		s.do(1, "DELETE", roster+"/"+bob, "").want(t, 204)
-		s.do(1, "POST", roster, wish(ada), key, "again").want(t, 201)
+		s.do(1, "POST", roster, registrationBody(ada), key, "again").want(t, 201)
 	})
 }
 

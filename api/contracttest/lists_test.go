@@ -36,7 +36,7 @@ func (s *site) program() (ids []string) {
 		id, location := s.created(events, eventBody(title, "1", fmt.Sprintf("2027-05-0%dT18:00:00Z", i+1)))
 		ids = append(ids, id)
 		if i == 0 {
-			s.do(0, "POST", location+"/registrations", wish(store.NewID().Hex())).want(s.t, 201)
+			s.do(0, "POST", location+"/registrations", registrationBody(store.NewID().Hex())).want(s.t, 201)
 		}
 	}
 	return ids
@@ -83,7 +83,7 @@ func TestPages(t *testing.T) {
 		for range 5 {
 			user := store.NewID().Hex()
 			registered = append(registered, user)
-			s.do(0, "POST", many+"/registrations", wish(user)).want(t, 201)
+			s.do(0, "POST", many+"/registrations", registrationBody(user)).want(t, 201)
 		}
 		pages := func(path string) (all []string, count int) {
 			for count = 0; path != ""; count++ {
@@ -187,7 +187,7 @@ func TestWrongQueries(t *testing.T) {
 			s.get(events+"?a=1&b=2").want(t, 400, "invalid", "a", "b")
 		})
 		t.Run("posts take none", func(t *testing.T) {
-			s.do(0, "POST", roster+"?dry_run=1", wish(user)).want(t, 400, "invalid", "dry_run")
+			s.do(0, "POST", roster+"?dry_run=1", registrationBody(user)).want(t, 400, "invalid", "dry_run")
 			s.do(0, "PUT", roster+"/"+user+"?x=1", "").want(t, 400, "invalid", "x")
 		})
 		t.Run("put takes no body", func(t *testing.T) {
@@ -214,7 +214,7 @@ func TestASeatByItsPath(t *testing.T) {
 		if got := s.get(seat).want(t, 200); string(got.body) != string(first.body) || got.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("got %s %v", got.body, got.header)
 		}
-		s.do(0, "POST", roster, wish(user)).want(t, 400, "already_registered")
+		s.do(0, "POST", roster, registrationBody(user)).want(t, 400, "already_registered")
 		other := roster + "/" + store.NewID().Hex()
 		s.do(0, "PUT", other, "").want(t, 409, "sold_out")
 		s.get(other).want(t, 404, "registration_not_found")
@@ -379,7 +379,7 @@ func TestRequestIDs(t *testing.T) {
 		}
 		// One registration is followed from the API's log to the worker's.
 		for i, path := range []string{roster, roster + "/" + store.NewID().Hex()} {
-			id, method, body := fmt.Sprintf("follow-%d", i), "POST", wish(store.NewID().Hex())
+			id, method, body := fmt.Sprintf("follow-%d", i), "POST", registrationBody(store.NewID().Hex())
 			if i == 1 {
 				method, body = "PUT", ""
 			}

@@ -102,12 +102,12 @@ func Document(routes []Route) *openapi.Document {
 		Info: openapi.Info{
 			Title:       "Event.io",
 			Version:     "1",
-			Description: "Registrations for events with few places: never one seat too many, nobody twice, and a clear answer to everybody. Errors are problem documents (RFC 9457); programs look at their code.",
+			Description: "Registrations for events with few seats: never one seat too many, nobody twice, and a definite answer to everybody. Errors are problem documents (RFC 9457); programs read their code.",
 		},
 		Tags: []openapi.Tag{
-			{Name: "users", Description: "People who can log in."},
-			{Name: "events", Description: "What has a limited number of places."},
-			{Name: "registrations", Description: "Who holds a place."},
+			{Name: "users", Description: "People who sign up and log in."},
+			{Name: "events", Description: "What people register for, each with a limited number of seats."},
+			{Name: "registrations", Description: "Who has a seat or is on the waiting list."},
 			{Name: "service", Description: "The service itself."},
 		},
 	}

@@ -12,11 +12,11 @@ import (
 
 // The documentation of the routes, one function each, in the order of the table.
 
-// CreateUser documents the operation.
+// CreateUser documents POST /api/users.
 func CreateUser() Operation {
 	return Operation{
 		ID: "createUser", Tag: "users", Summary: "Sign up",
-		Description: "The address must be nobody's yet.",
+		Description: "The e-mail address must not be in use.",
 		Parameters: []openapi.Parameter{keyParameter("Makes the request repeatable for 24 hours: the same key with the same content gets the same 201, " +
 			"also while nobody knows whether the first one arrived. Only 201 is remembered. The key is bound to name and email, and a repetition must know the password.")},
 		Body:    wire.NewUser{},
@@ -30,19 +30,19 @@ func CreateUser() Operation {
 	}
 }
 
-// ChangePassword documents the operation.
+// ChangePassword documents POST /api/users/{user_id}/password.
 func ChangePassword() Operation {
 	return Operation{
 		ID: "changePassword", Tag: "users", Summary: "Change a password",
 		Description: "Ends all earlier tokens of the user, in every process within 5 s.",
 		Body:        wire.PasswordChange{},
 		Example:     wire.PasswordChange{OldPassword: "correct horse battery", NewPassword: "wrong horse battery"},
-		Answers:     []Answer{{Status: http.StatusNoContent, Description: "It is changed."}},
+		Answers:     []Answer{{Status: http.StatusNoContent, Description: "The password was changed."}},
 		Problems:    []problem.Code{problem.UserNotFound, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
-// ReadSession documents the operation.
+// ReadSession documents GET /api/session.
 func ReadSession() Operation {
 	u := exampleUser()
 	return Operation{
@@ -55,7 +55,7 @@ func ReadSession() Operation {
 	}
 }
 
-// Logout documents the operation.
+// Logout documents POST /api/logout.
 func Logout() Operation {
 	return Operation{
 		ID: "logout", Tag: "users", Summary: "Log a browser out",
@@ -64,11 +64,11 @@ func Logout() Operation {
 	}
 }
 
-// Login documents the operation.
+// Login documents POST /api/login.
 func Login() Operation {
 	return Operation{
 		ID: "login", Tag: "users", Summary: "Log in",
-		Description: "A wrong password and an unknown address look alike.",
+		Description: "A wrong password and an unknown e-mail address get the same answer.",
 		Body:        wire.Credentials{},
 		Example:     wire.Credentials{Email: "ada@example.org", Password: "correct horse battery"},
 		Answers:     []Answer{{Status: http.StatusOK, Description: "The user.", Body: wire.Session{}, Example: exampleSession()}},
@@ -76,11 +76,11 @@ func Login() Operation {
 	}
 }
 
-// CreateEvent documents the operation.
+// CreateEvent documents POST /api/events.
 func CreateEvent() Operation {
 	return Operation{
 		ID: "createEvent", Tag: "events", Summary: "Create an event",
-		Description: "Nobody is registered for a new event.",
+		Description: "A new event has no registrations.",
 		Parameters: []openapi.Parameter{keyParameter("Makes the request repeatable for 24 hours: the same key with the same content gets the same 201, " +
 			"also while nobody knows whether the first one arrived. Only 201 is remembered.")},
 		Body: wire.NewEvent{},
@@ -105,11 +105,11 @@ func CreateEvent() Operation {
 	}
 }
 
-// ListEvents documents the operation.
+// ListEvents documents GET /api/events.
 func ListEvents() Operation {
 	return Operation{
 		ID: "listEvents", Tag: "events", Summary: "List events",
-		Description: "By starts_at, then id. With limit a page; without it everything that the filters leave, streamed. " +
+		Description: "Sorted by starts_at, then id. With limit it is a page; without it, everything that the filters leave, streamed. " +
 			"A page with filters may be short, even empty, and still have a next one: follow it until there is none. " +
 			"Pages and lists below 32 KiB have an ETag.",
 		Parameters: append(eventParameters(), tagParameter()),
@@ -121,11 +121,11 @@ func ListEvents() Operation {
 	}
 }
 
-// ReadEvent documents the operation.
+// ReadEvent documents GET /api/events/{id}.
 func ReadEvent() Operation {
 	return Operation{
 		ID: "readEvent", Tag: "events", Summary: "Read an event",
-		Description: "With how many places it has and how many are taken.",
+		Description: "With its capacity and the number of seats taken.",
 		Parameters:  []openapi.Parameter{tagParameter()},
 		Answers: []Answer{
 			{Status: http.StatusOK, Description: "The event.", Body: wire.Event{}, Headers: []string{"ETag"}, Example: exampleEventBody()},
@@ -135,11 +135,11 @@ func ReadEvent() Operation {
 	}
 }
 
-// Register documents the operation.
+// Register documents POST /api/events/{id}/registrations.
 func Register() Operation {
 	return Operation{
 		ID: "register", Tag: "registrations", Summary: "Register for an event",
-		Description: "201 is said when the seat is on disk, 202 when the event is full and takes people onto a waiting list. " +
+		Description: "201 when the seat is on disk, 202 when the event is full and has a waiting list. " +
 			"Where several answers apply the order is 404, 400 already_registered, what keeps anybody out, 409 sold_out.",
 		Parameters: []openapi.Parameter{keyParameter("Makes the request repeatable: while the registration that it made lives, the same key of the same user for the same " +
 			"event gets it again, and once it is cancelled, 409 registration_cancelled. Of a person's requests for an event that are over the latest 32 are kept. " +
@@ -147,7 +147,7 @@ func Register() Operation {
 		Body:    wire.NewRegistration{},
 		Example: wire.NewRegistration{UserID: new(exampleUser().ID.Hex())},
 		Answers: []Answer{{
-			Status: http.StatusCreated, Description: "The seat is theirs.", Body: wire.Registration{}, Headers: []string{"Location"},
+			Status: http.StatusCreated, Description: "Registered: the user has a seat.", Body: wire.Registration{}, Headers: []string{"Location"},
 			Example: exampleRegistration(),
 			Links: map[string]openapi.Link{"read": {OperationID: "readRegistration", Parameters: map[string]string{
 				"path.id": "$response.body#/event_id", "path.user_id": "$response.body#/user_id",
@@ -157,11 +157,11 @@ func Register() Operation {
 	}
 }
 
-// ListRegistrations documents the operation.
+// ListRegistrations documents GET /api/events/{id}/registrations.
 func ListRegistrations() Operation {
 	return Operation{
-		ID: "listRegistrations", Tag: "registrations", Summary: "List who is registered",
-		Description: "User ids in order of registration. With limit a page; without it the whole list, streamed.",
+		ID: "listRegistrations", Tag: "registrations", Summary: "List the registrations of an event",
+		Description: "User ids in order of registration. With limit it is a page; without it, the whole list, streamed.",
 		Parameters:  append(pageParameters(), statusParameter(), tagParameter()),
 		Answers: []Answer{
 			{Status: http.StatusOK, Description: "The ids of the users.", Body: []store.ID{}, Headers: []string{"Link", "ETag"}, Example: []store.ID{exampleUser().ID}},
@@ -171,15 +171,15 @@ func ListRegistrations() Operation {
 	}
 }
 
-// PutRegistration documents the operation.
+// PutRegistration documents PUT /api/events/{id}/registrations/{user_id}.
 func PutRegistration() Operation {
 	return Operation{
 		ID: "putRegistration", Tag: "registrations", Summary: "Register a user unless they are registered",
 		Description: "The same as POST to the list, and repeatable as it is. It takes no body.",
 		Parameters:  []openapi.Parameter{keyParameter("As for POST to the list. 200 is remembered too: a late repetition does not register anew who has left since.")},
 		Answers: []Answer{
-			{Status: http.StatusOK, Description: "They held a seat already, or waited.", Body: wire.Registration{}, Example: exampleRegistration()},
-			{Status: http.StatusCreated, Description: "The seat is theirs.", Body: wire.Registration{}, Headers: []string{"Location"}, Example: exampleRegistration()},
+			{Status: http.StatusOK, Description: "The user was registered or on the waiting list already.", Body: wire.Registration{}, Example: exampleRegistration()},
+			{Status: http.StatusCreated, Description: "Registered: the user has a seat.", Body: wire.Registration{}, Headers: []string{"Location"}, Example: exampleRegistration()},
 			waits(),
 		},
 		Problems: seatProblems(),
@@ -190,7 +190,7 @@ func PutRegistration() Operation {
 func waits() Answer {
 	example := exampleRegistration()
 	example.Number, example.Status, example.Position = 2, wire.Waitlisted, 1
-	return Answer{Status: http.StatusAccepted, Description: "They wait for a place.", Body: wire.Registration{}, Example: example}
+	return Answer{Status: http.StatusAccepted, Description: "On the waiting list.", Body: wire.Registration{}, Example: example}
 }
 
 // seatProblems are why there may be no seat.
@@ -201,22 +201,22 @@ func seatProblems() []problem.Code {
 	}
 }
 
-// DeleteRegistration documents the operation.
+// DeleteRegistration documents DELETE /api/events/{id}/registrations/{user_id}.
 func DeleteRegistration() Operation {
 	return Operation{
-		ID: "deleteRegistration", Tag: "registrations", Summary: "Give up a seat or a place in the waiting list",
-		Description: "By the person or the organizer; repeatable as it is. The first in line gets the seat in the same step.",
+		ID: "deleteRegistration", Tag: "registrations", Summary: "Cancel a registration",
+		Description: "By the registered user or the organizer; repeatable as it is. The first on the waiting list gets the seat in the same step.",
 		Parameters: []openapi.Parameter{
 			keyParameter("Keeps a repetition from cancelling a registration that was made since, also when the first request found none. " +
 				"Of a person's requests for an event that are over the latest 32 are kept."),
 			registrationMatchParameter(),
 		},
-		Answers:  []Answer{{Status: http.StatusNoContent, Description: "They hold nothing."}},
+		Answers:  []Answer{{Status: http.StatusNoContent, Description: "The user is not registered."}},
 		Problems: []problem.Code{problem.EventNotFound, problem.RegistrationChanged, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
-// EditEvent documents the operation.
+// EditEvent documents PATCH /api/events/{id}.
 func EditEvent() Operation {
 	return Operation{
 		ID: "editEvent", Tag: "events", Summary: "Edit an event",
@@ -231,7 +231,7 @@ func EditEvent() Operation {
 	}
 }
 
-// CancelEvent documents the operation.
+// CancelEvent documents POST /api/events/{id}/cancel.
 func CancelEvent() Operation {
 	return Operation{
 		ID: "cancelEvent", Tag: "events", Summary: "Cancel an event",
@@ -242,11 +242,11 @@ func CancelEvent() Operation {
 	}
 }
 
-// UserRegistrations documents the operation.
+// UserRegistrations documents GET /api/users/{user_id}/registrations.
 func UserRegistrations() Operation {
 	return Operation{
-		ID: "listHoldings", Tag: "users", Summary: "List what a user holds and waits for",
-		Description: "The newest event first, in pages; a page may be short and still have a next one.",
+		ID: "listHoldings", Tag: "users", Summary: "List a user's registrations",
+		Description: "Registrations and places on waiting lists, the newest event first, in pages; a page may be short and still have a next one.",
 		Parameters:  append(pageParameters(), whenParameter(), tagParameter()),
 		Answers: []Answer{
 			{Status: http.StatusOK, Description: "The registrations with their events.", Body: []wire.UserRegistration{}, Headers: []string{"Link", "ETag"},
@@ -259,40 +259,40 @@ func UserRegistrations() Operation {
 	}
 }
 
-// ReadRegistration documents the operation.
+// ReadRegistration documents GET /api/events/{id}/registrations/{user_id}.
 func ReadRegistration() Operation {
 	return Operation{
 		ID: "readRegistration", Tag: "registrations", Summary: "Read a registration",
-		Description: "Tells whether a user is registered, and since when.",
+		Description: "By the registered user or the organizer. Tells whether a user is registered or on the waiting list, and since when.",
 		Parameters:  []openapi.Parameter{tagParameter()},
 		Answers: []Answer{
-			{Status: http.StatusOK, Description: "They are registered.", Body: wire.Registration{}, Headers: []string{"ETag"}, Example: exampleRegistration()},
+			{Status: http.StatusOK, Description: "The registration.", Body: wire.Registration{}, Headers: []string{"ETag"}, Example: exampleRegistration()},
 			notModified(),
 		},
 		Problems: []problem.Code{problem.EventNotFound, problem.RegistrationNotFound, problem.Overloaded},
 	}
 }
 
-// Livez documents the operation.
+// Livez documents GET /livez.
 func Livez() Operation {
 	return Operation{
 		ID: "live", Tag: "service", Summary: "Is the process alive?",
-		Description: "For whoever restarts processes.",
-		Answers:     []Answer{{Status: http.StatusOK, Description: "It is.", Body: wire.Health{}, Example: wire.Health{Status: "live"}}},
+		Description: "For what restarts processes: 200 while the process runs.",
+		Answers:     []Answer{{Status: http.StatusOK, Description: "Yes.", Body: wire.Health{}, Example: wire.Health{Status: "live"}}},
 	}
 }
 
-// Readyz documents the operation.
+// Readyz documents GET /readyz.
 func Readyz() Operation {
 	return Operation{
 		ID: "ready", Tag: "service", Summary: "Is traffic welcome?",
 		Description: "For load balancers: 200 while seat requests get through the queue and the store takes writes.",
-		Answers:     []Answer{{Status: http.StatusOK, Description: "It is.", Body: wire.Health{}, Example: wire.Health{Status: "ready"}}},
+		Answers:     []Answer{{Status: http.StatusOK, Description: "Yes.", Body: wire.Health{}, Example: wire.Health{Status: "ready"}}},
 		Problems:    []problem.Code{problem.Overloaded, problem.StorageFull},
 	}
 }
 
-// OpenAPI documents the operation.
+// OpenAPI documents GET /openapi.json.
 func OpenAPI() Operation {
 	return Operation{
 		ID: "openapi", Tag: "service", Summary: "This description",
@@ -305,7 +305,7 @@ func OpenAPI() Operation {
 	}
 }
 
-// Docs documents the operation.
+// Docs documents GET /docs.
 func Docs() Operation {
 	return Operation{
 		ID: "docs", Tag: "service", Summary: "This description, for people",
@@ -318,7 +318,7 @@ func Docs() Operation {
 	}
 }
 
-// DocsStyle documents the operation.
+// DocsStyle documents GET /docs/docs.css.
 func DocsStyle() Operation {
 	return Operation{
 		ID: "docsStyle", Tag: "service", Summary: "The style sheet of the page",
@@ -332,7 +332,7 @@ func DocsStyle() Operation {
 }
 
 func notModified() Answer {
-	return Answer{Status: http.StatusNotModified, Description: "The client has it already.", Headers: []string{"ETag"}}
+	return Answer{Status: http.StatusNotModified, Description: "Not modified: an ETag of If-None-Match still holds.", Headers: []string{"ETag"}}
 }
 
 // What the examples are about.
@@ -358,7 +358,7 @@ func exampleEvent() store.Event {
 
 func exampleSession() wire.Session {
 	u := exampleUser()
-	return wire.Session{
+	return wire.Session{ //nolint:gosec // an example, cut short
 		ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt,
 		Token: "eyJhbGciOiJIUzI1NiIs...", TokenExpiresAt: u.CreatedAt.Add(time.Hour),
 	}

@@ -13,19 +13,19 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// Classes of characters for patterns, the same as unicode.IsSpace and unicode.IsControl.
+// Classes of characters for patterns: the same as unicode.IsSpace and unicode.IsControl.
 const (
 	blank   = `\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000`
 	control = `\u0000-\u001f\u007f-\u009f`
-	// linePattern is what fields.line takes: something between blanks, without controls.
+	// linePattern matches what input.Fields.Line takes: something between blanks, without controls.
 	linePattern = `^[` + blank + `]*[^` + blank + control + `]([^` + control + `]*[^` + blank + control + `])?[` + blank + `]*$`
-	// optionalLinePattern is what fields.optionalLine takes: that, or nothing.
+	// optionalLinePattern matches what input.Fields.OptionalLine takes: a line, or nothing.
 	optionalLinePattern = `^$|` + linePattern
-	// textPattern is what fields.text takes: no controls but tabs and line ends.
+	// textPattern matches what input.Fields.Text takes: no controls but tabs and line ends.
 	textPattern = `^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$`
-	// searchPattern is what fields.search takes: words, without controls.
+	// searchPattern matches what input.Fields.Search takes: words, without controls.
 	searchPattern = `^[^` + control + `]*[^` + blank + control + `][^` + control + `]*$`
-	// passwordPattern is what fields.password takes: not blank, no null bytes.
+	// passwordPattern matches what passwords.Check takes: not blank, no null bytes.
 	passwordPattern = `^[^\u0000]*[^` + blank + `\u0000][^\u0000]*$`
 	// idPattern leaves out the id of zeros, with a length of idLength.
 	idPattern  = `^[0-9a-fA-F]*[1-9a-fA-F][0-9a-fA-F]*$`
@@ -35,8 +35,8 @@ const (
 // idLength is the length of an id in hexadecimal digits.
 const idLength = 2 * len(store.ID{})
 
-// schemas has what the Go types of bodies cannot say, from the constants that the
-// validation in fields.go goes by.
+// schemas returns what the Go types of bodies cannot say, from the constants that package input
+// checks by.
 func schemas() openapi.Schemas {
 	id := openapi.Named{Name: "ID", Schema: &openapi.Schema{
 		Type: "string", Pattern: idPattern, Description: "24 hexadecimal digits, not all zero; upper case is taken and means the same.",
@@ -59,7 +59,7 @@ func schemas() openapi.Schemas {
 		s.Description = description
 		return orNull(&s)
 	}
-	capacity := (&openapi.Schema{Type: "integer", Format: "int64", Description: "Places."}).Between(1, input.MaxCapacity)
+	capacity := (&openapi.Schema{Type: "integer", Format: "int64", Description: "Seats."}).Between(1, input.MaxCapacity)
 	zone := orNull(&openapi.Schema{Type: "string", Description: "A name of the IANA time zone database, like Europe/Berlin, or empty for none."})
 	email := func() *openapi.Schema {
 		s := text("An e-mail address; compared without regard to case and surrounding blanks.", "", 3, input.MaxEmail)
@@ -105,7 +105,7 @@ func schemas() openapi.Schemas {
 			{Type: newEventType, Name: "capacity"}:               capacity,
 			{Type: newEventType, Name: "starts_at"}:              instant("RFC 3339, with any offset; kept in milliseconds."),
 			{Type: newEventType, Name: "ends_at"}:                instant("After starts_at."),
-			{Type: newRegistrationType, Name: "user_id"}:         self("Who is to hold the seat. With a token it may be left out and is the token's user; without one, in trusted mode, it is required."),
+			{Type: newRegistrationType, Name: "user_id"}:         self("Who is to be registered. With a token it may be left out and is the token's user; without one, in trusted mode, it is required."),
 			{Type: newEventType, Name: "place"}:                  orNull(text("May be left out; one line.", optionalLinePattern, 0, input.MaxPlace)),
 			{Type: newEventType, Name: "time_zone"}:              zone,
 			{Type: newEventType, Name: "waitlist"}:               {Type: "boolean|null", Description: "Whether a full event takes people onto a waiting list. Default false."},
@@ -167,7 +167,7 @@ func pageParameters() []openapi.Parameter {
 
 func statusParameter() openapi.Parameter {
 	return openapi.Parameter{
-		Name: "status", In: "query", Description: "Which list: who holds a place, or who waits for one.",
+		Name: "status", In: "query", Description: "Which list: the confirmed registrations, or the waiting list.",
 		Schema: &openapi.Schema{Type: "string", Enum: []string{string(wire.Confirmed), string(wire.Waitlisted)}, Default: string(wire.Confirmed)},
 	}
 }
@@ -190,8 +190,8 @@ func matchParameter() openapi.Parameter {
 func registrationMatchParameter() openapi.Parameter {
 	return openapi.Parameter{
 		Name: "If-Match", In: "header",
-		Description: "The ETag of the registration that is meant, or * for whichever there is. Only its number counts: it is the same when who waited has moved up. " +
-			"412 when the user holds another one, or never had it; one that is cancelled already is 204.",
+		Description: "The ETag of the registration that is meant, or * for whichever there is. Only its number counts: it stays the same when the registration moves up from the waiting list. " +
+			"412 when the user has another registration, or never had this one; 204 when this one is cancelled already.",
 		Schema: &openapi.Schema{Type: "string"},
 	}
 }

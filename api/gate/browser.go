@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"net"
 	"net/http"
 	"net/netip"
 	"time"
@@ -44,20 +43,13 @@ func (g *Gate) secure(r *http.Request) bool {
 	if r.TLS != nil {
 		return true
 	}
-	return len(g.proxies) > 0 && r.Header.Get("X-Forwarded-Proto") == "https" && g.fromProxy(r)
+	return r.Header.Get("X-Forwarded-Proto") == "https" && g.fromProxy(r)
 }
 
 // fromProxy reports whether the request was handed on by a trusted proxy.
 func (g *Gate) fromProxy(r *http.Request) bool {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	peer, err := netip.ParseAddr(host)
-	if err != nil {
-		return false
-	}
-	peer = peer.Unmap().WithZone("")
+	from, _ := netip.ParseAddrPort(r.RemoteAddr) // what is no address is in no prefix
+	peer := from.Addr().Unmap().WithZone("")
 	for _, p := range g.proxies {
 		if p.Contains(peer) {
 			return true

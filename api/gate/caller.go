@@ -66,7 +66,7 @@ func (g *Gate) credentials(r *http.Request) (token string, cookie, ok bool) {
 		switch {
 		case strings.EqualFold(scheme, "Bearer") && token != "":
 			return token, false, true
-		case g.mode == Trusted && !strings.EqualFold(scheme, "Bearer"):
+		case !strings.EqualFold(scheme, "Bearer"):
 			return "", false, true // it is meant for a gateway before this process
 		}
 		return "", false, false

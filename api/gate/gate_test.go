@@ -199,8 +199,12 @@ func TestLimits(t *testing.T) {
 	account := func(name string, options ...func(*http.Request)) problem.Code {
 		return code(t, g.CountAccount(httptest.NewRecorder(), request(options...), name))
 	}
-	if account("ada") != "" || account("ada") != "" || account("ada") != problem.RateLimited || account("bob") != "" ||
-		account("ada", from("198.51.100.9:1")) != "" {
+	for range rates.PasswordsPerAccount {
+		if got := account("ada"); got != "" {
+			t.Errorf("an account is told %s", got)
+		}
+	}
+	if account("ada") != problem.RateLimited || account("bob") != "" || account("ada", from("198.51.100.9:1")) != "" {
 		t.Error("an account is not counted together with the address")
 	}
 	off := New(Config{Rates: rates}, zerolog.Nop())
@@ -309,7 +313,7 @@ func TestOtherOrigins(t *testing.T) {
 		"none is configured, a read": {off, "GET", app.String(), false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			denied := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
+			denied := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 			w := httptest.NewRecorder()
 			r := httptest.NewRequest(c.method, "/", nil)
 			if c.origin != "" {
@@ -317,7 +321,7 @@ func TestOtherOrigins(t *testing.T) {
 				r.Header.Set("Sec-Fetch-Site", "cross-site")
 			}
 			c.g.BrowserRules(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), denied).ServeHTTP(w, r)
-			if h := w.Result().Header; (w.Code == 403) != c.denied || h.Get("Access-Control-Allow-Origin") != c.allowed || h.Get("Access-Control-Allow-Credentials") != "" {
+			if h := w.Result().Header; (w.Code == http.StatusTeapot) != c.denied || h.Get("Access-Control-Allow-Origin") != c.allowed || h.Get("Access-Control-Allow-Credentials") != "" {
 				t.Errorf("%d %v", w.Code, h)
 			}
 		})
@@ -356,6 +360,9 @@ func TestAnUnknownProxyIsWarnedOfOnce(t *testing.T) {
 		g := New(c.config, zerolog.New(&log))
 		h := g.BrowserRules(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil)
 		h.ServeHTTP(httptest.NewRecorder(), request())
+		if log.Len() > 0 {
+			t.Errorf("%s: warned without a proxy: %s", name, &log)
+		}
 		for range 3 {
 			h.ServeHTTP(httptest.NewRecorder(), request(with("X-Forwarded-For", "198.51.100.1")))
 		}

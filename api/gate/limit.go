@@ -3,6 +3,7 @@ package gate
 import (
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/go-chi/httprate"
 
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/internal/fairqueue"
 )
 
 // rateWindow is the time that all limits speak of.
@@ -129,4 +131,11 @@ func (g *Gate) clientAddress(r *http.Request) string {
 		host = r.RemoteAddr
 	}
 	return httprate.CanonicalizeIP(host)
+}
+
+// Stranger returns the party of a client who has proven nothing, which takes turns at hashing
+// with others. Clients whose address is not known share one.
+func (g *Gate) Stranger(r *http.Request) fairqueue.Party {
+	address, _ := netip.ParseAddr(g.clientAddress(r)) // invalid: not known
+	return fairqueue.Stranger(address)
 }

@@ -62,7 +62,7 @@ func EventAt(e store.Event, now time.Time) Event {
 		State: life, Registration: registration,
 		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description,
 		Capacity: e.Capacity, TicketsSold: e.TicketsSold, StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt,
-		Place: e.Place, TimeZone: e.TimeZone, Waitlist: e.Waitlist, Waiting: e.Waiting,
+		Place: e.Venue, TimeZone: e.TimeZone, Waitlist: e.Waitlist, Waiting: e.Waiting,
 		OpensAt: e.OpensAt, ClosesAt: e.ClosesAt, CancelledAt: e.CancelledAt,
 	}
 }

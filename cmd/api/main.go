@@ -34,15 +34,18 @@ func main() { process.Main(run) }
 
 func run(ctx context.Context, env process.Env) (err error) {
 	var c config
-	command, err := process.Parse(&c, env, "api", "The HTTP side of Event.io.")
+	line, err := process.Parse(&c, env, "api", "The HTTP side of Event.io.")
 	if err != nil {
 		return err
 	}
-	if command == "healthcheck" {
+	log := c.Logger(env)
+	defer func() { err = line.Named(setup.Explain(err, log)) }()
+	if line.Command == "healthcheck" {
 		return process.Healthcheck(ctx, c.Addr)
 	}
-	log := c.Logger(env)
-	defer func() { err = setup.Explain(err, log) }()
+	if err := process.Positive("--request-timeout", c.Serve.RequestTimeout); err != nil {
+		return err
+	}
 	listener, err := process.Listen(c.Addr)
 	if err != nil {
 		return err

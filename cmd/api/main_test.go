@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
 )
 
 // TestWrongInputs: each wrong input ends the program with one sentence that says what to do,
@@ -24,29 +26,38 @@ func TestWrongInputs(t *testing.T) {
 		return slices.Concat([]string{"--addr", "127.0.0.1:0", "--mongodb-uri", mongodbURI, "--nats-url", natsURL, "--start-timeout", "100ms"}, more)
 	}
 	for name, c := range map[string]struct {
-		args []string
-		says []string
+		args  []string
+		says  []string
+		usage bool
 	}{
-		"no servers":             {nil, []string{"--mongodb-uri", "--nats-url", "--help"}},
-		"a port":                 {servers(mongodb, nats, "--addr", "127.0.0.1:99999"), []string{"--addr", "65535"}},
-		"no MongoDB":             {servers(mongodb, nats), []string{"MongoDB cannot be reached at 127.0.0.1:1", "connection refused"}},
-		"no MongoDB URI":         {servers("127.0.0.1:1", nats), []string{"MONGODB_URI", "mongodb://"}},
-		"a MongoDB password":     {servers("mongodb://ada:hunter2@pass/w@127.0.0.1:1/x", nats), []string{"MONGODB_URI", "percent-encoded"}},
-		"a NATS password":        {servers(mongodb, "nats://ada:hunter2@pass/w@127.0.0.1:1"), []string{"NATS_URL", "percent-encoded"}},
-		"a NATS port":            {servers(mongodb, "nats://127.0.0.1:99999"), []string{"NATS_URL", "65535"}},
-		"no credentials":         {servers(mongodb, nats, "--nats-creds", file+"x"), []string{"NATS_CREDS", file + "x", "does not exist"}},
-		"no certificates":        {servers(mongodb, nats, "--nats-ca", file+"x"), []string{"NATS_CA", file + "x", "does not exist"}},
-		"not certificates":       {servers(mongodb, nats, "--nats-ca", file), []string{"NATS_CA", file, "PEM"}},
-		"nobody to ask":          {[]string{"healthcheck", "--addr", "127.0.0.1:1"}, []string{"127.0.0.1:1", "connection refused", "--addr"}},
-		"no address to ask":      {[]string{"healthcheck", "--addr", "localhost"}, []string{"--addr", "127.0.0.1:3000"}},
-		"nobody of the name":     {[]string{"healthcheck", "--addr", "nowhere.invalid:80"}, []string{"nowhere.invalid", "--addr"}},
-		"an unreachable address": {servers(mongodb, nats, "--addr", "192.0.2.1:80"), []string{"no such address", "--addr"}},
+		"no servers":             {nil, []string{"--mongodb-uri or MONGODB_URI", "--nats-url or NATS_URL", "api --help"}, true},
+		"a port":                 {servers(mongodb, nats, "--addr", "127.0.0.1:99999"), []string{"--addr", "65535"}, true},
+		"no MongoDB":             {servers(mongodb, nats), []string{"MongoDB cannot be reached at 127.0.0.1:1", "connection refused", "--mongodb-uri"}, false},
+		"no MongoDB URI":         {servers("127.0.0.1:1", nats), []string{"--mongodb-uri", "mongodb://"}, true},
+		"a MongoDB password":     {servers("mongodb://ada:hunter2@pass/w@127.0.0.1:1/x", nats), []string{"--mongodb-uri", "percent-encoded"}, true},
+		"a NATS password":        {servers(mongodb, "nats://ada:hunter2@pass/w@127.0.0.1:1"), []string{"--nats-url", "percent-encoded"}, true},
+		"a NATS port":            {servers(mongodb, "nats://127.0.0.1:99999"), []string{"--nats-url", "65535"}, true},
+		"no credentials":         {servers(mongodb, nats, "--nats-creds", file+"x"), []string{"--nats-creds", file + "x", "does not exist"}, false},
+		"not credentials":        {servers(mongodb, nats, "--nats-creds", file), []string{"--nats-creds", file, "JWT"}, false},
+		"no certificates":        {servers(mongodb, nats, "--nats-ca", file+"x"), []string{"--nats-ca", file + "x", "does not exist"}, false},
+		"not certificates":       {servers(mongodb, nats, "--nats-ca", file), []string{"--nats-ca", file, "PEM"}, false},
+		"no time for a request":  {servers(mongodb, nats, "--request-timeout", "0s"), []string{"--request-timeout", "above 0"}, true},
+		"no time to start":       {servers(mongodb, nats, "--start-timeout", "0s"), []string{"--start-timeout", "above 0"}, true},
+		"a prefix":               {servers(mongodb, nats, "--nats-prefix", "a b"), []string{"--nats-prefix", "letters"}, true},
+		"nobody to ask":          {[]string{"healthcheck", "--addr", "127.0.0.1:1"}, []string{"127.0.0.1:1", "connection refused", "--addr"}, false},
+		"no address to ask":      {[]string{"healthcheck", "--addr", "localhost"}, []string{"--addr", "127.0.0.1:3000"}, true},
+		"nobody of the name":     {[]string{"healthcheck", "--addr", "nowhere.invalid:80"}, []string{"nowhere.invalid", "--addr"}, false},
+		"an unreachable address": {servers(mongodb, nats, "--addr", "192.0.2.1:80"), []string{"no such address", "--addr"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var out, log bytes.Buffer
+			var out bytes.Buffer
+			var log system.Log // NATS logs from a goroutine of its own
 			err := run(t.Context(), process.Env{Args: c.args, Stdout: &out, Stderr: &log})
 			testenv.WantSentence(t, err, c.says...)
+			if errors.Is(err, process.ErrUsage) != c.usage {
+				t.Errorf("that the command line is wrong is %v, want %v: %v", !c.usage, c.usage, err)
+			}
 			if err != nil && strings.Contains(err.Error()+log.String(), "hunter2") {
 				t.Errorf("the password is in %q or in the log\n%s", err, log.String())
 			}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/argon2id"
+	"github.com/rs/zerolog"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
@@ -162,7 +163,7 @@ func TestImport(t *testing.T) {
 			StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt, Version: 1, Revision: 1,
 			TicketsSold: n, LastNumber: n, ConfirmedThrough: n,
 		}
-		if got != want {
+		if !got.Equal(want) {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
 		wantRoster(t, s, empty.ID, nil)
@@ -204,7 +205,7 @@ func TestImport(t *testing.T) {
 		wantPrinted(t, out, "0 users, 0 events and 0 registrations brought over", "2 users and 2 events were there already", "nothing was changed")
 		s = f.open(t)
 		closeAtEnd(t, s)
-		if after, err := s.Event(t.Context(), e.ID); err != nil || after != before {
+		if after, err := s.Event(t.Context(), e.ID); err != nil || !after.Equal(before) {
 			t.Errorf("the event was %+v and is %+v, %v", before, after, err)
 		}
 		if _, err := s.Registration(t.Context(), e.ID, big[7]); err == nil {
@@ -398,7 +399,7 @@ func TestImportRefusesWhatIsUnclear(t *testing.T) {
 		t.Error("from a server that is not there")
 	}
 	f := sqliteFixture(t)
-	unlock, err := setup.LockFolder(f.flags[1])
+	unlock, err := setup.LockFolder(f.flags[1], zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,8 +15,10 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/cmd/eventio/internal/backup"
 	"github.com/eventio/eventio/cmd/eventio/internal/importer"
 	"github.com/eventio/eventio/cmd/eventio/internal/migrate"
+	"github.com/eventio/eventio/cmd/eventio/internal/simulate"
 	"github.com/eventio/eventio/cmd/eventio/internal/token"
 	"github.com/eventio/eventio/cmd/eventio/internal/verify"
 	"github.com/eventio/eventio/internal/process"
@@ -26,9 +28,10 @@ import (
 type config struct {
 	process.Logging
 	Serve    serveConfig      `cmd:"" default:"withargs" help:"Serve everything (the default)."`
-	Simulate simulateConfig   `cmd:"" help:"Prove that a burst never oversells: many users want few places at once."`
+	Simulate simulate.Command `cmd:"" help:"Prove that a burst never oversells: many users want few places at once."`
 	Token    token.Command    `cmd:"" help:"Print a token that speaks for a user, for operators and load tools."`
 	Verify   verify.Command   `cmd:"" help:"Prove that a whole database keeps every promise. It reads only, also while Event.io serves; exit 1 when it does not hold."`
+	Backup   backup.Command   `cmd:"" help:"Copy the database of a data folder into one new file, also while Event.io serves it."`
 	Migrate  migrate.Command  `cmd:"" help:"Bring the schema of a database to the version of this program, before its processes start. They do it themselves otherwise."`
 	Import   importer.Command `cmd:"" help:"Take users, events and registrations over from a database of the original Event.io. It may be interrupted and repeated."`
 }
@@ -47,18 +50,20 @@ func main() { process.Main(run) }
 
 func run(ctx context.Context, env process.Env) error {
 	var c config
-	command, err := process.Parse(&c, env, "eventio", "Event.io in one process. Registrations for the same few places: never one too many.")
+	line, err := process.Parse(&c, env, "eventio", "Event.io in one process. Registrations for the same few places: never one too many.")
 	if err != nil {
 		return err
 	}
 	log := c.Logger(env)
-	switch command {
+	switch line.Command {
 	case "simulate":
-		err = simulate(ctx, c.Simulate, env, log)
+		err = c.Simulate.Run(ctx, env, log)
 	case "token":
 		err = c.Token.Run(ctx, env, log)
 	case "verify":
 		err = c.Verify.Run(ctx, env, log)
+	case "backup <file>":
+		err = c.Backup.Run(ctx, env, log)
 	case "migrate":
 		err = c.Migrate.Run(ctx, env, log)
 	case "import":
@@ -66,11 +71,14 @@ func run(ctx context.Context, env process.Env) error {
 	default:
 		err = c.Serve.run(ctx, env, log)
 	}
-	return setup.Explain(err, log)
+	return line.Named(setup.Explain(err, log))
 }
 
 // run serves the API and the pages until ctx ends.
 func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
+	if err := process.Positive("--request-timeout", c.RequestTimeout); err != nil {
+		return err
+	}
 	listener, err := process.Listen(c.Addr)
 	if err != nil {
 		return err

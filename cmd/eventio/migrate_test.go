@@ -127,28 +127,3 @@ func TestServeRefusesANewerSchema(t *testing.T) {
 		t.Errorf("%v, it printed\n%s", err, out)
 	}
 }
-
-func TestMigrateRefusesWhatIsUnclear(t *testing.T) {
-	foreign := t.TempDir()
-	if err := os.WriteFile(filepath.Join(foreign, "eventio.db"), []byte("no database at all, but long enough to be taken for one"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		args []string
-		says string
-	}{
-		"two databases":   {[]string{"--data", t.TempDir(), "--mongodb-uri", "mongodb://127.0.0.1/x"}, "say which one"},
-		"no database":     {[]string{"--data", t.TempDir()}, "there is no database in the folder"},
-		"status and to":   {[]string{"--data", t.TempDir(), "--status", "--to", "1"}, "--status"},
-		"no version":      {[]string{"--data", t.TempDir(), "--to", "newest"}, "--to"},
-		"not a database":  {[]string{"--data", foreign}, "not a database of Event.io"},
-		"no server there": {[]string{"--mongodb-uri", "mongodb://127.0.0.1:1/x", "--start-timeout", "100ms"}, "MongoDB cannot be reached at 127.0.0.1:1"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := tool(t, append([]string{"migrate"}, c.args...)...)
-			if err == nil || !strings.Contains(err.Error(), c.says) {
-				t.Fatalf("error is %v", err)
-			}
-		})
-	}
-}

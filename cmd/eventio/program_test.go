@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"regexp"
 	"testing"
 	"time"
 
@@ -19,15 +17,13 @@ import (
 // programEnv makes this test binary the program.
 const programEnv = "EVENTIO_TEST_PROGRAM"
 
-// programLimit bounds every wait for a program.
+// programLimit bounds every wait for what a program does.
 const programLimit = 30 * time.Second
 
 // program is eventio in a process of its own.
 type program struct {
-	*testenv.Process
-	cmd *exec.Cmd
+	*testenv.Program
 	url string
-	out string // the file with all that it prints
 }
 
 // startProgram serves the data folder. within may wrap the command, in one that becomes it.
@@ -38,35 +34,13 @@ func startProgram(t *testing.T, data string, within ...string) *program {
 		t.Fatal(err)
 	}
 	args := append(within, self, "--addr", "127.0.0.1:0", "--data", data)
-	p := &program{cmd: exec.Command(args[0], args[1:]...), out: filepath.Join(t.TempDir(), "out")}
-	p.cmd.Env = append(os.Environ(), programEnv+"=1")
-	if p.Process, err = testenv.StartProcess(p.out, p.cmd); err != nil {
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Env = append(os.Environ(), programEnv+"=1")
+	p := &program{Program: testenv.RunProgram(t, cmd)}
+	if p.url, err = p.Find(t.Context(), "listening on "); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = p.Kill() // most have ended
-		<-p.Ended()
-		if t.Failed() {
-			t.Logf("it printed:\n%s", p.printed())
-		}
-	})
-	listening := regexp.MustCompile(`listening on (http://\S+)`)
-	testenv.Eventually(t, programLimit, "a program that listens", func() error {
-		if found := listening.FindSubmatch(p.printed()); found != nil {
-			p.url = string(found[1])
-			return nil
-		}
-		return fmt.Errorf("it printed: %s", p.printed())
-	})
 	return p
-}
-
-func (p *program) printed() []byte {
-	data, err := os.ReadFile(p.out)
-	if err != nil {
-		return []byte(err.Error())
-	}
-	return data
 }
 
 // reply is an answer of the API.

@@ -6,16 +6,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// damagedFixture is a database with one event that a recount mends.
+// damagedFixture is a database with one event that a recount repairs.
 func damagedFixture(t *testing.T, open func(testing.TB) *fixture) (*fixture, store.Store, store.Event) {
 	t.Helper()
 	f := open(t)
@@ -51,7 +53,7 @@ func TestRepairThroughTheWrongNATS(t *testing.T) {
 						t.Errorf("error %q does not say %q", err, text)
 					}
 				}
-				if after, err := s.Event(t.Context(), e.ID); err != nil || after != e {
+				if after, err := s.Event(t.Context(), e.ID); err != nil || !after.Equal(e) {
 					t.Errorf("the event was %+v, and is %+v, %v", e, after, err)
 				}
 			}
@@ -79,6 +81,43 @@ func TestRepairThroughTheWrongNATS(t *testing.T) {
 	}
 }
 
+// TestARepairIsTheOperators: the workers are told who had an event recounted.
+func TestARepairIsTheOperators(t *testing.T) {
+	f, s, e := damagedFixture(t, sqliteFixture)
+	srv := testenv.StartNATS(t)
+	startWorker(t, s, srv.URL())
+	conn, err := messages.Connect(srv.URL(), "test", zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	heard := make(chan messages.SeatRequest, 10) // what workers are sent
+	seats := messages.Namespace{Prefix: messages.DefaultPrefix, Database: s.DatabaseID()}.Seats()
+	for _, subject := range []string{seats, seats + ".*"} {
+		_, err := conn.Subscribe(subject, func(m *nats.Msg) {
+			if all, err := messages.DecodeRequests(m.Data); err == nil {
+				heard <- all[0]
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := conn.FlushTimeout(10 * time.Second); err != nil {
+		t.Fatal(err)
+	}
+	out, err := tool(t, slices.Concat([]string{"verify"}, f.flags, []string{"--repair", "--nats-url", srv.URL()})...)
+	wantClean(t, out, err)
+	select {
+	case got := <-heard:
+		if got.Kind != messages.KindRecount || got.EventID != e.ID || got.Actor != (messages.Actor{Kind: messages.ActorOperator}) {
+			t.Errorf("the workers are sent %+v", got)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the workers are sent nothing")
+	}
+}
+
 // announceOld makes the workers of the version before known, which say nothing of their database.
 func announceOld(t *testing.T, nats *testenv.NATS) {
 	t.Helper()
@@ -100,7 +139,7 @@ func announceOld(t *testing.T, nats *testenv.NATS) {
 func TestPrefixes(t *testing.T) {
 	f := sqliteFixture(t)
 	dir := f.flags[1]
-	var log lockedBuffer
+	var log system.Log
 	embedded, err := setup.OpenEmbedded(t.Context(), setup.EmbeddedConfig{
 		Data: dir, NATSListen: "127.0.0.1:0", Prefix: setup.Prefix{NATSPrefix: "acme"},
 	}, zerolog.New(&log))
@@ -120,7 +159,7 @@ func TestPrefixes(t *testing.T) {
 	out, err := tool(t, append(repair, "--nats-prefix", "acme")...)
 	wantClean(t, out, err)
 	for _, args := range [][]string{{"serve", "--nats-prefix", "a b"}, {"verify", "--nats-prefix", "*"}, {"verify", "--nats-prefix="}} {
-		if _, err := tool(t, args...); err == nil || !strings.Contains(err.Error(), "EVENTIO_NATS_PREFIX") {
+		if _, err := tool(t, args...); err == nil || !strings.Contains(err.Error(), "--nats-prefix") {
 			t.Errorf("%q: error is %v", args, err)
 		}
 	}

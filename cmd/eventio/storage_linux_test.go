@@ -159,8 +159,8 @@ func TestAFileSizeLimit(t *testing.T) {
 	v.noRoom(t, func() { limitFiles(t, v.Pid, unix.RLIM_INFINITY) })
 }
 
-// A file system of 8 MB, which only the program and its children see, and on which its log
-// is too.
+// TestAFullDisk: a file system of 8 MB, which only the program and its children see, is full;
+// the log of the program is on it too.
 func TestAFullDisk(t *testing.T) {
 	data := t.TempDir()
 	inside := []string{"unshare", "--map-root-user", "--mount"}
@@ -223,11 +223,11 @@ func TestALostDatabaseEndsTheProcess(t *testing.T) {
 					return errors.New("it runs")
 				}
 			})
-			if code := v.cmd.ProcessState.ExitCode(); code != 1 {
+			if code := v.ExitCode(); code != 1 {
 				t.Errorf("exit %d, want 1", code)
 			}
-			if !strings.Contains(string(v.printed()), "error: a file of the database was moved, removed or replaced") {
-				t.Errorf("it does not say why it ended:\n%s", v.printed())
+			if !v.Says("error: a file of the database was moved, removed or replaced") {
+				t.Errorf("it does not say why it ended:\n%s", v.Output())
 			}
 		})
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore"
 )
@@ -23,7 +24,8 @@ import (
 // command runs the program and returns what it prints.
 func command(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	var out, log bytes.Buffer
+	var out bytes.Buffer
+	var log system.Log
 	err := run(t.Context(), process.Env{Args: args, Stdout: &out, Stderr: &log})
 	return strings.TrimSpace(out.String()), err
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 	"github.com/eventio/eventio/cmd/eventio/internal/verify"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore"
@@ -38,7 +38,8 @@ func TestMain(m *testing.M) {
 // tool runs the program and returns what it prints.
 func tool(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	var out, log bytes.Buffer
+	var out bytes.Buffer
+	var log system.Log // NATS logs from a goroutine of its own
 	err := run(t.Context(), process.Env{Args: args, Stdout: &out, Stderr: &log})
 	return out.String(), err
 }
@@ -278,24 +279,6 @@ func startWorker(tb testing.TB, s store.Store, url string) {
 		}
 		conn.Close()
 	})
-}
-
-// lockedBuffer is a buffer that two goroutines may use.
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.Write(p)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buf.String()
 }
 
 func wantNotClean(tb testing.TB, out string, err error, texts ...string) {

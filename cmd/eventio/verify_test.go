@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -55,10 +55,10 @@ func populate(tb testing.TB, s store.Store) (store.Event, []store.Registration) 
 
 // counterDamages are those that both databases can have. %s is the event's id.
 var counterDamages = [...]struct {
-	name     string
-	fields   map[string]any
-	says     string
-	mendable bool
+	name       string
+	fields     map[string]any
+	says       string
+	repairable bool
 }{
 	{"tickets_sold too high", map[string]any{"capacity": 9, "tickets_sold": 5, "confirmed_through": 4, "waiting": 0}, "event %s: tickets_sold is 5 and 3 people hold a place", true},
 	{"tickets_sold too low", map[string]any{"tickets_sold": 1}, "event %s: tickets_sold is 1 and 2 people hold a place", true},
@@ -76,7 +76,7 @@ var counterDamages = [...]struct {
 	{"versions", map[string]any{"version": 0}, "event %s: version is 0", false},
 }
 
-// rowDamages of the second registration. None of them is safe to mend.
+// rowDamages of the second registration. None of them is safe to repair.
 var rowDamages = [...]struct {
 	name   string
 	fields map[string]any
@@ -121,7 +121,7 @@ func TestVerifyFindsEachDamage(t *testing.T) {
 				says := fmt.Sprintf(d.says, e.ID.Hex())
 				out, err := verify(t, f)
 				wantNotClean(t, out, err, says, "DAMAGED: 1 events, 0 other records")
-				if offered := strings.Contains(out, "--repair can set 1 of the events right"); offered != d.mendable {
+				if offered := strings.Contains(out, "--repair can set 1 of the events right"); offered != d.repairable {
 					t.Errorf("it printed\n%s", out)
 				}
 				if kind == "mongodb" {
@@ -132,7 +132,7 @@ func TestVerifyFindsEachDamage(t *testing.T) {
 					f.repair = []string{"--nats-url", nats.URL()}
 				}
 				out, err = verify(t, f, append([]string{"--repair"}, f.repair...)...)
-				if !d.mendable {
+				if !d.repairable {
 					wantNotClean(t, out, err, says)
 					return
 				}
@@ -197,26 +197,6 @@ func TestRepairOfAServedFolder(t *testing.T) {
 	}
 }
 
-func TestVerifyRefusesWhatIsUnclear(t *testing.T) {
-	for name, c := range map[string]struct {
-		args []string
-		says string
-	}{
-		"two databases":              {[]string{"--data", t.TempDir(), "--mongodb-uri", "mongodb://127.0.0.1/x"}, "say which one"},
-		"no database":                {[]string{"--data", t.TempDir()}, "there is no database in the folder"},
-		"no server":                  {[]string{"--mongodb-uri", "mongodb://127.0.0.1:1/x", "--start-timeout", "100ms"}, "MongoDB cannot be reached at 127.0.0.1:1"},
-		"repair without its workers": {[]string{"--mongodb-uri", testenv.MongoDB(t), "--repair"}, "--nats-url"},
-		"no NATS server":             {[]string{"--mongodb-uri", testenv.MongoDB(t), "--repair", "--nats-url", "nats://127.0.0.1:1", "--start-timeout", "1s"}, "NATS"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := tool(t, append([]string{"verify"}, c.args...)...)
-			if err == nil || !strings.Contains(err.Error(), c.says) {
-				t.Fatalf("error is %v", err)
-			}
-		})
-	}
-}
-
 // TestVerifyWhileServing: under a storm of people who come and go, the proof finds nothing,
 // however often it is repeated.
 func TestVerifyWhileServing(t *testing.T) {
@@ -250,8 +230,8 @@ func TestVerifyWhileServing(t *testing.T) {
 				})
 			}
 			for n := 0; n < 20 || applied.Load() < 50; n++ {
-				var out lockedBuffer
-				var log bytes.Buffer
+				var out system.Log
+				var log system.Log
 				err := run(t.Context(), process.Env{Args: append([]string{"verify"}, f.flags...), Stdout: &out, Stderr: &log})
 				if err != nil {
 					t.Errorf("%v\n%s", err, out.String())

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -35,15 +36,18 @@ func main() { process.Main(run) }
 
 func run(ctx context.Context, env process.Env) (err error) {
 	var c config
-	command, err := process.Parse(&c, env, "worker", "Applies seat requests to MongoDB.")
+	line, err := process.Parse(&c, env, "worker", "Applies seat requests to MongoDB.")
 	if err != nil {
 		return err
 	}
-	if command == "healthcheck" {
+	log := c.Logger(env)
+	defer func() { err = line.Named(setup.Explain(err, log)) }()
+	if line.Command == "healthcheck" {
 		return process.Healthcheck(ctx, c.Addr)
 	}
-	log := c.Logger(env)
-	defer func() { err = setup.Explain(err, log) }()
+	if err := cmp.Or(process.Positive("--max-batch", c.Serve.MaxBatch), process.Positive("--max-waiting", c.Serve.MaxWaiting)); err != nil {
+		return err
+	}
 	listener, err := process.Listen(c.Addr)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ package deploy_test
 import (
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -256,7 +257,27 @@ func TestDockerfileImage(t *testing.T) {
 	}
 }
 
-// The compiler of the image must be one that go.mod accepts: it may not fetch another.
+// TestDockerfileVersion: what the build arguments say is what --version prints.
+func TestDockerfileVersion(t *testing.T) {
+	var flags string
+	for _, i := range dockerStages(t)[0] {
+		if _, after, found := strings.Cut(i.rest, `-ldflags="`); found {
+			flags, _, _ = strings.Cut(after, `"`)
+		}
+	}
+	flags = strings.NewReplacer("$VERSION", "v1.2.3", "$COMMIT", "0123abcd").Replace(flags)
+	program := filepath.Join(t.TempDir(), "worker")
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-ldflags="+flags, "-o", program, "../../cmd/worker").CombinedOutput(); err != nil {
+		t.Fatalf("build with %s: %v\n%s", flags, err, out)
+	}
+	out, err := exec.Command(program, "--version").CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "worker version v1.2.3, commit 0123abcd, Go ") {
+		t.Errorf("%v, it prints %s", err, out)
+	}
+}
+
+// TestDockerfileBuildsWithTheGoOfTheModule: the compiler of the image is one that go.mod
+// accepts, because it may not fetch another.
 func TestDockerfileBuildsWithTheGoOfTheModule(t *testing.T) {
 	module, err := os.ReadFile(filepath.Join(root, "go.mod"))
 	if err != nil {

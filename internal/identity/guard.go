@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"fmt"
+	"iter"
 	"sync"
 	"time"
 
@@ -40,6 +41,12 @@ type Config struct {
 	Log          zerolog.Logger
 }
 
+// Store keeps the key that all processes share, and tells whose tokens are revoked: a store.Store does.
+type Store interface {
+	store.Keys
+	Revocations(ctx context.Context, since time.Time) iter.Seq2[store.Revocation, error]
+}
+
 // Guard signs tokens and believes them, until they expire or are revoked. It is safe for
 // concurrent use.
 type Guard struct {
@@ -47,8 +54,8 @@ type Guard struct {
 	verifier Verifier
 	lifetime time.Duration
 	log      zerolog.Logger
-	store    store.Identity // nil: alone
-	link     messages.Link  // zero: alone
+	store    Store         // nil: alone
+	link     messages.Link // zero: alone
 
 	sub    *nats.Subscription
 	cancel context.CancelFunc
@@ -72,7 +79,7 @@ func Alone() *Guard {
 
 // Open gets the keys, reads the revocations and goes on learning of new ones until Close.
 // The link's namespace is that of st. st and the connection stay the caller's.
-func Open(ctx context.Context, st store.Identity, link messages.Link, config Config) (*Guard, error) {
+func Open(ctx context.Context, st Store, link messages.Link, config Config) (*Guard, error) {
 	if config.Lifetime < 0 || config.Lifetime > MaxLifetime {
 		return nil, fmt.Errorf("a token lifetime of %v is not above 0 and at most %v", config.Lifetime, MaxLifetime)
 	}
@@ -110,7 +117,7 @@ func Open(ctx context.Context, st store.Identity, link messages.Link, config Con
 
 // SharedKeys returns the key that all API processes over st share, and makes it when there
 // is none.
-func SharedKeys(ctx context.Context, st store.Identity) (Keys, error) {
+func SharedKeys(ctx context.Context, st Store) (Keys, error) {
 	key, err := st.SigningKey(ctx, newKey())
 	if err != nil {
 		return Keys{}, err

@@ -87,7 +87,7 @@ func date(seconds int64) (*jwt.NumericDate, error) {
 	return jwt.NewNumericDate(time.Unix(seconds, 0)), nil
 }
 
-// claims implements jwt.Claims.
+// GetExpirationTime and the methods below implement jwt.Claims.
 func (c claims) GetExpirationTime() (*jwt.NumericDate, error) { return date(c.ExpiresAt) }
 func (c claims) GetIssuedAt() (*jwt.NumericDate, error)       { return date(c.IssuedAt) }
 func (c claims) GetNotBefore() (*jwt.NumericDate, error)      { return date(c.NotBefore) }

@@ -5,67 +5,74 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"time"
 
 	"github.com/alexedwards/argon2id"
 
+	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// waitingPerHash is the default number of callers that wait for each hash being made. A hash
-// takes tens of milliseconds, so the last of them waits about a second. Any more would
-// mostly run out of time.
-const waitingPerHash = 32
+// waitingPerHash is the default number of callers that wait in each lane for each hash being
+// made. A hash takes about 20 ms, so the last of them waits for 2 s, and for 4 s when both
+// lanes are full. Any more would run out of time.
+const waitingPerHash = 100
 
 // Hasher hashes and compares passwords, a few at a time: each takes 19 MiB and tens of
-// milliseconds of a core, which registrations need too. It is safe for concurrent use.
+// milliseconds of a core, which registrations need too. Who waits is served in fair turns, by
+// network or, if known, by account: see package fairqueue, which also says what bounds the
+// memory. A Hasher is safe for concurrent use.
 type Hasher struct {
-	admitted chan struct{} // one entry for each caller that hashes or waits
-	running  chan struct{} // one entry for each caller that hashes
-	params   argon2id.Params
-	dummy    string // the hash of a password that nobody has
+	queue  *fairqueue.Queue
+	params argon2id.Params
+	dummy  string // the hash of a password that nobody has
 }
 
 // NewHasher makes a hasher for atOnce hashes at a time (0: half of the cores) while at most
-// waiting callers wait (0: 32 for each hash at a time). It panics when the system has no
-// randomness.
+// waiting callers wait in each lane (0: 100 for each hash at a time), and half as many of one
+// network or account. It panics when the system has no randomness.
 func NewHasher(atOnce, waiting int) *Hasher {
 	atOnce = cmp.Or(atOnce, max(1, runtime.GOMAXPROCS(0)/2))
-	waiting = cmp.Or(waiting, atOnce*waitingPerHash)
-	h := &Hasher{
-		admitted: make(chan struct{}, atOnce+waiting), running: make(chan struct{}, atOnce), params: Params(),
-	}
+	h := &Hasher{params: Params()}
+	began := time.Now()
 	dummy, err := argon2id.CreateHash("", &h.params)
 	if err != nil {
 		panic(err)
 	}
 	h.dummy = dummy
+	h.queue = fairqueue.New(fairqueue.Config{
+		Slots: atOnce, Waiting: cmp.Or(waiting, atOnce*waitingPerHash), Typical: time.Since(began),
+	})
 	return h
 }
 
-// Acquire waits for a turn to hash, which lasts until release is called. Hash and Matches
-// call Acquire themselves. It fails with store.ErrUnavailable when too many wait already,
-// and when ctx ends first.
-func (h *Hasher) Acquire(ctx context.Context) (release func(), err error) {
-	select {
-	case h.admitted <- struct{}{}:
-	default:
-		return nil, fmt.Errorf("hash a password: too many wait: %w", store.ErrUnavailable)
+// Acquire waits for a turn to hash, which lasts until release is called; release may be
+// called again. Hash and Matches call Acquire themselves. It fails with an error that is both
+// store.ErrUnavailable and *fairqueue.BusyError, which says when to come again: when too many
+// wait already, when a party with a shorter queue takes the room, and when ctx ends first.
+func (h *Hasher) Acquire(ctx context.Context, who fairqueue.Party) (release func(), err error) {
+	release, err = h.queue.Acquire(ctx, who)
+	return release, unavailable(err)
+}
+
+// Room returns nil when a caller could hash or wait for it now, and fails as Acquire would
+// when it would fail at once. It is for refusing before anything else is done in vain.
+func (h *Hasher) Room(who fairqueue.Party) error { return unavailable(h.queue.Room(who)) }
+
+// unavailable says that nothing was done because of err, if any.
+func unavailable(err error) error {
+	if err != nil {
+		return fmt.Errorf("hash a password: %w: %w", store.ErrUnavailable, err)
 	}
-	select {
-	case h.running <- struct{}{}:
-		return func() { <-h.running; <-h.admitted }, nil
-	case <-ctx.Done():
-		<-h.admitted
-		return nil, fmt.Errorf("wait to hash a password: %w: %w", store.ErrUnavailable, ctx.Err())
-	}
+	return nil
 }
 
 // Waiting returns how many callers wait for a turn.
-func (h *Hasher) Waiting() int { return max(0, len(h.admitted)-len(h.running)) }
+func (h *Hasher) Waiting() int { return h.queue.Waiting() }
 
 // Hash makes the PHC string of a password. It fails as Acquire does.
-func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
-	release, err := h.Acquire(ctx)
+func (h *Hasher) Hash(ctx context.Context, who fairqueue.Party, password string) (string, error) {
+	release, err := h.Acquire(ctx, who)
 	if err != nil {
 		return "", err
 	}
@@ -77,8 +84,8 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 // string was made with weaker parameters than those of new hashes. An empty string stands
 // for a user who does not exist: the comparison takes as long and never succeeds. Matches
 // fails as Acquire does, and on a string that is no hash.
-func (h *Hasher) Matches(ctx context.Context, password, hash string) (right, weak bool, err error) {
-	release, err := h.Acquire(ctx)
+func (h *Hasher) Matches(ctx context.Context, who fairqueue.Party, password, hash string) (right, weak bool, err error) {
+	release, err := h.Acquire(ctx, who)
 	if err != nil {
 		return false, false, err
 	}

@@ -1,14 +1,12 @@
 package passwords
 
 import (
-	"context"
-	"errors"
 	"strings"
 	"testing"
 
 	"github.com/alexedwards/argon2id"
 
-	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/internal/fairqueue"
 )
 
 func TestPolicies(t *testing.T) {
@@ -41,9 +39,12 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
+// somebody is a caller whose network is not known.
+var somebody fairqueue.Party
+
 func TestHasher(t *testing.T) {
 	h := NewHasher(1, 1)
-	hash, err := h.Hash(t.Context(), "horse battery")
+	hash, err := h.Hash(t.Context(), somebody, "horse battery")
 	if err != nil || !IsHash(hash) || IsHash("horse battery") {
 		t.Fatalf("%q, %v", hash, err)
 	}
@@ -55,7 +56,7 @@ func TestHasher(t *testing.T) {
 		{"wrong", "horse batterY", hash, false, false},
 		{"nobody, with the password of the dummy", "", "", false, false},
 	} {
-		right, weak, err := h.Matches(t.Context(), c.password, c.hash)
+		right, weak, err := h.Matches(t.Context(), somebody, c.password, c.hash)
 		if err != nil || right != c.right || weak != c.weak {
 			t.Errorf("%s: right %t, weak %t, %v", c.name, right, weak, err)
 		}
@@ -72,46 +73,8 @@ func TestHasher(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if right, weak, err := h.Matches(t.Context(), "horse battery", old); err != nil || !right || !weak {
+		if right, weak, err := h.Matches(t.Context(), somebody, "horse battery", old); err != nil || !right || !weak {
 			t.Errorf("a hash of less %s: right %t, weak %t, %v", name, right, weak, err)
 		}
-	}
-}
-
-func TestAHasherIsBounded(t *testing.T) {
-	h := NewHasher(1, 1)
-	release, err := h.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	waiter := make(chan error)
-	go func() {
-		_, err := h.Hash(ctx, "horse battery")
-		waiter <- err
-	}()
-	for h.Waiting() == 0 {
-		select {
-		case err := <-waiter:
-			t.Fatalf("it did not wait: %v", err)
-		default:
-		}
-	}
-	ended, end := context.WithCancel(t.Context())
-	end()
-	if _, err := h.Acquire(ended); !errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.Canceled) {
-		t.Errorf("one too many gets %v, want a refusal at once", err)
-	}
-	cancel()
-	if err := <-waiter; !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, context.Canceled) {
-		t.Errorf("the one that waited gets %v", err)
-	}
-	release()
-	if release, err = h.Acquire(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	release()
-	if h.Waiting() != 0 {
-		t.Errorf("%d wait", h.Waiting())
 	}
 }

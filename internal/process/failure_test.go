@@ -2,6 +2,8 @@ package process
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,6 +30,8 @@ func TestReason(t *testing.T) {
 		"it does not exist":                &fs.PathError{Err: syscall.ENOENT},
 		"interrupted":                      context.Canceled,
 		"no answer in time":                context.DeadlineExceeded,
+		"its certificate is not trusted":   fmt.Errorf("dial: %w", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}),
+		"it does not speak TLS":            fmt.Errorf("dial: %w", tls.RecordHeaderError{Msg: "first record"}),
 	} {
 		if got := Reason(err); got != want {
 			t.Errorf("%v: %q, want %q", err, got, want)

@@ -10,7 +10,7 @@ import (
 )
 
 // Listen opens the listener of a server at addr, host:port, the value of --addr. Its errors
-// are Failures.
+// are Failures; they match ErrUsage when addr is no address.
 func Listen(addr string) (net.Listener, error) {
 	if _, _, err := splitAddr(addr); err != nil {
 		return nil, err
@@ -26,14 +26,14 @@ func Listen(addr string) (net.Listener, error) {
 	return listener, nil
 }
 
-// splitAddr splits host:port and fails with a Failure when addr is not that.
+// splitAddr splits host:port and fails with ErrUsage when addr is not that.
 func splitAddr(addr string) (host, port string, err error) {
 	host, port, err = net.SplitHostPort(addr)
 	if err != nil {
-		return "", "", &Failure{fmt.Sprintf("--addr: %q is not an address like 127.0.0.1:3000", addr), err}
+		return "", "", Usage("--addr: %q is not an address like 127.0.0.1:3000", addr)
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return "", "", &Failure{fmt.Sprintf("--addr: the port of %q is not a number from 0 to 65535", addr), err}
+		return "", "", Usage("--addr: the port of %q is not a number from 0 to 65535", addr)
 	}
 	return host, port, nil
 }
@@ -56,7 +56,7 @@ func Healthcheck(ctx context.Context, addr string) error {
 	url := "http://" + net.JoinHostPort(host, port) + "/readyz"
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return &Failure{fmt.Sprintf("--addr: %q is not an address like 127.0.0.1:3000", addr), err}
+		return Usage("--addr: %q is not an address like 127.0.0.1:3000", addr)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {

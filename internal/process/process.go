@@ -13,11 +13,9 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strings"
 	"syscall"
 	"time"
 
-	"github.com/alecthomas/kong"
 	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
 )
@@ -34,8 +32,14 @@ type Env struct {
 // under load. Where memory is scarce set GOMEMLIMIT, which the collector keeps to.
 const gcPercent = 400
 
-// Main runs a program until it ends or SIGINT or SIGTERM comes, and exits with 1 when it
-// fails. A second signal ends it at once.
+// The exit statuses of a program that fails.
+const (
+	exitFailed = 1
+	exitUsage  = 2 // the command line is wrong, and nothing was done
+)
+
+// Main runs a program until it ends or SIGINT or SIGTERM comes. When it fails Main exits with
+// 2 if the error matches ErrUsage, else with 1. A second signal ends it at once.
 func Main(run func(context.Context, Env) error) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
@@ -51,62 +55,14 @@ func Main(run func(context.Context, Env) error) {
 	}
 	err := run(ctx, env)
 	flush()
-	if err != nil && !errors.Is(err, errAnswered) {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		os.Exit(1)
+	if err == nil || errors.Is(err, errAnswered) {
+		return
 	}
-}
-
-// errAnswered ends a program that was asked for --help or --version.
-var errAnswered = errors.New("help or version was shown")
-
-// Parse reads flags and environment variables into the struct that cli points to. It shows
-// help or the version on Stdout and then returns an error that Main takes for success.
-//
-// A variable that is set to nothing counts as not set, which is what compose files and
-// manifests mean by it.
-func Parse(cli any, env Env, name, description string) (command string, err error) {
-	for _, variable := range os.Environ() {
-		if key, value, _ := strings.Cut(variable, "="); value == "" {
-			if err := os.Unsetenv(key); err != nil {
-				return "", fmt.Errorf("read the environment: %w", err)
-			}
-		}
+	fmt.Fprintln(os.Stderr, "error:", err)
+	if errors.Is(err, ErrUsage) {
+		os.Exit(exitUsage)
 	}
-	answered := false
-	parser, err := kong.New(cli, kong.Name(name), kong.Description(description),
-		kong.Embed(&versionFlag{}), kong.Vars{"version": version(name)},
-		kong.Writers(env.Stdout, env.Stderr), kong.Exit(func(int) { answered = true }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp), kong.UsageOnError())
-	if err != nil {
-		return "", err
-	}
-	parsed, err := parser.Parse(env.Args)
-	switch {
-	case answered:
-		return "", errAnswered
-	case err != nil:
-		return "", fmt.Errorf("%w (see %s --help)", err, name)
-	}
-	return parsed.Command(), nil
-}
-
-// printHelp is kong's help; that of the whole program goes on with the flags of its default
-// command, which may be given without naming it.
-func printHelp(options kong.HelpOptions, ctx *kong.Context) error {
-	if err := kong.DefaultHelpPrinter(options, ctx); err != nil {
-		return err
-	}
-	standard := ctx.Model.DefaultCmd
-	if ctx.Selected() != nil || standard == nil {
-		return nil
-	}
-	inner, err := kong.Trace(ctx.Kong, []string{standard.Name})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(ctx.Stdout)
-	return kong.DefaultHelpPrinter(options, inner)
+	os.Exit(exitFailed)
 }
 
 // Logging is the part of every command line that says how to log.

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,6 +44,7 @@ type settings struct {
 type serveSettings struct {
 	NATSURL        string        `name:"nats-url" env:"NATS_URL" required:"" help:"NATS servers."`
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
+	Most           int           `help:"Most of something."`
 }
 
 // variables are those of settings. Tests begin without those of whoever runs them.
@@ -57,11 +59,11 @@ func init() {
 func parse(t *testing.T, args ...string) (s settings, command, stdout string, err error) {
 	t.Helper()
 	var out, log bytes.Buffer
-	command, err = process.Parse(&s, process.Env{Args: args, Stdout: &out, Stderr: &log}, "api", "The HTTP side.")
+	line, err := process.Parse(&s, process.Env{Args: args, Stdout: &out, Stderr: &log}, "api", "The HTTP side.")
 	if log.Len() > 0 {
 		t.Errorf("Parse writes to the log: %s", &log)
 	}
-	return s, command, out.String(), err
+	return s, line.Command, out.String(), err
 }
 
 func TestParse(t *testing.T) {
@@ -123,24 +125,59 @@ func TestParse(t *testing.T) {
 		}
 	})
 	for name, row := range map[string]struct {
-		args []string
-		want string
+		args      []string
+		variables []string // name and value
+		want      string
 	}{
-		"a_required_value_that_is_missing": {nil, "--nats-url"},
-		"an_unknown_flag":                  {[]string{"--nats-url=x", "--fast"}, "--fast"},
-		"an_unknown_command":               {[]string{"--nats-url=x", "fly"}, "fly"},
-		"no_duration":                      {[]string{"--nats-url=x", "--request-timeout=soon"}, "--request-timeout"},
-		"no_log_level":                     {[]string{"--nats-url=x", "--log-level=loud"}, "--log-level"},
+		"a_required_value_that_is_missing": {nil, nil, "--nats-url or NATS_URL must be given (see api --help)"},
+		"an_unknown_flag":                  {[]string{"--nats-url=x", "--quickly"}, nil, "unknown flag --quickly (see api --help)"},
+		"an_unknown_command":               {[]string{"--nats-url=x", "fly"}, nil, "unexpected argument fly (see api --help)"},
+		"no_duration":                      {[]string{"--nats-url=x", "--request-timeout=soon"}, nil, `--request-timeout: "soon" is not a duration like 500ms, 5s or 1m (see api --help)`},
+		"a_duration_below_zero":            {[]string{"--nats-url=x", "--request-timeout=-1s"}, nil, `--request-timeout: "-1s" is not a duration like 500ms, 5s or 1m (see api --help)`},
+		"no_duration_in_a_variable":        {[]string{"--nats-url=x"}, []string{"EVENTIO_REQUEST_TIMEOUT", "soon"}, `EVENTIO_REQUEST_TIMEOUT: "soon" is not a duration like 500ms, 5s or 1m (see api --help)`},
+		"no_value":                         {[]string{"--nats-url"}, nil, "--nats-url needs a value (see api --help)"},
+		"a_flag_for_a_value":               {[]string{"--nats-url", "--addr=x"}, nil, "--nats-url: --addr=x is taken for another flag; if it is the value write --nats-url=--addr=x (see api --help)"},
+		"no_number":                        {[]string{"--nats-url=x", "--most=many"}, nil, `--most: "many" is not a whole number (see api --help)`},
+		"no_log_level":                     {[]string{"--nats-url=x", "--log-level=loud"}, nil, `--log-level must be one of "debug","info","warn","error" but got "loud" (see api --help)`},
+		"no_log_level_in_a_variable":       {[]string{"--nats-url=x"}, []string{"EVENTIO_LOG_LEVEL", "loud"}, `EVENTIO_LOG_LEVEL must be one of "debug","info","warn","error" but got "loud" (see api --help)`},
+		"a_flag_wins_over_a_wrong_one":     {[]string{"--nats-url=x", "--log-level=quiet"}, []string{"EVENTIO_LOG_LEVEL", "loud"}, `--log-level must be one of "debug","info","warn","error" but got "quiet" (see api --help)`},
 	} {
-		t.Run(name+"_is_named_and_help_is_pointed_to", func(t *testing.T) {
+		t.Run(name+"_is_told_in_one_sentence", func(t *testing.T) {
+			for pair := range slices.Chunk(row.variables, 2) {
+				t.Setenv(pair[0], pair[1])
+			}
 			_, _, stdout, err := parse(t, row.args...)
-			if err == nil || !strings.Contains(err.Error(), row.want) || !strings.Contains(err.Error(), "api --help") {
-				t.Errorf("the error is %v, want one with %q", err, row.want)
+			if err == nil || err.Error() != row.want || !errors.Is(err, process.ErrUsage) {
+				t.Errorf("the error is %v, want %s", err, row.want)
 			}
 			if stdout != "" {
 				t.Errorf("on standard output: %s", stdout)
 			}
 		})
+	}
+}
+
+// TestNames: an error names what the operator used, the flag or its variable.
+func TestNames(t *testing.T) {
+	failure := process.Usage("correct --nats-url or --addr, not --address")
+	for want, args := range map[string][]string{
+		"correct --nats-url or EVENTIO_ADDR, not --address": {"--nats-url=x"},
+		"correct NATS_URL or --addr, not --address":         {"--addr=y"},
+		"correct --nats-url or --addr, not --address":       {"serve", "--nats-url=x", "--addr=y"},
+	} {
+		t.Setenv("EVENTIO_ADDR", "a")
+		t.Setenv("NATS_URL", "b")
+		var s settings
+		line, err := process.Parse(&s, process.Env{Args: args, Stdout: io.Discard, Stderr: io.Discard}, "api", "The HTTP side.")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := line.Named(failure); got.Error() != want || !errors.Is(got, process.ErrUsage) {
+			t.Errorf("%q: %q, want %q", args, got, want)
+		}
+	}
+	if err := (process.CommandLine{}).Named(nil); err != nil {
+		t.Errorf("no error is named %v", err)
 	}
 }
 
@@ -239,8 +276,8 @@ func TestMainsExit(t *testing.T) {
 		"success_is_0":                {"succeeds", nil, 0, "", ""},
 		"a_failure_is_1_and_told":     {"fails", nil, 1, "", "error: the store is gone\n"},
 		"help_is_a_success":           {"parses", []string{"--help"}, 0, "Usage: api", ""},
-		"a_bad_command_line_is_1":     {"parses", []string{"--fast", "--nats-url=x"}, 1, "", "error: unknown flag --fast"},
-		"a_missing_value_is_1":        {"parses", []string{"serve"}, 1, "", "--nats-url"},
+		"a_bad_command_line_is_2":     {"parses", []string{"--fast", "--nats-url=x"}, 2, "", "error: unknown flag --fast"},
+		"a_missing_value_is_2":        {"parses", []string{"serve"}, 2, "", "--nats-url"},
 		"what_is_asked_for_is_parsed": {"parses", []string{"--nats-url=x"}, 0, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package process
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -13,13 +14,28 @@ type versionFlag struct {
 	Version kong.VersionFlag `help:"Print the version, the commit and the version of Go, and exit."`
 }
 
+// linkedVersion and linkedCommit are set by the linker, and by nothing else, in a build without
+// the repository: see the Dockerfile.
+var linkedVersion, linkedCommit string
+
 // version returns what --version prints of the running program.
 func version(name string) string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = &debug.BuildInfo{}
 	}
-	return versionOf(name, info)
+	return versionOf(name, linked(*info, linkedVersion, linkedCommit))
+}
+
+// linked returns info with what it does not tell by itself.
+func linked(info debug.BuildInfo, version, commit string) *debug.BuildInfo {
+	if info.Main.Version == "" || info.Main.Version == "(devel)" {
+		info.Main.Version = version
+	}
+	if !slices.ContainsFunc(info.Settings, func(s debug.BuildSetting) bool { return s.Key == "vcs.revision" }) {
+		info.Settings = append(slices.Clip(info.Settings), debug.BuildSetting{Key: "vcs.revision", Value: commit})
+	}
+	return &info
 }
 
 // versionOf describes a build in one line. What the build does not tell is unknown: a

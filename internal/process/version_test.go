@@ -29,6 +29,18 @@ func TestVersionOf(t *testing.T) {
 	}
 }
 
+// TestLinked: what the linker was told is said where the build does not say it.
+func TestLinked(t *testing.T) {
+	for want, info := range map[string]debug.BuildInfo{
+		"worker version v2, commit cafe, Go 1.26.1": {GoVersion: "go1.26.1", Main: debug.Module{Version: "(devel)"}},
+		"worker version v1, commit 0123, Go 1.26.1": {GoVersion: "go1.26.1", Main: debug.Module{Version: "v1"}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "0123"}}},
+	} {
+		if got := versionOf("worker", linked(info, "v2", "cafe")); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 // TestVersionFlag: it is answered although flags are missing, also after a command.
 func TestVersionFlag(t *testing.T) {
 	for _, args := range [][]string{{"--version"}, {"serve", "--version"}} {

@@ -1,14 +1,18 @@
 package setup
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"strconv"
 	"strings"
 
+	"github.com/nats-io/nkeys"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 
 	"github.com/eventio/eventio/internal/process"
@@ -17,61 +21,56 @@ import (
 // encode is the advice about passwords in addresses.
 const encode = "in a user or a password, characters such as @ : / ? # % must be percent-encoded"
 
-// CheckMongoDBURI fails with a Failure when the value of a flag, called name, is not the
-// connection string of a MongoDB deployment. The sentence has no part of the value, which
-// may hold a password.
-func CheckMongoDBURI(name, uri string) error {
+// CheckMongoDBURI fails with process.ErrUsage when the value of a flag is not the connection
+// string of a MongoDB deployment, and with a Failure when a file that it names cannot be read.
+// The sentence has no part of the value but that file: the value may hold a password.
+func CheckMongoDBURI(flag, uri string) error {
 	address, _, _ := strings.Cut(uri, "?")
 	// A second @ is one of a password. The driver would take what follows the first for a host.
-	_, err := connstring.ParseAndValidate(uri)
-	if err == nil && strings.Count(address, "@") < 2 {
+	if _, err := connstring.ParseAndValidate(uri); err != nil || strings.Count(address, "@") > 1 {
+		return process.Usage("%s is not a connection string like mongodb://user:password@host:27017/eventio?replicaSet=rs0, with a port up to 65535; %s", flag, encode)
+	}
+	err := options.Client().ApplyURI(uri).Validate()
+	var file *fs.PathError
+	switch {
+	case err == nil:
 		return nil
+	case errors.As(err, &file):
+		return unreadable(flag, file.Path, err)
 	}
-	return &process.Failure{
-		Sentence: name + " is not a connection string like mongodb://user:password@host:27017/eventio?replicaSet=rs0, with a port up to 65535; " + encode,
-		Cause:    err,
-	}
+	return &process.Failure{Sentence: flag + " has an option that the MongoDB driver refuses: look at what follows the question mark", Cause: err}
 }
 
-// CheckNATSURL fails with a Failure when the value of a flag, called name, is not a list of
-// addresses of NATS servers. The sentence has no part of the value, which may hold a
-// password.
-func CheckNATSURL(name, servers string) error {
+// CheckNATSURL fails with process.ErrUsage when the value of a flag is not a list of addresses
+// of NATS servers. The sentence has no part of the value, which may hold a password.
+func CheckNATSURL(flag, servers string) error {
 	for server := range strings.SplitSeq(servers, ",") {
-		if err := checkNATSServer(strings.TrimSpace(server)); err != nil {
-			return &process.Failure{
-				Sentence: name + " is not a list of addresses like nats://user:password@host:4222, each with a port up to 65535; " + encode,
-				Cause:    err,
-			}
+		if !isNATSServer(strings.TrimSpace(server)) {
+			return process.Usage("%s is not a list of addresses like nats://user:password@host:4222, each with a port up to 65535; %s", flag, encode)
 		}
 	}
 	return nil
 }
 
-// errAddress is the cause of a refused address; the text of net/url quotes parts of it.
-var errAddress = errors.New("not an address of a NATS server")
-
-// checkNATSServer accepts what NATS clients do: a scheme and a port may be missing.
-func checkNATSServer(server string) error {
+// isNATSServer accepts what NATS clients do: a scheme and a port may be missing.
+func isNATSServer(server string) bool {
 	if server == "" {
-		return nil // a comma too many
+		return true // a comma too many
 	}
 	if !strings.Contains(server, "://") {
 		server = "nats://" + server
 	}
 	u, err := url.Parse(server)
 	if err != nil || u.Hostname() == "" || strings.Count(server, "@") > 1 {
-		return errAddress
+		return false
 	}
 	switch u.Scheme {
 	case "nats", "tls", "ws", "wss":
 	default:
-		return errAddress
+		return false
 	}
-	if port, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || port < 1 || port > 65535) {
-		return errAddress
-	}
-	return nil
+	port, err := strconv.Atoi(u.Port())
+	return u.Port() == "" || err == nil && port >= 1 && port <= 65535
 }
 
 // hosts lists the hosts of addresses that CheckNATSURL has accepted, without passwords.
@@ -89,24 +88,38 @@ func hosts(servers string) string {
 	return strings.Join(list, ", ")
 }
 
-// readFile reads the file that a flag, called name, gives. Its errors are Failures.
-func readFile(name, path string) ([]byte, error) {
+// readFile reads the file that a flag gives. Its errors are Failures.
+func readFile(flag, path string) ([]byte, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		reason := process.Reason(err)
-		if reason == "" {
-			reason = "unknown reason"
-		}
-		return nil, &process.Failure{Sentence: fmt.Sprintf("%s: the file %s cannot be read: %s", name, path, reason), Cause: err}
+		return nil, unreadable(flag, path, err)
 	}
 	return data, nil
 }
 
+// unreadable returns the Failure about a file that a flag gives.
+func unreadable(flag, path string, err error) error {
+	return &process.Failure{Sentence: fmt.Sprintf("%s: the file %s cannot be read: %s", flag, path,
+		cmp.Or(process.Reason(err), "unknown reason")), Cause: err}
+}
+
 // checkCertificates fails with a Failure when the file that a flag gives has no certificate.
-func checkCertificates(name, path string) error {
-	data, err := readFile(name, path)
+func checkCertificates(flag, path string) error {
+	data, err := readFile(flag, path)
 	if err == nil && !x509.NewCertPool().AppendCertsFromPEM(data) {
-		err = &process.Failure{Sentence: fmt.Sprintf("%s: the file %s has no certificate in PEM form", name, path)}
+		err = &process.Failure{Sentence: fmt.Sprintf("%s: the file %s has no certificate in PEM form", flag, path)}
 	}
 	return err
+}
+
+// checkCredentials fails with a Failure when the file that a flag gives has no key of NATS.
+func checkCredentials(flag, path string) error {
+	data, err := readFile(flag, path)
+	if err != nil {
+		return err
+	}
+	if _, err := nkeys.ParseDecoratedNKey(data); err != nil {
+		return &process.Failure{Sentence: fmt.Sprintf("%s: the file %s has no JWT with its key, as nsc generate creds writes them", flag, path)}
+	}
+	return nil
 }

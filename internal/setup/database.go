@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/rs/zerolog"
 
@@ -32,15 +34,15 @@ type Store interface {
 }
 
 // Resolve returns d with exactly one of its flags set: Data has its default when neither is
-// given. It fails when both are, and when the URI cannot be one.
+// given. It fails with process.ErrUsage when both are, and when the URI cannot be one.
 func (d Database) Resolve() (Database, error) {
 	switch {
 	case d.Data != "" && d.MongoDBURI != "":
-		return d, errors.New("both --data and --mongodb-uri (or their variables EVENTIO_DATA and MONGODB_URI) are given: say which one is meant")
+		return d, process.Usage("both --data and --mongodb-uri are given: say which database is meant by leaving one of them out")
 	case d.MongoDBURI != "":
-		return d, CheckMongoDBURI("MONGODB_URI", d.MongoDBURI)
+		return d, CheckMongoDBURI("--mongodb-uri", d.MongoDBURI)
 	case d.Data == "":
-		d.Data = "data"
+		d.Data = DefaultFolder
 	}
 	return d, nil
 }
@@ -60,6 +62,9 @@ func (d Database) Open(ctx context.Context, log zerolog.Logger) (Store, error) {
 	if d.MongoDBURI != "" {
 		return mongostore.Open(ctx, d.MongoDBURI, log)
 	}
+	if err := requireWritable(d.file()); err != nil {
+		return nil, err
+	}
 	st, err := sqlitestore.Open(ctx, d.file())
 	if err != nil {
 		return nil, d.Explain(err)
@@ -67,19 +72,29 @@ func (d Database) Open(ctx context.Context, log zerolog.Logger) (Store, error) {
 	return st, nil
 }
 
-// OpenAuditor opens a database that exists for a proof, which reads only.
-func (d Database) OpenAuditor(ctx context.Context) (store.Auditor, error) {
+// OpenVerifyReader opens a database that exists for a proof, which reads only.
+func (d Database) OpenVerifyReader(ctx context.Context) (store.VerifyReader, error) {
 	if d.MongoDBURI != "" {
-		return mongostore.OpenAuditor(ctx, d.MongoDBURI)
+		return mongostore.OpenVerifyReader(ctx, d.MongoDBURI)
 	}
-	if err := d.requireFile(); err != nil {
+	if err := d.RequireFile(); err != nil {
 		return nil, err
 	}
-	auditor, err := sqlitestore.OpenAuditor(ctx, d.file())
+	return d.ReopenVerifyReader(ctx)
+}
+
+// ReopenVerifyReader is OpenVerifyReader beside a store of the same database in this process. It does not
+// try whether the file can be read: on most systems a process loses its locks on a file when it
+// closes that once.
+func (d Database) ReopenVerifyReader(ctx context.Context) (store.VerifyReader, error) {
+	if d.MongoDBURI != "" {
+		return mongostore.OpenVerifyReader(ctx, d.MongoDBURI)
+	}
+	reader, err := sqlitestore.OpenVerifyReader(ctx, d.file())
 	if err != nil {
 		return nil, d.Explain(err)
 	}
-	return auditor, nil
+	return reader, nil
 }
 
 // OpenMigrator opens a database that exists for looking at its schema and changing it.
@@ -87,7 +102,7 @@ func (d Database) OpenMigrator(ctx context.Context, log zerolog.Logger) (store.M
 	if d.MongoDBURI != "" {
 		return mongostore.OpenMigrator(ctx, d.MongoDBURI, log)
 	}
-	if err := d.requireFile(); err != nil {
+	if err := d.RequireFile(); err != nil {
 		return nil, err
 	}
 	m, err := sqlitestore.OpenMigrator(d.file())
@@ -106,21 +121,27 @@ func (d Database) Explain(err error) error {
 	return explainFile(err, d.file())
 }
 
-// requireFile fails with a Failure when the data folder has no database.
-func (d Database) requireFile() error {
-	_, err := os.Stat(d.file())
+// RequireFile fails with a Failure when the data folder has no database that can be read.
+func (d Database) RequireFile() error {
+	info, err := os.Stat(d.file())
+	if err == nil && info.Mode().IsRegular() {
+		var file *os.File
+		if file, err = os.Open(d.file()); err == nil {
+			err = file.Close()
+		}
+	} else if err == nil {
+		err = syscall.EISDIR
+	}
 	if err == nil {
 		return nil
 	}
-	reason := "it has no " + DatabaseFile
-	if !errors.Is(err, os.ErrNotExist) {
-		reason = cmp.Or(process.Reason(err), "it cannot be read")
-	} else if _, missing := os.Stat(d.Data); missing != nil {
-		reason = "it does not exist"
+	about, reason := "there is no database in the folder "+d.Data, "it has no "+DatabaseFile
+	if _, missing := os.Stat(d.Data); missing != nil {
+		reason = cmp.Or(process.Reason(missing), "the system refuses it")
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		about, reason = d.file()+" cannot be opened", cmp.Or(process.Reason(err), "the system refuses it")
 	}
-	return &process.Failure{
-		Sentence: fmt.Sprintf("there is no database in the folder %s: %s; choose the folder with --data", d.Data, reason), Cause: err,
-	}
+	return &process.Failure{Sentence: fmt.Sprintf("%s: %s; choose the folder with --data", about, reason), Cause: err}
 }
 
 // RequireSchema fails with store.ErrSchema on a database whose schema is not that of this
@@ -135,7 +156,7 @@ func (d Database) RequireSchema(ctx context.Context, log zerolog.Logger) (err er
 	if err != nil {
 		return d.Explain(err)
 	}
-	if err := s.Fits(); err != nil {
+	if err := s.CheckKnown(); err != nil {
 		return err
 	}
 	if len(s.Pending) > 0 {

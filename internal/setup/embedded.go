@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,26 +54,34 @@ type Embedded struct {
 // OpenEmbedded locks the data folder, opens its database, starts the NATS server and has a
 // worker take seat requests. It fails with ErrInUse when another process has the folder.
 func OpenEmbedded(ctx context.Context, config EmbeddedConfig, log zerolog.Logger) (_ *Embedded, err error) {
+	options, err := natsOptions(config.NATSListen)
+	if err != nil {
+		return nil, err
+	}
 	e := &Embedded{log: log}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
 		}
 	}()
-	unlock, err := LockFolder(config.Data)
+	unlock, err := LockFolder(config.Data, log)
 	if err != nil {
 		return nil, err
 	}
 	e.atEnd(unlock)
 	file := filepath.Join(config.Data, DatabaseFile)
+	if err := requireWritable(file); err != nil {
+		return nil, err
+	}
 	if e.Store, err = sqlitestore.Open(ctx, file); err != nil {
 		return nil, explainFile(err, file)
 	}
 	e.atEnd(e.Store.Close)
+	e.warnOfLog(file)
 	e.lost = append(e.lost, e.Store.Lost())
 	e.Namespace = config.Prefix.Namespace(e.Store.DatabaseID())
 	log.Info().EmbedObject(e.Namespace).Msg("the database is open")
-	if e.nats, err = startNATS(config.NATSListen); err != nil {
+	if e.nats, err = startNATS(options); err != nil {
 		return nil, err
 	}
 	e.atEnd(func() error {
@@ -151,23 +160,35 @@ func (e *Embedded) Close() error {
 // atEnd has Close call end, before what was opened earlier is closed.
 func (e *Embedded) atEnd(end func() error) { e.closing = append(e.closing, end) }
 
-// startNATS starts the embedded server, without a port unless listen names one.
-func startNATS(listen string) (*server.Server, error) {
+// natsOptions returns the settings of the embedded server, without a port unless listen names
+// one. It fails with a Failure when listen is no address, and when it cannot be opened: the
+// server would try it for seconds and not say why.
+func natsOptions(listen string) (*server.Options, error) {
 	options := &server.Options{ServerName: "eventio", DontListen: listen == "", NoSigs: true, NoLog: true,
 		MaxPayload: 2 * messages.MaxMessage}
-	if listen != "" {
-		host, port, err := net.SplitHostPort(listen)
-		if err == nil {
-			options.Host = host
-			options.Port, err = strconv.Atoi(port)
-		}
-		if err != nil || options.Port < 0 || options.Port > 65535 {
-			return nil, &process.Failure{Sentence: fmt.Sprintf("--nats-listen: %q is not an address like 127.0.0.1:4222", listen), Cause: err}
-		}
-		if options.Port == 0 {
-			options.Port = server.RANDOM_PORT
-		}
+	if listen == "" {
+		return options, nil
 	}
+	host, text, err := net.SplitHostPort(listen)
+	port, wrong := strconv.Atoi(text)
+	if err != nil || wrong != nil || port < 0 || port > 65535 {
+		return nil, process.Usage("--nats-listen: %q is not an address like 127.0.0.1:4222", listen)
+	}
+	probe, err := net.Listen("tcp", listen)
+	if err != nil {
+		return nil, &process.Failure{Sentence: fmt.Sprintf("NATS cannot listen on %s: %s; choose another address with --nats-listen",
+			listen, cmp.Or(process.Reason(err), "the system refuses it")), Cause: err}
+	}
+	_ = probe.Close() // it was open; the server says if that has changed
+	options.Host, options.Port = host, port
+	if port == 0 {
+		options.Port = server.RANDOM_PORT
+	}
+	return options, nil
+}
+
+// startNATS starts the embedded server.
+func startNATS(options *server.Options) (*server.Server, error) {
 	ns, err := server.NewServer(options)
 	if err != nil {
 		return nil, fmt.Errorf("start the embedded NATS server: %w", err)

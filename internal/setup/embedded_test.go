@@ -45,7 +45,7 @@ func TestOneProcessHasTheFolder(t *testing.T) {
 	if _, err := OpenEmbedded(t.Context(), config, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), "--nats-listen") {
 		t.Errorf("with an address that is taken: %v", err)
 	}
-	unlock, err := LockFolder(dir)
+	unlock, err := LockFolder(dir, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,8 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"net"
+	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -80,7 +84,15 @@ func TestExplainTexts(t *testing.T) {
 		"a full disk":              {full, noRoom},
 		"time":                     {fmt.Errorf("stop the worker: %w", context.DeadlineExceeded), "stop the worker: no answer in time"},
 		"an interruption":          {fmt.Errorf("ask for workers: %w", context.Canceled), "ask for workers: interrupted"},
-		"NATS":                     {fmt.Errorf("ask for workers: %w", nats.ErrConnectionClosed), "ask for workers: the log has the words of NATS"},
+		"NATS":                     {fmt.Errorf("ask for workers: %w", nats.ErrConnectionClosed), "ask for workers: the log has the cause"},
+		"a file":                   {fmt.Errorf("make a folder: %w", &fs.PathError{Op: "mkdir", Path: "/x", Err: syscall.ENOENT}), "make a folder: /x: it does not exist"},
+		"a connection":             {fmt.Errorf("serve HTTP: %w", &net.OpError{Op: "accept", Net: "tcp", Err: syscall.ECONNRESET}), "serve HTTP: the connection was cut"},
+		"a call of the system":     {fmt.Errorf("print: %w", &os.SyscallError{Syscall: "write", Err: syscall.ENOSPC}), "print: there is no space left"},
+		"a number of the system":   {fmt.Errorf("lock: %w", syscall.EMFILE), "lock: the log has the cause"},
+		"a document":               {fmt.Errorf("%w: it cannot be read: %w", store.ErrSchema, &bson.DecodeError{}), "schema: it cannot be read: the log has the cause"},
+		"a store":                  {fmt.Errorf("read the schema: %w: (Location7) the words of a driver", store.ErrNothingStored), "read the schema: the log has the cause"},
+		"a store, interrupted":     {fmt.Errorf("read the schema: %w: the words of a driver: %w", store.ErrUnavailable, context.Canceled), "read the schema: interrupted"},
+		"two inside of one":        {fmt.Errorf("wait: %w", errors.Join(errors.New("this"), context.Canceled)), "wait: this; interrupted"},
 		"two":                      {errors.Join(store.ErrNoDatabaseID, full), store.ErrNoDatabaseID.Error() + "; " + noRoom},
 		"an error and its closing": {errors.Join(&process.Failure{Sentence: "do this"}, nil), "do this"},
 	} {
@@ -97,25 +109,46 @@ func TestExplainTexts(t *testing.T) {
 }
 
 func TestExplainSQLite(t *testing.T) {
+	file := filepath.Join(t.TempDir(), DatabaseFile)
+	if err := os.WriteFile(file, bytes.Repeat([]byte("no database. "), 100), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := sqlitestore.Open(t.Context(), file)
+	testenv.WantSentence(t, Explain(err, zerolog.Nop()), "the database file is not a database of Event.io", "--data")
+	_, err = Database{Data: filepath.Dir(file)}.Open(t.Context(), zerolog.Nop())
+	testenv.WantSentence(t, err, file+" is not a database of Event.io", "--data")
+	late := fmt.Errorf("open it: %w: %w", store.ErrUnavailable, context.DeadlineExceeded)
+	testenv.WantSentence(t, explainFile(late, file), file+" is in use by another process")
+}
+
+// TestFileThatCannotBeOpened: nobody waits for it.
+func TestFileThatCannotBeOpened(t *testing.T) {
 	dir := t.TempDir()
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond) // it waits for others
-	defer cancel()
-	_, err := sqlitestore.Open(ctx, filepath.Join(dir, "none", DatabaseFile))
-	testenv.WantSentence(t, Explain(err, zerolog.Nop()), "the database file", "who may read and write")
-	_, err = Database{Data: filepath.Join(dir, "none")}.Open(ctx, zerolog.Nop())
-	testenv.WantSentence(t, err, filepath.Join(dir, "none", DatabaseFile), "who may read and write")
+	for path, says := range map[string]string{
+		filepath.Join(dir, "none", DatabaseFile):         filepath.Join(dir, "none", DatabaseFile) + " cannot be opened: it does not exist",
+		filepath.Join(dir, "folder", DatabaseFile):       "it is a folder, not a file",
+		filepath.Join(dir, "log", DatabaseFile) + "-wal": DatabaseFile + "-wal cannot be opened: it is a folder, not a file",
+	} {
+		if !strings.Contains(path, "none") {
+			if err := os.MkdirAll(path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_, err := Database{Data: filepath.Dir(path)}.Open(t.Context(), zerolog.Nop())
+		testenv.WantSentence(t, err, says, "--data")
+	}
 }
 
 func TestCheckURLs(t *testing.T) {
 	for _, good := range []string{"nats://a:4222", "a", "a:4222,b:4222", "nats://u:p%40@a:4222, tls://b", "ws://a/path", "nats://[::1]:4222", "nats://token@a,"} {
-		if err := CheckNATSURL("NATS_URL", good); err != nil {
+		if err := CheckNATSURL("--nats-url", good); err != nil {
 			t.Errorf("%q: %v", good, err)
 		}
 	}
 	for _, bad := range []string{"http://a", "nats://", "nats://a:0", "nats://a:99999", "nats://a:x", "nats://u:p@ss@a", "nats://u:p/w@a@b", "nats://a,nats://%zz"} {
-		testenv.WantSentence(t, CheckNATSURL("NATS_URL", bad), "NATS_URL", "nats://user:password@host:4222")
+		testenv.WantSentence(t, CheckNATSURL("--nats-url", bad), "--nats-url", "nats://user:password@host:4222")
 	}
-	for _, good := range []string{"mongodb://a", "mongodb://u:p%40@a:27017,b/x?replicaSet=rs0", "mongodb://a/?authSource=x@y"} {
+	for _, good := range []string{"mongodb://a", "mongodb://u:p%40@a:27017,b/x?replicaSet=rs0", "mongodb://a/?authSource=x%40y"} {
 		if err := CheckMongoDBURI("--from", good); err != nil {
 			t.Errorf("%q: %v", good, err)
 		}

@@ -14,8 +14,8 @@ import (
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/internal/identity"
+	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/messages"
-	"github.com/eventio/eventio/pkg/store"
 )
 
 // The values of --auth. Auto, of cmd/eventio only, is Trusted on a loopback address and
@@ -31,14 +31,15 @@ type Keys struct {
 	AuthKeys string `name:"auth-keys" env:"EVENTIO_AUTH_KEYS" placeholder:"KID:SECRET,..." help:"Keys that sign tokens, comma-separated kid:secret, each secret at least 32 bytes in base64url. The first signs, all verify. By default one is made and kept in the store, where all API processes find it. Use the variable: other users of the machine can see flags."`
 }
 
-// Parse reads the keys; no keys are an empty result, not an error.
+// Parse reads the keys; no keys are an empty result, not an error. Its errors match
+// process.ErrUsage and have no secret.
 func (k Keys) Parse() (identity.Keys, error) {
 	if k.AuthKeys == "" {
 		return identity.Keys{}, nil
 	}
 	keys, err := identity.ParseKeys(k.AuthKeys)
 	if err != nil {
-		return identity.Keys{}, fmt.Errorf("EVENTIO_AUTH_KEYS: %w", err)
+		return identity.Keys{}, process.Usage("--auth-keys: %v", err)
 	}
 	return keys, nil
 }
@@ -55,7 +56,8 @@ type Identity struct {
 }
 
 // Access checks all flags for a process that serves at addr with this value of --auth, and
-// warns of what is dangerous. The result has no guard yet: OpenGuard makes it.
+// warns of what is dangerous. Its errors match process.ErrUsage. The result has no guard yet:
+// OpenGuard makes it.
 func (i Identity) Access(auth string, addr net.Addr, log zerolog.Logger) (gate.Config, error) {
 	loopback := onLoopback(addr)
 	access := gate.Config{Mode: gate.Token}
@@ -73,19 +75,19 @@ func (i Identity) Access(auth string, addr net.Addr, log zerolog.Logger) (gate.C
 		return gate.Config{}, err
 	}
 	if i.TokenLifetime < time.Second || i.TokenLifetime > identity.MaxLifetime {
-		return gate.Config{}, fmt.Errorf("EVENTIO_TOKEN_LIFETIME: %v is not from 1s to %v", i.TokenLifetime, identity.MaxLifetime)
+		return gate.Config{}, process.Usage("--token-lifetime: %v is not from 1s to %v", i.TokenLifetime, identity.MaxLifetime)
 	}
 	for _, text := range i.TrustedProxies {
 		prefix, err := parsePrefix(strings.TrimSpace(text))
 		if err != nil {
-			return gate.Config{}, fmt.Errorf("EVENTIO_TRUSTED_PROXIES: %w", err)
+			return gate.Config{}, process.Usage("--trusted-proxies: %v", err)
 		}
 		access.TrustedProxies = append(access.TrustedProxies, prefix)
 	}
 	for _, text := range i.CORSOrigins {
 		origin, err := parseOrigin(strings.TrimSpace(text))
 		if err != nil {
-			return gate.Config{}, fmt.Errorf("EVENTIO_CORS_ORIGINS: %w", err)
+			return gate.Config{}, process.Usage("--cors-origins: %v", err)
 		}
 		access.CORSOrigins = append(access.CORSOrigins, origin)
 	}
@@ -94,7 +96,7 @@ func (i Identity) Access(auth string, addr net.Addr, log zerolog.Logger) (gate.C
 
 // OpenGuard makes the guard that signs and checks tokens. The caller closes it, before st
 // and the link's connection.
-func (i Identity) OpenGuard(ctx context.Context, st store.Identity, link messages.Link, log zerolog.Logger) (*identity.Guard, error) {
+func (i Identity) OpenGuard(ctx context.Context, st identity.Store, link messages.Link, log zerolog.Logger) (*identity.Guard, error) {
 	keys, err := i.Parse()
 	if err != nil {
 		return nil, err

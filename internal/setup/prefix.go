@@ -17,7 +17,7 @@ type Prefix struct {
 // is read.
 func (p Prefix) Validate() error {
 	if err := messages.CheckPrefix(p.NATSPrefix); err != nil {
-		return fmt.Errorf("EVENTIO_NATS_PREFIX: %w", err)
+		return fmt.Errorf("--nats-prefix: %w", err)
 	}
 	return nil
 }

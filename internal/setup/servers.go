@@ -64,19 +64,22 @@ func (s Servers) Open(ctx context.Context, name string, log zerolog.Logger) (*Co
 
 // check looks at the flags before anything is opened. Its errors are Failures.
 func (s Servers) check() error {
-	if err := CheckMongoDBURI("MONGODB_URI", s.MongoDBURI); err != nil {
+	if err := process.Positive("--start-timeout", s.StartTimeout); err != nil {
 		return err
 	}
-	if err := CheckNATSURL("NATS_URL", s.NATSURL); err != nil {
+	if err := CheckMongoDBURI("--mongodb-uri", s.MongoDBURI); err != nil {
+		return err
+	}
+	if err := CheckNATSURL("--nats-url", s.NATSURL); err != nil {
 		return err
 	}
 	if s.NATSCreds != "" {
-		if _, err := readFile("NATS_CREDS", s.NATSCreds); err != nil {
+		if err := checkCredentials("--nats-creds", s.NATSCreds); err != nil {
 			return err
 		}
 	}
 	if s.NATSCA != "" {
-		return checkCertificates("NATS_CA", s.NATSCA)
+		return checkCertificates("--nats-ca", s.NATSCA)
 	}
 	return nil
 }
@@ -111,8 +114,8 @@ func AwaitNATS(ctx context.Context, conn *nats.Conn, servers string) error {
 // noNATS says why NATS could not be connected to.
 func noNATS(last error, servers string) string {
 	if errors.Is(last, nats.ErrAuthorization) || errors.Is(last, nats.ErrAuthExpired) || errors.Is(last, nats.ErrAuthRevoked) {
-		return "NATS refuses the user or the password of NATS_URL, or the credentials: correct them"
+		return "NATS refuses the user or the password of --nats-url, or the credentials: correct them"
 	}
-	return fmt.Sprintf("NATS cannot be reached at %s (%s): start it, or correct NATS_URL", hosts(servers),
+	return fmt.Sprintf("NATS cannot be reached at %s (%s): start it, or correct --nats-url", hosts(servers),
 		cmp.Or(process.Reason(last), "no answer in time"))
 }

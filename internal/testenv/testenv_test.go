@@ -52,7 +52,8 @@ func TestEventually(t *testing.T) {
 	})
 }
 
-// A machine without any mongod must see red tests and the reason, never skipped ones.
+// TestWithoutMongodTestsFail: a machine without any mongod sees red tests and the reason, never
+// skipped ones.
 func TestWithoutMongodTestsFail(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

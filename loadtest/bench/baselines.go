@@ -44,7 +44,7 @@ func (b *bench) transport(ctx context.Context, name string) (*target, error) {
 func (t *target) burst(name string, connections int) arm {
 	return arm{name, func(ctx context.Context) (figures, error) {
 		_, got, err := t.load(ctx, load.Plan{
-			Connections: connections, Next: t.b.crowd.wishes(someEvent(), setup.Trusted),
+			Connections: connections, Next: t.b.crowd.requests(someEvent(), setup.Trusted),
 		}, http.StatusCreated)
 		return got, err
 	}}
@@ -99,7 +99,7 @@ func (b *bench) newOriginal(ctx context.Context, form string) (*original, error)
 // Where that makes P slow it gets more time than the others, or its first answers would be
 // all that counts.
 // Requests that are still under way at the window's end are cut off: P may need minutes for
-// them. What they would do is doubt to the check, and mongod is made to forget them, or they
+// them. What they do is unknown to the check, and mongod is made to forget them, or they
 // would take its time from whoever comes next.
 func (o *original) burst(name string, connections, events, registered, n int) arm {
 	return arm{name, func(ctx context.Context) (figures, error) {
@@ -114,7 +114,7 @@ func (o *original) burst(name string, connections, events, registered, n int) ar
 		}
 		_, got, err := o.load(ctx, load.Plan{
 			Connections: connections, For: window, Drain: time.Millisecond,
-			Next: only(n, o.b.crowd.wishes(ids, setup.Trusted)),
+			Next: only(n, o.b.crowd.requests(ids, setup.Trusted)),
 		})
 		if err != nil {
 			return nil, err

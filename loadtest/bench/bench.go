@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/loadtest/report"
 )
 
 // scenario is one row, or a few, of the table.
@@ -35,7 +37,7 @@ type bench struct {
 	admin   *mongo.Client
 	crowd   *crowd
 
-	result result
+	result report.Result
 	atEnd  []func(context.Context) error // last first
 	made   int                           // databases, whose names differ by it
 }
@@ -89,10 +91,10 @@ func (b *bench) say(format string, args ...any) {
 }
 
 // run runs a scenario, then checks what it has stored, and ends its processes.
-func (b *bench) run(ctx context.Context, sc scenario) (result, error) {
-	b.result = result{
+func (b *bench) run(ctx context.Context, sc scenario) (report.Result, error) {
+	b.result = report.Result{
 		Name: sc.name, Title: sc.title, Auth: b.Auth, Rounds: b.Rounds, Window: b.Window.String(),
-		Date: time.Now().UTC().Format(time.DateOnly), Raw: make(map[string]map[string][]float64),
+		Date: time.Now().UTC().Format(time.DateOnly),
 	}
 	err := sc.run(ctx, b)
 	b.tellFaults()
@@ -172,7 +174,7 @@ func (b *bench) alternate(ctx context.Context, arms ...arm) error {
 				b.say("  round %d of %d  %-28s %v", round, b.Rounds, a.name, got)
 			}
 			if round > 0 {
-				b.keep(a.name, got)
+				b.result.Keep(a.name, got)
 			}
 		}
 		if !b.Verbose {
@@ -180,18 +182,6 @@ func (b *bench) alternate(ctx context.Context, arms ...arm) error {
 		}
 	}
 	return nil
-}
-
-// keep adds figures of a round to the raw numbers.
-func (b *bench) keep(name string, got figures) {
-	kept := b.result.Raw[name]
-	if kept == nil {
-		kept = make(map[string][]float64)
-		b.result.Raw[name] = kept
-	}
-	for figure, value := range got {
-		kept[figure] = append(kept[figure], value)
-	}
 }
 
 func (f figures) String() string {
@@ -202,4 +192,14 @@ func (f figures) String() string {
 		}
 	}
 	return strings.Join(parts, ", ")
+}
+
+// tellFaults adds a row for each arm that could not answer all: its other figures are of the
+// rest.
+func (b *bench) tellFaults() {
+	for _, name := range slices.Sorted(maps.Keys(b.result.Raw)) {
+		if b.result.Of(name, faults).Max > 0 {
+			b.result.Judge(name, faults, report.Goal{})
+		}
+	}
 }

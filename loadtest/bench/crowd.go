@@ -50,11 +50,11 @@ func (c *crowd) token(id store.ID) (string, error) {
 	return token, err
 }
 
-// prepare gives wishes as wishes does, and in token mode signs tokens for the first n of
+// prepare gives requests as requests does, and in token mode signs tokens for the first n of
 // them before: doing it while the load runs would slow it.
-func (c *crowd) prepare(n int, events []store.ID, auth string) (func() (load.Wish, bool), error) {
+func (c *crowd) prepare(n int, events []store.ID, auth string) (func() (load.Request, bool), error) {
 	if auth == setup.Trusted {
-		return c.wishes(events, auth), nil
+		return c.requests(events, auth), nil
 	}
 	rest := make([]member, n)
 	c.minted = rest
@@ -77,16 +77,16 @@ func (c *crowd) prepare(n int, events []store.ID, auth string) (func() (load.Wis
 			return nil, fmt.Errorf("sign tokens: %w", err)
 		}
 	}
-	return c.wishes(events, auth), nil
+	return c.requests(events, auth), nil
 }
 
-// wishes gives new users' wishes for the events in turn. In token mode they are those who
+// requests gives new users' requests for seats of the events in turn. In token mode they are those who
 // were prepared, as long as there are any.
-func (c *crowd) wishes(events []store.ID, auth string) func() (load.Wish, bool) {
+func (c *crowd) requests(events []store.ID, auth string) func() (load.Request, bool) {
 	var asked atomic.Int64
-	return func() (load.Wish, bool) {
+	return func() (load.Request, bool) {
 		m := c.next(auth)
-		return load.Wish{Seat: load.Seat{Event: events[int(asked.Add(1)-1)%len(events)], User: m.id}, Token: m.token}, true
+		return load.Request{Seat: load.Seat{Event: events[int(asked.Add(1)-1)%len(events)], User: m.id}, Token: m.token}, true
 	}
 }
 
@@ -98,16 +98,16 @@ func (c *crowd) next(auth string) member {
 	if i := int(c.used.Add(1) - 1); i < len(c.minted) {
 		return c.minted[i]
 	}
-	m, _ := c.mint() // a wish without a token is refused, which is seen
+	m, _ := c.mint() // a request without a token is refused, which is seen
 	return m
 }
 
-// only ends wishes after n.
-func only(n int, next func() (load.Wish, bool)) func() (load.Wish, bool) {
+// only ends requests after n.
+func only(n int, next func() (load.Request, bool)) func() (load.Request, bool) {
 	var asked atomic.Int64
-	return func() (load.Wish, bool) {
+	return func() (load.Request, bool) {
 		if asked.Add(1) > int64(n) {
-			return load.Wish{}, false
+			return load.Request{}, false
 		}
 		return next()
 	}

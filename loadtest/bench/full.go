@@ -12,6 +12,7 @@ import (
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
+	"github.com/eventio/eventio/loadtest/report"
 	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -42,10 +43,10 @@ func soldOut(ctx context.Context, b *bench) error {
 			if err != nil {
 				return nil, err
 			}
-			_, got, err := s.load(ctx, load.Plan{Connections: many, Next: func() (load.Wish, bool) {
+			_, got, err := s.load(ctx, load.Plan{Connections: many, Next: func() (load.Request, bool) {
 				if rand.Float64() < share {
 					m := holders[rand.IntN(len(holders))]
-					return load.Wish{Seat: load.Seat{Event: event, User: m.id}, Token: m.token}, true
+					return load.Request{Seat: load.Seat{Event: event, User: m.id}, Token: m.token}, true
 				}
 				return next()
 			}}, http.StatusConflict, http.StatusBadRequest)
@@ -57,11 +58,11 @@ func soldOut(ctx context.Context, b *bench) error {
 		l1.burst("L1", many)); err != nil {
 		return err
 	}
-	b.compare("product, all sold out", "L1", goodput, atLeast(0.95))
-	b.compare("product, 90 % registered already", "L1", goodput, atLeast(0.95))
-	b.judge("product, all sold out", commands, atMost(0.02))
-	b.judge("product, 90 % registered already", commands, atMost(0.02))
-	b.compare("product, all sold out", "L1", p99, goal{})
+	b.result.Compare("product, all sold out", "L1", goodput, report.AtLeast(0.95))
+	b.result.Compare("product, 90 % registered already", "L1", goodput, report.AtLeast(0.95))
+	b.result.Judge("product, all sold out", commands, report.AtMost(0.02))
+	b.result.Judge("product, 90 % registered already", commands, report.AtMost(0.02))
+	b.result.Compare("product, all sold out", "L1", p99, report.Goal{})
 	b.say("  freeing places")
 	if err := s.proveFresh(ctx, event, holders[:b.size(50, 5)]); err != nil {
 		return err
@@ -119,12 +120,12 @@ func (s *system) leave(ctx context.Context, event store.ID, m member) error {
 // freeInStorm frees places while everybody asks for one: the storm gets each of them.
 func (s *system) freeInStorm(ctx context.Context, event store.ID, leaving []member) error {
 	var asked atomic.Int64
-	next := s.b.crowd.wishes([]store.ID{event}, s.auth)
+	next := s.b.crowd.requests([]store.ID{event}, s.auth)
 	stop := make(chan struct{})
-	done := inBackground(load.Plan{Addr: s.addr, Connections: some, For: time.Minute, Next: func() (load.Wish, bool) {
+	done := inBackground(load.Plan{Addr: s.addr, Connections: some, For: time.Minute, Next: func() (load.Request, bool) {
 		select {
 		case <-stop:
-			return load.Wish{}, false
+			return load.Request{}, false
 		default:
 			asked.Add(1)
 			return next()

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/loadtest/load"
+	"github.com/eventio/eventio/loadtest/report"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -75,30 +76,30 @@ func hotEvent(ctx context.Context, b *bench) error {
 	if err := b.alternate(ctx, arms...); err != nil {
 		return err
 	}
-	b.compare("product, 1024 connections", "L1, 1024 connections", goodput, atLeast(0.8))
-	b.compare("product, 256 connections", "L1, 256 connections", goodput, atLeast(0.6))
-	b.compare("product, 64 connections", "L1, 64 connections", goodput, goal{})
-	b.compare("product, 1024 connections", "P, 1000 registered", goodput, atLeast(50))
-	b.compare("product, "+rosterName, "P, "+rosterName, goodput, atLeast(500))
-	b.compare("product, "+rosterName, "P, "+rosterName+", one at a time", goodput, goal{})
-	b.compare("product, 1024 connections", "P with findOneAndUpdate, 1000 registered", goodput, goal{})
-	b.compare("product, 1024 connections", "L0, 1024 connections", goodput, goal{})
-	b.compare("product, 1024 connections", "L2, batches of 512", goodput, goal{})
+	b.result.Compare("product, 1024 connections", "L1, 1024 connections", goodput, report.AtLeast(0.8))
+	b.result.Compare("product, 256 connections", "L1, 256 connections", goodput, report.AtLeast(0.6))
+	b.result.Compare("product, 64 connections", "L1, 64 connections", goodput, report.Goal{})
+	b.result.Compare("product, 1024 connections", "P, 1000 registered", goodput, report.AtLeast(50))
+	b.result.Compare("product, "+rosterName, "P, "+rosterName, goodput, report.AtLeast(500))
+	b.result.Compare("product, "+rosterName, "P, "+rosterName+", one at a time", goodput, report.Goal{})
+	b.result.Compare("product, 1024 connections", "P with findOneAndUpdate, 1000 registered", goodput, report.Goal{})
+	b.result.Compare("product, 1024 connections", "L0, 1024 connections", goodput, report.Goal{})
+	b.result.Compare("product, 1024 connections", "L2, batches of 512", goodput, report.Goal{})
 	if b.Auth == setup.Trusted {
-		b.compare("product with tokens, 1024 connections", "L1, 1024 connections", goodput, goal{})
+		b.result.Compare("product with tokens, 1024 connections", "L1, 1024 connections", goodput, report.Goal{})
 	}
-	b.compare("product, 1024 connections", "L1, 1024 connections", p99, goal{})
+	b.result.Compare("product, 1024 connections", "L1, 1024 connections", p99, report.Goal{})
 	for _, figure := range []string{meanBatch, commands, journalBytes} {
-		b.judge("product, 1024 connections", figure, goal{})
+		b.result.Judge("product, 1024 connections", figure, report.Goal{})
 	}
 	for _, name := range []string{"product, 1024 connections", "L1, 1024 connections"} {
 		for _, figure := range slices.Sorted(maps.Keys(b.result.Raw[name])) {
 			if strings.HasPrefix(figure, cpuOf) {
-				b.judge(name, figure, goal{})
+				b.result.Judge(name, figure, report.Goal{})
 			}
 		}
 	}
-	b.plotQuantiles("s1-latency.svg", "S1: latency at 1,024 connections", "product, 1024 connections", "L1, 1024 connections")
+	b.result.PlotQuantiles("s1-latency.svg", "S1: latency at 1,024 connections", []string{p50, p90, p99, p999, slowest}, "product, 1024 connections", "L1, 1024 connections")
 	return nil
 }
 
@@ -111,7 +112,7 @@ func (s *system) raw(ctx context.Context, size int) (figures, error) {
 	n := 0
 	started := time.Now()
 	for time.Since(started) < s.b.Window {
-		if err := s.apply(ctx, wishes(events[0], size)); err != nil {
+		if err := s.apply(ctx, seatRequests(events[0], size)); err != nil {
 			return nil, err
 		}
 		n += size
@@ -148,17 +149,17 @@ func herd(ctx context.Context, b *bench) error {
 		}},
 		arm{"L1", func(ctx context.Context) (figures, error) {
 			plan := plan
-			plan.Next = b.crowd.wishes(someEvent(), setup.Trusted)
+			plan.Next = b.crowd.requests(someEvent(), setup.Trusted)
 			_, got, err := l1.load(ctx, plan, http.StatusCreated)
 			return got, err
 		}})
 	if err != nil {
 		return err
 	}
-	b.judge("product", "told 201", exactly(places))
-	b.compare("product", "L1", took, atMost(1.3))
-	b.compare("product", "L1", p99, goal{})
-	b.judge("product", commands, goal{})
+	b.result.Judge("product", "told 201", report.Exactly(places))
+	b.result.Compare("product", "L1", took, report.AtMost(1.3))
+	b.result.Compare("product", "L1", p99, report.Goal{})
+	b.result.Judge("product", commands, report.Goal{})
 	return nil
 }
 
@@ -201,13 +202,13 @@ func rosters(ctx context.Context, b *bench) error {
 	if err := b.alternate(ctx, arms...); err != nil {
 		return err
 	}
-	b.compare(name(most), name(least), goodput, within(0.1))
-	b.compare(name(most), name(least), journalBytes, within(0.1))
+	b.result.Compare(name(most), name(least), goodput, report.Within(0.1))
+	b.result.Compare(name(most), name(least), journalBytes, report.Within(0.1))
 	var names []string
 	for _, size := range sizes {
 		names = append(names, name(size))
 	}
-	b.plotBars("s7-rosters.svg", "S7: by users registered before", goodput, names...)
+	b.result.PlotBars("s7-rosters.svg", "S7: by users registered before", goodput, names...)
 	return nil
 }
 
@@ -240,9 +241,9 @@ func embedded(ctx context.Context, b *bench) error {
 	if err := b.alternate(ctx, p.hot("eventio with SQLite, 1024 connections", many), l1.burst("L1 in one process", many)); err != nil {
 		return err
 	}
-	b.compare("eventio with SQLite, 1024 connections", "L1 in one process", goodput, atLeast(0.7))
-	b.compare("eventio with SQLite, 1024 connections", "L1 in one process", p99, goal{})
-	b.judge("eventio with SQLite, 1024 connections", meanBatch, goal{})
+	b.result.Compare("eventio with SQLite, 1024 connections", "L1 in one process", goodput, report.AtLeast(0.7))
+	b.result.Compare("eventio with SQLite, 1024 connections", "L1 in one process", p99, report.Goal{})
+	b.result.Judge("eventio with SQLite, 1024 connections", meanBatch, report.Goal{})
 	return nil
 }
 
@@ -295,13 +296,13 @@ func workers(ctx context.Context, b *bench) error {
 		}
 		return all
 	}
-	b.extremes("one event, any number of workers", goodput, atLeast(0.9), names(hotName)...)
+	b.result.Extremes("one event, any number of workers", goodput, report.AtLeast(0.9), names(hotName)...)
 	last := counts[len(counts)-1]
-	b.compare(hotName(last), hotName(1), p99, atMost(1.5))
+	b.result.Compare(hotName(last), hotName(1), p99, report.AtMost(1.5))
 	for i, n := range counts[1:] {
-		b.compare(evenName(n), evenName(counts[i]), goodput, atLeast(0.95))
+		b.result.Compare(evenName(n), evenName(counts[i]), goodput, report.AtLeast(0.95))
 	}
-	b.plotBars("s9-workers.svg", "S9: by workers", goodput, slices.Concat(names(hotName), names(evenName))...)
+	b.result.PlotBars("s9-workers.svg", "S9: by workers", goodput, slices.Concat(names(hotName), names(evenName))...)
 	return nil
 }
 
@@ -311,6 +312,6 @@ func (s *system) settle(ctx context.Context, how time.Duration, events ...store.
 	if s.b.Quick {
 		how /= 10
 	}
-	_, _, err := s.load(ctx, load.Plan{Connections: some, For: how, Next: s.b.crowd.wishes(events, s.auth)})
+	_, _, err := s.load(ctx, load.Plan{Connections: some, For: how, Next: s.b.crowd.requests(events, s.auth)})
 	return err
 }

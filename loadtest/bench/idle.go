@@ -10,7 +10,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/eventio/eventio/loadtest/load"
-	"github.com/eventio/eventio/loadtest/rig"
+	"github.com/eventio/eventio/loadtest/report"
 )
 
 // idle is S6: product, L1 and the bare store are asked in turn, ten times a second each, so
@@ -35,7 +35,7 @@ func idle(ctx context.Context, b *bench) error {
 	}
 	defer theirs.Close()
 	n := b.size(50, 5)
-	register := func(c *load.Conn, w load.Wish) func() error {
+	register := func(c *load.Conn, w load.Request) func() error {
 		return func() error {
 			status, err := c.Register(w)
 			if err == nil && status != http.StatusCreated {
@@ -56,21 +56,21 @@ func idle(ctx context.Context, b *bench) error {
 		tick := time.NewTicker(100 * time.Millisecond / 3)
 		defer tick.Stop()
 		for range n {
-			wish, _ := next()
-			batch := wishes(events[1], 1)
+			request, _ := next()
+			batch := seatRequests(events[1], 1)
 			if err := errors.Join(
-				product.take(tick, register(ours, wish)),
-				queue.take(tick, register(theirs, wish)),
+				product.take(tick, register(ours, request)),
+				queue.take(tick, register(theirs, request)),
 				bare.take(tick, func() error { return s.apply(ctx, batch) }),
 			); err != nil {
 				return nil, err
 			}
-			s.account(load.Result{Told: []load.Seat{wish.Seat, {Event: events[1], User: batch[0].UserID}}})
+			s.account(load.Result{Told: []load.Seat{request.Seat, {Event: events[1], User: batch[0].UserID}}})
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
 		}
-		sizes, err := rig.Batches(ctx, n, s.workers...)
+		sizes, err := batches(ctx, n, s.workers...)
 		return figures{
 			"ms p50 of product": product.millis(), "ms p50 of L1": queue.millis(), "ms p50 of one store write": bare.millis(),
 			"ms p50 - (L1 + store write)": product.millis() - queue.millis() - bare.millis(),
@@ -80,10 +80,10 @@ func idle(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	b.judge("idle", "ms p50 - (L1 + store write)", atMost(0.2))
-	b.judge("idle", meanBatch, atMost(1))
+	b.result.Judge("idle", "ms p50 - (L1 + store write)", report.AtMost(0.2))
+	b.result.Judge("idle", meanBatch, report.AtMost(1))
 	for _, figure := range []string{"ms p50 of product", "ms p50 of L1", "ms p50 of one store write"} {
-		b.judge("idle", figure, goal{})
+		b.result.Judge("idle", figure, report.Goal{})
 	}
 	return nil
 }

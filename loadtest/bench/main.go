@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/loadtest/report"
 )
 
 type config struct {
@@ -37,11 +38,11 @@ func main() { process.Main(run) }
 
 func run(ctx context.Context, env process.Env) error {
 	var c config
-	command, err := process.Parse(&c, env, "bench", "Measures Event.io under load against baselines in the same run.")
+	line, err := process.Parse(&c, env, "bench", "Measures Event.io under load against baselines in the same run.")
 	if err != nil {
 		return err
 	}
-	if strings.HasPrefix(command, "role") {
+	if strings.HasPrefix(line.Command, "role") {
 		return c.Role.play(ctx, env)
 	}
 	chosen, err := c.Measure.resolve()
@@ -54,15 +55,15 @@ func run(ctx context.Context, env process.Env) error {
 // resolve checks the flags and finds the scenarios.
 func (s *settings) resolve() ([]scenario, error) {
 	if s.Rounds < 1 {
-		return nil, errors.New("--rounds: want at least 1")
+		return nil, process.Usage("--rounds: want at least 1")
 	}
 	if s.Window < 100*time.Millisecond {
-		return nil, errors.New("--window: want at least 100ms")
+		return nil, process.Usage("--window: want at least 100ms")
 	}
 	if s.Quick {
 		s.Rounds, s.Window = 1, 200*time.Millisecond
 		if s.Out != "" {
-			return nil, errors.New("--quick with --out: its figures mean nothing, so they are not written")
+			return nil, process.Usage("--quick with --out: its figures mean nothing, so they are not written")
 		}
 	}
 	all := scenarios()
@@ -78,7 +79,7 @@ func (s *settings) resolve() ([]scenario, error) {
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf("--scenario: there is no %q; there are S1 to S%d", name, len(all))
+			return nil, process.Usage("--scenario: there is no %q; there are S1 to S%d", name, len(all))
 		}
 	}
 	return chosen, nil
@@ -92,7 +93,7 @@ func measure(ctx context.Context, s settings, chosen []scenario, out io.Writer) 
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	report := report{Machine: machine()}
+	all := report.Report{Machine: report.Machine()}
 	var broken []error
 	for i, sc := range chosen {
 		b.say("%s (%d of %d): %s", sc.name, i+1, len(chosen), sc.title)
@@ -106,14 +107,14 @@ func measure(ctx context.Context, s settings, chosen []scenario, out io.Writer) 
 			broken = append(broken, err)
 			continue
 		}
-		report.Scenarios = append(report.Scenarios, result)
+		all.Scenarios = append(all.Scenarios, result)
 		if s.Out != "" { // a long run that is cut short keeps what it has
-			if err := write(s.Out, report); err != nil {
+			if err := report.Write(s.Out, all); err != nil {
 				return err
 			}
 		}
 	}
-	fmt.Fprintf(out, "\n%s\n", report.table())
+	fmt.Fprintf(out, "\n%s\n", all.Table())
 	b.say("done in %v", time.Since(started).Round(time.Second))
 	return errors.Join(broken...)
 }

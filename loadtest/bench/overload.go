@@ -10,7 +10,7 @@ import (
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
-	"github.com/eventio/eventio/loadtest/rig"
+	"github.com/eventio/eventio/loadtest/report"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -67,22 +67,22 @@ func overload(ctx context.Context, b *bench) error {
 	if err := b.alternate(ctx, arms...); err != nil {
 		return err
 	}
-	b.judge("product, knee", "requests/s at the knee", goal{})
+	b.result.Judge("product, knee", "requests/s at the knee", report.Goal{})
 	if !b.Quick {
-		b.judge("L1, knee", "requests/s at the knee", goal{})
+		b.result.Judge("L1, knee", "requests/s at the knee", report.Goal{})
 	}
 	for _, times := range []float64{2, 5} {
 		name := overloadName(times)
-		b.compare(name, "product at the knee", goodput, atLeast(0.9))
-		if spreadOf(b.result.Raw[name][refusals]).Max > 0 { // else there is nothing to judge
-			b.judge(name, refusal, atMost(20))
+		b.result.Compare(name, "product at the knee", goodput, report.AtLeast(0.9))
+		if b.result.Of(name, refusals).Max > 0 { // else there is nothing to judge
+			b.result.Judge(name, refusal, report.AtMost(20))
 		}
-		b.judge(name, recovery, atMost(1))
-		b.judge(name, apiMemory, atMost(640))
-		b.judge(name, memory, atMost(640))
-		b.judge(name, refusals, goal{})
-		b.judge(name, skipped, goal{})
-		b.judge(name, accepted, goal{})
+		b.result.Judge(name, recovery, report.AtMost(1))
+		b.result.Judge(name, apiMemory, report.AtMost(640))
+		b.result.Judge(name, memory, report.AtMost(640))
+		b.result.Judge(name, refusals, report.Goal{})
+		b.result.Judge(name, skipped, report.Goal{})
+		b.result.Judge(name, accepted, report.Goal{})
 	}
 	return nil
 }
@@ -111,17 +111,17 @@ func (b *bench) knee(ctx context.Context, name string, try func(rate float64) (l
 			P99: load.Quantile(res.Latency(load.Any), 0.99),
 		}
 
-		b.say("  %s at %s/s: %s/s settled, p99 %v", name, number(rate), number(step.Goodput), step.P99.Round(time.Millisecond/10))
+		b.say("  %s at %s/s: %s/s settled, p99 %v", name, report.Number(rate), report.Number(step.Goodput), step.P99.Round(time.Millisecond/10))
 		return step, nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", name, err)
 	}
 	for _, step := range steps {
-		b.keep(name+", knee", figures{"requests/s offered": step.Offered, goodput: step.Goodput, p99: step.P99.Seconds() * 1000})
+		b.result.Keep(name+", knee", figures{"requests/s offered": step.Offered, goodput: step.Goodput, p99: step.P99.Seconds() * 1000})
 	}
-	b.keep(name+", knee", figures{"requests/s at the knee": rate})
-	b.plotKnee("s8-knee.svg", "S8: rate and p99, one event", name, steps)
+	b.result.Keep(name+", knee", figures{"requests/s at the knee": rate})
+	b.result.PlotKnee("s8-knee.svg", "S8: rate and p99, one event", name, steps)
 	return rate, ctx.Err()
 }
 
@@ -132,7 +132,7 @@ func (s *system) overload(ctx context.Context, knee, times float64) (figures, er
 		return nil, err
 	}
 	for _, p := range []*testenv.Program{s.api, s.workers[0]} {
-		if err := errors.Join(rig.ForgetPeak(p.Pid), p.Forget()); err != nil {
+		if err := errors.Join(forgetPeak(p.Pid), p.Forget()); err != nil {
 			return nil, err
 		}
 	}
@@ -144,11 +144,11 @@ func (s *system) overload(ctx context.Context, knee, times float64) (figures, er
 	during := inBackground(load.Plan{
 		Addr: s.addr, Connections: connections, Rate: times * knee, Start: start, For: burst,
 		// Who finds no connection free gives up, or the backlog would go on after the burst.
-		GiveUp: patience, Next: s.b.crowd.wishes(events, s.auth),
+		GiveUp: patience, Next: s.b.crowd.requests(events, s.auth),
 	})
 	after := inBackground(load.Plan{
 		Addr: s.addr, Connections: some, Start: start.Add(burst), For: time.Duration(s.b.size(5000, 500)) * time.Millisecond, Rate: knee / 2,
-		Next: s.b.crowd.wishes(events, s.auth),
+		Next: s.b.crowd.requests(events, s.auth),
 	})
 	d, o := <-during, <-after
 	if d.err != nil || o.err != nil {
@@ -164,7 +164,7 @@ func (s *system) overload(ctx context.Context, knee, times float64) (figures, er
 	got[accepted] = load.Quantile(res.Service(load.Served), 0.99).Seconds() * 1000
 	got[recovery] = o.res.SlowUntil(250 * time.Millisecond).Seconds()
 	for name, p := range map[string]*testenv.Program{apiMemory: s.api, memory: s.workers[0]} {
-		bytes, err := rig.PeakMemory(p.Pid)
+		bytes, err := peakMemory(p.Pid)
 		if err != nil {
 			return nil, err
 		}

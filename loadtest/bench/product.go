@@ -142,18 +142,24 @@ func (p *product) hot(name string, connections int) arm {
 // database of their own.
 type system struct {
 	product
-	api   *testenv.Program
-	store *mongostore.Store
-	links []string // the part of the environment that says where NATS and MongoDB are
+	programs string // the folder of api and worker
+	api      *testenv.Program
+	store    *mongostore.Store
+	links    []string // the part of the environment that says where NATS and MongoDB are
 }
 
 // newSystem starts one, to the scenario's end, when everything it has stored is checked.
 func (b *bench) newSystem(ctx context.Context, workers int, auth string) (*system, error) {
+	return b.newSystemOf(ctx, b.dir, workers, auth)
+}
+
+// newSystemOf is newSystem for the api and the worker of another build, in the folder programs.
+func (b *bench) newSystemOf(ctx context.Context, programs string, workers int, auth string) (*system, error) {
 	p, err := b.newProduct(auth)
 	if err != nil {
 		return nil, err
 	}
-	s := &system{product: p}
+	s := &system{product: p, programs: programs}
 	s.read = s.stored
 	uri := b.database()
 	if s.store, err = mongostore.Open(ctx, uri, zerolog.Nop()); err != nil {
@@ -169,7 +175,7 @@ func (b *bench) newSystem(ctx context.Context, workers int, auth string) (*syste
 	if err := s.scale(ctx, workers); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(filepath.Join(b.dir, "api"))
+	cmd := exec.Command(filepath.Join(s.programs, "api"))
 	cmd.Env = s.env(s.links...)
 	var addr string
 	if s.api, addr, err = b.start(ctx, "api", cmd, "serving HTTP"); err != nil {
@@ -191,7 +197,7 @@ func awaitReady(ctx context.Context, addr string) error {
 // scale starts or stops workers until there are n.
 func (s *system) scale(ctx context.Context, n int) error {
 	for len(s.workers) < n {
-		cmd := exec.Command(filepath.Join(s.b.dir, "worker"))
+		cmd := exec.Command(filepath.Join(s.programs, "worker"))
 		cmd.Env = s.env(s.links...)
 		w, _, err := s.b.start(ctx, "worker", cmd, "taking seat requests")
 		if err != nil {
@@ -221,7 +227,7 @@ func (s *system) preload(ctx context.Context, n int, capacity int64) (store.ID, 
 	s.owe(events, n)
 	users := make([]store.ID, 0, n)
 	for len(users) < n {
-		batch := wishes(events[0], min(preloadBatch, n-len(users)))
+		batch := seatRequests(events[0], min(preloadBatch, n-len(users)))
 		for _, w := range batch {
 			users = append(users, w.UserID)
 		}
@@ -232,8 +238,8 @@ func (s *system) preload(ctx context.Context, n int, capacity int64) (store.ID, 
 	return events[0], users, nil
 }
 
-// wishes are n new users' requests for a seat, as a worker gives them to the store.
-func wishes(event store.ID, n int) []store.SeatRequest {
+// seatRequests are n new users' requests for a seat, as a worker gives them to the store.
+func seatRequests(event store.ID, n int) []store.SeatRequest {
 	batch := make([]store.SeatRequest, n)
 	for i := range batch {
 		user := store.NewID()

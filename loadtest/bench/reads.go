@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/internal/setup"
-	"github.com/eventio/eventio/loadtest/rig"
+	"github.com/eventio/eventio/loadtest/report"
 )
 
 // reads is S11.
@@ -34,9 +34,9 @@ func reads(ctx context.Context, b *bench) error {
 	if err := b.alternate(ctx, s.reading(alone.name, alone, nil), read); err != nil {
 		return err
 	}
-	b.compare(read.name, alone.name, goodput, atLeast(0.8))
-	b.compare(read.name, alone.name, apiMemory, atMost(1.25))
-	b.judge(read.name, "lists and rosters read", goal{})
+	b.result.Compare(read.name, alone.name, goodput, report.AtLeast(0.8))
+	b.result.Compare(read.name, alone.name, apiMemory, report.AtMost(1.25))
+	b.result.Judge(read.name, "lists and rosters read", report.Goal{})
 	return nil
 }
 
@@ -71,7 +71,7 @@ const readPause = time.Second
 // in which nobody is served but the burst.
 func (s *system) reading(name string, burst arm, paths []string) arm {
 	return arm{name, func(ctx context.Context) (figures, error) {
-		if err := rig.ForgetPeak(s.api.Pid); err != nil {
+		if err := forgetPeak(s.api.Pid); err != nil {
 			return nil, err
 		}
 		reading, stop := context.WithCancel(ctx)
@@ -108,7 +108,7 @@ func (s *system) reading(name string, burst arm, paths []string) arm {
 		if err != nil {
 			return nil, fmt.Errorf("beside readers: %w", err)
 		}
-		peak, err := rig.PeakMemory(s.api.Pid)
+		peak, err := peakMemory(s.api.Pid)
 		got[apiMemory] = float64(peak) / (1 << 20)
 		got["lists and rosters read"] = float64(whole.Load())
 		return got, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/loadtest/load"
+	"github.com/eventio/eventio/loadtest/report"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -34,11 +35,11 @@ func evenly(ctx context.Context, b *bench) error {
 		l1.burst("L1", many), p.burst("P", many, n, 0, math.MaxInt)); err != nil {
 		return err
 	}
-	b.compare("product", "L1", goodput, atLeast(0.6))
-	b.compare("product", "P", goodput, atLeast(2))
-	b.compare("product", "P", p99, goal{})
-	b.judge("product", meanBatch, goal{})
-	b.judge("product", commands, goal{})
+	b.result.Compare("product", "L1", goodput, report.AtLeast(0.6))
+	b.result.Compare("product", "P", goodput, report.AtLeast(2))
+	b.result.Compare("product", "P", p99, report.Goal{})
+	b.result.Judge("product", meanBatch, report.Goal{})
+	b.result.Judge("product", commands, report.Goal{})
 	return nil
 }
 
@@ -66,7 +67,7 @@ func quiet(ctx context.Context, b *bench) error {
 		return func(ctx context.Context) (figures, error) {
 			low := b.atLowRate(events, auth)
 			low.Start = time.Now().Add(lead)
-			burst := load.Plan{Addr: t.addr, Connections: some, For: low.For, Start: low.Start, Next: b.crowd.wishes(hot, auth)}
+			burst := load.Plan{Addr: t.addr, Connections: some, For: low.For, Start: low.Start, Next: b.crowd.requests(hot, auth)}
 			done := inBackground(burst)
 			_, got, err := t.load(ctx, low)
 			o := <-done
@@ -85,10 +86,10 @@ func quiet(ctx context.Context, b *bench) error {
 		arm{"L1 beside a burst", beside(l1, someEvent(), someEvent(), setup.Trusted)}); err != nil {
 		return err
 	}
-	b.compare("product, quiet events beside a burst", "product, quiet events alone", p99, atMost(1.5))
-	b.compare("L1 beside a burst", "L1 alone", p99, goal{})
-	b.compare("product, quiet events beside a burst", "L1 beside a burst", p99, goal{})
-	b.judge("product, quiet events beside a burst", "requests/s of the burst", goal{})
+	b.result.Compare("product, quiet events beside a burst", "product, quiet events alone", p99, report.AtMost(1.5))
+	b.result.Compare("L1 beside a burst", "L1 alone", p99, report.Goal{})
+	b.result.Compare("product, quiet events beside a burst", "L1 beside a burst", p99, report.Goal{})
+	b.result.Judge("product, quiet events beside a burst", "requests/s of the burst", report.Goal{})
 	return nil
 }
 
@@ -98,5 +99,5 @@ const lead = 500 * time.Millisecond
 
 // atLowRate is a load that leaves the machine mostly idle, long enough for a p99.
 func (b *bench) atLowRate(events []store.ID, auth string) load.Plan {
-	return load.Plan{Connections: 64, Rate: 200, For: 2 * b.Window, Next: b.crowd.wishes(events, auth)}
+	return load.Plan{Connections: 64, Rate: 200, For: 2 * b.Window, Next: b.crowd.requests(events, auth)}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
-	"github.com/eventio/eventio/loadtest/rig"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -41,7 +40,7 @@ type target struct {
 	// read adds to an account what is stored; nil: nothing is.
 	read     func(context.Context, load.Account) (load.Account, error)
 	accounts map[store.ID]*load.Account
-	doubt    int // requests whose outcome nobody was told
+	unknown  int // requests whose outcome nobody was told
 }
 
 // owe notes events in which that many seats are held already, so that check looks at them.
@@ -60,7 +59,7 @@ func (t *target) check(ctx context.Context) error {
 	group.SetLimit(8)
 	for _, a := range t.accounts {
 		group.Go(func() error {
-			a.Doubt = t.doubt
+			a.Unknown = t.unknown
 			found, err := t.read(ctx, *a)
 			if err != nil {
 				return err
@@ -119,7 +118,7 @@ func (t *target) load(ctx context.Context, p load.Plan, expected ...int) (load.R
 		got[journalBytes] = float64(after.journal-before.journal) / float64(seats)
 	}
 	if len(t.workers) > 0 && len(expected) > 0 { // refused by a full queue is in no batch
-		sizes, err := rig.Batches(ctx, 0, t.workers...)
+		sizes, err := batches(ctx, 0, t.workers...)
 		if err != nil {
 			return res, nil, err
 		}
@@ -150,7 +149,7 @@ func (t *target) account(res load.Result) {
 			a.Told = append(a.Told, seat.User)
 		}
 	}
-	t.doubt += res.Unanswered + res.Answers()[http.StatusGatewayTimeout]
+	t.unknown += res.Unanswered + res.Answers()[http.StatusGatewayTimeout]
 }
 
 // usage is what was used since all began.
@@ -164,7 +163,7 @@ type usage struct {
 func (t *target) usage(ctx context.Context) (usage, error) {
 	u := usage{cpu: make(map[string]time.Duration)}
 	add := func(name string, pid int) {
-		if cpu, err := rig.CPU(pid); err == nil {
+		if cpu, err := processorTime(pid); err == nil {
 			u.cpu[name] += cpu
 		}
 	}

@@ -111,7 +111,7 @@ func TestScriptsFindLies(t *testing.T) {
 		"a fault":                          {"spread", "every answer is a documented one", fault},
 		"refused without a time":           {"spread", "who is to come again is told when", refusedWithoutTime},
 		"refused for good":                 {"spread", "refused", alwaysRefused},
-		"nobody knows":                     {"spread", "doubts", neverKnown},
+		"nobody knows":                     {"spread", "unknown_outcomes", neverKnown},
 		"an answer that cannot be read":    {"soak", "at no time more seats than places", unreadableEvent},
 		"the connection is cut":            {"spread", "every answer is a documented one", cut},
 		"a freed seat is not sold":         {"soldout", "a seat that was given up is sold again at once", freedSeatIsLost},

@@ -16,8 +16,8 @@ import (
 // Seat is a user's seat in an event.
 type Seat struct{ Event, User store.ID }
 
-// Wish is one request for a seat.
-type Wish struct {
+// Request is one request for a seat.
+type Request struct {
 	Seat
 	Token string // says who asks; empty: the body alone does
 }
@@ -51,7 +51,7 @@ func Dial(addr string) (*Conn, error) {
 func (c *Conn) Close() error { return c.tcp.Close() }
 
 // Register asks for a seat and returns the status.
-func (c *Conn) Register(w Wish) (int, error) {
+func (c *Conn) Register(w Request) (int, error) {
 	c.out = append(c.out[:0], "POST /api/events/"...)
 	c.out = hex.AppendEncode(c.out, w.Event[:])
 	c.out = append(c.out, c.headers...)

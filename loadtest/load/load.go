@@ -14,8 +14,8 @@ import (
 type Plan struct {
 	Addr        string
 	Connections int
-	// Next gives the next wish, or false when there are enough. Many goroutines call it.
-	Next func() (Wish, bool)
+	// Next gives the next request, or false when there are enough. Many goroutines call it.
+	Next func() (Request, bool)
 	// Start is when to begin; zero: as soon as all connections are open.
 	Start time.Time
 	// For is how long requests begin.
@@ -115,11 +115,11 @@ func (r *runner) drive(c *Conn) (Result, error) {
 			part.Skipped++
 			continue
 		}
-		wish, ok := r.Next()
+		request, ok := r.Next()
 		if !ok {
 			return part, nil
 		}
-		status, err := c.Register(wish)
+		status, err := c.Register(request)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			part.Unanswered++
@@ -132,7 +132,7 @@ func (r *runner) drive(c *Conn) (Result, error) {
 			done: micros(done.Sub(r.Start)), took: micros(done.Sub(due)), late: micros(late), status: uint16(status),
 		})
 		if status == http.StatusCreated {
-			part.Told = append(part.Told, wish.Seat)
+			part.Told = append(part.Told, request.Seat)
 		}
 	}
 }

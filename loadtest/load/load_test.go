@@ -22,13 +22,15 @@ func serve(t *testing.T, handler http.HandlerFunc) string {
 	return server.Listener.Addr().String()
 }
 
-// endless gives a new user's wish for one event, for ever.
-func endless() (Wish, bool) { return Wish{Seat: Seat{Event: store.ID{1}, User: store.NewID()}}, true }
+// endless gives a new user's request for a seat of one event, for ever.
+func endless() (Request, bool) {
+	return Request{Seat: Seat{Event: store.ID{1}, User: store.NewID()}}, true
+}
 
 // first gives n of them.
-func first(n int64) func() (Wish, bool) {
+func first(n int64) func() (Request, bool) {
 	var asked atomic.Int64
-	return func() (Wish, bool) {
+	return func() (Request, bool) {
 		w, _ := endless()
 		return w, asked.Add(1) <= n
 	}
@@ -37,13 +39,13 @@ func first(n int64) func() (Wish, bool) {
 func created(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusCreated) }
 
 func TestRequestIsWhatTheAPIReads(t *testing.T) {
-	wish := Wish{Seat: Seat{Event: store.NewID(), User: store.NewID()}, Token: "abc"}
+	request := Request{Seat: Seat{Event: store.NewID(), User: store.NewID()}, Token: "abc"}
 	body := strings.Repeat("x", 10_000) // more than the buffer
 	addr := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		sent := make([]byte, r.ContentLength)
 		_, _ = r.Body.Read(sent)
-		if want := `{"user_id":"` + wish.User.Hex() + `"}`; string(sent) != want ||
-			r.URL.Path != "/api/events/"+wish.Event.Hex()+"/registrations" ||
+		if want := `{"user_id":"` + request.User.Hex() + `"}`; string(sent) != want ||
+			r.URL.Path != "/api/events/"+request.Event.Hex()+"/registrations" ||
 			r.Header.Get("Authorization") != "Bearer abc" || r.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("got %s %v %q", r.URL, r.Header, sent)
 		}
@@ -57,7 +59,7 @@ func TestRequestIsWhatTheAPIReads(t *testing.T) {
 	}
 	defer c.Close()
 	for range 2 { // the connection is as new after an answer
-		if status, err := c.Register(wish); err != nil || status != http.StatusConflict {
+		if status, err := c.Register(request); err != nil || status != http.StatusConflict {
 			t.Fatalf("got %d, %v", status, err)
 		}
 	}
@@ -87,8 +89,8 @@ func TestClosedLoopMakesAllRequestsAndCountsThem(t *testing.T) {
 	}
 }
 
-// A server that stalls makes every request late that was due meanwhile, not only the few
-// that were on their way.
+// TestStallShowsInTheLatencyOfAllThatWereDue: a server that stalls makes every request late that
+// was due meanwhile, not only the few that were on their way.
 func TestStallShowsInTheLatencyOfAllThatWereDue(t *testing.T) {
 	const stall = 400 * time.Millisecond
 	var n atomic.Int64
@@ -211,9 +213,9 @@ func TestAccount(t *testing.T) {
 			t.Errorf("error is %v, want %q", err, want)
 		}
 	}
-	doubted := good
-	doubted.Sold, doubted.Roster, doubted.Doubt = 3, append(doubted.Roster, eve), 1
-	if err := doubted.Check(); err != nil {
+	unclear := good
+	unclear.Sold, unclear.Roster, unclear.Unknown = 3, append(unclear.Roster, eve), 1
+	if err := unclear.Check(); err != nil {
 		t.Error(err)
 	}
 }

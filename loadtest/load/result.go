@@ -34,7 +34,7 @@ func micros(d time.Duration) uint32 {
 	return uint32(min(max(d.Microseconds(), 0), math.MaxUint32))
 }
 
-// sum joins the parts. The window is the plan's, or less when the wishes ran out before.
+// sum joins the parts. The window is the plan's, or less when the requests ran out before.
 func (r *runner) sum(parts []Result) Result {
 	all := Result{Window: r.For}
 	var last uint32
@@ -161,7 +161,7 @@ type Account struct {
 	Event    store.ID
 	Told     []store.ID // users told 201
 	Before   int        // seats held before, by others
-	Doubt    int        // requests whose outcome nobody was told
+	Unknown  int        // requests whose outcome nobody was told
 	Capacity int64
 	Sold     int64
 	Roster   []store.ID
@@ -179,9 +179,9 @@ func (a Account) Check() error {
 	if a.Sold != int64(len(a.Roster)) {
 		return wrong("%d seats are sold and %d users are in the roster", a.Sold, len(a.Roster))
 	}
-	if least := int64(a.Before + len(a.Told)); a.Sold < least || a.Sold > least+int64(a.Doubt) {
+	if least := int64(a.Before + len(a.Told)); a.Sold < least || a.Sold > least+int64(a.Unknown) {
 		return wrong("%d seats are sold, %d were held before, %d users were told 201 and %d were told nothing",
-			a.Sold, a.Before, len(a.Told), a.Doubt)
+			a.Sold, a.Before, len(a.Told), a.Unknown)
 	}
 	seats := make(map[store.ID]bool, len(a.Roster))
 	for _, user := range a.Roster {

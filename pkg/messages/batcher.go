@@ -12,139 +12,147 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// maxItems is the most requests in one message.
-const maxItems = 256
+const (
+	// maxBatch is the most requests in one message.
+	maxBatch = 256
+	// typicalRequest is the size of most encoded requests, in bytes.
+	typicalRequest = 320
+)
 
-// usualItem is the size of most requests, in bytes.
-const usualItem = 256
+// errExpired is the result of a request whose deadline passed before it could be sent.
+var errExpired = errors.New("no time was left to send it")
 
-// errVoid is the verdict on a request whose time was up before it could be sent.
-var errVoid = errors.New("no time was left to send it")
-
-// sender sends requests, and hands each its reply. Requests that are made at the same time
+// batcher sends requests and hands each its reply. Requests that are made at the same time
 // share a message. It is safe for concurrent use.
-type sender struct {
+type batcher struct {
 	conn    *nats.Conn
 	inbox   string // replies come to inbox.<message>
 	started time.Time
 
-	mu      sync.Mutex          // guards all below
-	waiting map[string][]*call  // not sent yet, by subject; a subject has an entry while it is drained
-	sent    map[string]*message // those with calls that wait, by name
-	count   uint64              // of messages
+	mu       sync.Mutex              // guards all below
+	queues   map[string][]*call      // calls not sent yet, by subject; a subject is a key while a goroutine sends its queue
+	inFlight map[string]*sentMessage // messages with calls that wait for a reply, by name
+	count    uint64                  // messages sent
 }
 
-// call is a request under way.
+// call is one attempt to have a request answered.
 type call struct {
-	req   SeatRequest
-	until time.Time    // when the caller gives it up
-	done  chan verdict // has room for one
+	req      SeatRequest
+	deadline time.Time   // when the caller gives the attempt up
+	done     chan result // has room for one
 
-	// Guarded by the sender's mu.
+	// Guarded by batcher.mu.
 	abandoned bool
-	message   string // "" before it is sent
-	item      int
+	message   string // the name of the message with the request; empty before it is sent
+	item      int    // the position of the request in the message
 }
 
-// verdict is what came of a call: a reply, or the reason why there is none.
-type verdict struct {
+// result is the outcome of a call: a reply, or the reason why there is none.
+type result struct {
 	reply SeatReply
 	err   error
 }
 
-// message is one that was sent. A call is taken out when it is answered or abandoned.
-type message struct {
+// sentMessage has the calls of a message. An element is nil when its call was answered or
+// abandoned.
+type sentMessage struct {
 	calls []*call
-	open  int
+	open  int // calls that are not nil
 }
 
-// newSender begins to receive on conn; that ends with conn.
-func newSender(conn *nats.Conn) (*sender, error) {
-	s := &sender{conn: conn, inbox: conn.NewInbox(), started: time.Now(), waiting: make(map[string][]*call), sent: make(map[string]*message)}
-	if _, err := conn.Subscribe(s.inbox+".*", s.receive); err != nil {
+// newBatcher subscribes to the replies on conn. The subscription ends with conn.
+func newBatcher(conn *nats.Conn) (*batcher, error) {
+	b := &batcher{
+		conn: conn, inbox: conn.NewInbox(), started: time.Now(),
+		queues: make(map[string][]*call), inFlight: make(map[string]*sentMessage),
+	}
+	if _, err := conn.Subscribe(b.inbox+".*", b.receive); err != nil {
 		return nil, fmt.Errorf("subscribe to the replies: %w", err)
 	}
-	return s, nil
+	return b, nil
 }
 
-// send has a request sent to subject. The call gets its verdict, unless it is abandoned.
-func (s *sender) send(subject string, req SeatRequest, until time.Time) *call {
-	c := &call{req: req, until: until, done: make(chan verdict, 1)}
-	s.mu.Lock()
-	queue, drained := s.waiting[subject]
-	s.waiting[subject] = append(queue, c)
-	s.mu.Unlock()
-	if !drained {
-		go s.drain(subject)
+// send queues a request for a subject and returns at once. The call gets its result, unless it is
+// abandoned.
+func (b *batcher) send(subject string, req SeatRequest, deadline time.Time) *call {
+	c := &call{req: req, deadline: deadline, done: make(chan result, 1)}
+	b.mu.Lock()
+	queue, sending := b.queues[subject]
+	b.queues[subject] = append(queue, c)
+	b.mu.Unlock()
+	if !sending {
+		go b.sendQueue(subject)
 	}
 	return c
 }
 
-// drain sends what waits for a subject, until nothing does.
-func (s *sender) drain(subject string) {
+// sendQueue sends the queue of a subject, message by message, and returns when it is empty.
+func (b *batcher) sendQueue(subject string) {
 	for {
-		// There is no timer: whoever is about to ask goes first and shares the message, and
-		// in an idle process that is nobody.
+		// There is no timer. A goroutine that is about to call send runs first, and its request
+		// shares the message; in an idle process there is none.
 		runtime.Gosched()
-		name, data := s.next(subject)
+		name, data := b.nextMessage(subject)
 		if name == "" {
 			return
 		}
-		if err := s.conn.PublishRequest(subject, s.inbox+"."+name, data); err != nil {
-			s.settleAll(name, err)
+		if err := b.conn.PublishRequest(subject, b.inbox+"."+name, data); err != nil {
+			b.failAll(name, err)
 		}
 	}
 }
 
-// next makes a message of what waits; name is empty when nothing does.
-func (s *sender) next(subject string) (name string, data []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// nextMessage makes a message of the first calls in the queue of a subject. name is empty when
+// the queue is.
+func (b *batcher) nextMessage(subject string) (name string, data []byte) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	now := time.Now()
-	queue := s.waiting[subject]
-	m := &message{calls: make([]*call, 0, min(len(queue), maxItems))}
-	data = make([]byte, 0, cap(m.calls)*usualItem)
-	for len(queue) > 0 && len(m.calls) < maxItems {
+	queue := b.queues[subject]
+	m := &sentMessage{calls: make([]*call, 0, min(len(queue), maxBatch))}
+	data = make([]byte, 0, cap(m.calls)*typicalRequest)
+	for len(queue) > 0 && len(m.calls) < maxBatch {
 		c := queue[0]
 		if c.abandoned {
 			queue = queue[1:]
 			continue
 		}
-		item, err := c.encode(now, s.started)
+		line, err := c.encode(now, b.started)
 		if err != nil {
-			c.done <- verdict{err: err}
+			c.done <- result{err: err}
 			c.abandoned = true
 			queue = queue[1:]
 			continue
 		}
-		if len(data) > 0 && len(data)+len(item) > MaxMessage {
+		if len(data) > 0 && len(data)+len(line) > MaxMessage {
 			break
 		}
 		queue = queue[1:]
 		c.item = len(m.calls)
 		m.calls = append(m.calls, c)
-		data = append(data, item...)
+		data = append(data, line...)
 	}
 	if len(m.calls) == 0 {
-		delete(s.waiting, subject)
+		delete(b.queues, subject)
 		return "", nil
 	}
-	s.waiting[subject] = queue
-	name = strconv.FormatUint(s.count, 36)
-	s.count++
+	b.queues[subject] = queue
+	name = strconv.FormatUint(b.count, 36)
+	b.count++
 	for _, c := range m.calls {
 		c.message = name
 	}
 	m.open = len(m.calls)
-	s.sent[name] = m
+	b.inFlight[name] = m
 	return name, data
 }
 
-// encode writes the request as it is sent now, by a sender that has been there since started.
+// encode writes the request as a batcher that started at a time sends it now. It fails with
+// errExpired when no time is left.
 func (c *call) encode(now, started time.Time) ([]byte, error) {
-	remaining := c.until.Sub(now) - replyMargin
+	remaining := c.deadline.Sub(now) - replyMargin
 	if remaining <= 0 {
-		return nil, errVoid
+		return nil, errExpired
 	}
 	c.req.RemainingMillis = max(1, remaining.Milliseconds())
 	c.req.SentMillis = 1 + now.Sub(started).Milliseconds()
@@ -152,75 +160,76 @@ func (c *call) encode(now, started time.Time) ([]byte, error) {
 }
 
 // abandon gives a call up and reports whether it may have reached a worker.
-func (s *sender) abandon(c *call) (sent bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (b *batcher) abandon(c *call) (sent bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	c.abandoned = true
 	if c.message == "" {
 		return false
 	}
-	s.take(c.message, c.item)
+	b.remove(c.message, c.item)
 	return true
 }
 
-// take removes a call from its message; nil when it is gone. It is called with mu held.
-func (s *sender) take(name string, item int) *call {
-	m := s.sent[name]
+// remove takes a call out of its message, and returns nil when it is not there. The caller
+// holds mu.
+func (b *batcher) remove(message string, item int) *call {
+	m := b.inFlight[message]
 	if m == nil || item < 0 || item >= len(m.calls) || m.calls[item] == nil {
 		return nil
 	}
 	c := m.calls[item]
 	m.calls[item] = nil
 	if m.open--; m.open == 0 {
-		delete(s.sent, name)
+		delete(b.inFlight, message)
 	}
 	return c
 }
 
-// receive is the subscription's callback.
-func (s *sender) receive(msg *nats.Msg) {
+// receive is the callback for messages with replies.
+func (b *batcher) receive(msg *nats.Msg) {
 	_, name := SplitReplySubject(msg.Subject)
 	if len(msg.Data) == 0 && msg.Header.Get("Status") == "503" {
-		s.settleAll(name, nats.ErrNoResponders)
+		b.failAll(name, nats.ErrNoResponders)
 		return
 	}
 	replies, err := DecodeReplies(msg.Data)
 	if err != nil { // a worker of another version; what it did is not known
-		s.settleAll(name, err)
+		b.failAll(name, err)
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, reply := range replies {
 		if reply.Message == "" {
-			s.settle(name, verdict{reply: reply})
-		} else if c := s.take(reply.Message, reply.Item); c != nil {
-			c.done <- verdict{reply: reply}
+			b.completeAll(name, result{reply: reply})
+		} else if c := b.remove(reply.Message, reply.Item); c != nil {
+			c.done <- result{reply: reply}
 		}
 	}
 }
 
-// settleAll gives all calls of a message the same error.
-func (s *sender) settleAll(name string, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.settle(name, verdict{err: err})
+// failAll gives all calls of a message the same error.
+func (b *batcher) failAll(message string, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.completeAll(message, result{err: err})
 }
 
-// settle gives all calls of a message the same verdict. It is called with mu held.
-func (s *sender) settle(name string, v verdict) {
-	if m := s.sent[name]; m != nil {
+// completeAll gives all calls of a message the same result. The caller holds mu.
+func (b *batcher) completeAll(message string, r result) {
+	if m := b.inFlight[message]; m != nil {
 		for item := range m.calls {
-			if c := s.take(name, item); c != nil {
-				c.done <- v
+			if c := b.remove(message, item); c != nil {
+				c.done <- r
 			}
 		}
 	}
 }
 
-// SplitReplySubject parts the subject of a reply into what names the requester and what
-// names the message. Replies to several messages of one requester may travel together,
-// on the subject of any of them.
+// SplitReplySubject splits the subject of a reply into the name of the requester and the name of
+// the message. Replies to several messages of one requester may travel together, on the reply
+// subject of any of them.
 func SplitReplySubject(subject string) (requester, message string) {
 	i := strings.LastIndexByte(subject, '.')
 	return subject[:max(i, 0)], subject[i+1:]

@@ -12,24 +12,24 @@ import (
 
 const aSubject = "subject"
 
-// unsent makes a sender without a connection, and calls that wait to be sent.
-func unsent(n int) (*sender, []*call) {
-	s := &sender{inbox: "inbox", started: time.Now(), waiting: make(map[string][]*call), sent: make(map[string]*message)}
+// unsent makes a batcher without a connection, with calls in its queue.
+func unsent(n int) (*batcher, []*call) {
+	s := &batcher{inbox: "inbox", started: time.Now(), queues: make(map[string][]*call), inFlight: make(map[string]*sentMessage)}
 	calls := make([]*call, n)
 	for i := range calls {
 		calls[i] = &call{
-			req:   SeatRequest{Kind: KindRegister, RequestID: "wish", EventID: bson.NewObjectID(), UserID: bson.NewObjectID()},
-			until: time.Now().Add(time.Minute), done: make(chan verdict, 1),
+			req:      SeatRequest{Kind: KindRegister, RequestID: "request", EventID: bson.NewObjectID(), UserID: bson.NewObjectID()},
+			deadline: time.Now().Add(time.Minute), done: make(chan result, 1),
 		}
 	}
-	s.waiting[aSubject] = calls
+	s.queues[aSubject] = calls
 	return s, calls
 }
 
-// sentAs sends all that waits as one message and returns its name and its requests.
-func sentAs(t *testing.T, s *sender) (name string, requests []SeatRequest) {
+// sentAs makes a message of the queue and returns its name and its requests.
+func sentAs(t *testing.T, s *batcher) (name string, requests []SeatRequest) {
 	t.Helper()
-	name, data := s.next(aSubject)
+	name, data := s.nextMessage(aSubject)
 	requests, err := DecodeRequests(data)
 	if err != nil || name == "" {
 		t.Fatalf("message %q: %v", name, err)
@@ -37,7 +37,7 @@ func sentAs(t *testing.T, s *sender) (name string, requests []SeatRequest) {
 	return name, requests
 }
 
-func replied(t *testing.T, s *sender, name string, replies ...SeatReply) {
+func replied(t *testing.T, s *batcher, name string, replies ...SeatReply) {
 	t.Helper()
 	var data []byte
 	for _, r := range replies {
@@ -50,18 +50,18 @@ func replied(t *testing.T, s *sender, name string, replies ...SeatReply) {
 	s.receive(&nats.Msg{Subject: "inbox." + name, Data: data})
 }
 
-// told is what a call was told; ok is false when that is nothing yet.
-func told(c *call) (v verdict, ok bool) {
+// told returns the result of a call. ok is false when there is none yet.
+func told(c *call) (v result, ok bool) {
 	select {
 	case v := <-c.done:
 		return v, true
 	default:
-		return verdict{}, false
+		return result{}, false
 	}
 }
 
-// TestEachCallGetsItsOwnReply: whatever comes twice, for nobody, or not at all, the others of
-// the message are answered.
+// TestEachCallGetsItsOwnReply: also when other replies to the message come twice, name no call, or
+// do not come.
 func TestEachCallGetsItsOwnReply(t *testing.T) {
 	s, calls := unsent(4)
 	name, requests := sentAs(t, s)
@@ -82,31 +82,31 @@ func TestEachCallGetsItsOwnReply(t *testing.T) {
 			t.Errorf("call %d: %+v, answered: %t", i, v, ok)
 		}
 	}
-	if replied(t, s, name, reply(0)); len(s.sent) != 0 {
-		t.Errorf("%d messages are remembered when all are answered", len(s.sent))
+	if replied(t, s, name, reply(0)); len(s.inFlight) != 0 {
+		t.Errorf("%d messages are remembered when all are answered", len(s.inFlight))
 	}
 	if v, ok := told(calls[0]); !ok || v.reply.Number != 0 {
 		t.Errorf("the last one: %+v", v)
 	}
 }
 
-// TestOneReplyForAll: a message that nobody got, that somebody answered unreadably, or in one
-// word, answers all its calls that still wait.
+// TestOneReplyForAll: when nobody got a message, or the reply cannot be read or names no message,
+// all its calls that still wait are answered.
 func TestOneReplyForAll(t *testing.T) {
 	for name, c := range map[string]struct {
 		msg  nats.Msg
-		want func(verdict) bool
+		want func(result) bool
 	}{
 		"nobody listens": {
-			nats.Msg{Header: nats.Header{"Status": {"503"}}}, func(v verdict) bool { return errors.Is(v.err, nats.ErrNoResponders) },
+			nats.Msg{Header: nats.Header{"Status": {"503"}}}, func(v result) bool { return errors.Is(v.err, nats.ErrNoResponders) },
 		},
-		"unreadable": {nats.Msg{Data: []byte("garbage")}, func(v verdict) bool { return v.err != nil && !notSent(v.err) }},
-		"empty":      {nats.Msg{}, func(v verdict) bool { return v.err != nil && !notSent(v.err) }},
+		"unreadable": {nats.Msg{Data: []byte("garbage")}, func(v result) bool { return v.err != nil && !neverSent(v.err) }},
+		"empty":      {nats.Msg{}, func(v result) bool { return v.err != nil && !neverSent(v.err) }},
 		"data in spite of a status": {
 			nats.Msg{Header: nats.Header{"Status": {"503"}}, Data: []byte(`{"outcome":"invalid"}`)},
-			func(v verdict) bool { return v.reply.Outcome == OutcomeInvalid },
+			func(v result) bool { return v.reply.Outcome == OutcomeInvalid },
 		},
-		"one word": {nats.Msg{Data: []byte(`{"outcome":"overloaded"}`)}, func(v verdict) bool { return v.reply.Outcome == OutcomeOverloaded }},
+		"one word": {nats.Msg{Data: []byte(`{"outcome":"overloaded"}`)}, func(v result) bool { return v.reply.Outcome == OutcomeOverloaded }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, calls := unsent(3)
@@ -122,26 +122,26 @@ func TestOneReplyForAll(t *testing.T) {
 			if v, _ := told(calls[1]); v.reply.Outcome != OutcomeSoldOut {
 				t.Errorf("the one that had its answer is told %+v", v)
 			}
-			if len(s.sent) != 0 {
+			if len(s.inFlight) != 0 {
 				t.Error("the message is remembered")
 			}
 		})
 	}
 }
 
-// TestWhatIsNotSent: calls that were given up or have no time left are in no message, and the
-// latter are told.
+// TestWhatIsNotSent: no message has a call that was abandoned or has no time left, and a call
+// without time gets a result.
 func TestWhatIsNotSent(t *testing.T) {
 	s, calls := unsent(4)
 	if s.abandon(calls[0]) {
 		t.Error("a call that was not sent may have reached somebody")
 	}
-	calls[1].until = time.Now().Add(replyMargin)
+	calls[1].deadline = time.Now().Add(replyMargin)
 	name, requests := sentAs(t, s)
 	if len(requests) != 2 {
 		t.Errorf("%d requests are sent", len(requests))
 	}
-	if v, ok := told(calls[1]); !ok || !errors.Is(v.err, errVoid) || !notSent(v.err) {
+	if v, ok := told(calls[1]); !ok || !errors.Is(v.err, errExpired) || !neverSent(v.err) {
 		t.Errorf("a call without time is told %+v", v)
 	}
 	if s.abandon(calls[1]) {
@@ -156,19 +156,19 @@ func TestWhatIsNotSent(t *testing.T) {
 	if _, ok := told(calls[3]); !ok {
 		t.Error("the last call is the second of its message and was not answered")
 	}
-	if again, _ := s.next(aSubject); again != "" {
+	if again, _ := s.nextMessage(aSubject); again != "" {
 		t.Errorf("message %q is empty", again)
 	}
-	if _, drained := s.waiting[aSubject]; drained {
-		t.Error("the subject counts as drained when nobody drains it")
+	if _, sending := s.queues[aSubject]; sending {
+		t.Error("the queue counts as being sent when no goroutine sends it")
 	}
 }
 
-// TestMessagesAreBounded: in requests and in bytes; what is too large by itself goes alone, so
-// that it is refused and not kept for ever.
+// TestMessagesAreBounded: in requests and in bytes. A request that is too large by itself is sent
+// alone, so that the worker refuses it and it does not stay in the queue for ever.
 func TestMessagesAreBounded(t *testing.T) {
-	s, _ := unsent(maxItems + 1)
-	for _, want := range []int{maxItems, 1} {
+	s, _ := unsent(maxBatch + 1)
+	for _, want := range []int{maxBatch, 1} {
 		if _, requests := sentAs(t, s); len(requests) != want {
 			t.Errorf("%d requests in a message, want %d", len(requests), want)
 		}
@@ -180,8 +180,8 @@ func TestMessagesAreBounded(t *testing.T) {
 	}
 	calls[2].req.Edit = text(MaxMessage)
 	for i, want := range []int{2, 1, 1} {
-		name, data := s.next(aSubject)
-		if n := strings.Count(string(data), "\n"); n != want || (len(data) > MaxMessage) != (i == 1) || s.sent[name].open != want {
+		name, data := s.nextMessage(aSubject)
+		if n := strings.Count(string(data), "\n"); n != want || (len(data) > MaxMessage) != (i == 1) || s.inFlight[name].open != want {
 			t.Errorf("message %d has %d requests and %d bytes", i, n, len(data))
 		}
 	}

@@ -16,7 +16,7 @@ import (
 
 func request() messages.SeatRequest {
 	return messages.SeatRequest{
-		Kind: messages.KindRegister, RequestID: "wish 1",
+		Kind: messages.KindRegister, RequestID: "request 1",
 		EventID: bson.NewObjectID(), UserID: bson.NewObjectID(), RemainingMillis: 2000,
 	}
 }
@@ -34,7 +34,7 @@ func TestRequestsThatAreRead(t *testing.T) {
 	capacity, title, nothing, none, off := int64(3), "New \u00fc \"title\"", "", time.Time{}, false
 	edit := request()
 	edit.Kind, edit.UserID = messages.KindEditEvent, bson.ObjectID{}
-	edit.Edit = &messages.EventEdit{Version: 4, Title: &title, Capacity: &capacity, ClosesAt: &none, Place: &nothing, Waitlist: &off}
+	edit.Edit = &messages.EventEdit{Version: 4, Title: &title, Capacity: &capacity, ClosesAt: &none, Venue: &nothing, Waitlist: &off}
 	cancel := request()
 	cancel.Kind = messages.KindCancel
 	meant := cancel
@@ -60,7 +60,7 @@ func TestMessagesThatAreRefused(t *testing.T) {
 		"empty": "", "an empty line": "\n", "garbage": "\x00\xff", "null": "null", "an array": "[]", "truncated": good[:len(good)-2],
 		"two on a line":      strings.TrimSpace(good) + good,
 		"a key twice":        strings.Replace(good, `{`, `{"kind":"register",`, 1),
-		"invalid UTF-8":      strings.Replace(good, "wish", "w\xff", 1),
+		"invalid UTF-8":      strings.Replace(good, "request 1", "r\xff", 1),
 		"one that is broken": good + "{" + good,
 		"too large":          strings.Repeat(good, messages.MaxMessage/len(good)+1),
 	} {
@@ -78,20 +78,20 @@ func TestMessagesThatAreRefused(t *testing.T) {
 
 func TestRequestsThatAreRefused(t *testing.T) {
 	for name, change := range map[string]func(*messages.SeatRequest){
-		"unknown kind":        func(r *messages.SeatRequest) { r.Kind = "steal" },
-		"no event":            func(r *messages.SeatRequest) { r.EventID = bson.ObjectID{} },
-		"no user":             func(r *messages.SeatRequest) { r.UserID = bson.ObjectID{} },
-		"an edit without one": func(r *messages.SeatRequest) { r.Kind = messages.KindEditEvent },
-		"a seat with an edit": func(r *messages.SeatRequest) { r.Edit = &messages.EventEdit{} },
-		"no request id":       func(r *messages.SeatRequest) { r.RequestID = "" },
-		"id too long":         func(r *messages.SeatRequest) { r.RequestID = strings.Repeat("x", 256) },
-		"id with a line end":  func(r *messages.SeatRequest) { r.RequestID = "a\nb" },
-		"id beyond ASCII":     func(r *messages.SeatRequest) { r.RequestID = "\u00fc" },
-		"a seat by number":    func(r *messages.SeatRequest) { r.Number = 7 },
-		"a negative number":   func(r *messages.SeatRequest) { r.Kind, r.Number = messages.KindCancel, -1 },
-		"no time left":        func(r *messages.SeatRequest) { r.RemainingMillis = 0 },
-		"time in the past":    func(r *messages.SeatRequest) { r.RemainingMillis = -1 },
-		"time without end":    func(r *messages.SeatRequest) { r.RemainingMillis = 1 << 40 },
+		"unknown kind":                func(r *messages.SeatRequest) { r.Kind = "steal" },
+		"no event":                    func(r *messages.SeatRequest) { r.EventID = bson.ObjectID{} },
+		"no user":                     func(r *messages.SeatRequest) { r.UserID = bson.ObjectID{} },
+		"an edit without one":         func(r *messages.SeatRequest) { r.Kind = messages.KindEditEvent },
+		"a registration with an edit": func(r *messages.SeatRequest) { r.Edit = &messages.EventEdit{} },
+		"no request id":               func(r *messages.SeatRequest) { r.RequestID = "" },
+		"id too long":                 func(r *messages.SeatRequest) { r.RequestID = strings.Repeat("x", 256) },
+		"id with a line end":          func(r *messages.SeatRequest) { r.RequestID = "a\nb" },
+		"id beyond ASCII":             func(r *messages.SeatRequest) { r.RequestID = "\u00fc" },
+		"a registration by number":    func(r *messages.SeatRequest) { r.Number = 7 },
+		"a negative number":           func(r *messages.SeatRequest) { r.Kind, r.Number = messages.KindCancel, -1 },
+		"no time left":                func(r *messages.SeatRequest) { r.RemainingMillis = 0 },
+		"time in the past":            func(r *messages.SeatRequest) { r.RemainingMillis = -1 },
+		"time without end":            func(r *messages.SeatRequest) { r.RemainingMillis = 1 << 40 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := request()
@@ -107,8 +107,8 @@ func TestRequestsThatAreRefused(t *testing.T) {
 	}
 }
 
-// requestOfTheVersionBefore is a request as an API process and a worker of the version before
-// know it: without an actor.
+// requestOfTheVersionBefore is a request in the version before actors, for API processes and
+// workers alike.
 type requestOfTheVersionBefore struct {
 	Kind            messages.Kind       `json:"kind"`
 	RequestID       string              `json:"request_id"`
@@ -122,7 +122,7 @@ type requestOfTheVersionBefore struct {
 	TraceID         string              `json:"trace_id,omitempty"`
 }
 
-// actors are one of each kind, one of a kind of a newer version, and none.
+// actors returns an actor of each kind, one of a kind of a newer version, and the zero actor.
 func actors() []messages.Actor {
 	id := bson.NewObjectID()
 	return []messages.Actor{
@@ -151,7 +151,8 @@ func TestEachRequestHasItsActor(t *testing.T) {
 	}
 }
 
-// TestActorsBetweenVersions: what one version says of an actor is no obstacle to the other.
+// TestActorsBetweenVersions: a request is read whether or not its sender and its reader know
+// actors.
 func TestActorsBetweenVersions(t *testing.T) {
 	t.Run("a newer API process, a worker of the version before", func(t *testing.T) {
 		for _, actor := range actors() {
@@ -202,8 +203,8 @@ func TestFieldsOfANewerVersionAreLeftAlone(t *testing.T) {
 	}
 }
 
-// TestTheVersionBeforeReadsARequest: it knows neither keyed nor number, and a request that says
-// nothing with them has neither.
+// TestTheVersionBeforeReadsARequest: a request without an actor, a number and Keyed has none of
+// these fields on the wire.
 func TestTheVersionBeforeReadsARequest(t *testing.T) {
 	if data := string(encode(t, request())); strings.Contains(data, "keyed") || strings.Contains(data, "number") || strings.Contains(data, "actor") {
 		t.Errorf("an ordinary request is %s", data)
@@ -226,7 +227,7 @@ func TestReplies(t *testing.T) {
 	}
 }
 
-// TestEveryOutcomeIsValid: so that no reply is refused that a worker may give.
+// TestEveryOutcomeIsValid: a requester refuses no outcome that a worker may give.
 func TestEveryOutcomeIsValid(t *testing.T) {
 	ours := testenv.Constants(t, ".", "Outcome")
 	for _, o := range append(ours, "", "Registered", "registered ") {
@@ -253,7 +254,7 @@ func FuzzDecodeRequests(f *testing.F) {
 			}
 			same = append(same, encode(t, req)...)
 		}
-		if len(same) > messages.MaxMessage { // what was left out came back as zeroes
+		if len(same) > messages.MaxMessage { // fields that were missing are written as zeroes
 			return
 		}
 		again, err := messages.DecodeRequests(same)

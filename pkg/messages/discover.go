@@ -11,25 +11,25 @@ import (
 	"github.com/nats-io/nats.go/micro"
 )
 
-// discoverEvery is the pause between two questions of Discover: one may be lost.
-const discoverEvery = 500 * time.Millisecond
+// discoverInterval is the time between two pings of Discover: one may be lost.
+const discoverInterval = 500 * time.Millisecond
 
-// Discover asks which workers are on the NATS server, of whatever database, and calls found
-// for each answer with the namespace of who gave it, until found returns false or ctx ends;
-// neither is an error. A worker may answer several times. One of the version before does not
-// say whom it works for: its namespace is zero. Discover fails when it cannot ask.
+// Discover pings the workers of all databases on a NATS server, and calls found for each answer
+// with the namespace of the worker, until found returns false or ctx ends; neither is an error.
+// A worker may answer several times. A worker of the version before does not say its namespace,
+// which is zero then. Discover fails when it cannot send a ping.
 func Discover(ctx context.Context, conn *nats.Conn, found func(Namespace) (more bool)) error {
-	answers, err := conn.SubscribeSync(conn.NewInbox())
+	pongs, err := conn.SubscribeSync(conn.NewInbox())
 	if err != nil {
 		return fmt.Errorf("subscribe to the workers' answers: %w", err)
 	}
-	defer func() { _ = answers.Unsubscribe() }() // the connection may be gone; so is the subscription then
+	defer func() { _ = pongs.Unsubscribe() }() // fails on a closed connection, which has no subscriptions
 	for {
-		if err := conn.PublishRequest(pingSubject, answers.Subject, nil); err != nil {
-			return fmt.Errorf("ask for workers: %w", err)
+		if err := conn.PublishRequest(pingSubject, pongs.Subject, nil); err != nil {
+			return fmt.Errorf("ping the workers: %w", err)
 		}
-		listening, cancel := context.WithTimeout(ctx, discoverEvery)
-		more, err := listen(listening, answers, found)
+		interval, cancel := context.WithTimeout(ctx, discoverInterval)
+		more, err := readPongs(interval, pongs, found)
 		cancel()
 		if err != nil || !more || ctx.Err() != nil {
 			return err
@@ -37,22 +37,22 @@ func Discover(ctx context.Context, conn *nats.Conn, found func(Namespace) (more 
 	}
 }
 
-// listen hands on the answers that come before ctx ends.
-func listen(ctx context.Context, answers *nats.Subscription, found func(Namespace) bool) (more bool, err error) {
+// readPongs calls found for each answer to a ping until found returns false or ctx ends.
+func readPongs(ctx context.Context, pongs *nats.Subscription, found func(Namespace) bool) (more bool, err error) {
 	for {
-		msg, err := answers.NextMsgWithContext(ctx)
-		var ping micro.Ping
+		msg, err := pongs.NextMsgWithContext(ctx)
+		var pong micro.Ping
 		switch {
 		case ctx.Err() != nil:
 			return true, nil
-		case errors.Is(err, nats.ErrNoResponders): // yet
+		case errors.Is(err, nats.ErrNoResponders): // a worker may still start
 			continue
 		case err != nil:
-			return false, fmt.Errorf("listen for workers: %w", err)
-		case json.Unmarshal(msg.Data, &ping) != nil || ping.Name != ServiceName:
+			return false, fmt.Errorf("read the workers' answers: %w", err)
+		case json.Unmarshal(msg.Data, &pong) != nil || pong.Name != ServiceName:
 			continue
 		}
-		if !found(namespaceOf(ping.Metadata)) {
+		if !found(namespaceOf(pong.Metadata)) {
 			return false, nil
 		}
 	}

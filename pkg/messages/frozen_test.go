@@ -14,10 +14,10 @@ import (
 	"github.com/eventio/eventio/pkg/messages"
 )
 
-// freezer is a way to a NATS server that freezes: what is on it stays there, and neither
-// side is told.
+// freezer is a proxy in front of a NATS server. When it freezes it forwards nothing and closes
+// nothing, so that neither side notices.
 type freezer struct {
-	url    string // of its beginning
+	url    string // where clients connect
 	frozen chan struct{}
 }
 
@@ -76,8 +76,8 @@ func newFreezer(t *testing.T, url string) *freezer {
 	return f
 }
 
-// TestTwoFrozenWorkers: whichever worker was silent and whichever was known beside it, the
-// second attempt reaches the one that is well.
+// TestTwoFrozenWorkers: of three workers two are frozen, and the second attempt of every request
+// reaches the third.
 func TestTwoFrozenWorkers(t *testing.T) {
 	p := newPool(t, 1)
 	f := newFreezer(t, p.url)
@@ -124,7 +124,7 @@ func TestTwoFrozenWorkers(t *testing.T) {
 	}
 }
 
-// apart reports whether every event was served by one worker, and each worker has some.
+// apart reports whether every event was served by one worker, and every worker has served some.
 func (p *pool) apart() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -140,8 +140,7 @@ func (p *pool) apart() bool {
 	return len(seen) == 3
 }
 
-// TestAFrozenServerIsLeftSoon: before the second attempt of a request, when the time limits
-// are the defaults.
+// TestAFrozenServerIsLeftSoon: with the default timeouts, before the second attempt of a request.
 func TestAFrozenServerIsLeftSoon(t *testing.T) {
 	f := newFreezer(t, newPool(t, 0).url)
 	conn := connect(t, f.url, "api")

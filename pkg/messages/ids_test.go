@@ -34,7 +34,7 @@ func TestTraceIDs(t *testing.T) {
 			t.Errorf("%q is valid", id)
 		}
 		if id == "" {
-			continue // none at all: an API process of before
+			continue // no trace id, which is allowed
 		}
 		if with(id).Check() == nil {
 			t.Errorf("a request with %q passes", id)

@@ -134,7 +134,7 @@ type EventEdit struct {
 	Version     int64      `json:"version"`
 	Title       *string    `json:"title,omitzero"`
 	Description *string    `json:"description,omitzero"`
-	Place       *string    `json:"place,omitzero"`
+	Venue       *string    `json:"place,omitzero"`
 	TimeZone    *string    `json:"time_zone,omitzero"`
 	Waitlist    *bool      `json:"waitlist,omitzero"`
 	StartsAt    *time.Time `json:"starts_at,omitempty"`

@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// DefaultPrefix is the Prefix of a Namespace when an operator names none.
+	// DefaultPrefix is the Prefix of a Namespace when an operator sets none.
 	DefaultPrefix = "eventio"
-	// SharedSeats was the subject of all seat requests before subjects named a database.
-	// Only requesters of that version use it. A worker listens to it only when it is told
-	// to, during an upgrade: what comes here does not say which database it is for.
+	// SharedSeats is the subject of all seat requests in the version before subjects had a
+	// database id. A request there does not say which database it is for, so a worker
+	// subscribes to it only when an operator says so, during an upgrade.
 	SharedSeats = "eventio.v2.seats"
 
-	// maxPrefix bounds a prefix, in bytes: every message carries it.
+	// maxPrefix bounds a prefix, in bytes, because every message carries it.
 	maxPrefix = 64
 )
 
@@ -27,18 +27,18 @@ var (
 	databaseForm = regexp.MustCompile(`^[a-z0-9]{1,32}$`)
 )
 
-// Namespace names the processes that work together over one database, and makes every
-// subject on which they meet. Two namespaces have no subject in common, so processes of
-// several databases may share a NATS server.
+// Namespace identifies the processes that work together over one database, and makes their
+// subjects. Two namespaces have no subject in common, so processes of several databases may share
+// a NATS server.
 type Namespace struct {
-	// Prefix is an operator's: one or more tokens of letters, digits, hyphens and
+	// Prefix is set by an operator: one or more tokens of letters, digits, hyphens and
 	// underscores, joined by dots. Usually DefaultPrefix.
 	Prefix string
-	// Database is store.Store's DatabaseID.
+	// Database is the id that store.Database returns.
 	Database string
 }
 
-// CheckPrefix looks at the form of a prefix. It fails on one that cannot begin a subject.
+// CheckPrefix fails on a prefix that cannot begin a subject.
 func CheckPrefix(prefix string) error {
 	switch {
 	case len(prefix) > maxPrefix:
@@ -49,7 +49,7 @@ func CheckPrefix(prefix string) error {
 	return nil
 }
 
-// Check looks at the form of both parts. It fails when they cannot be in a subject.
+// Check fails when a part of the namespace cannot be in a subject.
 func (n Namespace) Check() error {
 	if err := CheckPrefix(n.Prefix); err != nil {
 		return err
@@ -60,29 +60,29 @@ func (n Namespace) Check() error {
 	return nil
 }
 
-// String names both parts, for people.
+// String returns both parts, for people.
 func (n Namespace) String() string { return n.Database + " (prefix " + n.Prefix + ")" }
 
-// MarshalZerologObject writes both parts, as every process does at its start.
+// MarshalZerologObject writes both parts into a line of a log.
 func (n Namespace) MarshalZerologObject(e *zerolog.Event) {
 	e.Str("database", n.Database).Str("nats_prefix", n.Prefix)
 }
 
-// base begins every subject.
+// base returns the beginning of every subject.
 func (n Namespace) base() string { return n.Prefix + "." + n.Database }
 
-// Seats is the subject of every request that moves a seat. The number is the wire's major
-// version: an incompatible change gets a subject of its own, so that old and new processes
-// can run side by side.
+// Seats returns the subject of seat requests to any worker. The number in it is the major version
+// of the wire: an incompatible change gets another subject, so that old and new processes can run
+// side by side.
 func (n Namespace) Seats() string { return n.base() + ".v2.seats" }
 
-// Worker is the subject of the requests that are for one worker alone, by its id in NATS's
-// service discovery.
+// Worker returns the subject of seat requests to one worker, by its id in NATS's service
+// discovery.
 func (n Namespace) Worker(id string) string { return n.Seats() + "." + id }
 
-// TakesSeats reports whether a worker of the namespace may take what is sent to subject for
-// a request.
-func (n Namespace) TakesSeats(subject string) bool {
+// IsSeatSubject reports whether a worker of the namespace may take a message to subject for a
+// seat request.
+func (n Namespace) IsSeatSubject(subject string) bool {
 	for _, shared := range []string{n.Seats(), SharedSeats} {
 		if rest, ok := strings.CutPrefix(subject, shared); ok && (rest == "" || rest[0] == '.') {
 			return true
@@ -91,32 +91,34 @@ func (n Namespace) TakesSeats(subject string) bool {
 	return false
 }
 
-// Revocations is the subject that tells all API processes whose tokens have ended.
+// Revocations returns the subject on which all API processes learn whose tokens have ended.
 func (n Namespace) Revocations() string { return n.base() + ".v1.revocations" }
 
-// The keys under which a worker says in NATS's service discovery whom it works for.
+// The keys of a worker's metadata in NATS's service discovery.
 const (
 	metadataDatabase = "database"
 	metadataPrefix   = "prefix"
 )
 
+// metadata returns what a worker of the namespace announces in service discovery.
 func (n Namespace) metadata() map[string]string {
 	return map[string]string{metadataDatabase: n.Database, metadataPrefix: n.Prefix}
 }
 
-// namespaceOf reads metadata. A worker of the version before has none.
+// namespaceOf reads the metadata of a worker. It is zero for one of the version before, which
+// has none.
 func namespaceOf(metadata map[string]string) Namespace {
 	return Namespace{Prefix: metadata[metadataPrefix], Database: metadata[metadataDatabase]}
 }
 
-// Link is a connection to NATS and the namespace of those who use it. The connection stays
-// its owner's.
+// Link is a connection to NATS with the namespace of the process that uses it. Whoever opened the
+// connection closes it.
 type Link struct {
 	Conn      *nats.Conn
 	Namespace Namespace
 }
 
-// check fails on a link that cannot be used.
+// check fails on a link without a connection or with a namespace that cannot be in a subject.
 func (l Link) check() error {
 	if l.Conn == nil {
 		return errors.New("no connection to NATS")

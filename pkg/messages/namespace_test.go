@@ -71,14 +71,14 @@ func TestEverySubjectNamesItsDatabase(t *testing.T) {
 			n.Seats(): true, n.Worker("w"): true, messages.SharedSeats: true, messages.SharedSeats + ".w": true,
 			n.Seats() + "x": false, n.Revocations(): false, "_INBOX.x.1": false,
 		} {
-			if n.TakesSeats(subject) != want {
+			if n.IsSeatSubject(subject) != want {
 				t.Errorf("%s takes requests on %s: %t", n, subject, !want)
 			}
 		}
 	}
 }
 
-// serveAs starts a worker of a database that answers every request with the number it has.
+// serveAs starts a worker of a namespace that replies to every request with a number.
 func serveAs(t *testing.T, url string, n messages.Namespace, number int64) *messages.Service {
 	t.Helper()
 	conn := connect(t, url, "worker")
@@ -114,7 +114,7 @@ func TestDatabasesOnOneServerDoNotMeet(t *testing.T) {
 	for round := range 200 {
 		for i, r := range requesters {
 			req := request()
-			req.EventID = bson.NewObjectID() // most go to another worker, once they are known
+			req.EventID = bson.NewObjectID() // so that each worker gets some, once the router knows them
 			got := r.Request(t.Context(), req, time.Now().Add(10*time.Second))
 			if got.Cause != nil || got.Reply.Outcome != messages.OutcomeRegistered {
 				t.Fatalf("%+v", got)
@@ -124,7 +124,7 @@ func TestDatabasesOnOneServerDoNotMeet(t *testing.T) {
 			}
 		}
 	}
-	// Nobody of the same database is somebody, whoever else is there.
+	// A requester without a worker of its own database has none, whatever else is on the server.
 	stranger, err := messages.NewRequester(link(connect(t, url, "api"), "nobody"))
 	if err != nil {
 		t.Fatal(err)
@@ -154,8 +154,8 @@ func TestRevocationsStayInTheirDatabase(t *testing.T) {
 	if err := messages.PublishRevocation(here, r); err != nil {
 		t.Fatal(err)
 	}
-	// Of two messages of one connection the first is there first, so whoever has got its own
-	// second one has also got, or not, the first.
+	// A server delivers the messages of one connection in order. So a link that got the second
+	// revocation has got the first one already, or never will.
 	for _, l := range links {
 		if err := messages.PublishRevocation(messages.Link{Conn: here.Conn, Namespace: l.Namespace}, r); err != nil {
 			t.Fatal(err)
@@ -180,7 +180,7 @@ func TestRevocationsStayInTheirDatabase(t *testing.T) {
 	}
 }
 
-// TestWorkersSayWhoseTheyAre: to operators (nats micro info) and to tools.
+// TestWorkersSayWhoseTheyAre: operators (nats micro info) and tools learn a worker's namespace.
 func TestWorkersSayWhoseTheyAre(t *testing.T) {
 	url := testenv.StartNATS(t).URL()
 	conn := connect(t, url, "operator")
@@ -236,8 +236,8 @@ func TestWorkersSayWhoseTheyAre(t *testing.T) {
 	}
 }
 
-// TestRequestersOfTheVersionBefore: they ask on a subject that names no database, and for
-// workers of their own version. They are served by a worker that was told to, and by no other.
+// TestRequestersOfTheVersionBefore: they send requests on a subject without a database id, and use
+// workers of their own version only. A worker serves them after ServeShared, and not before.
 func TestRequestersOfTheVersionBefore(t *testing.T) {
 	const oldSubject, oldVersion = "eventio.v2.seats", "2.0.0" // as that version has them
 	url := testenv.StartNATS(t).URL()
@@ -246,7 +246,7 @@ func TestRequestersOfTheVersionBefore(t *testing.T) {
 	if _, err := conn.Request(oldSubject, encode(t, request()), 5*time.Second); !errors.Is(err, nats.ErrNoResponders) {
 		t.Fatalf("without being told to, a worker answers: %v", err)
 	}
-	// knows asks as an old requester does and returns the worker that it goes on to prefer.
+	// knows pings as an old requester does and returns the id of a worker that it would use.
 	knows := func() string {
 		t.Helper()
 		replies, err := conn.SubscribeSync(conn.NewInbox())

@@ -11,48 +11,45 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// A probe is a request that goes the way of all others and changes nothing: whoever receives
-// seat requests answers it at once. A worker of an older version answers that it does not
-// know the request, which proves the way as well.
+// probeTimeout bounds the wait for the reply to a probe.
+const probeTimeout = time.Second
 
-// probeLimit is the longest wait for the answer to a probe.
-const probeLimit = time.Second
-
-// ErrNoWorkers is what Requester.Ready returns while requests can be sent and no worker
-// answers them: none is there, or none of those that are.
+// ErrNoWorkers is what Requester.Ready returns when requests can be sent, and no worker replies.
 var ErrNoWorkers = errors.New("no worker answers seat requests")
 
-func probe() SeatRequest { return SeatRequest{Kind: KindProbe, RequestID: "probe"} }
+// newProbe makes a request that takes the same way as all others and changes nothing. A worker of
+// an older version replies that it does not know the kind, which proves the way as well.
+func newProbe() SeatRequest { return SeatRequest{Kind: KindProbe, RequestID: "probe"} }
 
-// usable reports why nothing can be sent over conn.
-func usable(conn *nats.Conn) error {
+// checkConnection returns why no request can be sent over conn, or nil.
+func checkConnection(conn *nats.Conn) error {
 	if !conn.IsConnected() {
 		return fmt.Errorf("NATS: the connection is %s", strings.ToLower(conn.Status().String()))
 	}
-	return payload(conn)
+	return checkPayload(conn)
 }
 
-// payload reports a limit of the server that is below what a message may need.
-func payload(conn *nats.Conn) error {
+// checkPayload fails when the server's payload limit is below MaxMessage.
+func checkPayload(conn *nats.Conn) error {
 	if limit := conn.MaxPayload(); limit < MaxMessage {
 		return fmt.Errorf("NATS: max_payload of the server is %d bytes, messages have up to %d", limit, MaxMessage)
 	}
 	return nil
 }
 
-// Probe sends the worker a message over conn, its own connection, on the subject of its own,
-// and waits until it is answered, 1 s at most. So it fails when anything on the way is
-// missing: the connection, a permission to publish or to subscribe, or the subscription.
-// Of the subject that all workers share it only finds out that nobody listens there: the
-// answer is any worker's.
+// Probe sends a message over conn, the worker's own connection, to the worker's own subject, and
+// waits 1 s at most until the worker has answered it. So it fails when anything on the way is
+// missing: the connection, a permission to publish or to subscribe, or the subscription. About
+// the subject of all workers it finds out only whether anybody is subscribed, because any worker
+// may reply there.
 func (s *Service) Probe(ctx context.Context, conn *nats.Conn) error {
-	if err := usable(conn); err != nil {
+	if err := checkConnection(conn); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeLimit)
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	req := probe()
-	req.RemainingMillis = probeLimit.Milliseconds()
+	req := newProbe()
+	req.RemainingMillis = probeTimeout.Milliseconds()
 	data, err := Encode(req)
 	if err != nil {
 		return err
@@ -67,66 +64,65 @@ func (s *Service) Probe(ctx context.Context, conn *nats.Conn) error {
 	return nil
 }
 
-// Ready reports whether requests can be sent now and their answers come back. It sends a
-// probe and waits for its answer, 1 s at most. ErrNoWorkers means that the way is open and
-// nobody is at its end; every other error that nothing gets through.
+// Ready returns why requests are not answered now, or nil. It sends a probe and waits for the
+// reply, 1 s at most. ErrNoWorkers means that messages get through and no worker replies; every
+// other error that no message gets through.
 func (r *Requester) Ready(ctx context.Context) error {
-	if err := usable(r.conn); err != nil {
+	if err := checkConnection(r.conn); err != nil {
 		return err
 	}
-	asked := time.Now()
-	err := r.probe(ctx, r.workers.shared)
+	started := time.Now()
+	err := r.probe(ctx, r.router.shared)
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, nats.ErrNoResponders):
 		return fmt.Errorf("%w: none is there", ErrNoWorkers)
-	case !errors.Is(err, errSilence):
+	case !errors.Is(err, errNoReply):
 		return fmt.Errorf("NATS: %w", err)
 	}
-	if err := r.refusals.since(asked); err != nil {
+	if err := r.refusals.since(started); err != nil {
 		return err
 	}
-	// It may be a worker that is silent, or the way back is. Of a subject where nobody
-	// listens the server itself says so.
-	if err := r.probe(ctx, ownSubject(r.workers.shared, "nobody")); errors.Is(err, errSilence) {
-		return fmt.Errorf("NATS: no answer reaches this process: is it permitted to subscribe to %s.*?", r.sender.inbox)
+	// Either the workers do not reply, or their replies do not get here. On a subject without
+	// subscribers the server itself replies, so the same probe there tells which.
+	if err := r.probe(ctx, workerSubject(r.router.shared, "nobody")); errors.Is(err, errNoReply) {
+		return fmt.Errorf("NATS: no answer reaches this process: is it permitted to subscribe to %s.*?", r.batcher.inbox)
 	}
 	return fmt.Errorf("%w: one is there and silent", ErrNoWorkers)
 }
 
-// probe sends a probe and returns what became of it; nil when it was answered.
+// probe sends a probe to a subject and returns nil when it was answered, or else why not.
 func (r *Requester) probe(ctx context.Context, subject string) error {
-	until := time.Now().Add(probeLimit)
-	timer := time.NewTimer(probeLimit)
+	deadline := time.Now().Add(probeTimeout)
+	timer := time.NewTimer(probeTimeout)
 	defer timer.Stop()
-	c := r.sender.send(subject, probe(), until)
-	select {
-	case v := <-c.done:
-		return v.err
-	case <-timer.C:
-	case <-ctx.Done():
+	c := r.batcher.send(subject, newProbe(), deadline)
+	if got, ok := c.wait(ctx, timer.C); ok {
+		return got.err
 	}
-	r.sender.abandon(c)
-	return errSilence
+	r.batcher.abandon(c)
+	return errNoReply
 }
 
-// refusals remembers the last message of ours that the server did not let through.
-type refusals struct {
+// publishRefusals remembers the last message that the NATS server did not permit this process to
+// publish. It is safe for concurrent use.
+type publishRefusals struct {
 	mu   sync.Mutex // guards all below
 	err  error
 	when time.Time
 }
 
-// listen hears what conn reports about messages to subject, before its own handler does.
-func (r *refusals) listen(conn *nats.Conn, subject string) {
+// listen notes what conn reports about messages to a subject, and passes every error on to the
+// handler that conn had.
+func (p *publishRefusals) listen(conn *nats.Conn, subject string) {
 	next := conn.ErrorHandler()
 	conn.SetErrorHandler(func(c *nats.Conn, sub *nats.Subscription, err error) {
 		if errors.Is(err, nats.ErrPermissionViolation) &&
 			strings.Contains(err.Error(), `Publish to "`+subject+`"`) {
-			r.mu.Lock()
-			r.err, r.when = err, time.Now()
-			r.mu.Unlock()
+			p.mu.Lock()
+			p.err, p.when = err, time.Now()
+			p.mu.Unlock()
 		}
 		if next != nil {
 			next(c, sub, err)
@@ -134,12 +130,12 @@ func (r *refusals) listen(conn *nats.Conn, subject string) {
 	})
 }
 
-// since returns the refusal of a message that was sent after begin, or nil.
-func (r *refusals) since(begin time.Time) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.err == nil || r.when.Before(begin) {
+// since returns the last refusal, or nil when it came before start.
+func (p *publishRefusals) since(start time.Time) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.err == nil || p.when.Before(start) {
 		return nil
 	}
-	return r.err
+	return p.err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -11,44 +12,44 @@ import (
 )
 
 const (
-	// attempts is how often a request is sent at most while its answers stay away. The
-	// second attempt goes to another worker, if there is one: the first has died or hangs.
-	attempts = 2
-	// absentRetry is the mean pause after "no responders", and absentLimit how long a
-	// request that surely reached nobody keeps trying: after a restart of the NATS server
-	// the API may be back before the workers.
-	absentRetry = 50 * time.Millisecond
-	absentLimit = 500 * time.Millisecond
-	// replyMargin is what an attempt allows for the reply's way back.
+	// maxAttempts is how often a request is sent at most while no reply comes. The second attempt
+	// goes to another worker, if there is one: the first has died or is frozen.
+	maxAttempts = 2
+	// noWorkersBackoff is the mean pause before a request that surely reached no worker is sent
+	// again.
+	noWorkersBackoff = 50 * time.Millisecond
+	// noWorkersTimeout is how long such a request is sent again: after a restart of the NATS
+	// server an API process may be back before the workers.
+	noWorkersTimeout = 500 * time.Millisecond
+	// replyMargin is the part of an attempt's time that is left for the way of the reply.
 	replyMargin = 50 * time.Millisecond
 )
 
 // Requester sends seat requests and waits for their replies. It is safe for concurrent use.
 type Requester struct {
-	conn    *nats.Conn
-	sender  *sender
-	workers *workers
-
-	refusals *refusals
+	conn     *nats.Conn
+	batcher  *batcher
+	router   *router
+	refusals *publishRefusals
 }
 
-// NewRequester sends over link to the workers of its namespace. It fails on a namespace
-// that cannot be in a subject, and on a connection that is closed.
+// NewRequester makes a Requester that sends over link to the workers of its namespace. It fails
+// on a namespace that cannot be in a subject, and on a closed connection.
 func NewRequester(link Link) (*Requester, error) {
 	if err := link.check(); err != nil {
 		return nil, fmt.Errorf("make a requester: %w", err)
 	}
-	s, err := newSender(link.Conn)
+	b, err := newBatcher(link.Conn)
 	if err != nil {
 		return nil, err
 	}
-	w, err := newWorkers(link)
+	r, err := newRouter(link)
 	if err != nil {
 		return nil, err
 	}
-	refused := new(refusals)
-	refused.listen(link.Conn, link.Namespace.Seats())
-	return &Requester{conn: link.Conn, sender: s, workers: w, refusals: refused}, nil
+	refusals := new(publishRefusals)
+	refusals.listen(link.Conn, link.Namespace.Seats())
+	return &Requester{conn: link.Conn, batcher: b, router: r, refusals: refusals}, nil
 }
 
 // Answer is what became of a request. There always is one.
@@ -60,152 +61,156 @@ type Answer struct {
 	Cause error
 }
 
-// Request gets the answer to req before the deadline, or until ctx ends. It fills in
+// Request sends req until it is answered, the deadline passes or ctx ends. It fills in
 // RemainingMillis and SentMillis.
 //
-// Doubt is sticky: once an attempt may have reached a worker, everything but a worker's
-// own verdict is OutcomeUnknown. An attempt's remaining time ends before the next attempt
-// begins, so that no worker starts a write for a request that was answered elsewhere.
+// An attempt may have reached a worker although no reply came. From then on the answer is
+// OutcomeUnknown, unless a later attempt brings a worker's decision. The time in which a worker
+// may begin to write for an attempt ends before the next attempt begins, so no worker begins to
+// write for a request that another worker has answered.
 func (r *Requester) Request(ctx context.Context, req SeatRequest, deadline time.Time) Answer {
-	s := sending{Requester: r, req: req, started: time.Now(), deadline: deadline}
-	s.perAttempt = max(time.Until(deadline)/attempts, 2*replyMargin)
+	e := exchange{Requester: r, req: req, started: time.Now(), deadline: deadline}
+	e.attemptTimeout = max(time.Until(deadline)/maxAttempts, 2*replyMargin)
 	for {
-		answer, again := s.attempt(ctx)
-		if again && ctx.Err() == nil && time.Now().Before(deadline) {
+		answer, retry := e.attempt(ctx)
+		if retry && ctx.Err() == nil && time.Now().Before(deadline) {
 			continue
 		}
 		return answer
 	}
 }
 
-// sending is one request under way.
-type sending struct {
+// exchange is one request with all its attempts.
+type exchange struct {
 	*Requester
-	req        SeatRequest
-	started    time.Time
-	deadline   time.Time
-	perAttempt time.Duration
-	sent       int    // attempts that may have reached a worker
-	own        string // the subject of the first one
+	req            SeatRequest
+	started        time.Time
+	deadline       time.Time
+	attemptTimeout time.Duration
+	unanswered     int    // attempts that may have reached a worker
+	firstSubject   string // the subject of the first attempt
 }
 
-// attempt sends once. again says that the answer is not final and another attempt may be made.
-func (s *sending) attempt(ctx context.Context) (answer Answer, again bool) {
-	v := s.once(ctx, s.subject())
-	switch {
-	case errors.Is(v.err, nats.ErrNoResponders), notSent(v.err):
-		again = s.pause(ctx)
-		return s.answer(OutcomeOverloaded, fmt.Errorf("no worker reached: %w", v.err)), again
-	case errors.Is(v.err, errSilence):
-		s.sent++
-		return s.answer(OutcomeUnknown, fmt.Errorf("attempt %d: %w", s.sent, v.err)), s.sent < attempts
-	case v.err != nil:
-		s.sent++
-		return s.answer(OutcomeUnknown, v.err), false
-	}
-	switch v.reply.Outcome {
-	case OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed, OutcomeInvalid:
-		return s.answer(v.reply.Outcome, errByWorker), false
-	case OutcomeUnknown:
-		return Answer{v.reply, errByWorker}, false
-	}
-	return Answer{Reply: v.reply}, false
-}
-
-// subject is that of the event's own worker at first, and then of one that has answered since.
-func (s *sending) subject() string {
-	if s.sent == 0 {
-		s.own = s.workers.first(s.req.EventID)
-		return s.own
-	}
-	return s.workers.second(s.req.EventID, s.own)
-}
-
-// errByWorker is the cause of an outcome that a worker gave; why is in the worker's log.
+// errByWorker is the cause of an outcome that a worker gave; the worker's log says why.
 var errByWorker = errors.New("answered by the worker")
 
-// errSilence is the verdict of a request that was sent and not answered in time.
-var errSilence = errors.New("no answer in time")
-
-// once sends, and waits until an answer is there or the attempt is void. A lost connection
-// does not end the wait: the message may be with a worker that acts on it until then.
-func (s *sending) once(ctx context.Context, subject string) verdict {
-	// No write begins when the caller has given up.
-	until := time.Now().Add(s.perAttempt)
-	if s.deadline.Before(until) {
-		until = s.deadline
+// attempt sends the request once. retry says that the answer is not final and another attempt
+// may be made.
+func (e *exchange) attempt(ctx context.Context) (answer Answer, retry bool) {
+	got := e.send(ctx, e.subject())
+	switch {
+	case errors.Is(got.err, nats.ErrNoResponders), neverSent(got.err):
+		retry = e.awaitWorkers(ctx)
+		return e.refusal(OutcomeOverloaded, fmt.Errorf("no worker reached: %w", got.err)), retry
+	case errors.Is(got.err, errNoReply):
+		e.unanswered++
+		return e.refusal(OutcomeUnknown, fmt.Errorf("attempt %d: %w", e.unanswered, got.err)), e.unanswered < maxAttempts
+	case got.err != nil:
+		e.unanswered++
+		return e.refusal(OutcomeUnknown, got.err), false
 	}
-	half := time.Until(until) / 2
+	switch got.reply.Outcome {
+	case OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed, OutcomeInvalid:
+		return e.refusal(got.reply.Outcome, errByWorker), false
+	case OutcomeUnknown:
+		return Answer{got.reply, errByWorker}, false
+	}
+	return Answer{Reply: got.reply}, false
+}
+
+// subject returns the subject of the next attempt: first that of the event's preferred worker,
+// then that of a worker which has answered a ping since.
+func (e *exchange) subject() string {
+	if e.unanswered == 0 {
+		e.firstSubject = e.router.route(e.req.EventID)
+		return e.firstSubject
+	}
+	return e.router.reroute(e.req.EventID, e.firstSubject)
+}
+
+// errNoReply is the result of an attempt that was sent and not answered in time.
+var errNoReply = errors.New("no reply in time")
+
+// send sends the request to a subject and waits for its result until the attempt's time is up.
+// A lost connection does not end the wait: a worker may have the request, and may write until
+// then. When half of the time is over, send pings the workers, so that the next attempt goes to
+// one that lives.
+func (e *exchange) send(ctx context.Context, subject string) result {
+	deadline := time.Now().Add(e.attemptTimeout)
+	if e.deadline.Before(deadline) { // no write begins after the caller has given up
+		deadline = e.deadline
+	}
+	half := time.Until(deadline) / 2
 	timer := time.NewTimer(half)
 	defer timer.Stop()
-	c := s.sender.send(subject, s.req, until)
-	v, ok := c.wait(ctx, timer.C)
+	c := e.batcher.send(subject, e.req, deadline)
+	got, ok := c.wait(ctx, timer.C)
 	if !ok && ctx.Err() == nil {
-		// The next attempt goes to a worker that answers this.
-		s.workers.ask()
+		e.router.ping()
 		timer.Reset(half)
-		v, ok = c.wait(ctx, timer.C)
+		got, ok = c.wait(ctx, timer.C)
 	}
 	if ok {
-		if shared := s.workers.shared; subject != shared && errors.Is(v.err, nats.ErrNoResponders) {
-			s.workers.gone(subject)
-			return s.once(ctx, shared)
+		if shared := e.router.shared; subject != shared && errors.Is(got.err, nats.ErrNoResponders) {
+			e.router.forget(subject) // its worker has died
+			return e.send(ctx, shared)
 		}
-		return v
+		return got
 	}
-	if !s.sender.abandon(c) {
-		return verdict{err: errVoid}
+	if !e.batcher.abandon(c) {
+		return result{err: errExpired}
 	}
 	select {
-	case v := <-c.done: // it came at the last moment
-		return v
+	case got := <-c.done: // it came at the last moment
+		return got
 	default:
-		return verdict{err: errSilence}
+		return result{err: errNoReply}
 	}
 }
 
-// wait waits for the verdict until the time is up or ctx ends; ok is false then.
-func (c *call) wait(ctx context.Context, up <-chan time.Time) (v verdict, ok bool) {
+// wait waits for the result of a call. ok is false when the timer fired or ctx ended first.
+func (c *call) wait(ctx context.Context, timer <-chan time.Time) (got result, ok bool) {
 	select {
-	case v := <-c.done:
-		return v, true
-	case <-up:
+	case got := <-c.done:
+		return got, true
+	case <-timer:
 	case <-ctx.Done():
 	}
-	return verdict{}, false
+	return result{}, false
 }
 
-// answer is the outcome that may be told: refusals to act say nothing about an earlier
-// attempt that may have acted.
-func (s *sending) answer(o Outcome, cause error) Answer {
-	if s.sent > 0 {
+// refusal is the answer with an outcome that says that nothing was changed by the last attempt.
+// It becomes OutcomeUnknown when an earlier attempt may have changed something.
+func (e *exchange) refusal(o Outcome, cause error) Answer {
+	if e.unanswered > 0 {
 		o = OutcomeUnknown
 	}
 	return Answer{SeatReply{Outcome: o}, cause}
 }
 
-// pause waits a little, with jitter, for workers to come back. It reports whether there is
-// still time to try again.
-func (s *sending) pause(ctx context.Context) bool {
-	wait := absentRetry/2 + rand.N(absentRetry)
-	limit := absentLimit
-	if s.sent > 0 { // in doubt: an answer is worth the caller's whole time
-		limit = time.Duration(1<<63 - 1)
+// awaitWorkers pauses, with jitter, until workers may be back. It reports whether another attempt
+// may be made; the caller looks at the deadline.
+func (e *exchange) awaitWorkers(ctx context.Context) bool {
+	pause := noWorkersBackoff/2 + rand.N(noWorkersBackoff)
+	timeout := noWorkersTimeout
+	if e.unanswered > 0 { // a decision is worth all of the caller's time
+		timeout = math.MaxInt64
 	}
-	if time.Since(s.started)+wait > limit {
+	if time.Since(e.started)+pause > timeout {
 		return false
 	}
 	select {
-	case <-time.After(min(wait, time.Until(s.deadline))):
+	case <-time.After(min(pause, time.Until(e.deadline))):
 	case <-ctx.Done():
 	}
-	return true // the caller of attempt looks at the time
+	return true
 }
 
-// notSent reports errors of nats.go that come before a byte has left the process.
-func notSent(err error) bool {
+// neverSent reports whether err is one that nats.go returns before a byte has left the process,
+// or errExpired.
+func neverSent(err error) bool {
 	for _, sure := range []error{
-		errVoid, nats.ErrReconnectBufExceeded, nats.ErrConnectionClosed, nats.ErrConnectionDraining,
+		errExpired, nats.ErrReconnectBufExceeded, nats.ErrConnectionClosed, nats.ErrConnectionDraining,
 		nats.ErrConnectionReconnecting, nats.ErrInvalidConnection, nats.ErrMaxPayload,
 	} {
 		if errors.Is(err, sure) {

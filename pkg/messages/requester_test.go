@@ -26,7 +26,7 @@ func connect(t *testing.T, url, name string) *nats.Conn {
 	return conn
 }
 
-// names are those of a database.
+// names returns the namespace of a database with the default prefix.
 func names(database string) messages.Namespace {
 	return messages.Namespace{Prefix: messages.DefaultPrefix, Database: database}
 }
@@ -44,8 +44,8 @@ func requester(t *testing.T, url string) *messages.Requester {
 	return r
 }
 
-// answering is a worker that answers the nth request with the nth reply; "" is silence. It
-// returns what it was sent.
+// answering starts a worker that answers the nth request with the nth outcome, or not at all when
+// that is "". It returns a channel of the requests.
 func answering(t *testing.T, url string, outcomes ...messages.Outcome) <-chan messages.SeatRequest {
 	t.Helper()
 	conn := connect(t, url, "worker")
@@ -152,8 +152,8 @@ func TestRequesterWithoutAServer(t *testing.T) {
 	})
 }
 
-// TestRequestsShareMessages: of many requests that are made at once, most travel together,
-// and each gets its own answer.
+// TestRequestsShareMessages: most of many concurrent requests share messages, and each gets its
+// own reply.
 func TestRequestsShareMessages(t *testing.T) {
 	url := testenv.StartNATS(t).URL()
 	conn := connect(t, url, "worker")
@@ -204,8 +204,8 @@ func TestRequestsShareMessages(t *testing.T) {
 	}
 }
 
-// TestNoAttemptOutlivesItsCaller: an attempt that begins late, because nobody was there
-// before, has no more time than the caller.
+// TestNoAttemptOutlivesItsCaller: an attempt that begins late, because there was no worker before,
+// has no more time left than its caller.
 func TestNoAttemptOutlivesItsCaller(t *testing.T) {
 	const limit = time.Second
 	url := testenv.StartNATS(t).URL()

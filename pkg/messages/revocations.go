@@ -12,18 +12,19 @@ import (
 // revocationVersion is written into every revocation.
 const revocationVersion = 1
 
-// Revocation tells every API process that a user's tokens have ended: those that carry an
-// earlier version of the password. It is published, not requested, and may be lost: the
-// store has the truth, and every process reads it again every few seconds.
+// Revocation tells every API process that those tokens of a user have ended that carry an earlier
+// version of the password. It may be lost: every process also reads the versions from the store
+// every few seconds.
 type Revocation struct {
 	Version int `json:"v"`
 	UserID  ID  `json:"user_id"`
-	// PasswordVersion is the lowest that still counts.
+	// PasswordVersion is the lowest version whose tokens are valid.
 	PasswordVersion int64     `json:"password_version"`
 	ChangedAt       time.Time `json:"changed_at"`
 }
 
-// DecodeRevocation reads a revocation and checks its form.
+// DecodeRevocation reads a revocation. It fails on malformed data, on another version, and on
+// fields that are missing or out of range.
 func DecodeRevocation(data []byte) (Revocation, error) {
 	all, err := decode[Revocation](data)
 	if err != nil {
@@ -45,8 +46,8 @@ func DecodeRevocation(data []byte) (Revocation, error) {
 	return m, nil
 }
 
-// PublishRevocation sends r to all API processes of the database that are connected now. It
-// fills in Version. An error means that nobody was told.
+// PublishRevocation sends r to all API processes of the link's database that are connected now,
+// and fills in Version. An error means that r was sent to none of them.
 func PublishRevocation(link Link, r Revocation) error {
 	if err := link.check(); err != nil {
 		return fmt.Errorf("publish a revocation: %w", err)
@@ -62,8 +63,9 @@ func PublishRevocation(link Link, r Revocation) error {
 	return nil
 }
 
-// SubscribeRevocations calls take, from one goroutine, for everything that arrives about
-// users of the database, and reject for what cannot be read.
+// SubscribeRevocations calls take for every revocation in the link's database, and reject for a
+// message that cannot be read, both from one goroutine. The subscription ends with the link's
+// connection.
 func SubscribeRevocations(link Link, take func(Revocation), reject func(error)) (*nats.Subscription, error) {
 	if err := link.check(); err != nil {
 		return nil, fmt.Errorf("subscribe to revocations: %w", err)

@@ -9,20 +9,20 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// workersWith makes the routing of the namespace "here", with workers that have just answered.
-func workersWith(known ...string) *workers {
+// routerWith makes a router of the namespace "here" whose workers have just answered a ping.
+func routerWith(known ...string) *router {
 	namespace := Namespace{Prefix: DefaultPrefix, Database: "here"}
-	w := &workers{namespace: namespace, shared: namespace.Seats(), known: presence{missed: make(map[string]int)}}
+	r := &router{namespace: namespace, shared: namespace.Seats(), workers: liveness{missed: make(map[string]int)}}
 	for _, worker := range known {
-		w.known.answer(worker)
+		r.workers.answered(worker)
 	}
-	// Nobody is asked meanwhile: there is no connection.
-	w.known.asked = time.Now()
-	return w
+	// No ping is due during a test: there is no connection.
+	r.workers.pingedAt = time.Now()
+	return r
 }
 
-// TestWhoCountsAsAWorker: only a worker of this version of the contract and of this database,
-// and with an id that makes a subject.
+// TestWhoCountsAsAWorker: only a worker of this version of the contract and of this database, with
+// an id that can be a token of a subject.
 func TestWhoCountsAsAWorker(t *testing.T) {
 	const here = `"metadata":{"database":"here","prefix":"eventio"}`
 	for name, c := range map[string]struct {
@@ -45,54 +45,52 @@ func TestWhoCountsAsAWorker(t *testing.T) {
 		"no database":         {`{"id":"w1","version":"2.1.0"}`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := workersWith()
-			if w.receive(&nats.Msg{Data: []byte(c.answer)}); (len(w.known.missed) == 1) != c.known {
-				t.Errorf("known are %v", w.known.missed)
+			r := routerWith()
+			if r.receivePong(&nats.Msg{Data: []byte(c.answer)}); (len(r.workers.missed) == 1) != c.known {
+				t.Errorf("known are %v", r.workers.missed)
 			}
 		})
 	}
 }
 
-// TestAnAnswerEndsASilence: a worker that answers again gets its events back.
-func TestAnAnswerEndsASilence(t *testing.T) {
-	w := workersWith("w1")
-	w.known.missed["w1"] = silentAfter
-	w.receive(&nats.Msg{Data: []byte(`{"id":"w1","version":"2.1.0","metadata":{"database":"here","prefix":"eventio"}}`)})
-	if missed := w.known.missed["w1"]; missed != 0 {
-		t.Errorf("it is still said to have missed %d questions", missed)
+// TestAnAnswerClearsMissedPings: a worker that answers again gets its events back.
+func TestAnAnswerClearsMissedPings(t *testing.T) {
+	r := routerWith("w1")
+	r.workers.missed["w1"] = suspectAfter
+	r.receivePong(&nats.Msg{Data: []byte(`{"id":"w1","version":"2.1.0","metadata":{"database":"here","prefix":"eventio"}}`)})
+	if missed := r.workers.missed["w1"]; missed != 0 {
+		t.Errorf("it is still said to have missed %d pings", missed)
 	}
 }
 
-// TestWhoIsGoneIsForgotten: a subject on which nobody listens is asked once and not for every
-// request.
-func TestWhoIsGoneIsForgotten(t *testing.T) {
-	w := workersWith("w1")
+// TestADeadWorkerIsForgotten: one request is sent to a subject without subscribers, and no more.
+func TestADeadWorkerIsForgotten(t *testing.T) {
+	r := routerWith("w1")
 	event := bson.NewObjectID()
-	own := w.first(event)
-	if own != w.namespace.Worker("w1") {
+	own := r.route(event)
+	if own != r.namespace.Worker("w1") {
 		t.Fatalf("the event goes to %s", own)
 	}
-	if w.gone(own); w.first(event) != w.shared {
-		t.Errorf("the event goes to %s still", w.first(event))
+	if r.forget(own); r.route(event) != r.shared {
+		t.Errorf("the event goes to %s still", r.route(event))
 	}
-	if w.gone(w.namespace.Worker("stranger")); len(w.known.missed) != 0 {
-		t.Errorf("known are %v", w.known.missed)
+	if r.forget(r.namespace.Worker("stranger")); len(r.workers.missed) != 0 {
+		t.Errorf("known are %v", r.workers.missed)
 	}
 }
 
-// TestOneWorkerGoesAndTheOthersStay: each event has a worker by its weight, so that the others
-// keep theirs.
-func TestOneWorkerGoesAndTheOthersStay(t *testing.T) {
-	w := workersWith("w1", "w2", "w3")
+// TestADeadWorkersEventsAreShared: the others keep their events and get a share of its.
+func TestADeadWorkersEventsAreShared(t *testing.T) {
+	r := routerWith("w1", "w2", "w3")
 	before := make(map[ID]string)
 	for range 300 {
 		event := bson.NewObjectID()
-		before[event] = w.first(event)
+		before[event] = r.route(event)
 	}
-	w.gone(w.namespace.Worker("w2"))
+	r.forget(r.namespace.Worker("w2"))
 	var shares []string
 	for event, worker := range before {
-		if after := w.first(event); worker != w.namespace.Worker("w2") && after != worker {
+		if after := r.route(event); worker != r.namespace.Worker("w2") && after != worker {
 			t.Errorf("event %s moved from %s to %s", event.Hex(), worker, after)
 		}
 		if !slices.Contains(shares, worker) {
@@ -104,17 +102,18 @@ func TestOneWorkerGoesAndTheOthersStay(t *testing.T) {
 	}
 }
 
-// TestASecondAttemptGoesElsewhere: to the worker that answers, by the subject of the first one.
+// TestASecondAttemptGoesElsewhere: to the worker that answers pings, given the subject of the
+// first attempt.
 func TestASecondAttemptGoesElsewhere(t *testing.T) {
-	w := workersWith("w1", "w2")
-	one, two := w.namespace.Worker("w1"), w.namespace.Worker("w2")
-	if got := w.second(bson.NewObjectID(), one); got != two {
+	r := routerWith("w1", "w2")
+	one, two := r.namespace.Worker("w1"), r.namespace.Worker("w2")
+	if got := r.reroute(bson.NewObjectID(), one); got != two {
 		t.Errorf("after w1 it goes to %s", got)
 	}
-	if got := w.second(bson.NewObjectID(), two); got != one {
+	if got := r.reroute(bson.NewObjectID(), two); got != one {
 		t.Errorf("after w2 it goes to %s", got)
 	}
-	if got := workersWith().second(bson.NewObjectID(), one); got != w.shared {
+	if got := routerWith().reroute(bson.NewObjectID(), one); got != r.shared {
 		t.Errorf("with nobody known it goes to %s", got)
 	}
 }

@@ -18,7 +18,8 @@ import (
 	"github.com/eventio/eventio/pkg/messages"
 )
 
-// pool is workers that register everybody, and remember for which events.
+// pool is a number of workers that answer every request with OutcomeRegistered, and count the
+// requests for each event.
 type pool struct {
 	url string
 
@@ -68,7 +69,7 @@ func (p *pool) reset() {
 	p.served = make(map[messages.ID]map[int]int)
 }
 
-// worker is the one that has served an event; it fails when several have.
+// worker returns the worker that has served an event. It fails when several have, or none.
 func (p *pool) worker(event messages.ID) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -122,7 +123,7 @@ func TestAnEventHasItsWorker(t *testing.T) {
 		}
 	}
 
-	// One leaves: its events go on at once, and the others stay where they are.
+	// One worker leaves: its events go to others at once, and all other events stay.
 	gone := owner[events[0]]
 	if err := p.conns[gone].Drain(); err != nil {
 		t.Fatal(err)
@@ -149,8 +150,8 @@ func TestAnEventHasItsWorker(t *testing.T) {
 	}
 }
 
-// TestAWorkerThatHangsIsNotAskedTwice: the second attempt goes to one that answers, while
-// the first one's place in the queue group would get it every other time.
+// TestAWorkerThatHangsIsNotAskedTwice: the second attempt goes to a worker that answers pings. The
+// queue group would give every other one to the worker that hangs.
 func TestAWorkerThatHangsIsNotAskedTwice(t *testing.T) {
 	p := newPool(t, 1)
 	hung := connect(t, p.url, "hung")
@@ -164,7 +165,7 @@ func TestAWorkerThatHangsIsNotAskedTwice(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = service.Leave() })
 	r := requester(t, p.url)
-	// ask makes requests for many events at once and says what is wrong with the answers.
+	// ask sends requests for many events at once and returns what is wrong with the answers.
 	ask := func() error {
 		before := unanswered.Load()
 		var wrong atomic.Pointer[messages.SeatReply]
@@ -188,17 +189,16 @@ func TestAWorkerThatHangsIsNotAskedTwice(t *testing.T) {
 		}
 		return nil
 	}
-	// At first nobody knows the workers, and the queue group has all attempts.
+	// At first the requester knows no worker, and the queue group gets all attempts.
 	testenv.Eventually(t, 20*time.Second, "be answered by the other one", ask)
 	if err := ask(); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestWhoKnowsNobodyLearnsMeanwhile: the first attempt of a requester that knows no worker
-// goes to any of them, and the second to one that has said since that it is there, which one
-// that is frozen does not.
-func TestWhoKnowsNobodyLearnsMeanwhile(t *testing.T) {
+// TestTheFirstRequestSurvivesAFrozenWorker: the first attempt of a requester that knows no worker
+// goes to any of them, and the second to one that has answered a ping meanwhile.
+func TestTheFirstRequestSurvivesAFrozenWorker(t *testing.T) {
 	p := newPool(t, 1)
 	frozen := connect(t, p.url, "frozen")
 	var unanswered atomic.Int64
@@ -233,7 +233,7 @@ func TestStrangersAreNoWorkers(t *testing.T) {
 		for _, ping := range []string{
 			"", "garbage", `{"id":"a b","version":"2.1.0"}`, `{"id":"a.*","version":"2.1.0"}`, `{"id":">","version":"2.1.0"}`,
 			`{"id":"","version":"2.1.0"}`, `{"id":"old","version":"1.0.0"}`,
-			`{"id":"liar","version":"2.1.0"}`, // on whose subject nobody listens
+			`{"id":"liar","version":"2.1.0"}`, // nobody subscribes to its subject
 		} {
 			_ = m.Respond([]byte(strings.Replace(ping, "{", `{"metadata":{"database":"here","prefix":"eventio"},`, 1)))
 		}
@@ -246,7 +246,7 @@ func TestStrangersAreNoWorkers(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := requester(t, p.url)
-	for range 2 { // after a second they are asked again
+	for range 2 { // the second ping comes a second later
 		for waiting := true; waiting; {
 			askFor(t, r, bson.NewObjectID())
 			select {

@@ -14,174 +14,177 @@ import (
 )
 
 const (
-	// lookEvery is how often a connection that is away is asked why: nats.go does not tell
-	// of a refusal during the handshake.
-	lookEvery = 250 * time.Millisecond
-	// sayAgain is how long the same reason is not logged again.
-	sayAgain = time.Minute
-	// The pause between two looks whether the server takes now what it has refused grows
-	// from the first to the last of these.
-	firstTrial = 250 * time.Millisecond
-	lastTrial  = 15 * time.Second
-	// trialLimit bounds one such look.
-	trialLimit = 2 * time.Second
+	// statusInterval is how often a supervisor reads the last error of a connection that is away:
+	// nats.go reports no refusal during the handshake.
+	statusInterval = 250 * time.Millisecond
+	// logInterval is the least time between two log lines with the same reason.
+	logInterval = time.Minute
+	// maxLogged bounds the reasons that are remembered; each may contain a subject.
+	maxLogged = 1000
+	// minTrialBackoff is the pause before the first trial connection. The pause doubles with each
+	// trial up to maxTrialBackoff.
+	minTrialBackoff = 250 * time.Millisecond
+	maxTrialBackoff = 15 * time.Second
+	// trialTimeout bounds the test of one subscription on a trial connection.
+	trialTimeout = 2 * time.Second
 )
 
-// upkeep keeps one connection of use, and says in the log what becomes of it.
+// supervisor keeps one connection usable, and logs its changes.
 //
-// nats.go reconnects, and subscribes again when it does. But a server that takes a
-// permission away drops the subscription and not the connection, and one that gives it back
-// says nothing; likewise with limits of payload and of subscriptions. So upkeep tries them
-// on a second connection, which disturbs nobody, and reconnects the first when the second
-// is served. It is safe for concurrent use.
-type upkeep struct {
+// nats.go reconnects, and subscribes again when it does. But a server that withdraws a
+// permission drops the subscription and keeps the connection, and a server that gives the
+// permission back says nothing; likewise with the limits of payload and of subscriptions. So a
+// supervisor tests them on a second connection, the trial connection, which disturbs nobody, and
+// has the first one reconnect when the test succeeds. It is safe for concurrent use.
+type supervisor struct {
 	options nats.Options
 	log     zerolog.Logger
-	closed  chan struct{}
+	closed  chan struct{} // closed with the connection
 
-	mu        sync.Mutex             // guards all below
-	refused   map[subscription]error // by the server, since the connection was made
-	small     bool                   // the payload limit is below MaxMessage
-	repairing bool
-	away      bool                 // a goroutine asks why
-	said      map[string]time.Time // when each reason was logged last
+	mu           sync.Mutex             // guards all below
+	refused      map[subscription]error // what the server has refused since the connection was made
+	smallPayload bool                   // the server's payload limit is below MaxMessage
+	trying       bool                   // a goroutine makes trial connections
+	watching     bool                   // a goroutine logs why the connection is away
+	logged       map[string]time.Time   // when each reason was logged last
 }
 
-// subscription is what a server may refuse. One without a subject stands for any: the limit
-// on their number does not say which one it has hit.
+// subscription is one that a server may refuse. The zero subscription stands for any: a server
+// does not say which one is above its limit.
 type subscription struct{ subject, queue string }
 
-func newUpkeep(options nats.Options, log zerolog.Logger) *upkeep {
-	return &upkeep{
+// newSupervisor makes the supervisor of a connection with the given options.
+func newSupervisor(options nats.Options, log zerolog.Logger) *supervisor {
+	return &supervisor{
 		options: options, log: log, closed: make(chan struct{}),
-		refused: make(map[subscription]error), said: make(map[string]time.Time),
+		refused: make(map[subscription]error), logged: make(map[string]time.Time),
 	}
 }
 
-// connect opens the connection, or begins to try.
-func (u *upkeep) connect() (*nats.Conn, error) {
-	options := u.options
-	options.ConnectedCB = u.connected // when a server is found after the first try
-	options.ReconnectedCB = u.connected
-	options.DisconnectedErrCB = u.disconnected
-	options.ReconnectErrCB = func(_ *nats.Conn, err error) { u.waiting(err) }
-	options.AsyncErrorCB = u.reported
+// connect opens the connection, or begins to retry.
+func (s *supervisor) connect() (*nats.Conn, error) {
+	options := s.options
+	options.ConnectedCB = s.onConnect // for a server that is found after the first try
+	options.ReconnectedCB = s.onConnect
+	options.DisconnectedErrCB = s.onDisconnect
+	options.ReconnectErrCB = func(_ *nats.Conn, err error) { s.logAway(err) }
+	options.AsyncErrorCB = s.onAsyncError
 	options.LameDuckModeHandler = func(c *nats.Conn) {
-		u.log.Warn().Str("server", c.ConnectedUrlRedacted()).Msg("the NATS server is about to stop, another one will be looked for")
+		s.log.Warn().Str("server", c.ConnectedUrlRedacted()).Msg("the NATS server is about to stop, another one will be looked for")
 	}
-	options.ClosedCB = func(*nats.Conn) { close(u.closed) }
+	options.ClosedCB = func(*nats.Conn) { close(s.closed) }
 	conn, err := options.Connect()
 	if err != nil {
 		return nil, err
 	}
-	if !conn.IsConnected() { // else u.connected is called, or will be
-		u.lookAway(conn)
+	if !conn.IsConnected() { // else nats.go calls onConnect
+		s.watchAway(conn)
 	}
 	return conn, nil
 }
 
-// connected is called for the first connection and for each that follows.
-func (u *upkeep) connected(c *nats.Conn) {
-	err := payload(c)
-	u.mu.Lock()
-	clear(u.refused)
-	clear(u.said)
-	u.small = err != nil
-	u.mu.Unlock()
-	u.log.Info().Str("server", c.ConnectedUrlRedacted()).Msg("connected to NATS")
+// onConnect is the callback for the first connection to a server and for each that follows.
+func (s *supervisor) onConnect(c *nats.Conn) {
+	err := checkPayload(c)
+	s.mu.Lock()
+	clear(s.refused)
+	clear(s.logged)
+	s.smallPayload = err != nil
+	s.mu.Unlock()
+	s.log.Info().Str("server", c.ConnectedUrlRedacted()).Msg("connected to NATS")
 	if err != nil {
-		u.log.Error().Err(err).Msg("NATS has a limit that stops seat requests, looking whether it is raised")
-		u.repair(c)
+		s.log.Error().Err(err).Msg("NATS has a limit that stops seat requests, looking whether it is raised")
+		s.startTrials(c)
 	}
 }
 
-func (u *upkeep) disconnected(c *nats.Conn, err error) {
-	if err != nil { // nil: we closed it ourselves
-		u.log.Warn().Err(err).Msg("NATS connection lost, reconnecting")
+// onDisconnect is the callback for a connection that is lost. err is nil when this process closed
+// it.
+func (s *supervisor) onDisconnect(c *nats.Conn, err error) {
+	if err != nil {
+		s.log.Warn().Err(err).Msg("NATS connection lost, reconnecting")
 	}
 	if !c.IsClosed() {
-		u.lookAway(c)
+		s.watchAway(c)
 	}
 }
 
-// lookAway logs why a connection is away, until it is back.
-func (u *upkeep) lookAway(c *nats.Conn) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.away {
+// watchAway logs why a connection is away until it is back, in a goroutine of its own.
+func (s *supervisor) watchAway(c *nats.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.watching {
 		return
 	}
-	u.away = true
+	s.watching = true
 	go func() {
-		tick := time.NewTicker(lookEvery)
+		tick := time.NewTicker(statusInterval)
 		defer tick.Stop()
 		for {
 			select {
-			case <-u.closed:
+			case <-s.closed:
 				return
 			case <-tick.C:
 			}
-			u.mu.Lock()
-			if u.away = !c.IsConnected(); !u.away {
-				u.mu.Unlock()
+			s.mu.Lock()
+			if s.watching = !c.IsConnected(); !s.watching {
+				s.mu.Unlock()
 				return
 			}
-			u.mu.Unlock()
+			s.mu.Unlock()
 			if err := c.LastError(); err != nil {
-				u.waiting(err)
+				s.logAway(err)
 			}
 		}
 	}()
 }
 
-// waiting logs why there is no connection: each reason at once, and then once a minute.
-func (u *upkeep) waiting(err error) {
-	if u.first(err) {
-		u.log.Warn().Err(err).Msg("NATS cannot be reached, trying on")
+// logAway logs why there is no connection: each reason at once, and then once a minute.
+func (s *supervisor) logAway(err error) {
+	if s.shouldLog(err) {
+		s.log.Warn().Err(err).Msg("NATS cannot be reached, trying on")
 	}
 }
 
-// reported is called for asynchronous errors: refused subscriptions and messages, refused
-// reconnects, and messages dropped by a full subscription.
-func (u *upkeep) reported(c *nats.Conn, _ *nats.Subscription, err error) {
+// onAsyncError is the callback for refused subscriptions and messages, refused reconnects, and
+// messages that a full subscription drops.
+func (s *supervisor) onAsyncError(c *nats.Conn, _ *nats.Subscription, err error) {
 	sub, ok := refusedSubscription(err)
 	switch {
 	case ok:
-		u.log.Error().Err(err).Msg("NATS refuses a subscription, looking whether it takes it later")
-		u.mu.Lock()
-		u.refused[sub] = err
-		u.mu.Unlock()
-		u.repair(c)
+		s.log.Error().Err(err).Msg("NATS refuses a subscription, looking whether it takes it later")
+		s.mu.Lock()
+		s.refused[sub] = err
+		s.mu.Unlock()
+		s.startTrials(c)
 	case !c.IsConnected():
-		u.waiting(err)
-	case u.first(err):
-		u.log.Error().Err(err).Msg("NATS reports an error")
+		s.logAway(err)
+	case s.shouldLog(err):
+		s.log.Error().Err(err).Msg("NATS reports an error")
 	}
 }
 
-// first reports whether an error is to be logged, because it was not for a while: a refused
-// message says the same as the one before it, thousands of times a second.
-func (u *upkeep) first(err error) bool {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	text := strings.ToLower(err.Error()) // nats.go tells a refusal twice, in two spellings
-	if last, known := u.said[text]; known && time.Since(last) < sayAgain {
+// shouldLog reports whether an error was not logged for logInterval, and notes it as logged now.
+// Refused messages give the same error thousands of times a second.
+func (s *supervisor) shouldLog(err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	text := strings.ToLower(err.Error()) // nats.go reports one refusal twice, in two spellings
+	if last, known := s.logged[text]; known && time.Since(last) < logInterval {
 		return false
 	}
-	if len(u.said) >= maxSaid {
-		clear(u.said)
+	if len(s.logged) >= maxLogged {
+		clear(s.logged)
 	}
-	u.said[text] = time.Now()
+	s.logged[text] = time.Now()
 	return true
 }
 
-// maxSaid bounds the reasons that are remembered; a subject may be part of one.
-const maxSaid = 1000
-
-// violation is how a server names a subscription that is not permitted. nats.go reads the
-// text too: there is nothing else.
+// violation matches the text in which a server refuses a subscription. nats.go reads the text
+// too: the protocol has no code for it.
 var violation = regexp.MustCompile(`(?i)Permissions Violation for Subscription to "([^"]+)"(?: using queue "([^"]+)")?`)
 
+// refusedSubscription returns the subscription that an error of the server refuses, if it does.
 func refusedSubscription(err error) (subscription, bool) {
 	if errors.Is(err, nats.ErrMaxSubscriptionsExceeded) {
 		return subscription{}, true
@@ -196,28 +199,29 @@ func refusedSubscription(err error) (subscription, bool) {
 	return subscription{found[1], found[2]}, true
 }
 
-// repair looks with growing pauses whether the server takes now what it refuses, and
-// reconnects when it does: every subscription is made again then.
-func (u *upkeep) repair(c *nats.Conn) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.repairing {
+// startTrials makes trial connections, with growing pauses and in a goroutine of its own, until
+// nothing is refused any more. It reconnects c when a trial succeeds, which makes every
+// subscription again.
+func (s *supervisor) startTrials(c *nats.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.trying {
 		return
 	}
-	u.repairing = true
+	s.trying = true
 	go func() {
-		for pause := firstTrial; ; pause = min(2*pause, lastTrial) {
+		for pause := minTrialBackoff; ; pause = min(2*pause, maxTrialBackoff) {
 			select {
-			case <-u.closed:
+			case <-s.closed:
 				return
 			case <-time.After(pause/2 + rand.N(pause)):
 			}
-			subs, small, done := u.troubles()
+			subs, smallPayload, done := s.refusals()
 			if done {
 				return
 			}
-			if c.IsConnected() && u.cured(subs, small) {
-				u.log.Info().Msg("NATS takes now what it has refused: reconnecting")
+			if c.IsConnected() && s.trialSucceeds(subs, smallPayload) {
+				s.log.Info().Msg("NATS takes now what it has refused: reconnecting")
 				if err := c.ForceReconnect(); err != nil { // closed
 					return
 				}
@@ -226,39 +230,40 @@ func (u *upkeep) repair(c *nats.Conn) {
 	}()
 }
 
-// troubles tells what the server refuses. With none, repairing is over.
-func (u *upkeep) troubles() (subs []subscription, small, done bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	for sub := range u.refused {
+// refusals returns what the server refuses. When that is nothing, done is true and trying ends.
+func (s *supervisor) refusals() (subs []subscription, smallPayload, done bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for sub := range s.refused {
 		subs = append(subs, sub)
 	}
-	if len(subs) == 0 && !u.small {
-		u.repairing = false
+	if len(subs) == 0 && !s.smallPayload {
+		s.trying = false
 		return nil, false, true
 	}
-	return subs, u.small, false
+	return subs, s.smallPayload, false
 }
 
-// cured tries on a connection of its own whether one of the refused subscriptions is
-// permitted, or whether the payload limit is raised. A member of a queue group may get a
-// message meanwhile that is lost then, which only happens when the permission is back.
-func (u *upkeep) cured(subs []subscription, small bool) bool {
-	options := u.options
+// trialSucceeds reports whether the server permits one of the refused subscriptions on a trial
+// connection, or has raised its payload limit. A trial subscription in a queue group may take a
+// message, which is lost then; this happens only when the permission is back.
+func (s *supervisor) trialSucceeds(subs []subscription, smallPayload bool) bool {
+	options := s.options
 	options.AllowReconnect, options.RetryOnFailedConnect = false, false
 	options.PermissionErrOnSubscribe = true
-	options.AsyncErrorCB = func(*nats.Conn, *nats.Subscription, error) {} // the default prints it
+	options.AsyncErrorCB = func(*nats.Conn, *nats.Subscription, error) {} // the default prints the error
 	trial, err := options.Connect()
 	if err != nil {
-		return false // nothing is better yet; the connection itself tells when it is lost
+		return false // nothing is better yet; when the connection itself is lost, onDisconnect logs that
 	}
 	defer trial.Close()
-	if small && payload(trial) == nil {
+	if smallPayload && checkPayload(trial) == nil {
 		return true
 	}
-	return slices.ContainsFunc(subs, func(s subscription) bool { return permitted(trial, s) })
+	return slices.ContainsFunc(subs, func(sub subscription) bool { return permitted(trial, sub) })
 }
 
+// permitted reports whether the server takes a subscription on a trial connection.
 func permitted(trial *nats.Conn, s subscription) bool {
 	if s.subject == "" {
 		s.subject = trial.NewInbox()
@@ -268,9 +273,9 @@ func permitted(trial *nats.Conn, s subscription) bool {
 		subscribe = func() (*nats.Subscription, error) { return trial.QueueSubscribeSync(s.subject, s.queue) }
 	}
 	sub, err := subscribe()
-	if err != nil || trial.FlushTimeout(trialLimit) != nil || errors.Is(trial.LastError(), nats.ErrMaxSubscriptionsExceeded) {
+	if err != nil || trial.FlushTimeout(trialTimeout) != nil || errors.Is(trial.LastError(), nats.ErrMaxSubscriptionsExceeded) {
 		return false
 	}
-	_, err = sub.NextMsg(time.Nanosecond) // does not wait for one: a refusal comes first
+	_, err = sub.NextMsg(time.Nanosecond) // returns a refusal at once, and waits for no message
 	return !errors.Is(err, nats.ErrPermissionViolation) && sub.IsValid()
 }

@@ -24,10 +24,11 @@ import (
 	"github.com/eventio/eventio/pkg/messages"
 )
 
-// awhile is generous: a busy machine, and pauses that grow.
+// awhile bounds every wait of these tests. The machine may be busy, and the pauses between trials
+// grow.
 const awhile = 30 * time.Second
 
-// logged is a log that is read while it is written.
+// logged is a log that may be read while it is written.
 type logged struct {
 	mu  sync.Mutex // guards buf
 	buf bytes.Buffer
@@ -45,7 +46,7 @@ func (l *logged) String() string {
 	return l.buf.String()
 }
 
-// await waits until the log has all the texts.
+// await waits until the log contains all texts.
 func (l *logged) await(t *testing.T, texts ...string) {
 	t.Helper()
 	testenv.Eventually(t, awhile, "a line in the log", func() error {
@@ -67,10 +68,10 @@ type pair struct {
 	log         *logged
 }
 
-// password is that of both users; no log may have it.
+// password is the password of both users. No log may contain it.
 const password = "hunter2"
 
-// users are two that may do everything.
+// users gives a server two users with all permissions.
 func users(o *server.Options) {
 	o.Users = []*server.User{
 		{Username: "api", Password: password, Permissions: everything()},
@@ -115,7 +116,7 @@ func (p *pair) connect(t *testing.T, user string, options ...nats.Option) *nats.
 	return conn
 }
 
-// register answers probes, and registers all others.
+// register answers probes with OutcomeProbed and all other requests with OutcomeRegistered.
 func (p *pair) register(t *testing.T) nats.MsgHandler {
 	return func(m *nats.Msg) {
 		all, err := messages.DecodeRequests(m.Data)
@@ -133,12 +134,12 @@ func (p *pair) register(t *testing.T) nats.MsgHandler {
 	}
 }
 
-// ready is what both say of themselves.
+// ready returns why the requester or the worker is not ready, or nil.
 func (p *pair) ready(t *testing.T) error {
 	return errors.Join(p.requester.Ready(t.Context()), p.service.Probe(t.Context(), p.worker))
 }
 
-// serves waits until a request is answered, and both are ready.
+// serves waits until a request is answered and ready returns nil.
 func (p *pair) serves(t *testing.T) {
 	t.Helper()
 	testenv.Eventually(t, awhile, "serve", func() error {
@@ -149,8 +150,8 @@ func (p *pair) serves(t *testing.T) {
 	})
 }
 
-// TestARefusedPasswordComesBack: a password that is changed for a while, and then right
-// again, needs nobody's help.
+// TestARefusedPasswordComesBack: a password is changed for a while, and the connections come back
+// by themselves when it is right again.
 func TestARefusedPasswordComesBack(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
@@ -180,9 +181,8 @@ func TestARefusedPasswordComesBack(t *testing.T) {
 	p.log.await(t, "uthorization", "trying on", "connected to NATS")
 }
 
-// TestPermissionsComeBack: whichever permission is taken away, both say that they are not
-// ready as far as it concerns them, and serve again when it is given back, on the connection
-// that they had.
+// TestPermissionsComeBack: when a permission is withdrawn, whichever it is, the requester or the
+// worker says that it is not ready. When it is given back both serve again, on the same connection.
 func TestPermissionsComeBack(t *testing.T) {
 	t.Parallel() // like all of these: most of the time is spent waiting
 	const api, worker = 0, 1
@@ -234,8 +234,8 @@ func TestPermissionsComeBack(t *testing.T) {
 func subscribe(p *server.Permissions) *server.SubjectPermission { return p.Subscribe }
 func publish(p *server.Permissions) *server.SubjectPermission   { return p.Publish }
 
-// TestAPermissionThatWasNeverThere: what is refused when it is first asked for is had when
-// it is given.
+// TestAPermissionThatWasNeverThere: a subscription that is refused at the start is made when it is
+// permitted.
 func TestAPermissionThatWasNeverThere(t *testing.T) {
 	t.Parallel()
 	p := &pair{log: new(logged), server: testenv.StartNATSWith(t, func(o *server.Options) {
@@ -261,8 +261,8 @@ func TestAPermissionThatWasNeverThere(t *testing.T) {
 	p.serves(t)
 }
 
-// TestAPermissionThatIsNotNeeded: a worker that may not be found by discovery is slower, and
-// its connection is not cut again and again for that.
+// TestAPermissionThatIsNotNeeded: a worker without permission for service discovery serves, and its
+// connection is not closed again and again because of that.
 func TestAPermissionThatIsNotNeeded(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
@@ -287,8 +287,8 @@ func TestAPermissionThatIsNotNeeded(t *testing.T) {
 	p.serves(t)
 }
 
-// TestAPayloadLimitIsTold: a limit that is lowered closes the connection of who sends more,
-// and Lost tells; who connects then knows the limit, says so, and learns when it is raised.
+// TestAPayloadLimitIsTold: a message above a limit that was lowered closes the connection, which
+// Lost reports. The next connection logs the limit, is not ready, and serves when it is raised.
 func TestAPayloadLimitIsTold(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
@@ -308,7 +308,7 @@ func TestAPayloadLimitIsTold(t *testing.T) {
 		t.Fatal("nobody is told that the connection is closed")
 	}
 	select {
-	case <-messages.Lost(p.api): // also of who asks too late
+	case <-messages.Lost(p.api): // also when it is called after the end
 	case <-time.After(awhile):
 		t.Fatal("who asks late is not told")
 	}
@@ -332,7 +332,7 @@ func TestAPayloadLimitIsTold(t *testing.T) {
 	p.serves(t)
 }
 
-// TestASubscriptionAboveTheLimitComesBack: the server does not say which one it was.
+// TestASubscriptionAboveTheLimitComesBack: although the server does not say which one it refused.
 func TestASubscriptionAboveTheLimitComesBack(t *testing.T) {
 	t.Parallel()
 	const most = 5
@@ -365,7 +365,8 @@ func TestASubscriptionAboveTheLimitComesBack(t *testing.T) {
 	})
 }
 
-// TestACertificateIsRenewed: a certificate of a stranger is waited out.
+// TestACertificateIsRenewed: the connection waits while the server has a certificate of an unknown
+// authority.
 func TestACertificateIsRenewed(t *testing.T) {
 	t.Parallel()
 	ours, strangers := authority(t), authority(t)
@@ -418,7 +419,7 @@ func leaf(t *testing.T, by *tls.Certificate) tls.Certificate {
 	}, by)
 }
 
-// certificate makes one that by has signed, or it itself.
+// certificate makes a certificate that by has signed, or that signs itself when by is nil.
 func certificate(t *testing.T, template *x509.Certificate, by *tls.Certificate) *tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -443,7 +444,7 @@ func certificate(t *testing.T, template *x509.Certificate, by *tls.Certificate) 
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: parsed}
 }
 
-// TestWhyThereIsNoConnectionIsLogged: at the start too, and never with the password.
+// TestWhyThereIsNoConnectionIsLogged: also at the start, and never with the password.
 func TestWhyThereIsNoConnectionIsLogged(t *testing.T) {
 	t.Parallel()
 	t.Run("the_server_is_away", func(t *testing.T) {

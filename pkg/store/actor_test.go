@@ -9,8 +9,9 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// TestActionsOfABatch: each request that changes something is in the change of its event with
-// who made it, also when many people and roles are in one batch. One that changes nothing is not.
+// TestActionsOfABatch checks that each request that changes something is among the Actions of its
+// event's change, with who made it, also when many people and roles are in one batch, and that a
+// request that changes nothing is not.
 func TestActionsOfABatch(t *testing.T) {
 	e, other := newEvent(2), newEvent(2)
 	e.Waitlist = true

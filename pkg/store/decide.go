@@ -6,39 +6,40 @@ import (
 	"time"
 )
 
-// EventState is what the decision about one event rests on. An adapter loads it, and its
-// write must fail when the event's Revision has moved on since.
+// EventState is what the decision about one event needs to know. An adapter loads it, and stores
+// the resulting Change only if the event's Revision is still the same.
 type EventState struct {
-	Event Event // at least its seats, hours, Waitlist, Version, Revision and LastEdit
-	// Held has the registrations, also cancelled ones, of those users who are in the batch.
-	Held map[ID]Registration
-	// Next has the numbers of those who wait, the first in line first: all of them, or at
+	// Event needs no texts.
+	Event Event
+	// Registrations has those of the users in the batch, also cancelled ones, by user.
+	Registrations map[ID]Registration
+	// Waiting has the numbers of the waiting registrations, the lowest first: all of them, or at
 	// least as many as Promotable says.
-	Next []int64
-	// Counts must be set when the batch recounts the event. Next then begins after the
-	// ConfirmedThrough of the mended event.
+	Waiting []int64
+	// Counts must be set when the batch recounts the event. Waiting then begins after the
+	// ConfirmedThrough of the event that Counts.Repair returns.
 	Counts *Counts
 }
 
 // Change is what a batch changes in one event.
 type Change struct {
 	Before Event // as loaded
-	After  Event // the same with its seats, hours, Waitlist, Version, Revision and LastEdit changed
-	Edit   *Edit // the edits that were made, as one
-	// Added are new registrations, Replaced have another state than before. Both are in
-	// order of first request.
+	After  Event // Before with everything that the batch changed, texts that it edited included
+	Edit   *Edit // the edits that were made, as one; nil: none
+	// Added are new registrations. Replaced were there before, in another state. Both are in order
+	// of their first request in the batch.
 	Added    []Registration
 	Replaced []Registration
-	// Actions are the requests that made the change, in order of arrival, each with who acted.
-	// A request that changed nothing, or whose id alone is kept, is not among them.
+	// Actions are the requests that made the change, in order of arrival, each with who acted. A
+	// request that changed nothing, or was only remembered, is not among them.
 	Actions []Action
 }
 
-// Promotable is how many of those who wait for an event a batch could promote or remove at
-// most: how many numbers an adapter must load into Next.
+// Promotable returns how many waiting registrations of an event a batch can promote or remove at
+// most: so many numbers must be in EventState.Waiting.
 func Promotable(e Event, batch []SeatRequest) int64 {
 	var requests, cancels int64
-	places := e.Capacity
+	capacity := e.Capacity
 	for _, req := range batch {
 		if req.EventID != e.ID {
 			continue
@@ -48,24 +49,24 @@ func Promotable(e Event, batch []SeatRequest) int64 {
 		case req.Kind == Cancel:
 			cancels++
 		case req.Kind == EditEvent && req.Edit.Capacity != nil:
-			places = max(places, *req.Edit.Capacity)
+			capacity = max(capacity, *req.Edit.Capacity)
 		}
 	}
-	free := max(0, places-e.TicketsSold)
+	free := max(0, capacity-e.TicketsSold)
 	if requests == 1 && cancels == 0 && free >= e.Waiting {
-		return 0 // alone, an edit that makes room for all promotes all, and needs no numbers
+		return 0 // a single edit that makes room for all promotes all, and needs no numbers
 	}
 	return min(cancels+free, e.Waiting)
 }
 
-// Decide says who gets a seat. It is a pure function of the events' states and the
-// requests in their order of arrival; an event without a state does not exist. The
-// answers, one per request in order, hold only if all the changes are stored.
+// Decide says what becomes of each request of a batch, and what changes. It is a pure function of
+// the events' states and of the requests in their order of arrival. An event without a state does
+// not exist. The results, one for each request in order, hold only if all changes are stored.
 //
-// Where several answers apply: no such event, then already registered, then what keeps
-// anybody out, then sold out. A request that succeeded and is repeated, within the batch or
-// since, changes nothing, as long as Registration.Past has it. Decide panics on a state that
-// contradicts itself.
+// Where several outcomes apply, the first of these is given: EventNotFound, AlreadyRegistered,
+// then EventCancelled, RegistrationNotOpen or RegistrationClosed, then SoldOut. A request that
+// succeeded and comes again, in the batch or later, changes nothing as long as its registration
+// remembers it (Registration.RequestID and Past). Decide panics on a state that contradicts itself.
 func Decide(states map[ID]EventState, batch []SeatRequest) ([]SeatResult, []Change) {
 	d := decision{states: states, events: make(map[ID]*eventDecision)}
 	results := make([]SeatResult, len(batch))
@@ -81,7 +82,7 @@ func Decide(states map[ID]EventState, batch []SeatRequest) ([]SeatResult, []Chan
 	return results, changes
 }
 
-// decision is a batch under way.
+// decision is the decision about a batch, up to the request that is being decided.
 type decision struct {
 	states map[ID]EventState
 	events map[ID]*eventDecision
@@ -96,8 +97,8 @@ func (d *decision) decide(req SeatRequest) SeatResult {
 			return SeatResult{Outcome: EventNotFound}
 		}
 		e = &eventDecision{
-			Event: state.Event, before: state.Event, held: state.Held, next: slices.Clone(state.Next),
-			rows: make(map[ID]Registration), gone: make(map[int64]bool),
+			Event: state.Event, before: state.Event, loaded: state.Registrations, line: slices.Clone(state.Waiting),
+			changed: make(map[ID]Registration), removed: make(map[int64]bool),
 		}
 		if state.Counts != nil {
 			e.recount(*state.Counts)
@@ -113,7 +114,7 @@ func (d *decision) decide(req SeatRequest) SeatResult {
 	case EditEvent:
 		return e.edit(req)
 	case Recount:
-		if e.mended {
+		if e.repaired {
 			e.act(req, 0)
 		}
 		return SeatResult{Outcome: e.recounted}
@@ -121,37 +122,38 @@ func (d *decision) decide(req SeatRequest) SeatResult {
 	panic(fmt.Sprintf("store: a seat request of kind %q", req.Kind))
 }
 
-// eventDecision is one event under way: as this batch has changed it so far. What was
-// loaded is never written to.
+// eventDecision is the decision about one event: the embedded Event is as the batch has changed it
+// so far. It never writes to what was loaded.
 type eventDecision struct {
 	Event
-	before Event
-	held   map[ID]Registration // as loaded
-	rows   map[ID]Registration // changed by this batch
-	users  []ID                // the keys of rows, by first change
-	next   []int64             // numbers in the waiting list
-	gone   map[int64]bool      // numbers in next that have left the list
-	edits  *Edit
+	before  Event
+	loaded  map[ID]Registration // by user
+	changed map[ID]Registration // by user, as this batch has changed them
+	users   []ID                // the keys of changed, by first change
+	line    []int64             // numbers in the waiting list
+	removed map[int64]bool      // numbers in line that have left the list
+	edits   *Edit
 
 	actions []Action
 
-	recounted Outcome // what became of a recount; none without one
-	mended    bool    // whether it changed anything
+	recounted Outcome // of a recount; "": the batch has none
+	repaired  bool    // whether the recount changed anything
 }
 
-func (e *eventDecision) row(user ID) (Registration, bool) {
-	if r, ok := e.rows[user]; ok {
+// registration returns the user's registration as it is now.
+func (e *eventDecision) registration(user ID) (Registration, bool) {
+	if r, ok := e.changed[user]; ok {
 		return r, true
 	}
-	r, ok := e.held[user]
+	r, ok := e.loaded[user]
 	return r, ok
 }
 
 func (e *eventDecision) put(r Registration) {
-	if _, ok := e.rows[r.UserID]; !ok {
+	if _, ok := e.changed[r.UserID]; !ok {
 		e.users = append(e.users, r.UserID)
 	}
-	e.rows[r.UserID] = r
+	e.changed[r.UserID] = r
 }
 
 // act notes that a request changed the registration with this number, or, with 0, the event.
@@ -159,17 +161,14 @@ func (e *eventDecision) act(req SeatRequest, number int64) {
 	e.actions = append(e.actions, Action{Kind: req.Kind, Actor: req.Actor, UserID: req.UserID, Number: number})
 }
 
-// Confirmed reports whether a registration that is not cancelled holds a place.
-func (e Event) Confirmed(r Registration) bool { return r.Number <= e.ConfirmedThrough }
-
 func (e *eventDecision) register(req SeatRequest) SeatResult {
-	row, ok := e.row(req.UserID)
+	r, ok := e.registration(req.UserID)
 	switch {
-	case ok && row.done(req.RequestID):
+	case ok && r.Past.Has(PastRequest{ID: req.RequestID}):
 		return SeatResult{Outcome: RegistrationCancelled}
-	case ok && !row.Cancelled:
-		return e.registered(row, req)
-	case ok && row.foundBy(req.RequestID): // the one that it was told of is gone
+	case ok && !r.Cancelled:
+		return e.alreadyRegistered(r, req)
+	case ok && r.Past.Has(PastRequest{ID: req.RequestID, FoundRegistration: true}): // and that one is cancelled now
 		return SeatResult{Outcome: RegistrationCancelled}
 	case !e.CancelledAt.IsZero():
 		return SeatResult{Outcome: EventCancelled}
@@ -183,94 +182,95 @@ func (e *eventDecision) register(req SeatRequest) SeatResult {
 		return SeatResult{Outcome: SoldOut}
 	}
 	e.LastNumber++
-	row = Registration{
+	r = Registration{
 		EventID: e.ID, UserID: req.UserID, Number: e.LastNumber, RequestID: req.RequestID,
-		RegisteredAt: req.At.UTC().Truncate(time.Millisecond), Past: row.Past,
+		RegisteredAt: req.At.UTC().Truncate(time.Millisecond), Past: r.Past,
 	}
-	e.put(row)
-	e.act(req, row.Number)
+	e.put(r)
+	e.act(req, r.Number)
 	if free {
 		e.TicketsSold++
-		e.ConfirmedThrough = row.Number
-		return SeatResult{Outcome: Registered, Registration: row}
+		e.ConfirmedThrough = r.Number
+		return SeatResult{Outcome: Registered, Registration: r}
 	}
 	e.Waiting++
-	e.next = append(e.next, row.Number)
-	return SeatResult{Outcome: Waitlisted, Registration: row, Position: e.Waiting}
+	e.line = append(e.line, r.Number)
+	return SeatResult{Outcome: Waitlisted, Registration: r, Position: e.Waiting}
 }
 
-// registered answers a request for a seat of somebody who is registered.
-func (e *eventDecision) registered(row Registration, req SeatRequest) SeatResult {
-	res := SeatResult{Outcome: AlreadyWaitlisted, Registration: row}
-	again, confirmed := row.RequestID == req.RequestID, e.Confirmed(row)
+// alreadyRegistered answers a Register of a user whose registration r is not cancelled.
+func (e *eventDecision) alreadyRegistered(r Registration, req SeatRequest) SeatResult {
+	res := SeatResult{Outcome: AlreadyWaitlisted, Registration: r}
+	repeated, confirmed := r.RequestID == req.RequestID, e.Confirmed(r)
 	switch {
-	case confirmed && again:
+	case confirmed && repeated:
 		res.Outcome = Registered
 	case confirmed:
 		res.Outcome = AlreadyRegistered
-	case again:
+	case repeated:
 		res.Outcome = Waitlisted
 	}
-	if req.Keyed && !again && !row.foundBy(req.RequestID) {
-		row.keep(found + req.RequestID)
-		e.put(row)
-		res.Registration = row
+	found := PastRequest{ID: req.RequestID, FoundRegistration: true}
+	if req.Keyed && !repeated && !r.Past.Has(found) {
+		r.Past = r.Past.add(maxPast, found)
+		e.put(r)
+		res.Registration = r
 	}
 	return res
 }
 
 func (e *eventDecision) cancel(req SeatRequest) SeatResult {
-	row, ok := e.row(req.UserID)
-	if ok && row.done(req.RequestID) {
-		// It comes a second time, and must not hit the registration made since.
+	r, ok := e.registration(req.UserID)
+	if ok && r.Past.Has(PastRequest{ID: req.RequestID}) {
+		// The request comes again, and must not cancel a registration that was made since.
 		return SeatResult{Outcome: Cancelled}
 	}
-	live := ok && !row.Cancelled
+	live := ok && !r.Cancelled
 	switch {
-	case req.Number == 0, live && req.Number == row.Number:
-	case ok && !live && req.Number <= row.Number: // it is over, like all before it
+	case req.Number == 0, live && req.Number == r.Number:
+	case ok && !live && req.Number <= r.Number: // cancelled, like all with lower numbers
 	default:
 		return SeatResult{Outcome: RegistrationChanged}
 	}
 	if !live {
 		if req.Keyed {
-			e.keepCancel(row, req)
+			e.rememberCancel(r, req)
 		}
 		return SeatResult{Outcome: Cancelled}
 	}
-	row.Cancelled = true
-	row.keep(row.RequestID, req.RequestID)
-	e.put(row)
-	e.act(req, row.Number)
-	if e.Confirmed(row) {
+	r.Cancelled = true
+	r.Past = r.Past.add(maxPast, PastRequest{ID: r.RequestID}, PastRequest{ID: req.RequestID})
+	e.put(r)
+	e.act(req, r.Number)
+	if e.Confirmed(r) {
 		e.TicketsSold--
 		e.promote()
 	} else {
 		e.Waiting--
-		e.gone[row.Number] = true
+		e.removed[r.Number] = true
 	}
 	return SeatResult{Outcome: Cancelled}
 }
 
-// keepCancel keeps the id of a cancellation that found nothing to cancel: in the row of the
-// last registration, or in a row that is cancelled from the start. That has a number of its
-// own, as every row.
-func (e *eventDecision) keepCancel(row Registration, req SeatRequest) {
-	if row.Number == 0 {
+// rememberCancel remembers a cancellation that found nothing to cancel: in the user's cancelled
+// registration r, or, when r is the zero value, in a new one that is cancelled from the start. The
+// new one gets a number of its own, like every registration.
+func (e *eventDecision) rememberCancel(r Registration, req SeatRequest) {
+	if r.Number == 0 {
 		e.LastNumber++
-		row = Registration{
+		r = Registration{
 			EventID: e.ID, UserID: req.UserID, Number: e.LastNumber, RequestID: req.RequestID,
 			RegisteredAt: req.At.UTC().Truncate(time.Millisecond), Cancelled: true,
 		}
 	}
-	row.keep(req.RequestID)
-	e.put(row)
+	r.Past = r.Past.add(maxPast, PastRequest{ID: req.RequestID})
+	e.put(r)
 }
 
 func (e *eventDecision) edit(req SeatRequest) SeatResult {
-	edit := req.Edit
+	edit, this := req.Edit, PastRequest{ID: req.RequestID}
 	switch {
-	case keeps(e.LastEdit, req.RequestID), edit.Cancel && !e.CancelledAt.IsZero():
+	case e.LastEdits.Has(this), edit.Cancel && !e.CancelledAt.IsZero():
 		return SeatResult{Outcome: Edited}
 	case edit.Version != AnyVersion && edit.Version != e.Version:
 		return SeatResult{Outcome: VersionMismatch}
@@ -284,12 +284,9 @@ func (e *eventDecision) edit(req SeatRequest) SeatResult {
 	}
 	e.edits.merge(edit)
 	e.act(req, 0)
+	e.Event = edit.Apply(e.Event)
 	e.Version++
-	e.LastEdit = keep(e.LastEdit, maxEdits, req.RequestID)
-	set(&e.Event.Waitlist, edit.Waitlist)
-	set(&e.Event.OpensAt, edit.OpensAt)
-	set(&e.Event.ClosesAt, edit.ClosesAt)
-	set(&e.Event.Capacity, edit.Capacity)
+	e.LastEdits = e.LastEdits.add(maxEdits, this)
 	if edit.Cancel {
 		e.CancelledAt = req.At.UTC().Truncate(time.Millisecond)
 	}
@@ -297,76 +294,41 @@ func (e *eventDecision) edit(req SeatRequest) SeatResult {
 	return SeatResult{Outcome: Edited}
 }
 
-// Texts is an event with the texts that an edit gives it.
-func (e *Edit) Texts(event Event) Event {
-	set(&event.Title, e.Title)
-	set(&event.Description, e.Description)
-	set(&event.Place, e.Place)
-	return event
-}
-
-// merge adds a later edit to an earlier one.
-func (e *Edit) merge(later *Edit) {
-	replace(&e.Title, later.Title)
-	replace(&e.Description, later.Description)
-	replace(&e.Place, later.Place)
-	replace(&e.TimeZone, later.TimeZone)
-	replace(&e.Waitlist, later.Waitlist)
-	replace(&e.StartsAt, later.StartsAt)
-	replace(&e.EndsAt, later.EndsAt)
-	replace(&e.OpensAt, later.OpensAt)
-	replace(&e.ClosesAt, later.ClosesAt)
-	replace(&e.Capacity, later.Capacity)
-	e.Cancel = e.Cancel || later.Cancel
-}
-
-func replace[T any](to **T, with *T) {
-	if with != nil {
-		*to = with
-	}
-}
-
-func set[T any](to *T, value *T) {
-	if value != nil {
-		*to = *value
-	}
-}
-
-// promote gives free places to those who wait, the first in line first.
+// promote gives free seats to waiting registrations, the lowest number first.
 func (e *eventDecision) promote() {
 	for e.TicketsSold < e.Capacity && e.Waiting > 0 && e.CancelledAt.IsZero() {
 		if e.Capacity-e.TicketsSold >= e.Waiting { // room for all
 			e.TicketsSold += e.Waiting
 			e.Waiting = 0
 			e.ConfirmedThrough = e.LastNumber
-			e.next = nil
+			e.line = nil
 			return
 		}
-		for len(e.next) > 0 && e.gone[e.next[0]] {
-			e.next = e.next[1:]
+		for len(e.line) > 0 && e.removed[e.line[0]] {
+			e.line = e.line[1:]
 		}
-		if len(e.next) == 0 {
+		if len(e.line) == 0 {
 			panic(fmt.Sprintf("store: event %s has %d waiting and none of them is loaded", e.ID.Hex(), e.Waiting))
 		}
-		e.ConfirmedThrough = e.next[0]
-		e.next = e.next[1:]
+		e.ConfirmedThrough = e.line[0]
+		e.line = e.line[1:]
 		e.TicketsSold++
 		e.Waiting--
 	}
 }
 
-// change sums up what this batch did to the event.
+// change returns what the batch changed in the event, if it changed anything.
 func (e *eventDecision) change() (Change, bool) {
-	if len(e.users) == 0 && e.edits == nil && !e.mended {
+	if len(e.users) == 0 && e.edits == nil && !e.repaired {
 		return Change{}, false
 	}
 	e.Revision++
 	c := Change{Before: e.before, After: e.Event, Edit: e.edits, Actions: e.actions}
 	for _, user := range e.users {
-		if _, ok := e.held[user]; ok {
-			c.Replaced = append(c.Replaced, e.rows[user])
+		if _, ok := e.loaded[user]; ok {
+			c.Replaced = append(c.Replaced, e.changed[user])
 		} else {
-			c.Added = append(c.Added, e.rows[user])
+			c.Added = append(c.Added, e.changed[user])
 		}
 	}
 	return c, true

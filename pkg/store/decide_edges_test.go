@@ -16,7 +16,8 @@ func capacityEdit(event store.ID, capacity int64) store.SeatRequest {
 	}
 }
 
-// TestPromotable: as many numbers as can be needed, and none where none is.
+// TestPromotable checks that Promotable counts as many numbers as can be needed, and none where
+// none is.
 func TestPromotable(t *testing.T) {
 	e := store.Event{ID: store.NewID(), Capacity: 10, TicketsSold: 10, Waiting: 6}
 	free := e
@@ -51,8 +52,8 @@ func TestPromotable(t *testing.T) {
 	}
 }
 
-// TestEditsOfABatchAreOne: what is stored of two edits is the later value of each field, and
-// what only one of them has.
+// TestEditsOfABatchAreOne checks that two edits in a batch are stored as one, with the later value
+// of each field.
 func TestEditsOfABatchAreOne(t *testing.T) {
 	e := newEvent(5)
 	first, second := fullEdit("first", 6), fullEdit("second", 7)
@@ -87,7 +88,8 @@ func TestEditsOfABatchAreOne(t *testing.T) {
 	}
 }
 
-// fullEdit has every field but Cancel, by reflection, so that a new one is in it too.
+// fullEdit returns an edit that has every field but Cancel. It goes by reflection, so that a new
+// field is in it too.
 func fullEdit(text string, number int64) *store.Edit {
 	e := &store.Edit{Version: store.AnyVersion}
 	fields := reflect.ValueOf(e).Elem()
@@ -106,8 +108,8 @@ func fullEdit(text string, number int64) *store.Edit {
 	return e
 }
 
-// TestARepeatedRequestWritesNothing: a request that is told again what it was told, also one
-// that found the registration there, is kept once.
+// TestARepeatedRequestWritesNothing checks that a request which comes again gets the same outcome
+// and is remembered once, also one that found a registration.
 func TestARepeatedRequestWritesNothing(t *testing.T) {
 	event := newEvent(5)
 	m := newMemory(event)
@@ -127,17 +129,17 @@ func TestARepeatedRequestWritesNothing(t *testing.T) {
 	} {
 		before := m.events[event.ID]
 		res := m.apply(t, []store.SeatRequest{step.request})[0]
-		if res.Outcome != step.want || (m.events[event.ID] != before) != step.writes {
-			t.Errorf("%s is told %s, written: %t", step.request.RequestID, res.Outcome, m.events[event.ID] != before)
+		if res.Outcome != step.want || (!m.events[event.ID].Equal(before)) != step.writes {
+			t.Errorf("%s is told %s, written: %t", step.request.RequestID, res.Outcome, !m.events[event.ID].Equal(before))
 		}
-		if row := m.rows[event.ID][ask.UserID]; res.Registration != row {
+		if row := m.rows[event.ID][ask.UserID]; !res.Registration.Equal(row) {
 			t.Errorf("%s is told of %+v, and the row is %+v", step.request.RequestID, res.Registration, row)
 		}
 	}
 }
 
-// TestNobodyToPromoteMovesNothing: numbers of those who left the line are behind it, and stay
-// there.
+// TestNobodyToPromoteMovesNothing checks that a recount does not move ConfirmedThrough when nobody
+// waits.
 func TestNobodyToPromoteMovesNothing(t *testing.T) {
 	e := newEvent(5)
 	e.TicketsSold, e.ConfirmedThrough, e.LastNumber = 2, 2, 4 // 3 and 4 waited, and left
@@ -146,13 +148,13 @@ func TestNobodyToPromoteMovesNothing(t *testing.T) {
 		t.Errorf("the event is %+v", after)
 	}
 	recount := []store.SeatRequest{{Kind: store.Recount, EventID: e.ID, RequestID: "x"}}
-	counts := &store.Counts{Holding: 2, LastNumber: 4}
+	counts := &store.Counts{Confirmed: 2, LastNumber: 4}
 	if results, changes := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Counts: counts}}, recount); len(changes) != 0 {
 		t.Errorf("a recount that finds all in order: %+v, %+v", results, changes)
 	}
 }
 
-// TestAStateThatContradictsItself: an adapter that loads too little is told so.
+// TestAStateThatContradictsItself checks that Decide panics when an adapter has loaded too little.
 func TestAStateThatContradictsItself(t *testing.T) {
 	e := newEvent(2)
 	e.TicketsSold, e.ConfirmedThrough, e.LastNumber, e.Waiting = 2, 2, 5, 3
@@ -175,8 +177,9 @@ func TestRecounts(t *testing.T) {
 	}
 }
 
-// TestWhoWasPromotedIsNotPromotedAgain: an edit gives all who wait a seat, two more join the
-// line, and somebody leaves: the seat is for who waits now, not for a number that has one.
+// TestWhoWasPromotedIsNotPromotedAgain checks that a seat which becomes free goes to a registration
+// that waits, when an edit in the same batch has promoted all who waited before and two more have
+// joined the waiting list since.
 func TestWhoWasPromotedIsNotPromotedAgain(t *testing.T) {
 	event := newEvent(1)
 	event.Waitlist = true
@@ -196,7 +199,8 @@ func TestWhoWasPromotedIsNotPromotedAgain(t *testing.T) {
 	}
 }
 
-// TestDatabaseIDOf: other parts make another id, also when they read alike one after the other.
+// TestDatabaseIDOf checks that other parts make another id, also when they read alike one after the
+// other.
 func TestDatabaseIDOf(t *testing.T) {
 	seen := make(map[string]string)
 	for name, parts := range map[string][]string{

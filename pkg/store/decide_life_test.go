@@ -13,7 +13,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// memory is the least store there can be: it keeps what Decide says.
+// memory is the smallest store that there can be: it keeps what Decide says.
 type memory struct {
 	events map[store.ID]store.Event
 	rows   map[store.ID]map[store.ID]store.Registration // by event, then user
@@ -28,7 +28,7 @@ func newMemory(events ...store.Event) *memory {
 	return m
 }
 
-// load gives Decide no more than its contract says.
+// load returns what Decide needs, and no more than its contract promises.
 func (m *memory) load(batch []store.SeatRequest) map[store.ID]store.EventState {
 	states := make(map[store.ID]store.EventState)
 	for _, req := range batch {
@@ -39,12 +39,12 @@ func (m *memory) load(batch []store.SeatRequest) map[store.ID]store.EventState {
 		if _, ok := states[e.ID]; !ok {
 			line := m.line(e)
 			states[e.ID] = store.EventState{
-				Event: e, Held: make(map[store.ID]store.Registration),
-				Next: slices.Clip(line[:store.Promotable(e, batch)]),
+				Event: e, Registrations: make(map[store.ID]store.Registration),
+				Waiting: slices.Clip(line[:store.Promotable(e, batch)]),
 			}
 		}
 		if r, ok := m.rows[e.ID][req.UserID]; ok {
-			states[e.ID].Held[req.UserID] = r
+			states[e.ID].Registrations[req.UserID] = r
 		}
 	}
 	return states
@@ -69,7 +69,7 @@ func (m *memory) apply(t testing.TB, batch []store.SeatRequest) []store.SeatResu
 		t.Fatal("Decide has changed what it was given")
 	}
 	for _, c := range changes {
-		if c.Before != m.events[c.Before.ID] || c.After.Revision != c.Before.Revision+1 {
+		if !c.Before.Equal(m.events[c.Before.ID]) || c.After.Revision != c.Before.Revision+1 {
 			t.Fatalf("change is from %+v to %+v", c.Before, c.After)
 		}
 		m.events[c.After.ID] = c.After
@@ -89,7 +89,7 @@ func (m *memory) apply(t testing.TB, batch []store.SeatRequest) []store.SeatResu
 	return results
 }
 
-// check proves the promises for one event.
+// check checks the guarantees for one event.
 func (m *memory) check(t testing.TB, id store.ID) {
 	t.Helper()
 	e := m.events[id]
@@ -156,7 +156,7 @@ func TestRandomSequencesOfEveryKind(t *testing.T) {
 	})
 }
 
-// lists are who holds a place and who waits, by number.
+// lists returns the confirmed and the waiting registrations, by number.
 func (m *memory) lists(id store.ID) (confirmed, line []storetest.Seat) {
 	rows := slices.SortedFunc(maps.Values(m.rows[id]), func(a, b store.Registration) int { return int(a.Number - b.Number) })
 	for _, r := range rows {
@@ -172,8 +172,8 @@ func (m *memory) lists(id store.ID) (confirmed, line []storetest.Seat) {
 	return confirmed, line
 }
 
-// TestBatchesMayBeCutAnywhere: one batch over several events is the same as any two that
-// it is cut into, and requests of other events do not matter.
+// TestBatchesMayBeCutAnywhere checks that one batch over several events has the same outcomes as
+// any two into which it is cut, and that requests of other events do not matter.
 func TestBatchesMayBeCutAnywhere(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		events := []store.Event{newEvent(2), newEvent(3)}
@@ -219,7 +219,7 @@ func TestACapacityAtItsEdges(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := newEvent(c.capacity)
 			e.TicketsSold, e.LastNumber, e.ConfirmedThrough = c.sold, c.sold, c.sold
-			batch := storetest.Wishes(e.ID, 2)
+			batch := storetest.NewRequests(e.ID, 2)
 			results, _ := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e}}, batch)
 			for i, want := range c.want {
 				if results[i].Outcome != want {
@@ -230,23 +230,24 @@ func TestACapacityAtItsEdges(t *testing.T) {
 	}
 }
 
-// TestNobodySlipsInBeforeTheLine: not even where a place is free, which only a damaged event
-// has while people wait.
+// TestNobodySlipsInBeforeTheLine checks that nobody gets a seat before those who wait, not even
+// where a seat is free, which only a damaged event has while people wait.
 func TestNobodySlipsInBeforeTheLine(t *testing.T) {
 	e := newEvent(2)
 	e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough, e.Waitlist = 1, 1, 2, 1, true
-	results, _ := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Next: []int64{2}}}, storetest.Wishes(e.ID, 1))
+	results, _ := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Waiting: []int64{2}}}, storetest.NewRequests(e.ID, 1))
 	if results[0].Outcome != store.Waitlisted || results[0].Position != 2 {
 		t.Errorf("the newcomer is %s at position %d", results[0].Outcome, results[0].Position)
 	}
 }
 
-// TestWhoLeavesTheLineInTheSameBatchIsPassedOver: the number was loaded, and is gone.
+// TestWhoLeavesTheLineInTheSameBatchIsPassedOver checks that a registration which leaves the
+// waiting list in a batch is not promoted by the same batch, although its number was loaded.
 func TestWhoLeavesTheLineInTheSameBatchIsPassedOver(t *testing.T) {
 	e := newEvent(1)
 	e.Waitlist = true
 	m := newMemory(e)
-	people := storetest.Wishes(e.ID, 4) // with one fewer all who wait would get a place
+	people := storetest.NewRequests(e.ID, 4) // with one fewer all who wait would get a place
 	m.apply(t, people)
 	leave := func(of store.SeatRequest) store.SeatRequest {
 		return store.SeatRequest{Kind: store.Cancel, EventID: e.ID, UserID: of.UserID, RequestID: "leave"}
@@ -268,6 +269,6 @@ func TestAContradictoryStateIsNotDecided(t *testing.T) {
 	e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough = 1, 5, 6, 1
 	user := store.NewID()
 	store.Decide(map[store.ID]store.EventState{e.ID: {
-		Event: e, Held: map[store.ID]store.Registration{user: {EventID: e.ID, UserID: user, Number: 1, RequestID: "a"}},
+		Event: e, Registrations: map[store.ID]store.Registration{user: {EventID: e.ID, UserID: user, Number: 1, RequestID: "a"}},
 	}}, []store.SeatRequest{{Kind: store.Cancel, EventID: e.ID, UserID: user, RequestID: "b", At: time.Now()}})
 }

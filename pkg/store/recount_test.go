@@ -6,9 +6,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestMend: whatever the counters say, they are as the rows say afterwards, everybody who
-// held a place holds it, and nobody waits who could have one.
-func TestMend(t *testing.T) {
+// TestRepair checks that after a recount the counters are what the registrations say, everybody who
+// had a seat has it, and nobody waits while a seat is free.
+func TestRepair(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		people := rapid.Int64Range(0, 8).Draw(rt, "people")
 		capacity := rapid.Int64Range(1, 8).Draw(rt, "capacity")
@@ -21,15 +21,15 @@ func TestMend(t *testing.T) {
 		var line []int64
 		for n := int64(1); n <= people; n++ {
 			if e.Confirmed(Registration{Number: n}) {
-				counts.Holding++
+				counts.Confirmed++
 			} else {
 				counts.Waiting++
 				line = append(line, n)
 			}
 		}
 		batch := []SeatRequest{{Kind: Recount, EventID: e.ID, RequestID: "x"}}
-		results, changes := Decide(map[ID]EventState{e.ID: {Event: e, Next: line, Counts: &counts}}, batch)
-		if counts.Holding > capacity {
+		results, changes := Decide(map[ID]EventState{e.ID: {Event: e, Waiting: line, Counts: &counts}}, batch)
+		if counts.Confirmed > capacity {
 			if results[0].Outcome != Overbooked || len(changes) != 0 {
 				rt.Fatalf("%+v, %+v", results, changes)
 			}

@@ -1,171 +1,106 @@
 package store
 
 import (
-	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
+	"bytes"
+	"context"
+	"iter"
+	"time"
 )
 
-// Limits of what is searched.
-const (
-	// MaxBeginning is how many characters of a word an index tells apart. Longer words of a
-	// search are compared with the texts of the events that the index finds.
-	MaxBeginning = 20
-	// MaxEventWords is how many different words of an event can be found: those of the title,
-	// then of the place, then of the description.
-	MaxEventWords = 300
-)
-
-// Words splits a text into words, in the form in which they are compared, each once.
-//
-// Two characters are equal when they differ only in case or in diacritics, or are variants of
-// each other: the text is decomposed (Unicode's NFKD), nonspacing marks are left out, and
-// each character becomes the least of those that simple case folding connects. No locale and
-// no folding of one letter into two: "STRASSE" is not "straße". A word is a run of letters,
-// digits and the marks between them.
-//
-// In scripts that put no blanks between words (such as Han, kana and Thai) each character
-// begins a word of two, so that a text is found by any part of it.
-func Words(text string) []string {
-	words := []string{} // nothing to search for is not the same as no search
-	seen := make(map[string]bool)
-	addWords(text, func(word string) bool {
-		if !seen[word] {
-			seen[word] = true
-			words = append(words, word)
-		}
-		return true
-	})
-	return words
+// EventQuery selects events, and says in which order and how many. The zero value selects all,
+// ordered by StartsAt, then ID.
+type EventQuery struct {
+	From, To    time.Time // From <= StartsAt < To; zero: no bound
+	OrganizerID ID        // zero: of any organizer
+	// Words are what Words returns for the text of a search: each must be the beginning of a word
+	// of the title, the venue or the description. nil: no search; empty but not nil: no event
+	// matches.
+	Words     []string
+	Available bool // only events that are not cancelled and have a free seat
+	// At, with Available, leaves only events for which one can register at that time (see
+	// Event.States). It is compared with the events that the index of Available leads to.
+	// Zero: opening hours and the end of the event do not count.
+	At         time.Time
+	Descending bool // the latest StartsAt first, then the highest ID
+	// After excludes all events up to this cursor. No event needs to be there.
+	After *EventCursor
+	Limit int // events at most; 0: DefaultPage
 }
 
-// addWords calls add with each word of a text, until it returns false.
-func addWords(text string, add func(word string) bool) {
-	for run := range strings.FieldsFuncSeq(fold(text), func(r rune) bool { return !inWord(r) }) {
-		for run != "" {
-			word := strings.IndexFunc(run, unspaced)
-			if word < 0 {
-				word = len(run)
-			}
-			rest := word
-			if word == 0 { // each character begins a word of two, the last one a word of one
-				_, word = utf8.DecodeRuneInString(run)
-				rest = word
-				if next, size := utf8.DecodeRuneInString(run[word:]); unspaced(next) {
-					word += size
-				}
-			}
-			if !add(run[:word]) {
+// DefaultPage is how many events a page has when its query does not say.
+const DefaultPage = 250
+
+// EventCursor is a point in the order of events.
+type EventCursor struct {
+	StartsAt time.Time
+	ID       ID
+}
+
+// EventPage is a part of a list of events.
+type EventPage struct {
+	Events []Event
+	// Next is the cursor after which the list goes on; nil: it ends here. A page with a Next may
+	// have fewer events than Limit, or none, when finding more would have meant to look at too
+	// many other events.
+	Next *EventCursor
+}
+
+// AllEvents reads all events that q selects, page by page, in bounded memory; q.Limit is the size
+// of a page. An event whose StartsAt changes during the reading may be left out, or be read twice.
+// AllEvents yields an error at most once, as the last element.
+func AllEvents(ctx context.Context, from Events, q EventQuery) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		for {
+			page, err := from.FindEvents(ctx, q)
+			if err != nil {
+				yield(Event{}, err)
 				return
 			}
-			run = run[rest:]
-		}
-	}
-}
-
-func inWord(r rune) bool {
-	if r < utf8.RuneSelf {
-		return 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || '0' <= r && r <= '9'
-	}
-	return unicode.In(r, unicode.Letter, unicode.Number, unicode.Mc)
-}
-
-// unspaced reports characters of scripts that put no blanks between words.
-func unspaced(r rune) bool {
-	const prolonged = 'ー' // of both kana, and so of neither script
-	return r > unicode.MaxLatin1 && (r == prolonged || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana,
-		unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar))
-}
-
-// fold maps text to the form in which it is compared.
-func fold(text string) string {
-	if ascii(text) {
-		return strings.ToUpper(text) // the least of each pair
-	}
-	return strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
-			return -1
-		}
-		return foldRune(r)
-	}, norm.NFKD.String(text))
-}
-
-func ascii(text string) bool {
-	for i := range len(text) {
-		if text[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
-func foldRune(r rune) rune {
-	least := r
-	for c := unicode.SimpleFold(r); c != r; c = unicode.SimpleFold(c) {
-		least = min(least, c)
-	}
-	return least
-}
-
-// words are the words by which an event is found, in the order in which they count against
-// MaxEventWords.
-func (e Event) words() []string {
-	words := make([]string, 0, 32)
-	seen := make(map[string]bool)
-	for _, text := range []string{e.Title, e.Place, e.Description} {
-		addWords(text, func(word string) bool {
-			if !seen[word] {
-				seen[word] = true
-				words = append(words, word)
+			for _, e := range page.Events {
+				if !yield(e, nil) {
+					return
+				}
 			}
-			return len(words) < MaxEventWords
-		})
-		if len(words) == MaxEventWords {
-			break
-		}
-	}
-	return words
-}
-
-// Contains reports whether each of the words, as Words makes them, is the beginning of a word
-// of the title, the place or the description. It is what EventQuery.Words means.
-func (e Event) Contains(words []string) bool {
-	if len(words) == 0 {
-		return true
-	}
-	own := e.words()
-	return !slices.ContainsFunc(words, func(w string) bool {
-		return !slices.ContainsFunc(own, func(o string) bool { return strings.HasPrefix(o, w) })
-	})
-}
-
-// Beginnings are what an index has of an event's words: each one's first character, first two
-// characters, and so on up to MaxBeginning, sorted, each once.
-func (e Event) Beginnings() []string {
-	all := []string{}
-	for _, word := range e.words() {
-		n := 0
-		for i, r := range word {
-			if n++; n > MaxBeginning {
-				break
+			if page.Next == nil {
+				return
 			}
-			all = append(all, word[:i+utf8.RuneLen(r)])
+			q.After = page.Next
 		}
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
-// beginning is the part of a word that an index has.
-func beginning(word string) string {
-	n := 0
-	for i := range word {
-		if n++; n > MaxBeginning {
-			return word[:i]
+// Matches reports whether the query selects e, apart from After and Limit.
+func (q EventQuery) Matches(e Event) bool {
+	return (q.From.IsZero() || !e.StartsAt.Before(q.From)) && (q.To.IsZero() || e.StartsAt.Before(q.To)) &&
+		(q.OrganizerID.IsZero() || e.OrganizerID == q.OrganizerID) &&
+		(!q.Available || e.IsAvailable() && q.takes(e)) && (q.Words == nil || len(q.Words) > 0 && e.MatchesWords(q.Words))
+}
+
+// takes reports whether one can register for an event at the time that the query names.
+func (q EventQuery) takes(e Event) bool {
+	_, registration := e.States(q.At)
+	return q.At.IsZero() || registration == RegistrationIsOpen
+}
+
+// Compare orders cursors by StartsAt, then ID.
+func (c EventCursor) Compare(other EventCursor) int {
+	if n := c.StartsAt.Compare(other.StartsAt); n != 0 {
+		return n
+	}
+	return bytes.Compare(c.ID[:], other.ID[:])
+}
+
+// next returns the cursor that follows c immediately: the one above it or, descending, below it.
+func (c EventCursor) next(descending bool) EventCursor {
+	step, wraps, ms := byte(1), byte(0), time.Millisecond
+	if descending {
+		step, wraps, ms = 0xff, 0xff, -ms
+	}
+	for i := len(c.ID) - 1; i >= 0; i-- {
+		if c.ID[i] += step; c.ID[i] != wraps {
+			return c
 		}
 	}
-	return word
+	c.StartsAt = c.StartsAt.Add(ms) // times keep milliseconds
+	return c
 }

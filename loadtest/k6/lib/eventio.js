@@ -31,7 +31,7 @@ export function seconds(name, standard) {
 // to another shows too.
 const seatsBalance = new Counter('seats_balance');
 const usersBalance = new Counter('users_balance');
-const doubts = new Counter('doubts'); // users who never got a definite answer
+const unknownOutcomes = new Counter('unknown_outcomes'); // users who never got a definite answer
 const refused = new Rate('refused'); // requests told 503 to the end
 const unfinished = new Counter('unfinished'); // iterations that threw or were cut off
 
@@ -43,7 +43,7 @@ export function promises(scenarios) {
       checks: ['rate==1'],
       seats_balance: ['count==0'],
       users_balance: ['count==0'],
-      doubts: ['count==0'], // a run with doubts proves nothing
+      unknown_outcomes: ['count==0'], // a run with any proves nothing
       refused: [`rate<=${setting('REFUSED', 0, 0) / 100}`],
       unfinished: ['count==0'], // k6 itself takes an exception for success
       dropped_iterations: ['count==0'], // k6 was too slow, or had too few VUS
@@ -177,7 +177,7 @@ let said = false; // what was wrong, once for each virtual user
 
 // insist sends until the answer is definite; whoever is told to come again later does so.
 function insist(tries, send) {
-  let doubt = false; // stays: no later refusal tells what became of the first request
+  let unknown = false; // stays: no later refusal tells what became of the first request
   let res;
   for (let left = tries; left > 0; left--) {
     res = send();
@@ -191,16 +191,16 @@ function insist(tries, send) {
       said = true;
       console.error(`${res.request.method} ${res.url}: ${res.status} ${res.error || res.body}`);
     }
-    doubt = doubt || res.status === 504 || res.status === 0;
+    unknown = unknown || res.status === 504 || res.status === 0;
     if (!again && res.status !== 0) {
-      doubt = false;
+      unknown = false;
       break;
     }
     if (left > 1) {
       sleep((wait || 1) + Math.random());
     }
   }
-  doubts.add(doubt ? 1 : 0);
+  unknownOutcomes.add(unknown ? 1 : 0);
   refused.add(res.status === 503);
   return res;
 }

@@ -8,33 +8,34 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/storetest/benchtest"
 )
 
-func BenchmarkSeats(b *testing.B) { storetest.Bench(b, target) }
+func BenchmarkSeats(b *testing.B) { benchtest.Seats(b, target) }
 
-// BenchmarkLists loads the events as the version before stored them, so that the step of the
-// schema is measured too.
+// BenchmarkLists loads the events as the version before stored them, so that the step of the schema
+// is measured too.
 func BenchmarkLists(b *testing.B) {
 	s := open(b, testenv.MongoDB(b), "lists")
-	for _, index := range indexes() {
-		if index.since == searchStep {
-			if err := s.events.Indexes().DropOne(b.Context(), index.name()); err != nil {
+	for _, index := range migrate.Indexes() {
+		if index.Step == migrate.SearchStep {
+			if err := s.events.Indexes().DropOne(b.Context(), index.Name()); err != nil {
 				b.Fatal(err)
 			}
 		}
 	}
-	storetest.BenchLists(b, s, func(tb testing.TB, events []store.Event) {
+	benchtest.Search(b, s, func(tb testing.TB, events []store.Event) {
 		docs := make([]any, len(events))
 		for i, e := range events {
-			docs[i] = storedEventOf(e).Event
+			docs[i] = e
 		}
 		if _, err := s.events.InsertMany(tb.Context(), docs); err != nil {
 			tb.Fatal(err)
 		}
 	}, func(tb testing.TB) {
 		begun := time.Now()
-		if err := fillSearch(tb.Context(), s.events.Database(), func(int64, int64) {}); err != nil {
+		if err := migrate.Steps()[migrate.SearchStep-1].Run(tb.Context(), s.events.Database(), func(int64, int64) {}); err != nil {
 			tb.Fatal(err)
 		}
 		var stats struct {
@@ -45,6 +46,6 @@ func BenchmarkLists(b *testing.B) {
 		if err := s.events.Database().RunCommand(tb.Context(), bson.D{{Key: "collStats", Value: "events"}}).Decode(&stats); err != nil {
 			tb.Fatal(err)
 		}
-		tb.Logf("step %d took %v; sizes %+v", searchStep, time.Since(begun).Round(time.Millisecond), stats)
+		tb.Logf("step %d took %v; sizes %+v", migrate.SearchStep, time.Since(begun).Round(time.Millisecond), stats)
 	})
 }

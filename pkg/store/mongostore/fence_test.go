@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,8 +16,9 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// deed is a request for a seat, and what it is told when nothing is in its way.
-type deed struct {
+// question is a request about an event, and the outcome that it has when the change of its scenario
+// is stored.
+type question struct {
 	store.SeatRequest
 	want store.Outcome
 }
@@ -33,7 +35,7 @@ func edit(event store.ID, e store.Edit) store.SeatRequest {
 	return store.SeatRequest{Kind: store.EditEvent, EventID: event, RequestID: store.NewID().Hex(), At: time.Now(), Edit: &e}
 }
 
-// apply applies one request within a limit.
+// apply applies a batch within a time limit and returns the outcome of its last request.
 func apply(t *testing.T, s *Store, limit time.Duration, batch ...store.SeatRequest) (store.Outcome, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -59,53 +61,53 @@ func wantOutcome(t *testing.T, s *Store, req store.SeatRequest, want store.Outco
 	}
 }
 
-// story is a change that stays in flight, and what is asked about the same event meanwhile:
-// each answer would be overtaken by the change.
-type story struct {
+// scenario is a change that is not stored yet, and what is asked about its event meanwhile. Every
+// answer that does not wait for the change would be overtaken by it.
+type scenario struct {
 	name string
-	// tell prepares an event in s and returns the change, and the questions with the answers
+	// prepare creates an event in s and returns the change, and the questions with the answers
 	// that they get when the change is stored.
-	tell func(t *testing.T, s *Store) (change []store.SeatRequest, questions []deed)
+	prepare func(t *testing.T, s *Store) (change []store.SeatRequest, questions []question)
 }
 
-func stories() []story {
-	return []story{
-		{"a_seat_given_back_is_asked_for", func(t *testing.T, s *Store) ([]store.SeatRequest, []deed) {
+func scenarios() []scenario {
+	return []scenario{
+		{"a_seat_given_back_is_asked_for", func(t *testing.T, s *Store) ([]store.SeatRequest, []question) {
 			e := storetest.NewEvent(t, s, 1).ID
 			holder, other := store.NewID(), register(e, store.NewID())
 			wantOutcome(t, s, register(e, holder), store.Registered)
-			return []store.SeatRequest{cancel(e, holder), other}, []deed{{other, store.Registered}}
+			return []store.SeatRequest{cancel(e, holder), other}, []question{{other, store.Registered}}
 		}},
-		{"a_seat_taken_is_given_back", func(t *testing.T, s *Store) ([]store.SeatRequest, []deed) {
+		{"a_seat_taken_is_given_back", func(t *testing.T, s *Store) ([]store.SeatRequest, []question) {
 			e, user := storetest.NewEvent(t, s, 1).ID, store.NewID()
-			return []store.SeatRequest{register(e, user)}, []deed{{cancel(e, user), store.Cancelled}}
+			return []store.SeatRequest{register(e, user)}, []question{{cancel(e, user), store.Cancelled}}
 		}},
-		{"a_seat_taken_is_asked_for_again", func(t *testing.T, s *Store) ([]store.SeatRequest, []deed) {
+		{"a_seat_taken_is_asked_for_again", func(t *testing.T, s *Store) ([]store.SeatRequest, []question) {
 			e := storetest.NewEvent(t, s, 1).ID
-			wish := register(e, store.NewID())
-			return []store.SeatRequest{wish}, []deed{{wish, store.Registered}}
+			request := register(e, store.NewID())
+			return []store.SeatRequest{request}, []question{{request, store.Registered}}
 		}},
-		{"a_seat_taken_leaves_none_for_others", func(t *testing.T, s *Store) ([]store.SeatRequest, []deed) {
+		{"a_seat_taken_leaves_none_for_others", func(t *testing.T, s *Store) ([]store.SeatRequest, []question) {
 			e := storetest.NewEvent(t, s, 1).ID
-			return []store.SeatRequest{register(e, store.NewID())}, []deed{{register(e, store.NewID()), store.SoldOut}}
+			return []store.SeatRequest{register(e, store.NewID())}, []question{{register(e, store.NewID()), store.SoldOut}}
 		}},
-		{"a_raised_capacity_is_used", func(t *testing.T, s *Store) ([]store.SeatRequest, []deed) {
+		{"a_raised_capacity_is_used", func(t *testing.T, s *Store) ([]store.SeatRequest, []question) {
 			e, two := storetest.NewEvent(t, s, 1).ID, int64(2)
 			wantOutcome(t, s, register(e, store.NewID()), store.Registered)
-			return []store.SeatRequest{edit(e, store.Edit{Version: 1, Capacity: &two})}, []deed{
+			return []store.SeatRequest{edit(e, store.Edit{Version: 1, Capacity: &two})}, []question{
 				{edit(e, store.Edit{Version: 1}), store.VersionMismatch},
 				{register(e, store.NewID()), store.Registered},
 			}
 		}},
-		{"a_cancelled_event_takes_nobody", func(t *testing.T, s *Store) ([]store.SeatRequest, []deed) {
+		{"a_cancelled_event_takes_nobody", func(t *testing.T, s *Store) ([]store.SeatRequest, []question) {
 			e := storetest.NewEvent(t, s, 1).ID
 			wantOutcome(t, s, register(e, store.NewID()), store.Registered)
-			return []store.SeatRequest{edit(e, store.Edit{Version: store.AnyVersion, Cancel: true})}, []deed{
+			return []store.SeatRequest{edit(e, store.Edit{Version: store.AnyVersion, Cancel: true})}, []question{
 				{register(e, store.NewID()), store.EventCancelled},
 				{edit(e, store.Edit{Version: store.AnyVersion, Cancel: true}), store.Edited},
 			}
 		}},
-		{"a_waiting_list_moves_up", func(t *testing.T, s *Store) ([]store.SeatRequest, []deed) {
+		{"a_waiting_list_moves_up", func(t *testing.T, s *Store) ([]store.SeatRequest, []question) {
 			e := storetest.NewEvent(t, s, 1)
 			yes := true
 			wantOutcome(t, s, edit(e.ID, store.Edit{Version: store.AnyVersion, Waitlist: &yes}), store.Edited)
@@ -113,7 +115,7 @@ func stories() []story {
 			wantOutcome(t, s, register(e.ID, holder), store.Registered)
 			wantOutcome(t, s, waits, store.Waitlisted)
 			again := register(e.ID, waits.UserID)
-			return []store.SeatRequest{cancel(e.ID, holder)}, []deed{
+			return []store.SeatRequest{cancel(e.ID, holder)}, []question{
 				{waits, store.Registered}, {again, store.AlreadyRegistered},
 				{cancel(e.ID, holder), store.Cancelled}, {register(e.ID, store.NewID()), store.Waitlisted},
 			}
@@ -121,49 +123,48 @@ func stories() []story {
 	}
 }
 
-// told is a story that was prepared.
-type told struct {
-	story
+// prepared is a scenario whose event is created.
+type prepared struct {
+	scenario
 	change    []store.SeatRequest
-	questions []deed
+	questions []question
 }
 
-// begin prepares all the stories in s.
-func begin(t *testing.T, s *Store) []*told {
+// begin prepares all scenarios in s.
+func begin(t *testing.T, s *Store) []*prepared {
 	t.Helper()
-	var all []*told
-	for _, story := range stories() {
-		change, questions := story.tell(t, s)
-		all = append(all, &told{story: story, change: change, questions: questions})
+	var all []*prepared
+	for _, scenario := range scenarios() {
+		change, questions := scenario.prepare(t, s)
+		all = append(all, &prepared{scenario: scenario, change: change, questions: questions})
 	}
 	return all
 }
 
-// atOnce does something for all the stories at the same time.
-func atOnce(t *testing.T, all []*told, do func(t *testing.T, s *told)) {
-	t.Run("", func(t *testing.T) {
-		for _, s := range all {
-			t.Run(s.name, func(t *testing.T) {
-				t.Parallel()
-				do(t, s)
-			})
-		}
-	})
+// atOnce calls do for all scenarios at the same time: for more of them than t.Parallel would on a
+// machine with few processors, because all they do is wait.
+func atOnce(t *testing.T, all []*prepared, do func(t *testing.T, s *prepared)) {
+	t.Helper()
+	var running sync.WaitGroup
+	for _, s := range all {
+		running.Go(func() { t.Run(s.name, func(t *testing.T) { do(t, s) }) })
+	}
+	running.Wait()
 }
 
-// TestNoAnswerIsOvertaken tells stories in which a write is on its way on three nodes.
+// TestNoAnswerIsOvertaken checks on three nodes that no definite answer is given while a write
+// about the same event is on its way.
 func TestNoAnswerIsOvertaken(t *testing.T) {
-	// MongoDB's own election time-out at first: no election comes in the way.
-	set := testenv.StartReplicaSet(t, 10_000)
+	set := testenv.StartReplicaSet(t, 1000) // the first election comes after that
+	must(t, set.SetElectionTimeout(10_000)) // MongoDB's own: no election comes in the way
 	t.Run("while_no_majority_confirms", func(t *testing.T) { noMajority(t, set) })
 	t.Run("a_sign_up_when_the_primary_steps_down", func(t *testing.T) { steppedDown(t, set) })
-	must(t, set.SetElectionTimeout(1000))
 	t.Run("by_a_deposed_primary", func(t *testing.T) { deposedPrimary(t, set) })
 }
 
-// noMajority: while both secondaries are frozen the primary has commits that a majority has
-// not. Nothing definite may be told about their events, whatever is asked, and afterwards the
-// answers agree with what is stored in the end.
+// noMajority checks that nothing definite is answered while both secondaries are frozen, so that
+// the primary has commits that a majority has not; and that the answers afterwards agree with what
+// is stored.
 func noMajority(t *testing.T, set *testenv.ReplicaSet) {
 	s := open(t, set.URI(), "a")
 	all := begin(t, s)
@@ -177,7 +178,7 @@ func noMajority(t *testing.T, set *testenv.ReplicaSet) {
 			t.Errorf("a sign-up that no majority confirms is told %v", err)
 		}
 	}
-	atOnce(t, all, func(t *testing.T, st *told) {
+	atOnce(t, all, func(t *testing.T, st *prepared) {
 		if got, err := apply(t, s, time.Second, st.change...); err == nil {
 			t.Fatalf("the change is told %s although no majority has it", got)
 		}
@@ -192,18 +193,17 @@ func noMajority(t *testing.T, set *testenv.ReplicaSet) {
 	if err := signUp(t, s, 20*time.Second, address); !errors.Is(err, store.ErrEmailTaken) {
 		t.Errorf("an address that was taken is told %v", err)
 	}
-	atOnce(t, all, func(t *testing.T, st *told) {
-		for _, q := range append([]deed{{SeatRequest: st.change[len(st.change)-1]}}, st.questions...) {
+	atOnce(t, all, func(t *testing.T, st *prepared) {
+		for _, q := range append([]question{{SeatRequest: st.change[len(st.change)-1]}}, st.questions...) {
 			got, err := apply(t, s, 20*time.Second, q.SeatRequest)
 			must(t, err)
-			stays(t, s, q.SeatRequest, got)
+			wantTrue(t, s, q.SeatRequest, got)
 		}
 	})
 }
 
-// steppedDown: an address is taken by a sign-up that no majority has confirmed, and then the
-// primary gives up. Its successor may not have that sign-up, so nobody may be told that the
-// address is taken.
+// steppedDown checks that nobody is told that an address is taken by a sign-up which no majority
+// has confirmed, when the primary steps down: its successor may not have that sign-up.
 func steppedDown(t *testing.T, set *testenv.ReplicaSet) {
 	s := open(t, set.URI(), "a")
 	primary, err := set.Primary()
@@ -235,7 +235,9 @@ func steppedDown(t *testing.T, set *testenv.ReplicaSet) {
 	}
 	must(t, direct.Close())
 	must(t, testenv.Thaw(secondaries...))
-	must(t, set.Settle())
+	testenv.Eventually(t, 30*time.Second, "elect a secondary before the election time-out", func() error {
+		return errors.Join(secondaries[0].Command(bson.D{{Key: "replSetStepUp", Value: 1}}), set.Settle())
+	})
 }
 
 func signUp(t *testing.T, s *Store, limit time.Duration, address string) error {
@@ -245,8 +247,8 @@ func signUp(t *testing.T, s *Store, limit time.Duration, address string) error {
 	return s.CreateUser(ctx, store.User{ID: store.NewID(), Email: address, CreatedAt: time.Now()})
 }
 
-// stays wants that an answer which was told is true in the store.
-func stays(t *testing.T, s *Store, req store.SeatRequest, told store.Outcome) {
+// wantTrue checks that the store agrees with an outcome that was answered.
+func wantTrue(t *testing.T, s *Store, req store.SeatRequest, told store.Outcome) {
 	t.Helper()
 	if req.UserID.IsZero() {
 		return
@@ -268,13 +270,13 @@ func stays(t *testing.T, s *Store, req store.SeatRequest, told store.Outcome) {
 	}
 }
 
-// TestALateCommitDoesNotOvertakeAnAnswer: a commit that the network delivers late, after its
-// caller was told that the outcome is not known, has no effect any more once somebody else was
-// told something definite about its event.
+// TestALateCommitDoesNotOvertakeAnAnswer checks that a commit which the network delivers late has
+// no effect, when something definite was answered about its event since its own caller was told
+// that the outcome is unknown.
 func TestALateCommitDoesNotOvertakeAnAnswer(t *testing.T) {
 	mongod := testenv.StartMongo(t)
 	fast := open(t, mongod.URI(), "fast")
-	atOnce(t, begin(t, fast), func(t *testing.T, st *told) {
+	atOnce(t, begin(t, fast), func(t *testing.T, st *prepared) {
 		proxy := testenv.StartMongoProxy(t, mongod)
 		slow, err := connect(proxy.URI(), zerolog.Nop())
 		must(t, err)
@@ -300,15 +302,15 @@ func TestALateCommitDoesNotOvertakeAnAnswer(t *testing.T) {
 		must(t, slow.Close())
 		proxy.Release()
 		proxy.Wait()
-		if after := written(t, fast, st.change[0].EventID); after != before {
+		if after := written(t, fast, st.change[0].EventID); !after.Equal(before) {
 			t.Errorf("after the answers %v the event moves from %+v to %+v", answers, before, after)
 		}
 		last := len(st.questions) - 1
-		stays(t, fast, st.questions[last].SeatRequest, answers[last])
+		wantTrue(t, fast, st.questions[last].SeatRequest, answers[last])
 	})
 }
 
-// written is what the last write has left in an event.
+// written returns an event as the last write has left it.
 func written(t *testing.T, s *Store, event store.ID) store.Event {
 	t.Helper()
 	e, err := s.Event(t.Context(), event)
@@ -316,65 +318,67 @@ func written(t *testing.T, s *Store, event store.ID) store.Event {
 	return e
 }
 
-// deposedPrimary: a primary that was frozen while another one was elected
-// wakes up and believes for a moment that it still leads. What it is asked then it must not
-// answer from its past.
+// deposedPrimary checks that a primary which was frozen while another one was elected, and which
+// believes for a moment after it wakes up that it still leads, does not answer from its old state.
 func deposedPrimary(t *testing.T, set *testenv.ReplicaSet) {
 	whole := open(t, set.URI(), "whole")
-	for range 2 {
-		must(t, set.Settle())
-		old, err := set.Primary()
-		must(t, err)
-		// It must not notice by its own heartbeats what this test is about.
-		direct, err := connect(old.URI()+"&directConnection=true&heartbeatFrequencyMS=60000&connectTimeoutMS=20000", zerolog.Nop())
-		must(t, err)
-		event := storetest.NewEvent(t, whole, 1).ID
-		holder, other := store.NewID(), register(event, store.NewID())
-		wantOutcome(t, whole, register(event, holder), store.Registered)
-		wantOutcome(t, direct, other, store.SoldOut) // also warms its connections up
+	must(t, set.Settle())
+	old, err := set.Primary()
+	must(t, err)
+	secondaries, err := set.Secondaries()
+	must(t, err)
+	// It must not notice by its own heartbeats what this test is about.
+	direct, err := connect(old.URI()+"&directConnection=true&heartbeatFrequencyMS=60000&connectTimeoutMS=20000", zerolog.Nop())
+	must(t, err)
+	event := storetest.NewEvent(t, whole, 1).ID
+	holder, other := store.NewID(), register(event, store.NewID())
+	wantOutcome(t, whole, register(event, holder), store.Registered)
+	wantOutcome(t, direct, other, store.SoldOut) // also warms its connections up
 
-		must(t, testenv.Freeze(old))
-		testenv.Eventually(t, 30*time.Second, "elect another primary", func() error {
-			_, err := set.Primary()
-			return err
-		})
-		wantOutcome(t, whole, cancel(event, holder), store.Cancelled)
-		unheardOf := register(laterEvent(t, whole), store.NewID())
-		type answer struct {
-			outcome store.Outcome
-			err     error
+	must(t, testenv.Freeze(old))
+	testenv.Eventually(t, 30*time.Second, "elect another primary", func() error {
+		_, err := set.Primary()
+		if err != nil {
+			err = errors.Join(err, secondaries[0].Command(bson.D{{Key: "replSetStepUp", Value: 1}}))
 		}
-		const asked = minPool
-		answers := make(chan answer, asked)
-		for i := range asked { // what waits in its sockets when it wakes up
-			req := other
-			if i%2 == 0 {
-				req = unheardOf
-			}
-			go func() {
-				outcome, err := apply(t, direct, 2*time.Second, req)
-				answers <- answer{outcome, err}
-			}()
-		}
-		testenv.Eventually(t, 5*time.Second, "ask the frozen primary", func() error {
-			if n := direct.client.NumberSessionsInProgress(); n < asked {
-				return fmt.Errorf("%d of %d requests are under way", n, asked)
-			}
-			return nil
-		})
-		must(t, testenv.Thaw(old))
-		for range asked {
-			if a := <-answers; a.err == nil {
-				t.Errorf("a deposed primary tells %s", a.outcome)
-			}
-		}
-		wantOutcome(t, whole, other, store.Registered)
-		wantOutcome(t, whole, unheardOf, store.Registered)
-		must(t, direct.Close())
+		return err
+	})
+	wantOutcome(t, whole, cancel(event, holder), store.Cancelled)
+	unheardOf := register(laterEvent(t, whole), store.NewID())
+	type answer struct {
+		outcome store.Outcome
+		err     error
 	}
+	const asked = minPool
+	answers := make(chan answer, asked)
+	for i := range asked { // what waits in its sockets when it wakes up
+		req := other
+		if i%2 == 0 {
+			req = unheardOf
+		}
+		go func() {
+			outcome, err := apply(t, direct, 2*time.Second, req)
+			answers <- answer{outcome, err}
+		}()
+	}
+	testenv.Eventually(t, 5*time.Second, "ask the frozen primary", func() error {
+		if n := direct.client.NumberSessionsInProgress(); n < asked {
+			return fmt.Errorf("%d of %d requests are under way", n, asked)
+		}
+		return nil
+	})
+	must(t, testenv.Thaw(old))
+	for range asked {
+		if a := <-answers; a.err == nil {
+			t.Errorf("a deposed primary tells %s", a.outcome)
+		}
+	}
+	wantOutcome(t, whole, other, store.Registered)
+	wantOutcome(t, whole, unheardOf, store.Registered)
+	must(t, direct.Close())
 }
 
-// laterEvent creates an event with one place, as soon as a new primary takes it.
+// laterEvent creates an event with one seat, as soon as a new primary takes it.
 func laterEvent(t *testing.T, s *Store) store.ID {
 	t.Helper()
 	var e store.Event

@@ -10,9 +10,10 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
-// keyDoc is a document of the idempotency_keys collection.
+// keyDoc is a document of the collection idempotency_keys.
 type keyDoc struct {
 	Key         bson.Binary `bson:"_id"`
 	Fingerprint bson.Binary `bson:"fingerprint"`
@@ -21,16 +22,16 @@ type keyDoc struct {
 	CreatedAt   time.Time   `bson:"created_at"`
 	LeasedUntil time.Time   `bson:"leased_until"`
 	Done        bool        `bson:"done"`
-	ExpiresAt   time.Time   `bson:"expires_at"` // a TTL index
+	ExpiresAt   time.Time   `bson:"expires_at"` // by a TTL index
 }
 
 func binary(d store.Digest) bson.Binary { return bson.Binary{Data: d[:]} }
 
-// Begin implements store.Idempotency with one update: it writes the claim where there is
-// none or an expired one, takes over one whose lease has run out, and leaves every other as
-// it is. Leases are kept by the server's clock, because those of the API processes differ.
+// Begin implements store.Idempotency with one update. It writes the claim when there is none or only
+// an expired one, takes over a claim whose lease has expired, and leaves every other claim as it is.
+// Leases go by the server's clock, because the clocks of API processes differ.
 func (s *Store) Begin(ctx context.Context, c store.Claim, lease time.Duration) (store.Claim, bool, error) {
-	// The TTL index removes expired claims within about a minute; this does it in time.
+	// The TTL index removes expired claims with a delay of about a minute, so they are ignored here.
 	absent := bson.D{{Key: "$lte", Value: bson.A{
 		bson.D{{Key: "$ifNull", Value: bson.A{"$expires_at", time.UnixMilli(0)}}}, "$$NOW",
 	}}}
@@ -63,11 +64,11 @@ func (s *Store) Begin(ctx context.Context, c store.Claim, lease time.Duration) (
 	for first := true; ; first = false {
 		err := s.keys.FindOneAndUpdate(ctx, bson.D{{Key: "_id", Value: binary(c.Key)}}, update, options).Decode(&d)
 		if first && mongo.IsDuplicateKeyError(err) {
-			continue // another one wrote it at the same moment; now it is there
+			continue // another request wrote the claim at the same moment, so now it is there
 		}
 		if err != nil {
 			// Nothing but the claim can have been stored, and its lease ends by itself.
-			return store.Claim{}, false, fmt.Errorf("claim an idempotency key: %w", nothingStored(err))
+			return store.Claim{}, false, fmt.Errorf("claim an idempotency key: %w", mongodb.NothingStored(err))
 		}
 		break
 	}
@@ -87,7 +88,7 @@ func (s *Store) Finish(ctx context.Context, c store.Claim) error {
 	filter := bson.D{{Key: "_id", Value: binary(c.Key)}, {Key: "resource", Value: c.Resource}}
 	_, err := s.keys.UpdateOne(ctx, filter, bson.D{{Key: "$set", Value: bson.D{{Key: "done", Value: true}}}})
 	if err != nil {
-		return fmt.Errorf("finish an idempotency key: %w", writeError(err))
+		return fmt.Errorf("finish an idempotency key: %w", mongodb.WriteError(err))
 	}
 	return nil
 }
@@ -102,7 +103,7 @@ func (s *Store) Release(ctx context.Context, c store.Claim) error {
 		_, err = s.keys.DeleteOne(ctx, held)
 	}
 	if err != nil {
-		return fmt.Errorf("release an idempotency key: %w", writeError(err))
+		return fmt.Errorf("release an idempotency key: %w", mongodb.WriteError(err))
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
 var _ store.Importer = (*Store)(nil)
@@ -20,12 +21,12 @@ var _ store.Importer = (*Store)(nil)
 // KnownUsers implements store.Importer.
 func (s *Store) KnownUsers(ctx context.Context, ids []store.ID) (map[store.ID]bool, error) {
 	known := make(map[store.ID]bool, len(ids))
-	for page := range slices.Chunk(ids, auditPage) {
-		found, err := all[struct {
+	for page := range slices.Chunk(ids, pageSize) {
+		found, err := mongodb.FindAll[struct {
 			ID store.ID `bson:"_id"`
-		}](ctx, s.users, in("_id", page), options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}))
+		}](ctx, s.users, mongodb.In("_id", page), options.Find().SetProjection(mongodb.OnlyID()))
 		if err != nil {
-			return nil, fmt.Errorf("look up %d users: %w", len(page), readError(err, nil))
+			return nil, fmt.Errorf("look up %d users: %w", len(page), mongodb.ReadError(err, nil))
 		}
 		for _, d := range found {
 			known[d.ID] = true
@@ -43,7 +44,7 @@ func (s *Store) ImportUsers(ctx context.Context, users []store.User) ([]store.Im
 	ids := make([]store.ID, len(users))
 	outcomes := make([]store.ImportOutcome, len(users))
 	for i, u := range users {
-		docs[i] = userDocOf(u)
+		docs[i] = newUserDoc(u)
 		ids[i], outcomes[i] = u.ID, store.Imported
 	}
 	refused, err := s.insertNew(ctx, s.users, docs)
@@ -53,7 +54,7 @@ func (s *Store) ImportUsers(ctx context.Context, users []store.User) ([]store.Im
 	if len(refused) == 0 {
 		return outcomes, nil
 	}
-	// A duplicate key is either theirs or somebody else's address.
+	// Either the id or the e-mail address of a refused user is taken.
 	known, err := s.KnownUsers(ctx, ids)
 	if err != nil {
 		return nil, err
@@ -67,8 +68,8 @@ func (s *Store) ImportUsers(ctx context.Context, users []store.User) ([]store.Im
 	return outcomes, nil
 }
 
-// insertNew inserts those documents whose keys are new, and returns the places of the
-// others.
+// insertNew inserts those documents whose unique keys are new, and returns the indexes of the others
+// in docs.
 func (s *Store) insertNew(ctx context.Context, into *mongo.Collection, docs []any) (refused []int, err error) {
 	_, err = into.InsertMany(ctx, docs, options.InsertMany().SetOrdered(false))
 	var failed mongo.BulkWriteException
@@ -87,23 +88,23 @@ func (s *Store) insertNew(ctx context.Context, into *mongo.Collection, docs []an
 // importBatch is how many registrations are inserted at once.
 const importBatch = 2000
 
-// ImportEvent implements store.Importer. The registrations come first and the event last:
-// that there is an event says that it is complete, and nobody can register for it before.
+// ImportEvent implements store.Importer. It writes the registrations first and the event last: so an
+// event that exists is complete, and nobody can register for it before.
 //
-// What an interrupted import has left is used when it is what this one would have written,
-// and replaced when it is not, because the source has changed in between.
-func (s *Store) ImportEvent(ctx context.Context, e store.Event, roster []store.ID, moved func(int)) (store.ImportOutcome, error) {
-	done := 0
-	progress := func(stored int) {
-		if moved != nil && stored > done {
-			moved(stored - done)
-			done = stored
+// Registrations that an interrupted import has left are used when this import would have written the
+// same. Otherwise, because the source has changed since, they are replaced.
+func (s *Store) ImportEvent(ctx context.Context, e store.Event, roster []store.ID, progress func(int)) (store.ImportOutcome, error) {
+	reported := 0
+	report := func(stored int) {
+		if progress != nil && stored > reported {
+			progress(stored - reported)
+			reported = stored
 		}
 	}
-	outcome, err := s.importEvent(ctx, e, roster, progress)
+	outcome, err := s.importEvent(ctx, e, roster, report)
 	// The last command of an import that was interrupted may still be running on the server.
-	for pause := firstPause; errors.Is(err, errImporting) && pause < importWait && wait(ctx, pause); pause *= 2 {
-		outcome, err = s.importEvent(ctx, e, roster, progress)
+	for pause := minPause; errors.Is(err, errImporting) && pause < maxImportPause && mongodb.Wait(ctx, pause); pause *= 2 {
+		outcome, err = s.importEvent(ctx, e, roster, report)
 	}
 	if err != nil {
 		return "", fmt.Errorf("import event %s: %w", e.ID.Hex(), err)
@@ -111,14 +112,15 @@ func (s *Store) ImportEvent(ctx context.Context, e store.Event, roster []store.I
 	return outcome, nil
 }
 
-// errImporting says that somebody else writes the same registrations.
+// errImporting means that another process writes the same registrations.
 var errImporting = errors.New("another import of this event is under way")
 
-// importWait is how long one pause at most is for who else imports the event.
-const importWait = time.Second
+// maxImportPause bounds the pauses in which an import waits for another one of the same event.
+const maxImportPause = time.Second
 
-// importEvent tells progress how many registrations of the event are stored.
-func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.ID, progress func(stored int)) (store.ImportOutcome, error) {
+// importEvent imports an event once. It calls report with the number of registrations that are
+// stored.
+func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.ID, report func(stored int)) (store.ImportOutcome, error) {
 	switch _, err := s.Event(ctx, e.ID); {
 	case err == nil:
 		return store.AlreadyThere, nil
@@ -126,7 +128,7 @@ func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.I
 		return "", err
 	}
 	ofEvent := bson.E{Key: "_id.event_id", Value: e.ID}
-	// Those that an import has not made, or that have changed since.
+	// Registrations that no import made, or that have changed since.
 	foreign := s.registrations.FindOne(ctx, bson.D{ofEvent, {Key: "$or", Value: bson.A{
 		bson.D{{Key: "request_id", Value: bson.D{{Key: "$ne", Value: store.ImportRequestID}}}},
 		bson.D{{Key: "cancelled", Value: bson.D{{Key: "$ne", Value: false}}}},
@@ -136,7 +138,7 @@ func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.I
 		return store.NotFromImport, nil
 	}
 	if !errors.Is(foreign, mongo.ErrNoDocuments) {
-		return "", readError(foreign, nil)
+		return "", mongodb.ReadError(foreign, nil)
 	}
 	stored, same, err := s.importedSoFar(ctx, e, roster)
 	if err != nil {
@@ -144,45 +146,45 @@ func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.I
 	}
 	if !same {
 		if _, err := s.registrations.DeleteMany(ctx, bson.D{ofEvent}); err != nil {
-			return "", writeError(err)
+			return "", mongodb.WriteError(err)
 		}
 		stored = 0
 	}
-	progress(stored)
+	report(stored)
 	for start := stored; start < len(roster); start += importBatch {
 		chunk := roster[start:min(start+importBatch, len(roster))]
 		docs := make([]any, len(chunk))
 		for i, user := range chunk {
-			docs[i] = registrationDocOf(store.ImportedRegistration(e, start+i, user))
+			docs[i] = newRegistrationDoc(store.ImportedRegistration(e, start+i, user))
 		}
-		// In order, so that what an interruption leaves is a beginning.
+		// In order, so that an interruption leaves the beginning of the roster.
 		_, err := s.registrations.InsertMany(ctx, docs)
 		if mongo.IsDuplicateKeyError(err) {
 			return "", errImporting
 		}
 		if err != nil {
-			return "", writeError(err)
+			return "", mongodb.WriteError(err)
 		}
-		progress(start + len(chunk))
+		report(start + len(chunk))
 	}
-	_, err = s.events.InsertOne(ctx, storedEventOf(store.ImportedEvent(e, len(roster))))
-	if keyTaken(err) {
+	_, err = s.events.InsertOne(ctx, newStoredEvent(store.ImportedEvent(e, len(roster))))
+	if mongodb.KeyTaken(err) {
 		return store.AlreadyThere, nil
 	}
 	if err != nil {
-		return "", writeError(err)
+		return "", mongodb.WriteError(err)
 	}
 	return store.Imported, nil
 }
 
-// importedSoFar counts the registrations of an event that are stored, and says whether they
-// are the beginning of the roster.
+// importedSoFar returns how many registrations of an event are stored, and whether they are the
+// beginning of the roster as this import would write it.
 func (s *Store) importedSoFar(ctx context.Context, e store.Event, roster []store.ID) (stored int, same bool, err error) {
 	for r, err := range s.Roster(ctx, e.ID, math.MinInt64, math.MaxInt64, 0) {
 		if err != nil {
 			return 0, false, err
 		}
-		if stored == len(roster) || r != store.ImportedRegistration(e, stored, roster[stored]) {
+		if stored == len(roster) || !r.Equal(store.ImportedRegistration(e, stored, roster[stored])) {
 			return 0, false, nil
 		}
 		stored++

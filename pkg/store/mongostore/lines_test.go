@@ -3,7 +3,7 @@ package mongostore
 import (
 	"testing"
 
-	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/storetest/benchtest"
 )
 
-func BenchmarkLines(b *testing.B) { storetest.BenchLines(b, target) }
+func BenchmarkLines(b *testing.B) { benchtest.WaitingLists(b, target) }

@@ -1,16 +1,13 @@
 package mongostore
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/rs/zerolog"
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -19,10 +16,12 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// wantSchemaError wants one sentence that no waiting cures.
+// wantSchemaError wants an ErrSchema whose text is one sentence.
 func wantSchemaError(t *testing.T, says string, open func(context.Context) error) {
 	t.Helper()
 	err := open(t.Context())
@@ -34,7 +33,7 @@ func wantSchemaError(t *testing.T, says string, open func(context.Context) error
 	}
 }
 
-// setSchema replaces what the database says of itself.
+// setSchema replaces the document of the schema.
 func setSchema(tb testing.TB, db *mongo.Database, doc bson.D) {
 	tb.Helper()
 	_, err := db.Collection("schema").ReplaceOne(tb.Context(), bson.D{{Key: "_id", Value: "schema"}}, doc, options.Replace().SetUpsert(true))
@@ -42,8 +41,6 @@ func setSchema(tb testing.TB, db *mongo.Database, doc bson.D) {
 		tb.Fatal(err)
 	}
 }
-
-func ignore(store.Migration) {}
 
 func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -84,8 +81,8 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 	})
 }
 
-// TestACurrentSchemaNeedsNoRightToChangeIt: a process that may only read and write documents
-// starts, also one that may not see the indexes.
+// TestACurrentSchemaNeedsNoRightToChangeIt checks that a process which may only read and write
+// documents starts, also one that may not see the indexes.
 func TestACurrentSchemaNeedsNoRightToChangeIt(t *testing.T) {
 	uri := restore(t, 1)
 	admin := open(t, uri, "admin")
@@ -95,7 +92,7 @@ func TestACurrentSchemaNeedsNoRightToChangeIt(t *testing.T) {
 		{"createIndexes", "dropIndexes", "create", "insert", "update", "findAndModify", "listIndexes"},
 	} {
 		failPoint(t, admin, "alwaysOn", bson.D{
-			{Key: "failCommands", Value: commands}, {Key: "appName", Value: app}, {Key: "errorCode", Value: codeUnauthorized},
+			{Key: "failCommands", Value: commands}, {Key: "appName", Value: app}, {Key: "errorCode", Value: mongodb.CodeUnauthorized},
 		})
 		s, err := Open(t.Context(), uri+"&appName="+app, zerolog.Nop())
 		failPoint(t, admin, "off", nil)
@@ -109,7 +106,7 @@ func TestACurrentSchemaNeedsNoRightToChangeIt(t *testing.T) {
 	t.Run("one that must change it says who may", func(t *testing.T) {
 		setSchema(t, admin.users.Database(), bson.D{{Key: "version", Value: 1}})
 		failPoint(t, admin, "alwaysOn", bson.D{
-			{Key: "failCommands", Value: bson.A{"findAndModify"}}, {Key: "appName", Value: app}, {Key: "errorCode", Value: codeUnauthorized},
+			{Key: "failCommands", Value: bson.A{"findAndModify"}}, {Key: "appName", Value: app}, {Key: "errorCode", Value: mongodb.CodeUnauthorized},
 		})
 		defer failPoint(t, admin, "off", nil)
 		wantSchemaError(t, "run eventio migrate as one who may", func(ctx context.Context) error {
@@ -125,168 +122,18 @@ func TestACurrentSchemaNeedsNoRightToChangeIt(t *testing.T) {
 func TestAMissingIndexIsMade(t *testing.T) {
 	uri := testenv.MongoDB(t)
 	s := open(t, uri, "a")
-	if err := s.registrations.Indexes().DropOne(t.Context(), numberIndex().name()); err != nil {
+	if err := s.registrations.Indexes().DropOne(t.Context(), migrate.NumberIndex().Name()); err != nil {
 		t.Fatal(err)
 	}
 	s = open(t, uri, "a")
-	absent, err := missing(t.Context(), s.users.Database(), indexes())
+	absent, err := migrate.Missing(t.Context(), s.users.Database(), migrate.Indexes())
 	if err != nil || len(absent) > 0 {
 		t.Errorf("missing are %+v, %v", absent, err)
 	}
 }
 
-// stepper is a migrator of three steps, of which the second is `second`.
-func stepper(tb testing.TB, db *mongo.Database, log zerolog.Logger, second func(context.Context) error) *migrator {
-	tb.Helper()
-	m := newMigrator(db, log)
-	m.poll = 5 * time.Millisecond
-	nothing := func(context.Context, *mongo.Database, func(n, all int64)) error { return nil }
-	m.steps = []migration{{"one", nothing}, {"two", func(ctx context.Context, _ *mongo.Database, done func(n, all int64)) error {
-		done(1, 2)
-		return second(ctx)
-	}}, {"three", nothing}}
-	return m
-}
-
-func TestStepsAreMadeByOneProcessAtATime(t *testing.T) {
-	db := database(t, testenv.MongoDB(t))
-	var inside, made atomic.Int32
-	var all sync.WaitGroup
-	for range 5 {
-		m := stepper(t, db, zerolog.Nop(), func(ctx context.Context) error {
-			if n := inside.Add(1); n > 1 {
-				t.Errorf("%d processes at a time", n)
-			}
-			made.Add(1)
-			_, err := indexesOf(ctx, db.Collection("users")) // a while
-			inside.Add(-1)
-			return err
-		})
-		all.Go(func() {
-			if err := m.migrate(t.Context(), 3, ignore); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	if made.Load() != 1 || version(t, db) != 3 {
-		t.Errorf("made %d times, version %d", made.Load(), version(t, db))
-	}
-}
-
-// TestWhoWaitsSaysForWhat, and takes over when the other one has been killed.
-func TestWhoWaitsSaysForWhat(t *testing.T) {
-	db := database(t, testenv.MongoDB(t))
-	killed := stepper(t, db, zerolog.Nop(), nil)
-	killed.lease = 1500 * time.Millisecond
-	if d, err := killed.acquire(t.Context(), 3); err != nil || d.Lease == nil || d.Lease.Owner != killed.owner {
-		t.Fatalf("%+v, %v", d, err)
-	}
-	// It does nothing more, as a killed process.
-	var log bytes.Buffer
-	m := stepper(t, db, zerolog.New(&log), func(context.Context) error { return nil })
-	soon, stop := context.WithTimeout(t.Context(), 20*time.Second)
-	defer stop()
-	if err := m.migrate(soon, 3, ignore); err != nil {
-		t.Fatal(err)
-	}
-	said, _, _ := strings.Cut(log.String(), "changing the database's schema\"")
-	if !strings.Contains(said, "waiting for another process") || !strings.Contains(said, "process ") || !strings.Contains(said, `"want":3`) {
-		t.Errorf("the log is %s", log.String())
-	}
-	if got := version(t, db); got != 3 {
-		t.Errorf("version is %d", got)
-	}
-	var d schemaDoc
-	if err := m.documents().FindOne(t.Context(), bson.D{}).Decode(&d); err != nil || d.Lease != nil || d.MigratedAt.IsZero() {
-		t.Errorf("the document is %+v, %v", d, err)
-	}
-	t.Run("no_longer_than_its_context", func(t *testing.T) {
-		setSchema(t, db, bson.D{{Key: "version", Value: 1}})
-		if _, err := killed.acquire(t.Context(), 3); err != nil {
-			t.Fatal(err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-		defer cancel()
-		err := stepper(t, db, zerolog.Nop(), nil).migrate(ctx, 3, ignore)
-		if !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("error is %v", err)
-		}
-	})
-}
-
-// TestALongStepKeepsItsLease: it is renewed, and a step whose lease is lost ends.
-func TestALongStepKeepsItsLease(t *testing.T) {
-	db := database(t, testenv.MongoDB(t))
-	until := func() time.Time {
-		var d schemaDoc
-		if err := db.Collection("schema").FindOne(t.Context(), bson.D{}).Decode(&d); err != nil || d.Lease == nil {
-			t.Errorf("%+v, %v", d, err)
-			return time.Time{}
-		}
-		return d.Lease.Until
-	}
-	runs := 0
-	m := stepper(t, db, zerolog.Nop(), func(ctx context.Context) error {
-		if runs++; runs > 1 {
-			return nil
-		}
-		begin := until()
-		testenv.Eventually(t, 10*time.Second, "a renewed lease", func() error {
-			if !until().After(begin) {
-				return errors.New("it is as it was")
-			}
-			return nil
-		})
-		_, err := db.Collection("schema").UpdateOne(ctx, bson.D{}, bson.D{{Key: "$unset", Value: bson.D{{Key: "lease", Value: 1}}}})
-		if err != nil {
-			return err
-		}
-		<-ctx.Done()
-		return ctx.Err()
-	})
-	m.lease = 300 * time.Millisecond
-	soon, stop := context.WithTimeout(t.Context(), 20*time.Second)
-	defer stop()
-	if err := m.migrate(soon, 3, ignore); err != nil {
-		t.Fatal(err)
-	}
-	if runs != 2 {
-		t.Errorf("the step ran %d times, want again after its lease was lost", runs)
-	}
-}
-
-func TestMigrateGoesAsFarAsItIsTold(t *testing.T) {
-	db := database(t, testenv.MongoDB(t))
-	broken := errors.New("the machine stops")
-	m := stepper(t, db, zerolog.Nop(), func(context.Context) error { return broken })
-	if err := m.migrate(t.Context(), 3, ignore); !errors.Is(err, broken) || !strings.Contains(err.Error(), "2 (two)") {
-		t.Fatalf("error is %v", err)
-	}
-	if got := version(t, db); got != 1 {
-		t.Errorf("version is %d", got)
-	}
-	var seen []string
-	m = stepper(t, db, zerolog.Nop(), func(context.Context) error { return nil }) // at once: the lease was given back
-	err := m.migrate(t.Context(), 2, func(p store.Migration) {
-		seen = append(seen, fmt.Sprint(p.Step.Number, p.Done, p.All, p.Over))
-	})
-	if want := []string{"2 0 0 false", "2 1 2 false", "2 0 0 true"}; err != nil || strings.Join(seen, ",") != strings.Join(want, ",") {
-		t.Errorf("%v, reported %q", err, seen)
-	}
-	s, err := m.Schema(t.Context())
-	if err != nil || s.Version != 2 || s.Known != 3 || len(s.Pending) != 1 {
-		t.Errorf("%+v, %v", s, err)
-	}
-	for to, says := range map[int]string{4: "knows versions up to 3", 1: "never goes back"} {
-		if err := m.migrate(t.Context(), to, ignore); !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), says) {
-			t.Errorf("to %d: %v", to, err)
-		}
-	}
-}
-
-// TestTheIndexOfNumbersIsUniqueWhileItIsRenamed: while step 2 is interrupted after each of
-// its commands and begins again, nobody gets a number twice and people go on registering.
+// TestTheIndexOfNumbersIsUniqueWhileItIsRenamed checks that no number is given twice while step 2
+// is interrupted after each of its commands and begins again, and that people go on registering.
 func TestTheIndexOfNumbersIsUniqueWhileItIsRenamed(t *testing.T) {
 	uri := restore(t, 1)
 	db := database(t, uri)
@@ -297,14 +144,14 @@ func TestTheIndexOfNumbersIsUniqueWhileItIsRenamed(t *testing.T) {
 	}
 	defer s.Close()
 	event := storetest.NewEvent(t, s, 1_000_000)
-	first, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 1))
+	first, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	double := func() error {
 		r := first[0].Registration
 		r.UserID = store.NewID()
-		_, err := s.registrations.InsertOne(t.Context(), registrationDocOf(r))
+		_, err := s.registrations.InsertOne(t.Context(), newRegistrationDoc(r))
 		return err
 	}
 	var over atomic.Bool
@@ -319,14 +166,14 @@ func TestTheIndexOfNumbersIsUniqueWhileItIsRenamed(t *testing.T) {
 				refused.Add(1)
 			case err == nil:
 				t.Error("a number was given twice")
-			case !passes(err):
+			case !mongodb.Transient(err):
 				t.Error(err)
 			}
 		}
 	})
 	crowd.Go(func() {
 		for !over.Load() {
-			if _, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 10)); err != nil && t.Context().Err() == nil {
+			if _, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 10)); err != nil && t.Context().Err() == nil {
 				t.Error(err)
 			}
 			stormed.Add(1)
@@ -340,30 +187,30 @@ func TestTheIndexOfNumbersIsUniqueWhileItIsRenamed(t *testing.T) {
 		failPoint(t, admin, bson.D{{Key: "skip", Value: through}}, bson.D{
 			{Key: "failCommands", Value: bson.A{"createIndexes", "dropIndexes"}}, {Key: "appName", Value: app}, {Key: "errorCode", Value: 11600},
 		})
-		err := renameNumberIndex(t.Context(), cut, nil)
+		err := migrate.Steps()[1].Run(t.Context(), cut, nil)
 		failPoint(t, admin, "off", nil)
 		if err == nil {
 			break
 		}
-		if err := renameNumberIndex(t.Context(), cut, nil); err != nil {
+		if err := migrate.Steps()[1].Run(t.Context(), cut, nil); err != nil {
 			t.Fatal(err)
 		}
-		wantNumberIndexes(t, db, numberIndex().name())
+		wantNumberIndexes(t, db, migrate.NumberIndex().Name())
 		// Back to how the version before had it.
-		standIn := numberIndex()
-		standIn.keys = append(standIn.keys, "test")
-		err = standIn.make(t.Context(), db)
+		standIn := migrate.NumberIndex()
+		standIn.Keys = append(standIn.Keys, "test")
+		err = standIn.Create(t.Context(), db)
 		if err == nil {
-			err = s.registrations.Indexes().DropOne(t.Context(), numberIndex().name())
+			err = s.registrations.Indexes().DropOne(t.Context(), migrate.NumberIndex().Name())
 		}
 		if err == nil {
 			_, err = s.registrations.Indexes().CreateOne(t.Context(), mongo.IndexModel{
 				Keys:    bson.D{{Key: "_id.event_id", Value: 1}, {Key: "cancelled", Value: 1}, {Key: "number", Value: 1}},
-				Options: options.Index().SetUnique(true).SetName(misnamed),
+				Options: options.Index().SetUnique(true).SetName("email_key_1"),
 			})
 		}
 		if err == nil {
-			err = s.registrations.Indexes().DropOne(t.Context(), standIn.name())
+			err = s.registrations.Indexes().DropOne(t.Context(), standIn.Name())
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -374,7 +221,7 @@ func TestTheIndexOfNumbersIsUniqueWhileItIsRenamed(t *testing.T) {
 	if through != 4 {
 		t.Errorf("it took %d commands, want 4", through)
 	}
-	wantNumberIndexes(t, db, numberIndex().name())
+	wantNumberIndexes(t, db, migrate.NumberIndex().Name())
 	if stormed.Load() == 0 || refused.Load() == 0 {
 		t.Errorf("%d batches, %d doubles", stormed.Load(), refused.Load())
 	}
@@ -383,7 +230,7 @@ func TestTheIndexOfNumbersIsUniqueWhileItIsRenamed(t *testing.T) {
 
 func wantNumberIndexes(t *testing.T, db *mongo.Database, want ...string) {
 	t.Helper()
-	docs, err := indexesOf(t.Context(), db.Collection("registrations"))
+	docs, err := migrate.ListIndexes(t.Context(), db.Collection("registrations"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// TestARefusalIsNeverStale: a place that one process gives back, or an organizer adds, is
-// sold again at once by another that has just refused.
+// TestARefusalIsNeverStale checks that a seat which one process gives back, or an organizer adds,
+// is given at once by another process that has just refused.
 func TestARefusalIsNeverStale(t *testing.T) {
 	uri := testenv.MongoDB(t)
 	here, there := open(t, uri, "a"), open(t, uri, "b")
@@ -23,10 +23,10 @@ func TestARefusalIsNeverStale(t *testing.T) {
 			t.Fatalf("%s: %v, %v, want %s", req.Kind, results, err, want)
 		}
 	}
-	holder := storetest.Wish(event.ID)
+	holder := storetest.NewRequest(event.ID)
 	apply(here, holder, store.Registered)
 	for i := range 50 {
-		apply(there, storetest.Wish(event.ID), store.SoldOut)
+		apply(there, storetest.NewRequest(event.ID), store.SoldOut)
 		if i%2 == 0 {
 			apply(here, store.SeatRequest{Kind: store.Cancel, EventID: event.ID, UserID: holder.UserID, RequestID: store.NewID().Hex()}, store.Cancelled)
 		} else {
@@ -34,22 +34,23 @@ func TestARefusalIsNeverStale(t *testing.T) {
 			apply(here, store.SeatRequest{Kind: store.EditEvent, EventID: event.ID, RequestID: store.NewID().Hex(),
 				Edit: &store.Edit{Version: store.AnyVersion, Capacity: &capacity}}, store.Edited)
 		}
-		holder = storetest.Wish(event.ID)
+		holder = storetest.NewRequest(event.ID)
 		apply(there, holder, store.Registered)
 	}
 }
 
-// TestARefusalCostsOneReadAndOneWrite: a batch that changes nothing needs no transaction.
+// TestARefusalCostsOneReadAndOneWrite checks that a batch which changes nothing needs no
+// transaction.
 func TestARefusalCostsOneReadAndOneWrite(t *testing.T) {
 	s := open(t, testenv.MongoDB(t), "a")
 	event := storetest.NewEvent(t, s, 1)
-	if _, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 1)); err != nil {
+	if _, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 1)); err != nil {
 		t.Fatal(err)
 	}
 	const batches = 200
 	before := commands(t, s)
 	for range batches {
-		results, err := s.Apply(t.Context(), storetest.Wishes(event.ID, 20))
+		results, err := s.Apply(t.Context(), storetest.NewRequests(event.ID, 20))
 		if err != nil || results[0].Outcome != store.SoldOut {
 			t.Fatal(results, err)
 		}
@@ -60,7 +61,7 @@ func TestARefusalCostsOneReadAndOneWrite(t *testing.T) {
 	}
 }
 
-// commands is how many the server has got since it started.
+// commands returns how many commands the server has got since it started.
 func commands(t *testing.T, s *Store) (sum int64) {
 	t.Helper()
 	counters := opcounters(t, s)
@@ -74,8 +75,8 @@ func commands(t *testing.T, s *Store) (sum int64) {
 	return sum
 }
 
-// opcounters is what the server has run since it started, by kind. Statements of one command
-// that write are counted one by one.
+// opcounters returns how many operations the server has run since it started, by kind. The server
+// counts statements of one command one by one.
 func opcounters(t *testing.T, s *Store) map[string]int64 {
 	t.Helper()
 	var status struct {

@@ -11,11 +11,13 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// TestWhatIsOldFindsNothingWrong: a process of an earlier version changes an event and leaves
-// what it is found by as it was. Whatever that says, a list has only what it asks for.
+// TestWhatIsOldFindsNothingWrong checks that lists have only events that match, when a process of
+// an earlier version has changed events and left their search fields as they were.
 func TestWhatIsOldFindsNothingWrong(t *testing.T) {
 	s := open(t, testenv.MongoDB(t), "a")
 	full, renamed, cancelled := storetest.NewEvent(t, s, 5), storetest.NewEvent(t, s, 5), storetest.NewEvent(t, s, 5)
@@ -44,21 +46,23 @@ func TestWhatIsOldFindsNothingWrong(t *testing.T) {
 	}
 }
 
-// TestFillingGoesOnWhereItWas: step 3 is cut off, people come and an organizer edits meanwhile,
-// and in the end every event has what is true of it.
+// TestFillingGoesOnWhereItWas checks that step 3, interrupted while people register and an
+// organizer edits, ends with the right search fields for every event.
 func TestFillingGoesOnWhereItWas(t *testing.T) {
 	s := open(t, testenv.MongoDB(t), "a")
+	const batch = 500 // events at once
+	fillSearch := migrate.Steps()[migrate.SearchStep-1].Run
 	var docs []any
-	for i := range 3*fillBatch + 7 {
-		docs = append(docs, eventDoc{ID: store.NewID(), Title: "Concert", Capacity: 1, TicketsSold: int64(i % 2), Version: 1, Revision: 1})
+	for i := range 3*batch + 7 {
+		docs = append(docs, store.Event{ID: store.NewID(), Title: "Concert", Capacity: 1, TicketsSold: int64(i % 2), Version: 1, Revision: 1})
 	}
 	if _, err := s.events.InsertMany(t.Context(), docs); err != nil {
 		t.Fatal(err)
 	}
 	db := s.events.Database()
-	for _, index := range indexes() {
-		if index.since == searchStep {
-			if err := s.events.Indexes().DropOne(t.Context(), index.name()); err != nil {
+	for _, index := range migrate.Indexes() {
+		if index.Step == migrate.SearchStep {
+			if err := s.events.Indexes().DropOne(t.Context(), index.Name()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -66,14 +70,14 @@ func TestFillingGoesOnWhereItWas(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	err := fillSearch(ctx, db, func(n, _ int64) {
-		if n > fillBatch {
+		if n > batch {
 			cancel()
 		}
 	})
 	if err == nil {
 		t.Fatal("it was not cut off")
 	}
-	first, last := docs[0].(eventDoc).ID, docs[len(docs)-1].(eventDoc).ID
+	first, last := docs[0].(store.Event).ID, docs[len(docs)-1].(store.Event).ID
 	for _, id := range []store.ID{first, last} { // as a process of the version before does
 		update := bson.D{{Key: "$set", Value: bson.D{{Key: "tickets_sold", Value: 1}}}, {Key: "$inc", Value: bson.D{{Key: "revision", Value: 1}}}}
 		if _, err := s.events.UpdateByID(t.Context(), id, update); err != nil {
@@ -89,23 +93,22 @@ func TestFillingGoesOnWhereItWas(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if absent, err := missing(t.Context(), db, indexes()); err != nil || len(absent) > 0 {
+	if absent, err := migrate.Missing(t.Context(), db, migrate.Indexes()); err != nil || len(absent) > 0 {
 		t.Fatalf("missing are %v, %v", absent, err)
 	}
-	stored, err := all[storedEvent](t.Context(), s.events, bson.D{}, options.Find())
+	stored, err := mongodb.FindAll[storedEvent](t.Context(), s.events, bson.D{}, options.Find())
 	if err != nil || len(stored) != len(docs) {
 		t.Fatalf("%d events, %v", len(stored), err)
 	}
 	for _, d := range stored {
 		// The first one was filled before a process of the version before sold its place.
-		if got := d.unfindable(); got != "" && (d.Event.ID != first || got != "its places left") {
+		if got := d.staleSearch(); got != "" && (d.Event.ID != first || got != "its places left") {
 			t.Errorf("event %s is not found by %s", d.Event.ID.Hex(), got)
 		}
 	}
 }
 
-// TestASlowReadEnds: with its caller's time a read is over, and it is known to be worth another
-// try.
+// TestASlowReadEnds checks that a read ends with its caller's time, with a transient error.
 func TestASlowReadEnds(t *testing.T) {
 	uri := testenv.MongoDB(t)
 	s, admin := open(t, uri, "slow"), open(t, uri, "admin")

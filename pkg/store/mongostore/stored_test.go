@@ -15,7 +15,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/storetest/tooltest"
 )
 
 // database connects to a test's database without opening it as a store.
@@ -33,8 +35,8 @@ func database(tb testing.TB, uri string) *mongo.Database {
 	return s.users.Database()
 }
 
-// restore loads the dump of a database that a version has left: a line of canonical extended
-// JSON for each document, and for each index of a collection.
+// restore loads the dump of a database that an earlier version has written: a line of canonical
+// extended JSON for each document, and for each index of a collection.
 func restore(tb testing.TB, version int) (uri string) {
 	tb.Helper()
 	uri = testenv.MongoDB(tb)
@@ -84,10 +86,10 @@ func lines(tb testing.TB, path string) (docs []bson.Raw) {
 	return docs
 }
 
-// version reads what the database says of itself; 0: nothing.
+// version reads the version of the database; 0: it has none.
 func version(tb testing.TB, db *mongo.Database) int {
 	tb.Helper()
-	var d schemaDoc
+	var d struct{ Version int }
 	err := db.Collection("schema").FindOne(tb.Context(), bson.D{{Key: "_id", Value: "schema"}}).Decode(&d)
 	if err == mongo.ErrNoDocuments {
 		return 0
@@ -95,10 +97,10 @@ func version(tb testing.TB, db *mongo.Database) int {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return *d.Version
+	return d.Version
 }
 
-// schemaOf lists the collections and indexes of a database, without what differs by chance.
+// schemaOf returns the collections and indexes of a database, without what differs by chance.
 func schemaOf(tb testing.TB, db *mongo.Database) (all []string) {
 	tb.Helper()
 	names, err := db.ListCollectionNames(tb.Context(), bson.D{})
@@ -118,28 +120,29 @@ func schemaOf(tb testing.TB, db *mongo.Database) (all []string) {
 	return all
 }
 
-// TestStoredVersions: what any released version has left is read by this one, for ever.
-// testdata/vN was made by the program whose newest version was N; the first did not say so.
+// TestStoredVersions checks that what any released version has written can be read. The dump
+// testdata/vN was made by the program whose newest version was N; the first one had no versions
+// yet.
 func TestStoredVersions(t *testing.T) {
 	uri := restore(t, 1)
 	s := open(t, uri, "a")
-	a, err := OpenAuditor(t.Context(), uri)
+	a, err := OpenVerifyReader(t.Context(), uri)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	if got, want := version(t, s.users.Database()), len(migrations()); got != want {
+	if got, want := version(t, s.users.Database()), len(migrate.Steps()); got != want {
 		t.Errorf("version is %d, want %d", got, want)
 	}
-	storetest.RunStored(t, storetest.Stored{Store: s, Auditor: a})
+	tooltest.RunStored(t, tooltest.Stored{Store: s, VerifyReader: a})
 }
 
-// TestAMigratedDatabaseIsLikeAFreshOne: the same indexes by the same names, and each is
-// called what it is for.
+// TestAMigratedDatabaseIsLikeAFreshOne checks that a migrated database has the same indexes, with
+// the same names, as a new one.
 func TestAMigratedDatabaseIsLikeAFreshOne(t *testing.T) {
 	old, fresh := restore(t, 1), testenv.MongoDB(t)
 	if got := schemaOf(t, database(t, old)); !slices.ContainsFunc(got, func(s string) bool {
-		return strings.HasPrefix(s, "registrations: ") && strings.Contains(s, misnamed)
+		return strings.HasPrefix(s, "registrations: ") && strings.Contains(s, "email_key_1")
 	}) {
 		t.Fatalf("the dump of version 1 has not its misnamed index: %q", got)
 	}
@@ -152,22 +155,22 @@ func TestAMigratedDatabaseIsLikeAFreshOne(t *testing.T) {
 	if want := schemaOf(t, s.users.Database()); !slices.Equal(got, want) {
 		t.Errorf("migrated:\n%s\nfresh:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	for _, i := range indexes() {
-		docs, err := indexesOf(t.Context(), s.users.Database().Collection(i.on))
+	for _, i := range migrate.Indexes() {
+		docs, err := migrate.ListIndexes(t.Context(), s.users.Database().Collection(i.Collection))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.ContainsFunc(docs, func(d indexDoc) bool { return d.Name == i.name() && d.is(i.keys, i.unique) }) {
-			t.Errorf("%s has not the index %s", i.on, i.name())
+		if !slices.ContainsFunc(docs, func(d migrate.IndexDoc) bool { return d.Name == i.Name() && d.Is(i) }) {
+			t.Errorf("%s has not the index %s", i.Collection, i.Name())
 		}
 	}
 }
 
-func TestAnAuditorSaysWhichVersionItNeeds(t *testing.T) {
+func TestAVerifyReaderSaysWhichVersionItNeeds(t *testing.T) {
 	uri := restore(t, 1)
 	setSchema(t, database(t, uri), bson.D{{Key: "version", Value: 99}})
 	wantSchemaError(t, "the database has version 99", func(ctx context.Context) error {
-		a, err := OpenAuditor(ctx, uri)
+		a, err := OpenVerifyReader(ctx, uri)
 		if err == nil {
 			_ = a.Close()
 		}

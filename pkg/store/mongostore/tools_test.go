@@ -7,14 +7,14 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/storetest/tooltest"
 )
 
 func TestTools(t *testing.T) {
-	storetest.RunTools(t, func(tb testing.TB) storetest.Tools {
+	tooltest.Run(t, func(tb testing.TB) tooltest.Target {
 		uri := testenv.MongoDB(tb)
 		s := open(tb, uri, "tools")
-		a, err := OpenAuditor(tb.Context(), uri)
+		a, err := OpenVerifyReader(tb.Context(), uri)
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -23,14 +23,14 @@ func TestTools(t *testing.T) {
 				tb.Error(err)
 			}
 		})
-		lose := func(tb testing.TB, id store.ID) {
+		removeSearch := func(tb testing.TB, id store.ID) {
 			tb.Helper()
 			_, err := s.events.UpdateByID(tb.Context(), id, bson.D{{Key: "$unset", Value: bson.D{{Key: "beginnings", Value: 1}, {Key: "available", Value: 1}}}})
 			if err != nil {
 				tb.Fatal(err)
 			}
 		}
-		return storetest.Tools{Store: s, Auditor: a, Lose: lose, Plant: func(tb testing.TB, e store.Event) {
+		return tooltest.Target{Store: s, VerifyReader: a, RemoveSearch: removeSearch, SetCounters: func(tb testing.TB, e store.Event) {
 			tb.Helper()
 			_, err := s.events.UpdateByID(tb.Context(), e.ID, bson.D{{Key: "$set", Value: bson.D{
 				{Key: "capacity", Value: e.Capacity}, {Key: "tickets_sold", Value: e.TicketsSold}, {Key: "waiting", Value: e.Waiting},
@@ -49,7 +49,7 @@ func TestCanonicalKeys(t *testing.T) {
 		key  any
 		want bool
 	}{
-		"as it is written": {seatKey{a, b}, true},
+		"as it is written": {registrationKey{a, b}, true},
 		"the other order":  {bson.D{{Key: "event_id", Value: b}, {Key: "user_id", Value: a}}, false},
 		"one field more":   {bson.D{{Key: "user_id", Value: a}, {Key: "event_id", Value: b}, {Key: "x", Value: 1}}, false},
 		"one field less":   {bson.D{{Key: "user_id", Value: a}}, false},

@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/storetest/benchtest"
 )
 
-func BenchmarkSeats(b *testing.B) { storetest.Bench(b, target) }
+func BenchmarkSeats(b *testing.B) { benchtest.Seats(b, target) }
 
 func BenchmarkLists(b *testing.B) {
 	s := open(b, filepath.Join(b.TempDir(), "eventio.db"))
-	storetest.BenchLists(b, s, func(tb testing.TB, events []store.Event) {
+	benchtest.Search(b, s, func(tb testing.TB, events []store.Event) {
 		err := s.transact(tb.Context(), func(tx *sql.Tx) error {
 			for _, e := range events {
 				if err := insertEvent(tb.Context(), tx, e); err != nil {
@@ -35,10 +36,10 @@ func BenchmarkLists(b *testing.B) {
 			return n
 		}
 		before, begun := size(), time.Now()
-		err := s.transact(tb.Context(), func(tx *sql.Tx) error { return fillSearch(tb.Context(), tx, func(int64, int64) {}) })
+		err := s.transact(tb.Context(), func(tx *sql.Tx) error { return migrate.FillSearch(tb.Context(), tx, func(int64, int64) {}) })
 		if err != nil {
 			tb.Fatal(err)
 		}
-		tb.Logf("step %d took %v; the file grew from %d to %d bytes", searchStep, time.Since(begun).Round(time.Millisecond), before, size())
+		tb.Logf("step %d took %v; the file grew from %d to %d bytes", migrate.SearchStep, time.Since(begun).Round(time.Millisecond), before, size())
 	})
 }

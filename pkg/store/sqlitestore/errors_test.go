@@ -11,15 +11,16 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// TestWhatIsNotKnownToPassIsNotUnavailable: a table that is not as it should be fails reads
-// and writes at once, and surely nothing is stored; another process that writes passes.
+// TestWhatIsNotKnownToPassIsNotUnavailable checks that a damaged table fails reads and writes at
+// once, with nothing stored, and not as unavailable; and that a lock of another process is
+// unavailable.
 func TestWhatIsNotKnownToPassIsNotUnavailable(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "eventio.db")
 	s, other := open(t, path), open(t, path)
 	event := storetest.NewEvent(t, s, 5)
 	attempts := map[string]func(context.Context) error{
 		"apply": func(ctx context.Context) error {
-			_, err := s.Apply(ctx, storetest.Wishes(event.ID, 2))
+			_, err := s.Apply(ctx, storetest.NewRequests(event.ID, 2))
 			return err
 		},
 		"create event": func(ctx context.Context) error {

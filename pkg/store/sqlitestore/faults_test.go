@@ -26,8 +26,8 @@ func newBench(tb testing.TB) *bench {
 	return &bench{open(tb, path), path}
 }
 
-// recovered has look read what a recovery finds after a crash at this moment: in a copy of
-// the database and its log, without the log's index. Unlike Open it commits nothing.
+// recovered calls look with what a recovery finds after a crash at this moment: in a copy of the
+// database and its log, without the log's index. Unlike Open it commits nothing.
 func (b *bench) recovered(tb testing.TB, look func(*sql.DB)) {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "eventio.db")
@@ -48,7 +48,7 @@ func (b *bench) recovered(tb testing.TB, look func(*sql.DB)) {
 	look(db)
 }
 
-// holds says how many of the batch a recovery finds.
+// holds returns how many registrations of the batch a recovery finds.
 func (b *bench) holds(tb testing.TB, batch []store.SeatRequest) (n int) {
 	tb.Helper()
 	b.recovered(tb, func(db *sql.DB) {
@@ -73,7 +73,7 @@ type fault struct {
 	cut  bool // after half of it was written
 }
 
-// failAt makes the nth call fail, and counts them. With n below 0 none fails.
+// failAt makes the nth call fail, and counts the calls. With n below 0 none fails.
 func (f fault) failAt(path string, n int) (calls *int, stop func()) {
 	calls = new(int)
 	return calls, onCalls(path, func(c call) int32 {
@@ -91,9 +91,9 @@ func (f fault) failAt(path string, n int) (calls *int, stop func()) {
 	})
 }
 
-// Each call of a transaction on the log fails once, on its own. What the store says of the
-// transaction is held against what a recovery finds, and a definite answer that follows
-// against what a recovery finds after it.
+// TestEveryFailedCall makes each call of a transaction on the log fail, one at a time. It compares
+// what the store says of the transaction with what a recovery finds, and a definite answer after it
+// with what a recovery finds then.
 func TestEveryFailedCall(t *testing.T) {
 	faults := map[string]fault{
 		"a disk is full":                {"write", sqlite3.SQLITE_FULL, false},
@@ -116,7 +116,7 @@ func TestEveryFailedCall(t *testing.T) {
 			t.Run(strings.TrimSpace(what+" "+where), func(t *testing.T) {
 				b := newBench(t)
 				full := storetest.NewEvent(t, b, 1)
-				b.apply(t, storetest.Wishes(full.ID, 1))
+				b.apply(t, storetest.NewRequests(full.ID, 1))
 				e := storetest.NewEvent(t, b, 1_000_000)
 				prepare := func() {
 					if _, err := b.write.Exec(l.prepare); err != nil {
@@ -125,7 +125,7 @@ func TestEveryFailedCall(t *testing.T) {
 				}
 				prepare()
 				calls, stop := f.failAt(b.path, -1)
-				b.apply(t, storetest.Wishes(e.ID, l.batch))
+				b.apply(t, storetest.NewRequests(e.ID, l.batch))
 				stop()
 				last := *calls - 1
 				if last < 0 {
@@ -136,7 +136,7 @@ func TestEveryFailedCall(t *testing.T) {
 						continue // a long transaction: some of its middle, and all of its end
 					}
 					prepare()
-					batch := storetest.Wishes(e.ID, l.batch)
+					batch := storetest.NewRequests(e.ID, l.batch)
 					_, stop := f.failAt(b.path, n)
 					_, err := b.Apply(t.Context(), batch)
 					stop()
@@ -155,14 +155,14 @@ func TestEveryFailedCall(t *testing.T) {
 						t.Fatalf("call %d: %v, and a recovery finds %d of %d", n, err, found, len(batch))
 					}
 					// Somebody is told no, which nobody may find untrue after a crash.
-					if got := b.apply(t, storetest.Wishes(full.ID, 1)); got[0].Outcome != store.SoldOut {
+					if got := b.apply(t, storetest.NewRequests(full.ID, 1)); got[0].Outcome != store.SoldOut {
 						t.Fatalf("the full event answers %s", got[0].Outcome)
 					}
 					if found := b.holds(t, batch); found > 0 {
 						t.Fatalf("call %d: a refusal was given, and then a recovery finds %d of %d", n, found, len(batch))
 					}
 				}
-				b.apply(t, storetest.Wishes(e.ID, 1))
+				b.apply(t, storetest.NewRequests(e.ID, 1))
 				storetest.Check(t, b, e.ID)
 			})
 		}
@@ -178,8 +178,8 @@ func (b *bench) apply(tb testing.TB, batch []store.SeatRequest) []store.SeatResu
 	return results
 }
 
-// The log's index cannot grow, on a full disk or under a limit: that shows after the commit
-// is in the log.
+// TestTheIndexOfTheLogCannotGrow checks what a batch answers when the log's index cannot grow, on a
+// full disk or under a limit, which shows after the commit is in the log.
 func TestTheIndexOfTheLogCannotGrow(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "eventio.db")
 	small, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path}).String())
@@ -192,7 +192,7 @@ func TestTheIndexOfTheLogCannotGrow(t *testing.T) {
 	}
 	b := &bench{open(t, path), path}
 	full := storetest.NewEvent(t, b, 1)
-	b.apply(t, storetest.Wishes(full.ID, 1))
+	b.apply(t, storetest.NewRequests(full.ID, 1))
 	reading, err := b.read.Begin() // keeps the log from starting anew
 	if err != nil {
 		t.Fatal(err)
@@ -213,12 +213,12 @@ func TestTheIndexOfTheLogCannotGrow(t *testing.T) {
 		}
 		return sqlite3.SQLITE_OK
 	})
-	batch := storetest.Wishes(e.ID, 20)
+	batch := storetest.NewRequests(e.ID, 20)
 	for _, err = b.Apply(t.Context(), batch); grows == 0; _, err = b.Apply(t.Context(), batch) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		batch = storetest.Wishes(e.ID, 20)
+		batch = storetest.NewRequests(e.ID, 20)
 	}
 	if err == nil || errors.Is(err, store.ErrNothingStored) {
 		t.Fatalf("%v, want an error that leaves it open", err)
@@ -226,11 +226,11 @@ func TestTheIndexOfTheLogCannotGrow(t *testing.T) {
 	if found := b.holds(t, batch); found != len(batch) {
 		t.Fatalf("a recovery finds %d of %d: the test does not show what it is about", found, len(batch))
 	}
-	if _, err := b.Apply(t.Context(), storetest.Wishes(full.ID, 1)); !errors.Is(err, store.ErrStorageFull) {
+	if _, err := b.Apply(t.Context(), storetest.NewRequests(full.ID, 1)); !errors.Is(err, store.ErrStorageFull) {
 		t.Fatalf("while there is no room for a fence: %v, want storage full", err)
 	}
 	stop()
-	if got := b.apply(t, storetest.Wishes(full.ID, 1)); got[0].Outcome != store.SoldOut {
+	if got := b.apply(t, storetest.NewRequests(full.ID, 1)); got[0].Outcome != store.SoldOut {
 		t.Fatalf("the full event answers %s", got[0].Outcome)
 	}
 	if found := b.holds(t, batch); found > 0 {

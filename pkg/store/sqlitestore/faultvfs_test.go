@@ -12,9 +12,9 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// faultVFS is SQLite's own file layer, except that calls on chosen files can be counted and
-// made to fail. It is the default one of this test binary, so the store under test opens its
-// files as ever.
+// faultVFS is SQLite's own file layer, except that calls on chosen files can be counted and made to
+// fail. It is the default layer of this test binary, so the store under test opens its files as
+// usual.
 type faultVFS struct {
 	real uintptr // *sqlite3_vfs
 
@@ -25,7 +25,7 @@ type faultVFS struct {
 	watch   map[string]func(call) int32
 }
 
-// call is one of SQLite's on a file.
+// call is a call of SQLite on a file.
 type call struct {
 	kind string // "write", "sync" or "shm": the -shm file grows
 	file string
@@ -42,8 +42,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// onCalls has fn decide about each call on the files of the database at path: SQLITE_OK lets
-// it through, anything else is its result. stop ends that.
+// onCalls lets fn decide about each call on the files of the database at path: SQLITE_OK lets it
+// through, anything else is its result. stop ends that.
 func onCalls(path string, fn func(call) int32) (stop func()) {
 	files.mu.Lock()
 	defer files.mu.Unlock()

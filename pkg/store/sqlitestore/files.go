@@ -7,21 +7,23 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/eventio/eventio/internal/private"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
-// ErrLost means that a file of the database was moved, removed or replaced while it was open.
-// What is written from then on would go into a file that nobody finds.
+// ErrLost means that a file of the database was moved, removed or replaced while it was open. Whatever
+// is written after that would go into a file that nobody finds.
 var ErrLost = errors.New("a file of the database was moved, removed or replaced while it was open")
 
-// file is one of the database's as it was when it was opened.
+// file is a file of the database as it was when it was opened.
 type file struct {
 	path string
 	info os.FileInfo
 }
 
-// openedFiles are the files of an open database: itself, the write-ahead log and the log's
-// index. All are there once something was committed, and stay until the last connection is
-// closed.
+// openedFiles returns the files of an open database: the file itself, the write-ahead log and the log's
+// index. All exist once something was committed, until the last connection is closed.
 func openedFiles(path string) ([]file, error) {
 	var files []file
 	for _, suffix := range []string{"", "-wal", "-shm"} {
@@ -35,10 +37,11 @@ func openedFiles(path string) ([]file, error) {
 	return files, nil
 }
 
-// look compares the files that the paths name now with those that were opened: device and
-// inode, or what the system has for them. Errors: ErrLost, or one that says neither.
-func (s *Store) look() error {
-	for _, f := range s.files {
+// compareFiles compares the files that the paths name now with those that were opened: by device and
+// inode, or what the system has instead. It notes the size of the log. Errors: ErrLost, or one after
+// which it is not known.
+func (s *Store) compareFiles() error {
+	for i, f := range s.files {
 		switch info, err := os.Stat(f.path); {
 		case errors.Is(err, fs.ErrNotExist):
 			return fmt.Errorf("%w: %s is not there", ErrLost, f.path)
@@ -46,41 +49,73 @@ func (s *Store) look() error {
 			return fmt.Errorf("look for the database: %w", err)
 		case !os.SameFile(f.info, info):
 			return fmt.Errorf("%w: %s is another file", ErrLost, f.path)
+		case i == 1:
+			s.read.SetLogSize(info.Size())
 		}
 	}
 	return nil
 }
 
-// inPlace is look, and tells Lost.
-func (s *Store) inPlace() error {
-	err := s.look()
+// checkFiles is compareFiles, and sends an ErrLost to Lost.
+func (s *Store) checkFiles() error {
+	err := s.compareFiles()
 	if errors.Is(err, ErrLost) {
 		select {
 		case s.lost <- err:
-		default: // it has been told
+		default: // it has been sent
 		}
 	}
 	return err
 }
 
-// Lost gets one error, which matches ErrLost, when the database is no longer where it was
-// opened. Nothing is written or acknowledged from then on: whoever serves the store ends the
-// process, or reads would go on from a file that nobody else sees.
+// Lost returns a channel that gets one error, which matches ErrLost, when the database is no longer
+// where it was opened. Nothing is written or acknowledged after that. The process must end, because
+// its reads would go on from a file that nobody else sees.
 func (s *Store) Lost() <-chan error { return s.lost }
 
-// lookInterval is how long a database may be lost before that is noticed without a write.
-const lookInterval = time.Second
+// checkInterval is how long a database can be lost before that is noticed without a write.
+const checkInterval = time.Second
 
-// watch looks for the files until ctx ends.
+// watch checks the files, their open mark and the size of the log until ctx ends.
 func (s *Store) watch(ctx context.Context) {
-	tick := time.NewTicker(lookInterval)
+	tick := time.NewTicker(checkInterval)
 	defer tick.Stop()
+	var log logTruncater
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_ = s.inPlace() // Lost tells it
+			if s.checkFiles() == nil { // which sends the error to Lost
+				s.keepOpenMark(ctx)
+				log.truncate(ctx, s)
+			}
 		}
 	}
+}
+
+// Protect makes the files of the database at path private: it creates the database's file, empty, when
+// it does not exist, and removes other users' rights from files that exist. It returns a text like
+// "eventio.db was 0644" for each file that it has changed.
+//
+// SQLite gives each file that it makes the mode of the database's file, whatever the umask. So no file
+// is ever open to others when Protect comes before SQLite opens the database. Errors match
+// private.ErrNotPrivate when a file is a link or another user's.
+func Protect(path string) (changed []string, err error) {
+	if f, err := private.Create(path); err == nil {
+		if err := f.Close(); err != nil {
+			return nil, fmt.Errorf("make the database's file: %w", err)
+		}
+	} // otherwise it exists, or SQLite says why it cannot be made
+	for _, suffix := range sqldb.Files() {
+		was, err := private.Narrow(path + suffix)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return changed, fmt.Errorf("the database cannot be kept from other users: %w", err)
+		case was != 0:
+			changed = append(changed, fmt.Sprintf("%s was %#o", path+suffix, was))
+		}
+	}
+	return changed, nil
 }

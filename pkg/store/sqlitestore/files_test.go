@@ -14,7 +14,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// losses are what people do to the files of a database that is open.
+// losses returns what people do to the files of a database that is open.
 func losses(tb testing.TB, path string) map[string]func() {
 	must := func(err error) {
 		tb.Helper()
@@ -56,7 +56,7 @@ func TestALostDatabaseTakesNothing(t *testing.T) {
 			b := newBench(t)
 			e := storetest.NewEvent(t, b, 10)
 			losses(t, b.path)[what]()
-			_, err := b.Apply(t.Context(), storetest.Wishes(e.ID, 1))
+			_, err := b.Apply(t.Context(), storetest.NewRequests(e.ID, 1))
 			if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, ErrLost) {
 				t.Errorf("a write ends with %v, want one that says that nothing is stored, and why", err)
 			}
@@ -79,7 +79,7 @@ func TestALostDatabaseTakesNothing(t *testing.T) {
 				return sqlite3.SQLITE_OK
 			})
 			defer stop()
-			_, err := b.Apply(t.Context(), storetest.Wishes(e.ID, 1))
+			_, err := b.Apply(t.Context(), storetest.NewRequests(e.ID, 1))
 			if !errors.Is(err, ErrLost) || errors.Is(err, store.ErrNothingStored) {
 				t.Errorf("a write ends with %v, want one that leaves it open", err)
 			}
@@ -121,7 +121,7 @@ func TestClosingALostDatabaseSparesItsSuccessor(t *testing.T) {
 	if err := lost.Close(); err != nil {
 		t.Fatal(err)
 	}
-	batch := storetest.Wishes(e.ID, 3)
+	batch := storetest.NewRequests(e.ID, 3)
 	b.apply(t, batch)
 	if found := b.holds(t, batch); found != len(batch) {
 		t.Errorf("a recovery finds %d of %d", found, len(batch))
@@ -139,6 +139,6 @@ func TestTheLogOutlivesConnections(t *testing.T) {
 	e := storetest.NewEvent(t, b, 10)
 	b.read.SetMaxIdleConns(0) // closes all that nobody uses
 	b.write.SetMaxIdleConns(0)
-	b.apply(t, storetest.Wishes(e.ID, 1))
+	b.apply(t, storetest.NewRequests(e.ID, 1))
 	storetest.Check(t, b, e.ID)
 }

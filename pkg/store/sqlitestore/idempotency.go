@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
-// Begin implements store.Idempotency. Leases are kept by this machine's clock, which all
-// processes that can open the file share.
+// Begin implements store.Idempotency. Leases go by the clock of this machine, which all processes that
+// can open the file share.
 func (s *Store) Begin(ctx context.Context, c store.Claim, lease time.Duration) (store.Claim, bool, error) {
 	done := false
-	var refused error // an answer, not a failure of the transaction
+	var refused error // an answer, which does not roll back the transaction
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		now := time.Now()
 		if _, err := tx.ExecContext(ctx, `DELETE FROM idempotency_keys WHERE expires_at <= ?`, now.UnixMilli()); err != nil {
@@ -26,7 +27,7 @@ func (s *Store) Begin(ctx context.Context, c store.Claim, lease time.Duration) (
 		held := c
 		row := tx.QueryRowContext(ctx, `SELECT fingerprint, resource, created_at, leased_until, done
 			FROM idempotency_keys WHERE key = ?`, c.Key[:])
-		switch err := row.Scan(&fingerprint, id{&held.Resource}, millis{&held.CreatedAt}, millis{&leasedUntil}, &done); {
+		switch err := row.Scan(&fingerprint, sqldb.ID{To: &held.Resource}, sqldb.Millis{To: &held.CreatedAt}, sqldb.Millis{To: &leasedUntil}, &done); {
 		case errors.Is(err, sql.ErrNoRows):
 			_, err := tx.ExecContext(ctx, `INSERT INTO idempotency_keys
 				(key, fingerprint, resource, owner, created_at, leased_until, done, expires_at) VALUES (?, ?, ?, ?, ?, ?, 0, ?)`,
@@ -74,6 +75,7 @@ func (s *Store) Release(ctx context.Context, c store.Claim) error {
 	return s.change(ctx, "release", `DELETE FROM idempotency_keys WHERE key = ? AND owner = ? AND done = 0`, c.Key[:], c.Owner[:])
 }
 
+// change runs one statement in a transaction.
 func (s *Store) change(ctx context.Context, what, statement string, args ...any) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, statement, args...)

@@ -3,33 +3,28 @@ package sqlitestore
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
-	sqlite "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
 var _ store.Importer = (*Store)(nil)
 
-// knownPage is how many ids are looked up in one query.
-const knownPage = 500
-
 // KnownUsers implements store.Importer.
 func (s *Store) KnownUsers(ctx context.Context, ids []store.ID) (map[store.ID]bool, error) {
 	known := make(map[store.ID]bool, len(ids))
-	for len(ids) > 0 {
-		page := ids[:min(knownPage, len(ids))]
-		ids = ids[len(page):]
+	for page := range slices.Chunk(ids, keysPerStatement) {
 		args := make([]any, len(page))
 		for i := range page {
 			args[i] = page[i][:]
 		}
 		query := `SELECT id FROM users WHERE id IN (?` + strings.Repeat(`, ?`, len(page)-1) + `)`
-		for found, err := range stream(ctx, s.read, scanID, query, args...) {
+		for found, err := range sqldb.Stream(ctx, s.read, sqldb.ScanID, query, args...) {
 			if err != nil {
 				return nil, fmt.Errorf("look up %d users: %w", len(page), err)
 			}
@@ -39,19 +34,18 @@ func (s *Store) KnownUsers(ctx context.Context, ids []store.ID) (map[store.ID]bo
 	return known, nil
 }
 
-// ImportUsers implements store.Importer: one transaction for all of them.
+// ImportUsers implements store.Importer, by one transaction.
 func (s *Store) ImportUsers(ctx context.Context, users []store.User) ([]store.ImportOutcome, error) {
 	outcomes := make([]store.ImportOutcome, len(users))
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		for i, u := range users {
 			err := insertUser(ctx, tx, u)
-			var se *sqlite.Error
-			switch {
+			switch code := sqldb.Code(err); {
 			case err == nil:
 				outcomes[i] = store.Imported
-			case errors.As(err, &se) && se.Code() == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+			case code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
 				outcomes[i] = store.AlreadyThere
-			case errors.As(err, &se) && se.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+			case code == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
 				outcomes[i] = store.AddressInUse
 				var n int
 				if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE id = ?`, u.ID[:]).Scan(&n); err != nil {
@@ -71,18 +65,17 @@ func (s *Store) ImportUsers(ctx context.Context, users []store.User) ([]store.Im
 	return outcomes, nil
 }
 
-// importStep is how many registrations are stored between two reports of progress.
-const importStep = 5000
+// progressStep is how many registrations are stored between two reports of progress.
+const progressStep = 5000
 
-// ImportEvent implements store.Importer: one transaction, so an interrupted import leaves
-// nothing.
-func (s *Store) ImportEvent(ctx context.Context, e store.Event, roster []store.ID, moved func(int)) (store.ImportOutcome, error) {
-	if moved == nil {
-		moved = func(int) {}
+// ImportEvent implements store.Importer, by one transaction. So an interrupted import leaves nothing.
+func (s *Store) ImportEvent(ctx context.Context, e store.Event, roster []store.ID, progress func(int)) (store.ImportOutcome, error) {
+	if progress == nil {
+		progress = func(int) {}
 	}
 	var outcome store.ImportOutcome
 	err := s.transact(ctx, func(tx *sql.Tx) (err error) {
-		outcome, err = importEvent(ctx, tx, e, roster, moved)
+		outcome, err = importEvent(ctx, tx, e, roster, progress)
 		return err
 	})
 	if err != nil {
@@ -91,7 +84,7 @@ func (s *Store) ImportEvent(ctx context.Context, e store.Event, roster []store.I
 	return outcome, nil
 }
 
-func importEvent(ctx context.Context, tx *sql.Tx, e store.Event, roster []store.ID, moved func(int)) (store.ImportOutcome, error) {
+func importEvent(ctx context.Context, tx *sql.Tx, e store.Event, roster []store.ID, progress func(int)) (store.ImportOutcome, error) {
 	var there, registrations int
 	err := tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM events WHERE id = ?1),
 		(SELECT count(*) FROM registrations WHERE event_id = ?1)`, e.ID[:]).Scan(&there, &registrations)
@@ -106,21 +99,19 @@ func importEvent(ctx context.Context, tx *sql.Tx, e store.Event, roster []store.
 	if err := insertEvent(ctx, tx, store.ImportedEvent(e, len(roster))); err != nil {
 		return "", err
 	}
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO registrations (`+registrationColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?)`)
+	insert, err := tx.PrepareContext(ctx, `INSERT INTO registrations (`+registrationColumns+`) VALUES `+onePlaceholder)
 	if err != nil {
 		return "", err
 	}
 	defer insert.Close()
 	for i, user := range roster {
-		r := store.ImportedRegistration(e, i, user)
-		_, err := insert.ExecContext(ctx, r.UserID[:], r.EventID[:], r.Number, r.RequestID, unixMillis(r.RegisteredAt), r.Cancelled, r.Past)
-		if err != nil {
+		if _, err := insert.ExecContext(ctx, registrationValues(store.ImportedRegistration(e, i, user))...); err != nil {
 			return "", err
 		}
-		if (i+1)%importStep == 0 {
-			moved(importStep)
+		if (i+1)%progressStep == 0 {
+			progress(progressStep)
 		}
 	}
-	moved(len(roster) % importStep)
+	progress(len(roster) % progressStep)
 	return store.Imported, nil
 }

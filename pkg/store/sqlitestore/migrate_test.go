@@ -4,15 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// edit runs SQL on a file as no process of Event.io would.
+// edit runs SQL on a file without Event.io.
 func edit(tb testing.TB, path string, statements ...string) {
 	tb.Helper()
 	db, err := sql.Open("sqlite", "file:"+path)
@@ -27,7 +27,7 @@ func edit(tb testing.TB, path string, statements ...string) {
 	}
 }
 
-// version reads the version in the file.
+// version reads the version of the file.
 func version(tb testing.TB, path string) int {
 	tb.Helper()
 	db, err := sql.Open("sqlite", "file:"+path)
@@ -42,27 +42,32 @@ func version(tb testing.TB, path string) int {
 	return n
 }
 
-// newest is the version that Open leads to.
-func newest(tb testing.TB) int {
+// newest returns the version to which Open leads.
+func newest(tb testing.TB, path string) int {
 	tb.Helper()
-	steps, err := migrations()
+	m, err := OpenMigrator(path)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return len(steps)
+	defer m.Close()
+	schema, err := m.Schema(tb.Context())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return schema.Known
 }
 
-// firstTables is the schema of version 1, as it was made before there were versions.
+// firstTables returns the schema of version 1, as it was made before there were versions.
 func firstTables(tb testing.TB) string {
 	tb.Helper()
-	steps, err := migrations()
+	text, err := os.ReadFile(filepath.Join("internal", "migrate", "0001_first_tables.sql"))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return steps[0].sql
+	return string(text)
 }
 
-// wantSchemaError wants one sentence that no waiting cures.
+// wantSchemaError wants an ErrSchema whose text is one sentence.
 func wantSchemaError(t *testing.T, says string, open func(context.Context) error) {
 	t.Helper()
 	err := open(t.Context())
@@ -121,8 +126,8 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 	})
 }
 
-// TestAnOldFileBecomesVersionOne: one that was made before there were versions goes on, also
-// when it lacks what was then made at every start.
+// TestAnOldFileBecomesVersionOne checks that a file from before there were versions is migrated,
+// also when it lacks what every start made then.
 func TestAnOldFileBecomesVersionOne(t *testing.T) {
 	for name, more := range map[string][]string{
 		"whole": nil, "an index less": {`DROP INDEX registrations_by_number`}, "a table less": {`DROP TABLE idempotency_keys`},
@@ -132,115 +137,25 @@ func TestAnOldFileBecomesVersionOne(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "eventio.db")
 			edit(t, path, append([]string{firstTables(t)}, more...)...)
 			open(t, path)
-			if got := version(t, path); got != newest(t) {
-				t.Errorf("version is %d, want %d", got, newest(t))
+			if got := version(t, path); got != newest(t, path) {
+				t.Errorf("version is %d, want %d", got, newest(t, path))
 			}
 		})
 	}
 }
 
-// TestAMissingIndexIsMade: as a worker on MongoDB does.
+// TestAMissingIndexIsMade checks that a start creates a missing index.
 func TestAMissingIndexIsMade(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "eventio.db")
 	open(t, path)
 	edit(t, path, `DROP INDEX registrations_by_number`)
 	open(t, path)
-	a, err := OpenAuditor(t.Context(), path)
+	a, err := OpenVerifyReader(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	for err := range a.Protections(t.Context()) {
+	for err := range a.CheckConstraints(t.Context()) {
 		t.Error(err)
-	}
-}
-
-// three is a migrator with two more steps than the first, of which the second has code.
-func three(tb testing.TB, path string) *migrator {
-	tb.Helper()
-	write, err := openWriter(path)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := write.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return &migrator{path, write, []migration{
-		{store.SchemaStep{Number: 1, Name: "first"}, firstTables(tb), nil},
-		{store.SchemaStep{Number: 2, Name: "shout"}, `ALTER TABLE users ADD COLUMN shout TEXT NOT NULL DEFAULT ''`,
-			func(ctx context.Context, tx *sql.Tx, done func(n, all int64)) error {
-				done(0, 1)
-				_, err := tx.ExecContext(ctx, `UPDATE users SET shout = upper(name)`)
-				done(1, 1)
-				return err
-			}},
-		{store.SchemaStep{Number: 3, Name: "a log"}, `CREATE TABLE log (n INTEGER)`, nil},
-	}}
-}
-
-func TestStepsAreMadeOnceByOneProcess(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "eventio.db")
-	edit(t, path, firstTables(t))
-	var all sync.WaitGroup
-	var mu sync.Mutex
-	made := make(map[int]int)
-	for range 4 {
-		m := three(t, path)
-		all.Go(func() {
-			err := m.Migrate(t.Context(), 3, func(p store.Migration) {
-				mu.Lock()
-				defer mu.Unlock()
-				if p.Over {
-					made[p.Step.Number]++
-				}
-			})
-			if err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	if made[1] != 1 || made[2] != 1 || made[3] != 1 {
-		t.Errorf("the steps were made %v times", made)
-	}
-	if got := version(t, path); got != 3 {
-		t.Errorf("version is %d", got)
-	}
-}
-
-func TestMigrateGoesAsFarAsItIsTold(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "eventio.db")
-	m := three(t, path)
-	ignore := func(store.Migration) {}
-	if err := m.Migrate(t.Context(), 2, ignore); err != nil {
-		t.Fatal(err)
-	}
-	s, err := m.Schema(t.Context())
-	if err != nil || s.Version != 2 || s.Known != 3 || len(s.Pending) != 1 || s.Pending[0].Number != 3 {
-		t.Errorf("%+v, %v", s, err)
-	}
-	for to, says := range map[int]string{4: "knows versions up to 3", 1: "never goes back"} {
-		if err := m.Migrate(t.Context(), to, ignore); !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), says) {
-			t.Errorf("to %d: %v", to, err)
-		}
-	}
-}
-
-// TestAFailedStepLeavesNothing: neither its tables nor its version.
-func TestAFailedStepLeavesNothing(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "eventio.db")
-	m := three(t, path)
-	broken := errors.New("the machine stops")
-	m.steps[1].code = func(context.Context, *sql.Tx, func(n, all int64)) error { return broken }
-	if err := m.Migrate(t.Context(), 3, func(store.Migration) {}); !errors.Is(err, broken) || !strings.Contains(err.Error(), "step 2 (shout)") {
-		t.Fatalf("error is %v", err)
-	}
-	if got := version(t, path); got != 1 {
-		t.Errorf("version is %d", got)
-	}
-	if err := three(t, path).Migrate(t.Context(), 3, func(store.Migration) {}); err != nil {
-		t.Errorf("repeated: %v", err)
 	}
 }

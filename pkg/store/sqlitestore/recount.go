@@ -8,7 +8,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// counts reads, in the index alone, what the registrations of an event say.
+// counts counts the registrations of an event. It reads their index only.
 func counts(ctx context.Context, tx *sql.Tx, e store.Event) (*store.Counts, error) {
 	var c store.Counts
 	err := tx.QueryRowContext(ctx, `SELECT
@@ -16,7 +16,7 @@ func counts(ctx context.Context, tx *sql.Tx, e store.Event) (*store.Counts, erro
 			(SELECT count(*) FROM registrations WHERE event_id = ?1 AND cancelled = 0 AND number > ?2),
 			max((SELECT coalesce(max(number), 0) FROM registrations WHERE event_id = ?1 AND cancelled = 0),
 			    (SELECT coalesce(max(number), 0) FROM registrations WHERE event_id = ?1 AND cancelled = 1), 0)`,
-		e.ID[:], e.ConfirmedThrough).Scan(&c.Holding, &c.Waiting, &c.LastNumber)
+		e.ID[:], e.ConfirmedThrough).Scan(&c.Confirmed, &c.Waiting, &c.LastNumber)
 	if err != nil {
 		return nil, fmt.Errorf("count the registrations of event %s: %w", e.ID.Hex(), err)
 	}

@@ -2,163 +2,114 @@ package sqlitestore
 
 import (
 	"context"
-	"database/sql"
-	"slices"
+	"fmt"
 	"strings"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
-// addBeginnings lets an event be found by some beginnings of its words.
-func addBeginnings(ctx context.Context, tx *sql.Tx, e store.Event, beginnings []string) error {
-	for some := range slices.Chunk(beginnings, rowsAtOnce) {
-		values := make([]any, 0, 3*len(some))
-		for _, b := range some {
-			values = append(values, b, unixMillis(e.StartsAt), e.ID[:])
-		}
-		if err := insertBeginnings(ctx, tx, values); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// insertBeginnings adds rows, of three values each.
-func insertBeginnings(ctx context.Context, tx *sql.Tx, values []any) error {
-	//nolint:gosec // the text has only placeholders, as many as values
-	_, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO event_beginnings (beginning, starts, event_id) VALUES (?, ?, ?)`+
-		strings.Repeat(`, (?, ?, ?)`, len(values)/3-1), values...)
-	return err
-}
-
-// removeBeginnings takes back what addBeginnings did.
-func removeBeginnings(ctx context.Context, tx *sql.Tx, e store.Event, beginnings []string) error {
-	for some := range slices.Chunk(beginnings, rowsAtOnce) {
-		values := []any{unixMillis(e.StartsAt), e.ID[:]}
-		for _, b := range some {
-			values = append(values, b)
-		}
-		//nolint:gosec // the text has only placeholders, as many as values
-		_, err := tx.ExecContext(ctx, `DELETE FROM event_beginnings WHERE starts = ? AND event_id = ? AND beginning IN (?`+
-			strings.Repeat(`, ?`, len(some)-1)+`)`, values...)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// saveSearch lets an event that was edited be found by its new texts, at its new start.
-func saveSearch(ctx context.Context, tx *sql.Tx, c store.Change) error {
-	if c.Edit == nil || c.Edit.Title == nil && c.Edit.Description == nil && c.Edit.Place == nil && c.Edit.StartsAt == nil {
-		return nil
-	}
-	after := c.Edit.Texts(c.Before)
-	if c.Edit.StartsAt != nil {
-		after.StartsAt = *c.Edit.StartsAt
-	}
-	gone, come := c.Before.Beginnings(), after.Beginnings()
-	if unixMillis(after.StartsAt) == unixMillis(c.Before.StartsAt) {
-		gone, come = without(gone, come), without(come, gone)
-	}
-	if err := removeBeginnings(ctx, tx, c.Before, gone); err != nil {
-		return err
-	}
-	return addBeginnings(ctx, tx, after, come)
-}
-
-// without is what is in one sorted list and not in the other.
-func without(all, others []string) []string {
-	return slices.DeleteFunc(slices.Clone(all), func(s string) bool {
-		_, found := slices.BinarySearch(others, s)
-		return found
-	})
-}
-
-// mendSearch adds what is missing for an event to be found. Rows that are too many find
-// nothing: whoever reads them compares the event.
-func mendSearch(ctx context.Context, tx *sql.Tx, e store.Event) error {
-	return addBeginnings(ctx, tx, e, e.Beginnings())
-}
-
-// unfindable says what of an event would not be found; see store.View.
-func unfindable(ctx context.Context, q querier, e store.Event) (string, error) {
-	for some := range slices.Chunk(e.Beginnings(), rowsAtOnce) {
-		values := []any{unixMillis(e.StartsAt), e.ID[:]}
-		for _, b := range some {
-			values = append(values, b)
-		}
-		var there int
-		err := q.QueryRowContext(ctx, `SELECT count(*) FROM event_beginnings WHERE starts = ? AND event_id = ? AND beginning IN (?`+
-			strings.Repeat(`, ?`, len(some)-1)+`)`, values...).Scan(&there)
-		if err != nil {
-			return "", err
-		}
-		if there < len(some) {
-			return "its words", nil
-		}
-	}
-	return "", nil
-}
-
-const (
-	// searchStep is the step of the schema that makes the table event_beginnings.
-	searchStep = 4
-	// fillBatch is how many events are read at once, and their rows sorted, which takes about
-	// 50 MB: rows that are neighbours in the table are written together.
-	fillBatch = 5000
-)
-
-// fillSearch is the code of that step: all events get their beginnings.
-func fillSearch(ctx context.Context, tx *sql.Tx, done func(n, all int64)) error {
-	var all, n int64
-	if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM events`).Scan(&all); err != nil {
-		return err
-	}
-	type row struct {
-		beginning string
-		event     *store.Event
-	}
-	for after := (store.ID{}); ; {
-		events, err := textsAfter(ctx, tx, after)
-		if err != nil || len(events) == 0 {
-			return err
-		}
-		var rows []row
-		for i := range events {
-			for _, b := range events[i].Beginnings() {
-				rows = append(rows, row{b, &events[i]})
-			}
-		}
-		slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.beginning, b.beginning) })
-		for some := range slices.Chunk(rows, rowsAtOnce) {
-			values := make([]any, 0, 3*len(some))
-			for _, r := range some {
-				values = append(values, r.beginning, unixMillis(r.event.StartsAt), r.event.ID[:])
-			}
-			if err := insertBeginnings(ctx, tx, values); err != nil {
-				return err
-			}
-		}
-		n, after = n+int64(len(events)), events[len(events)-1].ID
-		done(n, all)
-	}
-}
-
-// textsAfter reads events by id, as far as a search depends on them.
-func textsAfter(ctx context.Context, tx *sql.Tx, after store.ID) ([]store.Event, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT id, title, description, place, starts_at FROM events WHERE id > ? ORDER BY id LIMIT ?`, after[:], fillBatch)
+// FindEvents implements store.Events.
+func (s *Store) FindEvents(ctx context.Context, q store.EventQuery) (store.EventPage, error) {
+	page, err := store.ReadEvents(ctx, eventReader{s}, q)
 	if err != nil {
-		return nil, err
+		return store.EventPage{}, fmt.Errorf("find events: %w", err)
 	}
-	defer rows.Close()
-	var events []store.Event
-	for rows.Next() {
-		var e store.Event
-		if err := rows.Scan(id{&e.ID}, &e.Title, &e.Description, &e.Place, millis{&e.StartsAt}); err != nil {
-			return nil, err
-		}
-		events = append(events, e)
+	return page, nil
+}
+
+// eventReader reads each list of events by its index and no other.
+type eventReader struct{ s *Store }
+
+var _ store.EventReader = eventReader{}
+
+// ReadRange implements store.EventReader.
+func (r eventReader) ReadRange(ctx context.Context, rng store.EventRange) ([]store.Event, error) {
+	from := "events"
+	if rng.WordPrefix != "" {
+		// The join ignores rows that are out of date. CROSS makes SQLite read event_beginnings first.
+		from = "event_beginnings CROSS JOIN events ON events.id = event_id AND starts_at = starts"
 	}
-	return events, rows.Err()
+	query, args := rangeQuery(rng, eventColumns(), from)
+	return sqldb.All(ctx, r.s.read, scanEvent, query, args...)
+}
+
+// ReadCursors implements store.EventReader.
+func (r eventReader) ReadCursors(ctx context.Context, rng store.EventRange) ([]store.EventCursor, error) {
+	columns, from := "starts_at, id", "events"
+	if rng.WordPrefix != "" {
+		columns, from = "starts, event_id", "event_beginnings"
+	}
+	query, args := rangeQuery(rng, columns, from)
+	return sqldb.All(ctx, r.s.read, scanCursor, query, args...)
+}
+
+// ReadByID implements store.EventReader.
+func (r eventReader) ReadByID(ctx context.Context, ids []store.ID) ([]store.Event, error) {
+	args := make([]any, len(ids))
+	for i := range ids {
+		args[i] = ids[i][:]
+	}
+	return sqldb.All(ctx, r.s.read, scanEvent, `SELECT `+eventColumns()+` FROM events WHERE id IN (?`+strings.Repeat(`, ?`, len(ids)-1)+`)`, args...)
+}
+
+func scanCursor(row sqldb.Scanner) (store.EventCursor, error) {
+	var c store.EventCursor
+	err := row.Scan(sqldb.Millis{To: &c.StartsAt}, sqldb.ID{To: &c.ID})
+	return c, err
+}
+
+// rangeQuery returns the query of a range. INDEXED BY makes it fail where SQLite would use another
+// index.
+func rangeQuery(rng store.EventRange, columns, from string) (query string, args []any) {
+	starts, id := "starts_at", "id"
+	var where []string
+	and := func(condition string, values ...any) {
+		where, args = append(where, condition), append(args, values...)
+	}
+	index := "start"
+	switch {
+	case rng.WordPrefix != "":
+		starts, id = "starts", "event_id"
+		and("beginning = ?", rng.WordPrefix)
+	case !rng.OrganizerID.IsZero():
+		index = "organizer"
+		and("organizer_id = ?", rng.OrganizerID[:])
+	}
+	if rng.Available {
+		index = "available_by_" + index
+		and("tickets_sold < capacity AND cancelled_at = 0")
+	} else {
+		index = "events_by_" + index
+	}
+	if rng.WordPrefix == "" {
+		from += " INDEXED BY " + index
+	}
+	// At most one bound on each side: of two, SQLite would search by the first, and read rows up to
+	// the second.
+	begin := func(beyond string) {
+		and("("+starts+", "+id+") "+beyond+" (?, ?)", rng.Begin.StartsAt.UnixMilli(), rng.Begin.ID[:])
+	}
+	switch {
+	case rng.Begin != nil && !rng.Descending && !rng.Begin.StartsAt.Before(rng.From):
+		begin(">=")
+	case !rng.From.IsZero():
+		and(starts+" >= ?", rng.From.UnixMilli())
+	}
+	switch {
+	case rng.Begin != nil && rng.Descending && (rng.To.IsZero() || rng.Begin.StartsAt.Before(rng.To)):
+		begin("<=")
+	case !rng.To.IsZero():
+		and(starts+" < ?", rng.To.UnixMilli())
+	}
+	direction := ""
+	if rng.Descending {
+		direction = " DESC"
+	}
+	condition := ""
+	if len(where) > 0 {
+		condition = " WHERE " + strings.Join(where, " AND ")
+	}
+	return "SELECT " + columns + " FROM " + from + condition +
+		" ORDER BY " + starts + direction + ", " + id + direction + " LIMIT ?", append(args, rng.Limit)
 }

@@ -6,14 +6,14 @@ import (
 	"testing"
 
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/storetest/tooltest"
 )
 
 func TestTools(t *testing.T) {
-	storetest.RunTools(t, func(tb testing.TB) storetest.Tools {
+	tooltest.Run(t, func(tb testing.TB) tooltest.Target {
 		path := filepath.Join(tb.TempDir(), "eventio ?#%.db")
 		s := open(tb, path)
-		a, err := OpenAuditor(tb.Context(), path)
+		a, err := OpenVerifyReader(tb.Context(), path)
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -22,13 +22,13 @@ func TestTools(t *testing.T) {
 				tb.Error(err)
 			}
 		})
-		lose := func(tb testing.TB, id store.ID) {
+		removeSearch := func(tb testing.TB, id store.ID) {
 			tb.Helper()
 			if _, err := s.write.ExecContext(tb.Context(), `DELETE FROM event_beginnings WHERE event_id = ?`, id[:]); err != nil {
 				tb.Fatal(err)
 			}
 		}
-		return storetest.Tools{Store: s, Auditor: a, Lose: lose, Plant: func(tb testing.TB, e store.Event) {
+		return tooltest.Target{Store: s, VerifyReader: a, RemoveSearch: removeSearch, SetCounters: func(tb testing.TB, e store.Event) {
 			tb.Helper()
 			conn, err := s.write.Conn(tb.Context())
 			if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// Model is one event as plainly as it can be said: two lists of people. It is written from
-// the rules, not from the product, so that a mistake in one shows against the other.
+// Model is an event as plainly as possible: two lists of people. It is written from the rules and
+// does not use store.Decide, so that a mistake in one of the two shows.
 type Model struct {
 	Capacity      int64
 	Waitlist      bool
@@ -33,7 +33,7 @@ type Seat struct {
 	Number  int64
 }
 
-// NewModel is a new event.
+// NewModel returns a new event with that capacity.
 func NewModel(capacity int64) *Model {
 	return &Model{
 		Capacity: capacity, Version: 1, done: make(map[store.ID]map[string]bool), found: make(map[store.ID]map[string]bool),
@@ -53,7 +53,7 @@ func find(list []Seat, user store.ID) int {
 	return slices.IndexFunc(list, func(s Seat) bool { return s.User == user })
 }
 
-// Apply changes the model by one request and says the outcome.
+// Apply changes the model by one request and returns the outcome.
 func (m *Model) Apply(req store.SeatRequest) store.Outcome {
 	switch req.Kind {
 	case store.Register:
@@ -189,7 +189,7 @@ func (m *Model) promote() {
 	}
 }
 
-// DrawRequest makes a random request of a few users, ids and values, so that they collide.
+// DrawRequest makes a random request of few users, ids and values, so that requests collide.
 func DrawRequest(rt *rapid.T, event store.ID, crowd []store.ID) store.SeatRequest {
 	req := store.SeatRequest{
 		Kind:      rapid.SampledFrom([]store.Kind{store.Register, store.Register, store.Register, store.Cancel, store.Cancel, store.EditEvent}).Draw(rt, "kind"),
@@ -226,7 +226,7 @@ func DrawRequest(rt *rapid.T, event store.ID, crowd []store.ID) store.SeatReques
 	return req
 }
 
-// testModel compares random batches of every kind with the model, and the promises after
+// testModel compares random batches of every kind with the model, and checks the guarantees after
 // each of them.
 func testModel(t *testing.T, target Target) {
 	handles := []store.Store{target.Store, target.Again(t)}
@@ -245,13 +245,13 @@ func testModel(t *testing.T, target Target) {
 				want = append(want, model.Apply(batch[len(batch)-1]))
 			}
 			s := handles[rapid.IntRange(0, 1).Draw(rt, "process")]
-			wantOutcomes(t, apply(t, s, batch...), want...)
+			WantOutcomes(t, MustApply(t, s, batch...), want...)
 			wantLists(t, s, event.ID, model)
 		}
 	})
 }
 
-// wantLists compares an event at rest with the model.
+// wantLists compares an event with the model. Nobody may write to the event meanwhile.
 func wantLists(tb testing.TB, s store.Store, id store.ID, m *Model) {
 	tb.Helper()
 	seatsOf := func(rows []store.Registration) []Seat {
@@ -262,7 +262,7 @@ func wantLists(tb testing.TB, s store.Store, id store.ID, m *Model) {
 		return seats
 	}
 	roster := seatsOf(Check(tb, s, id))
-	e := readEvent(tb, s, id)
+	e := ReadEvent(tb, s, id)
 	line := seatsOf(WaitingList(tb, s, e))
 	if !slices.Equal(roster, m.Holders) || !slices.Equal(line, m.Line) {
 		tb.Fatalf("roster %v and line %v, the model has %v and %v", roster, line, m.Holders, m.Line)

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,56 +17,56 @@ func testSeats(t *testing.T, target Target) {
 	s := target.Store
 	t.Run("the last seat goes to one", func(t *testing.T) {
 		event := NewEvent(t, s, 1)
-		wantOutcomes(t, apply(t, s, Wishes(event.ID, 3)...), store.Registered, store.SoldOut, store.SoldOut)
-		wantOutcomes(t, apply(t, s, Wish(event.ID)), store.SoldOut)
+		WantOutcomes(t, MustApply(t, s, NewRequests(event.ID, 3)...), store.Registered, store.SoldOut, store.SoldOut)
+		WantOutcomes(t, MustApply(t, s, NewRequest(event.ID)), store.SoldOut)
 		Check(t, s, event.ID)
 	})
 	t.Run("an event that does not exist", func(t *testing.T) {
 		event := NewEvent(t, s, 1)
-		wantOutcomes(t, apply(t, s, Wish(store.NewID()), Wish(event.ID), Wish(store.NewID())),
+		WantOutcomes(t, MustApply(t, s, NewRequest(store.NewID()), NewRequest(event.ID), NewRequest(store.NewID())),
 			store.EventNotFound, store.Registered, store.EventNotFound)
 		Check(t, s, event.ID)
 	})
 	t.Run("already registered comes before sold out", func(t *testing.T) {
 		event := NewEvent(t, s, 1)
-		first := Wish(event.ID)
+		first := NewRequest(event.ID)
 		again := first
 		again.RequestID = "another"
-		wantOutcomes(t, apply(t, s, first, again, Wish(event.ID)), store.Registered, store.AlreadyRegistered, store.SoldOut)
-		wantOutcomes(t, apply(t, s, again, Wish(event.ID)), store.AlreadyRegistered, store.SoldOut)
+		WantOutcomes(t, MustApply(t, s, first, again, NewRequest(event.ID)), store.Registered, store.AlreadyRegistered, store.SoldOut)
+		WantOutcomes(t, MustApply(t, s, again, NewRequest(event.ID)), store.AlreadyRegistered, store.SoldOut)
 		Check(t, s, event.ID)
 	})
 	t.Run("a repeated request gets its first answer", func(t *testing.T) {
 		event := NewEvent(t, s, 1)
-		wish := Wish(event.ID)
-		first := apply(t, s, wish, wish)
-		later := wish
+		request := NewRequest(event.ID)
+		first := MustApply(t, s, request, request)
+		later := request
 		later.At = now.Add(time.Hour)
-		again := apply(t, target.Again(t), later)
-		wantOutcomes(t, slices.Concat(first, again), store.Registered, store.Registered, store.Registered)
-		if first[0] != first[1] || first[0] != again[0] {
+		again := MustApply(t, target.Again(t), later)
+		WantOutcomes(t, slices.Concat(first, again), store.Registered, store.Registered, store.Registered)
+		if !reflect.DeepEqual(first[0], first[1]) || !reflect.DeepEqual(first[0], again[0]) {
 			t.Fatalf("answers differ: %+v, %+v, %+v", first[0], first[1], again[0])
 		}
 		Check(t, s, event.ID)
 	})
 	t.Run("a request id of another user or event is independent", func(t *testing.T) {
 		event, other := NewEvent(t, s, 5), NewEvent(t, s, 5)
-		mine, theirs, elsewhere := Wish(event.ID), Wish(event.ID), Wish(other.ID)
+		mine, theirs, elsewhere := NewRequest(event.ID), NewRequest(event.ID), NewRequest(other.ID)
 		theirs.RequestID, elsewhere.RequestID = mine.RequestID, mine.RequestID
 		elsewhere.UserID = mine.UserID
-		wantOutcomes(t, apply(t, s, mine, theirs, elsewhere), store.Registered, store.Registered, store.Registered)
+		WantOutcomes(t, MustApply(t, s, mine, theirs, elsewhere), store.Registered, store.Registered, store.Registered)
 		Check(t, s, event.ID)
 		Check(t, s, other.ID)
 	})
 	t.Run("times keep milliseconds in UTC", func(t *testing.T) {
 		event := NewEvent(t, s, 1)
-		wish := Wish(event.ID)
-		wish.At = time.Date(2026, 11, 24, 12, 0, 0, 123_987_654, time.FixedZone("", 3600))
-		got := apply(t, s, wish)[0].Registration
+		request := NewRequest(event.ID)
+		request.At = time.Date(2026, 11, 24, 12, 0, 0, 123_987_654, time.FixedZone("", 3600))
+		got := MustApply(t, s, request)[0].Registration
 		if want := time.Date(2026, 11, 24, 11, 0, 0, 123_000_000, time.UTC); got.RegisteredAt != want {
 			t.Fatalf("registered at %v, want %v", got.RegisteredAt, want)
 		}
-		if roster := Check(t, s, event.ID); roster[0] != got {
+		if roster := Check(t, s, event.ID); !roster[0].Equal(got) {
 			t.Fatalf("answered %+v, stored %+v", got, roster[0])
 		}
 	})
@@ -77,10 +78,10 @@ func testSeats(t *testing.T, target Target) {
 		}
 		for range 3 {
 			for _, e := range events {
-				batch = append(batch, Wish(e.ID))
+				batch = append(batch, NewRequest(e.ID))
 			}
 		}
-		for i, res := range apply(t, s, batch...) {
+		for i, res := range MustApply(t, s, batch...) {
 			if want := i < 200; want != (res.Outcome == store.Registered) {
 				t.Fatalf("request %d is %s", i, res.Outcome)
 			}
@@ -93,17 +94,17 @@ func testSeats(t *testing.T, target Target) {
 	})
 	t.Run("one large batch", func(t *testing.T) {
 		event := NewEvent(t, s, 1500)
-		apply(t, s, Wishes(event.ID, 2000)...)
+		MustApply(t, s, NewRequests(event.ID, 2000)...)
 		if got := len(Check(t, s, event.ID)); got != 1500 {
 			t.Fatalf("%d registered, want 1500", got)
 		}
 	})
-	t.Run("an empty batch", func(t *testing.T) { apply(t, s) })
+	t.Run("an empty batch", func(t *testing.T) { MustApply(t, s) })
 	t.Run("a caller whose time is up", func(t *testing.T) {
 		event := NewEvent(t, s, 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := s.Apply(ctx, Wishes(event.ID, 1)); !errors.Is(err, store.ErrUnavailable) {
+		if _, err := s.Apply(ctx, NewRequests(event.ID, 1)); !errors.Is(err, store.ErrUnavailable) {
 			t.Fatalf("error is %v, want ErrUnavailable", err)
 		}
 		if got := len(Check(t, s, event.ID)); got != 0 {
@@ -112,7 +113,8 @@ func testSeats(t *testing.T, target Target) {
 	})
 }
 
-// testEndings: the endings done and refused are in the tests above.
+// testEndings checks writes that fail, and writes that fail although they are stored. The tests
+// above check those that succeed and those that are refused.
 func testEndings(t *testing.T, target Target) {
 	s := target.Store
 	short := func(t *testing.T) context.Context {
@@ -124,8 +126,8 @@ func testEndings(t *testing.T, target Target) {
 		stored := ending == FailedButStored
 		t.Run("apply/"+string(ending), func(t *testing.T) {
 			event := NewEvent(t, s, 2)
-			earlier := apply(t, s, Wish(event.ID))
-			batch := Wishes(event.ID, 2)
+			earlier := MustApply(t, s, NewRequest(event.ID))
+			batch := NewRequests(event.ID, 2)
 			heal := target.Fail(t, Apply, ending)
 			_, err := s.Apply(short(t), batch)
 			heal()
@@ -138,13 +140,13 @@ func testEndings(t *testing.T, target Target) {
 			if got := len(Check(t, s, event.ID)) == 2; got != stored {
 				t.Fatalf("stored: %v, want %v", got, stored)
 			}
-			wantOutcomes(t, apply(t, s, batch...), store.Registered, store.SoldOut)
-			if roster := Check(t, s, event.ID); roster[0] != earlier[0].Registration || roster[1].UserID != batch[0].UserID {
+			WantOutcomes(t, MustApply(t, s, batch...), store.Registered, store.SoldOut)
+			if roster := Check(t, s, event.ID); !roster[0].Equal(earlier[0].Registration) || roster[1].UserID != batch[0].UserID {
 				t.Fatalf("roster is %+v", roster)
 			}
 		})
 		t.Run("create user/"+string(ending), func(t *testing.T) {
-			u := newUser(string(ending) + "@example.org")
+			u := NewUser(string(ending) + "@example.org")
 			heal := target.Fail(t, Create, ending)
 			err := s.CreateUser(short(t), u)
 			heal()
@@ -152,7 +154,7 @@ func testEndings(t *testing.T, target Target) {
 				t.Fatalf("error is %v", err)
 			}
 			settle(t, s)
-			if _, err := s.UserByEmail(context10s(t), u.Email); stored != (err == nil) {
+			if _, err := s.UserByEmail(Context(t), u.Email); stored != (err == nil) {
 				t.Fatalf("stored: %v, want %v", err == nil, stored)
 			}
 		})
@@ -165,24 +167,24 @@ func testEndings(t *testing.T, target Target) {
 				t.Fatalf("error is %v", err)
 			}
 			settle(t, s)
-			if _, err := s.Event(context10s(t), e.ID); stored != (err == nil) {
+			if _, err := s.Event(Context(t), e.ID); stored != (err == nil) {
 				t.Fatalf("stored: %v, want %v", err == nil, stored)
 			}
 		})
 	}
 }
 
-// settle makes what was stored without an acknowledgement visible: everything before an
-// acknowledged write is.
+// settle makes what was stored without an acknowledgement visible, because everything that was
+// stored before an acknowledged write is.
 func settle(tb testing.TB, s store.Store) {
 	tb.Helper()
-	if err := s.CreateUser(context10s(tb), newUser(store.NewID().Hex()+"@example.org")); err != nil {
+	if err := s.CreateUser(Context(tb), NewUser(store.NewID().Hex()+"@example.org")); err != nil {
 		tb.Fatal(err)
 	}
 }
 
-// testConcurrency: two handles, many goroutines, more wishes than places, and every wish
-// is sent twice.
+// testConcurrency checks two stores over one database under many goroutines, with more requests
+// than seats, each of which is sent twice.
 func testConcurrency(t *testing.T, target Target) {
 	handles := []store.Store{target.Store, target.Again(t)}
 	hot, cold := NewEvent(t, handles[0], 50), NewEvent(t, handles[0], 500)
@@ -193,9 +195,9 @@ func testConcurrency(t *testing.T, target Target) {
 	for g := range 16 {
 		wg.Go(func() {
 			for range 4 {
-				batch := append(Wishes(hot.ID, 3), Wishes(cold.ID, 2)...)
+				batch := append(NewRequests(hot.ID, 3), NewRequests(cold.ID, 2)...)
 				for try := range 2 {
-					results, err := handles[(g+try)%2].Apply(context10s(t), batch)
+					results, err := handles[(g+try)%2].Apply(Context(t), batch)
 					if err != nil {
 						t.Errorf("apply: %v", err)
 						return

@@ -40,18 +40,21 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	if err := setup.CheckMongoDBURI("--from", c.From); err != nil {
 		return err
 	}
+	if err := process.Positive("--start-timeout", c.StartTimeout); err != nil {
+		return err
+	}
 	if sameDatabase(c.From, c.MongoDBURI) {
-		return errors.New("--from and --mongodb-uri name the same database: the two have collections of the same names, so name another one in --mongodb-uri")
+		return process.Usage("--from and --mongodb-uri name the same database: the two have collections of the same names, so name another one in --mongodb-uri")
 	}
 	starting, cancel := context.WithTimeout(ctx, c.StartTimeout)
 	defer cancel()
 	from, err := original.Open(starting, c.From)
 	if err != nil {
-		return err
+		return setup.ExplainMongoDB(err, "--from")
 	}
 	defer func() { err = errors.Join(err, from.Close(context.WithoutCancel(ctx))) }()
 	if c.MongoDBURI == "" {
-		unlock, err := setup.LockFolder(c.Data)
+		unlock, err := setup.LockFolder(c.Data, log)
 		if err != nil {
 			return err
 		}
@@ -64,7 +67,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	defer func() { err = errors.Join(err, into.Close()) }()
 	size, err := from.Size(ctx)
 	if err != nil {
-		return err
+		return setup.ExplainMongoDB(err, "--from")
 	}
 	i := importer{from: from, into: into, out: env.Stdout, started: time.Now()}
 	err = i.run(ctx, size, env.Stderr)
@@ -205,12 +208,12 @@ func (i *importer) importEvent(ctx context.Context, e original.Event) error {
 	case store.Imported:
 		i.events++
 		i.registrations += len(e.Roster)
-		strangers, err := i.strangers(ctx, e.Roster)
+		unknown, err := i.unknownUsers(ctx, e.Roster)
 		if err != nil {
 			return err
 		}
-		if len(strangers) > 0 {
-			note("%d registered users do not exist; they keep their place: %s", len(strangers), someIDs(strangers))
+		if len(unknown) > 0 {
+			note("%d registered users do not exist; they keep their place: %s", len(unknown), someIDs(unknown))
 		}
 	case store.AlreadyThere:
 		i.knownEvents++
@@ -232,8 +235,8 @@ func (i *importer) importEvent(ctx context.Context, e original.Event) error {
 	return nil
 }
 
-// strangers are those of a roster who are not users.
-func (i *importer) strangers(ctx context.Context, roster []store.ID) ([]store.ID, error) {
+// unknownUsers returns those of a roster who are not users.
+func (i *importer) unknownUsers(ctx context.Context, roster []store.ID) ([]store.ID, error) {
 	var unknown []store.ID
 	for page := range slices.Chunk(roster, 5000) {
 		known, err := i.into.KnownUsers(ctx, page)

@@ -38,15 +38,15 @@ func (i *importer) importUsers(ctx context.Context) error {
 	return i.importUserBatch(ctx, batch)
 }
 
-// newcomer is a user under way.
-type newcomer struct {
+// importedUser is a user on the way from the original into the store.
+type importedUser struct {
 	store.User
 	password string // to be hashed; none for a user whose PasswordHash is settled
 	address  string // in the original
 	notes    []string
 }
 
-func (n *newcomer) note(format string, args ...any) {
+func (n *importedUser) note(format string, args ...any) {
 	n.notes = append(n.notes, fmt.Sprintf(format, args...))
 }
 
@@ -59,7 +59,7 @@ func (i *importer) importUserBatch(ctx context.Context, batch []original.User) e
 	if err != nil {
 		return err
 	}
-	var people []*newcomer
+	var people []*importedUser
 	first := make(map[string]bool) // addresses in this batch
 	for _, u := range batch {
 		if known[u.ID] {
@@ -68,7 +68,7 @@ func (i *importer) importUserBatch(ctx context.Context, batch []original.User) e
 			i.progress.Add(1)
 			continue
 		}
-		n := newcomerOf(u)
+		n := importedUserOf(u)
 		if key := store.EmailKey(n.Email); first[key] {
 			n.duplicate()
 		} else {
@@ -89,7 +89,7 @@ func (i *importer) importUserBatch(ctx context.Context, batch []original.User) e
 }
 
 // storeUsers stores people and returns those whose address was taken, with another one.
-func (i *importer) storeUsers(ctx context.Context, people []*newcomer) (again []*newcomer, err error) {
+func (i *importer) storeUsers(ctx context.Context, people []*importedUser) (again []*importedUser, err error) {
 	users := make([]store.User, len(people))
 	for k, n := range people {
 		users[k] = n.User
@@ -125,13 +125,13 @@ const (
 
 // duplicate gives the user an address of their own: the one they had belongs to another
 // user, who has it from now on alone.
-func (n *newcomer) duplicate() {
+func (n *importedUser) duplicate() {
 	n.Email = n.ID.Hex() + duplicateDomain
 	n.note("the address %q belongs to another user, who keeps it; this one gets %s and cannot log in with the old one", n.address, n.Email)
 }
 
-func newcomerOf(u original.User) *newcomer {
-	n := &newcomer{
+func importedUserOf(u original.User) *importedUser {
+	n := &importedUser{
 		User:    store.User{ID: u.ID, Name: u.Name, Email: strings.TrimSpace(u.Email), CreatedAt: u.CreatedAt},
 		address: u.Email, notes: u.Odd,
 	}
@@ -163,8 +163,8 @@ func newcomerOf(u original.User) *newcomer {
 var foreignHash = regexp.MustCompile(`^\$(2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}|argon2[a-z]*\$.+\$.+|scrypt\$.+\$.+|pbkdf2[-a-z0-9]*\$.+\$.+|(1|5|6|y|7)\$.+\$.+)$`)
 
 // hash hashes the passwords, as many at once as there are cores.
-func (i *importer) hash(ctx context.Context, people []*newcomer) error {
-	work := make(chan *newcomer)
+func (i *importer) hash(ctx context.Context, people []*importedUser) error {
+	work := make(chan *importedUser)
 	errs := make(chan error, len(people))
 	var cores sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {

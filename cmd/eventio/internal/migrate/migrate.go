@@ -31,6 +31,9 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	if c.Database, err = c.Resolve(); err != nil {
 		return err
 	}
+	if err := process.Positive("--start-timeout", c.StartTimeout); err != nil {
+		return err
+	}
 	starting, cancel := context.WithTimeout(ctx, c.StartTimeout)
 	defer cancel()
 	// The steps are printed on stdout; the log says what the command waits for.
@@ -45,13 +48,13 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	}
 	printSchema(env.Stdout, before)
 	if c.Status {
-		return before.Fits()
+		return before.CheckKnown()
 	}
 	to := before.Known
 	if c.To != nil {
 		to = *c.To
 	}
-	if err := before.Reaches(to); err != nil {
+	if err := before.CheckTarget(to); err != nil {
 		return err
 	}
 	p := printer{out: env.Stdout, stderr: env.Stderr}
@@ -89,7 +92,7 @@ type printer struct {
 
 func (p *printer) report(m store.Migration) {
 	switch {
-	case m.Over:
+	case m.Finished:
 		p.finish()
 		fmt.Fprintf(p.out, "step %s: done in %v\n", m.Step, time.Since(p.begun).Round(time.Millisecond))
 	case m.All == 0 && m.Done == 0:

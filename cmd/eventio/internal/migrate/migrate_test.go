@@ -20,7 +20,7 @@ func TestPrinter(t *testing.T) {
 			p.report(store.Migration{Step: step, Done: 10, All: 100})
 			time.Sleep(progress.Interval)
 			p.report(store.Migration{Step: step, Done: 40, All: 100})
-			p.report(store.Migration{Step: step, Over: true})
+			p.report(store.Migration{Step: step, Finished: true})
 		}
 		if want := "3 (search): 40 of about 100\n4 (venues): 40 of about 100\n"; stderr.String() != want {
 			t.Errorf("progress is %q, want %q", stderr.String(), want)

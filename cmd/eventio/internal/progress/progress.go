@@ -55,6 +55,16 @@ func (b *Bar) Add(n int) {
 	}
 }
 
+// Grow says anew how many records there are in all.
+func (b *Bar) Grow(all int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.all = max(all, 1)
+	if b.bar != nil {
+		b.bar.ChangeMax64(b.all)
+	}
+}
+
 // Println writes a line to out, above the bar if both are on one terminal.
 func (b *Bar) Println(out io.Writer, line string) {
 	b.mu.Lock()

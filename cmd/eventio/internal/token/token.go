@@ -37,9 +37,12 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) e
 	id, err := store.ParseID(c.User)
 	switch {
 	case c.User == "" && c.Count < 1:
-		return errors.New("--count: want at least 1")
+		return process.Usage("--count must be above 0, and is %d", c.Count)
 	case c.User != "" && (err != nil || id.IsZero()):
-		return errors.New("--user: want an id of 24 hexadecimal digits")
+		return process.Usage("--user: %q is not an id of 24 hexadecimal digits", c.User)
+	}
+	if c.Lifetime <= 0 || c.Lifetime > identity.MaxLifetime {
+		return process.Usage("--lifetime: %v is not above 0 and at most %v", c.Lifetime, identity.MaxLifetime)
 	}
 	keys, err := c.Parse()
 	if err != nil {
@@ -54,7 +57,8 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) e
 	if c.Exists() {
 		keys, who, err = c.look(ctx, log, keys, id)
 	} else if keys.Empty() {
-		err = fmt.Errorf("there is no key: no data in %s, no --mongodb-uri and no EVENTIO_AUTH_KEYS", c.Data)
+		err = &process.Failure{Sentence: fmt.Sprintf("there is no key to sign with: the folder %s has no %s; choose the folder with --data, name the database with --mongodb-uri, or give the keys with --auth-keys",
+			c.Data, setup.DatabaseFile)}
 	}
 	if err != nil {
 		return err

@@ -33,16 +33,13 @@ type repairer struct {
 	close     func() error
 }
 
-// openRepairer makes a repairer for the auditor's database. It fails when the workers behind
+// openRepairer makes a repairer for the reader's database. It fails when the workers behind
 // a NATS server are those of other databases, and names these.
-func openRepairer(ctx context.Context, c Command, auditor store.Auditor, log zerolog.Logger) (_ *repairer, err error) {
+func openRepairer(ctx context.Context, c Command, reader store.VerifyReader, log zerolog.Logger) (_ *repairer, err error) {
 	var r *repairer
-	switch {
-	case c.NATSURL != "":
-		r, err = connectRepairer(ctx, c, auditor, log)
-	case c.MongoDBURI != "":
-		err = errors.New("--repair goes through the queue: name the NATS servers of the workers with --nats-url")
-	default:
+	if c.NATSURL != "" {
+		r, err = connectRepairer(ctx, c, reader, log)
+	} else {
 		r, err = embedRepairer(ctx, c, log)
 	}
 	if err != nil {
@@ -55,10 +52,7 @@ func openRepairer(ctx context.Context, c Command, auditor store.Auditor, log zer
 }
 
 // connectRepairer uses the workers behind --nats-url.
-func connectRepairer(ctx context.Context, c Command, auditor store.Auditor, log zerolog.Logger) (*repairer, error) {
-	if err := setup.CheckNATSURL("NATS_URL", c.NATSURL); err != nil {
-		return nil, err
-	}
+func connectRepairer(ctx context.Context, c Command, reader store.VerifyReader, log zerolog.Logger) (*repairer, error) {
 	conn, err := messages.Connect(c.NATSURL, "verify", log)
 	if err != nil {
 		return nil, err
@@ -66,7 +60,7 @@ func connectRepairer(ctx context.Context, c Command, auditor store.Auditor, log 
 	link := messages.Link{Conn: conn}
 	if err = setup.AwaitNATS(ctx, conn, c.NATSURL); err == nil {
 		var database string
-		if database, err = auditor.DatabaseID(ctx); err == nil {
+		if database, err = reader.DatabaseID(ctx); err == nil {
 			link.Namespace = c.Namespace(database)
 			err = findWorker(ctx, link)
 		}

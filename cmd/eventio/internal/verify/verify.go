@@ -15,7 +15,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/store"
-	"github.com/eventio/eventio/pkg/store/audit"
+	"github.com/eventio/eventio/pkg/store/verify"
 )
 
 // Command has the flags of eventio verify.
@@ -36,24 +36,37 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	if c.Database, err = c.Resolve(); err != nil {
 		return err
 	}
+	if err := c.check(); err != nil {
+		return err
+	}
 	starting, cancel := context.WithTimeout(ctx, c.StartTimeout)
 	defer cancel()
-	auditor, err := c.OpenAuditor(starting)
+	reader, err := c.OpenVerifyReader(starting)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, auditor.Close()) }()
-	v := verification{auditor: auditor, out: env.Stdout, started: time.Now()}
+	defer func() { err = errors.Join(err, reader.Close()) }()
+	v := verification{out: env.Stdout, started: time.Now()}
 	if c.Repair {
-		repairer, err := openRepairer(starting, c, auditor, log.Level(zerolog.WarnLevel))
+		repairer, err := openRepairer(starting, c, reader, log.Level(zerolog.WarnLevel))
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, repairer.close()) }()
+		// A reader that was opened while nobody had the folder open would not see what the worker writes.
+		again, err := c.ReopenVerifyReader(starting)
+		if err != nil {
+			return err
+		}
+		if err := reader.Close(); err != nil {
+			return errors.Join(err, again.Close())
+		}
+		reader = again
 		fmt.Fprintf(env.Stdout, "repair: database %s\n", repairer.link.Namespace)
 		v.repairer = repairer
 	}
-	size, err := auditor.Size(ctx)
+	v.reader = reader
+	size, err := reader.Size(ctx)
 	if err != nil {
 		return c.Explain(err)
 	}
@@ -66,9 +79,24 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	return v.report()
 }
 
+// check fails with process.ErrUsage when the flags beside those of the database cannot be
+// meant.
+func (c Command) check() error {
+	switch {
+	case !c.Repair:
+	case c.NATSURL != "":
+		if err := setup.CheckNATSURL("--nats-url", c.NATSURL); err != nil {
+			return err
+		}
+	case c.MongoDBURI != "":
+		return process.Usage("--repair with --mongodb-uri goes through the queue: name the NATS servers of the workers with --nats-url")
+	}
+	return process.Positive("--start-timeout", c.StartTimeout)
+}
+
 // verification is one run of a proof.
 type verification struct {
-	auditor  store.Auditor
+	reader   store.VerifyReader
 	repairer *repairer // nil: nothing is to be repaired
 	out      io.Writer
 	progress *progress.Bar
@@ -77,7 +105,7 @@ type verification struct {
 	users, events, registrations int64
 	damaged, repaired            int64 // events
 	elsewhere                    int64 // damages that are not about one event
-	strangers                    int64 // events whose organizer is not a user
+	unknownOrganizers            int64 // events whose organizer is not a user
 	repairable                   int64 // events that a recount would repair
 }
 
@@ -86,24 +114,24 @@ func (v *verification) say(format string, args ...any) {
 }
 
 func (v *verification) run(ctx context.Context) error {
-	found := func(f audit.Finding) {
+	found := func(f verify.Finding) {
 		v.elsewhere++
 		v.say("%s", f.Text)
 	}
-	for err := range v.auditor.Protections(ctx) {
+	for err := range v.reader.CheckConstraints(ctx) {
 		if !errors.Is(err, store.ErrDamaged) {
 			return err
 		}
-		found(audit.Damage(err))
+		found(verify.Damage(err))
 	}
 	var err error
-	if v.users, err = audit.CheckUsers(v.auditor.AuditUsers(ctx), found, v.progress.Add); err != nil {
+	if v.users, err = verify.CheckUsers(v.reader.ReadUsers(ctx), found, v.progress.Add); err != nil {
 		return err
 	}
-	for id, err := range v.auditor.AuditEvents(ctx) {
+	for id, err := range v.reader.ReadEventIDs(ctx) {
 		switch {
 		case errors.Is(err, store.ErrDamaged):
-			found(audit.Damage(err))
+			found(verify.Damage(err))
 			continue
 		case err != nil:
 			return err
@@ -117,7 +145,7 @@ func (v *verification) run(ctx context.Context) error {
 
 // event proves one event and, if that is wanted, has it repaired and proves it again.
 func (v *verification) event(ctx context.Context, id store.ID) error {
-	e, err := audit.CheckEvent(ctx, v.auditor, id, v.progress.Add)
+	e, err := verify.CheckEvent(ctx, v.reader, id, v.progress.Add)
 	if err != nil {
 		return err
 	}
@@ -125,7 +153,7 @@ func (v *verification) event(ctx context.Context, id store.ID) error {
 	v.events++
 	v.registrations += e.Registrations
 	if !e.OrganizerKnown {
-		v.strangers++
+		v.unknownOrganizers++
 	}
 	if len(e.Findings) == 0 {
 		return nil
@@ -133,9 +161,9 @@ func (v *verification) event(ctx context.Context, id store.ID) error {
 	for _, f := range e.Findings {
 		v.say("%s", f.Text)
 	}
-	if !e.Mendable() || v.repairer == nil {
+	if !e.Repairable() || v.repairer == nil {
 		v.damaged++
-		if e.Mendable() {
+		if e.Repairable() {
 			v.repairable++
 		}
 		return nil
@@ -144,7 +172,7 @@ func (v *verification) event(ctx context.Context, id store.ID) error {
 	if err != nil {
 		return fmt.Errorf("repair event %s: %w", id.Hex(), err)
 	}
-	after, err := audit.CheckEvent(ctx, v.auditor, id, nil)
+	after, err := verify.CheckEvent(ctx, v.reader, id, nil)
 	if err != nil {
 		return err
 	}
@@ -190,8 +218,8 @@ func changes(before, after store.Event) string {
 func (v *verification) report() error {
 	fmt.Fprintf(v.out, "verify: %d events, %d registrations, %d users read in %v\n",
 		v.events, v.registrations, v.users, time.Since(v.started).Round(time.Millisecond))
-	if v.strangers > 0 {
-		fmt.Fprintf(v.out, "note: the organizers of %d events are not users; that is no damage where ids are trusted\n", v.strangers)
+	if v.unknownOrganizers > 0 {
+		fmt.Fprintf(v.out, "note: the organizers of %d events are not users; that is no damage where ids are trusted\n", v.unknownOrganizers)
 	}
 	if v.repaired > 0 {
 		fmt.Fprintf(v.out, "repaired: %d events\n", v.repaired)

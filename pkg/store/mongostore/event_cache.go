@@ -1,0 +1,96 @@
+package mongostore
+
+import (
+	"sync"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// eventCache remembers the state in which the last batch of this process left each event. A batch
+// of registrations that all succeed on the cached state needs to read nothing. The cache may be
+// wrong: the preconditions of the writes find out when another worker has changed an event (its
+// fence) or when a user has a registration already (its key). So a cached state only ever leads to
+// a yes that is then proved by the writes, and never to a refusal. It is safe for concurrent use.
+type eventCache struct {
+	mu     sync.Mutex // guards events
+	events map[store.ID]cachedEvent
+}
+
+// cachedEvent is the state of an event after a batch.
+type cachedEvent struct {
+	event store.Event // without texts
+	fence int64
+	// exclusive says that no other worker decided about the event between this worker's last two
+	// batches. For an event that several workers share, using the cache costs more than it saves.
+	exclusive bool
+}
+
+// maxCachedEvents bounds the memory of an eventCache: an entry takes about 400 bytes.
+const maxCachedEvents = 50_000
+
+// decide decides a batch on the cached state. ok is false when the batch has to be decided on a
+// read: an event is not in the cache or is shared, or not all requests succeed.
+func (c *eventCache) decide(batch []store.SeatRequest) (l loadedState, results []store.SeatResult, changes []store.Change, ok bool) {
+	l = loadedState{make(map[store.ID]store.EventState), make(map[store.ID]int64)}
+	c.mu.Lock()
+	for _, req := range batch {
+		if _, done := l.states[req.EventID]; done && req.Kind == store.Register {
+			continue
+		}
+		cached, found := c.events[req.EventID]
+		if !found || !cached.exclusive || req.Kind != store.Register {
+			c.mu.Unlock()
+			return loadedState{}, nil, nil, false
+		}
+		l.states[req.EventID] = store.EventState{Event: cached.event}
+		l.fences[req.EventID] = cached.fence
+	}
+	c.mu.Unlock()
+	results, changes = store.Decide(l.states, batch)
+	for _, res := range results {
+		if res.Outcome != store.Registered && res.Outcome != store.Waitlisted {
+			return loadedState{}, nil, nil, false
+		}
+	}
+	return l, results, changes, true
+}
+
+// put remembers the events that a batch has decided about, after it was stored.
+func (c *eventCache) put(l loadedState, changes []store.Change) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.events == nil {
+		c.events = make(map[store.ID]cachedEvent)
+	}
+	for id, state := range l.states {
+		last, found := c.events[id]
+		// A worker of the version before increments the revision, but not the fence.
+		untouched := last.fence == l.fences[id] && last.event.Revision == state.Event.Revision
+		c.events[id] = cachedEvent{event: state.Event, fence: l.fences[id] + 1, exclusive: !found || untouched}
+	}
+	for _, change := range changes {
+		after := c.events[change.After.ID]
+		after.event = change.After
+		after.event.Title, after.event.Description = "", ""
+		c.events[change.After.ID] = after
+	}
+	for id := range c.events { // any may go: one that is wanted again costs a read
+		if len(c.events) <= maxCachedEvents {
+			break
+		}
+		delete(c.events, id)
+	}
+}
+
+// markShared notes that the cached states of events were wrong, because another worker has decided
+// about them.
+func (c *eventCache) markShared(states map[store.ID]store.EventState) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id := range states {
+		if last, found := c.events[id]; found {
+			last.exclusive = false
+			c.events[id] = last
+		}
+	}
+}

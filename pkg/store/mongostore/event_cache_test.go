@@ -1,0 +1,110 @@
+package mongostore
+
+import (
+	"testing"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// leftBy returns the state of an event after a batch, with the fence with which the batch found it.
+func leftBy(e store.Event, fence int64) loadedState {
+	return loadedState{
+		states: map[store.ID]store.EventState{e.ID: {Event: e}},
+		fences: map[store.ID]int64{e.ID: fence},
+	}
+}
+
+func requestIn(event store.ID) []store.SeatRequest {
+	return []store.SeatRequest{{Kind: store.Register, EventID: event, UserID: store.NewID(), RequestID: "a request"}}
+}
+
+func freeEvent() store.Event {
+	return store.Event{ID: store.NewID(), Capacity: 10, Version: 1, Revision: 1}
+}
+
+// TestOnlyAnEventOfOneWorkerIsDecidedOnTheCache checks that the cache is not used for an event
+// about which other workers decide too: its state would often be wrong, which costs a transaction
+// each time.
+func TestOnlyAnEventOfOneWorkerIsDecidedOnTheCache(t *testing.T) {
+	moved := func(e store.Event) store.Event { e.Revision++; return e }
+	for name, c := range map[string]struct {
+		spoil func(g *eventCache, e store.Event)
+		want  bool
+	}{
+		"nobody else":                            {func(*eventCache, store.Event) {}, true},
+		"this worker again":                      {func(g *eventCache, e store.Event) { g.put(leftBy(e, 8), nil) }, true},
+		"another one moved the fence":            {func(g *eventCache, e store.Event) { g.put(leftBy(e, 9), nil) }, false},
+		"one of the version before, without one": {func(g *eventCache, e store.Event) { g.put(leftBy(moved(e), 8), nil) }, false},
+		"the cached state was wrong":             {func(g *eventCache, e store.Event) { g.markShared(leftBy(e, 8).states) }, false},
+		"alone again since": {func(g *eventCache, e store.Event) {
+			g.put(leftBy(e, 9), nil)
+			g.put(leftBy(e, 10), nil)
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, e := new(eventCache), freeEvent()
+			g.put(leftBy(e, 7), nil)
+			c.spoil(g, e)
+			if _, _, _, ok := g.decide(requestIn(e.ID)); ok != c.want {
+				t.Errorf("decided: %t, want %t", ok, c.want)
+			}
+		})
+	}
+}
+
+// TestTheCacheHasWhatTheLastBatchLeft checks that a cached event has the changes of the last batch,
+// and the fence that this batch has incremented.
+func TestTheCacheHasWhatTheLastBatchLeft(t *testing.T) {
+	g, e := new(eventCache), freeEvent()
+	after := e
+	after.TicketsSold, after.LastNumber, after.ConfirmedThrough, after.Revision = 4, 4, 4, 2
+	g.put(leftBy(e, 7), []store.Change{{Before: e, After: after}})
+	b, results, changes, ok := g.decide(requestIn(e.ID))
+	if !ok || !b.states[e.ID].Event.Equal(after) || b.fences[e.ID] != 8 {
+		t.Fatalf("decided: %t, on %+v", ok, b)
+	}
+	if results[0].Outcome != store.Registered || results[0].Registration.Number != 5 || len(changes) != 1 || !changes[0].Before.Equal(after) {
+		t.Errorf("decided %+v, %+v", results, changes)
+	}
+}
+
+// TestWhatIsNotDecidedOnTheCache checks that the cache decides only batches in which every request
+// registers somebody successfully, because it knows no registrations and nobody who waits.
+func TestWhatIsNotDecidedOnTheCache(t *testing.T) {
+	g, e, full := new(eventCache), freeEvent(), freeEvent()
+	full.TicketsSold, full.LastNumber, full.ConfirmedThrough = 10, 10, 10
+	b := leftBy(e, 7)
+	b.states[full.ID], b.fences[full.ID] = store.EventState{Event: full}, 7
+	g.put(b, nil)
+	cancel := requestIn(e.ID)
+	cancel[0].Kind = store.Cancel
+	for name, batch := range map[string][]store.SeatRequest{
+		"an event that is not known":       append(requestIn(e.ID), requestIn(store.NewID())...),
+		"an event that is full":            append(requestIn(e.ID), requestIn(full.ID)...),
+		"a cancellation":                   cancel,
+		"a cancellation behind a register": append(requestIn(e.ID), cancel...),
+	} {
+		if _, _, _, ok := g.decide(batch); ok {
+			t.Errorf("%s: decided", name)
+		}
+	}
+	if _, _, _, ok := g.decide(append(requestIn(e.ID), requestIn(e.ID)...)); !ok {
+		t.Error("two who come in: not decided")
+	}
+}
+
+func TestTheCacheIsBounded(t *testing.T) {
+	g := new(eventCache)
+	const batch = 1000
+	for n := 0; n < maxCachedEvents+5*batch; n += batch {
+		b := loadedState{make(map[store.ID]store.EventState), make(map[store.ID]int64)}
+		for range batch {
+			e := freeEvent()
+			b.states[e.ID] = store.EventState{Event: e}
+		}
+		g.put(b, nil)
+	}
+	if len(g.events) != maxCachedEvents {
+		t.Errorf("%d events are remembered, want %d", len(g.events), maxCachedEvents)
+	}
+}

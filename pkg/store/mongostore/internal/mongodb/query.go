@@ -1,0 +1,117 @@
+package mongodb
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+)
+
+// Query sends a command that answers with a cursor, at read concern majority. The server gives up
+// (maxTimeMS) when ctx ends: the driver sees to that for commands, but not for Find and Aggregate,
+// whose reads would go on in a busy server after their reader has left. Query retries once after a
+// lost connection or an election, as the driver does with reads of its own.
+func Query(ctx context.Context, from *mongo.Collection, command bson.D) (*mongo.Cursor, error) {
+	command = append(command, bson.E{Key: "readConcern", Value: bson.D{{Key: "level", Value: "majority"}}})
+	cursor, err := from.Database().RunCommandCursor(ctx, command)
+	if err != nil && Transient(err) && ctx.Err() == nil {
+		cursor, err = from.Database().RunCommandCursor(ctx, command)
+	}
+	return cursor, err
+}
+
+// QueryAll reads all documents that a command answers.
+func QueryAll[D any](ctx context.Context, from *mongo.Collection, command bson.D) ([]D, error) {
+	cursor, err := Query(ctx, from, command)
+	if err != nil {
+		return nil, err
+	}
+	var docs []D
+	err = cursor.All(ctx, &docs)
+	return docs, err
+}
+
+// FindAll reads all documents that a filter selects. Within a transaction it reads in that.
+func FindAll[D any](ctx context.Context, from *mongo.Collection, filter bson.D, how *options.FindOptionsBuilder) ([]D, error) {
+	cursor, err := from.Find(ctx, filter, how)
+	if err != nil {
+		return nil, err
+	}
+	var docs []D
+	err = cursor.All(ctx, &docs)
+	return docs, err
+}
+
+// In selects documents whose field has one of the values.
+func In[T any](field string, values []T) bson.D {
+	return bson.D{{Key: field, Value: bson.D{{Key: "$in", Value: values}}}}
+}
+
+// OnlyID is a projection that leaves out everything but the _id.
+func OnlyID() bson.D { return bson.D{{Key: "_id", Value: 1}} }
+
+// BatchSize returns the batchSize with which limit documents come in one batch. 0, for no limit,
+// has the server's default.
+func BatchSize(limit int) int {
+	const serverDefault = 101
+	if limit == 0 {
+		return serverDefault
+	}
+	return limit + 1
+}
+
+// Stream yields the documents that a command answers one by one.
+func Stream[D, T any](ctx context.Context, from *mongo.Collection, command bson.D, convert func(D) T) iter.Seq2[T, error] {
+	return StreamCursor(ctx, from.Name(), func() (*mongo.Cursor, error) { return Query(ctx, from, command) }, convert)
+}
+
+// StreamCursor yields the documents of a cursor one by one. name is that of the collection.
+func StreamCursor[D, T any](ctx context.Context, name string, open func() (*mongo.Cursor, error), convert func(D) T) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var none T
+		cursor, err := open()
+		if err != nil {
+			yield(none, fmt.Errorf("read %s: %w", name, ReadError(err, nil)))
+			return
+		}
+		defer CloseCursor(ctx, cursor)
+		for cursor.Next(ctx) {
+			var d D
+			if err := cursor.Decode(&d); err != nil {
+				yield(none, fmt.Errorf("read %s: %w", name, ReadError(err, nil)))
+				return
+			}
+			if !yield(convert(d), nil) {
+				return
+			}
+		}
+		if err := cursor.Err(); err != nil {
+			yield(none, fmt.Errorf("read %s: %w", name, ReadError(err, nil)))
+		}
+	}
+}
+
+// closeLimit bounds the closing of a cursor, for which its reader waits. The server ends a cursor
+// that nobody closes.
+const closeLimit = 100 * time.Millisecond
+
+// CloseCursor closes a cursor, also when ctx has ended.
+func CloseCursor(ctx context.Context, cursor *mongo.Cursor) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+	defer cancel()
+	_ = cursor.Close(ctx)
+}
+
+// Wait pauses for d and reports whether ctx is still alive after it.
+func Wait(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return ctx.Err() == nil
+	}
+}

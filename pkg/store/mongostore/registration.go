@@ -1,0 +1,148 @@
+package mongostore
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+)
+
+// registrationKey is the _id of a registration, which makes a second registration of a user in an
+// event impossible. It begins with the user, so that the index on it also finds the registrations
+// of a user.
+type registrationKey struct {
+	UserID  store.ID `bson:"user_id"`
+	EventID store.ID `bson:"event_id"`
+}
+
+// registrationDoc is a document of the collection registrations.
+type registrationDoc struct {
+	Key          registrationKey    `bson:"_id"`
+	Number       int64              `bson:"number"`
+	RequestID    string             `bson:"request_id"`
+	RegisteredAt time.Time          `bson:"registered_at"`
+	Cancelled    bool               `bson:"cancelled"`
+	Past         store.PastRequests `bson:"past,omitempty"`
+}
+
+func newRegistrationDoc(r store.Registration) registrationDoc {
+	return registrationDoc{
+		Key: registrationKey{r.UserID, r.EventID}, Number: r.Number, RequestID: r.RequestID,
+		RegisteredAt: r.RegisteredAt, Cancelled: r.Cancelled, Past: r.Past,
+	}
+}
+
+func (d registrationDoc) registration() store.Registration {
+	return store.Registration{
+		EventID: d.Key.EventID, UserID: d.Key.UserID, Number: d.Number, RequestID: d.RequestID,
+		RegisteredAt: d.RegisteredAt, Cancelled: d.Cancelled, Past: d.Past,
+	}
+}
+
+// numberRange selects the registrations of an event that are not cancelled and have a number above
+// after and at most through.
+func numberRange(eventID store.ID, after, through int64) bson.D {
+	return bson.D{
+		{Key: "_id.event_id", Value: eventID},
+		{Key: "cancelled", Value: false},
+		{Key: "number", Value: bson.D{{Key: "$gt", Value: after}, {Key: "$lte", Value: through}}},
+	}
+}
+
+func orderedByNumber() *options.FindOptionsBuilder {
+	return options.Find().SetSort(bson.D{{Key: "number", Value: 1}})
+}
+
+// Roster implements store.Registrations.
+func (s *Store) Roster(ctx context.Context, eventID store.ID, after, through int64, limit int) iter.Seq2[store.Registration, error] {
+	return mongodb.Stream(ctx, s.registrations, bson.D{
+		{Key: "find", Value: s.registrations.Name()}, {Key: "filter", Value: numberRange(eventID, after, through)},
+		{Key: "sort", Value: bson.D{{Key: "number", Value: 1}}}, {Key: "limit", Value: limit}, {Key: "batchSize", Value: mongodb.BatchSize(limit)},
+	}, registrationDoc.registration)
+}
+
+// Registration implements store.Registrations.
+func (s *Store) Registration(ctx context.Context, eventID, userID store.ID) (store.Registration, error) {
+	var d registrationDoc
+	err := s.registrations.FindOne(ctx, bson.D{
+		{Key: "_id", Value: registrationKey{userID, eventID}}, {Key: "cancelled", Value: false},
+	}).Decode(&d)
+	if err != nil {
+		return store.Registration{}, fmt.Errorf("read the registration of user %s for event %s: %w",
+			userID.Hex(), eventID.Hex(), mongodb.ReadError(err, store.ErrRegistrationNotFound))
+	}
+	return d.registration(), nil
+}
+
+// Position implements store.Registrations.
+func (s *Store) Position(ctx context.Context, eventID store.ID, number int64) (int64, error) {
+	e, err := s.Event(ctx, eventID)
+	if err != nil {
+		return 0, err
+	}
+	if number <= e.ConfirmedThrough {
+		return 0, nil
+	}
+	if e.LastNumber-number < number-e.ConfirmedThrough { // fewer to count from the end of the list
+		behind, err := s.countRegistrations(ctx, numberRange(eventID, number, e.LastNumber))
+		return max(1, e.Waiting-behind), err
+	}
+	n, err := s.countRegistrations(ctx, numberRange(eventID, e.ConfirmedThrough, number))
+	return max(1, n), err
+}
+
+// countRegistrations counts the registrations that a query selects. The command count reads the
+// keys of an index only; the driver's CountDocuments is an aggregation and takes several times as
+// long.
+func (s *Store) countRegistrations(ctx context.Context, query bson.D) (int64, error) {
+	var counted struct{ N int64 }
+	err := s.registrations.Database().RunCommand(ctx, bson.D{
+		{Key: "count", Value: s.registrations.Name()}, {Key: "query", Value: query},
+		{Key: "readConcern", Value: bson.D{{Key: "level", Value: "majority"}}},
+	}).Decode(&counted)
+	if err != nil {
+		return 0, fmt.Errorf("count registrations: %w", mongodb.ReadError(err, nil))
+	}
+	return counted.N, nil
+}
+
+// UserRegistrations implements store.Registrations.
+func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
+	if before.IsZero() {
+		for i := range before {
+			before[i] = 0xff
+		}
+	}
+	pipeline := mongo.Pipeline{
+		{{Key: "$match", Value: bson.D{{Key: "_id", Value: bson.D{
+			{Key: "$gte", Value: registrationKey{userID, store.ID{}}}, {Key: "$lt", Value: registrationKey{userID, before}},
+		}}}}},
+		{{Key: "$sort", Value: bson.D{{Key: "_id", Value: -1}}}},
+	}
+	if limit > 0 {
+		pipeline = append(pipeline, bson.D{{Key: "$limit", Value: limit}})
+	}
+	pipeline = append(pipeline, bson.D{{Key: "$lookup", Value: bson.D{
+		{Key: "from", Value: s.events.Name()}, {Key: "localField", Value: "_id.event_id"},
+		{Key: "foreignField", Value: "_id"}, {Key: "as", Value: "event"},
+	}}}, bson.D{{Key: "$unwind", Value: "$event"}}, bson.D{{Key: "$project", Value: bson.D{
+		{Key: "event.beginnings", Value: 0}, {Key: "event.available", Value: 0},
+	}}})
+	type row struct {
+		Registration registrationDoc `bson:",inline"`
+		Event        store.Event     `bson:"event"`
+	}
+	return mongodb.Stream(ctx, s.registrations, bson.D{
+		{Key: "aggregate", Value: s.registrations.Name()}, {Key: "pipeline", Value: pipeline},
+		{Key: "cursor", Value: bson.D{}}, // the default size: the reader may stop long before the limit
+	}, func(r row) store.UserRegistration {
+		return store.UserRegistration{Registration: r.Registration.registration(), Event: r.Event}
+	})
+}

@@ -1,0 +1,144 @@
+package mongostore
+
+import (
+	"context"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+)
+
+// loadedState is what a batch is decided on: the state and the fence of each of its events that
+// exists.
+type loadedState struct {
+	states map[store.ID]store.EventState
+	fences map[store.ID]int64
+}
+
+func newLoadedState(events []eventDoc, registrations []registrationDoc) loadedState {
+	l := loadedState{make(map[store.ID]store.EventState, len(events)), make(map[store.ID]int64, len(events))}
+	for _, d := range events {
+		l.states[d.ID] = store.EventState{Event: d.Event, Registrations: make(map[store.ID]store.Registration)}
+		l.fences[d.ID] = d.Fence
+	}
+	for _, d := range registrations {
+		if state, ok := l.states[d.Key.EventID]; ok {
+			state.Registrations[d.Key.UserID] = d.registration()
+		}
+	}
+	return l
+}
+
+// load reads what a batch is decided on, in the transaction of ctx: only there are several reads of
+// one moment.
+func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (loadedState, error) {
+	ids, keys := batchKeys(batch)
+	events, err := mongodb.FindAll[eventDoc](ctx, s.events, mongodb.In("_id", ids), options.Find().SetProjection(withoutTexts()))
+	if err != nil {
+		return loadedState{}, err
+	}
+	var registrations []registrationDoc
+	if len(events) > 0 && len(keys) > 0 {
+		if registrations, err = mongodb.FindAll[registrationDoc](ctx, s.registrations, mongodb.In("_id", keys), options.Find()); err != nil {
+			return loadedState{}, err
+		}
+	}
+	l := newLoadedState(events, registrations)
+	for id, state := range l.states {
+		repaired := state.Event
+		if store.Recounts(id, batch) {
+			if state.Counts, err = s.counts(ctx, state.Event); err != nil {
+				return loadedState{}, err
+			}
+			repaired, _ = state.Counts.Repair(state.Event)
+			if err := s.repairSearch(ctx, id); err != nil {
+				return loadedState{}, err
+			}
+		}
+		if n := store.Promotable(repaired, batch); n > 0 {
+			if state.Waiting, err = s.firstWaiting(ctx, repaired, n); err != nil {
+				return loadedState{}, err
+			}
+		}
+		l.states[id] = state
+	}
+	return l, nil
+}
+
+// loadSnapshot reads what load does, apart from the waiting list and a recount, in one command at
+// one moment. It sees everything that was acknowledged before, unless the primary was deposed and
+// does not know it yet. It cannot be part of a transaction, which has no $unionWith.
+func (s *Store) loadSnapshot(ctx context.Context, batch []store.SeatRequest) (loadedState, error) {
+	ids, keys := batchKeys(batch)
+	match := func(filter bson.D) bson.D { return bson.D{{Key: "$match", Value: filter}} }
+	cursor, err := s.events.Clone(options.Collection().SetReadConcern(readconcern.Snapshot())).Aggregate(ctx, mongo.Pipeline{
+		match(mongodb.In("_id", ids)), {{Key: "$project", Value: withoutTexts()}},
+		{{Key: "$unionWith", Value: bson.D{
+			{Key: "coll", Value: s.registrations.Name()}, {Key: "pipeline", Value: mongo.Pipeline{match(mongodb.In("_id", keys))}},
+		}}},
+	}, options.Aggregate().SetBatchSize(int32(len(ids)+len(keys)+1)))
+	if err != nil {
+		return loadedState{}, err
+	}
+	defer mongodb.CloseCursor(ctx, cursor)
+	var events []eventDoc
+	var registrations []registrationDoc
+	for cursor.Next(ctx) {
+		if cursor.Current.Lookup("_id").Type == bson.TypeObjectID {
+			events, err = appendDecoded(events, cursor)
+		} else {
+			registrations, err = appendDecoded(registrations, cursor)
+		}
+		if err != nil {
+			return loadedState{}, err
+		}
+	}
+	return newLoadedState(events, registrations), cursor.Err()
+}
+
+func appendDecoded[D any](docs []D, cursor *mongo.Cursor) ([]D, error) {
+	var d D
+	err := cursor.Decode(&d)
+	return append(docs, d), err
+}
+
+// batchKeys returns the ids of the events of a batch, and the keys of the registrations that it may
+// be about.
+func batchKeys(batch []store.SeatRequest) (ids []store.ID, keys []registrationKey) {
+	seen := make(map[store.ID]bool)
+	keys = make([]registrationKey, 0, len(batch)) // never nil, which would be no array
+	for _, req := range batch {
+		if !seen[req.EventID] {
+			seen[req.EventID] = true
+			ids = append(ids, req.EventID)
+		}
+		if !req.UserID.IsZero() {
+			keys = append(keys, registrationKey{req.UserID, req.EventID})
+		}
+	}
+	return ids, keys
+}
+
+// withoutTexts is a projection that leaves out what no decision needs.
+func withoutTexts() bson.D {
+	return bson.D{{Key: "title", Value: 0}, {Key: "description", Value: 0}, {Key: "beginnings", Value: 0}}
+}
+
+// firstWaiting reads the n lowest numbers of the waiting list.
+func (s *Store) firstWaiting(ctx context.Context, e store.Event, n int64) ([]int64, error) {
+	// The projection has nothing but the number, so that only the index is read.
+	docs, err := mongodb.FindAll[struct{ Number int64 }](ctx, s.registrations, numberRange(e.ID, e.ConfirmedThrough, e.LastNumber),
+		orderedByNumber().SetLimit(n).SetProjection(bson.D{{Key: "_id", Value: 0}, {Key: "number", Value: 1}}))
+	if err != nil {
+		return nil, err
+	}
+	numbers := make([]int64, len(docs))
+	for i, d := range docs {
+		numbers[i] = d.Number
+	}
+	return numbers, nil
+}

@@ -1,0 +1,240 @@
+package mongostore
+
+import (
+	"context"
+	"fmt"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+)
+
+// eventWrite is what a batch writes to one event: its change or, when Before and After are the
+// same, only the next fence.
+type eventWrite struct {
+	store.Change
+	fence int64 // of the event when the batch was decided
+}
+
+// eventWrites lists what the batch writes to each event that it decided about.
+func (a *attempt) eventWrites() []eventWrite {
+	writes := make([]eventWrite, 0, len(a.states))
+	changed := make(map[store.ID]bool, len(a.changes))
+	for _, c := range a.changes {
+		changed[c.Before.ID] = true
+		writes = append(writes, eventWrite{c, a.fences[c.Before.ID]})
+	}
+	for id, state := range a.states {
+		if !changed[id] {
+			writes = append(writes, eventWrite{store.Change{Before: state.Event, After: state.Event}, a.fences[id]})
+		}
+	}
+	return writes
+}
+
+// preconditions keep two concurrent batches from breaking a guarantee. They are fields of Store so
+// that a test can remove each of them and see a guarantee break.
+type preconditions struct {
+	// events returns the filter of an update that gives the same delta to several events.
+	events func([]eventWrite) bson.D
+	// registration returns the document of a registration, whose _id is unique for each user and
+	// event.
+	registration func(store.Registration) any
+}
+
+func newPreconditions() preconditions {
+	return preconditions{
+		events:       unchanged,
+		registration: func(r store.Registration) any { return newRegistrationDoc(r) },
+	}
+}
+
+// unchanged selects the events of writes, which have the same delta, as long as nothing was decided
+// about them since they were loaded and each has enough free seats.
+func unchanged(writes []eventWrite) bson.D {
+	expected := make(bson.A, len(writes))
+	for i, w := range writes {
+		expected[i] = bson.D{
+			{Key: "id", Value: w.Before.ID}, {Key: "revision", Value: w.Before.Revision}, {Key: "fence", Value: w.fence},
+		}
+	}
+	actual := bson.D{
+		{Key: "id", Value: "$_id"}, {Key: "revision", Value: "$revision"},
+		{Key: "fence", Value: bson.D{{Key: "$ifNull", Value: bson.A{"$fence", 0}}}}, // missing until the first batch
+	}
+	conditions := bson.A{bson.D{{Key: "$in", Value: bson.A{actual, bson.D{{Key: "$literal", Value: expected}}}}}}
+	filter := byID(writes)
+	edit := writes[0].Edit
+	if d := deltaOf(writes[0]); d.sold > 0 || edit != nil && edit.Capacity != nil {
+		sold := bson.D{{Key: "$add", Value: bson.A{"$tickets_sold", d.sold}}}
+		var capacity any = "$capacity"
+		if edit != nil { // which is alone in writes, and may change the capacity
+			capacity = writes[0].After.Capacity
+		}
+		conditions = append(conditions, bson.D{{Key: "$lte", Value: bson.A{sold, capacity}}})
+		// A missing field would be null, which is less than any capacity; a text would be more
+		// than any number.
+		isNumber := bson.D{{Key: "$type", Value: "number"}}
+		filter = append(filter, bson.E{Key: "tickets_sold", Value: isNumber}, bson.E{Key: "capacity", Value: isNumber})
+	}
+	return append(filter, bson.E{Key: "$expr", Value: bson.D{{Key: "$and", Value: conditions}}})
+}
+
+// byID selects the events of writes, whatever their state.
+func byID(writes []eventWrite) bson.D {
+	ids := make([]store.ID, len(writes))
+	for i, w := range writes {
+		ids[i] = w.Before.ID
+	}
+	return mongodb.In("_id", ids)
+}
+
+// writeBatch writes everything that a batch changes, in the transaction of ctx: first its events,
+// under their preconditions, then the registrations that it replaces, then those that it adds. It
+// returns errConflict when a precondition fails.
+func (s *Store) writeBatch(ctx context.Context, writes []eventWrite) error {
+	if len(writes) == 0 {
+		return nil
+	}
+	var updates, replaced []mongo.WriteModel
+	for _, group := range groupByDelta(writes) {
+		update, err := s.eventUpdate(ctx, group[0])
+		if err != nil {
+			return err
+		}
+		updates = append(updates, mongo.NewUpdateManyModel().SetFilter(s.preconditions.events(group)).SetUpdate(update))
+	}
+	var added []store.Registration
+	for _, w := range writes {
+		added = append(added, w.Added...)
+		for _, r := range w.Replaced {
+			replaced = append(replaced, mongo.NewReplaceOneModel().
+				SetFilter(bson.D{{Key: "_id", Value: registrationKey{r.UserID, r.EventID}}}).SetReplacement(newRegistrationDoc(r)))
+		}
+	}
+	res, err := s.events.BulkWrite(ctx, updates)
+	if err != nil {
+		return err
+	}
+	if res.MatchedCount != int64(len(writes)) {
+		return errConflict
+	}
+	if len(replaced) > 0 {
+		if _, err := s.registrations.BulkWrite(ctx, replaced); err != nil {
+			return err
+		}
+	}
+	if len(added) > 0 {
+		return s.insertRegistrations(ctx, added)
+	}
+	return nil
+}
+
+// delta is by how much a write changes the counters of its event. Each may be negative, and all
+// are zero when only the fence changes.
+type delta struct {
+	sold, waiting, lastNumber, confirmedThrough, revision int64
+	available                                             bool // afterwards, if the event changes
+}
+
+func deltaOf(w eventWrite) delta {
+	return delta{
+		sold: w.After.TicketsSold - w.Before.TicketsSold, waiting: w.After.Waiting - w.Before.Waiting,
+		lastNumber: w.After.LastNumber - w.Before.LastNumber, confirmedThrough: w.After.ConfirmedThrough - w.Before.ConfirmedThrough,
+		revision:  w.After.Revision - w.Before.Revision,
+		available: w.After.Revision != w.Before.Revision && w.After.IsAvailable(),
+	}
+}
+
+// groupByDelta groups writes that have the same delta, so that one statement makes them: a
+// statement costs the server more than what it changes in an event. A write with an edit is a group
+// of its own.
+func groupByDelta(writes []eventWrite) [][]eventWrite {
+	var groups [][]eventWrite
+	groupOf := make(map[delta]int)
+	for _, w := range writes {
+		d := deltaOf(w)
+		if i, found := groupOf[d]; found && w.Edit == nil {
+			groups[i] = append(groups[i], w)
+			continue
+		}
+		if w.Edit == nil {
+			groupOf[d] = len(groups)
+		}
+		groups = append(groups, []eventWrite{w})
+	}
+	return groups
+}
+
+// eventUpdate returns the update of an event, which is the same for all writes with the same delta.
+func (s *Store) eventUpdate(ctx context.Context, w eventWrite) (bson.D, error) {
+	d := deltaOf(w)
+	counters := bson.D{{Key: "fence", Value: 1}}
+	for _, c := range []struct {
+		field string
+		by    int64
+	}{
+		{"tickets_sold", d.sold}, {"waiting", d.waiting}, {"last_number", d.lastNumber},
+		{"confirmed_through", d.confirmedThrough}, {"revision", d.revision},
+	} {
+		if c.by != 0 {
+			counters = append(counters, bson.E{Key: c.field, Value: c.by})
+		}
+	}
+	update := bson.D{{Key: "$inc", Value: counters}}
+	if d.revision == 0 {
+		return update, nil
+	}
+	set := bson.D{{Key: "available", Value: d.available}}
+	if w.Edit != nil {
+		words, err := s.editedSearch(ctx, w.Change)
+		if err != nil {
+			return nil, err
+		}
+		set = append(append(set, editedFields(w.Change)...), words...)
+	}
+	return append(update, bson.E{Key: "$set", Value: set}), nil
+}
+
+// editedFields returns the fields of an event that an organizer's edit sets.
+func editedFields(c store.Change) bson.D {
+	set := bson.D{
+		{Key: "version", Value: c.After.Version}, {Key: "last_edit", Value: c.After.LastEdits},
+		{Key: "cancelled_at", Value: c.After.CancelledAt},
+	}
+	for field, value := range c.Edit.Fields() {
+		set = append(set, bson.E{Key: field.Key, Value: value})
+	}
+	return set
+}
+
+// insertRegistrations adds registrations by the command insert: the driver's InsertMany would read
+// each document's _id back and decode it, which doubles the cost of a large batch.
+func (s *Store) insertRegistrations(ctx context.Context, added []store.Registration) error {
+	documents := make(bson.A, len(added))
+	for i, r := range added {
+		documents[i] = s.preconditions.registration(r)
+	}
+	var reply struct {
+		N           int `bson:"n"`
+		WriteErrors []struct {
+			Code    int32  `bson:"code"`
+			Message string `bson:"errmsg"`
+		} `bson:"writeErrors"`
+	}
+	err := s.registrations.Database().RunCommand(ctx, bson.D{
+		{Key: "insert", Value: s.registrations.Name()}, {Key: "documents", Value: documents},
+	}).Decode(&reply)
+	switch {
+	case err != nil:
+		return err
+	case len(reply.WriteErrors) > 0: // which RunCommand takes for success
+		first := reply.WriteErrors[0]
+		return mongo.CommandError{Code: first.Code, Message: first.Message}
+	case reply.N != len(added):
+		return fmt.Errorf("%d of %d registrations were inserted", reply.N, len(added))
+	}
+	return nil
+}

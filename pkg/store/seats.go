@@ -1,0 +1,107 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// Kind says what a SeatRequest asks for.
+type Kind string
+
+// The kinds. Never rename, never reuse.
+const (
+	Register  Kind = "register"   // a seat for UserID, or a position in the waiting list
+	Cancel    Kind = "cancel"     // UserID's registration is cancelled
+	EditEvent Kind = "edit_event" // the organizer changes the event
+	Recount   Kind = "recount"    // an operator has the counters set from the registrations
+)
+
+// SeatRequest asks for a change of an event's registrations, or of the event.
+type SeatRequest struct {
+	Kind      Kind
+	EventID   ID
+	UserID    ID     // zero for EditEvent and Recount
+	RequestID string // 1 to 255 printable bytes, unique within (event, user)
+	// Keyed says that RequestID is an idempotency key of the client's own. Such a request may come
+	// again at any time, so it is remembered also when it succeeds without a change: a Cancel that
+	// finds no registration, a Register that finds one.
+	Keyed bool
+	// Number says which registration a Cancel means, by its Registration.Number; 0: whichever the
+	// user has.
+	Number int64
+	// Actor is who made the request. It decides nothing.
+	Actor Actor
+	// At is the worker's clock when the batch was formed. It decides about opening hours.
+	At   time.Time
+	Edit *Edit // for EditEvent only
+}
+
+// Outcome is what became of a SeatRequest.
+type Outcome string
+
+// The outcomes of a seat request. Never rename, never reuse.
+const (
+	Registered        Outcome = "registered"         // the user has a seat, durably
+	AlreadyRegistered Outcome = "already_registered" // the user has a seat, by another request
+	Waitlisted        Outcome = "waitlisted"         // the user is in the waiting list, durably
+	AlreadyWaitlisted Outcome = "already_waitlisted" // the user is in the waiting list, by another request
+	SoldOut           Outcome = "sold_out"           // no seat is free and there is no waiting list
+	EventNotFound     Outcome = "event_not_found"    // no event has this id
+
+	RegistrationNotOpen   Outcome = "registration_not_open"  // too early
+	RegistrationClosed    Outcome = "registration_closed"    // too late
+	RegistrationCancelled Outcome = "registration_cancelled" // the registration that this request made was cancelled since
+	EventCancelled        Outcome = "event_cancelled"        // the event takes no registrations and edits any more
+
+	Cancelled           Outcome = "cancelled"            // the user has no registration now, whether or not there was one
+	RegistrationChanged Outcome = "registration_changed" // the user has another registration than the Number of the request, or never had that
+
+	Edited            Outcome = "edited"              // the edit is stored
+	VersionMismatch   Outcome = "version_mismatch"    // somebody else's edit came first
+	CapacityBelowSold Outcome = "capacity_below_sold" // more seats are taken than would be left
+
+	Recounted  Outcome = "recounted"  // the counters are as the registrations say
+	Overbooked Outcome = "overbooked" // more registrations are confirmed than there are seats; nothing was changed
+)
+
+// SeatResult answers one SeatRequest.
+type SeatResult struct {
+	Outcome Outcome
+	// Registration is set when Outcome is Registered, AlreadyRegistered, Waitlisted or
+	// AlreadyWaitlisted.
+	Registration Registration
+	// Position is the position in the waiting list, from 1, when Outcome is Waitlisted and this
+	// request made the registration.
+	Position int64
+	// OpensAt is set when Outcome is RegistrationNotOpen.
+	OpensAt time.Time
+}
+
+// Seats decides who gets a seat, and stores it.
+type Seats interface {
+	Database
+	// Apply decides a batch of requests and stores all that it decided in one atomic change. It
+	// returns one result for each request, in the order of the batch. It is safe for concurrent
+	// use by many goroutines and many processes; the changes of one event are serializable.
+	//
+	// Definite answers. Every result is definite, whether it is a yes, a no, or "you had that
+	// already":
+	//   - it was decided on the latest state of its event;
+	//   - whatever was decided about the event on an earlier state, and is not stored by now, can
+	//     never be stored: such as the batch of a worker that was frozen, or an earlier attempt
+	//     of the same request that is still on its way;
+	//   - everything that it rests on is durable, also when the result changes nothing.
+	//
+	// So a user who was told SoldOut never finds out later that an earlier request of theirs took
+	// a seat, and who was told Registered never loses the seat to a failover.
+	//
+	// Errors. An error means that it is unknown whether the batch is stored: all of it, or
+	// nothing. The caller may apply the same batch again, now or later, here or in another
+	// process: each request that succeeded the first time gets the same outcome again, by its
+	// RequestID. An error that matches ErrNothingStored, as ErrUnavailable and ErrStorageFull do,
+	// means that surely nothing is stored.
+	//
+	// Time. Apply retries by itself while ctx allows. It begins no write after ctx has ended, and
+	// never waits longer than ctx for an answer.
+	Apply(ctx context.Context, batch []SeatRequest) ([]SeatResult, error)
+}

@@ -1,0 +1,99 @@
+package sqlitestore
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
+)
+
+// registrationColumns are the columns of the table registrations, in the order of
+// registrationTargets and registrationValues. onePlaceholder has a placeholder for each.
+const (
+	registrationColumns = `user_id, event_id, number, request_id, registered_at, cancelled, past`
+	onePlaceholder      = `(?, ?, ?, ?, ?, ?, ?)`
+)
+
+// registrationTargets returns what scans the registrationColumns into r.
+func registrationTargets(r *store.Registration) []any {
+	return []any{
+		sqldb.ID{To: &r.UserID}, sqldb.ID{To: &r.EventID}, &r.Number, &r.RequestID,
+		sqldb.Millis{To: &r.RegisteredAt}, &r.Cancelled, sqldb.Past{To: &r.Past},
+	}
+}
+
+// registrationValues returns the values of the registrationColumns of r.
+func registrationValues(r store.Registration) []any {
+	return []any{
+		r.UserID[:], r.EventID[:], r.Number, r.RequestID, sqldb.UnixMillis(r.RegisteredAt), r.Cancelled, r.Past.String(),
+	}
+}
+
+func scanRegistration(row sqldb.Scanner) (store.Registration, error) {
+	var r store.Registration
+	err := row.Scan(registrationTargets(&r)...)
+	return r, err
+}
+
+// Roster implements store.Registrations.
+func (s *Store) Roster(ctx context.Context, eventID store.ID, after, through int64, limit int) iter.Seq2[store.Registration, error] {
+	return sqldb.Stream(ctx, s.read, scanRegistration, `SELECT `+registrationColumns+` FROM registrations
+		WHERE event_id = ? AND number > ? AND number <= ? AND cancelled = 0 ORDER BY number LIMIT ?`,
+		eventID[:], after, through, sqlLimit(limit))
+}
+
+// Registration implements store.Registrations.
+func (s *Store) Registration(ctx context.Context, eventID, userID store.ID) (store.Registration, error) {
+	r, err := scanRegistration(s.read.QueryRowContext(ctx, `SELECT `+registrationColumns+` FROM registrations
+		WHERE user_id = ? AND event_id = ? AND cancelled = 0`, userID[:], eventID[:]))
+	if err != nil {
+		return store.Registration{}, fmt.Errorf("read the registration of user %s for event %s: %w",
+			userID.Hex(), eventID.Hex(), sqldb.ReadError(err, store.ErrRegistrationNotFound))
+	}
+	return r, nil
+}
+
+// Position implements store.Registrations.
+func (s *Store) Position(ctx context.Context, eventID store.ID, number int64) (int64, error) {
+	var n int64
+	// It counts from the nearer end of the list. The one row of events distinguishes an event that
+	// does not exist from an empty list.
+	const count = `(SELECT count(*) FROM registrations WHERE event_id = events.id AND cancelled = 0 AND number > `
+	err := s.read.QueryRowContext(ctx, `SELECT CASE
+			WHEN ?1 <= confirmed_through THEN 0
+			WHEN last_number - ?1 < ?1 - confirmed_through THEN max(1, waiting - `+count+`?1 AND number <= last_number))
+			ELSE max(1, `+count+`confirmed_through AND number <= ?1)) END
+		FROM events WHERE id = ?2`, number, eventID[:]).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("find a position in event %s: %w", eventID.Hex(), sqldb.ReadError(err, store.ErrEventNotFound))
+	}
+	return n, nil
+}
+
+// UserRegistrations implements store.Registrations.
+func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
+	if before.IsZero() {
+		for i := range before {
+			before[i] = 0xff
+		}
+	}
+	scan := func(row sqldb.Scanner) (store.UserRegistration, error) {
+		var r store.UserRegistration
+		err := row.Scan(append(registrationTargets(&r.Registration), eventTargets(&r.Event)...)...)
+		return r, err
+	}
+	return sqldb.Stream(ctx, s.read, scan, `SELECT `+registrationColumns+`, `+eventColumns()+`
+		FROM registrations JOIN events ON events.id = event_id
+		WHERE user_id = ? AND event_id < ? ORDER BY event_id DESC LIMIT ?`,
+		userID[:], before[:], sqlLimit(limit))
+}
+
+// sqlLimit returns a limit as SQLite has it: -1 for none.
+func sqlLimit(limit int) int {
+	if limit == 0 {
+		return -1
+	}
+	return limit
+}

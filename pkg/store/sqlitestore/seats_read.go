@@ -1,0 +1,86 @@
+package sqlitestore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
+)
+
+// load reads what a batch is decided on: the state of each of its events that exists.
+func load(ctx context.Context, tx *sql.Tx, batch []store.SeatRequest) (map[store.ID]store.EventState, error) {
+	//nolint:gosec // the names of columns are ours
+	event, err := tx.PrepareContext(ctx, `SELECT `+eventColumns()+` FROM events WHERE id = ?`)
+	if err != nil {
+		return nil, err
+	}
+	defer event.Close()
+	states := make(map[store.ID]store.EventState)
+	seen := make(map[store.ID]bool) // also events that do not exist
+	for _, req := range batch {
+		if seen[req.EventID] {
+			continue
+		}
+		seen[req.EventID] = true
+		state := store.EventState{Registrations: make(map[store.ID]store.Registration)}
+		state.Event, err = scanEvent(event.QueryRowContext(ctx, req.EventID[:]))
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			continue
+		case err != nil:
+			return nil, err
+		}
+		repaired := state.Event
+		if store.Recounts(req.EventID, batch) {
+			if state.Counts, err = counts(ctx, tx, state.Event); err != nil {
+				return nil, err
+			}
+			repaired, _ = state.Counts.Repair(state.Event)
+			if err := repairSearch(ctx, tx, state.Event); err != nil {
+				return nil, err
+			}
+		}
+		if state.Waiting, err = firstWaiting(ctx, tx, repaired, store.Promotable(repaired, batch)); err != nil {
+			return nil, err
+		}
+		states[req.EventID] = state
+	}
+	for some := range slices.Chunk(batch, keysPerStatement) {
+		if err := loadRegistrations(ctx, tx, states, some); err != nil {
+			return nil, err
+		}
+	}
+	return states, nil
+}
+
+// loadRegistrations reads the registrations that the batch may be about into the states, by one
+// statement: a statement for each would cost three times as much.
+func loadRegistrations(ctx context.Context, tx *sql.Tx, states map[store.ID]store.EventState, batch []store.SeatRequest) error {
+	keys := make([]any, 0, 2*len(batch))
+	for _, req := range batch {
+		keys = append(keys, req.UserID[:], req.EventID[:])
+	}
+	for r, err := range sqldb.Stream(ctx, tx, scanRegistration, `SELECT `+registrationColumns+` FROM registrations
+		WHERE (user_id, event_id) IN (VALUES (?, ?)`+strings.Repeat(`, (?, ?)`, len(batch)-1)+`)`, keys...) {
+		if err != nil {
+			return err
+		}
+		if state, ok := states[r.EventID]; ok {
+			state.Registrations[r.UserID] = r
+		}
+	}
+	return nil
+}
+
+// firstWaiting reads the n lowest numbers of the waiting list.
+func firstWaiting(ctx context.Context, tx *sql.Tx, e store.Event, n int64) ([]int64, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	return sqldb.All(ctx, tx, sqldb.ScanValue[int64], `SELECT number FROM registrations
+		WHERE event_id = ? AND number > ? AND cancelled = 0 ORDER BY number LIMIT ?`, e.ID[:], e.ConfirmedThrough, n)
+}

@@ -1,0 +1,193 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+func testEvents(t *testing.T, target Target) {
+	s := target.Store
+	list := func(t *testing.T) []store.Event {
+		return Collect(t, store.AllEvents(Context(t), s, store.EventQuery{}))
+	}
+	t.Run("none at first", func(t *testing.T) {
+		if got := list(t); len(got) != 0 {
+			t.Fatalf("an empty store lists %v", got)
+		}
+	})
+	t.Run("an unknown event is not found", func(t *testing.T) {
+		if _, err := s.Event(Context(t), store.NewID()); !errors.Is(err, store.ErrEventNotFound) {
+			t.Fatalf("error is %v, want ErrEventNotFound", err)
+		}
+	})
+	var want []store.Event
+	for _, day := range []int{3, 1, 2, 1, 2} { // equal starts are ordered by id
+		every := EveryField(day)
+		e := every.Apply(store.Event{ID: store.NewID(), OrganizerID: store.NewID(), CreatedAt: now})
+		e.Title, e.Description = "Tätig 🎟", "a\nb"
+		e.StartsAt = now.AddDate(0, 0, day)
+		if day == 3 {
+			e.OpensAt, e.ClosesAt = time.Time{}, time.Time{}
+		}
+		if err := s.CreateEvent(Context(t), e); err != nil {
+			t.Fatal(err)
+		}
+		e.Version, e.Revision = 1, 1
+		want = append(want, e)
+	}
+	t.Run("read back as written", func(t *testing.T) {
+		for _, e := range want {
+			if got, err := target.Again(t).Event(Context(t), e.ID); err != nil || !got.Equal(e) {
+				t.Fatalf("got %+v, %v; want %+v", got, err, e)
+			}
+		}
+	})
+	t.Run("listed by start, then id", func(t *testing.T) {
+		slices.SortFunc(want, func(a, b store.Event) int {
+			if c := a.StartsAt.Compare(b.StartsAt); c != 0 {
+				return c
+			}
+			return slices.Compare(a.ID[:], b.ID[:])
+		})
+		if got := list(t); !sameEvents(got, want) {
+			t.Fatalf("got %+v, want %+v", got, want)
+		}
+	})
+	t.Run("a reader may stop early", func(t *testing.T) {
+		for range store.AllEvents(Context(t), s, store.EventQuery{}) {
+			break
+		}
+	})
+	t.Run("a reader that is cancelled gets an error", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		var last error
+		for _, err := range store.AllEvents(ctx, s, store.EventQuery{}) {
+			last = err
+		}
+		if last == nil {
+			t.Fatal("a cancelled list ended like a complete one")
+		}
+	})
+}
+
+func testEdits(t *testing.T, target Target) {
+	s := target.Store
+	t.Run("raising the capacity promotes in order", func(t *testing.T) {
+		event := NewWaitlistEvent(t, s, 2)
+		batch := NewRequests(event.ID, 10)
+		MustApply(t, s, batch...)
+		for _, c := range []struct{ capacity, roster int64 }{{5, 5}, {6, 6}, {20, 10}} {
+			WantOutcomes(t, MustApply(t, s, NewEdit(event.ID, store.Edit{Version: store.AnyVersion, Capacity: &c.capacity})), store.Edited)
+			if got := RosterUsers(Check(t, s, event.ID)); !slices.Equal(got, RequestUsers(batch[:c.roster])) {
+				t.Fatalf("with %d places the roster is %v", c.capacity, got)
+			}
+		}
+		WantOutcomes(t, MustApply(t, s, NewRequest(event.ID)), store.Registered)
+	})
+	t.Run("a capacity below what is sold changes nothing", func(t *testing.T) {
+		event := NewEvent(t, s, 3)
+		MustApply(t, s, NewRequests(event.ID, 2)...)
+		before := ReadEvent(t, s, event.ID)
+		one, two, title := int64(1), int64(2), "New"
+		WantOutcomes(t, MustApply(t, s, NewEdit(event.ID, store.Edit{Version: 1, Capacity: &one, Title: &title})), store.CapacityBelowSold)
+		if after := ReadEvent(t, s, event.ID); !after.Equal(before) {
+			t.Fatalf("the event was %+v and is %+v", before, after)
+		}
+		WantOutcomes(t, MustApply(t, s, NewEdit(event.ID, store.Edit{Version: 1, Capacity: &two}), NewRequest(event.ID)), store.Edited, store.SoldOut)
+		Check(t, s, event.ID)
+	})
+	t.Run("every field", func(t *testing.T) {
+		event := NewEvent(t, s, 3)
+		change := NewEdit(event.ID, EveryField(1))
+		WantOutcomes(t, MustApply(t, s, change), store.Edited)
+		want := change.Edit.Apply(event)
+		want.Version, want.Revision, want.LastEdits = 2, 2, store.PastRequests{{ID: change.RequestID}}
+		if got := ReadEvent(t, target.Again(t), event.ID); !got.Equal(want) {
+			t.Fatalf("got %+v, want %+v", got, want)
+		}
+		WantOutcomes(t, MustApply(t, s, NewEdit(event.ID, store.Edit{Version: 2, OpensAt: new(time.Time), ClosesAt: new(time.Time)})), store.Edited)
+		if got := ReadEvent(t, s, event.ID); !got.OpensAt.IsZero() || !got.ClosesAt.IsZero() {
+			t.Fatalf("limits that were taken away are %v and %v", got.OpensAt, got.ClosesAt)
+		}
+	})
+	t.Run("only one of two edits of the same version is made", func(t *testing.T) {
+		event := NewEvent(t, s, 3)
+		a, b := "A", "B"
+		first, second := NewEdit(event.ID, store.Edit{Version: 1, Title: &a}), NewEdit(event.ID, store.Edit{Version: 1, Title: &b})
+		WantOutcomes(t, MustApply(t, s, first, second), store.Edited, store.VersionMismatch)
+		WantOutcomes(t, MustApply(t, s, second, first), store.VersionMismatch, store.Edited) // first is only repeated
+		if got := ReadEvent(t, s, event.ID); got.Title != "A" || got.Version != 2 {
+			t.Fatalf("got %+v", got)
+		}
+	})
+	t.Run("seats that move do not disturb an edit", func(t *testing.T) {
+		event := NewEvent(t, s, 3)
+		MustApply(t, s, NewRequest(event.ID))
+		title := "A"
+		WantOutcomes(t, MustApply(t, s, NewRequest(event.ID), NewEdit(event.ID, store.Edit{Version: 1, Title: &title})), store.Registered, store.Edited)
+	})
+	t.Run("a cancelled event takes no more and keeps its roster", func(t *testing.T) {
+		event := NewWaitlistEvent(t, s, 1)
+		w := NewRequests(event.ID, 2)
+		MustApply(t, s, w...)
+		end, title := store.Edit{Version: store.AnyVersion, Cancel: true}, "A"
+		WantOutcomes(t, MustApply(t, s, NewEdit(event.ID, end), NewEdit(event.ID, end), NewRequest(event.ID), w[0],
+			NewEdit(event.ID, store.Edit{Version: store.AnyVersion, Title: &title})),
+			store.Edited, store.Edited, store.EventCancelled, store.Registered, store.EventCancelled)
+		if got := RosterUsers(Check(t, s, event.ID)); !slices.Equal(got, RequestUsers(w[:1])) {
+			t.Fatalf("roster is %v", got)
+		}
+		if e := ReadEvent(t, s, event.ID); e.CancelledAt != now {
+			t.Fatalf("cancelled at %v, want %v", e.CancelledAt, now)
+		}
+		WantOutcomes(t, MustApply(t, s, NewCancel(w[0])), store.Cancelled)
+		if e := ReadEvent(t, s, event.ID); e.TicketsSold != 0 || e.Waiting != 1 {
+			t.Fatalf("%d sold and %d waiting: nobody is promoted into a cancelled event", e.TicketsSold, e.Waiting)
+		}
+	})
+	t.Run("of an event that does not exist", func(t *testing.T) {
+		WantOutcomes(t, MustApply(t, s, NewEdit(store.NewID(), store.Edit{})), store.EventNotFound)
+	})
+}
+
+func testHours(t *testing.T, target Target) {
+	s := target.Store
+	event := NewEvent(t, s, 10)
+	opens, closes := now.Add(time.Hour), now.Add(2*time.Hour)
+	MustApply(t, s, NewEdit(event.ID, store.Edit{Version: 1, OpensAt: &opens, ClosesAt: &closes}))
+	member := NewRequest(event.ID)
+	member.At = opens
+	for _, c := range []struct {
+		name string
+		at   time.Time
+		want store.Outcome
+	}{
+		{"before it opens", opens.Add(-time.Millisecond), store.RegistrationNotOpen},
+		{"when it opens", opens, store.Registered},
+		{"just before it closes", closes.Add(-time.Millisecond), store.Registered},
+		{"when it closes", closes, store.RegistrationClosed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			request := NewRequest(event.ID)
+			request.At = c.at
+			results := MustApply(t, s, request)
+			WantOutcomes(t, results, c.want)
+			if want := c.want == store.RegistrationNotOpen; want != (results[0].OpensAt == opens) {
+				t.Fatalf("opens at %v", results[0].OpensAt)
+			}
+		})
+	}
+	t.Run("who is in may repeat and leave at any time", func(t *testing.T) {
+		MustApply(t, s, member)
+		late, other := member, member
+		late.At, other.At, other.RequestID = closes.Add(time.Hour), now, "other"
+		WantOutcomes(t, MustApply(t, s, late, other, NewCancel(member)), store.Registered, store.AlreadyRegistered, store.Cancelled)
+	})
+	Check(t, s, event.ID)
+}

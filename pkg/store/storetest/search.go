@@ -1,0 +1,210 @@
+package storetest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+func testSearch(t *testing.T, target Target) {
+	s := target.Store
+	ada, bob := store.NewID(), store.NewID()
+	day := func(n int) time.Time { return now.AddDate(0, 0, n) }
+	var all []store.Event
+	for i, e := range []store.Event{
+		{OrganizerID: ada, Title: "Konzert am Hafen", Description: "Live", StartsAt: day(1), Capacity: 1},
+		{OrganizerID: bob, Title: "STRASSE", Description: "ein Fest (mit Musik)", StartsAt: day(2), Capacity: 2},
+		{OrganizerID: ada, Title: "Straße 🎟", Description: "100% .*", StartsAt: day(2), Capacity: 2},
+		{OrganizerID: bob, Title: "ΤΈΛΟΣ", Description: "Кино под небом\nзавтра, k 9", StartsAt: day(3), Capacity: 2},
+		{OrganizerID: ada, Title: "İstanbul", Description: "273 \u212A", Venue: "Žižkov, 東京タワー", StartsAt: day(4), Capacity: 2},
+	} {
+		e.ID, e.EndsAt, e.CreatedAt = store.NewID(), e.StartsAt.Add(time.Hour), now
+		if err := s.CreateEvent(Context(t), e); err != nil {
+			t.Fatalf("event %d: %v", i, err)
+		}
+		all = append(all, e)
+	}
+	WantOutcomes(t, MustApply(t, s, NewRequest(all[0].ID)), store.Registered) // the first is sold out
+	place := func(i int) *store.EventCursor { return &store.EventCursor{StartsAt: all[i].StartsAt, ID: all[i].ID} }
+	search := func(text string) store.EventQuery { return store.EventQuery{Words: store.Words(text)} }
+	for name, c := range map[string]struct {
+		query store.EventQuery
+		want  []int // places in all
+	}{
+		"all":                                {store.EventQuery{}, []int{0, 1, 2, 3, 4}},
+		"descending":                         {store.EventQuery{Descending: true}, []int{4, 3, 2, 1, 0}},
+		"from is included":                   {store.EventQuery{From: day(2)}, []int{1, 2, 3, 4}},
+		"to is excluded":                     {store.EventQuery{To: day(2)}, []int{0}},
+		"from and to":                        {store.EventQuery{From: day(2), To: day(3)}, []int{1, 2}},
+		"from equals to":                     {store.EventQuery{From: day(2), To: day(2)}, nil},
+		"of an organizer":                    {store.EventQuery{OrganizerID: ada}, []int{0, 2, 4}},
+		"of nobody":                          {store.EventQuery{OrganizerID: store.NewID()}, nil},
+		"with places left":                   {store.EventQuery{Available: true}, []int{1, 2, 3, 4}},
+		"of an organizer, with places left":  {store.EventQuery{Available: true, OrganizerID: ada, Descending: true}, []int{4, 2}},
+		"limit":                              {store.EventQuery{Limit: 2}, []int{0, 1}},
+		"after one of equal start":           {store.EventQuery{After: place(1)}, []int{2, 3, 4}},
+		"after, descending, of equal start":  {store.EventQuery{After: place(2), Descending: true}, []int{1, 0}},
+		"after the last":                     {store.EventQuery{After: place(4)}, nil},
+		"all of it together":                 {store.EventQuery{OrganizerID: ada, From: day(1), Available: true, After: place(0), Limit: 1, Words: store.Words("STRAßE")}, []int{2}},
+		"a limit counts only what is found":  {store.EventQuery{Words: store.Words("stra"), Limit: 2}, []int{1, 2}},
+		"in any case":                        {search("kONZERT"), []int{0}},
+		"in the description":                 {search("musik"), []int{1}},
+		"in the place":                       {search("zizkov"), []int{4}},
+		"the beginning of a word":            {search("konz"), []int{0}},
+		"one character":                      {search("k"), []int{0, 3, 4}},
+		"not the rest of a word":             {search("onzert"), nil},
+		"every word, in any order":           {search("hafen live"), []int{0}},
+		"every word, each somewhere else":    {search("ZIZ 27 istan"), []int{4}},
+		"a word that is nowhere":             {search("hafen musik"), nil},
+		"sharp s is not two letters":         {search("straße"), []int{2}},
+		"sharp s in capitals":                {search("STRA\u1E9EE"), []int{2}},
+		"greek, without accents":             {search("τελος"), []int{3}},
+		"greek, with the other small sigma":  {search("τέλοσ"), []int{3}},
+		"cyrillic":                           {search("КИНО НЕБОМ"), []int{3}},
+		"accents that are not there":         {search("Ístänbül"), []int{4}},
+		"accents of their own":               {search("z\u030ciz\u030cKOV"), []int{4}},
+		"kelvin is k":                        {search("\u212A"), []int{0, 3, 4}},
+		"any part where there are no blanks": {search("京タワ"), []int{4}},
+		"two lines are two words":            {search("небом\nзавтра"), []int{3}},
+		"signs part words":                   {search("(mit/ein)"), []int{1}},
+		"signs alone find nothing":           {search("🎟 .*"), nil},
+		"a word longer than any":             {search(strings.Repeat("konzert", 50)), nil},
+		"no search":                          {store.EventQuery{Words: nil}, []int{0, 1, 2, 3, 4}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []int
+			for _, e := range FindPage(t, s, c.query).Events {
+				got = append(got, slices.IndexFunc(all, func(x store.Event) bool { return x.ID == e.ID }))
+			}
+			if !slices.Equal(got, c.want) {
+				t.Fatalf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+	t.Run("page by page is the whole", func(t *testing.T) {
+		for _, descending := range []bool{false, true} {
+			q := store.EventQuery{Descending: descending}
+			whole := FindPage(t, s, q).Events
+			q.Limit = 2
+			var paged []store.Event
+			for n := 1; ; n++ {
+				page := FindPage(t, s, q)
+				paged = append(paged, page.Events...)
+				if page.Next == nil {
+					break
+				}
+				if len(page.Events) != q.Limit {
+					t.Fatalf("page %d has %d events and a next one", n, len(page.Events))
+				}
+				q.After = page.Next
+			}
+			if !sameEvents(paged, whole) {
+				t.Fatalf("got %+v, want %+v", paged, whole)
+			}
+		}
+	})
+	t.Run("what is edited, filled and cancelled is found as it is", func(t *testing.T) { testSearchAfterEdits(t, s) })
+	t.Run("random queries agree with the definition", func(t *testing.T) { testSearchModel(t, s) })
+}
+
+// FindPage reads a page of events.
+func FindPage(tb testing.TB, s store.Store, q store.EventQuery) store.EventPage {
+	tb.Helper()
+	page, err := s.FindEvents(Context(tb), q)
+	if err != nil {
+		tb.Fatalf("find: %v", err)
+	}
+	return page
+}
+
+// testSearchAfterEdits checks that the indexes follow an event through every change.
+func testSearchAfterEdits(t *testing.T, s store.Store) {
+	event := NewEvent(t, s, 1)
+	found := func(q store.EventQuery) bool {
+		q.OrganizerID = event.OrganizerID
+		return len(FindPage(t, s, q).Events) == 1
+	}
+	finds := func(step string, available bool, words map[string]bool) {
+		t.Helper()
+		if got := found(store.EventQuery{Available: true}); got != available {
+			t.Errorf("%s: available is %v", step, got)
+		}
+		for word, want := range words {
+			if got := found(store.EventQuery{Words: store.Words(word)}); got != want {
+				t.Errorf("%s: by %q it is found: %v", step, word, got)
+			}
+			if got := slices.ContainsFunc(FindPage(t, s, store.EventQuery{Words: store.Words(word), From: event.StartsAt}).Events,
+				func(e store.Event) bool { return e.ID == event.ID }); got != want {
+				t.Errorf("%s: by %q alone it is found: %v", step, word, got)
+			}
+		}
+	}
+	change := func(e store.Edit) {
+		e.Version = store.AnyVersion
+		WantOutcomes(t, MustApply(t, s, NewEdit(event.ID, e)), store.Edited)
+	}
+	finds("created", true, map[string]bool{"concert": true, "harb": true, "kiel": false})
+	request := NewRequest(event.ID)
+	MustApply(t, s, request)
+	finds("full", false, map[string]bool{"concert": true})
+	MustApply(t, s, NewCancel(request))
+	finds("given back", true, map[string]bool{"concert": true})
+	title, place, text, later := "Lesung", "Kiel", "", event.StartsAt.Add(time.Hour)
+	change(store.Edit{Title: &title})
+	finds("another title", true, map[string]bool{"concert": false, "les": true, "harb": true})
+	change(store.Edit{Venue: &place, StartsAt: &later})
+	finds("a place, and later", true, map[string]bool{"les": true, "harb": true, "kiel": true})
+	change(store.Edit{Description: &text})
+	finds("no description", true, map[string]bool{"les": true, "harb": false, "kiel": true})
+	MustApply(t, s, NewRequest(event.ID))
+	two := int64(2)
+	finds("full again", false, nil)
+	change(store.Edit{Capacity: &two})
+	finds("more places", true, nil)
+	change(store.Edit{Cancel: true})
+	finds("cancelled", false, map[string]bool{"les": true, "kiel": true})
+}
+
+// testSearchModel compares random queries with store.EventQuery.Matches over all events, in order.
+func testSearchModel(t *testing.T, s store.Store) {
+	vocabulary := []string{"Kino", "kinder", "KÄSE", "Hafen", "Haus", "a", "東京"}
+	organizers := []store.ID{store.NewID(), store.NewID()}
+	starts := func(n int) time.Time { return now.AddDate(1, 0, n) }
+	text := rapid.Map(rapid.SliceOfN(rapid.SampledFrom(vocabulary), 0, 3), func(words []string) string { return strings.Join(words, " ") })
+	rapid.Check(t, func(rt *rapid.T) {
+		for range rapid.IntRange(0, 3).Draw(rt, "events") {
+			e := store.Event{
+				ID: store.NewID(), OrganizerID: rapid.SampledFrom(organizers).Draw(rt, "organizer"), Title: text.Draw(rt, "title"),
+				Description: text.Draw(rt, "description"), Venue: text.Draw(rt, "place"), Capacity: 1, CreatedAt: now,
+				StartsAt: starts(rapid.IntRange(0, 4).Draw(rt, "starts")), EndsAt: starts(9),
+			}
+			if err := s.CreateEvent(Context(t), e); err != nil {
+				t.Fatal(err)
+			}
+			if rapid.Bool().Draw(rt, "full") {
+				MustApply(t, s, NewRequest(e.ID))
+			}
+		}
+		q := store.EventQuery{
+			Available: rapid.Bool().Draw(rt, "available"), Descending: rapid.Bool().Draw(rt, "descending"),
+			OrganizerID: rapid.SampledFrom(append(organizers, store.ID{})).Draw(rt, "of"),
+			From:        rapid.SampledFrom([]time.Time{{}, starts(1), starts(2)}).Draw(rt, "from"),
+			To:          rapid.SampledFrom([]time.Time{{}, starts(2), starts(4)}).Draw(rt, "to"),
+		}
+		if search := text.Draw(rt, "search"); search != "" {
+			search = search[:rapid.IntRange(1, len(search)).Draw(rt, "cut")]
+			q.Words = store.Words(strings.ToValidUTF8(search, ""))
+		}
+		want := Collect(t, store.AllEvents(Context(t), s, store.EventQuery{Descending: q.Descending}))
+		want = slices.DeleteFunc(want, func(e store.Event) bool { return !q.Matches(e) })
+		q.Limit = rapid.IntRange(1, 5).Draw(rt, "limit")
+		if got := Collect(t, store.AllEvents(Context(t), s, q)); !sameEvents(got, want) {
+			rt.Fatalf("%+v: got %d events, want %d", q, len(got), len(want))
+		}
+	})
+}

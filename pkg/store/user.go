@@ -1,0 +1,54 @@
+package store
+
+import (
+	"context"
+	"iter"
+	"strings"
+	"time"
+)
+
+// User is a person who can log in.
+type User struct {
+	ID           ID
+	Name         string
+	Email        string // as the person wrote it, trimmed; EmailKey(Email) is unique
+	PasswordHash string // PHC string, never the password
+	// PasswordVersion counts the changes of the password. Tokens carry it.
+	PasswordVersion int64
+	// PasswordChangedAt is when the password was last changed; zero: never since the sign-up.
+	PasswordChangedAt time.Time
+	CreatedAt         time.Time
+}
+
+// EmailKey returns the form in which e-mail addresses are compared: trimmed and in lower case.
+func EmailKey(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+
+// Revocation ends the tokens of a user that carry an earlier version of the password. It goes by
+// versions and not by times, because the clocks of processes differ.
+type Revocation struct {
+	UserID ID
+	// PasswordVersion is the lowest version whose tokens are still valid.
+	PasswordVersion int64
+	// ChangedAt is when the password was changed, by the clock of the process that did it. It
+	// only says when the revocation may be forgotten, because the tokens have expired.
+	ChangedAt time.Time
+}
+
+// Users keeps the users. Its writes are durable when they return. Errors of every method, beside
+// those that it names: ErrUnavailable, and ErrNothingStored for a fault that does not pass.
+type Users interface {
+	// CreateUser stores a new user. Errors: ErrEmailTaken.
+	CreateUser(ctx context.Context, u User) error
+	// User reads a user by id. Errors: ErrUserNotFound.
+	User(ctx context.Context, id ID) (User, error)
+	// UserByEmail finds a user by the EmailKey of the address. Errors: ErrUserNotFound.
+	UserByEmail(ctx context.Context, email string) (User, error)
+	// SetPassword stores the PasswordHash, PasswordVersion and PasswordChangedAt of after, and
+	// nothing else of it, if the stored hash is still that of before. Errors: ErrPasswordChanged
+	// when it is not, ErrUserNotFound.
+	SetPassword(ctx context.Context, before, after User) error
+	// Revocations reads the revocations of all users whose PasswordChangedAt is at or after
+	// since. It sees every change that was acknowledged before the call. It yields an error at
+	// most once, as the last element.
+	Revocations(ctx context.Context, since time.Time) iter.Seq2[Revocation, error]
+}
