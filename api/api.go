@@ -32,6 +32,7 @@ type Store interface {
 	store.Keys
 	store.Events
 	store.Registrations
+	store.Attendees
 	store.Idempotency
 	Ping(ctx context.Context) error
 }

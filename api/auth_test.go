@@ -60,6 +60,7 @@ func TestRightsByRole(t *testing.T) {
 		"GET /api/events/{id}":                            {200, 200, 200, 200, 200, 200},
 		"POST /api/events/{id}/registrations":             {401, 401, 403, 403, 403, 201},
 		"GET /api/events/{id}/registrations":              {401, 401, 403, 403, 200, 403},
+		"GET /api/events/{id}/attendees":                  {401, 401, 403, 403, 200, 403},
 		"PUT /api/events/{id}/registrations/{user_id}":    {401, 401, 403, 403, 403, 201},
 		"GET /api/events/{id}/registrations/{user_id}":    {401, 401, 403, 403, 404, 404},
 		"DELETE /api/events/{id}/registrations/{user_id}": {401, 401, 403, 403, 204, 204},

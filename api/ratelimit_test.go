@@ -190,6 +190,7 @@ func TestEveryRouteCounts(t *testing.T) {
 		"GET /api/events/{id}":                            {address, address, address},
 		"POST /api/events/{id}/registrations":             {address, registrations, address},
 		"GET /api/events/{id}/registrations":              {address, person, address},
+		"GET /api/events/{id}/attendees":                  {address, person, address},
 		"PUT /api/events/{id}/registrations/{user_id}":    {address, registrations, address},
 		"GET /api/events/{id}/registrations/{user_id}":    {address, person, address},
 		"DELETE /api/events/{id}/registrations/{user_id}": {address, registrations, address},

@@ -82,6 +82,7 @@ func (a *API) table() []route {
 		{http.MethodGet, event, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.readEvent, describe.ReadEvent()},
 		{http.MethodPost, registrations, gate.TokenHolders, gate.RegistrationsPerPerson, jsonBody, afterClientLeaves, a.register, describe.Register()},
 		{http.MethodGet, registrations, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listRegistrations, describe.ListRegistrations()},
+		{http.MethodGet, event + "/attendees", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listAttendees, describe.ListAttendees()},
 		{http.MethodPut, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.putRegistration, describe.PutRegistration()},
 		{http.MethodGet, registration, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readRegistration, describe.ReadRegistration()},
 		{http.MethodDelete, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.deleteRegistration, describe.DeleteRegistration()},
@@ -242,6 +243,7 @@ const (
 
 func eventPath(id store.ID) string                 { return pathEvents + "/" + id.Hex() }
 func rosterPath(event store.ID) string             { return eventPath(event) + "/registrations" }
+func attendeesPath(event store.ID) string          { return eventPath(event) + "/attendees" }
 func registrationPath(event, user store.ID) string { return rosterPath(event) + "/" + user.Hex() }
 func userPath(id store.ID) string                  { return pathUsers + "/" + id.Hex() }
 func userRegistrationsPath(user store.ID) string   { return userPath(user) + "/registrations" }

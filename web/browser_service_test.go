@@ -95,6 +95,16 @@ func (s *service) person() person {
 	return person{s, id.Hex(), token}
 }
 
+// named is somebody who has signed up.
+func (s *service) named(name string) person {
+	s.t.Helper()
+	status, answer := person{s: s}.call(http.MethodPost, "/api/users", map[string]any{"name": name, "email": newEmail(), "password": password})
+	if status != http.StatusCreated {
+		s.t.Fatalf("sign up %s: %d %v", name, status, answer)
+	}
+	return person{s, answer["id"].(string), answer["token"].(string)}
+}
+
 // call sends a request and returns the status and the decoded body.
 func (p person) call(method, path string, body map[string]any, header ...string) (int, map[string]any) {
 	p.s.t.Helper()
@@ -110,7 +120,9 @@ func (p person) call(method, path string, body map[string]any, header ...string)
 	if err != nil {
 		p.s.t.Fatal(err)
 	}
-	r.Header.Set("Authorization", "Bearer "+p.token)
+	if p.token != "" {
+		r.Header.Set("Authorization", "Bearer "+p.token)
+	}
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}

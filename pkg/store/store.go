@@ -55,6 +55,7 @@ type Store interface {
 	Keys
 	Events
 	Registrations
+	Attendees
 	Idempotency
 	// Ping reports whether the store can be written to now. Errors: ErrUnavailable,
 	// ErrDatabaseReplaced.

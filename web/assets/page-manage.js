@@ -1,15 +1,11 @@
-import { call, eventPath, isArray, said, seatPath } from './api.js';
-import { announce, bindShare, byId, confirmed, isOff, make, note, setBusy, show, write } from './dom.js';
+import { call, eventPath, said } from './api.js';
+import { bindShare, byId, confirmed, isOff, note, setBusy, show, write } from './dom.js';
 import { bindForm } from './form.js';
+import { bindGuests } from './guests.js';
 import { showFlash } from './layout.js';
 import { follow } from './live.js';
 import { currentUser, onSessionChange, state } from './session.js';
 import { number, ownZone, places, span, t } from './text.js';
-
-const guestsAtATime = 100;
-
-// The beginning of an id is its time, the end tells neighbours apart.
-const shortId = (id) => (id.length > 12 ? `${id.slice(0, 4)}…${id.slice(-6)}` : id);
 
 export function startManage() {
   const eventID = location.pathname.split('/')[2];
@@ -77,7 +73,7 @@ export function startManage() {
       const up = (before.waiting ?? 0) - (event.waiting ?? 0);
       showAll();
       showFlash(up > 0 ? t('manage.moved_up', { n: up }) : t('form.saved'));
-      loadRoster();
+      guests.load();
       return null;
     },
   });
@@ -85,79 +81,7 @@ export function startManage() {
 
   // ---- who is registered ----
 
-  let next = '';
-  let run = 0;
-  let count = 0;
-
-  const chosen = () => document.querySelector('input[name=list]:checked').value;
-
-  function entry(id) {
-    count++;
-    const own = id === currentUser()?.id;
-    const remove = make('button', { type: 'button', class: 'link-button', 'aria-label': t('manage.remove_who', { who: shortId(id) }) }, t('manage.remove'));
-    const item = make('li', { class: 'seat', tabindex: '-1' },
-      make('span', { class: 'seat-number' }, number(count)),
-      make('code', { title: id }, shortId(id)),
-      ...(own ? [make('span', { class: 'pill' }, t('manage.you'))] : []),
-      remove);
-    remove.addEventListener('click', () => removeSeat(id, item, remove));
-    return item;
-  }
-
-  async function removeSeat(id, item, button) {
-    if (isOff(button)) return;
-    const list = chosen();
-    const sure = await confirmed({ title: t('manage.remove_title', { who: shortId(id) }), text: t(list === 'confirmed' && event.waiting ? 'manage.remove_promotes' : 'manage.remove_text'), yes: t('manage.remove') });
-    if (!sure) return;
-    setBusy(button, t('manage.removing'));
-    const answer = await call('DELETE', seatPath(eventID, id));
-    setBusy(button, '');
-    if (!answer.ok) {
-      const { title, text } = said(answer, 'leave');
-      showFlash(`${title}. ${text}`, 'warn');
-      return;
-    }
-    const place = [...item.parentElement.children].indexOf(item);
-    announce(t('manage.removed'));
-    await live.now();
-    await loadRoster(); // somebody may have moved up
-    const left = byId('roster').children;
-    (left[Math.min(place, left.length - 1)] ?? byId('roster-title')).focus();
-  }
-
-  function addPage(answer) {
-    const list = byId('roster');
-    if (!isArray(answer)) {
-      write(byId('roster-note'), said(answer, 'read').text);
-      return null;
-    }
-    const items = answer.data.map((id) => entry(String(id)));
-    list.append(...items);
-    next = answer.next;
-    show(byId('more-row'), next !== '');
-    const kind = chosen();
-    write(byId('roster-note'), count === 0 ? t(`manage.none_${kind}`) : t(next ? 'manage.first_ids' : 'manage.ids', { n: count }));
-    return items[0] ?? null;
-  }
-
-  async function loadRoster() {
-    const mine = ++run;
-    const answer = await call('GET', `${eventPath(eventID)}/registrations?limit=${guestsAtATime}&status=${chosen()}`);
-    if (mine !== run) return;
-    count = 0;
-    byId('roster').replaceChildren();
-    addPage(answer);
-  }
-
-  byId('more').addEventListener('click', async ({ currentTarget: more }) => {
-    if (isOff(more)) return;
-    setBusy(more, t('action.loading'));
-    const mine = ++run;
-    const answer = await call('GET', next);
-    setBusy(more, '');
-    if (mine === run) addPage(answer)?.focus();
-  });
-  for (const radio of document.querySelectorAll('input[name=list]')) radio.addEventListener('change', loadRoster);
+  const guests = bindGuests(eventID, { current: () => event, changed: () => live.now() });
 
   // ---- cancelling ----
 
@@ -190,16 +114,15 @@ export function startManage() {
     if (document.activeElement !== capacity && Number(capacity.value) === before.capacity) form.set({ capacity: event.capacity });
     showAll();
     const seats = (e) => `${e.tickets_sold} ${e.waiting ?? 0}`;
-    const quiet = !byId('confirm').open && !byId('roster').contains(document.activeElement);
-    if (seats(before) !== seats(event) && isYours() && quiet) await loadRoster();
+    if (seats(before) !== seats(event) && isYours() && !byId('confirm').open && !guests.isBusy()) await guests.load();
   });
 
   bindShare(byId('share'), event.title, `/events/${eventID}`);
   onSessionChange(() => {
     showAll();
-    if (isYours()) loadRoster();
+    if (isYours()) guests.load();
   });
   form.set({ capacity: event.capacity });
   showAll();
-  if (isYours()) loadRoster();
+  if (isYours()) guests.load();
 }
