@@ -122,7 +122,7 @@ func TestStory(t *testing.T) {
 			ada.click("#waitlist")
 			path = ada.newEvent(map[string]string{"title": title, "description": description, "place": "Dome 3", "capacity": "1"})
 			ada.sees("sold", "0")
-			ada.sees("roster-note", "Nobody has a place yet")
+			ada.sees("roster-note", "Nobody is registered yet")
 			ada.look("manage-new")
 		}},
 		{"register/a_guest_comes_back_to_where_they_were", func(*testing.T) {

@@ -340,7 +340,7 @@ func TestItKnowsTheWholeAPI(t *testing.T) {
 		"createUser": {"SignUp"}, "changePassword": {"ChangePassword"}, "login": {"LogIn"}, "createEvent": {"CreateEvent"},
 		"listEvents": {"Events", "EventsPage"}, "readEvent": {"Event"}, "editEvent": {"EditEvent"}, "cancelEvent": {"CancelEvent"},
 		"register": {"Register"}, "listRegistrations": {"Roster", "RosterPage"}, "listAttendees": {"Attendees", "AttendeesPage"},
-		"putRegistration": {"PutRegistration"},
+		"putRegistration":  {"PutRegistration"},
 		"readRegistration": {"Registration"}, "deleteRegistration": {"CancelRegistration"},
 		"listHoldings": {"UserRegistrations", "UserRegistrationsPage"}, "ready": {"Ready"},
 		"logout": nil, "readSession": nil, "live": nil, "openapi": nil, "docs": nil, "docsStyle": nil,
