@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
@@ -9,9 +10,10 @@ import (
 
 const pathSession = "/api/session"
 
-// readSession tells who the caller is. A browser's cookie is renewed by it, so that nobody is
-// logged out while they are there. The new token has the password version of the old one: a
-// changed password ends them both.
+// readSession tells who the caller is. A browser's cookie is renewed by it when half of its life is
+// over, so that nobody is logged out while they are there. The new token is of the same session, has the
+// password version of the old one, and says when the password was proven: what ends the old one
+// ends both, and what needs a fresh log-in goes on needing one.
 func (a *API) readSession(w http.ResponseWriter, r *request) error {
 	if !r.caller.Proven {
 		return problem.New(problem.Unauthenticated)
@@ -20,14 +22,23 @@ func (a *API) readSession(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	if u.PasswordVersion > r.caller.PasswordVersion { // which this process has not learned yet
+		return problem.New(problem.Unauthenticated)
+	}
 	answer := wire.CurrentUser{ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt}
 	if r.caller.Cookie {
-		token, expires, err := a.gate.Guard().Sign(r.caller.Person)
-		if err != nil {
-			return err
+		answer.ExpiresAt = r.caller.ExpiresAt
+		if time.Until(answer.ExpiresAt) < a.gate.Guard().Lifetime()/2 {
+			token, expires, err := a.renewSession(r)
+			if err != nil {
+				return err
+			}
+			if expires.IsZero() {
+				return problem.New(problem.Unauthenticated)
+			}
+			a.gate.SetCookie(w, r.Request, token)
+			answer.ExpiresAt = expires
 		}
-		a.gate.SetCookie(w, r.Request, token)
-		answer.ExpiresAt = expires
 	}
 	noStore(w)
 	return writeJSON(w, http.StatusOK, answer)

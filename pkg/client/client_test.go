@@ -343,7 +343,9 @@ func TestItKnowsTheWholeAPI(t *testing.T) {
 		"putRegistration":  {"PutRegistration"},
 		"readRegistration": {"Registration"}, "deleteRegistration": {"CancelRegistration"},
 		"listHoldings": {"UserRegistrations", "UserRegistrationsPage"}, "ready": {"Ready"},
-		"logout": nil, "readSession": nil, "live": nil, "openapi": nil, "docs": nil, "docsStyle": nil,
+		"readUser": {"User"}, "editUser": {"EditUser"}, "deleteUser": {"DeleteUser"}, "exportUser": {"ExportUser"},
+		"listSessions": {"LogIns"}, "endSession": {"EndLogIn"}, "endSessions": {"EndLogIns"},
+		"logout": {"LogOut"}, "readSession": nil, "live": nil, "openapi": nil, "docs": nil, "docsStyle": nil,
 	}
 	have := []string{"As", "URL", "WithToken"}
 	for path := range doc.Paths {

@@ -57,6 +57,9 @@ type Store interface {
 	Registrations
 	Attendees
 	Idempotency
+	Sessions
+	Accounts
+	Retention
 	// Ping reports whether the store can be written to now. Errors: ErrUnavailable,
 	// ErrDatabaseReplaced.
 	Ping(ctx context.Context) error
