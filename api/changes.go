@@ -68,12 +68,18 @@ func (a *API) awaitChange(w http.ResponseWriter, r *request, e store.Event, afte
 }
 
 // changesForm says in which form a client gets changes.
-func changesForm(w http.ResponseWriter, r *http.Request) listForm {
+func changesForm(w http.ResponseWriter, r *http.Request) listFormat {
 	w.Header().Add("Vary", "Accept")
-	if wantsCSV(r) {
-		return csvList(wire.ChangeColumns(), func(item any) []string { return item.(wire.Change).Cells() })
+	if !prefersCSV(r.Header.Values("Accept")) {
+		return jsonArray()
 	}
-	return jsonList()
+	return csvOptions{separator: ','}.list(wire.ChangeColumns(), func(item any) []string {
+		cells := item.(wire.Change).Cells()
+		for i, cell := range cells {
+			cells[i] = defused(cell) // clients choose request ids
+		}
+		return cells
+	})
 }
 
 // changesRange says which changes of an event a page has: those of the revisions above after. It ends
@@ -85,7 +91,7 @@ type changesRange struct {
 }
 
 // changesPage sends one page, and in Link where the next one is.
-func (a *API) changesPage(w http.ResponseWriter, r *request, form listForm, page changesRange) error {
+func (a *API) changesPage(w http.ResponseWriter, r *request, form listFormat, page changesRange) error {
 	var changes []wire.Change
 	last := page.after
 	for row, err := range a.store.EventChanges(r.Context(), page.event, page.after, page.limit+1) {
@@ -105,15 +111,17 @@ func (a *API) changesPage(w http.ResponseWriter, r *request, form listForm, page
 }
 
 // writeList sends a page of changes.
-func writeList(w http.ResponseWriter, r *request, form listForm, changes []wire.Change) (err error) {
-	buf := append([]byte(nil), form.open...)
+func writeList(w http.ResponseWriter, r *request, form listFormat, changes []wire.Change) error {
+	buf := []byte(form.begin)
 	for i, c := range changes {
 		if i > 0 {
 			buf = append(buf, form.between...)
 		}
-		if buf, err = form.add(buf, c); err != nil {
-			return err
+		item, err := form.item(c)
+		if err != nil {
+			return fmt.Errorf("encode a change: %w", err)
 		}
+		buf = append(buf, item...)
 	}
 	writeTagged(w, r.Request, form.media, append(buf, form.end...))
 	return nil

@@ -11,9 +11,6 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// CSVMedia is the media type of lists in CSV (RFC 4180).
-const CSVMedia = "text/csv; charset=utf-8"
-
 // EventChanges documents GET /api/events/{id}/changes.
 func EventChanges() Operation {
 	return Operation{
@@ -31,7 +28,7 @@ func EventChanges() Operation {
 			tagParameter(),
 		},
 		Answers: []Answer{
-			{Status: http.StatusOK, Description: "The changes.", Body: []wire.Change{}, Other: CSVMedia, Headers: []string{"Link", "ETag"}, Example: []wire.Change{exampleChange()}},
+			{Status: http.StatusOK, Description: "The changes.", Body: []wire.Change{}, Also: CSVMedia, Headers: []string{"Link", "ETag"}, Example: []wire.Change{exampleChange()}},
 			notModified(),
 		},
 		Problems: []problem.Code{problem.EventNotFound, problem.Overloaded},
@@ -46,7 +43,7 @@ func UserChanges() Operation {
 			"it may also be shorter and still have a next one. Of who else did something only the role is told. Accept: text/csv gives CSV.",
 		Parameters: append(pageParameters(), tagParameter()),
 		Answers: []Answer{
-			{Status: http.StatusOK, Description: "The changes.", Body: []wire.Change{}, Other: CSVMedia, Headers: []string{"Link", "ETag"}, Example: []wire.Change{exampleChange()}},
+			{Status: http.StatusOK, Description: "The changes.", Body: []wire.Change{}, Also: CSVMedia, Headers: []string{"Link", "ETag"}, Example: []wire.Change{exampleChange()}},
 			notModified(),
 		},
 		Problems: []problem.Code{problem.Overloaded},
