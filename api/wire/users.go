@@ -122,4 +122,6 @@ type ExportedAttendance struct {
 	CancelledAt  time.Time `json:"cancelled_at,omitzero"`
 	// RequestIDs are the idempotency keys of the person's requests that are remembered.
 	RequestIDs []string `json:"request_ids"`
+	// Changes is what the record of changes tells of the registration.
+	Changes []Change `json:"changes,omitzero"`
 }

@@ -60,6 +60,15 @@ func TestChanges(t *testing.T) {
 	if len(own) != 2 || own[0].Type != "waitlisted" || own[1].Type != "promoted" || own[1].Actor.ID != (client.ID{}) {
 		t.Errorf("eve's are %+v", own)
 	}
+	told := 0
+	for _, record := range all(t, eve.ExportUser(ctx, eve.ID)) {
+		if r := record.Registration; r != nil {
+			told += len(r.Changes)
+		}
+	}
+	if told != 2 {
+		t.Errorf("her export has %d changes", told)
+	}
 	_, err = ada.UserChangesPage(ctx, eve.ID, client.UserChangesQuery{})
 	wants(t, err, client.CodeForbidden)
 }
