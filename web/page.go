@@ -69,6 +69,7 @@ type view struct {
 	texts
 	Language, Other string
 	Page, Path      string // Path is that of the request
+	Base            string // the path below which a gateway serves us, or ""
 	Here            string // where to come back to after logging in
 	SwitchTo        string // this page in the other language
 	Script, Style   string
@@ -116,7 +117,7 @@ func (s *site) servePage(w http.ResponseWriter, r *http.Request, v visit) {
 		here = r.URL
 	}
 	data := view{
-		texts: t, Language: l, Other: other, Page: v.page, Path: r.URL.Path, Script: p.script, Style: p.style, Here: here.Path,
+		texts: t, Language: l, Other: other, Page: v.page, Path: r.URL.Path, Base: baseOf(r), Script: p.script, Style: p.style, Here: here.Path,
 		SwitchTo: switchTo(here, other), Description: t.say("page.description"), Edit: v.eventID != "" && v.page == pageForm,
 	}
 	data.State.Page = v.page
@@ -146,7 +147,7 @@ func (s *site) servePage(w http.ResponseWriter, r *http.Request, v visit) {
 		cache = "no-store"
 	}
 	h.Set("Cache-Control", cache)
-	s.serveBody(w, r, v.status, out.Bytes())
+	s.serveBody(w, r, v.status, below(data.Base, out.Bytes()))
 }
 
 func (s *site) title(v view) string {
@@ -272,7 +273,7 @@ func (s *site) ask(r *http.Request, path string) answer {
 		Header: http.Header{"Accept": {"application/json"}}, Body: http.NoBody,
 		Host: r.Host, RemoteAddr: r.RemoteAddr, TLS: r.TLS, RequestURI: path,
 	}
-	for _, name := range []string{"Cookie", "X-Forwarded-For", "X-Forwarded-Proto", "User-Agent", "X-Request-Id"} {
+	for _, name := range []string{"Cookie", "Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "User-Agent", "X-Request-Id"} {
 		if sent := r.Header.Values(name); len(sent) > 0 {
 			inner.Header[name] = sent
 		}

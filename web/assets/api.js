@@ -15,6 +15,7 @@
 //
 // What the API says in words is for programmers. What a visitor reads is in the text files.
 
+import { at, base } from './base.js';
 import { noteClock } from './clock.js';
 import { hasText, t } from './text.js';
 
@@ -39,7 +40,7 @@ export async function call(method, path, { body, key, match, known, signal } = {
   let response;
   let text;
   try {
-    response = await fetch(path, {
+    response = await fetch(at(path), {
       method,
       headers,
       body: body === undefined ? undefined : JSON.stringify(body),
@@ -113,13 +114,13 @@ function secondsToWait(value) {
 }
 
 // Finds the target of rel="next" (RFC 8288). A target on another origin is not followed.
-function nextPage(link, base) {
+function nextPage(link, from) {
   if (!link) return '';
   for (const [, target, parameters] of link.matchAll(/<([^>]*)>((?:\s*;\s*[^;,"]+(?:"[^"]*")?)*)/g)) {
     const rel = /(?:^|;)\s*rel\s*=\s*(?:"([^"]*)"|([^\s;]+))/i.exec(parameters);
     if (!rel || !(rel[1] ?? rel[2]).toLowerCase().split(/\s+/).includes('next')) continue;
-    const url = new URL(target, base);
-    if (url.origin === new URL(base).origin) return url.pathname + url.search;
+    const url = new URL(target, from);
+    if (url.origin === new URL(from).origin) return url.pathname.slice(base.length) + url.search;
   }
   return '';
 }

@@ -1,6 +1,7 @@
 // Building the page. Text goes in as text nodes and textContent only: nothing that anybody typed
 // is ever parsed as HTML.
 
+import { at } from './base.js';
 import { t } from './text.js';
 
 export const byId = (id) => document.getElementById(id);
@@ -13,7 +14,7 @@ export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (!allowedAttributes.has(name)) throw new Error(`attribute ${name} is not on the list`);
-    element.setAttribute(name, value);
+    element.setAttribute(name, name === 'href' && value.startsWith('/') ? at(value) : value);
   }
   element.append(...children.map((child) => (child instanceof Node ? child : String(child))));
   return element;
@@ -85,7 +86,7 @@ export function confirmed({ title, text, yes }) {
 
 // A button that gives the address of a page to whoever it is for.
 export function bindShare(button, title, path) {
-  const address = new URL(path, location.origin).href;
+  const address = new URL(at(path), location.origin).href;
   show(button, Boolean(navigator.share || navigator.clipboard));
   button.addEventListener('click', async () => {
     try {

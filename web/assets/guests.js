@@ -2,6 +2,7 @@
 // so that it is as quick with a million people as with ten.
 
 import { call, eventPath, isArray, said, seatPath } from './api.js';
+import { at } from './base.js';
 import { announce, byId, confirmed, isOff, make, setBusy, show, write } from './dom.js';
 import { showFlash } from './layout.js';
 import { currentUser } from './session.js';
@@ -138,7 +139,7 @@ export function bindGuests(eventID, { current, changed }) {
     show(byId('guest-tools'), count > 0);
     const file = { format: 'csv', bom: 'true' };
     if (language === 'de') file.separator = 'semicolon'; // as spreadsheets with a decimal comma want it
-    byId('csv').setAttribute('href', address(file));
+    byId('csv').setAttribute('href', at(address(file)));
   }
 
   function load() {

@@ -1,4 +1,5 @@
 import { call, eventPath, isMissing, isUndecided, said, seatPath } from './api.js';
+import { at, here } from './base.js';
 import { clockDoubt, serverNow } from './clock.js';
 import { announce, bindShare, byId, confirmed, isOff, make, note, setBusy, show, write } from './dom.js';
 import { hideFlash, showFlash } from './layout.js';
@@ -14,7 +15,7 @@ const openingMoment = 5000;
 const warmUp = [60_000, 20_000, 8000, 5300, 2700];
 
 export function startEvent() {
-  const eventID = location.pathname.split('/')[2];
+  const eventID = here().split('/')[2];
   if (!state.event) {
     startAgain();
     return;
@@ -104,7 +105,7 @@ export function startEvent() {
     const unknown = user !== null && !asked;
     show(byId('guest'), !user && (open || now === 'opens_soon'));
     write(byId('guest-login'), t(now === 'waitlist' ? 'event.log_in_waitlist' : now === 'opens_soon' ? 'event.log_in_early' : 'event.log_in'));
-    for (const [id, path] of [['guest-login', '/login'], ['guest-signup', '/signup']]) byId(id).setAttribute('href', withNext(path, location.pathname));
+    for (const [id, path] of [['guest-login', '/login'], ['guest-signup', '/signup']]) byId(id).setAttribute('href', at(withNext(path, here())));
     if (!busy) {
       write(button, wanted);
       show(button, Boolean(user) && !mine && open && !unknown);
@@ -355,7 +356,7 @@ function startAgain() {
   reload.addEventListener('click', async () => {
     if (isOff(reload)) return;
     setBusy(reload, t('action.trying'));
-    const answer = await call('GET', eventPath(location.pathname.split('/')[2]));
+    const answer = await call('GET', eventPath(here().split('/')[2]));
     if (answer.ok || isMissing(answer)) {
       location.reload();
       return;

@@ -1,4 +1,5 @@
 import { call, isArray, said } from './api.js';
+import { at } from './base.js';
 import { card } from './cards.js';
 import { announce, byId, isOff, make, setBusy, show } from './dom.js';
 import { currentUser } from './session.js';
@@ -109,7 +110,7 @@ export function startEvents() {
     const [words, show_] = [form.elements.q.value.trim(), chosen()];
     if (words) query.set('q', words);
     if (show_ !== 'upcoming') query.set('show', show_);
-    history.replaceState(null, '', query.size ? `/?${query}` : '/');
+    history.replaceState(null, '', at(query.size ? `/?${query}` : '/'));
   }
 
   function recall() {

@@ -1,4 +1,5 @@
 import { call } from './api.js';
+import { at } from './base.js';
 import { byId } from './dom.js';
 import { bindForm } from './form.js';
 import { leaveFlash, nextAddress, tellOtherTabs } from './session.js';
@@ -12,7 +13,7 @@ function enter({ name }, greeting) {
 }
 
 export function startLogin() {
-  byId('other').setAttribute('href', `/signup${location.search}`);
+  byId('other').setAttribute('href', at(`/signup${location.search}`));
   bindForm(byId('form'), {
     busy: t('account.logging_in'),
     doing: 'login',
@@ -24,7 +25,7 @@ export function startLogin() {
 }
 
 export function startSignup() {
-  byId('other').setAttribute('href', `/login${location.search}`);
+  byId('other').setAttribute('href', at(`/login${location.search}`));
   bindForm(byId('form'), {
     busy: t('account.signing_up'),
     doing: 'signup',

@@ -1,4 +1,5 @@
 import { call, eventPath, said } from './api.js';
+import { here } from './base.js';
 import { bindShare, byId, confirmed, isOff, note, setBusy, show, write } from './dom.js';
 import { bindForm } from './form.js';
 import { bindGuests } from './guests.js';
@@ -8,7 +9,7 @@ import { currentUser, onSessionChange, state } from './session.js';
 import { number, ownZone, places, span, t } from './text.js';
 
 export function startManage() {
-  const eventID = location.pathname.split('/')[2];
+  const eventID = here().split('/')[2];
   if (!state.event) {
     byId('reload').addEventListener('click', () => location.reload());
     return;

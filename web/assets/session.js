@@ -1,6 +1,7 @@
 // Who is logged in: what the service said when it made this page, and says when it is asked again.
 // The session is a cookie that scripts cannot read, and asking renews it.
 
+import { at, here } from './base.js';
 import { call } from './api.js';
 import { byId } from './dom.js';
 import { local, session } from './storage.js';
@@ -63,16 +64,16 @@ export async function logOut() {
 export function nextAddress() {
   const wanted = new URLSearchParams(location.search).get('next');
   try {
-    const url = new URL(wanted || '/', location.origin);
+    const url = new URL(wanted?.startsWith('/') ? at(wanted) : wanted || at('/'), location.origin);
     if (url.origin === location.origin && !/^\/{2}/.test(url.pathname)) return url.href;
   } catch {
     // Not an address.
   }
-  return new URL('/', location.origin).href;
+  return new URL(at('/'), location.origin).href;
 }
 
 // The address of a page that comes back to this one.
-export const withNext = (path, next = location.pathname + location.search) => `${path}?next=${encodeURIComponent(next)}`;
+export const withNext = (path, next = here() + location.search) => `${path}?next=${encodeURIComponent(next)}`;
 
 // A sentence for the next page to show, once.
 const flashKey = 'flash';
@@ -84,4 +85,4 @@ export function takeFlash() {
   return sentence;
 }
 
-export const go = (path) => location.assign(new URL(path, location.origin).href);
+export const go = (path) => location.assign(new URL(at(path), location.origin).href);
