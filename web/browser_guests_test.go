@@ -40,6 +40,8 @@ func TestGuestList(t *testing.T) {
 			organizer.sees("roster-note", "6 people")
 			organizer.sees("count-waitlisted", "2")
 			organizer.until(`document.querySelector('#roster li:nth-child(5)').textContent.includes('Waiting') && document.getElementById('nameless').hidden`)
+			organizer.open(path + "/manage") // without the sentence about the new event
+			organizer.shows(names...)
 			organizer.look("guests")
 		}},
 		{"a_search_finds_names_addresses_and_numbers", func(*testing.T) {
