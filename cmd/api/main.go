@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -43,7 +44,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 	if line.Command == "healthcheck" {
 		return process.Healthcheck(ctx, c.Addr)
 	}
-	if err := process.Positive("--request-timeout", c.Serve.RequestTimeout); err != nil {
+	if err := cmp.Or(process.RequestTimeout(c.Serve.RequestTimeout), process.DrainDelay(c.Serve.DrainDelay)); err != nil {
 		return err
 	}
 	listener, err := process.Listen(c.Addr)

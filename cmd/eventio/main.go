@@ -9,7 +9,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -76,7 +75,7 @@ func run(ctx context.Context, env process.Env) error {
 
 // run serves the API and the pages until ctx ends.
 func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
-	if err := process.Positive("--request-timeout", c.RequestTimeout); err != nil {
+	if err := process.RequestTimeout(c.RequestTimeout); err != nil {
 		return err
 	}
 	listener, err := process.Listen(c.Addr)
@@ -100,15 +99,6 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	ctx, end := process.EndOn(ctx, log, embedded.Lost()...)
 	defer func() { err = errors.Join(err, end()) }() // before the parts are closed
 	go handler.WatchReadiness(ctx)
-	url := "http://" + listener.Addr().String()
-	fmt.Fprintf(env.Stdout, `Event.io is listening on %s
-  data      %s
-  database  %s
-  auth      %s
-  pages     open %s in a browser
-  events    curl %s/api/events
-  proof     eventio simulate --url %s
-  stop      Ctrl-C
-`, url, c.Data, embedded.Namespace, setup.AuthOf(access.Mode), url, url, url)
+	banner{listener.Addr(), c.Data, embedded.Namespace.String(), access.Mode, c.AuthKeys != ""}.print(env.Stdout)
 	return process.Server{Listener: listener, Handler: handler, Log: log}.Serve(ctx)
 }

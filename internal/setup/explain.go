@@ -94,6 +94,10 @@ func explainMongoDB(err error, flag string) (sentence string, known bool) {
 	var driverError driver.Error
 	isServer := errors.As(err, &server)
 	text := err.Error()
+	if errors.Is(err, context.Canceled) && (isServer || errors.As(err, &selection) || errors.As(err, &connection) || errors.As(err, &driverError)) {
+		// Whoever stops a command is not told that a server is to blame.
+		return "interrupted while MongoDB was asked", true
+	}
 	// Some errors of the driver and of mongostore keep of the server's error only its text.
 	refused := isServer && server.HasErrorCode(mongoAuthenticationFailed) || strings.Contains(text, "(AuthenticationFailed)")
 	forbidden := isServer && server.HasErrorCode(mongoUnauthorized) || strings.Contains(text, "(Unauthorized)")
