@@ -240,6 +240,9 @@ func (e *env) send(ctx context.Context, method, path, body string, headers ...st
 	defer res.Body.Close()
 	reader := &silence{Reader: res.Body, last: time.Now()}
 	data, err := io.ReadAll(reader)
+	if err == nil && res.Header.Get("Content-Encoding") == "" {
+		data = api.WithoutLineEnd(e.t, method+" "+path, res.Header, data)
+	}
 	a := answer{res.StatusCode, res.Header, data, time.Since(started), reader.longest, e.probe.worst(started)}
 	lower := strings.ToLower(string(data))
 	for _, word := range internals {

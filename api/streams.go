@@ -73,7 +73,7 @@ func (a *API) streamJSON(w http.ResponseWriter, r *request, list func(context.Co
 			}
 		}
 	}
-	buf = append(buf, ']')
+	buf = append(buf, "]\n"...)
 	if !sent {
 		writeTagged(w, r.Request, "application/json", buf)
 		return nil
