@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/web"
@@ -29,6 +30,7 @@ type serveConfig struct {
 	DrainDelay     time.Duration `env:"EVENTIO_DRAIN_DELAY" default:"1s" help:"How long to go on serving, unready, after SIGTERM, until gateways have noticed."`
 	Auth           string        `env:"EVENTIO_AUTH" enum:"token,trusted" default:"token" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only behind a gateway that knows its users."`
 	setup.Identity
+	retention.KeyFlags
 }
 
 func main() { process.Main(run) }
@@ -45,6 +47,9 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return process.Healthcheck(ctx, c.Addr)
 	}
 	if err := cmp.Or(process.RequestTimeout(c.Serve.RequestTimeout), process.DrainDelay(c.Serve.DrainDelay)); err != nil {
+		return err
+	}
+	if err := c.Serve.KeyFlags.Check(); err != nil {
 		return err
 	}
 	listener, err := process.Listen(c.Addr)
@@ -73,7 +78,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	handler := api.New(connections.Store, requester, api.Config{
-		RequestTimeout: c.Serve.RequestTimeout, Pages: web.Handler, Access: access,
+		RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, Pages: web.Handler, Access: access,
 	}, log)
 	defer handler.Wait()
 	log.Info().Str("addr", listener.Addr().String()).Str("auth", setup.AuthOf(access.Mode)).

@@ -45,6 +45,7 @@ func TestWrongInputs(t *testing.T) {
 		"too much time":          {servers(mongodb, nats, "--request-timeout", "1000h"), []string{"--request-timeout", "15s"}, true},
 		"an endless start":       {servers(mongodb, nats, "--start-timeout", "1000h"), []string{"--start-timeout", "24h"}, true},
 		"an endless drain":       {servers(mongodb, nats, "--drain-delay", "1000h"), []string{"--drain-delay", "10m"}, true},
+		"keys too short":         {servers(mongodb, nats, "--keep-keys", "1m"), []string{"--keep-keys", "1h"}, true},
 		"no time to start":       {servers(mongodb, nats, "--start-timeout", "0s"), []string{"--start-timeout", "above 0"}, true},
 		"a prefix":               {servers(mongodb, nats, "--nats-prefix", "a b"), []string{"--nats-prefix", "letters"}, true},
 		"nobody to ask":          {[]string{"healthcheck", "--addr", "127.0.0.1:1"}, []string{"127.0.0.1:1", "connection refused", "--addr"}, false},
