@@ -91,7 +91,7 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	if config.Access.Mode != gate.Trusted {
 		a.newPasswords = passwords.RefuseGuessable()
 	}
-	denied := a.observe("", func(http.ResponseWriter, *http.Request) error { return gate.ErrOrigin() })
+	denied := a.observe("", func(http.ResponseWriter, *request) error { return gate.ErrOrigin() })
 	a.router = a.gate.BrowserRules(a.routes(), denied)
 	return a
 }

@@ -54,6 +54,13 @@ func newSite(t testing.TB, kind string) *site {
 func newSiteWithoutWorker(t testing.TB, kind string) *site {
 	t.Helper()
 	parts := system.New(t, kind, system.Config{})
+	t.Cleanup(func() { // whatever a test lets be logged
+		for _, private := range []string{"@example.org", "eyJ", "argon2id$", goodPassword} {
+			for _, line := range parts.Log.With(private) {
+				t.Errorf("the log tells %q: %s", private, line)
+			}
+		}
+	})
 	return &site{parts: parts, st: parts.Store, nats: parts.NATS, log: sharedLog{parts.Log}}
 }
 

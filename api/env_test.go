@@ -101,7 +101,7 @@ func newEnv(t testing.TB, kind string, s setup) *env {
 		if t.Failed() {
 			t.Logf("faults in the log:\n%s", e.log.faults())
 		}
-		for _, private := range []string{password, "argon2", "@example.org"} {
+		for _, private := range []string{password, "argon2", "@example.org", "eyJ"} {
 			if line := e.log.find(private); line != "" {
 				t.Errorf("the log tells %q: %s", private, line)
 			}

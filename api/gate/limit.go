@@ -120,6 +120,9 @@ func (g *Gate) CountAccount(w http.ResponseWriter, r *http.Request, account stri
 	return pass(w, r, g.limits.account, g.clientAddress(r)+" "+account)
 }
 
+// Address returns what limits count a request's client by, for the log.
+func (g *Gate) Address(r *http.Request) string { return g.clientAddress(r) }
+
 // clientAddress returns what limits count by: an IPv4 address, or the /64 of an IPv6 address,
 // since a client has all of that.
 func (g *Gate) clientAddress(r *http.Request) string {

@@ -1,10 +1,13 @@
 package process_test
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/process"
 )
@@ -30,6 +33,24 @@ func TestTimes(t *testing.T) {
 			if err := c.check(d); !errors.Is(err, process.ErrUsage) || !strings.HasPrefix(err.Error(), name+" must be ") {
 				t.Errorf("%s %v: %v", name, d, err)
 			}
+		}
+	}
+}
+
+// TestQuiet: a part of a command tells what needs attention, and less when that was asked for.
+func TestQuiet(t *testing.T) {
+	for level, want := range map[zerolog.Level]string{zerolog.DebugLevel: "we", zerolog.InfoLevel: "we", zerolog.WarnLevel: "we", zerolog.ErrorLevel: "e"} {
+		var out bytes.Buffer
+		log := process.Quiet(zerolog.New(&out).Level(level))
+		log.Info().Msg("i")
+		log.Warn().Msg("w")
+		log.Error().Msg("e")
+		got := ""
+		for line := range strings.Lines(out.String()) {
+			got += line[len(line)-len("w\"}\n") : len(line)-len("\"}\n")]
+		}
+		if got != want {
+			t.Errorf("at level %v it tells %q, want %q", level, got, want)
 		}
 	}
 }

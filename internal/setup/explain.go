@@ -130,6 +130,11 @@ func explainSelection(deployment description.Topology, flag string) string {
 		}
 	}
 	where := strings.Join(addresses, ", ")
+	for _, s := range deployment.Servers {
+		if s.Kind == description.ServerKindRSGhost {
+			return "the MongoDB at " + s.Addr.String() + " was started with --replSet and is no replica set yet: run rs.initiate() there once, for instance mongosh --eval 'rs.initiate()'"
+		}
+	}
 	if reached || where == "" {
 		return strings.TrimSuffix("the MongoDB replica set has no primary, or another name than replicaSet says, at "+where, ", at ") +
 			": wait for an election, run rs.initiate() once on a new one, or correct replicaSet in " + flag

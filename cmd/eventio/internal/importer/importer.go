@@ -62,7 +62,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 		}
 		defer func() { _ = unlock() }()
 	}
-	into, err := c.Open(starting, log.Level(zerolog.WarnLevel))
+	into, err := c.Open(starting, process.Quiet(log))
 	if err != nil {
 		return err
 	}

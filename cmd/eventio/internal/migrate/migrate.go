@@ -39,7 +39,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	waited := setup.Waiting(starting, log, c.Database.String())
 	defer waited()
 	// The steps are printed on stdout; the log says what the command waits for.
-	m, err := c.OpenMigrator(starting, log.Level(zerolog.WarnLevel))
+	m, err := c.OpenMigrator(starting, process.Quiet(log))
 	if err != nil {
 		return err
 	}

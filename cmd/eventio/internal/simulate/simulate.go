@@ -59,7 +59,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) e
 		return err
 	}
 	if c.URL == "" {
-		return c.runEmbedded(ctx, env, log.Level(zerolog.WarnLevel))
+		return c.runEmbedded(ctx, env, process.Quiet(log))
 	}
 	keys, err := c.findKeys(ctx, log)
 	if err != nil {

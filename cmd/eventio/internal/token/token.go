@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -67,12 +68,14 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) e
 		return err
 	}
 	if c.Count > 0 {
+		security.Log(log, security.TokenIssued, security.Operator(), security.About{Count: c.Count})
 		return c.printMany(ctx, env.Stdout, keys)
 	}
 	token, _, err := keys.Mint(who, time.Now(), c.Lifetime)
 	if err != nil {
 		return err
 	}
+	security.Log(log, security.TokenIssued, security.Operator(), security.About{User: id, Count: 1})
 	fmt.Fprintln(env.Stdout, token)
 	return nil
 }

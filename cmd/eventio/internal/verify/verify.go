@@ -50,7 +50,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	v := verification{out: env.Stdout, started: time.Now()}
 	if c.Repair {
-		repairer, err := openRepairer(starting, c, reader, log.Level(zerolog.WarnLevel))
+		repairer, err := openRepairer(starting, c, reader, process.Quiet(log))
 		if err != nil {
 			return err
 		}
