@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -167,11 +168,11 @@ func TestReadmeTour(t *testing.T) {
 			t.Errorf("the block\n%sprints\n%s\nand README.md shows\n%s", b.commands, got, b.output)
 		}
 	}
-	for i := len(edits) - 1; i >= 0; i-- {
-		readme = readme[:edits[i].at] + edits[i].output + readme[edits[i].end:]
+	for _, b := range slices.Backward(edits) {
+		readme = readme[:b.at] + b.output + readme[b.end:]
 	}
 	if len(edits) > 0 {
-		if err := os.WriteFile(path, []byte(readme), 0o644); err != nil { //nolint:gosec // a file of the repository
+		if err := os.WriteFile(path, []byte(readme), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
