@@ -32,6 +32,7 @@ type Store interface {
 	store.Keys
 	store.Events
 	store.Registrations
+	store.Attendees
 	store.Idempotency
 	store.Sessions
 	store.Accounts
@@ -47,9 +48,10 @@ type Config struct {
 	// KeyLife is how long the idempotency key of what was created is remembered. Default
 	// store.KeyLife.
 	KeyLife time.Duration
-	// Pages serves everything outside the API, given what answers an unknown path. nil:
-	// there are no pages.
-	Pages func(notFound http.Handler) http.Handler
+	// Pages serves everything outside the API, given what answers an unknown path and the
+	// routes of the API, which it may ask in the name of its visitor (see inner). nil: there
+	// are no pages.
+	Pages func(notFound, routes http.Handler) http.Handler
 	// Access says who may do what.
 	Access gate.Config
 }
@@ -91,8 +93,9 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	if config.Access.Mode != gate.Trusted {
 		a.newPasswords = passwords.RefuseGuessable()
 	}
-	denied := a.observe("", func(http.ResponseWriter, *request) error { return gate.ErrOrigin() })
-	a.router = a.gate.BrowserRules(a.routes(), denied)
+	a.router = a.gate.BrowserRules(a.routes(), a.described.AnswerHeaders, func(err error) http.Handler {
+		return a.observe("", func(http.ResponseWriter, *request) error { return err })
+	})
 	return a
 }
 

@@ -31,7 +31,7 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 		OrganizerID: actingFor(r.caller, &f, "organizer_id", body.OrganizerID),
 		Title:       f.Line("title", body.Title, input.MaxTitle),
 		Description: f.Text("description", body.Description, input.MaxDescription),
-		Capacity:    f.Between("capacity", body.Capacity, 1, input.MaxCapacity),
+		Capacity:    f.Capacity("capacity", body.Capacity),
 		StartsAt:    f.Instant("starts_at", body.StartsAt),
 		EndsAt:      f.Instant("ends_at", body.EndsAt),
 		Venue:       f.OptionalLine("place", body.Place, input.MaxPlace),
@@ -141,7 +141,7 @@ func eventQuery(q url.Values) (query store.EventQuery, err error) {
 	}
 	if q.Has("available") {
 		f.OneOf("available", q.Get("available"), "true", "false")
-		query.Available = q.Get("available") == "true"
+		query.Available, query.At = q.Get("available") == "true", time.Now()
 	}
 	if q.Has("sort") {
 		f.OneOf("sort", q.Get("sort"), wire.SortEarliest, wire.SortLatest)
@@ -184,7 +184,7 @@ func editOf(f *input.Fields, b wire.EventEdit, e store.Event) *messages.EventEdi
 	apply(b.Place, &e.Venue, &edit.Venue, func(v string) string { return f.OptionalLine("place", v, input.MaxPlace) })
 	apply(b.TimeZone, &e.TimeZone, &edit.TimeZone, func(v string) string { return f.TimeZone("time_zone", v) })
 	apply(b.Waitlist, &e.Waitlist, &edit.Waitlist, func(v bool) bool { return v })
-	apply(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.Between("capacity", v, 1, input.MaxCapacity) })
+	apply(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.Capacity("capacity", v) })
 	apply(b.StartsAt, &e.StartsAt, &edit.StartsAt, func(v string) time.Time { return f.Instant("starts_at", v) })
 	apply(b.EndsAt, &e.EndsAt, &edit.EndsAt, func(v string) time.Time { return f.Instant("ends_at", v) })
 	apply(b.OpensAt, &e.OpensAt, &edit.OpensAt, func(v *string) time.Time { return f.OptionalInstant("registration_opens_at", v) })
@@ -272,11 +272,8 @@ func checkOrder(f *input.Fields, e store.Event) {
 	if !f.OK() {
 		return
 	}
-	if !e.EndsAt.After(e.StartsAt) {
-		f.Add("ends_at", "must be after starts_at")
-	}
-	if !e.OpensAt.IsZero() && !e.ClosesAt.IsZero() && !e.ClosesAt.After(e.OpensAt) {
-		f.Add("registration_closes_at", "must be after registration_opens_at")
+	for _, wrong := range e.CheckTimes() {
+		f.Add(wrong.Field, wrong.Reason)
 	}
 }
 

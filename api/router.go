@@ -82,12 +82,14 @@ func (a *API) table() []route {
 		{http.MethodDelete, user + "/sessions/{session_id}", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.endSession, describe.EndSession()},
 		{http.MethodPost, user + "/password", gate.TokenHolders, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.changePassword, describe.ChangePassword()},
 		{http.MethodPost, "/api/login", gate.Anybody, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.login, describe.Login()},
+		{http.MethodGet, pathSession, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readSession, describe.ReadSession()},
 		{http.MethodPost, "/api/logout", gate.Anybody, gate.RequestsPerAddress, ignoredBody, afterClientLeaves, a.logout, describe.Logout()},
 		{http.MethodPost, pathEvents, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.createEvent, describe.CreateEvent()},
 		{http.MethodGet, pathEvents, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.listEvents, describe.ListEvents()},
 		{http.MethodGet, event, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.readEvent, describe.ReadEvent()},
 		{http.MethodPost, registrations, gate.TokenHolders, gate.RegistrationsPerPerson, jsonBody, afterClientLeaves, a.register, describe.Register()},
 		{http.MethodGet, registrations, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listRegistrations, describe.ListRegistrations()},
+		{http.MethodGet, event + "/attendees", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listAttendees, describe.ListAttendees()},
 		{http.MethodPut, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.putRegistration, describe.PutRegistration()},
 		{http.MethodGet, registration, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readRegistration, describe.ReadRegistration()},
 		{http.MethodDelete, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.deleteRegistration, describe.DeleteRegistration()},
@@ -106,7 +108,7 @@ func (a *API) table() []route {
 func described(table []route) []describe.Route {
 	routes := make([]describe.Route, len(table))
 	for i, rt := range table {
-		routes[i] = describe.Route{Method: rt.method, Pattern: rt.pattern, NeedsToken: rt.access == gate.TokenHolders, Operation: rt.operation}
+		routes[i] = describe.Route{Method: rt.method, Pattern: rt.pattern, NeedsToken: rt.access == gate.TokenHolders, Limited: rt.limit != gate.Unlimited, Operation: rt.operation}
 	}
 	return routes
 }
@@ -134,7 +136,7 @@ func (a *API) routes() http.Handler {
 	notFound := a.observe("", noPath)
 	mux.NotFound(notFound.ServeHTTP)
 	if a.config.Pages != nil {
-		mux.NotFound(a.config.Pages(notFound).ServeHTTP)
+		mux.NotFound(a.config.Pages(notFound, inner(mux)).ServeHTTP)
 	}
 	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *request) error {
 		var allowed []string
@@ -230,10 +232,14 @@ func (r *request) Context() context.Context {
 
 // readBody reads the body, or makes sure that there is none.
 func (r *request) readBody(w http.ResponseWriter, rule bodyRule) (err error) {
-	switch rule {
-	case jsonBody:
+	if rule != ignoredBody {
+		err = input.CheckCharset(r.Header)
+	}
+	switch {
+	case err != nil:
+	case rule == jsonBody:
 		r.body, err = input.ReadBody(w, r.Request)
-	case noBody:
+	case rule == noBody:
 		err = input.RefuseBody(w, r.Request)
 	}
 	return err
@@ -250,6 +256,7 @@ const (
 
 func eventPath(id store.ID) string                 { return pathEvents + "/" + id.Hex() }
 func rosterPath(event store.ID) string             { return eventPath(event) + "/registrations" }
+func attendeesPath(event store.ID) string          { return eventPath(event) + "/attendees" }
 func registrationPath(event, user store.ID) string { return rosterPath(event) + "/" + user.Hex() }
 func userPath(id store.ID) string                  { return pathUsers + "/" + id.Hex() }
 func userRegistrationsPath(user store.ID) string   { return userPath(user) + "/registrations" }

@@ -66,7 +66,7 @@ func TestSecurityEvents(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *site) {
 		i := s.start(t, testKeys(t, "k"), func(a *gate.Config) {
 			a.RateLimits = true
-			a.Rates = gate.Rates{Requests: 1000, Registrations: 1, Passwords: 1000, PasswordsPerAccount: 1000}
+			a.Rates = gate.Rates{Requests: perMinute(1000), Registrations: perMinute(1), Passwords: perMinute(1000), PasswordsPerAccount: perMinute(1000)}
 		})
 		ada, bob, locked, gone := i.newMember(t), i.newMember(t), i.newMember(t), i.newMember(t)
 		path := i.organized(t, ada)
@@ -207,6 +207,8 @@ func TestSecurityEvents(t *testing.T) {
 		}
 	})
 }
+
+func perMinute(most int) gate.Rate { return gate.Rate{Most: most, Window: time.Minute} }
 
 // TestEverydayIsNoSecurityEvent: who just shows no token, or asks for what is not there, is in the line
 // of the request only.

@@ -172,13 +172,13 @@ func missingOf(list string, ctx *kong.Context) string {
 
 // program returns the words that call the chosen command, its default one aside.
 func program(ctx *kong.Context) string {
-	name := ctx.Model.Name
+	words := []string{ctx.Model.Name}
 	for _, p := range ctx.Path { // which has more than ctx.Selected when a command of a command is missing
 		if p.Command != nil && p.Command != ctx.Model.DefaultCmd {
-			name += " " + p.Command.Name
+			words = append(words, p.Command.Name)
 		}
 	}
-	return name
+	return strings.Join(words, " ")
 }
 
 // readDuration reads a duration, which is never below zero.

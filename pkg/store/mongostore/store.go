@@ -206,7 +206,7 @@ func (s *Store) checkServer(ctx context.Context, log zerolog.Logger) error {
 	var hello struct {
 		SetName string `bson:"setName"`
 		Ghost   bool   `bson:"isreplicaset"` // started with --replSet, and not initiated
-		Msg     string `bson:"msg"` // "isdbgrid" from a mongos
+		Msg     string `bson:"msg"`          // "isdbgrid" from a mongos
 	}
 	if err := admin.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
 		return fmt.Errorf("greet MongoDB: %w", err)
