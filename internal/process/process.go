@@ -18,6 +18,8 @@ import (
 
 	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/internal/framing"
 )
 
 // Env is what a process gets from outside. Tests give their own.
@@ -109,7 +111,8 @@ const shutdownLimit = 20 * time.Second
 // Serve answers requests until ctx ends, then finishes those in flight.
 func (s Server) Serve(ctx context.Context) error {
 	server := &http.Server{
-		Handler:           drainable(ctx, s.Handler),
+		Handler:           framing.Handler(drainable(ctx, s.Handler)),
+		ConnContext:       framing.Context,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -118,7 +121,7 @@ func (s Server) Serve(ctx context.Context) error {
 		ErrorLog:          stdlog.New(s.Log, "", 0),
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(s.Listener) }()
+	go func() { served <- server.Serve(framing.Listen(s.Listener)) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve HTTP: %w", err)
