@@ -1,9 +1,7 @@
 package input
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +31,9 @@ type Fields struct{ wrong []problem.FieldError }
 func (f *Fields) Add(field, reason string) {
 	f.wrong = append(f.wrong, problem.FieldError{Field: field, Reason: reason})
 }
+
+// AddAll notes what others have found wrong.
+func (f *Fields) AddAll(wrong []problem.FieldError) { f.wrong = append(f.wrong, wrong...) }
 
 // OK reports whether nothing is wrong so far.
 func (f *Fields) OK() bool { return len(f.wrong) == 0 }
@@ -117,41 +118,12 @@ func (f *Fields) ID(field, value string) store.ID {
 	return id
 }
 
-// rfc3339 matches the grammar of RFC 3339, section 5.6. time.Parse also takes hours of one digit,
-// commas before fractions, and offsets that do not exist.
-var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
-
-// Instant checks a time, and returns it in UTC and milliseconds.
-func (f *Fields) Instant(field, value string) time.Time {
-	t, err := time.Parse(time.RFC3339, value)
-	if err == nil && !rfc3339.MatchString(value) {
-		err = errors.New("not of the grammar")
-	}
-	switch {
-	case value == "":
-		f.Add(field, "is required: an RFC 3339 time such as 2027-05-01T18:00:00Z")
-	case err != nil:
-		f.Add(field, "must be an RFC 3339 time such as 2027-05-01T18:00:00Z")
-	case t.UTC().Year() < 1 || t.UTC().Year() > 9999:
-		f.Add(field, "must be in the years 1 to 9999")
-	}
-	return t.UTC().Truncate(time.Millisecond)
-}
-
 // Between checks a whole number.
 func (f *Fields) Between(field string, value, low, high int64) int64 {
 	if value < low || value > high {
 		f.Add(field, fmt.Sprintf("must be a whole number from %d to %d", low, high))
 	}
 	return value
-}
-
-// OptionalInstant checks a time that may be left out or null.
-func (f *Fields) OptionalInstant(field string, value *string) time.Time {
-	if value == nil {
-		return time.Time{}
-	}
-	return f.Instant(field, *value)
 }
 
 // OptionalLine checks a text of one line that may be left out.
