@@ -35,6 +35,8 @@ type Store interface {
 	store.Events
 	store.Registrations
 	store.Idempotency
+	store.Sessions
+	store.Accounts
 	Ping(ctx context.Context) error
 }
 
@@ -44,6 +46,9 @@ type Config struct {
 	// worker at most twice within it. Default 5 s. Keep it above twice the store's usual
 	// commit and below the time-outs of clients and gateways.
 	RequestTimeout time.Duration
+	// KeyLife is how long the idempotency key of what was created is remembered. Default
+	// store.KeyLife.
+	KeyLife time.Duration
 	// Pages serves everything outside the API, given what answers an unknown path. nil:
 	// there are no pages.
 	Pages func(notFound http.Handler) http.Handler
@@ -66,6 +71,8 @@ type API struct {
 	throttle   *streamThrottle
 	ready      *ready.Check
 	background sync.WaitGroup // what goes on after its answer
+	ending     chan struct{}  // closed when Wait is called: nothing of that is put off any more
+	end        func()         // closes ending, once
 
 	described    describe.Rendered
 	newPasswords passwords.Policy
@@ -78,6 +85,8 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 		config.RequestTimeout = 5 * time.Second
 	}
 	a := &API{store: st, seats: seats, config: config, log: log, hashes: passwords.NewHasher(0, 0), throttle: newStreamThrottle()}
+	a.ending = make(chan struct{})
+	a.end = sync.OnceFunc(func() { close(a.ending) })
 	a.ready = ready.New(a.look, "ready: seat requests get through, and the store answers", log)
 	a.gate = gate.New(config.Access, log)
 	a.described = describe.Render(described(a.table()))
@@ -86,8 +95,9 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	if config.Access.Mode != gate.Trusted {
 		a.newPasswords = passwords.RefuseGuessable()
 	}
-	denied := a.observe("", func(http.ResponseWriter, *http.Request) error { return gate.ErrOrigin() })
-	a.router = a.gate.BrowserRules(a.routes(), denied)
+	a.router = a.gate.BrowserRules(a.routes(), a.described.AnswerHeaders, func(err error) http.Handler {
+		return a.observe("", func(http.ResponseWriter, *http.Request) error { return err })
+	})
 	a.ambiguous = a.observe("", func(http.ResponseWriter, *http.Request) error {
 		return problem.InvalidField("Content-Length", "must not come with Transfer-Encoding; send one of them")
 	})
@@ -113,6 +123,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.router.ServeHTTP(w, r)
 }
 
-// Wait returns when nothing goes on any more that outlived its answer; each such thing ends within a
-// second. Call it when requests have ended, before the store is closed.
-func (a *API) Wait() { a.background.Wait() }
+// Wait returns when nothing goes on any more that outlived its answer. That takes a second at most, or
+// RequestTimeout when somebody has just been erased. Call it when requests have ended, before the
+// store is closed. It may be called more than once.
+func (a *API) Wait() {
+	a.end()
+	a.background.Wait()
+}

@@ -74,9 +74,16 @@ func (a *API) table() []route {
 	)
 	return []route{
 		{http.MethodPost, pathUsers, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.createUser, describe.CreateUser()},
+		{http.MethodGet, user, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readUser, describe.ReadUser()},
+		{http.MethodPatch, user, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.editUser, describe.EditUser()},
+		{http.MethodDelete, user, gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.deleteUser, describe.DeleteUser()},
+		{http.MethodGet, user + "/export", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.exportUser, describe.ExportUser()},
+		{http.MethodGet, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listSessions, describe.ListSessions()},
+		{http.MethodDelete, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.endSessions, describe.EndSessions()},
+		{http.MethodDelete, user + "/sessions/{session_id}", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.endSession, describe.EndSession()},
 		{http.MethodPost, user + "/password", gate.TokenHolders, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.changePassword, describe.ChangePassword()},
 		{http.MethodPost, "/api/login", gate.Anybody, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.login, describe.Login()},
-		{http.MethodPost, "/api/logout", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.logout, describe.Logout()},
+		{http.MethodPost, "/api/logout", gate.Anybody, gate.RequestsPerAddress, ignoredBody, afterClientLeaves, a.logout, describe.Logout()},
 		{http.MethodPost, pathEvents, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.createEvent, describe.CreateEvent()},
 		{http.MethodGet, pathEvents, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.listEvents, describe.ListEvents()},
 		{http.MethodGet, event, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.readEvent, describe.ReadEvent()},
@@ -100,7 +107,7 @@ func (a *API) table() []route {
 func described(table []route) []describe.Route {
 	routes := make([]describe.Route, len(table))
 	for i, rt := range table {
-		routes[i] = describe.Route{Method: rt.method, Pattern: rt.pattern, NeedsToken: rt.access == gate.TokenHolders, Operation: rt.operation}
+		routes[i] = describe.Route{Method: rt.method, Pattern: rt.pattern, NeedsToken: rt.access == gate.TokenHolders, Limited: rt.limit != gate.Unlimited, Operation: rt.operation}
 	}
 	return routes
 }
@@ -224,13 +231,17 @@ func (r *request) Context() context.Context {
 
 // readBody reads the body, or makes sure that it says nothing.
 func (r *request) readBody(w http.ResponseWriter, rule bodyRule) (err error) {
-	switch rule {
-	case jsonBody:
+	if rule != ignoredBody {
+		err = input.CheckCharset(r.Header)
+	}
+	switch {
+	case err != nil:
+	case rule == jsonBody:
 		if r.strict = input.Strict(r.Header); r.strict {
 			w.Header().Set("Preference-Applied", "handling=strict")
 		}
 		r.body, err = input.ReadBody(w, r.Request)
-	case noBody:
+	case rule == noBody:
 		err = input.RefuseBody(w, r.Request)
 	}
 	return err

@@ -3,6 +3,7 @@ package gate
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
@@ -36,6 +37,27 @@ func (c Caller) Require(user store.ID, detail string) error {
 	return problem.Newf(problem.Forbidden, "%s", detail)
 }
 
+// RequireFresh returns the problem LoginTooOld unless the caller has proven the password within
+// the last FreshFor. It is for what cannot be undone, in trusted mode too.
+func (c Caller) RequireFresh(now time.Time) error {
+	if c.Proven && now.Sub(c.LoginAt) <= FreshFor {
+		return nil
+	}
+	return problem.New(problem.LoginTooOld)
+}
+
+// FreshFor is how long a log-in counts as a fresh proof of the password.
+const FreshFor = 5 * time.Minute
+
+// Sender returns who sent a request, on a route for Anybody; it is not proven when nobody is.
+func (g *Gate) Sender(r *http.Request) Caller {
+	who, err := g.caller(r)
+	if err != nil {
+		return Caller{}
+	}
+	return who
+}
+
 // caller finds out who sent a request. Without a token it fails in token mode, and returns
 // somebody who is believed in trusted mode. Its error is always the same: nobody learns what is wrong
 // with a token.
@@ -55,7 +77,8 @@ func (g *Gate) caller(r *http.Request) (Caller, error) {
 }
 
 // credentials finds the token of a request: in the Authorization header, else in the
-// cookie; empty when there is none. It is not ok when it is not clear which one counts.
+// cookie, if the request is of our own pages; empty when there is none. It is not ok when it
+// is not clear which one counts.
 func (g *Gate) credentials(r *http.Request) (token string, cookie, ok bool) {
 	headers := r.Header["Authorization"]
 	if len(headers) > 1 {
@@ -70,6 +93,9 @@ func (g *Gate) credentials(r *http.Request) (token string, cookie, ok bool) {
 			return "", false, true // it is meant for a gateway before this process
 		}
 		return "", false, false
+	}
+	if !ownPage(r) {
+		return "", false, true
 	}
 	switch cookies := r.CookiesNamed(g.cookieName(r)); len(cookies) {
 	case 0:

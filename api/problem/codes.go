@@ -16,6 +16,8 @@ const (
 	AlreadyWaitlisted     Code = "already_waitlisted"
 	Unauthenticated       Code = "unauthenticated"
 	Forbidden             Code = "forbidden"
+	LoginTooOld           Code = "login_too_old"
+	AccountLocked         Code = "account_locked"
 	NotFound              Code = "not_found"
 	EventNotFound         Code = "event_not_found"
 	RegistrationNotFound  Code = "registration_not_found"
@@ -69,6 +71,10 @@ var meanings = []meaning{
 		"Log in at POST /api/login and send the token in the header Authorization: Bearer.", HeaderChallenge},
 	{Forbidden, http.StatusForbidden, "Permission denied",
 		"The caller may not do this; nothing was changed.", ""},
+	{LoginTooOld, http.StatusForbidden, "The log-in is too old for this",
+		"Nothing was changed. Log in again at POST /api/login, and repeat the request with the new token within 5 minutes.", ""},
+	{AccountLocked, http.StatusForbidden, "The account is locked",
+		"The operator has locked this account, and can unlock it.", ""},
 	{NotFound, http.StatusNotFound, "No such path",
 		"GET /docs lists the paths of the API.", ""},
 	{EventNotFound, http.StatusNotFound, "Event not found",

@@ -3,12 +3,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
 
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/web"
@@ -25,9 +27,11 @@ type config struct {
 type serveConfig struct {
 	setup.Servers
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer, in which a registration is sent to a worker at most twice."`
-	DrainDelay     time.Duration `env:"EVENTIO_DRAIN_DELAY" default:"1s" help:"How long to go on serving, unready, after SIGTERM, until gateways have noticed."`
-	Auth           string        `env:"EVENTIO_AUTH" enum:"token,trusted" default:"token" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only behind a gateway that knows its users."`
+	process.Idle
+	DrainDelay time.Duration `env:"EVENTIO_DRAIN_DELAY" default:"1s" help:"How long to go on serving, unready, after SIGTERM, until gateways have noticed."`
+	Auth       string        `env:"EVENTIO_AUTH" enum:"token,trusted" default:"token" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only behind a gateway that knows its users."`
 	setup.Identity
+	retention.KeyFlags
 }
 
 func main() { process.Main(run) }
@@ -43,7 +47,10 @@ func run(ctx context.Context, env process.Env) (err error) {
 	if line.Command == "healthcheck" {
 		return process.Healthcheck(ctx, c.Addr)
 	}
-	if err := process.Positive("--request-timeout", c.Serve.RequestTimeout); err != nil {
+	if err := cmp.Or(process.Positive("--request-timeout", c.Serve.RequestTimeout), c.Serve.CheckIdle()); err != nil {
+		return err
+	}
+	if err := c.Serve.KeyFlags.Check(); err != nil {
 		return err
 	}
 	listener, err := process.Listen(c.Addr)
@@ -72,7 +79,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	handler := api.New(connections.Store, requester, api.Config{
-		RequestTimeout: c.Serve.RequestTimeout, Pages: web.Handler, Access: access,
+		RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, Pages: web.Handler, Access: access,
 	}, log)
 	defer handler.Wait()
 	log.Info().Str("addr", listener.Addr().String()).Str("auth", setup.AuthOf(access.Mode)).
@@ -80,7 +87,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 	ctx, end := process.EndOn(ctx, log, connections.Lost)
 	go handler.WatchReadiness(ctx)
 	err = process.Server{
-		Listener: listener, Handler: handler, DrainDelay: c.Serve.DrainDelay, Log: log,
+		Listener: listener, Handler: handler, DrainDelay: c.Serve.DrainDelay, IdleTimeout: c.Serve.IdleTimeout, Log: log,
 	}.Serve(ctx)
 	return errors.Join(err, end())
 }

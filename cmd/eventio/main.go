@@ -7,9 +7,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -20,8 +23,10 @@ import (
 	"github.com/eventio/eventio/cmd/eventio/internal/migrate"
 	"github.com/eventio/eventio/cmd/eventio/internal/simulate"
 	"github.com/eventio/eventio/cmd/eventio/internal/token"
+	"github.com/eventio/eventio/cmd/eventio/internal/user"
 	"github.com/eventio/eventio/cmd/eventio/internal/verify"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
 )
 
@@ -30,6 +35,7 @@ type config struct {
 	Serve    serveConfig      `cmd:"" default:"withargs" help:"Serve everything (the default)."`
 	Simulate simulate.Command `cmd:"" help:"Prove that a burst never oversells: many users want few places at once."`
 	Token    token.Command    `cmd:"" help:"Print a token that speaks for a user, for operators and load tools."`
+	User     user.Command     `cmd:"" help:"Look at people, lock them, end their log-ins, set their passwords, erase them. It works while Event.io serves."`
 	Verify   verify.Command   `cmd:"" help:"Prove that a whole database keeps every promise. It reads only, also while Event.io serves; exit 1 when it does not hold."`
 	Backup   backup.Command   `cmd:"" help:"Copy the database of a data folder into one new file, also while Event.io serves it."`
 	Migrate  migrate.Command  `cmd:"" help:"Bring the schema of a database to the version of this program, before its processes start. They do it themselves otherwise."`
@@ -42,8 +48,11 @@ type serveConfig struct {
 	NATSListen string `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address. By default it has no port."`
 	setup.Prefix
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
-	Auth           string        `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted on a loopback address, else token."`
+	process.Idle
+	Auth string `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted, for the user who starts it, on a loopback address before which no proxy is named, else token."`
 	setup.Identity
+	retention.Flags
+	retention.KeyFlags
 }
 
 func main() { process.Main(run) }
@@ -55,6 +64,9 @@ func run(ctx context.Context, env process.Env) error {
 		return err
 	}
 	log := c.Logger(env)
+	if strings.HasPrefix(line.Command, "user ") {
+		return line.Named(setup.Explain(c.User.Act(ctx, env, line.Command, log), log))
+	}
 	switch line.Command {
 	case "simulate":
 		err = c.Simulate.Run(ctx, env, log)
@@ -76,7 +88,10 @@ func run(ctx context.Context, env process.Env) error {
 
 // run serves the API and the pages until ctx ends.
 func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
-	if err := process.Positive("--request-timeout", c.RequestTimeout); err != nil {
+	if err := cmp.Or(process.Positive("--request-timeout", c.RequestTimeout), c.CheckIdle()); err != nil {
+		return err
+	}
+	if err := cmp.Or(c.Flags.Check(), c.KeyFlags.Check()); err != nil {
 		return err
 	}
 	listener, err := process.Listen(c.Addr)
@@ -93,12 +108,17 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 		return err
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
-	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, Access: access}, c.Identity)
+	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, Access: access}, c.Identity)
 	if err != nil {
 		return err
 	}
 	ctx, end := process.EndOn(ctx, log, embedded.Lost()...)
-	defer func() { err = errors.Join(err, end()) }() // before the parts are closed
+	var forgetting sync.WaitGroup
+	forgetting.Go(func() { c.Flags.Run(ctx, embedded.Store, log) })
+	defer func() { // before the parts are closed
+		err = errors.Join(err, end())
+		forgetting.Wait()
+	}()
 	go handler.WatchReadiness(ctx)
 	url := "http://" + listener.Addr().String()
 	fmt.Fprintf(env.Stdout, `Event.io is listening on %s
@@ -110,5 +130,5 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
   proof     eventio simulate --url %s
   stop      Ctrl-C
 `, url, c.Data, embedded.Namespace, setup.AuthOf(access.Mode), url, url, url)
-	return process.Server{Listener: listener, Handler: handler, Log: log}.Serve(ctx)
+	return process.Server{Listener: listener, Handler: handler, IdleTimeout: c.IdleTimeout, ConnContext: setup.ConnContext(access, log), Log: log}.Serve(ctx)
 }

@@ -3,6 +3,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ import (
 // Env is what a process gets from outside. Tests give their own.
 type Env struct {
 	Args   []string // without the program's name
+	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer // for the log
 }
@@ -49,7 +51,7 @@ func Main(run func(context.Context, Env) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // gives the signals their default meaning back
 	go giveMemoryBack(ctx)
-	env := Env{Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr}
+	env := Env{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	flush := func() {}
 	if !isatty.IsTerminal(os.Stderr.Fd()) {
 		w := newLogWriter(os.Stderr)
@@ -91,9 +93,24 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second
 	writeTimeout      = 30 * time.Second // streams extend it as they go
-	idleTimeout       = 75 * time.Second // above the usual 60 s of gateways, which must close first
 	maxHeaderBytes    = 32 << 10
 )
+
+// Idle is the flag of a server's idle timeout.
+type Idle struct {
+	IdleTimeout time.Duration `env:"EVENTIO_IDLE_TIMEOUT" default:"75s" help:"How long a connection may be without a request before it is closed, at most 1h. Above that of the gateway before this process, which must close first: usually 60s, on Google Cloud 600s."`
+}
+
+// defaultIdleTimeout is above the usual 60 s of gateways.
+const defaultIdleTimeout = 75 * time.Second
+
+// CheckIdle fails with ErrUsage when the idle timeout cannot be meant.
+func (i Idle) CheckIdle() error {
+	if i.IdleTimeout < time.Second || i.IdleTimeout > time.Hour {
+		return Usage("--idle-timeout must be from 1s to 1h, and is %v", i.IdleTimeout)
+	}
+	return nil
+}
 
 // Server is an HTTP server on an open listener.
 type Server struct {
@@ -102,7 +119,11 @@ type Server struct {
 	// DrainDelay is how long the server goes on serving, unready, after its context has
 	// ended: until gateways have noticed.
 	DrainDelay time.Duration
-	Log        zerolog.Logger
+	// IdleTimeout is how long a connection may be without a request. Default 75 s.
+	IdleTimeout time.Duration
+	// ConnContext is that of http.Server. nil: none.
+	ConnContext func(context.Context, net.Conn) context.Context
+	Log         zerolog.Logger
 }
 
 // shutdownLimit bounds the wait for requests in flight: above the longest request.
@@ -112,12 +133,12 @@ const shutdownLimit = 20 * time.Second
 func (s Server) Serve(ctx context.Context) error {
 	server := &http.Server{
 		Handler:           framing.Handler(drainable(ctx, s.Handler)),
-		ConnContext:       framing.Context,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
+		IdleTimeout:       cmp.Or(s.IdleTimeout, defaultIdleTimeout),
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnContext:       s.connContext,
 		ErrorLog:          stdlog.New(s.Log, "", 0),
 	}
 	served := make(chan error, 1)
@@ -135,6 +156,14 @@ func (s Server) Serve(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("finish the requests in flight: %w", err), server.Close())
 	}
 	return nil
+}
+
+// connContext makes the context of a connection's requests.
+func (s Server) connContext(ctx context.Context, c net.Conn) context.Context {
+	if s.ConnContext != nil {
+		ctx = s.ConnContext(ctx, c)
+	}
+	return framing.Context(ctx, c)
 }
 
 // EndOn returns a context that ends with ctx, and also with the first error that one of lost
@@ -172,9 +201,11 @@ func EndOn(ctx context.Context, log zerolog.Logger, lost ...<-chan error) (_ con
 	}
 }
 
-// drainable tells load balancers and clients to go elsewhere once ctx has ended.
+// drainable tells load balancers and clients to go elsewhere once ctx has ended, and browsers to embed
+// nothing of ours in pages of other origins.
 func drainable(ctx context.Context, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
 		if ctx.Err() != nil {
 			w.Header().Set("Connection", "close")
 			if r.URL.Path == "/readyz" {

@@ -63,6 +63,8 @@ const (
 	CodeAlreadyWaitlisted     Code = "already_waitlisted"
 	CodeUnauthenticated       Code = "unauthenticated"
 	CodeForbidden             Code = "forbidden"
+	CodeLoginTooOld           Code = "login_too_old"
+	CodeAccountLocked         Code = "account_locked"
 	CodeNotFound              Code = "not_found"
 	CodeEventNotFound         Code = "event_not_found"
 	CodeRegistrationNotFound  Code = "registration_not_found"

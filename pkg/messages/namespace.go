@@ -44,7 +44,7 @@ func CheckPrefix(prefix string) error {
 	case len(prefix) > maxPrefix:
 		return fmt.Errorf("a prefix of %d characters, at most %d", len(prefix), maxPrefix)
 	case !prefixForm.MatchString(prefix):
-		return fmt.Errorf("prefix %q: want one or more names of letters, digits, - and _, joined by dots", prefix)
+		return errors.New("a prefix is one or more names of letters, digits, - and _, joined by dots")
 	}
 	return nil
 }

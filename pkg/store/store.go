@@ -56,6 +56,9 @@ type Store interface {
 	Events
 	Registrations
 	Idempotency
+	Sessions
+	Accounts
+	Retention
 	// Ping reports whether the store can be written to now. Errors: ErrUnavailable,
 	// ErrDatabaseReplaced.
 	Ping(ctx context.Context) error

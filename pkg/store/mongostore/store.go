@@ -83,6 +83,8 @@ type Store struct {
 	registrations *mongo.Collection
 	keys          *mongo.Collection // of idempotency
 	signingKeys   *mongo.Collection
+	sessions      *mongo.Collection
+	erasedUsers   *mongo.Collection
 	cache         eventCache
 	preconditions preconditions
 	id            string // of the database
@@ -147,6 +149,8 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		preconditions: newPreconditions(),
 		keys:          db.Collection("idempotency_keys"),
 		signingKeys:   db.Collection("signing_keys"),
+		sessions:      db.Collection("sessions"),
+		erasedUsers:   db.Collection("erased_users"),
 	}, nil
 }
 

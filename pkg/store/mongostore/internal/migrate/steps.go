@@ -29,6 +29,7 @@ func Steps() []Step {
 		{"collections and indexes", createFirstIndexes},
 		{"the index of registrations gets its name", renameNumberIndex},
 		{"events are found by their words and places left", fillSearch},
+		{"sessions, erased users and when registrations were cancelled", createAccountIndexes},
 	}
 }
 
@@ -51,6 +52,16 @@ func createFirstIndexes(ctx context.Context, db *mongo.Database, _ func(n, all i
 		}
 	}
 	return createIndexes(ctx, db, 1)
+}
+
+// accountStep is the number of the step that makes the indexes of sessions, erased users and
+// cancelled registrations.
+const accountStep = 4
+
+// createAccountIndexes is step 4. It writes no document: what has no cancelled_at yet gets one when
+// it is next looked for.
+func createAccountIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, accountStep)
 }
 
 // misnamed is the name that NumberIndex had by mistake before step 2.
