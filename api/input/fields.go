@@ -4,12 +4,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
-	_ "time/tzdata" // the names of time zones must not depend on the machine
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/internal/zone"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -139,8 +138,7 @@ func (f *Fields) TimeZone(field, value string) string {
 	if value == "" {
 		return ""
 	}
-	if _, err := time.LoadLocation(value); err != nil || value == "Local" {
-		f.Add(field, "must be a time zone name of the IANA database, such as Europe/Berlin")
-	}
+	_, err := zone.Load(value)
+	f.Check(field, err)
 	return value
 }
