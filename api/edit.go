@@ -50,29 +50,40 @@ func (a *API) editEvent(w http.ResponseWriter, r *request) error {
 }
 
 // editOf checks the fields of an edit of an event, as those of a new event are, and says what of
-// the event changes. A text that stays as it is may be one that new events cannot have any more.
+// the event changes. What stays as it is may be what new events cannot have any more, and is left out
+// then: a worker would refuse it.
 func editOf(f *input.Fields, b wire.EventEdit, e store.Event) *messages.EventEdit {
 	before, edit := e, &messages.EventEdit{}
-	unless := func(same string, check func(string) string) func(string) string {
-		return func(v string) string {
-			if v == same {
-				return v
-			}
-			return check(v)
+	text := func(m wire.Optional[string], event *string, to **string, check func(*input.Fields, string) string) {
+		var own input.Fields
+		value := check(&own, m.Value)
+		switch {
+		case m.Sent && m.Value == *event && (!own.OK() || value != *event): // left out
+		case m.Sent:
+			apply(m, event, to, func(v string) string { return check(f, v) })
 		}
 	}
-	apply(b.Title, &e.Title, &edit.Title, unless(e.Title, func(v string) string { return f.Line("title", v, input.MaxTitle) }))
-	apply(b.Description, &e.Description, &edit.Description, unless(e.Description, func(v string) string { return f.Text("description", v, input.MaxDescription) }))
-	apply(b.Place, &e.Venue, &edit.Venue, unless(e.Venue, func(v string) string { return f.OptionalLine("place", v, input.MaxPlace) }))
-	apply(b.TimeZone, &e.TimeZone, &edit.TimeZone, unless(e.TimeZone, func(v string) string { return f.TimeZone("time_zone", v) }))
+	text(b.Title, &e.Title, &edit.Title, func(f *input.Fields, v string) string { return f.Line("title", v, input.MaxTitle) })
+	text(b.Description, &e.Description, &edit.Description, func(f *input.Fields, v string) string { return f.Text("description", v, input.MaxDescription) })
+	text(b.Place, &e.Venue, &edit.Venue, func(f *input.Fields, v string) string { return f.OptionalLine("place", v, input.MaxPlace) })
+	text(b.TimeZone, &e.TimeZone, &edit.TimeZone, func(f *input.Fields, v string) string { return f.TimeZone("time_zone", v) })
 	apply(b.Waitlist, &e.Waitlist, &edit.Waitlist, func(v bool) bool { return v })
-	apply(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.Between("capacity", v, 1, input.MaxCapacity) })
+	apply(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.Capacity("capacity", v) })
 	apply(b.StartsAt, &e.StartsAt, &edit.StartsAt, func(v string) time.Time { return f.Instant("starts_at", v) })
 	apply(b.EndsAt, &e.EndsAt, &edit.EndsAt, func(v string) time.Time { return f.Instant("ends_at", v) })
 	apply(b.OpensAt, &e.OpensAt, &edit.OpensAt, func(v *string) time.Time { return f.OptionalInstant("registration_opens_at", v) })
 	apply(b.ClosesAt, &e.ClosesAt, &edit.ClosesAt, func(v *string) time.Time { return f.OptionalInstant("registration_closes_at", v) })
-	checkOrder(f, before, e)
+	if sameTimes(before, e) && len(e.CheckTimes()) > 0 {
+		edit.StartsAt, edit.EndsAt, edit.OpensAt, edit.ClosesAt = nil, nil, nil, nil
+		return edit
+	}
+	checkOrder(f, e)
 	return edit
+}
+
+// sameTimes reports whether two events have the same times.
+func sameTimes(a, b store.Event) bool {
+	return a.StartsAt.Equal(b.StartsAt) && a.EndsAt.Equal(b.EndsAt) && a.OpensAt.Equal(b.OpensAt) && a.ClosesAt.Equal(b.ClosesAt)
 }
 
 // apply takes over a field that was sent, both into the event and into the edit.
@@ -83,23 +94,13 @@ func apply[B, T any](m wire.Optional[B], event *T, edit **T, check func(B) T) {
 	}
 }
 
-// checkOrder checks the times of an event against each other, once each of them is right: those that
-// differ from before. An event of an earlier version may have others, and is no reason to refuse an
-// edit of its title.
-func checkOrder(f *input.Fields, before, e store.Event) {
+// checkOrder checks the times of an event against each other, once each of them is right.
+func checkOrder(f *input.Fields, e store.Event) {
 	if !f.OK() {
 		return
 	}
-	starts, ends := !e.StartsAt.Equal(before.StartsAt), !e.EndsAt.Equal(before.EndsAt)
-	opens, closes := !e.OpensAt.Equal(before.OpensAt), !e.ClosesAt.Equal(before.ClosesAt)
-	if (starts || ends) && !e.EndsAt.After(e.StartsAt) {
-		f.Add("ends_at", "must be after starts_at")
-	}
-	if (opens || ends) && !e.OpensAt.IsZero() && !e.OpensAt.Before(e.EndsAt) {
-		f.Add("registration_opens_at", "must be before ends_at")
-	}
-	if (opens || closes) && !e.OpensAt.IsZero() && !e.ClosesAt.IsZero() && !e.ClosesAt.After(e.OpensAt) {
-		f.Add("registration_closes_at", "must be after registration_opens_at")
+	for _, wrong := range e.CheckTimes() {
+		f.Add(wrong.Field, wrong.Reason)
 	}
 }
 

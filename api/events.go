@@ -28,7 +28,7 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 		OrganizerID: actingFor(r.caller, &f, "organizer_id", body.OrganizerID),
 		Title:       f.Line("title", body.Title, input.MaxTitle),
 		Description: f.Text("description", body.Description, input.MaxDescription),
-		Capacity:    f.Between("capacity", body.Capacity, 1, input.MaxCapacity),
+		Capacity:    f.Capacity("capacity", body.Capacity),
 		StartsAt:    f.Instant("starts_at", body.StartsAt),
 		EndsAt:      f.Instant("ends_at", body.EndsAt),
 		Venue:       f.OptionalLine("place", body.Place, input.MaxPlace),
@@ -37,7 +37,7 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 		OpensAt:     f.OptionalInstant("registration_opens_at", body.OpensAt),
 		ClosesAt:    f.OptionalInstant("registration_closes_at", body.ClosesAt),
 	}
-	checkOrder(&f, store.Event{}, e)
+	checkOrder(&f, e)
 	if err := f.Err(); err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func eventQuery(q url.Values) (query store.EventQuery, err error) {
 	}
 	if q.Has("available") {
 		f.OneOf("available", q.Get("available"), "true", "false")
-		query.Available = q.Get("available") == "true"
+		query.Available, query.At = q.Get("available") == "true", time.Now()
 	}
 	if q.Has("sort") {
 		f.OneOf("sort", q.Get("sort"), wire.SortEarliest, wire.SortLatest)

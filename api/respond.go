@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/klauspost/compress/gzhttp"
@@ -81,10 +82,14 @@ func writeTagged(w http.ResponseWriter, r *http.Request, media string, body []by
 	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
-// eventTag makes the ETag of an event, of two parts: the organizer's version and the revision of
-// everything. The whole of it tells whether the event is as it was (If-None-Match); for an edit only
-// the version counts (If-Match), so that seats which are taken meanwhile do not make it fail.
-func eventTag(e store.Event) string { return fmt.Sprintf(`"%d.%d"`, e.Version, e.Revision) }
+// eventTag makes the ETag of an event: the organizer's version, the revision of everything, and the
+// states, which change with time alone. The whole of it tells whether the event is as it was
+// (If-None-Match); for an edit only the version counts (If-Match), so that seats which are taken
+// meanwhile do not make it fail.
+func eventTag(e store.Event) string {
+	life, registration := e.States(time.Now())
+	return fmt.Sprintf(`"%d.%d.%s.%s"`, e.Version, e.Revision, life, registration)
+}
 
 // registrationTag makes the ETag of a registration: its number, its status, and its position on the
 // waiting list. The whole of it tells whether the registration is as it was (If-None-Match); only the

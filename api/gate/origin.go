@@ -1,19 +1,15 @@
 package gate
 
 import (
-	"context"
 	"net/http"
 	"strings"
 
 	"github.com/eventio/eventio/internal/forwarded"
 )
 
-// originKey is the key of a request's forwarded.Origin in its context.
-type originKey struct{}
-
 // origin returns where a request came from.
 func (g *Gate) origin(r *http.Request) forwarded.Origin {
-	if o, ok := r.Context().Value(originKey{}).(forwarded.Origin); ok {
+	if o, ok := forwarded.FromContext(r.Context()); ok {
 		return o
 	}
 	return forwarded.Read(r, g.proxies)
@@ -35,7 +31,7 @@ func (g *Gate) locate(next http.Handler) http.Handler {
 		}
 		o := forwarded.Read(r, g.proxies)
 		g.noteUnread(r, o)
-		r = r.WithContext(context.WithValue(r.Context(), originKey{}, o))
+		r = r.WithContext(forwarded.NewContext(r.Context(), o))
 		if o.Host != "" {
 			r.Host = o.Authority()
 		}

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/eventio/eventio/pkg/store"
 )
 
 // rfc3339 matches the grammar of RFC 3339, section 5.6, in upper case. time.Parse also takes hours of
@@ -40,10 +42,11 @@ func (f *Fields) Instant(field, value string) time.Time {
 		f.Add(field, "is required: an RFC 3339 time such as 2027-05-01T18:00:00Z")
 	case err != nil:
 		f.Add(field, "must be an RFC 3339 time such as 2027-05-01T18:00:00Z")
-	case t.UTC().Year() < 1 || t.UTC().Year() > 9999:
-		f.Add(field, "must be in the years 1 to 9999")
+	default:
+		t, err = store.Instant(t)
+		f.Check(field, err)
 	}
-	return t.UTC().Truncate(time.Millisecond)
+	return t
 }
 
 // OptionalInstant checks a time that may be left out or null.

@@ -47,9 +47,10 @@ func TestWrongInputs(t *testing.T) {
 	stored := sqliteFixture(t)
 	closeAtEnd(t, stored.open(t))
 	const (
-		nowhere = "mongodb://127.0.0.1:1/x"
-		secret  = "mongodb://ada:hunter2@pass/w@127.0.0.1:1/x"
-		aUser   = "6b056f1db8a8b20890367b25"
+		nowhere  = "mongodb://127.0.0.1:1/x"
+		secret   = "mongodb://ada:hunter2@pass/w@127.0.0.1:1/x"
+		natsFlag = "--nats-listen-auth=" + natsAuth
+		aUser    = "6b056f1db8a8b20890367b25"
 	)
 	type row struct {
 		args  []string
@@ -65,10 +66,13 @@ func TestWrongInputs(t *testing.T) {
 		"serve/no folder":            {[]string{"--addr", "127.0.0.1:0", "--data="}, []string{"--data must name a folder"}, true},
 		"serve/a folder for a file":  {[]string{"--addr", "127.0.0.1:0", "--data", folder}, []string{folder, "eventio.db", "--data"}, false},
 		"serve/a foreign file":       {[]string{"--addr", "127.0.0.1:0", "--data", foreign}, []string{foreign, "not a database of Event.io", "--data"}, false},
-		"serve/no NATS address":      {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-listen", "4222"}, []string{"--nats-listen"}, true},
-		"serve/NATS port too high":   {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-listen", "127.0.0.1:99999"}, []string{"--nats-listen"}, true},
-		"serve/NATS port in use":     {[]string{"--addr", "127.0.0.1:0", "--data", busy, "--nats-listen", taken.Addr().String()}, []string{"--nats-listen", "in use"}, false},
-		"serve/NATS elsewhere":       {[]string{"--addr", "127.0.0.1:0", "--data", busy + "2", "--nats-listen", "192.0.2.1:4222"}, []string{"--nats-listen", "no such address"}, false},
+		"serve/no NATS address":      {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-listen", "4222", natsFlag}, []string{"--nats-listen"}, true},
+		"serve/NATS port too high":   {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-listen", "127.0.0.1:99999", natsFlag}, []string{"--nats-listen"}, true},
+		"serve/NATS port in use":     {[]string{"--addr", "127.0.0.1:0", "--data", busy, "--nats-listen", taken.Addr().String(), natsFlag}, []string{"--nats-listen", "in use"}, false},
+		"serve/NATS elsewhere":       {[]string{"--addr", "127.0.0.1:0", "--data", busy + "2", "--nats-listen", "192.0.2.1:4222", natsFlag}, []string{"--nats-listen", "no such address"}, false},
+		"serve/NATS without auth":    {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-listen", "127.0.0.1:0"}, []string{"--nats-listen", "EVENTIO_NATS_LISTEN_AUTH", "USER:PASSWORD"}, true},
+		"serve/NATS without a user":  {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-listen", "127.0.0.1:0", "--nats-listen-auth", ":hunter2hunter2hunter2"}, []string{"--nats-listen-auth", "16"}, true},
+		"serve/NATS, a weak one":     {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-listen", "127.0.0.1:0", "--nats-listen-auth", "ada:hunter2"}, []string{"--nats-listen-auth", "16"}, true},
 		"serve/keys":                 {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--auth-keys", "hunter2"}, []string{"--auth-keys", "kid:secret"}, true},
 		"serve/lifetime":             {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--token-lifetime", "25h"}, []string{"--token-lifetime", "24h"}, true},
 		"serve/proxies":              {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--trusted-proxies", "everybody"}, []string{"--trusted-proxies", "10.0.0.0/8"}, true},

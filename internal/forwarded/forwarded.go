@@ -53,6 +53,7 @@
 package forwarded
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -99,6 +100,20 @@ type Unread struct {
 	Header string
 	// Value is what was sent, at most 200 bytes of it; empty when it is missing.
 	Value string
+}
+
+// originKey is the key of an Origin in a context.
+type originKey struct{}
+
+// NewContext returns a context that knows where its request came from.
+func NewContext(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+// FromContext returns where a request came from, if its context knows that.
+func FromContext(ctx context.Context) (o Origin, ok bool) {
+	o, ok = ctx.Value(originKey{}).(Origin)
+	return o, ok
 }
 
 // Key returns what limits count a client by: its IPv4 address, or the /64 of its IPv6 address, of which

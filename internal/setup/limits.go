@@ -1,7 +1,7 @@
 package setup
 
 import (
-	"fmt"
+	"errors"
 	"math"
 	"strconv"
 	"strings"
@@ -62,6 +62,8 @@ func (l Limits) apply(access *gate.Config) error {
 // units are the times that a rate limit can speak of.
 var units = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour}
 
+var errRate = errors.New("must be a rate like 60/m (from 1 up, for s, m, h or d), or off")
+
 // parseRate reads a rate like 60/m, or off.
 func parseRate(text string) (gate.Rate, error) {
 	text = strings.ToLower(strings.TrimSpace(text))
@@ -72,7 +74,7 @@ func parseRate(text string) (gate.Rate, error) {
 	window, ok := units[strings.TrimSpace(unit)]
 	n, err := strconv.Atoi(strings.TrimSpace(number))
 	if !ok || err != nil || n < 1 || n > math.MaxInt32/maxFactor {
-		return gate.Rate{}, fmt.Errorf("%s is not a rate like 60/m (from 1 up, for s, m, h or d), nor off", process.Quote(text))
+		return gate.Rate{}, errRate
 	}
 	return gate.Rate{Most: n, Window: window}, nil
 }

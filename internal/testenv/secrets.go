@@ -63,7 +63,7 @@ func WantNoSecrets(t *testing.T, s Secrets) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			if said := s.Run(ctx, args); strings.Contains(said, Canary) {
-				t.Errorf("%q says %s", args, said)
+				t.Errorf("%q says %s\nA flag whose value is a name that errors must tell belongs into Names.", args, said)
 			}
 		})
 	}
