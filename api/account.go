@@ -39,7 +39,7 @@ func (a *API) editUser(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	var body wire.UserEdit
-	if err := input.Decode(r.body, &body, json.RejectUnknownMembers(true)); err != nil {
+	if err := r.decode(&body, json.RejectUnknownMembers(true)); err != nil {
 		return err
 	}
 	u, err := a.store.User(r.Context(), id)

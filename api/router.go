@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-json-experiment/json"
 
 	"github.com/eventio/eventio/api/describe"
 	"github.com/eventio/eventio/api/gate"
@@ -49,7 +50,7 @@ type bodyRule int
 const (
 	_           bodyRule = iota
 	ignoredBody          // is left unread
-	noBody               // must be empty: the path says everything
+	noBody               // must say nothing: the path says everything
 	jsonBody             // is read to its end, for the handler to decode
 )
 
@@ -192,8 +193,10 @@ type request struct {
 	requestID string
 	// caller is who sent it. It is the zero value on routes that are open to anybody.
 	caller gate.Caller
-	// body is what was sent on a route with jsonBody.
-	body []byte
+	// body is what was sent on a route with jsonBody. strict says that the client wants to be told
+	// of fields in it that would be ignored.
+	body   []byte
+	strict bool
 	// deadline is when the answer is due, or the first piece of a streamed one. The time for it
 	// begins when the request has been read.
 	deadline time.Time
@@ -230,7 +233,7 @@ func (r *request) Context() context.Context {
 	return r.bounded
 }
 
-// readBody reads the body, or makes sure that there is none.
+// readBody reads the body, or makes sure that it says nothing.
 func (r *request) readBody(w http.ResponseWriter, rule bodyRule) (err error) {
 	if rule != ignoredBody {
 		err = input.CheckCharset(r.Header)
@@ -238,11 +241,22 @@ func (r *request) readBody(w http.ResponseWriter, rule bodyRule) (err error) {
 	switch {
 	case err != nil:
 	case rule == jsonBody:
+		if r.strict = input.Strict(r.Header); r.strict {
+			w.Header().Set("Preference-Applied", "handling=strict")
+		}
 		r.body, err = input.ReadBody(w, r.Request)
 	case rule == noBody:
 		err = input.RefuseBody(w, r.Request)
 	}
 	return err
+}
+
+// decode decodes the body into the struct that v points to.
+func (r *request) decode(v any, options ...json.Options) error {
+	if r.strict {
+		options = append(options, json.RejectUnknownMembers(true))
+	}
+	return input.Decode(r.body, v, options...)
 }
 
 // urlParam returns the part of the path that the route's pattern gives a name.

@@ -22,7 +22,7 @@ import (
 // login checks an e-mail address and a password, and answers with a token.
 func (a *API) login(w http.ResponseWriter, r *request) error {
 	var body wire.Credentials
-	if err := input.Decode(r.body, &body); err != nil {
+	if err := r.decode(&body); err != nil {
 		return err
 	}
 	var f input.Fields
@@ -108,7 +108,7 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 		return problem.InvalidField("user_id", "must be an id of 24 hexadecimal digits")
 	}
 	var body wire.PasswordChange
-	if err := input.Decode(r.body, &body, json.RejectUnknownMembers(true)); err != nil {
+	if err := r.decode(&body, json.RejectUnknownMembers(true)); err != nil {
 		return err
 	}
 	var f input.Fields

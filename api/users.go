@@ -19,7 +19,7 @@ import (
 // createUser signs somebody up and logs them in.
 func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	var body wire.NewUser
-	if err := input.Decode(r.body, &body); err != nil {
+	if err := r.decode(&body); err != nil {
 		return err
 	}
 	var f input.Fields
@@ -130,7 +130,7 @@ func (a *API) listUserRegistrations(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	q := r.URL.Query()
+	q := input.Query(r.URL)
 	var f input.Fields
 	limit, before, when := f.Limit(q), userRegistrationsCursor(&f, user, q), wire.When(q.Get("when"))
 	if q.Has("when") {
