@@ -163,7 +163,7 @@ func TestFields(t *testing.T) {
 		"j is not it":                                                            func(f *Fields) { f.Check("j", errors.New("is not it")) },
 		"q must have at most 200 characters":                                     func(f *Fields) { f.Search("q", strings.Repeat("é", 201)) },
 		"q must have at most 10 words":                                           func(f *Fields) { f.Search("q", strings.Repeat("x ", 11)) },
-		"q must not be blank; leave it out to list all events":                   func(f *Fields) { f.Search("q", " ") },
+		"q must not be blank; leave it out to list all":                   func(f *Fields) { f.Search("q", " ") },
 		"q must not contain control characters":                                  func(f *Fields) { f.Search("q", "a\x00") },
 		"a is 1; b is 2":                                                         func(f *Fields) { f.Add("a", "is 1"); f.Add("b", "is 2") },
 	} {
