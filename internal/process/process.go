@@ -19,6 +19,8 @@ import (
 
 	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/internal/framing"
 )
 
 // Env is what a process gets from outside. Tests give their own.
@@ -127,20 +129,23 @@ type Server struct {
 // shutdownLimit bounds the wait for requests in flight: above the longest request.
 const shutdownLimit = 20 * time.Second
 
-// Serve answers requests until ctx ends, then finishes those in flight.
+// Serve answers requests until ctx ends, then those of who is on their way, and finishes those in
+// flight.
 func (s Server) Serve(ctx context.Context) error {
+	var came arrivals
 	server := &http.Server{
-		Handler:           drainable(ctx, s.Handler),
+		Handler:           framing.Handler(drainable(ctx, s.Handler)),
+		ConnState:         came.noteConnection,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       cmp.Or(s.IdleTimeout, defaultIdleTimeout),
 		MaxHeaderBytes:    maxHeaderBytes,
-		ConnContext:       s.ConnContext,
+		ConnContext:       s.connContext,
 		ErrorLog:          stdlog.New(s.Log, "", 0),
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(s.Listener) }()
+	go func() { served <- server.Serve(framing.Listen(s.Listener)) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve HTTP: %w", err)
@@ -148,12 +153,21 @@ func (s Server) Serve(ctx context.Context) error {
 	}
 	s.Log.Info().Msg("draining: finishing the requests in flight")
 	time.Sleep(s.DrainDelay)
+	came.awaitQuiet()
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
 	defer cancel()
 	if err := server.Shutdown(limit); err != nil {
 		return errors.Join(fmt.Errorf("finish the requests in flight: %w", err), server.Close())
 	}
 	return nil
+}
+
+// connContext makes the context of a connection's requests.
+func (s Server) connContext(ctx context.Context, c net.Conn) context.Context {
+	if s.ConnContext != nil {
+		ctx = s.ConnContext(ctx, c)
+	}
+	return framing.Context(ctx, c)
 }
 
 // EndOn returns a context that ends with ctx, and also with the first error that one of lost
