@@ -91,18 +91,19 @@ func TestABusyEventIsNotReadAllTheTime(t *testing.T) {
 	waits(t, true, func(t *testing.T, s *recordStore, c *changeWaits) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		go func() {
+		e := s.event
+		var changing sync.WaitGroup
+		changing.Go(func() {
 			for ctx.Err() == nil {
 				time.Sleep(time.Millisecond)
 				s.change()
 			}
-		}()
-		e := s.event
+		})
 		c.await(ctx, e, 1<<40)
 		if n, most := s.reads.Load(), int64(10*time.Second/waitGap)+1; n > most || n < most/2 {
 			t.Errorf("%d reads in 10 s, want about %d", n, most)
 		}
-		synctest.Wait()
+		changing.Wait()
 	})
 }
 
