@@ -135,6 +135,7 @@ func TestRandomSequencesOfEveryKind(t *testing.T) {
 		crowd := newCrowd(7)
 		event.OrganizerID = rapid.SampledFrom(crowd[:2]).Draw(rt, "organizer")
 		model.Organizer = event.OrganizerID
+		event.StartsAt, event.EndsAt = storetest.Now().AddDate(1, 0, 0), storetest.Now().AddDate(1, 0, 1) // after all hours that are drawn
 		m := newMemory(event)
 		for range rapid.IntRange(1, 12).Draw(rt, "batches") {
 			var batch []store.SeatRequest
