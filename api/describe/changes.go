@@ -1,7 +1,6 @@
 package describe
 
 import (
-	"math"
 	"net/http"
 
 	"github.com/eventio/eventio/api/describe/openapi"
@@ -20,7 +19,7 @@ func EventChanges() Operation {
 			"With limit it is a page, without it everything, streamed. With wait the answer is held back until there is a change, or the wait is over and the list is empty. " +
 			"Accept: text/csv gives CSV.",
 		Parameters: []openapi.Parameter{
-			{Name: "after", In: "query", Description: "Only changes of later revisions.", Schema: (&openapi.Schema{Type: "integer", Format: "int64"}).Between(0, math.MaxInt64)},
+			{Name: "after", In: "query", Description: "Only changes of later revisions.", Schema: &openapi.Schema{Type: "integer", Format: "int64", Minimum: new(int64)}},
 			{Name: "limit", In: "query", Description: "Asks for a page: it ends with the revision that brings it to so many changes.",
 				Schema: (&openapi.Schema{Type: "integer"}).Between(1, input.MaxPage)},
 			{Name: "wait", In: "query", Description: "How long to wait for a change when there is none, in seconds, like 25s; at most 50s.",
