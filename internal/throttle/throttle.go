@@ -180,7 +180,8 @@ func (a *Accounts) unslowed(attempt Attempt, now time.Time) (turn *Turn, acct *a
 			browser = &counter{}
 			a.browsers.Add(key, browser)
 		}
-		if browser.count(now, browserFree) < browserFree {
+		// Compared with one more, because a little has been let off since the last one.
+		if browser.count(now, browserFree)+1 <= browserFree {
 			browser.add(1, browserFree)
 			return &Turn{accounts: a, counter: browser, most: browserFree}, nil, 0
 		}

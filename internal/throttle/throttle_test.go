@@ -255,6 +255,26 @@ func TestAWarningComesOncePerAttack(t *testing.T) {
 	})
 }
 
+// TestAKnownBrowserThatGuessesIsSlowed: also when it takes its time, so that a little of its count is
+// let off between two guesses.
+func TestAKnownBrowserThatGuessesIsSlowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := New(Config{})
+		for i := range 2 * defaultFree {
+			_, _ = try(t, a, adas(i), false)
+		}
+		known := adas(1000)
+		known.Browser = "Ada's browser"
+		const pause = 100 * time.Millisecond
+		for i := range 3 * browserFree {
+			time.Sleep(pause)
+			if waited, err := try(t, a, known, false); err != nil || i != browserFree && (waited > 0) != (i > browserFree) {
+				t.Errorf("guess %d waited %v, %v", i+1, waited, err)
+			}
+		}
+	})
+}
+
 // TestAKnownBrowserIsCountedByItself: it is not slowed by others, slows nobody, and is one
 // that is not known when it was wrong too often.
 func TestAKnownBrowserIsCountedByItself(t *testing.T) {
