@@ -33,6 +33,7 @@ type Store interface {
 	store.Events
 	store.Registrations
 	store.Idempotency
+	store.Quotas
 	Ping(ctx context.Context) error
 }
 
@@ -47,6 +48,8 @@ type Config struct {
 	Pages func(notFound http.Handler) http.Handler
 	// Access says who may do what.
 	Access gate.Config
+	// Quotas say how much of it.
+	Quotas Quotas
 }
 
 // API answers HTTP requests.
@@ -60,12 +63,16 @@ type API struct {
 	router http.Handler
 
 	throttle   *streamThrottle
+	told       toldQuotas
 	ready      *ready.Check
 	background sync.WaitGroup // what goes on after its answer
 
 	described    describe.Rendered
 	newPasswords passwords.Policy
 }
+
+// longestPause is the default of gate.Config.LongestPause, where requests have the time.
+const longestPause = 3 * time.Second
 
 // New makes the API over a store and a requester, which stay the caller's. It panics on a row of the
 // table of routes that is not whole, and on a configured origin that is none.
@@ -75,6 +82,9 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	}
 	a := &API{store: st, seats: seats, config: config, log: log, hashes: passwords.NewHasher(0, 0), throttle: newStreamThrottle()}
 	a.ready = ready.New(a.look, "ready: seat requests get through, and the store answers", log)
+	if config.Access.LongestPause <= 0 {
+		config.Access.LongestPause = min(longestPause, config.RequestTimeout/2)
+	}
 	a.gate = gate.New(config.Access, log)
 	a.described = describe.Render(described(a.table()))
 	// In trusted mode a password protects nothing, because anybody may act as anybody, and

@@ -27,17 +27,18 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 	var f input.Fields
 	key, _ := idempotencyKey(&f, r.Header)
 	e := store.Event{
-		OrganizerID: actingFor(r.caller, &f, "organizer_id", body.OrganizerID),
-		Title:       f.Line("title", body.Title, input.MaxTitle),
-		Description: f.Text("description", body.Description, input.MaxDescription),
-		Capacity:    f.Between("capacity", body.Capacity, 1, input.MaxCapacity),
-		StartsAt:    f.Instant("starts_at", body.StartsAt),
-		EndsAt:      f.Instant("ends_at", body.EndsAt),
-		Venue:       f.OptionalLine("place", body.Place, input.MaxPlace),
-		TimeZone:    f.TimeZone("time_zone", body.TimeZone),
-		Waitlist:    body.Waitlist,
-		OpensAt:     f.OptionalInstant("registration_opens_at", body.OpensAt),
-		ClosesAt:    f.OptionalInstant("registration_closes_at", body.ClosesAt),
+		OrganizerID:         actingFor(r.caller, &f, "organizer_id", body.OrganizerID),
+		Title:               f.Line("title", body.Title, input.MaxTitle),
+		Description:         f.Text("description", body.Description, input.MaxDescription),
+		Capacity:            f.Between("capacity", body.Capacity, 1, input.MaxCapacity),
+		StartsAt:            f.Instant("starts_at", body.StartsAt),
+		EndsAt:              f.Instant("ends_at", body.EndsAt),
+		Venue:               f.OptionalLine("place", body.Place, input.MaxPlace),
+		TimeZone:            f.TimeZone("time_zone", body.TimeZone),
+		Waitlist:            body.Waitlist,
+		RequiresProvenEmail: body.RequiresProvenEmail,
+		OpensAt:             f.OptionalInstant("registration_opens_at", body.OpensAt),
+		ClosesAt:            f.OptionalInstant("registration_closes_at", body.ClosesAt),
 	}
 	checkOrder(&f, e)
 	if err := f.Err(); err != nil {
@@ -52,7 +53,12 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 	}
 	e.ID, e.CreatedAt = c.Resource, c.CreatedAt
 	if !done {
-		create := func(ctx context.Context) error { return a.store.CreateEvent(ctx, e) }
+		create := func(ctx context.Context) error {
+			if err := a.useEvents(ctx, e.OrganizerID, 1, textBytes(e.Title, e.Description, e.Venue)); err != nil {
+				return err
+			}
+			return a.store.CreateEvent(ctx, e)
+		}
 		exists := func(ctx context.Context) error { return a.exists(ctx, e.ID) }
 		if err := c.carryOut(r.Context(), create, exists); err != nil {
 			return err
@@ -84,26 +90,55 @@ func (a *API) listEvents(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	if err := r.charge(eventsCost(query)); err != nil {
+		return err
+	}
 	if query.Limit > 0 {
 		return a.eventsPage(w, r, q, query)
 	}
 	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
-		found := store.AllEvents(ctx, timedFinder{a.store, a.config.RequestTimeout}, query)
+		query.Limit = eventsPiece
+		found := store.AllEvents(ctx, chunkedFinder{a.store, a}, query)
 		return encoded(found, func(e store.Event) any { return wire.EventOf(e) })
 	})
 }
 
-// timedFinder gives each page of a stream its own time limit.
-type timedFinder struct {
-	store.Events
-	limit time.Duration
+// What lists cost, in requests of the rate limit, by what the store does for them. A page without a
+// search costs what reading an event does, up to pageOfOne events.
+const (
+	costOfSearch    = 5  // several indexes are read and compared
+	costOfWholeList = 20 // the list is read to its end
+	pageOfOne       = 100
+)
+
+// eventsCost returns what a list of events costs.
+func eventsCost(q store.EventQuery) int {
+	cost := max(1, q.Limit/pageOfOne)
+	if q.Limit == 0 {
+		cost = costOfWholeList
+	}
+	if len(q.Words) > 0 {
+		cost *= costOfSearch
+	}
+	return cost
 }
 
-// FindEvents finds a page of events within the limit.
-func (f timedFinder) FindEvents(ctx context.Context, q store.EventQuery) (store.EventPage, error) {
-	ctx, cancel := context.WithTimeout(ctx, f.limit)
-	defer cancel()
-	return f.Events.FindEvents(ctx, q)
+// eventsPiece is how many events of a list that is streamed are read at once: 2.5 MB of the largest.
+const eventsPiece = 100
+
+// chunkedFinder reads each page of a stream as a chunk.
+type chunkedFinder struct {
+	store.Events
+	api *API
+}
+
+// FindEvents finds a page of events.
+func (f chunkedFinder) FindEvents(ctx context.Context, q store.EventQuery) (page store.EventPage, err error) {
+	err = f.api.chunk(ctx, func(ctx context.Context) (err error) {
+		page, err = f.Events.FindEvents(ctx, q)
+		return err
+	})
+	return page, err
 }
 
 // eventsPage sends one page, and in Link where the next one is.
@@ -183,6 +218,7 @@ func editOf(f *input.Fields, b wire.EventEdit, e store.Event) *messages.EventEdi
 	apply(b.Place, &e.Venue, &edit.Venue, func(v string) string { return f.OptionalLine("place", v, input.MaxPlace) })
 	apply(b.TimeZone, &e.TimeZone, &edit.TimeZone, func(v string) string { return f.TimeZone("time_zone", v) })
 	apply(b.Waitlist, &e.Waitlist, &edit.Waitlist, func(v bool) bool { return v })
+	apply(b.RequiresProvenEmail, &e.RequiresProvenEmail, &edit.RequiresProvenEmail, func(v bool) bool { return v })
 	apply(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.Between("capacity", v, 1, input.MaxCapacity) })
 	apply(b.StartsAt, &e.StartsAt, &edit.StartsAt, func(v string) time.Time { return f.Instant("starts_at", v) })
 	apply(b.EndsAt, &e.EndsAt, &edit.EndsAt, func(v string) time.Time { return f.Instant("ends_at", v) })
@@ -223,6 +259,9 @@ func (a *API) editEvent(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	if edit.Version, err = editVersion(r.Header); err != nil {
+		return err
+	}
+	if err := a.useEvents(r.Context(), e.OrganizerID, 0, textBytes(body.Title.Value, body.Description.Value, body.Place.Value)); err != nil {
 		return err
 	}
 	return a.sendEdit(w, r, e.ID, edit)

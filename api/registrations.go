@@ -270,6 +270,13 @@ func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
 	if err := r.caller.Require(e.OrganizerID, "Only the organizer may list the registrations."); err != nil {
 		return err
 	}
+	cost := max(1, limit/pageOfOne)
+	if limit == 0 {
+		cost = costOfWholeList
+	}
+	if err := r.charge(cost); err != nil {
+		return err
+	}
 	noStore(w)
 	through := e.ConfirmedThrough
 	if status == wire.Waitlisted {
@@ -305,15 +312,16 @@ const rosterPiece = 2000
 // keeps nothing open in the store.
 func (a *API) wholeRoster(ctx context.Context, id store.ID, after, through int64) iter.Seq2[store.Registration, error] {
 	read := func() (piece []store.Registration, err error) {
-		ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
-		defer cancel()
-		for reg, err := range a.store.Roster(ctx, id, after, through, rosterPiece) {
-			if err != nil {
-				return piece, err
+		err = a.chunk(ctx, func(ctx context.Context) error {
+			for reg, err := range a.store.Roster(ctx, id, after, through, rosterPiece) {
+				if err != nil {
+					return err
+				}
+				piece = append(piece, reg)
 			}
-			piece = append(piece, reg)
-		}
-		return piece, nil
+			return nil
+		})
+		return piece, err
 	}
 	return func(yield func(store.Registration, error) bool) {
 		for {

@@ -161,7 +161,9 @@ func (a *API) enforce(rt route) func(http.ResponseWriter, *http.Request) error {
 		if err != nil {
 			return err
 		}
-		req := &request{Request: r, caller: who}
+		req := &request{Request: r, caller: who, charge: func(cost int) error {
+			return a.gate.Charge(w, r, rt.limit, who, cost-1)
+		}}
 		if r.URL.RawQuery != "" {
 			if err := input.CheckQuery(r.URL.RawQuery, parameters); err != nil {
 				return err
@@ -186,6 +188,10 @@ type request struct {
 	// deadline is when the answer is due, or the first piece of a streamed one. The time for it
 	// begins when the request has been read.
 	deadline time.Time
+
+	// charge counts a request against the limit of its row as so many, when the handler knows what
+	// it costs. It fails with the problem RateLimited.
+	charge func(cost int) error
 
 	// lasting ends when the lifetime of the row says so, and not at the deadline. It is for what
 	// keeps to the deadline by itself.

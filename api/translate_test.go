@@ -48,7 +48,7 @@ func TestEveryRefusalIsDocumented(t *testing.T) {
 func TestThePagesKnowTheProblems(t *testing.T) {
 	byDetail := []problem.Code{ // and what an invalid request of the page itself would be
 		problem.AlreadyWaitlisted, problem.RegistrationNotOpen, problem.RegistrationClosed, problem.EventCancelled,
-		problem.Invalid, problem.TooLarge, problem.UnsupportedMediaType, problem.Internal,
+		problem.EmailUnproven, problem.NotAdmitted, problem.Invalid, problem.TooLarge, problem.UnsupportedMediaType, problem.Internal,
 	}
 	scripts, err := filepath.Glob("../web/assets/*.js")
 	if err != nil || len(scripts) == 0 {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/wire"
-	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -31,8 +30,7 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	if err := a.gate.CountAccount(w, r.Request, store.EmailKey(u.Email)); err != nil {
 		return err
 	}
-	who := a.gate.Stranger(r.Request)
-	if err := a.hashes.Room(who); err != nil {
+	if err := a.hashes.Room(a.gate.Stranger(r.Request)); err != nil {
 		return err
 	}
 	ctx := r.Context()
@@ -42,9 +40,9 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	}
 	u.ID, u.CreatedAt = c.Resource, c.CreatedAt
 	if done {
-		err = a.sameUser(ctx, who, u.ID, body.Password)
+		err = a.sameUser(ctx, r, u.ID, body.Password)
 	} else {
-		err = a.signUp(ctx, who, c, u, body.Password)
+		err = a.signUp(r, c, u, body.Password)
 	}
 	if err != nil {
 		return err
@@ -54,29 +52,42 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 }
 
 // signUp stores a new user.
-func (a *API) signUp(ctx context.Context, who fairqueue.Party, c creation, u store.User, password string) error {
+func (a *API) signUp(r *request, c creation, u store.User, password string) error {
+	who := a.gate.Stranger(r.Request)
 	create := func(ctx context.Context) (err error) {
+		if err := a.useSignUp(ctx, a.gate.Address(r.Request)); err != nil {
+			return err
+		}
 		if u.PasswordHash, err = a.hashes.Hash(ctx, who, password); err != nil {
 			return err
 		}
 		return a.store.CreateUser(ctx, u)
 	}
-	return c.carryOut(ctx, create, func(ctx context.Context) error { return a.sameUser(ctx, who, u.ID, password) })
+	return c.carryOut(r.Context(), create, func(ctx context.Context) error { return a.sameUser(ctx, r, u.ID, password) })
 }
 
 // sameUser checks that a user is stored, with this password. The fingerprint of a key leaves the
 // password out, because a fast digest of it must not be stored; here the slow one tells whether a
-// repetition is one.
-func (a *API) sameUser(ctx context.Context, who fairqueue.Party, id store.ID, password string) error {
+// repetition is one. So it tells whether a password is right, and is slowed like a log-in.
+func (a *API) sameUser(ctx context.Context, r *request, id store.ID, password string) error {
 	u, err := a.store.User(ctx, id)
 	if err != nil {
 		return err
 	}
-	same, _, err := a.hashes.Matches(ctx, who, password, u.PasswordHash)
-	if err == nil && !same {
-		err = store.ErrKeyReused
+	guess, err := a.guess(r, u.Email, u)
+	if err != nil {
+		return err
 	}
-	return err
+	defer guess.End()
+	same, _, err := a.hashes.Matches(ctx, guess.Party, password, u.PasswordHash)
+	if err != nil {
+		return err
+	}
+	guess.Decide(same)
+	if !same {
+		return store.ErrKeyReused
+	}
+	return nil
 }
 
 // userID reads the user's id in the path.

@@ -26,7 +26,7 @@ func CreateUser() Operation {
 			Example: exampleSession(),
 			Links:   map[string]openapi.Link{"organize": {OperationID: "listEvents", Parameters: map[string]string{"query.organizer_id": "$response.body#/id"}}},
 		}},
-		Problems: []problem.Code{problem.EmailTaken, problem.RequestInProgress, problem.KeyReused, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+		Problems: []problem.Code{problem.EmailTaken, problem.RequestInProgress, problem.KeyReused, problem.QuotaExceeded, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
@@ -88,7 +88,7 @@ func CreateEvent() Operation {
 				"cancel": {OperationID: "cancelEvent", Parameters: map[string]string{"path.id": "$response.body#/id"}},
 			},
 		}},
-		Problems: []problem.Code{problem.RequestInProgress, problem.KeyReused, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+		Problems: []problem.Code{problem.RequestInProgress, problem.KeyReused, problem.QuotaExceeded, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
@@ -184,7 +184,7 @@ func waits() Answer {
 func seatProblems() []problem.Code {
 	return []problem.Code{
 		problem.EventNotFound, problem.EventCancelled, problem.RegistrationNotOpen, problem.RegistrationClosed, problem.RegistrationCancelled,
-		problem.SoldOut, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome,
+		problem.EmailUnproven, problem.NotAdmitted, problem.SoldOut, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome,
 	}
 }
 
@@ -214,7 +214,7 @@ func EditEvent() Operation {
 		Answers: []Answer{{Status: http.StatusOK, Description: "The event as it is now.", Body: wire.Event{}, Headers: []string{"ETag"},
 			Example: wire.EventOf(exampleEvent())}},
 		Problems: []problem.Code{problem.EventNotFound, problem.EventCancelled, problem.CapacityBelowSold, problem.VersionMismatch,
-			problem.PreconditionRequired, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+			problem.PreconditionRequired, problem.QuotaExceeded, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 

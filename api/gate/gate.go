@@ -11,10 +11,12 @@ import (
 	"net/netip"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/identity"
+	"github.com/eventio/eventio/internal/throttle"
 )
 
 // Mode says whose word counts.
@@ -36,10 +38,13 @@ type Config struct {
 	Mode Mode
 	// Guard signs and checks the tokens, and stays the caller's. nil: identity.Alone().
 	Guard *identity.Guard
-	// RateLimits turns the rate limits on.
+	// RateLimits turns the rate limits on, and slows down who guesses passwords.
 	RateLimits bool
 	// Rates are the numbers of the rate limits. The zero value means DefaultRates.
 	Rates Rates
+	// LongestPause is how long nobody has a turn after a wrong password for an account that is being
+	// guessed at, at most: well below the time that a request has. Default 3 s.
+	LongestPause time.Duration
 	// TrustedProxies are believed when they say in X-Forwarded-For who the client is, and
 	// in X-Forwarded-Proto how it came. None: those headers are ignored.
 	TrustedProxies []netip.Prefix
@@ -64,7 +69,8 @@ const (
 type Gate struct {
 	mode    Mode
 	guard   *identity.Guard
-	limits  *limits // nil: nothing is limited
+	limits  *limits            // nil: nothing is limited
+	guesses *throttle.Accounts // nil: nothing is limited
 	proxies []netip.Prefix
 	origins []string
 	log     zerolog.Logger
@@ -80,6 +86,7 @@ func New(config Config, log zerolog.Logger) *Gate {
 	}
 	if config.RateLimits {
 		g.limits = newLimits(cmp.Or(config.Rates, DefaultRates()))
+		g.guesses = throttle.New(throttle.Config{LongestPause: config.LongestPause, Log: log})
 	}
 	for _, origin := range config.CORSOrigins {
 		g.origins = append(g.origins, origin.Scheme+"://"+origin.Host)

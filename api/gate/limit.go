@@ -3,7 +3,6 @@ package gate
 import (
 	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/go-chi/httprate"
 
 	"github.com/eventio/eventio/api/problem"
-	"github.com/eventio/eventio/internal/fairqueue"
 )
 
 // rateWindow is the time that all limits speak of.
@@ -40,12 +38,14 @@ func DefaultRates() Rates {
 // limits has a counter for each of Rates.
 type limits struct {
 	requests, registrations, passwords, account *httprate.RateLimiter
+
+	least int // the lowest limit by which lists are counted
 }
 
 func newLimits(r Rates) *limits {
 	return &limits{
 		requests: newLimiter(r.Requests), registrations: newLimiter(r.Registrations),
-		passwords: newLimiter(r.Passwords), account: newLimiter(r.PasswordsPerAccount),
+		passwords: newLimiter(r.Passwords), account: newLimiter(r.PasswordsPerAccount), least: r.Requests,
 	}
 }
 
@@ -111,6 +111,15 @@ func (g *Gate) count(w http.ResponseWriter, r *http.Request, l Limit, who Caller
 	return pass(w, r, limiter, g.clientAddress(r))
 }
 
+// Charge counts a request that was admitted as more requests, because of what it costs. A limit below
+// that is used up by it. It fails with the problem RateLimited.
+func (g *Gate) Charge(w http.ResponseWriter, r *http.Request, l Limit, who Caller, more int) error {
+	if more <= 0 || g.limits == nil {
+		return nil
+	}
+	return g.count(w, r.WithContext(httprate.WithIncrement(r.Context(), min(more, g.limits.least-1))), l, who)
+}
+
 // CountAccount counts a use of a password for an account from the client's address. It fails with
 // the problem RateLimited.
 func (g *Gate) CountAccount(w http.ResponseWriter, r *http.Request, account string) error {
@@ -131,11 +140,4 @@ func (g *Gate) clientAddress(r *http.Request) string {
 		host = r.RemoteAddr
 	}
 	return httprate.CanonicalizeIP(host)
-}
-
-// Stranger returns the party of a client who has proven nothing, which takes turns at hashing
-// with others. Clients whose address is not known share one.
-func (g *Gate) Stranger(r *http.Request) fairqueue.Party {
-	address, _ := netip.ParseAddr(g.clientAddress(r)) // invalid: not known
-	return fairqueue.Stranger(address)
 }

@@ -63,6 +63,8 @@ const (
 	CodeAlreadyWaitlisted     Code = "already_waitlisted"
 	CodeUnauthenticated       Code = "unauthenticated"
 	CodeForbidden             Code = "forbidden"
+	CodeEmailUnproven         Code = "email_unproven"
+	CodeNotAdmitted           Code = "not_admitted"
 	CodeNotFound              Code = "not_found"
 	CodeEventNotFound         Code = "event_not_found"
 	CodeRegistrationNotFound  Code = "registration_not_found"
@@ -83,6 +85,7 @@ const (
 	CodeTooLarge              Code = "too_large"
 	CodeUnsupportedMediaType  Code = "unsupported_media_type"
 	CodeRateLimited           Code = "rate_limited"
+	CodeQuotaExceeded         Code = "quota_exceeded"
 	CodeInternal              Code = "internal"
 	CodeOverloaded            Code = "overloaded"
 	CodeStorageFull           Code = "storage_full"
@@ -95,7 +98,7 @@ const (
 func (c Code) decides() bool {
 	switch c {
 	case CodeAlreadyRegistered, CodeAlreadyWaitlisted, CodeEventNotFound, CodeEmailTaken, CodeSoldOut,
-		CodeRegistrationNotOpen, CodeRegistrationClosed, CodeRegistrationCancelled, CodeEventCancelled, CodeRegistrationChanged:
+		CodeRegistrationNotOpen, CodeRegistrationClosed, CodeRegistrationCancelled, CodeEventCancelled, CodeEmailUnproven, CodeRegistrationChanged:
 		return true
 	}
 	return false

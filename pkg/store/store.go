@@ -56,6 +56,8 @@ type Store interface {
 	Events
 	Registrations
 	Idempotency
+	Quotas
+	Deletions
 	// Ping reports whether the store can be written to now. Errors: ErrUnavailable,
 	// ErrDatabaseReplaced.
 	Ping(ctx context.Context) error

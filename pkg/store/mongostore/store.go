@@ -83,6 +83,8 @@ type Store struct {
 	registrations *mongo.Collection
 	keys          *mongo.Collection // of idempotency
 	signingKeys   *mongo.Collection
+	quotas        *mongo.Collection
+	deletedEvents *mongo.Collection
 	cache         eventCache
 	preconditions preconditions
 	id            string // of the database
@@ -147,6 +149,8 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		preconditions: newPreconditions(),
 		keys:          db.Collection("idempotency_keys"),
 		signingKeys:   db.Collection("signing_keys"),
+		quotas:        db.Collection("quotas"),
+		deletedEvents: db.Collection("deleted_events"),
 	}, nil
 }
 

@@ -24,20 +24,23 @@ type userDoc struct {
 	// Missing until the password is changed for the first time.
 	PasswordVersion   int64     `bson:"password_version,omitempty"`
 	PasswordChangedAt time.Time `bson:"password_changed_at,omitempty"`
+
+	// Missing until the address is proven.
+	EmailProvenAt time.Time `bson:"email_proven_at,omitempty"`
 }
 
 func newUserDoc(u store.User) userDoc {
 	return userDoc{
 		ID: u.ID, Name: u.Name, Email: u.Email, EmailKey: store.EmailKey(u.Email),
 		PasswordHash: u.PasswordHash, CreatedAt: u.CreatedAt,
-		PasswordVersion: u.PasswordVersion, PasswordChangedAt: u.PasswordChangedAt,
+		PasswordVersion: u.PasswordVersion, PasswordChangedAt: u.PasswordChangedAt, EmailProvenAt: u.EmailProvenAt,
 	}
 }
 
 func (d userDoc) user() store.User {
 	return store.User{
 		ID: d.ID, Name: d.Name, Email: d.Email, PasswordHash: d.PasswordHash,
-		PasswordVersion: d.PasswordVersion, PasswordChangedAt: d.PasswordChangedAt, CreatedAt: d.CreatedAt,
+		PasswordVersion: d.PasswordVersion, PasswordChangedAt: d.PasswordChangedAt, EmailProvenAt: d.EmailProvenAt, CreatedAt: d.CreatedAt,
 	}
 }
 

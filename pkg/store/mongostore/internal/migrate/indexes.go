@@ -34,6 +34,7 @@ func Indexes() []Index {
 		{Collection: "events", Keys: []string{"organizer_id", "available", "starts_at", "_id"}, Step: SearchStep},
 		{Collection: "idempotency_keys", Keys: []string{"expires_at"}, expires: true, Step: 1},
 		NumberIndex(),
+		{Collection: "quotas", Keys: []string{"expires_at"}, expires: true, Step: quotaStep},
 	}
 }
 

@@ -29,6 +29,7 @@ func Steps() []Step {
 		{"collections and indexes", createFirstIndexes},
 		{"the index of registrations gets its name", renameNumberIndex},
 		{"events are found by their words and places left", fillSearch},
+		{"quotas, deleted events and proven addresses", createQuotaIndexes},
 	}
 }
 
@@ -51,6 +52,15 @@ func createFirstIndexes(ctx context.Context, db *mongo.Database, _ func(n, all i
 		}
 	}
 	return createIndexes(ctx, db, 1)
+}
+
+// quotaStep is the number of the step that makes the index of quotas.
+const quotaStep = 4
+
+// createQuotaIndexes is step 4. Events and users need no change: a field that is missing is false, or
+// the zero time.
+func createQuotaIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, quotaStep)
 }
 
 // misnamed is the name that NumberIndex had by mistake before step 2.
