@@ -27,6 +27,8 @@ type serveConfig struct {
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer, in which a registration is sent to a worker at most twice."`
 	DrainDelay     time.Duration `env:"EVENTIO_DRAIN_DELAY" default:"1s" help:"How long to go on serving, unready, after SIGTERM, until gateways have noticed."`
 	Auth           string        `env:"EVENTIO_AUTH" enum:"token,trusted" default:"token" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only behind a gateway that knows its users."`
+	process.MaxConnections
+	setup.Quotas
 	setup.Identity
 }
 
@@ -44,6 +46,14 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return process.Healthcheck(ctx, c.Addr)
 	}
 	if err := process.Positive("--request-timeout", c.Serve.RequestTimeout); err != nil {
+		return err
+	}
+	most, err := c.Serve.Bound()
+	if err != nil {
+		return err
+	}
+	quotas, err := c.Serve.APIQuotas()
+	if err != nil {
 		return err
 	}
 	listener, err := process.Listen(c.Addr)
@@ -72,7 +82,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	handler := api.New(connections.Store, requester, api.Config{
-		RequestTimeout: c.Serve.RequestTimeout, Pages: web.Handler, Access: access,
+		RequestTimeout: c.Serve.RequestTimeout, Pages: web.Handler, Access: access, Quotas: quotas,
 	}, log)
 	defer handler.Wait()
 	log.Info().Str("addr", listener.Addr().String()).Str("auth", setup.AuthOf(access.Mode)).
@@ -80,7 +90,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 	ctx, end := process.EndOn(ctx, log, connections.Lost)
 	go handler.WatchReadiness(ctx)
 	err = process.Server{
-		Listener: listener, Handler: handler, DrainDelay: c.Serve.DrainDelay, Log: log,
+		Listener: listener, Handler: handler, DrainDelay: c.Serve.DrainDelay, MaxConnections: most, Log: log,
 	}.Serve(ctx)
 	return errors.Join(err, end())
 }

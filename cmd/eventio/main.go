@@ -43,6 +43,8 @@ type serveConfig struct {
 	setup.Prefix
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
 	Auth           string        `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted on a loopback address, else token."`
+	process.MaxConnections
+	setup.Quotas
 	setup.Identity
 }
 
@@ -79,6 +81,14 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	if err := process.Positive("--request-timeout", c.RequestTimeout); err != nil {
 		return err
 	}
+	most, err := c.Bound()
+	if err != nil {
+		return err
+	}
+	quotas, err := c.APIQuotas()
+	if err != nil {
+		return err
+	}
 	listener, err := process.Listen(c.Addr)
 	if err != nil {
 		return err
@@ -93,7 +103,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 		return err
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
-	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, Access: access}, c.Identity)
+	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, Access: access, Quotas: quotas}, c.Identity)
 	if err != nil {
 		return err
 	}
@@ -110,5 +120,5 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
   proof     eventio simulate --url %s
   stop      Ctrl-C
 `, url, c.Data, embedded.Namespace, setup.AuthOf(access.Mode), url, url, url)
-	return process.Server{Listener: listener, Handler: handler, Log: log}.Serve(ctx)
+	return process.Server{Listener: listener, Handler: handler, MaxConnections: most, Log: log}.Serve(ctx)
 }

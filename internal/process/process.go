@@ -3,6 +3,7 @@
 package process
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,7 +101,9 @@ type Server struct {
 	// DrainDelay is how long the server goes on serving, unready, after its context has
 	// ended: until gateways have noticed.
 	DrainDelay time.Duration
-	Log        zerolog.Logger
+	// MaxConnections bounds the open connections: see the flag of this name. Default: as the flag's.
+	MaxConnections int
+	Log            zerolog.Logger
 }
 
 // shutdownLimit bounds the wait for requests in flight: above the longest request.
@@ -108,8 +111,11 @@ const shutdownLimit = 20 * time.Second
 
 // Serve answers requests until ctx ends, then finishes those in flight.
 func (s Server) Serve(ctx context.Context) error {
+	open := newConnections(s.Listener, cmp.Or(s.MaxConnections, connectionBound(descriptors())), s.Log)
 	server := &http.Server{
-		Handler:           drainable(ctx, s.Handler),
+		Handler:           noteWork(drainable(ctx, s.Handler)),
+		ConnState:         open.track,
+		ConnContext:       open.note,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -118,7 +124,7 @@ func (s Server) Serve(ctx context.Context) error {
 		ErrorLog:          stdlog.New(s.Log, "", 0),
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(s.Listener) }()
+	go func() { served <- server.Serve(open) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve HTTP: %w", err)
