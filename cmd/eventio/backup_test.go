@@ -109,7 +109,9 @@ func TestBackupAndRestore(t *testing.T) {
 			t.Errorf("the restored folder: %s", again.Output())
 		}
 	}
-	t.Logf("the slowest of %d registrations took %v", len(c.told()), c.slowest)
+	stop()
+	all.Wait()
+	t.Logf("the slowest of %d registrations took %v", len(c.admitted), c.slowest)
 }
 
 func TestBackupOfAFolderThatNobodyServes(t *testing.T) {

@@ -131,7 +131,7 @@ func idOrNothing(id ID) *string {
 // the earliest first.
 type EventQuery struct {
 	From, To    time.Time // events that start at From or later, and before To
-	Search      string    // words, each in the title or the description
+	Search      string    // words, each the beginning of one in the title, place or description
 	OrganizerID ID
 	Available   bool // only events with seats left
 	LatestFirst bool
