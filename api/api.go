@@ -34,6 +34,8 @@ type Store interface {
 	store.Registrations
 	store.Idempotency
 	store.Quotas
+	store.Sessions
+	store.Accounts
 	Ping(ctx context.Context) error
 }
 
@@ -43,6 +45,9 @@ type Config struct {
 	// worker at most twice within it. Default 5 s. Keep it above twice the store's usual
 	// commit and below the time-outs of clients and gateways.
 	RequestTimeout time.Duration
+	// KeyLife is how long the idempotency key of what was created is remembered. Default
+	// store.KeyLife.
+	KeyLife time.Duration
 	// Pages serves everything outside the API, given what answers an unknown path. nil:
 	// there are no pages.
 	Pages func(notFound http.Handler) http.Handler
@@ -66,6 +71,8 @@ type API struct {
 	told       toldQuotas
 	ready      *ready.Check
 	background sync.WaitGroup // what goes on after its answer
+	ending     chan struct{}  // closed when Wait is called: nothing of that is put off any more
+	end        func()         // closes ending, once
 
 	described    describe.Rendered
 	newPasswords passwords.Policy
@@ -81,6 +88,8 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 		config.RequestTimeout = 5 * time.Second
 	}
 	a := &API{store: st, seats: seats, config: config, log: log, hashes: passwords.NewHasher(0, 0), throttle: newStreamThrottle()}
+	a.ending = make(chan struct{})
+	a.end = sync.OnceFunc(func() { close(a.ending) })
 	a.ready = ready.New(a.look, "ready: seat requests get through, and the store answers", log)
 	if config.Access.LongestPause <= 0 {
 		config.Access.LongestPause = min(longestPause, config.RequestTimeout/2)
@@ -108,6 +117,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.router.ServeHTTP(w, r)
 }
 
-// Wait returns when nothing goes on any more that outlived its answer; each such thing ends within a
-// second. Call it when requests have ended, before the store is closed.
-func (a *API) Wait() { a.background.Wait() }
+// Wait returns when nothing goes on any more that outlived its answer. That takes a second at most, or
+// RequestTimeout when somebody has just been erased. Call it when requests have ended, before the
+// store is closed. It may be called more than once.
+func (a *API) Wait() {
+	a.end()
+	a.background.Wait()
+}

@@ -51,26 +51,33 @@ func TestSignUpAndLogInAnswerAToken(t *testing.T) {
 func TestRightsByRole(t *testing.T) {
 	type roles struct{ anonymous, forged, stranger, registered, organizer, owner int }
 	rights := map[string]roles{
-		"POST /api/users":                                 {201, 201, 201, 201, 201, 201},
-		"POST /api/login":                                 {200, 200, 200, 200, 200, 200},
-		"POST /api/logout":                                {204, 204, 204, 204, 204, 204},
-		"POST /api/users/{user_id}/password":              {401, 401, 403, 403, 403, 204},
-		"POST /api/events":                                {401, 401, 403, 403, 201, 403},
-		"GET /api/events":                                 {200, 200, 200, 200, 200, 200},
-		"GET /api/events/{id}":                            {200, 200, 200, 200, 200, 200},
-		"POST /api/events/{id}/registrations":             {401, 401, 403, 403, 403, 201},
-		"GET /api/events/{id}/registrations":              {401, 401, 403, 403, 200, 403},
-		"PUT /api/events/{id}/registrations/{user_id}":    {401, 401, 403, 403, 403, 201},
-		"GET /api/events/{id}/registrations/{user_id}":    {401, 401, 403, 403, 404, 404},
-		"DELETE /api/events/{id}/registrations/{user_id}": {401, 401, 403, 403, 204, 204},
-		"PATCH /api/events/{id}":                          {401, 401, 403, 403, 200, 403},
-		"POST /api/events/{id}/cancel":                    {401, 401, 403, 403, 200, 403},
-		"GET /api/users/{user_id}/registrations":          {401, 401, 403, 403, 403, 200},
-		"GET /openapi.json":                               {200, 200, 200, 200, 200, 200},
-		"GET /docs":                                       {200, 200, 200, 200, 200, 200},
-		"GET /docs/docs.css":                              {200, 200, 200, 200, 200, 200},
-		"GET /livez":                                      {200, 200, 200, 200, 200, 200},
-		"GET /readyz":                                     {200, 200, 200, 200, 200, 200},
+		"POST /api/users":                                   {201, 201, 201, 201, 201, 201},
+		"POST /api/login":                                   {200, 200, 200, 200, 200, 200},
+		"POST /api/logout":                                  {204, 204, 204, 204, 204, 204},
+		"POST /api/users/{user_id}/password":                {401, 401, 403, 403, 403, 204},
+		"GET /api/users/{user_id}":                          {401, 401, 403, 403, 403, 200},
+		"PATCH /api/users/{user_id}":                        {401, 401, 403, 403, 403, 200},
+		"DELETE /api/users/{user_id}":                       {401, 401, 403, 403, 403, 204},
+		"GET /api/users/{user_id}/export":                   {401, 401, 403, 403, 403, 200},
+		"GET /api/users/{user_id}/sessions":                 {401, 401, 403, 403, 403, 200},
+		"DELETE /api/users/{user_id}/sessions":              {401, 401, 403, 403, 403, 204},
+		"DELETE /api/users/{user_id}/sessions/{session_id}": {401, 401, 403, 403, 403, 204},
+		"POST /api/events":                                  {401, 401, 403, 403, 201, 403},
+		"GET /api/events":                                   {200, 200, 200, 200, 200, 200},
+		"GET /api/events/{id}":                              {200, 200, 200, 200, 200, 200},
+		"POST /api/events/{id}/registrations":               {401, 401, 403, 403, 403, 201},
+		"GET /api/events/{id}/registrations":                {401, 401, 403, 403, 200, 403},
+		"PUT /api/events/{id}/registrations/{user_id}":      {401, 401, 403, 403, 403, 201},
+		"GET /api/events/{id}/registrations/{user_id}":      {401, 401, 403, 403, 404, 404},
+		"DELETE /api/events/{id}/registrations/{user_id}":   {401, 401, 403, 403, 204, 204},
+		"PATCH /api/events/{id}":                            {401, 401, 403, 403, 200, 403},
+		"POST /api/events/{id}/cancel":                      {401, 401, 403, 403, 200, 403},
+		"GET /api/users/{user_id}/registrations":            {401, 401, 403, 403, 403, 200},
+		"GET /openapi.json":                                 {200, 200, 200, 200, 200, 200},
+		"GET /docs":                                         {200, 200, 200, 200, 200, 200},
+		"GET /docs/docs.css":                                {200, 200, 200, 200, 200, 200},
+		"GET /livez":                                        {200, 200, 200, 200, 200, 200},
+		"GET /readyz":                                       {200, 200, 200, 200, 200, 200},
 	}
 	eachStore(t, func(t *testing.T, s *site) {
 		i := s.start(t, identity.Keys{})
@@ -99,7 +106,16 @@ func TestRightsByRole(t *testing.T) {
 				} {
 					// owner is whom the request is about.
 					owner := i.newMember(t)
-					path := strings.NewReplacer("/api/events/{id}", event, "{user_id}", owner.id).Replace(rt.pattern)
+					if rt.pattern == "/api/logout" { // which ends the token
+						registered, organizer := i.newMember(t), i.newMember(t)
+						role.token = map[string]func(member) string{
+							"registered": func(member) string { return registered.token }, "organizer": func(member) string { return organizer.token },
+						}[role.name]
+						if role.token == nil {
+							role.token = func(m member) string { return m.token }
+						}
+					}
+					path := strings.NewReplacer("/api/events/{id}", event, "{user_id}", owner.id, "{session_id}", store.NewID().Hex()).Replace(rt.pattern)
 					body := map[string]string{
 						"/api/users":                     signUpBody(store.NewID().Hex()+"@example.org", goodPassword),
 						"/api/login":                     logInBody(owner.email, owner.password),
@@ -107,8 +123,9 @@ func TestRightsByRole(t *testing.T) {
 						"/api/events":                    eventWith(`"organizer_id":"` + organizer.id + `",`),
 						"/api/events/{id}/registrations": `{"user_id":"` + owner.id + `"}`,
 						"/api/events/{id}":               `{"description":"Edited."}`,
+						"/api/users/{user_id}":           `{"name":"Countess"}`,
 					}[rt.pattern]
-					if rt.method == http.MethodGet {
+					if rt.method == http.MethodGet || rt.method == http.MethodDelete {
 						body = ""
 					}
 					options := []func(*http.Request){with("If-Match", "*")}

@@ -124,7 +124,9 @@ func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*gate.Confi
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &instance{New(s.st, requester, Config{Access: access}, log), guard}, conn
+	i := &instance{New(s.st, requester, Config{Access: access}, log), guard}
+	t.Cleanup(i.Wait)
+	return i, conn
 }
 
 func trusted(a *gate.Config)     { a.Mode = gate.Trusted }

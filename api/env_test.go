@@ -8,6 +8,7 @@ import (
 	stdlog "log"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -198,6 +199,9 @@ type answer struct {
 	slow   time.Duration // how late the machine was meanwhile
 }
 
+// tokens matches tokens.
+var tokens = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]+`)
+
 // internals never reach a client.
 var internals = []string{"goroutine", ".go:", "panic", "sqlite", "mongo", "bson", "nats:", "sql:", "select ", "eventio/",
 	"/tmp", "argon2", "context deadline", strings.ToLower(password)}
@@ -241,7 +245,7 @@ func (e *env) send(ctx context.Context, method, path, body string, headers ...st
 	reader := &silence{Reader: res.Body, last: time.Now()}
 	data, err := io.ReadAll(reader)
 	a := answer{res.StatusCode, res.Header, data, time.Since(started), reader.longest, e.probe.worst(started)}
-	lower := strings.ToLower(string(data))
+	lower := strings.ToLower(tokens.ReplaceAllString(string(data), "")) // a token spells any word sooner or later
 	for _, word := range internals {
 		if strings.Contains(lower, word) {
 			e.t.Errorf("%s %s tells internals, %q: %s", method, path, word, data)

@@ -98,7 +98,7 @@ func (a *API) listEvents(w http.ResponseWriter, r *request) error {
 	}
 	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
 		query.Limit = eventsPiece
-		found := store.AllEvents(ctx, chunkedFinder{a.store, a}, query)
+		found := store.AllEvents(ctx, chunked{a.store, a}, query)
 		return encoded(found, func(e store.Event) any { return wire.EventOf(e) })
 	})
 }
@@ -125,21 +125,6 @@ func eventsCost(q store.EventQuery) int {
 
 // eventsPiece is how many events of a list that is streamed are read at once: 2.5 MB of the largest.
 const eventsPiece = 100
-
-// chunkedFinder reads each page of a stream as a chunk.
-type chunkedFinder struct {
-	store.Events
-	api *API
-}
-
-// FindEvents finds a page of events.
-func (f chunkedFinder) FindEvents(ctx context.Context, q store.EventQuery) (page store.EventPage, err error) {
-	err = f.api.chunk(ctx, func(ctx context.Context) (err error) {
-		page, err = f.Events.FindEvents(ctx, q)
-		return err
-	})
-	return page, err
-}
 
 // eventsPage sends one page, and in Link where the next one is.
 func (a *API) eventsPage(w http.ResponseWriter, r *request, q url.Values, query store.EventQuery) error {

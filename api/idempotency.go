@@ -64,7 +64,7 @@ const settleLimit = time.Second
 // no secret: its digest is stored. done tells that an earlier request has created everything.
 func (a *API) begin(ctx context.Context, key, scope string, content any) (c creation, done bool, err error) {
 	c = creation{api: a, keyed: key != "", Claim: store.Claim{
-		Resource: store.NewID(), Owner: store.NewID(), CreatedAt: time.Now().UTC().Truncate(time.Millisecond),
+		Resource: store.NewID(), Owner: store.NewID(), CreatedAt: time.Now().UTC().Truncate(time.Millisecond), Life: a.config.KeyLife,
 	}}
 	if !c.keyed {
 		return c, false, nil

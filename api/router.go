@@ -73,9 +73,16 @@ func (a *API) table() []route {
 	)
 	return []route{
 		{http.MethodPost, pathUsers, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.createUser, describe.CreateUser()},
+		{http.MethodGet, user, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readUser, describe.ReadUser()},
+		{http.MethodPatch, user, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.editUser, describe.EditUser()},
+		{http.MethodDelete, user, gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.deleteUser, describe.DeleteUser()},
+		{http.MethodGet, user + "/export", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.exportUser, describe.ExportUser()},
+		{http.MethodGet, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listSessions, describe.ListSessions()},
+		{http.MethodDelete, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.endSessions, describe.EndSessions()},
+		{http.MethodDelete, user + "/sessions/{session_id}", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.endSession, describe.EndSession()},
 		{http.MethodPost, user + "/password", gate.TokenHolders, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.changePassword, describe.ChangePassword()},
 		{http.MethodPost, "/api/login", gate.Anybody, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.login, describe.Login()},
-		{http.MethodPost, "/api/logout", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.logout, describe.Logout()},
+		{http.MethodPost, "/api/logout", gate.Anybody, gate.RequestsPerAddress, ignoredBody, afterClientLeaves, a.logout, describe.Logout()},
 		{http.MethodPost, pathEvents, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.createEvent, describe.CreateEvent()},
 		{http.MethodGet, pathEvents, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.listEvents, describe.ListEvents()},
 		{http.MethodGet, event, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.readEvent, describe.ReadEvent()},

@@ -58,6 +58,9 @@ func (a *API) login(w http.ResponseWriter, r *request) error {
 	if !ok {
 		return problem.Newf(problem.Unauthenticated, "The e-mail address or the password is wrong.")
 	}
+	if !u.LockedAt.IsZero() { // said only to who knows the password
+		return problem.New(problem.AccountLocked)
+	}
 	if weak {
 		a.renewHash(ctx, u, password)
 	}
@@ -75,7 +78,7 @@ func (a *API) guess(r *request, email string, u store.User) (*gate.Guess, error)
 // writeSession answers with a user and a new token, and sets the token as a cookie too. The browser
 // is known from then on.
 func (a *API) writeSession(w http.ResponseWriter, r *request, status int, u store.User) error {
-	token, expires, err := a.gate.Guard().Sign(personOf(u))
+	token, expires, err := a.openSession(r, u)
 	if err != nil {
 		return err
 	}
@@ -92,11 +95,16 @@ func personOf(u store.User) identity.Person {
 	return identity.Person{ID: u.ID, PasswordVersion: u.PasswordVersion}
 }
 
-// logout takes the cookie away. It ends no token: those that were copied elsewhere live until they
-// expire, or until the password is changed.
+// logout takes the cookie away, and ends the session of the token that was sent, in the cookie or
+// the header: all copies of the token with it. Without a token that counts there is nothing to end.
 func (a *API) logout(w http.ResponseWriter, r *request) error {
 	a.gate.SetCookie(w, r.Request, "")
 	noStore(w)
+	if who := a.gate.Sender(r.Request); who.Proven && !who.SessionID.IsZero() {
+		if err := a.stopSession(r.Context(), who.ID, who.SessionID, who.LoginAt); err != nil {
+			return err
+		}
+	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
@@ -130,13 +138,16 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 	if f.Check("new_password", a.newPasswords.Check(body.NewPassword, u.Email)); !f.OK() {
 		return f.Err()
 	}
+	if !u.LockedAt.IsZero() {
+		return problem.New(problem.AccountLocked)
+	}
 	after, err := a.replacePassword(r, u, body)
 	if err != nil {
 		return err
 	}
 	a.gate.SetBrowser(w, r.Request, personOf(after))
 	if r.caller.Cookie { // the browser that did it stays logged in
-		token, _, err := a.gate.Guard().Sign(personOf(after))
+		token, _, err := a.openSession(r, after)
 		if err != nil {
 			return err
 		}

@@ -97,6 +97,45 @@ func (a *API) streamJSON(w http.ResponseWriter, r *request, list func(context.Co
 	return send(false)
 }
 
+// chunked is the store as streams read it: each page is a chunk.
+type chunked struct {
+	Store
+	api *API
+}
+
+// FindEvents finds a page of events.
+func (c chunked) FindEvents(ctx context.Context, q store.EventQuery) (page store.EventPage, err error) {
+	err = c.api.chunk(ctx, func(ctx context.Context) (err error) {
+		page, err = c.Store.FindEvents(ctx, q)
+		return err
+	})
+	return page, err
+}
+
+// UserRegistrations reads a page of a user's registrations before it yields the first one.
+func (c chunked) UserRegistrations(ctx context.Context, user, before store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
+	return func(yield func(store.UserRegistration, error) bool) {
+		var page []store.UserRegistration
+		err := c.api.chunk(ctx, func(ctx context.Context) error {
+			for r, err := range c.Store.UserRegistrations(ctx, user, before, limit) {
+				if err != nil {
+					return err
+				}
+				page = append(page, r)
+			}
+			return nil
+		})
+		for _, r := range page {
+			if !yield(r, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(store.UserRegistration{}, err)
+		}
+	}
+}
+
 func earliest(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b

@@ -2,11 +2,13 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -34,21 +36,33 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	ctx := r.Context()
-	c, done, err := a.begin(ctx, key, "POST "+pathUsers, wire.NewUser{Name: u.Name, Email: u.Email})
+	c, done, err := a.begin(ctx, key, signUpScope(u.Email), wire.NewUser{Name: u.Name, Email: u.Email})
 	if err != nil {
 		return err
 	}
 	u.ID, u.CreatedAt = c.Resource, c.CreatedAt
 	if done {
-		err = a.sameUser(ctx, r, u.ID, body.Password)
+		u, err = a.sameUser(ctx, r, u.ID, body.Password)
+		if errors.Is(err, store.ErrUserNotFound) { // erased since: the key stands for nobody any more
+			err = store.ErrKeyReused
+		}
 	} else {
 		err = a.signUp(r, c, u, body.Password)
 	}
 	if err != nil {
 		return err
 	}
+	if !u.LockedAt.IsZero() {
+		return problem.New(problem.AccountLocked)
+	}
 	setCreated(w, userPath(u.ID), done)
 	return a.writeSession(w, r, http.StatusCreated, u)
+}
+
+// signUpScope names what the key of a sign-up belongs to: the e-mail address, since nobody is known
+// yet, and strangers choose equal keys.
+func signUpScope(email string) string {
+	return "POST " + pathUsers + " " + store.EmailKey(email)
 }
 
 // signUp stores a new user.
@@ -63,31 +77,35 @@ func (a *API) signUp(r *request, c creation, u store.User, password string) erro
 		}
 		return a.store.CreateUser(ctx, u)
 	}
-	return c.carryOut(r.Context(), create, func(ctx context.Context) error { return a.sameUser(ctx, r, u.ID, password) })
+	return c.carryOut(r.Context(), create, func(ctx context.Context) error {
+		_, err := a.sameUser(ctx, r, u.ID, password)
+		return err
+	})
 }
 
-// sameUser checks that a user is stored, with this password. The fingerprint of a key leaves the
+// sameUser returns the user as stored, whose tokens have a later version when they were ended since
+// the sign-up. It fails when the user has another password. The fingerprint of a key leaves the
 // password out, because a fast digest of it must not be stored; here the slow one tells whether a
 // repetition is one. So it tells whether a password is right, and is slowed like a log-in.
-func (a *API) sameUser(ctx context.Context, r *request, id store.ID, password string) error {
+func (a *API) sameUser(ctx context.Context, r *request, id store.ID, password string) (store.User, error) {
 	u, err := a.store.User(ctx, id)
 	if err != nil {
-		return err
+		return u, err
 	}
 	guess, err := a.guess(r, u.Email, u)
 	if err != nil {
-		return err
+		return u, err
 	}
 	defer guess.End()
 	same, _, err := a.hashes.Matches(ctx, guess.Party, password, u.PasswordHash)
 	if err != nil {
-		return err
+		return u, err
 	}
 	guess.Decide(same)
 	if !same {
-		return store.ErrKeyReused
+		return u, store.ErrKeyReused
 	}
-	return nil
+	return u, nil
 }
 
 // userID reads the user's id in the path.

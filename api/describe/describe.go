@@ -81,6 +81,8 @@ func headerDocs(name string) openapi.Header {
 		return openapi.Header{Required: true, Description: "The path of what was created.", Schema: text}
 	case wire.HeaderReplayed:
 		return openapi.Header{Description: "true when this Idempotency-Key got this answer before.", Schema: &openapi.Schema{Type: "string", Const: "true"}}
+	case "Content-Disposition":
+		return openapi.Header{Description: "The name of a file to keep it in.", Schema: text}
 	case "Link":
 		return openapi.Header{Description: `<...>; rel="next" when there is a next page.`, Schema: text}
 	case "ETag":

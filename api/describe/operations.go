@@ -17,7 +17,7 @@ func CreateUser() Operation {
 	return Operation{
 		ID: "createUser", Tag: "users", Summary: "Sign up",
 		Description: "The e-mail address must not be in use.",
-		Parameters: []openapi.Parameter{keyParameter("Makes the request repeatable for 24 hours: the same key with the same content gets the same 201, " +
+		Parameters: []openapi.Parameter{keyParameter("Makes the request repeatable, for 24 hours unless the operator has set another time: the same key with the same content gets the same 201, " +
 			"also while nobody knows whether the first one arrived. Only 201 is remembered. The key is bound to name and email, and a repetition must know the password.")},
 		Body:    wire.NewUser{},
 		Example: wire.NewUser{Name: "Ada", Email: "ada@example.org", Password: "correct horse battery"},
@@ -26,7 +26,8 @@ func CreateUser() Operation {
 			Example: exampleSession(),
 			Links:   map[string]openapi.Link{"organize": {OperationID: "listEvents", Parameters: map[string]string{"query.organizer_id": "$response.body#/id"}}},
 		}},
-		Problems: []problem.Code{problem.EmailTaken, problem.RequestInProgress, problem.KeyReused, problem.QuotaExceeded, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+		Problems: []problem.Code{problem.EmailTaken, problem.AccountLocked, problem.RequestInProgress, problem.KeyReused, problem.QuotaExceeded,
+			problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
@@ -38,16 +39,17 @@ func ChangePassword() Operation {
 		Body:        wire.PasswordChange{},
 		Example:     wire.PasswordChange{OldPassword: "correct horse battery", NewPassword: "wrong horse battery"},
 		Answers:     []Answer{{Status: http.StatusNoContent, Description: "The password was changed."}},
-		Problems:    []problem.Code{problem.UserNotFound, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+		Problems:    []problem.Code{problem.UserNotFound, problem.AccountLocked, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
 // Logout documents POST /api/logout.
 func Logout() Operation {
 	return Operation{
-		ID: "logout", Tag: "users", Summary: "Log a browser out",
-		Description: "Takes the cookie away. It ends no token.",
-		Answers:     []Answer{{Status: http.StatusNoContent, Description: "The cookie is gone."}},
+		ID: "logout", Tag: "users", Summary: "Log out",
+		Description: "Takes the cookie away and ends the token that was sent, in the cookie or in Authorization, with all its copies, in every process within 5 s. Without a token that counts there is nothing to end.",
+		Answers:     []Answer{{Status: http.StatusNoContent, Description: "The token and the cookie do not count any more."}},
+		Problems:    []problem.Code{problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
@@ -59,7 +61,7 @@ func Login() Operation {
 		Body:        wire.Credentials{},
 		Example:     wire.Credentials{Email: "ada@example.org", Password: "correct horse battery"},
 		Answers:     []Answer{{Status: http.StatusOK, Description: "The user.", Body: wire.Session{}, Example: exampleSession()}},
-		Problems:    []problem.Code{problem.Unauthenticated, problem.Overloaded},
+		Problems:    []problem.Code{problem.Unauthenticated, problem.AccountLocked, problem.Overloaded},
 	}
 }
 
@@ -68,7 +70,7 @@ func CreateEvent() Operation {
 	return Operation{
 		ID: "createEvent", Tag: "events", Summary: "Create an event",
 		Description: "A new event has no registrations.",
-		Parameters: []openapi.Parameter{keyParameter("Makes the request repeatable for 24 hours: the same key with the same content gets the same 201, " +
+		Parameters: []openapi.Parameter{keyParameter("Makes the request repeatable, for 24 hours unless the operator has set another time: the same key with the same content gets the same 201, " +
 			"also while nobody knows whether the first one arrived. Only 201 is remembered.")},
 		Body: wire.NewEvent{},
 		Example: wire.NewEvent{

@@ -75,6 +75,7 @@ func schemas() openapi.Schemas {
 		newRegistrationType          = reflect.TypeFor[wire.NewRegistration]()
 		passwordChangeType           = reflect.TypeFor[wire.PasswordChange]()
 		editType                     = reflect.TypeFor[wire.EventEdit]()
+		userEditType                 = reflect.TypeFor[wire.UserEdit]()
 	)
 	return openapi.Schemas{
 		Known: map[reflect.Type]openapi.Named{
@@ -87,9 +88,11 @@ func schemas() openapi.Schemas {
 			newUserType: "NewUser", credentialsType: "Credentials", newEventType: "NewEvent", newRegistrationType: "NewRegistration",
 			reflect.TypeFor[wire.Session](): "Session", passwordChangeType: "PasswordChange", editType: "EventEdit", reflect.TypeFor[wire.UserRegistration](): "Holding", reflect.TypeFor[wire.Event](): "Event", reflect.TypeFor[wire.Registration](): "Registration",
 			reflect.TypeFor[wire.Health](): "Status", problemType: "Problem", reflect.TypeFor[problem.FieldError](): "FieldError",
-			reflect.TypeFor[anything](): "OpenAPI",
+			reflect.TypeFor[anything]():  "OpenAPI",
+			reflect.TypeFor[wire.User](): "User", userEditType: "UserEdit", reflect.TypeFor[wire.LoginSession](): "LoginSession",
+			reflect.TypeFor[wire.Export](): "Export", reflect.TypeFor[wire.ExportedUser](): "ExportedUser", reflect.TypeFor[wire.ExportedAttendance](): "ExportedRegistration",
 		},
-		Closed: []reflect.Type{passwordChangeType, editType},
+		Closed: []reflect.Type{passwordChangeType, editType, userEditType},
 		Fields: map[openapi.Field]*openapi.Schema{
 			{Type: newUserType, Name: "name"}:                    text("Trimmed; one line.", linePattern, 1, input.MaxName),
 			{Type: newUserType, Name: "email"}:                   email(),
@@ -122,6 +125,8 @@ func schemas() openapi.Schemas {
 			{Type: editType, Name: "ends_at"}:                    instant("After starts_at."),
 			{Type: editType, Name: "registration_opens_at"}:      orNull(instant("Nobody can register before it. null takes it away.")),
 			{Type: editType, Name: "registration_closes_at"}:     orNull(instant("Nobody can register from then on. null takes it away.")),
+			{Type: userEditType, Name: "name"}:                   text("Trimmed; one line.", linePattern, 1, input.MaxName),
+			{Type: userEditType, Name: "email"}:                  email(),
 			{Type: problemType, Name: "code"}:                    {Type: "string", Description: "Says what went wrong, for programs. Expect new ones."},
 			{Type: problemType, Name: "status"}:                  {Type: "integer", Description: "The status of the answer."},
 		},

@@ -3,6 +3,7 @@ package gate
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
@@ -34,6 +35,27 @@ func (c Caller) Require(user store.ID, detail string) error {
 		return nil
 	}
 	return problem.Newf(problem.Forbidden, "%s", detail)
+}
+
+// RequireFresh returns the problem LoginTooOld unless the caller has proven the password within
+// the last FreshFor. It is for what cannot be undone, in trusted mode too.
+func (c Caller) RequireFresh(now time.Time) error {
+	if c.Proven && now.Sub(c.LoginAt) <= FreshFor {
+		return nil
+	}
+	return problem.New(problem.LoginTooOld)
+}
+
+// FreshFor is how long a log-in counts as a fresh proof of the password.
+const FreshFor = 5 * time.Minute
+
+// Sender returns who sent a request, on a route for Anybody; it is not proven when nobody is.
+func (g *Gate) Sender(r *http.Request) Caller {
+	who, err := g.caller(r)
+	if err != nil {
+		return Caller{}
+	}
+	return who
 }
 
 // caller finds out who sent a request. Without a token it fails in token mode, and returns

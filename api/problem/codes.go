@@ -18,6 +18,8 @@ const (
 	Forbidden             Code = "forbidden"
 	EmailUnproven         Code = "email_unproven"
 	NotAdmitted           Code = "not_admitted"
+	LoginTooOld           Code = "login_too_old"
+	AccountLocked         Code = "account_locked"
 	NotFound              Code = "not_found"
 	EventNotFound         Code = "event_not_found"
 	RegistrationNotFound  Code = "registration_not_found"
@@ -76,6 +78,10 @@ var meanings = []meaning{
 		"Prove that the e-mail address of the account is yours, and register then; nothing was changed.", ""},
 	{NotAdmitted, http.StatusForbidden, "No admission",
 		"Registrations need an admission of this site, in the header Eventio-Admission; get a new one where this event is announced.", ""},
+	{LoginTooOld, http.StatusForbidden, "The log-in is too old for this",
+		"Nothing was changed. Log in again at POST /api/login, and repeat the request with the new token within 5 minutes.", ""},
+	{AccountLocked, http.StatusForbidden, "The account is locked",
+		"The operator has locked this account, and can unlock it.", ""},
 	{NotFound, http.StatusNotFound, "No such path",
 		"GET /docs lists the paths of the API.", ""},
 	{EventNotFound, http.StatusNotFound, "Event not found",

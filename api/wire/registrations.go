@@ -18,6 +18,7 @@ type Status string
 const (
 	Confirmed  Status = "confirmed"  // holds a seat
 	Waitlisted Status = "waitlisted" // is on the waiting list
+	Cancelled  Status = "cancelled"  // was given up; only in exports
 )
 
 // Registration is what is told of a person's registration for an event.

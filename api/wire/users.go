@@ -34,3 +34,84 @@ type Session struct {
 	Token          string    `json:"token"`
 	TokenExpiresAt time.Time `json:"token_expires_at"`
 }
+
+// User is what a person is told of their own account.
+type User struct {
+	ID    store.ID `json:"id"`
+	Name  string   `json:"name"`
+	Email string   `json:"email"`
+	// EmailProvenAt is when the person has proven that the address is theirs.
+	EmailProvenAt time.Time `json:"email_proven_at,omitzero"`
+	CreatedAt     time.Time `json:"created_at"`
+}
+
+// UserOf makes the body of a user.
+func UserOf(u store.User) User {
+	return User{ID: u.ID, Name: u.Name, Email: u.Email, EmailProvenAt: u.EmailProvenAt, CreatedAt: u.CreatedAt}
+}
+
+// UserEdit is the body of an edit of a user: a JSON Merge Patch (RFC 7396). What is left out stays
+// as it is.
+type UserEdit struct {
+	Name  Optional[string] `json:"name,omitzero"`
+	Email Optional[string] `json:"email,omitzero"`
+}
+
+// LoginSession is a log-in of a person, whose tokens can be ended.
+type LoginSession struct {
+	ID        store.ID  `json:"id"`
+	Client    string    `json:"client"` // the User-Agent of the log-in, shortened
+	CreatedAt time.Time `json:"created_at"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Current   bool      `json:"current"` // the one that the request was sent with
+	// EndedAt is when it was ended before its time. Exports tell of such log-ins, lists have none.
+	EndedAt time.Time `json:"ended_at,omitzero"`
+}
+
+// Export is one record of what is stored of a person: Type says which of the others there is.
+type Export struct {
+	Type         ExportType          `json:"type"`
+	User         *ExportedUser       `json:"user,omitzero"`
+	Session      *LoginSession       `json:"session,omitzero"`
+	Event        *Event              `json:"event,omitzero"` // that the person organizes
+	Registration *ExportedAttendance `json:"registration,omitzero"`
+}
+
+// ExportedUser is the account of a person with everything that is stored of it, but the hash of the
+// password.
+type ExportedUser struct {
+	ID        store.ID  `json:"id"`
+	Name      string    `json:"name"`
+	Email     string    `json:"email"`
+	CreatedAt time.Time `json:"created_at"`
+	// TokensEndedAt is when all tokens were last ended: by a new password, or by a log-out
+	// everywhere.
+	TokensEndedAt time.Time `json:"tokens_ended_at,omitzero"`
+	// EmailProvenAt is when the person has proven that the address is theirs.
+	EmailProvenAt time.Time `json:"email_proven_at,omitzero"`
+	// LockedAt is when an operator locked the account.
+	LockedAt time.Time `json:"locked_at,omitzero"`
+}
+
+// ExportType says what a record of an export is about.
+type ExportType string
+
+// The types of records, in the order of an export.
+const (
+	ExportUser         ExportType = "user"
+	ExportSession      ExportType = "session"
+	ExportEvent        ExportType = "event"
+	ExportRegistration ExportType = "registration"
+)
+
+// ExportedAttendance is a registration of a person with everything that is stored about it.
+type ExportedAttendance struct {
+	EventID      store.ID  `json:"event_id"`
+	EventTitle   string    `json:"event_title"`
+	RegisteredAt time.Time `json:"registered_at"`
+	Number       int64     `json:"number"`
+	Status       Status    `json:"status"`
+	CancelledAt  time.Time `json:"cancelled_at,omitzero"`
+	// RequestIDs are the idempotency keys of the person's requests that are remembered.
+	RequestIDs []string `json:"request_ids"`
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/web"
@@ -30,6 +31,7 @@ type serveConfig struct {
 	process.MaxConnections
 	setup.Quotas
 	setup.Identity
+	retention.KeyFlags
 }
 
 func main() { process.Main(run) }
@@ -46,6 +48,9 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return process.Healthcheck(ctx, c.Addr)
 	}
 	if err := process.Positive("--request-timeout", c.Serve.RequestTimeout); err != nil {
+		return err
+	}
+	if err := c.Serve.KeyFlags.Check(); err != nil {
 		return err
 	}
 	most, err := c.Serve.Bound()
@@ -82,7 +87,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	handler := api.New(connections.Store, requester, api.Config{
-		RequestTimeout: c.Serve.RequestTimeout, Pages: web.Handler, Access: access, Quotas: quotas,
+		RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, Pages: web.Handler, Access: access, Quotas: quotas,
 	}, log)
 	defer handler.Wait()
 	log.Info().Str("addr", listener.Addr().String()).Str("auth", setup.AuthOf(access.Mode)).

@@ -42,6 +42,7 @@ func TestWrongInputs(t *testing.T) {
 		"no certificates":        {servers(mongodb, nats, "--nats-ca", file+"x"), []string{"--nats-ca", file + "x", "does not exist"}, false},
 		"not certificates":       {servers(mongodb, nats, "--nats-ca", file), []string{"--nats-ca", file, "PEM"}, false},
 		"no time for a request":  {servers(mongodb, nats, "--request-timeout", "0s"), []string{"--request-timeout", "above 0"}, true},
+		"keys too short":         {servers(mongodb, nats, "--keep-keys", "1m"), []string{"--keep-keys", "1h"}, true},
 		"no time to start":       {servers(mongodb, nats, "--start-timeout", "0s"), []string{"--start-timeout", "above 0"}, true},
 		"a prefix":               {servers(mongodb, nats, "--nats-prefix", "a b"), []string{"--nats-prefix", "letters"}, true},
 		"a quota":                {servers(mongodb, nats, "--sign-ups-per-day=-2"), []string{"--sign-ups-per-day", "-1"}, true},

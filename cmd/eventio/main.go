@@ -7,9 +7,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -20,8 +23,10 @@ import (
 	"github.com/eventio/eventio/cmd/eventio/internal/migrate"
 	"github.com/eventio/eventio/cmd/eventio/internal/simulate"
 	"github.com/eventio/eventio/cmd/eventio/internal/token"
+	"github.com/eventio/eventio/cmd/eventio/internal/user"
 	"github.com/eventio/eventio/cmd/eventio/internal/verify"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
 )
 
@@ -30,6 +35,7 @@ type config struct {
 	Serve    serveConfig      `cmd:"" default:"withargs" help:"Serve everything (the default)."`
 	Simulate simulate.Command `cmd:"" help:"Prove that a burst never oversells: many users want few places at once."`
 	Token    token.Command    `cmd:"" help:"Print a token that speaks for a user, for operators and load tools."`
+	User     user.Command     `cmd:"" help:"Look at people, lock them, end their log-ins, set their passwords, erase them. It works while Event.io serves."`
 	Verify   verify.Command   `cmd:"" help:"Prove that a whole database keeps every promise. It reads only, also while Event.io serves; exit 1 when it does not hold."`
 	Backup   backup.Command   `cmd:"" help:"Copy the database of a data folder into one new file, also while Event.io serves it."`
 	Migrate  migrate.Command  `cmd:"" help:"Bring the schema of a database to the version of this program, before its processes start. They do it themselves otherwise."`
@@ -46,6 +52,8 @@ type serveConfig struct {
 	process.MaxConnections
 	setup.Quotas
 	setup.Identity
+	retention.Flags
+	retention.KeyFlags
 }
 
 func main() { process.Main(run) }
@@ -57,6 +65,9 @@ func run(ctx context.Context, env process.Env) error {
 		return err
 	}
 	log := c.Logger(env)
+	if strings.HasPrefix(line.Command, "user ") {
+		return line.Named(setup.Explain(c.User.Run(ctx, env, line.Command, log), log))
+	}
 	switch line.Command {
 	case "simulate":
 		err = c.Simulate.Run(ctx, env, log)
@@ -81,6 +92,9 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	if err := process.Positive("--request-timeout", c.RequestTimeout); err != nil {
 		return err
 	}
+	if err := cmp.Or(c.Flags.Check(), c.KeyFlags.Check()); err != nil {
+		return err
+	}
 	most, err := c.Bound()
 	if err != nil {
 		return err
@@ -103,12 +117,17 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 		return err
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
-	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, Access: access, Quotas: quotas}, c.Identity)
+	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, Access: access, Quotas: quotas}, c.Identity)
 	if err != nil {
 		return err
 	}
 	ctx, end := process.EndOn(ctx, log, embedded.Lost()...)
-	defer func() { err = errors.Join(err, end()) }() // before the parts are closed
+	var forgetting sync.WaitGroup
+	forgetting.Go(func() { c.Flags.Run(ctx, embedded.Store, log) })
+	defer func() { // before the parts are closed
+		err = errors.Join(err, end())
+		forgetting.Wait()
+	}()
 	go handler.WatchReadiness(ctx)
 	url := "http://" + listener.Addr().String()
 	fmt.Fprintf(env.Stdout, `Event.io is listening on %s

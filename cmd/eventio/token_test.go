@@ -36,6 +36,10 @@ func speaksFor(t *testing.T, keys identity.Keys, token string) identity.Person {
 	if err != nil {
 		t.Fatalf("%s: %v", token, err)
 	}
+	if who.SessionID.IsZero() || time.Since(who.LoginAt).Abs() > time.Minute {
+		t.Errorf("%s: session %s of %v", token, who.SessionID.Hex(), who.LoginAt)
+	}
+	who.SessionID, who.LoginAt = store.ID{}, time.Time{}
 	return who
 }
 

@@ -81,6 +81,8 @@ func TestWrongInputs(t *testing.T) {
 		"serve/quota of sign-ups":    {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--sign-ups-per-day=-2"}, []string{"--sign-ups-per-day", "-1"}, true},
 		"serve/few connections":      {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--max-connections", "15"}, []string{"--max-connections", "16"}, true},
 		"serve/many connections":     {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--max-connections", "999999999"}, []string{"--max-connections", "ulimit"}, true},
+		"serve/kept too short":       {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--keep-cancelled", "23h"}, []string{"--keep-cancelled", "24h"}, true},
+		"serve/keys too short":       {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--keep-keys", "1m"}, []string{"--keep-keys", "1h"}, true},
 		"serve/no such mode":         {[]string{"--data", fresh, "--auth", "none"}, []string{"--auth", "trusted"}, true},
 		"serve/no such flag":         {[]string{"--dato", fresh}, []string{"--dato", "--data"}, true},
 		"serve/no such command":      {[]string{"serf"}, []string{"serf", "eventio --help"}, true},
@@ -116,12 +118,22 @@ func TestWrongInputs(t *testing.T) {
 		"repair/NATS not reachable":  {slices.Concat([]string{"verify", "--repair", "--nats-url", "nats://ada:hunter2@127.0.0.1:1", "--start-timeout", "300ms"}, stored.flags), []string{"127.0.0.1:1", "--nats-url"}, false},
 		"repair/NATS password":       {slices.Concat([]string{"verify", "--repair", "--nats-url", "nats://ada:hunter2@pass/w@h"}, stored.flags), []string{"--nats-url", "percent-encoded"}, true},
 		"repair/NATS port":           {slices.Concat([]string{"verify", "--repair", "--nats-url", "nats://127.0.0.1:99999"}, stored.flags), []string{"--nats-url", "65535"}, true},
+		"user/no action":             {slices.Concat([]string{"user"}, stored.flags), []string{"list", "set-password", "eventio user --help"}, true},
+		"user/no such action":        {slices.Concat([]string{"user", "remove", aUser}, stored.flags), []string{"remove", "eventio user --help"}, true},
+		"user/nobody is named":       {slices.Concat([]string{"user", "lock"}, stored.flags), []string{"<who>", "--help"}, true},
+		"user/no id":                 {slices.Concat([]string{"user", "lock", "ada"}, stored.flags), []string{"ada", "24 hexadecimal digits", "e-mail address"}, true},
+		"user/nobody":                {slices.Concat([]string{"user", "unlock", strings.Repeat("0", 24)}, stored.flags), []string{"24 hexadecimal digits"}, true},
+		"user/no change":             {slices.Concat([]string{"user", "edit", aUser}, stored.flags), []string{"--name", "--email"}, true},
+		"user/no such id":            {slices.Concat([]string{"user", "revoke", aUser}, stored.flags), []string{"nobody has this id", "eventio user list"}, false},
+		"user/no such address":       {slices.Concat([]string{"user", "delete", "--yes", "ada@example.org"}, stored.flags), []string{"nobody has this e-mail address", "eventio user list"}, false},
+		"user/a password":            {slices.Concat([]string{"user", "set-password", aUser, "hunter2"}, stored.flags), []string{"unexpected argument", "--help"}, true},
 		"migrate/no version":         {slices.Concat([]string{"migrate", "--to", "newest"}, stored.flags), []string{"--to", "newest", "eventio migrate --help"}, true},
 		"migrate/an unknown version": {slices.Concat([]string{"migrate", "--to", "99"}, stored.flags), []string{"99", "knows versions up to"}, false},
 		"migrate/status and to":      {slices.Concat([]string{"migrate", "--to", "1", "--status"}, stored.flags), []string{"--status", "--to", "together"}, true},
 	}
 	for name, command := range map[string][]string{
 		"verify": {"verify"}, "migrate": {"migrate"}, "status": {"migrate", "--status"}, "token": {"token", "--user", aUser},
+		"people": {"user", "list"}, "show": {"user", "show", aUser}, "delete": {"user", "delete", "--yes", "ada@example.org"},
 	} {
 		add := func(fault string, usage bool, says []string, more ...string) {
 			rows[name+"/"+fault] = row{slices.Concat(command, more), says, usage}

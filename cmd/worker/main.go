@@ -7,11 +7,13 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/worker"
 )
@@ -26,6 +28,7 @@ type config struct {
 
 type serveConfig struct {
 	setup.Servers
+	retention.Flags
 	MaxBatch          int           `env:"EVENTIO_MAX_BATCH" default:"512" help:"Most registrations in one transaction."`
 	MaxWaiting        int           `env:"EVENTIO_MAX_WAITING" default:"20000" help:"Most requests that wait; more are answered 503."`
 	NATSSharedSubject bool          `name:"nats-shared-subject" env:"EVENTIO_NATS_SHARED_SUBJECT" help:"Also take requests from APIs of the version before, whose subject eventio.v2.seats does not say which database they are for. DANGER: on a NATS server that another database uses too, seats go into the wrong one. Only while upgrading."`
@@ -46,6 +49,9 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return process.Healthcheck(ctx, c.Addr)
 	}
 	if err := cmp.Or(process.Positive("--max-batch", c.Serve.MaxBatch), process.Positive("--max-waiting", c.Serve.MaxWaiting)); err != nil {
+		return err
+	}
+	if err := c.Serve.Check(); err != nil {
 		return err
 	}
 	listener, err := process.Listen(c.Addr)
@@ -77,6 +83,8 @@ func serve(ctx context.Context, c config, listener net.Listener, connections *se
 	log.Info().Str("addr", listener.Addr().String()).EmbedObject(connections.Namespace).
 		Msg("serving /livez and /readyz")
 	go readiness.Watch(ctx)
+	var forgetting sync.WaitGroup
+	forgetting.Go(func() { c.Serve.Flags.Run(ctx, connections.Store, log) })
 	health, stopHealth := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopHealth()
 	served := make(chan error, 1)
@@ -91,6 +99,7 @@ func serve(ctx context.Context, c config, listener net.Listener, connections *se
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.Serve.StopTimeout)
 	defer cancel()
 	err = errors.Join(err, end(), w.Stop(stopping))
+	forgetting.Wait()
 	stopHealth()
 	log.Info().Msg("stopped: every accepted request is answered")
 	return err

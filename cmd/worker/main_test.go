@@ -28,6 +28,7 @@ func TestWrongInputs(t *testing.T) {
 		"a port":          {servers(mongodb, nats, "--addr", "127.0.0.1:99999"), []string{"--addr", "65535"}, true},
 		"no MongoDB":      {servers(mongodb, nats), []string{"MongoDB cannot be reached at 127.0.0.1:1", "connection refused", "--mongodb-uri"}, false},
 		"a NATS password": {servers(mongodb, "nats://ada:hunter2@pass/w@127.0.0.1:1"), []string{"--nats-url", "percent-encoded"}, true},
+		"kept too short":  {servers(mongodb, nats, "--keep-cancelled", "23h"), []string{"--keep-cancelled", "24h"}, true},
 		"no batch":        {servers(mongodb, nats, "--max-batch", "0"), []string{"--max-batch", "above 0"}, true},
 		"no queue":        {servers(mongodb, nats, "--max-waiting=-1"), []string{"--max-waiting", "above 0"}, true},
 		"nobody to ask":   {[]string{"healthcheck", "--addr", "127.0.0.1:1"}, []string{"127.0.0.1:1", "connection refused", "--addr"}, false},

@@ -45,6 +45,7 @@ type Config struct {
 type Store interface {
 	store.Keys
 	Revocations(ctx context.Context, since time.Time) iter.Seq2[store.Revocation, error]
+	EndedSessions(ctx context.Context, since time.Time) iter.Seq2[store.EndedSession, error]
 }
 
 // Guard signs tokens and believes them, until they expire or are revoked. It is safe for
@@ -63,6 +64,7 @@ type Guard struct {
 
 	mu      sync.RWMutex // guards revoked
 	revoked map[store.ID]revocation
+	ended   endedSessions
 }
 
 type revocation struct {
@@ -163,13 +165,13 @@ func (g *Guard) Check(token string) (Person, error) {
 	g.mu.RLock()
 	r, revoked := g.revoked[p.ID]
 	g.mu.RUnlock()
-	if revoked && p.PasswordVersion < r.lowest {
+	if revoked && p.PasswordVersion < r.lowest || g.ended.has(p.SessionID) {
 		return Person{}, ErrInvalid
 	}
 	return p, nil
 }
 
-// Revoke ends the earlier tokens of a user whose changed password is stored already: here
+// Revoke ends the earlier tokens of a user whose new version is stored already: here
 // at once, and in all other processes as fast as they can be told.
 func (g *Guard) Revoke(r store.Revocation) {
 	g.learn(r)
@@ -202,7 +204,7 @@ func (g *Guard) read(ctx context.Context, since time.Time) error {
 		}
 		g.learn(r)
 	}
-	return nil
+	return g.readSessions(ctx)
 }
 
 // refresh reads what is new every so often, last having begun at last, until ctx ends.
@@ -239,6 +241,7 @@ func (g *Guard) refresh(ctx context.Context, last time.Time, every time.Duration
 
 // forget drops what has no token left to end.
 func (g *Guard) forget(now time.Time) {
+	g.ended.forget(now)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for id, r := range g.revoked {

@@ -10,9 +10,12 @@
 //
 // # Revocation
 //
-// When a password changes, the user's version grows. Other API processes learn the lowest
+// When a password changes, when somebody logs out everywhere, and when they are locked, the user's
+// version grows. Other API processes learn the lowest
 // version that counts over NATS at once, and from the store within RefreshEvery when NATS
-// loses it. Versions are compared, never times, because clocks differ.
+// loses it. Versions are compared, never times, because clocks differ. A user who was erased has no
+// version that counts. A log-out ends one session, which is the tokens that carry its id; the other
+// processes learn of it from the store.
 package identity
 
 import (
@@ -59,6 +62,11 @@ var ErrInvalid = errors.New("invalid token")
 type Person struct {
 	ID              store.ID
 	PasswordVersion int64
+	// SessionID is the id of the token, and of the log-in that it was given for; zero: the token
+	// was signed by a version that gave none.
+	SessionID store.ID
+	// LoginAt is when the token was signed, after a proof of the password; in whole seconds.
+	LoginAt time.Time
 }
 
 // Keys sign and verify tokens. The zero value has none and believes nothing. They are safe
@@ -77,6 +85,7 @@ type claims struct {
 	NotBefore       int64  `json:"nbf"`
 	ExpiresAt       int64  `json:"exp"`
 	PasswordVersion int64  `json:"pv"`
+	ID              string `json:"jti,omitzero"` // of the session, as hex digits
 }
 
 // date is a time for the library, which takes nil for one that is missing.
@@ -103,8 +112,8 @@ func headerOf(keyID string) map[string]any {
 var keyID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // ParseKeys reads a comma-separated list of kid:secret, each secret in base64url (with or
-// without padding). The first key signs, all verify. Its errors name the kid or position
-// and never a secret.
+// without padding). The first key signs, all verify. Its errors name the position
+// and quote nothing: kid and secret are easily swapped.
 func ParseKeys(list string) (Keys, error) {
 	k := Keys{secrets: make(map[string][]byte)}
 	for i, entry := range strings.Split(list, ",") {
@@ -114,13 +123,13 @@ func ParseKeys(list string) (Keys, error) {
 		}
 		secret, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(encoded, "="))
 		if err != nil {
-			return Keys{}, fmt.Errorf("key %s: the secret is not base64url", id)
+			return Keys{}, fmt.Errorf("key %d: the secret is not base64url", i+1)
 		}
 		if len(secret) < MinSecret {
-			return Keys{}, fmt.Errorf("key %s: the secret has %d bytes, want at least %d", id, len(secret), MinSecret)
+			return Keys{}, fmt.Errorf("key %d: the secret has %d bytes, want at least %d", i+1, len(secret), MinSecret)
 		}
 		if _, twice := k.secrets[id]; twice {
-			return Keys{}, fmt.Errorf("key %s is there twice", id)
+			return Keys{}, fmt.Errorf("key %d has the kid of an earlier one", i+1)
 		}
 		if k.signing == "" {
 			k.signing = id
@@ -152,7 +161,8 @@ func keysOf(key store.SigningKey) (Keys, error) {
 // Empty reports whether there is no key.
 func (k Keys) Empty() bool { return len(k.secrets) == 0 }
 
-// Mint signs a token for p that is valid from now for lifetime, at most MaxLifetime.
+// Mint signs a token for p that is valid from now for lifetime, at most MaxLifetime. Without a
+// SessionID it gets a new one. The LoginAt of p does not count.
 func (k Keys) Mint(p Person, now time.Time, lifetime time.Duration) (token string, expires time.Time, err error) {
 	if k.Empty() {
 		return "", time.Time{}, errors.New("sign a token: there is no key")
@@ -162,9 +172,13 @@ func (k Keys) Mint(p Person, now time.Time, lifetime time.Duration) (token strin
 	}
 	now = now.UTC().Truncate(time.Second)
 	expires = now.Add(lifetime).Truncate(time.Second)
+	if p.SessionID.IsZero() {
+		p.SessionID = store.NewID()
+	}
 	t := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
 		Issuer: issuer, Audience: audience, Subject: p.ID.Hex(),
 		IssuedAt: now.Unix(), NotBefore: now.Unix(), ExpiresAt: expires.Unix(), PasswordVersion: p.PasswordVersion,
+		ID: p.SessionID.Hex(),
 	})
 	t.Header = headerOf(k.signing)
 	token, err = t.SignedString(k.secrets[k.signing])
@@ -237,5 +251,11 @@ func (v Verifier) Verify(token string) (Person, error) {
 	if c.IssuedAt == 0 || time.Duration(c.ExpiresAt-c.IssuedAt) > MaxLifetime/time.Second {
 		return Person{}, ErrInvalid
 	}
-	return Person{ID: id, PasswordVersion: c.PasswordVersion}, nil
+	var session store.ID
+	if c.ID != "" {
+		if session, err = store.ParseID(c.ID); err != nil {
+			return Person{}, ErrInvalid
+		}
+	}
+	return Person{ID: id, PasswordVersion: c.PasswordVersion, SessionID: session, LoginAt: time.Unix(c.IssuedAt, 0).UTC()}, nil
 }

@@ -65,7 +65,7 @@ func TestParseKeys(t *testing.T) {
 }
 
 func TestRotation(t *testing.T) {
-	p := Person{ID: store.NewID(), PasswordVersion: 3}
+	p := Person{ID: store.NewID(), PasswordVersion: 3, SessionID: store.NewID(), LoginAt: instant}
 	token, expires, err := parse(t, entry("old", "o")).Mint(p, instant, time.Hour)
 	if err != nil || !expires.Equal(instant.Add(time.Hour)) {
 		t.Fatal(expires, err)
@@ -242,7 +242,7 @@ func TestForgeriesAreAllTheSame(t *testing.T) {
 func FuzzVerify(f *testing.F) {
 	keys := parse(f, entry("a", "s")+","+entry("b", "t"))
 	v := verifierAt(keys, instant)
-	p := Person{ID: store.ID{1, 2, 3}, PasswordVersion: 7} // the same in every process of the fuzzer
+	p := Person{ID: store.ID{1, 2, 3}, PasswordVersion: 7, SessionID: store.ID{4}} // the same in every process of the fuzzer
 	good, _, err := keys.Mint(p, instant, time.Hour)
 	if err != nil {
 		f.Fatal(err)

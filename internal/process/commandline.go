@@ -107,11 +107,18 @@ func usageOf(wrong *kong.ParseError) error {
 	if missing, ok := strings.CutPrefix(text, "missing flags: "); ok {
 		text = missingOf(missing, wrong.Context)
 	}
+	if argument, ok := strings.CutPrefix(text, "unexpected argument "); ok && !mayBeCommand.MatchString(argument) {
+		text = "unexpected argument, which is not told because it may hold a secret"
+	}
 	for _, r := range rewordings {
 		text = r.kong.ReplaceAllString(text, r.plain)
 	}
 	return Usage("%s (see %s --help)", text, program(wrong.Context))
 }
+
+// mayBeCommand matches what kong says of an argument that nobody expects, when it can be a command
+// that is mistyped. Another one may be a password, or the URL of a server without its flag.
+var mayBeCommand = regexp.MustCompile(`^[a-z-]{1,12}(, did you mean .*)?$`)
 
 // rewordings puts what kong says of wrong values into plain words.
 var rewordings = [...]struct {
@@ -120,7 +127,10 @@ var rewordings = [...]struct {
 }{
 	{regexp.MustCompile(`^(--[a-z-]+): expected .* value but got "EOL" .*$`), "$1 needs a value"},
 	{regexp.MustCompile(`^(--[a-z-]+): expected .* value but got "(-[^"]*)" .*$`), "$1: $2 is taken for another flag; if it is the value write $1=$2"},
-	{regexp.MustCompile(`expected a valid [0-9]+ bit u?int but got ("[^"]*")$`), "$1 is not a whole number"},
+	{regexp.MustCompile(`expected a valid [0-9]+ bit u?int but got ("[a-z0-9.+-]{1,20}")$`), "$1 is not a whole number"},
+	{regexp.MustCompile(`expected a valid [0-9]+ bit u?int but got .*$`), "its value is not a whole number"},
+	// Of words in lower case one may be meant; something else may be a secret.
+	{regexp.MustCompile(`^(.* (?:one of|bool value must be) .*) but got "(?:[^"]*[^a-z"][^"]*)?"$`), "$1"},
 }
 
 // missingOf says how the flags in kong's list of missing ones can be given.
@@ -157,7 +167,7 @@ func readDuration(ctx *kong.DecodeContext, target reflect.Value) error {
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
-		return fmt.Errorf("%q is not a duration like 500ms, 5s or 1m", text)
+		return fmt.Errorf("%s is not a duration like 500ms, 5s or 1m", Quote(text))
 	}
 	target.SetInt(int64(d))
 	return nil

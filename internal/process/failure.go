@@ -55,6 +55,9 @@ func Reason(err error) string {
 	case err == nil:
 		return ""
 	case errors.As(err, &dns):
+		if !MayTell(dns.Name) {
+			return "its host cannot be looked up"
+		}
 		if dns.IsNotFound {
 			return "no host " + dns.Name + " is known"
 		}

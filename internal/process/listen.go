@@ -29,11 +29,11 @@ func Listen(addr string) (net.Listener, error) {
 // splitAddr splits host:port and fails with ErrUsage when addr is not that.
 func splitAddr(addr string) (host, port string, err error) {
 	host, port, err = net.SplitHostPort(addr)
-	if err != nil {
-		return "", "", Usage("--addr: %q is not an address like 127.0.0.1:3000", addr)
+	if err != nil || !MayTell(host) {
+		return "", "", Usage("--addr: %s is not an address like 127.0.0.1:3000", Quote(addr))
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
-		return "", "", Usage("--addr: the port of %q is not a number from 0 to 65535", addr)
+		return "", "", Usage("--addr: the port of %s is not a number from 0 to 65535", Quote(addr))
 	}
 	return host, port, nil
 }
@@ -56,7 +56,7 @@ func Healthcheck(ctx context.Context, addr string) error {
 	url := "http://" + net.JoinHostPort(host, port) + "/readyz"
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return Usage("--addr: %q is not an address like 127.0.0.1:3000", addr)
+		return Usage("--addr: %s is not an address like 127.0.0.1:3000", Quote(addr))
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {

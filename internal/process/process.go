@@ -24,6 +24,7 @@ import (
 // Env is what a process gets from outside. Tests give their own.
 type Env struct {
 	Args   []string // without the program's name
+	Stdin  io.Reader
 	Stdout io.Writer
 	Stderr io.Writer // for the log
 }
@@ -48,7 +49,7 @@ func Main(run func(context.Context, Env) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // gives the signals their default meaning back
 	go giveMemoryBack(ctx)
-	env := Env{Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr}
+	env := Env{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	flush := func() {}
 	if !isatty.IsTerminal(os.Stderr.Fd()) {
 		w := newLogWriter(os.Stderr)

@@ -97,9 +97,17 @@ func readFile(flag, path string) ([]byte, error) {
 	return data, nil
 }
 
+// named returns the name of a file with a space before it, or nothing when it may hold a secret.
+func named(path string) string {
+	if !process.MayTell(path) {
+		return ""
+	}
+	return " " + path
+}
+
 // unreadable returns the Failure about a file that a flag gives.
 func unreadable(flag, path string, err error) error {
-	return &process.Failure{Sentence: fmt.Sprintf("%s: the file %s cannot be read: %s", flag, path,
+	return &process.Failure{Sentence: fmt.Sprintf("%s: the file%s cannot be read: %s", flag, named(path),
 		cmp.Or(process.Reason(err), "unknown reason")), Cause: err}
 }
 
@@ -107,7 +115,7 @@ func unreadable(flag, path string, err error) error {
 func checkCertificates(flag, path string) error {
 	data, err := readFile(flag, path)
 	if err == nil && !x509.NewCertPool().AppendCertsFromPEM(data) {
-		err = &process.Failure{Sentence: fmt.Sprintf("%s: the file %s has no certificate in PEM form", flag, path)}
+		err = &process.Failure{Sentence: fmt.Sprintf("%s: the file%s has no certificate in PEM form", flag, named(path))}
 	}
 	return err
 }
@@ -119,7 +127,7 @@ func checkCredentials(flag, path string) error {
 		return err
 	}
 	if _, err := nkeys.ParseDecoratedNKey(data); err != nil {
-		return &process.Failure{Sentence: fmt.Sprintf("%s: the file %s has no JWT with its key, as nsc generate creds writes them", flag, path)}
+		return &process.Failure{Sentence: fmt.Sprintf("%s: the file%s has no JWT with its key, as nsc generate creds writes them", flag, named(path))}
 	}
 	return nil
 }

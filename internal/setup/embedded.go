@@ -171,8 +171,8 @@ func natsOptions(listen string) (*server.Options, error) {
 	}
 	host, text, err := net.SplitHostPort(listen)
 	port, wrong := strconv.Atoi(text)
-	if err != nil || wrong != nil || port < 0 || port > 65535 {
-		return nil, process.Usage("--nats-listen: %q is not an address like 127.0.0.1:4222", listen)
+	if err != nil || wrong != nil || port < 0 || port > 65535 || !process.MayTell(host) {
+		return nil, process.Usage("--nats-listen is not an address like 127.0.0.1:4222")
 	}
 	probe, err := net.Listen("tcp", listen)
 	if err != nil {

@@ -125,7 +125,7 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	}
 	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%q is not a network like 10.0.0.0/8", text)
+		return netip.Prefix{}, fmt.Errorf("%s is not a network like 10.0.0.0/8", process.Quote(text))
 	}
 	return prefix.Masked(), nil
 }
@@ -136,7 +136,7 @@ func parseOrigin(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil ||
 		text != u.Scheme+"://"+u.Host || text != strings.ToLower(text) || strings.Contains(text, "*") {
-		return nil, fmt.Errorf("%q %w", text, errOrigin)
+		return nil, fmt.Errorf("%s %w", process.Quote(text), errOrigin)
 	}
 	return u, nil
 }

@@ -301,7 +301,9 @@ func TestItKnowsTheWholeAPI(t *testing.T) {
 		"register": {"Register"}, "listRegistrations": {"Roster", "RosterPage"}, "putRegistration": {"PutRegistration"},
 		"readRegistration": {"Registration"}, "deleteRegistration": {"CancelRegistration"},
 		"listHoldings": {"UserRegistrations", "UserRegistrationsPage"}, "ready": {"Ready"},
-		"logout": nil, "live": nil, "openapi": nil, "docs": nil, "docsStyle": nil,
+		"readUser": {"User"}, "editUser": {"EditUser"}, "deleteUser": {"DeleteUser"}, "exportUser": {"ExportUser"},
+		"listSessions": {"LogIns"}, "endSession": {"EndLogIn"}, "endSessions": {"EndLogIns"},
+		"logout": {"LogOut"}, "live": nil, "openapi": nil, "docs": nil, "docsStyle": nil,
 	}
 	have := []string{"As", "URL", "WithToken"}
 	for path := range doc.Paths {

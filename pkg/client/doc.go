@@ -11,9 +11,8 @@
 // A [Client] speaks for the person of its token; [Client.As] makes one for another person over
 // the same connections. All methods are safe for concurrent use.
 //
-// docs/api.md of the repository describes the operations. Logging out, /livez, /openapi.json
-// and /docs have no method: the first takes a browser's cookie away, and the others are not
-// for programs that register people.
+// docs/api.md of the repository describes the operations. /livez, /openapi.json and /docs have no
+// method.
 //
 // # Retries
 //
@@ -35,8 +34,9 @@
 //
 // [Client.CancelEvent] is repeatable as it is. [Client.EditEvent] is guarded by the event's
 // version: it is sent again, and with the ETag "*" only while surely nothing has happened.
-// [Client.ChangePassword] has no guard, and is sent again only while surely nothing has
-// happened.
+// [Client.ChangePassword], [Client.EditUser] and [Client.EndLogIns] have no guard, and are sent
+// again only while surely nothing has happened. [Client.LogOut], [Client.EndLogIn] and
+// [Client.DeleteUser] are repeatable as they are.
 //
 // # What an error tells
 //
@@ -44,8 +44,8 @@
 //
 //   - errors.Is(err, [ErrUnknownOutcome]): the change may have been made. The context or the
 //     attempts ended before a definite answer came. Repeat the call with the [Key] of the
-//     error, or read what is stored; after EditEvent read the event, after ChangePassword log in
-//     with the new password.
+//     error, or read what is stored; after EditEvent read the event, after EditUser the user, after
+//     ChangePassword log in with the new password, after DeleteUser and EndLogIns log in.
 //   - every other error of a call that changes something: the change was surely not made.
 //
 // The cause is one of these:

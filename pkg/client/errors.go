@@ -65,6 +65,8 @@ const (
 	CodeForbidden             Code = "forbidden"
 	CodeEmailUnproven         Code = "email_unproven"
 	CodeNotAdmitted           Code = "not_admitted"
+	CodeLoginTooOld           Code = "login_too_old"
+	CodeAccountLocked         Code = "account_locked"
 	CodeNotFound              Code = "not_found"
 	CodeEventNotFound         Code = "event_not_found"
 	CodeRegistrationNotFound  Code = "registration_not_found"

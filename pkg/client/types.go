@@ -27,6 +27,14 @@ type (
 	Registration = wire.Registration
 	// UserRegistration is a registration of a user, with its event.
 	UserRegistration = wire.UserRegistration
+	// User is what a person is told of their own account.
+	User = wire.User
+	// LogIn is a log-in of a person, whose tokens can be ended. Current is the one of the token that
+	// the request was sent with.
+	LogIn = wire.LoginSession
+	// ExportRecord is one record of what is stored of a person. Type says which of its other fields
+	// there is.
+	ExportRecord = wire.Export
 	// Status tells what a registration is.
 	Status = wire.Status
 	// When says which events count, by their ends. The zero value takes all events.
@@ -37,6 +45,14 @@ type (
 const (
 	StatusConfirmed  = wire.Confirmed  // holds a seat
 	StatusWaitlisted = wire.Waitlisted // is on the waiting list
+)
+
+// The types of an ExportRecord, in the order in which they come.
+const (
+	ExportUser         = wire.ExportUser
+	ExportLogIn        = wire.ExportSession
+	ExportEvent        = wire.ExportEvent
+	ExportRegistration = wire.ExportRegistration
 )
 
 // The values of When.
@@ -95,6 +111,12 @@ func (e EventEdit) body() wire.EventEdit {
 		StartsAt: given(e.StartsAt, instant), EndsAt: given(e.EndsAt, instant),
 		OpensAt: given(e.OpensAt, instantOrNull), ClosesAt: given(e.ClosesAt, instantOrNull),
 	}
+}
+
+// UserEdit changes an account. A nil field stays as it is; new(value) makes a pointer.
+type UserEdit struct {
+	Name  *string
+	Email *string
 }
 
 // given makes the field of a body from a value that may not be there.

@@ -244,7 +244,7 @@ func (e *eventDecision) cancel(req SeatRequest) SeatResult {
 		}
 		return SeatResult{Outcome: Cancelled}
 	}
-	r.Cancelled = true
+	r.Cancelled, r.CancelledAt = true, req.At.UTC().Truncate(time.Millisecond)
 	r.Past = r.Past.add(maxPast, PastRequest{ID: r.RequestID}, PastRequest{ID: req.RequestID})
 	e.put(r)
 	e.act(req, r.Number)
@@ -269,6 +269,7 @@ func (e *eventDecision) rememberCancel(r Registration, req SeatRequest) {
 			RegisteredAt: req.At.UTC().Truncate(time.Millisecond), Cancelled: true,
 		}
 	}
+	r.CancelledAt = req.At.UTC().Truncate(time.Millisecond)
 	r.Past = r.Past.add(maxPast, PastRequest{ID: req.RequestID})
 	e.put(r)
 }

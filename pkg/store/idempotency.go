@@ -1,12 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"time"
 )
 
-// KeyLife is how long an idempotency key is remembered.
+// KeyLife is how long an idempotency key is remembered when its claim does not say.
 const KeyLife = 24 * time.Hour
 
 // Digest is a SHA-256.
@@ -21,6 +22,8 @@ type Claim struct {
 	Fingerprint Digest // of the request's content, without secrets
 	Resource    ID     // of what is created
 	CreatedAt   time.Time
+	// Life is how long the key is remembered after CreatedAt. 0: KeyLife.
+	Life time.Duration
 	// Owner tells the processes and requests that hold the claim one after the other apart.
 	Owner ID
 	// Inherited says that an earlier owner began the work, and may still write.
@@ -36,9 +39,12 @@ type Idempotency interface {
 	// the owner of a claim that is not done and whose lease has expired. Of concurrent calls one
 	// gets the claim. Errors: ErrKeyReused, ErrInProgress.
 	Begin(ctx context.Context, c Claim, lease time.Duration) (claim Claim, done bool, err error)
-	// Finish remembers that the claim's work is done, until KeyLife after CreatedAt.
+	// Finish remembers that the claim's work is done, until the Life of the claim is over.
 	Finish(ctx context.Context, c Claim) error
 	// Release gives up a claim whose work was surely not done, so that its key is free for any
 	// request. The key of an inherited claim stays bound to its content.
 	Release(ctx context.Context, c Claim) error
 }
+
+// ExpiresAt returns when a key that is claimed now is forgotten.
+func (c Claim) ExpiresAt() time.Time { return c.CreatedAt.Add(cmp.Or(c.Life, KeyLife)) }

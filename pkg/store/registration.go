@@ -27,6 +27,9 @@ type Registration struct {
 	RequestID    string
 	RegisteredAt time.Time
 	Cancelled    bool
+	// CancelledAt is when the registration was cancelled, or when a cancellation of it was last
+	// remembered; zero: it is not cancelled, or an older version has cancelled it.
+	CancelledAt time.Time
 	// Past has the requests of the user for the event that are over, at most maxPast, so that one
 	// that comes again changes nothing: those that made a registration which is cancelled since,
 	// those that cancelled, and, of those that were Keyed, also those that found nothing to cancel

@@ -58,6 +58,9 @@ type Store interface {
 	Idempotency
 	Quotas
 	Deletions
+	Sessions
+	Accounts
+	Retention
 	// Ping reports whether the store can be written to now. Errors: ErrUnavailable,
 	// ErrDatabaseReplaced.
 	Ping(ctx context.Context) error

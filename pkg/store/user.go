@@ -13,10 +13,14 @@ type User struct {
 	Name         string
 	Email        string // as the person wrote it, trimmed; EmailKey(Email) is unique
 	PasswordHash string // PHC string, never the password
-	// PasswordVersion counts the changes of the password. Tokens carry it.
+	// PasswordVersion counts what ends all earlier tokens of the user: changes of the password,
+	// log-outs everywhere, and locks. Tokens carry it.
 	PasswordVersion int64
-	// PasswordChangedAt is when the password was last changed; zero: never since the sign-up.
+	// PasswordChangedAt is when PasswordVersion was last incremented; zero: never since the sign-up.
 	PasswordChangedAt time.Time
+	// LockedAt is when an operator locked the user, who cannot log in until they are unlocked; zero:
+	// not locked.
+	LockedAt time.Time
 	// EmailProvenAt is when the person has proven that the Email is theirs; zero: never.
 	EmailProvenAt time.Time
 	CreatedAt     time.Time
@@ -45,7 +49,7 @@ type Revocation struct {
 	UserID ID
 	// PasswordVersion is the lowest version whose tokens are still valid.
 	PasswordVersion int64
-	// ChangedAt is when the password was changed, by the clock of the process that did it. It
+	// ChangedAt is when the version was incremented, by the clock of the process that did it. It
 	// only says when the revocation may be forgotten, because the tokens have expired.
 	ChangedAt time.Time
 }
@@ -60,8 +64,8 @@ type Users interface {
 	// UserByEmail finds a user by the EmailKey of the address. Errors: ErrUserNotFound.
 	UserByEmail(ctx context.Context, email string) (User, error)
 	// SetPassword stores the PasswordHash, PasswordVersion and PasswordChangedAt of after, and
-	// nothing else of it, if the stored hash is still that of before. Errors: ErrPasswordChanged
-	// when it is not, ErrUserNotFound.
+	// nothing else of it, if the stored hash and version are still those of before. Errors:
+	// ErrPasswordChanged when they are not, ErrUserNotFound.
 	SetPassword(ctx context.Context, before, after User) error
 	// ProveEmail notes that a person has proven that an address is theirs: it becomes the Email of
 	// the user, proven at the given time. Another user who has the address and has not proven it
@@ -74,7 +78,7 @@ type Users interface {
 	// stored.
 	FreeEmail(ctx context.Context, email string, at time.Time) (User, error)
 	// Revocations reads the revocations of all users whose PasswordChangedAt is at or after
-	// since. It sees every change that was acknowledged before the call. It yields an error at
+	// since, and of those who were erased at or after it. It sees every change that was acknowledged before the call. It yields an error at
 	// most once, as the last element.
 	Revocations(ctx context.Context, since time.Time) iter.Seq2[Revocation, error]
 }

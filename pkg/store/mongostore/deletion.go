@@ -8,10 +8,7 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
-	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
@@ -32,7 +29,7 @@ func (s *Store) DeleteEvent(ctx context.Context, id store.ID, at time.Time) (sto
 	begun := false // whether a commit that ends everything may have reached the server
 	for pause := minPause; ; {
 		gone, last, err := false, false, error(nil)
-		err = s.transaction(ctx, func(tctx context.Context) (err error) {
+		err = s.tryTransaction(ctx, func(tctx context.Context) (err error) {
 			d, gone, err = s.deletePart(tctx, id, at)
 			last = gone
 			return err
@@ -51,31 +48,6 @@ func (s *Store) DeleteEvent(ctx context.Context, id store.ID, at time.Time) (sto
 		}
 		pause = min(2*pause, maxPause)
 	}
-}
-
-// transaction runs do in one transaction, as Apply's are.
-func (s *Store) transaction(ctx context.Context, do func(context.Context) error) error {
-	session, err := s.client.StartSession()
-	if err != nil {
-		return mongodb.NothingStored(err)
-	}
-	defer func() {
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
-		defer cancel()
-		session.EndSession(end)
-	}()
-	err = session.StartTransaction(options.Transaction().
-		SetReadConcern(readconcern.Snapshot()).SetWriteConcern(journaledMajority()).SetReadPreference(readpref.Primary()))
-	if err != nil {
-		return mongodb.NothingStored(err)
-	}
-	if err := do(mongo.NewSessionContext(ctx, session)); err != nil {
-		return err
-	}
-	if err := session.CommitTransaction(ctx); err != nil {
-		return fmt.Errorf("%w: %w", errCommit, err)
-	}
-	return nil
 }
 
 // deletePart removes some registrations of an event or, when there is none any more, the event, in the

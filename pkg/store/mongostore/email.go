@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -16,7 +15,7 @@ import (
 
 // ProveEmail implements store.Users: in one transaction, since two users change.
 func (s *Store) ProveEmail(ctx context.Context, id store.ID, email string, at time.Time) (u store.User, err error) {
-	err = s.retried(ctx, func(tctx context.Context) error {
+	err = s.transaction(ctx, func(tctx context.Context) error {
 		if u, err = s.User(tctx, id); err != nil {
 			return err
 		}
@@ -43,7 +42,7 @@ func (s *Store) ProveEmail(ctx context.Context, id store.ID, email string, at ti
 
 // FreeEmail implements store.Users.
 func (s *Store) FreeEmail(ctx context.Context, email string, at time.Time) (u store.User, err error) {
-	err = s.retried(ctx, func(tctx context.Context) error {
+	err = s.transaction(ctx, func(tctx context.Context) error {
 		holder, err := s.UserByEmail(tctx, email)
 		if err == nil {
 			u, err = s.freeEmail(tctx, holder, at)
@@ -67,17 +66,6 @@ func (s *Store) freeEmail(ctx context.Context, u store.User, at time.Time) (stor
 		{Key: "password_version", Value: u.PasswordVersion}, {Key: "password_changed_at", Value: u.PasswordChangedAt},
 	}}})
 	return u, err
-}
-
-// retried runs do in a transaction, and again while that may help. do has the same effect when what it
-// did is stored already.
-func (s *Store) retried(ctx context.Context, do func(context.Context) error) error {
-	for pause := minPause; ; pause = min(2*pause, maxPause) {
-		err := s.transaction(ctx, do)
-		if err == nil || !retryable(err) || !mongodb.Wait(ctx, rand.N(pause)) {
-			return err
-		}
-	}
 }
 
 // loadProven reads which users of the batch have proven their addresses, for the events that ask for

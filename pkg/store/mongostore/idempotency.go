@@ -49,7 +49,7 @@ func (s *Store) Begin(ctx context.Context, c store.Claim, lease time.Duration) (
 	update := bson.A{
 		bson.D{{Key: "$set", Value: bson.D{
 			keep("fingerprint", binary(c.Fingerprint)), keep("resource", c.Resource), keep("created_at", c.CreatedAt),
-			keep("done", false), keep("leased_until", time.UnixMilli(0)), keep("expires_at", c.CreatedAt.Add(store.KeyLife)),
+			keep("done", false), keep("leased_until", time.UnixMilli(0)), keep("expires_at", c.ExpiresAt()),
 			keep("owner", store.ID{}),
 		}}},
 		bson.D{{Key: "$set", Value: bson.D{{Key: "free", Value: free}}}},

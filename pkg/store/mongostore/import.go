@@ -40,12 +40,30 @@ func (s *Store) ImportUsers(ctx context.Context, users []store.User) ([]store.Im
 	if len(users) == 0 {
 		return nil, nil
 	}
-	docs := make([]any, len(users))
-	ids := make([]store.ID, len(users))
 	outcomes := make([]store.ImportOutcome, len(users))
+	ids := make([]store.ID, len(users))
 	for i, u := range users {
-		docs[i] = newUserDoc(u)
 		ids[i], outcomes[i] = u.ID, store.Imported
+	}
+	erased, err := mongodb.FindAll[erasedDoc](ctx, s.erasedUsers, mongodb.In("_id", ids), options.Find())
+	if err != nil {
+		return nil, fmt.Errorf("import %d users: %w", len(users), err)
+	}
+	gone := make(map[store.ID]bool, len(erased))
+	for _, d := range erased {
+		gone[d.ID] = true
+	}
+	var docs []any
+	var at []int // the index in users of each document
+	for i, u := range users {
+		if gone[u.ID] { // and does not come back
+			outcomes[i] = store.AlreadyThere
+			continue
+		}
+		docs, at = append(docs, newUserDoc(u)), append(at, i)
+	}
+	if len(docs) == 0 {
+		return outcomes, nil
 	}
 	refused, err := s.insertNew(ctx, s.users, docs)
 	if err != nil {
@@ -59,7 +77,8 @@ func (s *Store) ImportUsers(ctx context.Context, users []store.User) ([]store.Im
 	if err != nil {
 		return nil, err
 	}
-	for _, i := range refused {
+	for _, n := range refused {
+		i := at[n]
 		outcomes[i] = store.AddressInUse
 		if known[users[i].ID] {
 			outcomes[i] = store.AlreadyThere

@@ -122,8 +122,12 @@ func (s *Store) writeBatch(ctx context.Context, writes []eventWrite) error {
 		return errConflict
 	}
 	if len(replaced) > 0 {
-		if _, err := s.registrations.BulkWrite(ctx, replaced); err != nil {
+		res, err := s.registrations.BulkWrite(ctx, replaced)
+		if err != nil {
 			return err
+		}
+		if res.MatchedCount != int64(len(replaced)) { // retention has removed one since it was loaded
+			return errConflict
 		}
 	}
 	if len(added) > 0 {

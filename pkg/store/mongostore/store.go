@@ -85,6 +85,8 @@ type Store struct {
 	signingKeys   *mongo.Collection
 	quotas        *mongo.Collection
 	deletedEvents *mongo.Collection
+	sessions      *mongo.Collection
+	erasedUsers   *mongo.Collection
 	cache         eventCache
 	preconditions preconditions
 	id            string // of the database
@@ -151,6 +153,8 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		signingKeys:   db.Collection("signing_keys"),
 		quotas:        db.Collection("quotas"),
 		deletedEvents: db.Collection("deleted_events"),
+		sessions:      db.Collection("sessions"),
+		erasedUsers:   db.Collection("erased_users"),
 	}, nil
 }
 

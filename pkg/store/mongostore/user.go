@@ -24,6 +24,7 @@ type userDoc struct {
 	// Missing until the password is changed for the first time.
 	PasswordVersion   int64     `bson:"password_version,omitempty"`
 	PasswordChangedAt time.Time `bson:"password_changed_at,omitempty"`
+	LockedAt          time.Time `bson:"locked_at,omitempty"` // missing: not locked
 
 	// Missing until the address is proven.
 	EmailProvenAt time.Time `bson:"email_proven_at,omitempty"`
@@ -33,14 +34,14 @@ func newUserDoc(u store.User) userDoc {
 	return userDoc{
 		ID: u.ID, Name: u.Name, Email: u.Email, EmailKey: store.EmailKey(u.Email),
 		PasswordHash: u.PasswordHash, CreatedAt: u.CreatedAt,
-		PasswordVersion: u.PasswordVersion, PasswordChangedAt: u.PasswordChangedAt, EmailProvenAt: u.EmailProvenAt,
+		PasswordVersion: u.PasswordVersion, PasswordChangedAt: u.PasswordChangedAt, LockedAt: u.LockedAt, EmailProvenAt: u.EmailProvenAt,
 	}
 }
 
 func (d userDoc) user() store.User {
 	return store.User{
 		ID: d.ID, Name: d.Name, Email: d.Email, PasswordHash: d.PasswordHash,
-		PasswordVersion: d.PasswordVersion, PasswordChangedAt: d.PasswordChangedAt, EmailProvenAt: d.EmailProvenAt, CreatedAt: d.CreatedAt,
+		PasswordVersion: d.PasswordVersion, PasswordChangedAt: d.PasswordChangedAt, EmailProvenAt: d.EmailProvenAt, CreatedAt: d.CreatedAt, LockedAt: d.LockedAt,
 	}
 }
 
@@ -90,7 +91,7 @@ func (s *Store) SetPassword(ctx context.Context, before, after store.User) error
 		set = append(set, bson.E{Key: "password_changed_at", Value: after.PasswordChangedAt})
 	}
 	res, err := s.users.UpdateOne(ctx,
-		bson.D{{Key: "_id", Value: before.ID}, {Key: "password_hash", Value: before.PasswordHash}},
+		bson.D{{Key: "_id", Value: before.ID}, {Key: "password_hash", Value: before.PasswordHash}, versionIs(before.PasswordVersion)},
 		bson.D{{Key: "$set", Value: set}})
 	if err != nil {
 		return fmt.Errorf("set the password of user %s: %w", before.ID.Hex(), mongodb.WriteError(err))
@@ -107,8 +108,29 @@ func (s *Store) SetPassword(ctx context.Context, before, after store.User) error
 // Revocations implements store.Users.
 func (s *Store) Revocations(ctx context.Context, since time.Time) iter.Seq2[store.Revocation, error] {
 	filter := bson.D{{Key: "password_changed_at", Value: bson.D{{Key: "$gte", Value: since}}}}
-	return mongodb.Stream(ctx, s.users, bson.D{
+	changed := mongodb.Stream(ctx, s.users, bson.D{
 		{Key: "find", Value: s.users.Name()}, {Key: "filter", Value: filter},
 		{Key: "projection", Value: bson.D{{Key: "password_version", Value: 1}, {Key: "password_changed_at", Value: 1}}},
 	}, userDoc.revocation)
+	erased := mongodb.Stream(ctx, s.erasedUsers, bson.D{
+		{Key: "find", Value: s.erasedUsers.Name()}, {Key: "filter", Value: bson.D{{Key: "erased_at", Value: bson.D{{Key: "$gte", Value: since}}}}},
+	}, erasedDoc.revocation)
+	return func(yield func(store.Revocation, error) bool) {
+		for _, part := range []iter.Seq2[store.Revocation, error]{changed, erased} {
+			for r, err := range part {
+				if !yield(r, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// versionIs selects users with this version of the password. It is missing until it is first
+// incremented.
+func versionIs(version int64) bson.E {
+	if version == 0 {
+		return bson.E{Key: "password_version", Value: bson.D{{Key: "$in", Value: bson.A{0, nil}}}}
+	}
+	return bson.E{Key: "password_version", Value: version}
 }

@@ -232,8 +232,13 @@ func (r *VerifyReader) ReadEvent(ctx context.Context, id store.ID, read func(sto
 	case !errors.Is(err, mongo.ErrNoDocuments):
 		return fmt.Errorf("read event %s: %w", id.Hex(), mongodb.ReadError(err, nil))
 	}
-	err = r.s.users.FindOne(ctx, bson.D{{Key: "_id", Value: snapshot.Event.OrganizerID}},
-		options.FindOne().SetProjection(mongodb.OnlyID())).Err()
+	for _, people := range []*mongo.Collection{r.s.users, r.s.erasedUsers} {
+		err = people.FindOne(ctx, bson.D{{Key: "_id", Value: snapshot.Event.OrganizerID}},
+			options.FindOne().SetProjection(mongodb.OnlyID())).Err()
+		if !errors.Is(err, mongo.ErrNoDocuments) {
+			break
+		}
+	}
 	if snapshot.OrganizerKnown = err == nil; err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
 		return fmt.Errorf("read the organizer of event %s: %w", id.Hex(), mongodb.ReadError(err, nil))
 	}

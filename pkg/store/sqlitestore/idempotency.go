@@ -32,7 +32,7 @@ func (s *Store) Begin(ctx context.Context, c store.Claim, lease time.Duration) (
 			_, err := tx.ExecContext(ctx, `INSERT INTO idempotency_keys
 				(key, fingerprint, resource, owner, created_at, leased_until, done, expires_at) VALUES (?, ?, ?, ?, ?, ?, 0, ?)`,
 				c.Key[:], c.Fingerprint[:], c.Resource[:], c.Owner[:], c.CreatedAt.UnixMilli(),
-				now.Add(lease).UnixMilli(), c.CreatedAt.Add(store.KeyLife).UnixMilli())
+				now.Add(lease).UnixMilli(), c.ExpiresAt().UnixMilli())
 			return err
 		case err != nil:
 			return err

@@ -39,6 +39,14 @@ func (s *Store) ImportUsers(ctx context.Context, users []store.User) ([]store.Im
 	outcomes := make([]store.ImportOutcome, len(users))
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		for i, u := range users {
+			var erased bool
+			if err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM erased_users WHERE user_id = ?)`, u.ID[:]).Scan(&erased); err != nil {
+				return err
+			}
+			if erased { // and does not come back
+				outcomes[i] = store.AlreadyThere
+				continue
+			}
 			err := insertUser(ctx, tx, u)
 			switch code := sqldb.Code(err); {
 			case err == nil:

@@ -14,12 +14,12 @@ import (
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
-const selectUser = `SELECT id, name, email, password_hash, password_version, password_changed_at, email_proven_at, created_at FROM users `
+const selectUser = `SELECT id, name, email, password_hash, password_version, password_changed_at, email_proven_at, created_at, locked_at FROM users `
 
-func scanUser(row *sql.Row) (store.User, error) {
+func scanUser(row sqldb.Scanner) (store.User, error) {
 	var u store.User
 	err := row.Scan(sqldb.ID{To: &u.ID}, &u.Name, &u.Email, &u.PasswordHash, &u.PasswordVersion,
-		sqldb.Millis{To: &u.PasswordChangedAt}, sqldb.Millis{To: &u.EmailProvenAt}, sqldb.Millis{To: &u.CreatedAt})
+		sqldb.Millis{To: &u.PasswordChangedAt}, sqldb.Millis{To: &u.EmailProvenAt}, sqldb.Millis{To: &u.CreatedAt}, sqldb.Millis{To: &u.LockedAt})
 	if err != nil {
 		return store.User{}, sqldb.ReadError(err, store.ErrUserNotFound)
 	}
@@ -43,9 +43,9 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 
 func insertUser(ctx context.Context, tx *sql.Tx, u store.User) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, email, email_key, password_hash, created_at,
-		password_version, password_changed_at, email_proven_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		password_version, password_changed_at, locked_at, email_proven_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		u.ID[:], u.Name, u.Email, store.EmailKey(u.Email), u.PasswordHash, sqldb.UnixMillis(u.CreatedAt),
-		u.PasswordVersion, sqldb.UnixMillis(u.PasswordChangedAt), sqldb.UnixMillis(u.EmailProvenAt))
+		u.PasswordVersion, sqldb.UnixMillis(u.PasswordChangedAt), sqldb.UnixMillis(u.LockedAt), sqldb.UnixMillis(u.EmailProvenAt))
 	return err
 }
 
@@ -71,13 +71,14 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, erro
 func (s *Store) SetPassword(ctx context.Context, before, after store.User) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		var hash string
-		err := tx.QueryRowContext(ctx, `SELECT password_hash FROM users WHERE id = ?`, before.ID[:]).Scan(&hash)
+		var version int64
+		err := tx.QueryRowContext(ctx, `SELECT password_hash, password_version FROM users WHERE id = ?`, before.ID[:]).Scan(&hash, &version)
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			return store.ErrUserNotFound
 		case err != nil:
 			return err
-		case hash != before.PasswordHash:
+		case hash != before.PasswordHash || version != before.PasswordVersion:
 			return store.ErrPasswordChanged
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE users SET password_hash = ?, password_version = ?, password_changed_at = ?
@@ -98,5 +99,6 @@ func (s *Store) Revocations(ctx context.Context, since time.Time) iter.Seq2[stor
 		return r, err
 	}
 	return sqldb.Stream(ctx, s.read, scan, `SELECT id, password_version, password_changed_at FROM users
-		WHERE password_changed_at > 0 AND password_changed_at >= ?`, since.UnixMilli())
+		WHERE password_changed_at > 0 AND password_changed_at >= ?1
+		UNION ALL SELECT user_id, ?2, erased_at FROM erased_users WHERE erased_at >= ?1`, since.UnixMilli(), int64(store.ErasedVersion))
 }

@@ -115,7 +115,7 @@ func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, erro
 		var u store.User
 		var raw []byte
 		var key string
-		if err := row.Scan(&raw, &u.Name, &u.Email, &key, &u.PasswordHash, sqldb.Millis{To: &u.CreatedAt}); err != nil {
+		if err := row.Scan(&raw, &u.Name, &u.Email, &key, &u.PasswordHash, sqldb.Millis{To: &u.CreatedAt}, sqldb.Millis{To: &u.LockedAt}); err != nil {
 			return u, err
 		}
 		if err := (sqldb.ID{To: &u.ID}).Scan(raw); err != nil {
@@ -125,7 +125,7 @@ func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, erro
 			return u, damaged("user %s: email_key does not belong to the address", u.ID.Hex())
 		}
 		return u, nil
-	}, `SELECT id, name, email, email_key, password_hash, created_at FROM users ORDER BY email_key`)
+	}, `SELECT id, name, email, email_key, password_hash, created_at, locked_at FROM users ORDER BY email_key`)
 }
 
 // readRows yields the rows of a query. It yields a store.ErrDamaged for a row that cannot be read, and
@@ -207,6 +207,9 @@ func (r *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, err
 	}
 }
 
+// organizerKnown selects whether an id is that of a user, or of one who was erased.
+const organizerKnown = `SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1) OR EXISTS (SELECT 1 FROM erased_users WHERE user_id = ?1)`
+
 // ReadEvent implements store.VerifyReader, by one read transaction.
 func (r *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, read func(store.EventSnapshot) error) (err error) {
 	defer func() {
@@ -229,7 +232,7 @@ func (r *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, read fun
 	default:
 		return sqldb.NothingStored(err)
 	}
-	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE id = ?)`, snapshot.Event.OrganizerID[:]).Scan(&snapshot.OrganizerKnown)
+	err = tx.QueryRowContext(ctx, organizerKnown, snapshot.Event.OrganizerID[:]).Scan(&snapshot.OrganizerKnown)
 	if err != nil {
 		return sqldb.NothingStored(err)
 	}

@@ -110,6 +110,21 @@ func testIdempotency(t *testing.T, target Target) {
 			t.Fatalf("got %+v, %v; first was %+v", got, done, c)
 		}
 	})
+	t.Run("a key lives as long as its claim says", func(t *testing.T) {
+		long, short := claim("long", "x"), claim("short", "x")
+		long.CreatedAt, long.Life = long.CreatedAt.Add(-store.KeyLife-time.Minute), 2*store.KeyLife
+		short.CreatedAt, short.Life = short.CreatedAt.Add(-2*time.Hour), time.Hour
+		for _, c := range []store.Claim{long, short} {
+			c, _ = begin(t, a, c, lease)
+			must(t, a.Finish(Context(t), c))
+		}
+		if _, done := begin(t, b, claim("long", "x"), lease); !done {
+			t.Error("a key is forgotten before its time")
+		}
+		if _, done := begin(t, b, claim("short", "y"), lease); done {
+			t.Error("a key is remembered for too long")
+		}
+	})
 	t.Run("a key is free again after its life", func(t *testing.T) {
 		old := claim("old", "x")
 		old.CreatedAt = old.CreatedAt.Add(-store.KeyLife - time.Minute)

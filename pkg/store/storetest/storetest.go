@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(testing.TB) Target) {
 		"users":              testUsers,
 		"passwords":          testPasswords,
 		"signing key":        testSigningKey,
+		"accounts":           testAccounts,
 		"events":             testEvents,
 		"edits":              testEdits,
 		"hours":              testHours,

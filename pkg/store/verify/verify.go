@@ -157,6 +157,9 @@ func (c *eventCheck) registration(r store.Registration) {
 	if r.RequestID == "" || r.RegisteredAt.IsZero() {
 		c.add("empty", false, "the registration of user %s has no request_id or no registered_at", r.UserID.Hex())
 	}
+	if !r.Cancelled && !r.CancelledAt.IsZero() {
+		c.add("uncancelled", false, "the registration of user %s has cancelled_at and is not cancelled", r.UserID.Hex())
+	}
 	switch {
 	case r.Cancelled:
 	case c.event.Confirmed(r):

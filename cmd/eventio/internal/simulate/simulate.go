@@ -54,7 +54,7 @@ func (c Command) check() error {
 		return process.Usage("--cancels must be at least 0, and is %d", c.Cancels)
 	}
 	if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-		return process.Usage("--url: %q is not an address like http://127.0.0.1:3000", c.URL)
+		return process.Usage("--url: %s is not an address like http://127.0.0.1:3000", process.Quote(c.URL))
 	}
 	return cmp.Or(process.Positive("--attempts", c.Attempts), process.Positive("--capacity", c.Capacity),
 		process.Positive("--duplicates", c.Duplicates))

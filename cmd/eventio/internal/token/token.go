@@ -39,7 +39,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) e
 	case c.User == "" && c.Count < 1:
 		return process.Usage("--count must be above 0, and is %d", c.Count)
 	case c.User != "" && (err != nil || id.IsZero()):
-		return process.Usage("--user: %q is not an id of 24 hexadecimal digits", c.User)
+		return process.Usage("--user: %s is not an id of 24 hexadecimal digits", process.Quote(c.User))
 	}
 	if c.Lifetime <= 0 || c.Lifetime > identity.MaxLifetime {
 		return process.Usage("--lifetime: %v is not above 0 and at most %v", c.Lifetime, identity.MaxLifetime)

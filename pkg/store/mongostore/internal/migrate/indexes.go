@@ -18,6 +18,7 @@ type Index struct {
 	Unique     bool
 	sparse     bool
 	expires    bool // documents are removed at the time in the indexed field
+	cancelled  bool // only of documents whose field cancelled is true
 	Step       int  // the number of the step that creates it
 }
 
@@ -34,6 +35,11 @@ func Indexes() []Index {
 		{Collection: "events", Keys: []string{"organizer_id", "available", "starts_at", "_id"}, Step: SearchStep},
 		{Collection: "idempotency_keys", Keys: []string{"expires_at"}, expires: true, Step: 1},
 		NumberIndex(),
+		{Collection: "registrations", Keys: []string{"cancelled_at"}, cancelled: true, Step: accountStep},
+		{Collection: "sessions", Keys: []string{"user_id", "_id"}, Step: accountStep},
+		{Collection: "sessions", Keys: []string{"ended_at"}, sparse: true, Step: accountStep},
+		{Collection: "sessions", Keys: []string{"removed_at"}, expires: true, Step: accountStep},
+		{Collection: "erased_users", Keys: []string{"erased_at"}, Step: accountStep},
 		{Collection: "quotas", Keys: []string{"expires_at"}, expires: true, Step: quotaStep},
 	}
 }
@@ -60,6 +66,9 @@ func (i Index) Create(ctx context.Context, db *mongo.Database) error {
 	}
 	if i.sparse {
 		how.SetSparse(true)
+	}
+	if i.cancelled {
+		how.SetPartialFilterExpression(bson.D{{Key: "cancelled", Value: true}})
 	}
 	if i.expires {
 		how.SetExpireAfterSeconds(0)

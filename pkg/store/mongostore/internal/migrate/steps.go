@@ -29,6 +29,7 @@ func Steps() []Step {
 		{"collections and indexes", createFirstIndexes},
 		{"the index of registrations gets its name", renameNumberIndex},
 		{"events are found by their words and places left", fillSearch},
+		{"sessions, erased users and when registrations were cancelled", createAccountIndexes},
 		{"quotas, deleted events and proven addresses", createQuotaIndexes},
 	}
 }
@@ -54,10 +55,20 @@ func createFirstIndexes(ctx context.Context, db *mongo.Database, _ func(n, all i
 	return createIndexes(ctx, db, 1)
 }
 
-// quotaStep is the number of the step that makes the index of quotas.
-const quotaStep = 4
+// accountStep is the number of the step that makes the indexes of sessions, erased users and
+// cancelled registrations.
+const accountStep = 4
 
-// createQuotaIndexes is step 4. Events and users need no change: a field that is missing is false, or
+// createAccountIndexes is step 4. It writes no document: what has no cancelled_at yet gets one when
+// it is next looked for.
+func createAccountIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, accountStep)
+}
+
+// quotaStep is the number of the step that makes the index of quotas.
+const quotaStep = 5
+
+// createQuotaIndexes is step 5. Events and users need no change: a field that is missing is false, or
 // the zero time.
 func createQuotaIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
 	return createIndexes(ctx, db, quotaStep)

@@ -1,0 +1,158 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/identity"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// maxClient is how much of a User-Agent is kept, in characters.
+const maxClient = 200
+
+// openSession signs a token for somebody who has just proven their password, and stores the
+// session, so that the person finds it in their list. When that fails the log-in stands: a store
+// that takes no writes keeps nobody from reading, and the token can still be ended.
+func (a *API) openSession(r *request, u store.User) (token string, expires time.Time, err error) {
+	p := personOf(u)
+	p.SessionID = store.NewID()
+	if token, expires, err = a.gate.Guard().Sign(p); err != nil {
+		return "", expires, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), settleLimit)
+	defer cancel()
+	err = a.store.CreateSession(ctx, store.Session{
+		ID: p.SessionID, UserID: u.ID, PasswordVersion: u.PasswordVersion, Client: clientOf(r.UserAgent()),
+		CreatedAt: time.Now().UTC().Truncate(time.Millisecond), ExpiresAt: expires,
+	})
+	if err != nil {
+		a.log.Warn().Err(err).Str("user_id", u.ID.Hex()).Msg("a log-in is missing from the list of its person")
+	}
+	return token, expires, nil
+}
+
+// clientOf shortens a User-Agent, and takes out what is not to be printed.
+func clientOf(agent string) string {
+	text := strings.Map(func(c rune) rune {
+		if c == unicode.ReplacementChar || !unicode.IsPrint(c) {
+			return -1
+		}
+		return c
+	}, strings.ToValidUTF8(agent, ""))
+	if runes := []rune(text); len(runes) > maxClient {
+		text = string(runes[:maxClient])
+	}
+	return text
+}
+
+// stopSession ends a session that began at since or later, in the store and here.
+func (a *API) stopSession(ctx context.Context, user, id store.ID, since time.Time) error {
+	s := store.Session{ID: id, UserID: user, CreatedAt: since, ExpiresAt: since.Add(identity.MaxLifetime)}
+	if err := a.store.EndSession(ctx, s); err != nil {
+		return unlessStored(err)
+	}
+	a.gate.Guard().EndSession(s)
+	return nil
+}
+
+const onlySelf = "Only the person themself may do this."
+
+// ownUser reads the user's id in the path, who must be the caller.
+func ownUser(r *request) (store.ID, error) {
+	id, err := userID(r)
+	if err != nil {
+		return id, err
+	}
+	return id, r.caller.Require(id, onlySelf)
+}
+
+// currentSessions reads the user and their sessions that count.
+func (a *API) currentSessions(ctx context.Context, id store.ID) (u store.User, sessions []store.Session, err error) {
+	if u, err = a.store.User(ctx, id); err != nil {
+		return u, nil, err
+	}
+	all, err := a.store.UserSessions(ctx, id, time.Now())
+	for _, s := range all {
+		if s.PasswordVersion == u.PasswordVersion {
+			sessions = append(sessions, s)
+		}
+	}
+	return u, sessions, err
+}
+
+func sessionOf(s store.Session, current store.ID) wire.LoginSession {
+	return wire.LoginSession{ID: s.ID, Client: s.Client, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Current: s.ID == current, EndedAt: s.EndedAt}
+}
+
+func (a *API) listSessions(w http.ResponseWriter, r *request) error {
+	id, err := ownUser(r)
+	if err != nil {
+		return err
+	}
+	_, sessions, err := a.currentSessions(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	list := make([]wire.LoginSession, len(sessions))
+	for i, s := range sessions {
+		list[i] = sessionOf(s, r.caller.SessionID)
+	}
+	noStore(w)
+	return writeJSON(w, http.StatusOK, list)
+}
+
+// endSessions logs the person out everywhere.
+func (a *API) endSessions(w http.ResponseWriter, r *request) error {
+	id, err := ownUser(r)
+	if err != nil {
+		return err
+	}
+	u, err := a.store.EndTokens(r.Context(), id, time.Now().UTC().Truncate(time.Millisecond))
+	if err != nil {
+		return unlessStored(err)
+	}
+	a.gate.Guard().Revoke(store.Revocation{UserID: id, PasswordVersion: u.PasswordVersion, ChangedAt: u.PasswordChangedAt})
+	if r.caller.Cookie {
+		a.gate.SetCookie(w, r.Request, "")
+	}
+	noStore(w)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// endSession ends one session of the person: 204, also when there is none.
+func (a *API) endSession(w http.ResponseWriter, r *request) error {
+	id, err := ownUser(r)
+	if err != nil {
+		return err
+	}
+	var f input.Fields
+	session := f.ID("session_id", r.urlParam("session_id"))
+	if err := f.Err(); err != nil {
+		return err
+	}
+	_, sessions, err := a.currentSessions(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	for _, s := range sessions {
+		if s.ID != session {
+			continue
+		}
+		if err := a.stopSession(r.Context(), id, s.ID, s.CreatedAt); err != nil {
+			return err
+		}
+	}
+	if r.caller.Cookie && r.caller.SessionID == session {
+		a.gate.SetCookie(w, r.Request, "")
+	}
+	noStore(w)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}

@@ -1,0 +1,130 @@
+// Package export hands out what is stored of a person, for the person and for operators.
+package export
+
+import (
+	"context"
+	"iter"
+
+	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// Store is what an export reads: every store.Store has it.
+type Store interface {
+	store.Users
+	store.Sessions
+	store.Events
+	store.Registrations
+}
+
+// page is how many records are read at once. The connection to the store is given back before they
+// are handed out, so that a slow reader holds none.
+const page = 200
+
+// Person yields everything that is stored of a user, but the hash of the password: the account, the
+// log-ins that are remembered, the events that they organize, and their registrations, also
+// cancelled ones. It yields an error at most once, as the last element. Errors: store.ErrUserNotFound,
+// and those of the store.
+func Person(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, error] {
+	return func(yield func(wire.Export, error) bool) {
+		for _, part := range []iter.Seq2[wire.Export, error]{
+			account(ctx, st, id), sessions(ctx, st, id), events(ctx, st, id), registrations(ctx, st, id),
+		} {
+			for record, err := range part {
+				if !yield(record, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+func account(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, error] {
+	return func(yield func(wire.Export, error) bool) {
+		u, err := st.User(ctx, id)
+		if err != nil {
+			yield(wire.Export{}, err)
+			return
+		}
+		yield(wire.Export{Type: wire.ExportUser, User: &wire.ExportedUser{
+			ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt, TokensEndedAt: u.PasswordChangedAt, EmailProvenAt: u.EmailProvenAt, LockedAt: u.LockedAt,
+		}}, nil)
+	}
+}
+
+func sessions(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, error] {
+	return func(yield func(wire.Export, error) bool) {
+		// Read whole, which they are few enough for.
+		var all []store.Session
+		for s, err := range st.SessionHistory(ctx, id) {
+			if err != nil {
+				yield(wire.Export{}, err)
+				return
+			}
+			all = append(all, s)
+		}
+		for _, s := range all {
+			body := wire.LoginSession{ID: s.ID, Client: s.Client, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, EndedAt: s.EndedAt}
+			if !yield(wire.Export{Type: wire.ExportSession, Session: &body}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func events(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, error] {
+	return func(yield func(wire.Export, error) bool) {
+		for e, err := range store.AllEvents(ctx, st, store.EventQuery{OrganizerID: id, Limit: page}) {
+			if err != nil {
+				yield(wire.Export{}, err)
+				return
+			}
+			body := wire.EventOf(e)
+			if !yield(wire.Export{Type: wire.ExportEvent, Event: &body}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func registrations(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, error] {
+	return func(yield func(wire.Export, error) bool) {
+		for before, last := (store.ID{}), false; !last; {
+			var found []store.UserRegistration
+			for r, err := range st.UserRegistrations(ctx, id, before, page) {
+				if err != nil {
+					yield(wire.Export{}, err)
+					return
+				}
+				found = append(found, r)
+			}
+			for _, r := range found {
+				before = r.Event.ID
+				if !yield(wire.Export{Type: wire.ExportRegistration, Registration: registration(r)}, nil) {
+					return
+				}
+			}
+			last = len(found) < page
+		}
+	}
+}
+
+// registration returns a registration with everything that is stored about it.
+func registration(r store.UserRegistration) *wire.ExportedAttendance {
+	body := &wire.ExportedAttendance{
+		EventID: r.Event.ID, EventTitle: r.Event.Title, RegisteredAt: r.Registration.RegisteredAt, Number: r.Registration.Number,
+		Status: wire.Confirmed, CancelledAt: r.Registration.CancelledAt, RequestIDs: []string{r.Registration.RequestID},
+	}
+	switch {
+	case r.Registration.Cancelled:
+		body.Status = wire.Cancelled
+	case !r.Event.Confirmed(r.Registration):
+		body.Status = wire.Waitlisted
+	}
+	for _, past := range r.Registration.Past {
+		if past.ID != r.Registration.RequestID {
+			body.RequestIDs = append(body.RequestIDs, past.ID)
+		}
+	}
+	return body
+}

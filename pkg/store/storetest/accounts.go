@@ -1,0 +1,304 @@
+package storetest
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+func testAccounts(t *testing.T, target Target) {
+	t.Run("sessions", func(t *testing.T) { testSessions(t, target) })
+	t.Run("locks", func(t *testing.T) { testLocks(t, target) })
+	t.Run("edit", func(t *testing.T) { testEditUser(t, target) })
+	t.Run("erase", func(t *testing.T) { testErase(t, target) })
+	t.Run("retention", func(t *testing.T) { testRetention(t, target) })
+}
+
+func newSession(u store.User, created time.Time) store.Session {
+	return store.Session{
+		ID: store.NewID(), UserID: u.ID, PasswordVersion: u.PasswordVersion, Client: "Firefox", CreatedAt: created, ExpiresAt: created.Add(time.Hour),
+	}
+}
+
+func testSessions(t *testing.T, target Target) {
+	s, again := target.Store, target.Again(t)
+	ada, eve := createUser(t, s), createUser(t, s)
+	current := time.Now().UTC().Truncate(time.Millisecond)
+	first, second, past := newSession(ada, current), newSession(ada, current), newSession(ada, current.Add(-2*time.Hour))
+	for _, session := range []store.Session{first, second, past, first} {
+		if err := s.CreateSession(Context(t), session); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantSessions := func(want ...store.Session) {
+		t.Helper()
+		got, err := again.UserSessions(Context(t), ada.ID, current)
+		if err != nil || len(got) != len(want) {
+			t.Fatalf("got %+v, %v, want %+v", got, err, want)
+		}
+		for i := range want {
+			if got[i] != want[i] {
+				t.Fatalf("got %+v, want %+v", got[i], want[i])
+			}
+		}
+	}
+	wantSessions(second, first) // the newest first, and none that has expired
+	ended := func(since time.Time) map[store.ID]store.EndedSession {
+		t.Helper()
+		found := make(map[store.ID]store.EndedSession)
+		for e, err := range again.EndedSessions(Context(t), since) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			found[e.ID] = e
+		}
+		return found
+	}
+	if got := ended(time.Time{}); len(got) != 0 {
+		t.Fatalf("%+v have ended", got)
+	}
+	// Somebody else's session cannot be ended, and one that nobody has stored is stored as ended.
+	if err := s.EndSession(Context(t), store.Session{ID: second.ID, UserID: eve.ID}); err != nil {
+		t.Fatal(err)
+	}
+	wantSessions(second, first)
+	unknown := newSession(ada, current)
+	for _, session := range []store.Session{{ID: first.ID, UserID: ada.ID}, first, unknown, {ID: store.NewID(), UserID: ada.ID}} {
+		if err := s.EndSession(Context(t), session); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantSessions(second)
+	got := ended(current.Add(-time.Minute))
+	if len(got) != 2 || !got[first.ID].ExpiresAt.Equal(first.ExpiresAt) || !got[unknown.ID].ExpiresAt.Equal(unknown.ExpiresAt) {
+		t.Fatalf("ended are %+v, want %v and %v", got, first.ID, unknown.ID)
+	}
+	history := make(map[store.ID]store.Session)
+	for session, err := range again.SessionHistory(Context(t), ada.ID) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at := session.EndedAt; at != got[session.ID].EndedAt {
+			t.Errorf("%v was ended at %v", session.ID, at)
+		}
+		session.EndedAt = time.Time{}
+		history[session.ID] = session
+	}
+	if len(history) != 4 || history[first.ID] != first || history[past.ID] != past || history[second.ID] != second {
+		t.Fatalf("the history is %+v", history)
+	}
+	at := got[unknown.ID].EndedAt
+	if distance := time.Since(at).Abs(); distance > time.Minute {
+		t.Fatalf("it ended at %v", at)
+	}
+	if later := ended(at); len(later) == 0 {
+		t.Fatal("who reads on from the last end misses it")
+	}
+	if later := ended(at.Add(time.Millisecond)); len(later) != 0 {
+		t.Fatalf("after the last end there is %+v", later)
+	}
+}
+
+// wantRevoked fails unless the revocations say that the version of a user is the lowest that counts.
+func wantRevoked(t *testing.T, s store.Users, id store.ID, version int64) {
+	t.Helper()
+	for r, err := range s.Revocations(Context(t), now) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.UserID == id {
+			if r.PasswordVersion != version || !r.ChangedAt.Equal(now) {
+				t.Fatalf("the revocation is %+v, want version %d", r, version)
+			}
+			return
+		}
+	}
+	t.Fatalf("no revocation of %s", id.Hex())
+}
+
+func testLocks(t *testing.T, target Target) {
+	s, again := target.Store, target.Again(t)
+	ada := createUser(t, s)
+	u, err := s.EndTokens(Context(t), ada.ID, now)
+	if err != nil || u.PasswordVersion != 1 || !u.PasswordChangedAt.Equal(now) || u.PasswordHash != ada.PasswordHash {
+		t.Fatalf("got %+v, %v", u, err)
+	}
+	wantUser(t, again, u)
+	wantRevoked(t, again, ada.ID, 1)
+	// A hash that was read before must not bring the old version back.
+	if err := s.SetPassword(Context(t), ada, changed(ada, "new", now)); !errors.Is(err, store.ErrPasswordChanged) {
+		t.Fatalf("a password is changed on an old version: %v", err)
+	}
+	for range 2 { // twice is once
+		locked, err := s.LockUser(Context(t), ada.ID, now)
+		if err != nil || !locked.LockedAt.Equal(now) || locked.PasswordVersion != 2 {
+			t.Fatalf("got %+v, %v", locked, err)
+		}
+		wantUser(t, again, locked)
+	}
+	wantRevoked(t, again, ada.ID, 2)
+	for range 2 {
+		open, err := s.UnlockUser(Context(t), ada.ID)
+		if err != nil || !open.LockedAt.IsZero() || open.PasswordVersion != 2 {
+			t.Fatalf("got %+v, %v", open, err)
+		}
+		wantUser(t, again, open)
+	}
+	nobody := store.NewID()
+	_, ended := s.EndTokens(Context(t), nobody, now)
+	_, locked := s.LockUser(Context(t), nobody, now)
+	_, unlocked := s.UnlockUser(Context(t), nobody)
+	for _, err := range []error{ended, locked, unlocked, s.EditUser(Context(t), NewUser("x@example.org"))} {
+		if !errors.Is(err, store.ErrUserNotFound) {
+			t.Errorf("of nobody: %v, want ErrUserNotFound", err)
+		}
+	}
+}
+
+func testEditUser(t *testing.T, target Target) {
+	s := target.Store
+	ada, eve := createUser(t, s), createUser(t, s)
+	ada.Name, ada.Email = "Countess", "Countess."+ada.Email
+	wish := ada
+	wish.PasswordHash, wish.PasswordVersion, wish.LockedAt = "other", 7, now // must not count
+	for range 2 {
+		if err := s.EditUser(Context(t), wish); err != nil {
+			t.Fatal(err)
+		}
+		wantUser(t, target.Again(t), ada)
+	}
+	proven, err := s.ProveEmail(Context(t), ada.ID, ada.Email, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ada.EmailProvenAt, ada.Name, ada.Email = now, "Ada", strings.ToUpper(ada.Email) // the same mailbox
+	for _, change := range []string{"", "another."} {
+		ada.Email = change + ada.Email
+		if change != "" {
+			ada.EmailProvenAt = time.Time{}
+		}
+		wish := ada
+		wish.EmailProvenAt = proven.EmailProvenAt.Add(time.Hour) // must not count
+		if err := s.EditUser(Context(t), wish); err != nil {
+			t.Fatal(err)
+		}
+		wantUser(t, target.Again(t), ada)
+	}
+	taken := ada
+	taken.Email = eve.Email
+	if err := s.EditUser(Context(t), taken); !errors.Is(err, store.ErrEmailTaken) {
+		t.Fatalf("the address of another: %v", err)
+	}
+	wantUser(t, s, ada)
+	wantUser(t, s, eve)
+}
+
+func testErase(t *testing.T, target Target) {
+	s, again := target.Store, target.Again(t)
+	ada, eve := createUser(t, s), createUser(t, s)
+	kept, left := NewEvent(t, s, 2), NewEvent(t, s, 2)
+	register := func(u store.User, e store.Event) store.SeatRequest {
+		req := NewRequest(e.ID)
+		req.UserID = u.ID
+		WantOutcomes(t, MustApply(t, s, req), store.Registered)
+		return req
+	}
+	register(ada, kept)
+	hers := register(eve, kept)
+	WantOutcomes(t, MustApply(t, s, NewCancel(register(ada, left))), store.Cancelled)
+	if err := s.CreateSession(Context(t), newSession(ada, now)); err != nil {
+		t.Fatal(err)
+	}
+	if at, err := s.ErasedAt(Context(t), ada.ID); err != nil || !at.IsZero() {
+		t.Fatalf("erased at %v, %v", at, err)
+	}
+	for i := range 2 { // twice is once
+		if err := s.EraseUser(Context(t), ada.ID, now.Add(time.Duration(i)*time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := again.User(Context(t), ada.ID); !errors.Is(err, store.ErrUserNotFound) {
+		t.Errorf("by id: %v", err)
+	}
+	if _, err := again.UserByEmail(Context(t), ada.Email); !errors.Is(err, store.ErrUserNotFound) {
+		t.Errorf("by address: %v", err)
+	}
+	if sessions, err := again.UserSessions(Context(t), ada.ID, now); err != nil || len(sessions) != 0 {
+		t.Errorf("sessions: %v, %v", sessions, err)
+	}
+	if at, err := again.ErasedAt(Context(t), ada.ID); err != nil || !at.Equal(now) {
+		t.Errorf("erased at %v, %v", at, err)
+	}
+	wantRevoked(t, again, ada.ID, store.ErasedVersion)
+	roster := Check(t, again, kept.ID)
+	if len(roster) != 2 || roster[0].UserID != ada.ID || roster[0].RequestID != store.ErasedRequest || len(roster[0].Past) != 0 ||
+		roster[1].RequestID != hers.RequestID {
+		t.Errorf("the roster is %+v", roster)
+	}
+	var events []store.ID
+	for r, err := range again.UserRegistrations(Context(t), ada.ID, store.ID{}, 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, r.Event.ID)
+	}
+	if len(events) != 1 || events[0] != kept.ID {
+		t.Errorf("what was given up is still there: %v", events)
+	}
+	fresh := NewUser(ada.Email) // the address is free again
+	if err := s.CreateUser(Context(t), fresh); err != nil {
+		t.Error(err)
+	}
+	wantUser(t, s, eve)
+	// The seat can still be given up by its number, as an organizer does.
+	WantOutcomes(t, MustApply(t, s, store.SeatRequest{Kind: store.Cancel, EventID: kept.ID, UserID: ada.ID, RequestID: "organizer", At: now}), store.Cancelled)
+	Check(t, s, kept.ID)
+}
+
+func testRetention(t *testing.T, target Target) {
+	s := target.Store
+	if _, err := s.ForgetCancelled(Context(t), now.Add(time.Minute), 100); err != nil { // of the tests before
+		t.Fatal(err)
+	}
+	event := NewWaitlistEvent(t, s, 2)
+	stays, goes, late, back := NewRequest(event.ID), NewRequest(event.ID), NewRequest(event.ID), NewRequest(event.ID)
+	WantOutcomes(t, MustApply(t, s, stays, goes, late, back), store.Registered, store.Registered, store.Waitlisted, store.Waitlisted)
+	gone, gone2, returned := NewCancel(goes), NewCancel(late), NewCancel(back)
+	gone2.At = now.Add(time.Hour)
+	again := back
+	again.RequestID = "again"
+	noted := NewCancel(NewRequest(event.ID))
+	noted.Keyed = true // finds nothing to cancel, and is remembered
+	WantOutcomes(t, MustApply(t, s, gone, gone2, returned, again, noted),
+		store.Cancelled, store.Cancelled, store.Cancelled, store.Registered, store.Cancelled)
+	before := ReadEvent(t, s, event.ID)
+	forget := func(at time.Time, limit, want int) {
+		t.Helper()
+		if n, err := s.ForgetCancelled(Context(t), at, limit); err != nil || n != want {
+			t.Fatalf("%d are forgotten, %v, want %d", n, err, want)
+		}
+	}
+	forget(now, 10, 0)
+	forget(now.Add(time.Minute), 1, 1)
+	forget(now.Add(time.Minute), 10, 1)
+	forget(now.Add(time.Minute), 10, 0)
+	if after := ReadEvent(t, s, event.ID); !after.Equal(before) {
+		t.Fatalf("the event changes from %+v to %+v", before, after)
+	}
+	if roster := Check(t, s, event.ID); len(roster) != 2 || roster[0].UserID != stays.UserID || roster[1].UserID != back.UserID || !roster[1].CancelledAt.IsZero() {
+		t.Fatalf("the roster is %+v", roster)
+	}
+	// The later one is remembered still, the earlier one is a stranger again, with a new number.
+	results := MustApply(t, target.Again(t), late, goes)
+	WantOutcomes(t, results, store.RegistrationCancelled, store.Waitlisted)
+	if n := results[1].Registration.Number; n != before.LastNumber+1 {
+		t.Fatalf("the new number is %d, want %d", n, before.LastNumber+1)
+	}
+	Check(t, s, event.ID)
+	if _, err := s.ForgetKeys(Context(t)); err != nil {
+		t.Fatal(err)
+	}
+}
