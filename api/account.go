@@ -125,9 +125,6 @@ func (a *API) exportUser(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.charge(costOfWholeList); err != nil {
-		return err
-	}
 	noStore(w)
 	w.Header().Set("Content-Disposition", `attachment; filename="eventio-`+id.Hex()+`.json"`)
 	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {

@@ -179,10 +179,13 @@ func (a *API) sendRegister(w http.ResponseWriter, r *request, req messages.SeatR
 	return answer, got
 }
 
-// mayRegister returns the problem Forbidden when the caller may not act for the user, and that of an
-// unknown event before it.
+// mayRegister returns the problem Forbidden when the caller may not act for the user, NotAdmitted when
+// nobody has admitted the user, and that of an unknown event before either.
 func (a *API) mayRegister(r *request, req messages.SeatRequest) error {
 	denied := r.caller.Require(req.UserID, "You can only register yourself: leave user_id out.")
+	if denied == nil {
+		denied = a.gate.RequireAdmission(r.Request, req.EventID, req.UserID)
+	}
 	if denied == nil {
 		return nil
 	}

@@ -153,6 +153,13 @@ func keyParameter(description string) openapi.Parameter {
 	}
 }
 
+func admissionParameter() openapi.Parameter {
+	return openapi.Parameter{
+		Name: "Eventio-Admission", In: "header", Description: "The admission of a gateway that stands before the queue, where the operator has one: 403 not_admitted without.",
+		Schema: &openapi.Schema{Type: "string"},
+	}
+}
+
 func tagParameter() openapi.Parameter {
 	return openapi.Parameter{
 		Name: "If-None-Match", In: "header", Description: "ETags that the client has; 304 when one still holds.",

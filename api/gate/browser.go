@@ -94,7 +94,7 @@ func (g *Gate) BrowserRules(next, denied http.Handler) http.Handler {
 		h = cors.Handler(cors.Options{
 			AllowedOrigins: g.origins,
 			AllowedMethods: []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"},
-			AllowedHeaders: []string{"Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"},
+			AllowedHeaders: []string{"Authorization", "Content-Type", HeaderAdmission, "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"},
 			ExposedHeaders: []string{"ETag", "Link", "Location", "Retry-After", "X-Request-Id",
 				"RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"},
 			MaxAge: 600,

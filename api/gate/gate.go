@@ -45,6 +45,9 @@ type Config struct {
 	// LongestPause is how long nobody has a turn after a wrong password for an account that is being
 	// guessed at, at most: well below the time that a request has. Default 3 s.
 	LongestPause time.Duration
+	// Admissions checks that who registers was admitted by a gateway. nil: nobody needs to be. It
+	// stays the caller's.
+	Admissions *identity.Admissions
 	// TrustedProxies are believed when they say in X-Forwarded-For who the client is, and
 	// in X-Forwarded-Proto how it came. None: those headers are ignored.
 	TrustedProxies []netip.Prefix
@@ -67,20 +70,21 @@ const (
 
 // Gate admits requests. It is safe for concurrent use.
 type Gate struct {
-	mode    Mode
-	guard   *identity.Guard
-	limits  *limits            // nil: nothing is limited
-	guesses *throttle.Accounts // nil: nothing is limited
-	proxies []netip.Prefix
-	origins []string
-	log     zerolog.Logger
+	mode       Mode
+	guard      *identity.Guard
+	limits     *limits              // nil: nothing is limited
+	guesses    *throttle.Accounts   // nil: nothing is limited
+	admissions *identity.Admissions // nil: nobody needs to be admitted
+	proxies    []netip.Prefix
+	origins    []string
+	log        zerolog.Logger
 
 	unknownProxy sync.Once // warns of a proxy that nobody has configured
 }
 
 // New makes a gate.
 func New(config Config, log zerolog.Logger) *Gate {
-	g := &Gate{mode: config.Mode, guard: config.Guard, proxies: config.TrustedProxies, log: log}
+	g := &Gate{mode: config.Mode, guard: config.Guard, admissions: config.Admissions, proxies: config.TrustedProxies, log: log}
 	if g.guard == nil {
 		g.guard = identity.Alone()
 	}

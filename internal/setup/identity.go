@@ -50,6 +50,7 @@ func (k Keys) Parse() (identity.Keys, error) {
 type Identity struct {
 	Keys
 	TokenLifetime  time.Duration `env:"EVENTIO_TOKEN_LIFETIME" default:"1h" help:"How long a token is valid, at most 24h."`
+	AdmissionKeys  string        `env:"EVENTIO_ADMISSION_KEYS" placeholder:"KID:SECRET,..." help:"Keys of a gateway that admits people before they may register, comma-separated like those of --auth-keys. With them each registration needs an admission in the header Eventio-Admission. Use the variable: other users of the machine can see flags."`
 	RateLimits     string        `env:"EVENTIO_RATE_LIMITS" enum:"auto,on,off" default:"auto" help:"on, off or auto: on, but off in trusted mode on a loopback address."`
 	TrustedProxies []string      `env:"EVENTIO_TRUSTED_PROXIES" placeholder:"CIDR" help:"Networks of the proxies that are believed when they say in X-Forwarded-For and X-Forwarded-Proto who the client is and how it came. By default nobody is."`
 	CORSOrigins    []string      `name:"cors-origins" env:"EVENTIO_CORS_ORIGINS" placeholder:"ORIGIN" help:"Other origins, like https://app.example.org, whose scripts may use the API with tokens. By default none."`
@@ -73,6 +74,13 @@ func (i Identity) Access(auth string, addr net.Addr, log zerolog.Logger) (gate.C
 	access.RateLimits = i.RateLimits == "on" || i.RateLimits != "off" && !(trusted && loopback)
 	if _, err := i.Parse(); err != nil {
 		return gate.Config{}, err
+	}
+	if i.AdmissionKeys != "" {
+		keys, err := identity.ParseKeys(i.AdmissionKeys)
+		if err != nil {
+			return gate.Config{}, process.Usage("--admission-keys: %v", err)
+		}
+		access.Admissions = identity.NewAdmissions(keys, time.Now)
 	}
 	if i.TokenLifetime < time.Second || i.TokenLifetime > identity.MaxLifetime {
 		return gate.Config{}, process.Usage("--token-lifetime: %v is not from 1s to %v", i.TokenLifetime, identity.MaxLifetime)
