@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis browser chaos k6 clean
+.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways browser chaos k6 clean
 
 FUZZTIME ?= 10s
 CHAOS ?= 2m
@@ -68,6 +68,10 @@ chaos: ## people come and go while all around them is frozen, killed and restart
 
 schemathesis: ## a fuzzer and a generated client against both stores; needs Python 3
 	go test -tags schemathesis -run "TestSchemathesis|TestGeneratedClient" -count 1 -timeout 10m ./e2e
+
+gateways: ## nginx, HAProxy, Caddy and Apache before eventio, fetched from Debian where they are missing
+	@for gateway in nginx haproxy caddy apache2; do sh scripts/gateways.sh $$gateway >/dev/null || exit 1; done
+	go test -tags gateways -run TestGateways -count 1 -timeout 5m ./e2e
 
 # Fetching a browser first keeps its download out of the test's time.
 browser: ## the pages in a real Chromium, which is fetched when there is none

@@ -101,8 +101,9 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	if config.Access.Mode != gate.Trusted {
 		a.newPasswords = passwords.RefuseGuessable()
 	}
-	denied := a.observe("", func(http.ResponseWriter, *http.Request) error { return gate.ErrOrigin() })
-	a.router = a.gate.BrowserRules(a.routes(), denied)
+	a.router = a.gate.BrowserRules(a.routes(), a.described.AnswerHeaders, func(err error) http.Handler {
+		return a.observe("", func(http.ResponseWriter, *http.Request) error { return err })
+	})
 	return a
 }
 

@@ -94,7 +94,13 @@ func TestCrossOriginWrites(t *testing.T) {
 		for _, rt := range i.table() {
 			path := strings.NewReplacer("/api/events/{id}", event, "{user_id}", ada.id).Replace(rt.pattern)
 			if rt.method == http.MethodGet {
-				i.ask(t, "GET", path, "", cookie("eventio_token", ada.token), with("Sec-Fetch-Site", "cross-site")).want(t, 200, "")
+				foreign := with("Sec-Fetch-Site", "cross-site")
+				i.ask(t, "GET", path, "", cookie("eventio_token", ada.token), foreign, with("Sec-Fetch-Mode", "navigate"), with("Sec-Fetch-Dest", "document")).want(t, 200, "")
+				embedded := 200
+				if rt.access == gate.TokenHolders {
+					embedded = 401
+				}
+				i.ask(t, "GET", path, "", cookie("eventio_token", ada.token), foreign, with("Sec-Fetch-Mode", "no-cors"), with("Sec-Fetch-Dest", "image")).want(t, embedded, "")
 				continue
 			}
 			for name, options := range map[string][]func(*http.Request){
@@ -237,13 +243,14 @@ func TestSecurityHeaders(t *testing.T) {
 				}
 				h := c.on.ask(t, c.method, c.path, body, options...).want(t, c.status, "").header
 				for name, want := range map[string]string{
-					"X-Content-Type-Options":     "nosniff",
-					"Referrer-Policy":            "no-referrer",
-					"Content-Security-Policy":    "default-src 'none'; frame-ancestors 'none'",
-					"Cross-Origin-Opener-Policy": "same-origin",
-					"Strict-Transport-Security":  map[bool]string{true: "max-age=31536000"}[secure],
-					"Server":                     "",
-					"X-Powered-By":               "",
+					"X-Content-Type-Options":       "nosniff",
+					"Referrer-Policy":              "no-referrer",
+					"Content-Security-Policy":      "default-src 'none'; frame-ancestors 'none'",
+					"Cross-Origin-Opener-Policy":   "same-origin",
+					"Cross-Origin-Resource-Policy": "same-origin",
+					"Strict-Transport-Security":    map[bool]string{true: "max-age=31536000"}[secure],
+					"Server":                       "",
+					"X-Powered-By":                 "",
 				} {
 					if got := h.Get(name); got != want || len(h.Values(name)) > 1 {
 						t.Errorf("%s is %q, want %q", name, h.Values(name), want)
@@ -259,6 +266,11 @@ func TestSecurityHeaders(t *testing.T) {
 		h := withPages.ask(t, "GET", "/", "", overTLS).want(t, 200, "").header
 		if h.Get("Content-Security-Policy") != web.ContentSecurityPolicy || h.Get("Strict-Transport-Security") == "" {
 			t.Errorf("headers are %v", h)
+		}
+		for _, path := range []string{"/", "/login", "/nowhere", "/docs", "/openapi.json", "/docs/docs.css"} {
+			if h := withPages.ask(t, "GET", path, "", with("Accept", "text/html")).header; h.Get("Cross-Origin-Resource-Policy") != "same-origin" {
+				t.Errorf("%s: headers are %v", path, h)
+			}
 		}
 	})
 }

@@ -30,7 +30,7 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 		OrganizerID:         actingFor(r.caller, &f, "organizer_id", body.OrganizerID),
 		Title:               f.Line("title", body.Title, input.MaxTitle),
 		Description:         f.Text("description", body.Description, input.MaxDescription),
-		Capacity:            f.Between("capacity", body.Capacity, 1, input.MaxCapacity),
+		Capacity:            f.Capacity("capacity", body.Capacity),
 		StartsAt:            f.Instant("starts_at", body.StartsAt),
 		EndsAt:              f.Instant("ends_at", body.EndsAt),
 		Venue:               f.OptionalLine("place", body.Place, input.MaxPlace),
@@ -204,7 +204,7 @@ func editOf(f *input.Fields, b wire.EventEdit, e store.Event) *messages.EventEdi
 	apply(b.TimeZone, &e.TimeZone, &edit.TimeZone, func(v string) string { return f.TimeZone("time_zone", v) })
 	apply(b.Waitlist, &e.Waitlist, &edit.Waitlist, func(v bool) bool { return v })
 	apply(b.RequiresProvenEmail, &e.RequiresProvenEmail, &edit.RequiresProvenEmail, func(v bool) bool { return v })
-	apply(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.Between("capacity", v, 1, input.MaxCapacity) })
+	apply(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.Capacity("capacity", v) })
 	apply(b.StartsAt, &e.StartsAt, &edit.StartsAt, func(v string) time.Time { return f.Instant("starts_at", v) })
 	apply(b.EndsAt, &e.EndsAt, &edit.EndsAt, func(v string) time.Time { return f.Instant("ends_at", v) })
 	apply(b.OpensAt, &e.OpensAt, &edit.OpensAt, func(v *string) time.Time { return f.OptionalInstant("registration_opens_at", v) })
@@ -291,11 +291,8 @@ func checkOrder(f *input.Fields, e store.Event) {
 	if !f.OK() {
 		return
 	}
-	if !e.EndsAt.After(e.StartsAt) {
-		f.Add("ends_at", "must be after starts_at")
-	}
-	if !e.OpensAt.IsZero() && !e.ClosesAt.IsZero() && !e.ClosesAt.After(e.OpensAt) {
-		f.Add("registration_closes_at", "must be after registration_opens_at")
+	for _, wrong := range e.CheckTimes() {
+		f.Add(wrong.Field, wrong.Reason)
 	}
 }
 

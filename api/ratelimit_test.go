@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
@@ -19,7 +20,7 @@ func TestGuessingIsSlowed(t *testing.T) {
 		i := s.start(t, identity.Keys{}, rateLimited)
 		ada := i.signUp(t, "ada@example.org", goodPassword) // from 192.0.2.1
 		attacker := from("203.0.113.9:4711")
-		passwordsPerAccount := gate.DefaultRates().PasswordsPerAccount
+		passwordsPerAccount := gate.DefaultRates().PasswordsPerAccount.Most
 		tried, refused := 0, 0
 		for range 200 {
 			switch r := i.ask(t, "POST", "/api/login", logInBody(ada.email, "wrong horse battery"), attacker); r.status {
@@ -59,13 +60,13 @@ func TestLimitsPerAddress(t *testing.T) {
 	}{
 		"sign-ups of ever other addresses": {func(i *instance, o func(*http.Request)) reply {
 			return i.ask(t, "POST", "/api/users", signUpBody(store.NewID().Hex()+"@example.org", "short"), o)
-		}, gate.DefaultRates().Passwords},
+		}, gate.DefaultRates().Passwords.Most},
 		"log-ins to ever other accounts": {func(i *instance, o func(*http.Request)) reply {
 			return i.ask(t, "POST", "/api/login", `{}`, o)
-		}, gate.DefaultRates().Passwords},
+		}, gate.DefaultRates().Passwords.Most},
 		"everything else": {func(i *instance, o func(*http.Request)) reply {
 			return i.ask(t, "GET", "/api/events/zz", "", o)
-		}, gate.DefaultRates().Requests},
+		}, gate.DefaultRates().Requests.Most},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := s.start(t, identity.Keys{}, rateLimited)
@@ -74,16 +75,17 @@ func TestLimitsPerAddress(t *testing.T) {
 				if r.status == 429 {
 					t.Fatalf("refused at %d of %d", n, c.limit)
 				}
-				if got := r.header.Get("RateLimit-Remaining"); got != strconv.Itoa(c.limit-n-1) {
-					t.Fatalf("RateLimit-Remaining is %s after %d of %d", got, n+1, c.limit)
+				if got, want := r.header.Get("RateLimit"), `;r=`+strconv.Itoa(c.limit-n-1)+`;t=`; !strings.Contains(got, want) {
+					t.Fatalf("RateLimit is %s after %d of %d", got, n+1, c.limit)
 				}
 			}
 			r := c.call(i, from("203.0.113.9:1")).want(t, 429, problem.RateLimited)
-			if r.header.Get("RateLimit-Limit") != strconv.Itoa(c.limit) || r.header.Get("RateLimit-Remaining") != "0" {
+			wait := r.header.Get("Retry-After")
+			if !strings.Contains(r.header.Get("RateLimit-Policy"), `;q=`+strconv.Itoa(c.limit)+`;w=60`) || !strings.HasSuffix(r.header.Get("RateLimit"), `;r=0;t=`+wait) {
 				t.Errorf("headers are %v", r.header)
 			}
-			if reset, err := strconv.Atoi(r.header.Get("RateLimit-Reset")); err != nil || reset > 60 {
-				t.Errorf("RateLimit-Reset is %q", r.header.Get("RateLimit-Reset"))
+			if seconds, err := strconv.Atoi(wait); err != nil || seconds < 1 || seconds > 60 {
+				t.Errorf("Retry-After is %q", wait)
 			}
 			if r := c.call(i, from("203.0.113.10:1")); r.status == 429 {
 				t.Error("another address is refused")
@@ -94,7 +96,7 @@ func TestLimitsPerAddress(t *testing.T) {
 	}
 	t.Run("an IPv6 client has its whole /64", func(t *testing.T) {
 		i := s.start(t, identity.Keys{}, rateLimited)
-		for n := range gate.DefaultRates().Passwords {
+		for n := range gate.DefaultRates().Passwords.Most {
 			i.ask(t, "POST", "/api/login", `{}`, from("[2001:db8:1:2::"+strconv.FormatInt(int64(n+1), 16)+"]:1")).want(t, 400, "")
 		}
 		i.ask(t, "POST", "/api/login", `{}`, from("[2001:db8:1:2:ffff::1]:1")).want(t, 429, problem.RateLimited)
@@ -107,7 +109,7 @@ func TestRegistrationsPerPerson(t *testing.T) {
 	i := s.start(t, identity.Keys{}, rateLimited)
 	ada, bob := i.newMember(t), i.stranger(t)
 	seats := i.organized(t, ada) + "/registrations"
-	for n := range gate.DefaultRates().Registrations {
+	for n := range gate.DefaultRates().Registrations.Most {
 		address := from("203.0.113." + strconv.Itoa(n) + ":1") // a bot has many
 		if r := i.ask(t, "POST", seats, `{}`, bearer(bob.token), address); r.status == 429 {
 			t.Fatalf("refused at %d", n)
@@ -119,8 +121,8 @@ func TestRegistrationsPerPerson(t *testing.T) {
 
 func TestLimitsCanBeOff(t *testing.T) {
 	i := newSite(t, "sqlite").start(t, identity.Keys{})
-	for range gate.DefaultRates().Passwords + 5 {
-		if r := i.ask(t, "POST", "/api/login", `{}`).want(t, 400, ""); r.header.Get("RateLimit-Limit") != "" {
+	for range gate.DefaultRates().Passwords.Most + 5 {
+		if r := i.ask(t, "POST", "/api/login", `{}`).want(t, 400, ""); r.header.Get("RateLimit") != "" {
 			t.Fatalf("headers are %v", r.header)
 		}
 	}
@@ -131,13 +133,13 @@ func TestLimitsCanBeOff(t *testing.T) {
 func TestForwardedForIsBelievedOnlyFromProxies(t *testing.T) {
 	s := newSite(t, "sqlite")
 	exhaust := func(i *instance, options ...func(*http.Request)) {
-		for range gate.DefaultRates().Passwords {
+		for range gate.DefaultRates().Passwords.Most {
 			i.ask(t, "POST", "/api/login", `{}`, options...).want(t, 400, "")
 		}
 	}
 	t.Run("no proxies", func(t *testing.T) {
 		i := s.start(t, identity.Keys{}, rateLimited)
-		for n := range gate.DefaultRates().Passwords {
+		for n := range gate.DefaultRates().Passwords.Most {
 			forged := strconv.Itoa(n)
 			i.ask(t, "POST", "/api/login", `{}`, from("203.0.113.9:1"), with("X-Forwarded-For", "198.51.100."+forged),
 				with("X-Real-IP", "198.51.100."+forged), with("True-Client-IP", "198.51.100."+forged), with("Forwarded", "for=198.51.100."+forged)).want(t, 400, "")
@@ -167,17 +169,18 @@ func TestForwardedForIsBelievedOnlyFromProxies(t *testing.T) {
 // TestEveryRouteCounts has a row for every route: what its requests count against, for who shows
 // no token, for who shows one, and for who shows none in trusted mode. A route without a row fails.
 func TestEveryRouteCounts(t *testing.T) {
-	rates := gate.Rates{Requests: 5, Registrations: 3, Passwords: 4, PasswordsPerAccount: 2}
+	of := func(n int) gate.Rate { return gate.Rate{Most: n, Window: time.Minute} }
+	rates := gate.Rates{Requests: of(5), Registrations: of(3), Passwords: of(4), PasswordsPerAccount: of(2)}
 	type counted struct {
 		limit    int // requests that pass; 0: all of them
 		byPerson bool
 	}
 	var (
 		none          = counted{0, false}
-		address       = counted{rates.Requests, false}
-		person        = counted{rates.Requests, true}
-		registrations = counted{rates.Registrations, true}
-		passwords     = counted{rates.Passwords, false}
+		address       = counted{rates.Requests.Most, false}
+		person        = counted{rates.Requests.Most, true}
+		registrations = counted{rates.Registrations.Most, true}
+		passwords     = counted{rates.Passwords.Most, false}
 	)
 	type row struct{ anonymous, holder, trusted counted }
 	want := map[string]row{
@@ -253,14 +256,14 @@ func TestEveryRouteCounts(t *testing.T) {
 					who, where := newPerson(), newAddress()
 					refused := func(who, where func(*http.Request)) bool {
 						r := c.i.ask(t, method, path, "", who, where)
-						if counts := r.header.Get("RateLimit-Limit") != ""; counts != (c.limit > 0) {
+						if counts := r.header.Get("RateLimit") != ""; counts != (c.limit > 0) {
 							t.Fatalf("%d with the headers %v", r.status, r.header)
 						}
 						return r.status == http.StatusTooManyRequests
 					}
 					pass := c.limit
 					if pass == 0 {
-						pass = 2 * rates.Requests
+						pass = 2 * rates.Requests.Most
 					}
 					for n := range pass {
 						if refused(who, where) {
@@ -292,7 +295,7 @@ func TestEveryRouteCounts(t *testing.T) {
 				"/api/users/{user_id}/password": changeBody("wrong horse battery", "another horse battery"),
 			}[rt.pattern]
 			path := strings.ReplaceAll(rt.pattern, "{user_id}", ada.id)
-			for range rates.PasswordsPerAccount {
+			for range rates.PasswordsPerAccount.Most {
 				if r := token.ask(t, rt.method, path, body, bearer(ada.token), where); r.status == 429 || r.status == 400 {
 					t.Fatalf("%d %s", r.status, r.body)
 				}

@@ -106,7 +106,7 @@ func (a *API) table() []route {
 func described(table []route) []describe.Route {
 	routes := make([]describe.Route, len(table))
 	for i, rt := range table {
-		routes[i] = describe.Route{Method: rt.method, Pattern: rt.pattern, NeedsToken: rt.access == gate.TokenHolders, Operation: rt.operation}
+		routes[i] = describe.Route{Method: rt.method, Pattern: rt.pattern, NeedsToken: rt.access == gate.TokenHolders, Limited: rt.limit != gate.Unlimited, Operation: rt.operation}
 	}
 	return routes
 }
@@ -234,10 +234,14 @@ func (r *request) Context() context.Context {
 
 // readBody reads the body, or makes sure that there is none.
 func (r *request) readBody(w http.ResponseWriter, rule bodyRule) (err error) {
-	switch rule {
-	case jsonBody:
+	if rule != ignoredBody {
+		err = input.CheckCharset(r.Header)
+	}
+	switch {
+	case err != nil:
+	case rule == jsonBody:
 		r.body, err = input.ReadBody(w, r.Request)
-	case noBody:
+	case rule == noBody:
 		err = input.RefuseBody(w, r.Request)
 	}
 	return err

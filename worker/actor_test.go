@@ -24,14 +24,14 @@ func TestTheStoreIsToldWhoActs(t *testing.T) {
 		return nil
 	})
 	user := store.NewID()
-	line := func(actor string) string {
-		return `{"kind":"register","request_id":"r","event_id":"` + s.event.Hex() + `","user_id":"` + store.NewID().Hex() +
+	line := func(user store.ID, actor string) string {
+		return `{"kind":"register","request_id":"r","event_id":"` + s.event.Hex() + `","user_id":"` + user.Hex() +
 			`",` + actor + `"remaining_ms":5000}` + "\n"
 	}
-	message := line(``) +
-		line(`"actor_kind":"person","actor_id":"`+user.Hex()+`",`) +
-		line(`"actor_kind":"operator",`) +
-		line(`"actor_kind":"agent","actor_id":"`+user.Hex()+`","actor_session":{"a":[1]},`)
+	message := line(store.NewID(), ``) +
+		line(user, `"actor_kind":"person","actor_id":"`+user.Hex()+`",`) +
+		line(store.NewID(), `"actor_kind":"operator",`) +
+		line(store.NewID(), `"actor_kind":"agent","actor_id":"`+user.Hex()+`","actor_session":{"a":[1]},`)
 	inbox := s.conn.NewInbox()
 	replies, err := s.conn.SubscribeSync(inbox + ".*")
 	if err == nil {

@@ -1,50 +1,121 @@
 package worker
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
 )
 
-func TestDelays(t *testing.T) {
-	type message struct {
-		from string
-		sent int64         // ms by the requester's clock
-		came time.Duration // by the worker's
-		want time.Duration
+// message is one of a requester.
+type message struct {
+	from string
+	sent int64         // ms by the requester's clock
+	came time.Duration // by the worker's
+	want time.Duration // its delay
+}
+
+const ms, second = time.Millisecond, time.Second
+
+// settled are messages after which a worker knows the clock of "a": an offset of 0, until 2 s.
+var settled = []message{{"a", 1, 0, 0}, {"a", 1001, second, 0}, {"a", 2001, 2 * second, 0}}
+
+// wantDelays sends messages to a new estimator. The estimate is lower by as much as the clocks may
+// have drifted apart.
+func wantDelays(t *testing.T, messages ...message) *delayEstimator {
+	t.Helper()
+	a := newDelayEstimator()
+	for i, m := range messages {
+		got, _ := a.estimate(m.from, m.sent, a.started.Add(m.came), false)
+		if least := m.want - m.came/1000; got > m.want || got < max(0, least) {
+			t.Errorf("message %d, sent at %d and come at %v, has the delay %v, want %v", i, m.sent, m.came, got, m.want)
+		}
 	}
-	const ms, s = time.Millisecond, time.Second
+	return a
+}
+
+func TestDelays(t *testing.T) {
+	const s = second
 	for name, messages := range map[string][]message{
 		"the first is fresh, whatever its clock says": {{"a", 1, time.Hour, 0}, {"b", 3_600_000, s, 0}},
-		"as fast as the first":                        {{"a", 1, s, 0}, {"a", 501, s + 500*ms, 0}},
-		"slower than the first":                       {{"a", 1, s, 0}, {"a", 501, 4 * s, 2500 * ms}},
-		"a faster one corrects the first":             {{"a", 1, 4 * s, 0}, {"a", 1001, 3 * s, 0}, {"a", 2001, 5 * s, s}},
-		"each requester for itself":                   {{"a", 1, s, 0}, {"b", 1, 9 * s, 0}, {"a", 1001, 4 * s, 2 * s}},
-		"frozen for ten minutes": {
-			{"a", 1, s, 0}, {"a", 1001, 602 * s, 600 * s}, {"a", 2001, 602 * s, 599 * s}, {"a", 601_001, 602 * s, 0},
+		"as fast as the first":                        append(settled, message{"a", 3501, 3500 * ms, 0}),
+		"slower than those before":                    append(settled, message{"a", 2501, 5 * s, 2500 * ms}),
+		"a bit faster ones correct those before":      append(settled, message{"a", 2101, 2 * s, 0}, message{"a", 2501, 5 * s, 2600 * ms}),
+		"each requester for itself":                   append(settled, message{"b", 1, 9 * s, 0}, message{"a", 3001, 5 * s, 2 * s}),
+		"frozen for ten minutes": append(settled,
+			message{"a", 3001, 602 * s, 599 * s}, message{"a", 4001, 602 * s, 598 * s}, message{"a", 602_001, 602 * s, 0}),
+		"who does not say": append(settled, message{"a", 0, 9 * s, 0}),
+		"a clock that drifts while nothing is sent, over a night": append(settled,
+			message{"a", 50_000_001 - 5000, 50_000 * s, 0}, message{"a", 50_001_001 - 5000, 50_001 * s, 0}),
+		"a paused machine, whose clock lost a minute, is slow for a while": append(settled,
+			message{"a", 3001, 63 * s, 60 * s}, message{"a", 4001, 64 * s, 60 * s}, message{"a", 9001, 69 * s, 0}),
+		"a clock that drifts by 75 ms in two minutes": append(settled,
+			message{"a", 39_976, 40 * s, 0}, message{"a", 79_951, 80 * s, 0}, message{"a", 119_926, 120 * s, 0}),
+		"the first was delayed": {
+			{"a", 1, 4 * s, 0}, {"a", 4101, 4100 * ms, 0}, {"a", 5001, 5 * s, 0}, {"a", 5501, 5500 * ms, 0}, {"a", 5001, 6 * s, s},
 		},
-		"who does not say": {{"a", 1, s, 0}, {"a", 0, 9 * s, 0}},
-		"a clock that drifts while nothing is sent, over a night": {
-			{"a", 1, s, 0}, {"a", 50_000_001 - 5000, 50_001 * s, 0}, {"a", 50_001_001 - 5000, 50_002 * s, 0},
-		},
-		"a paused machine, whose clock lost a minute, is slow for a while": {
-			{"a", 1, s, 0}, {"a", 1001, 62 * s, 60 * s}, {"a", 2001, 63 * s, 60 * s}, {"a", 7001, 68 * s, 0},
-		},
-		"a clock that drifts by 75 ms in two minutes": {
-			{"a", 1, s, 0}, {"a", 39_976, 41 * s, 0}, {"a", 79_951, 81 * s, 0}, {"a", 119_926, 121 * s, 0},
-		},
+		"the worker's clock stood still for a minute, so all are faster": append(append(settled, every(100*ms, 3*s, 15*s, -60*s)...),
+			message{"a", 74_001, 15 * s, s}),
+	} {
+		t.Run(name, func(t *testing.T) { wantDelays(t, messages...) })
+	}
+}
+
+// every returns messages of "a" without delay, from one time to another, over clocks that differ.
+func every(interval, from, to, offset time.Duration) []message {
+	var all []message
+	for at := from; at < to; at += interval {
+		all = append(all, message{"a", 1 + (at - offset).Milliseconds(), at, 0})
+	}
+	return all
+}
+
+// TestForgedTimes: a forger names the inbox of an API process, and says what it likes about when its
+// messages were sent. The process's own messages, one each tenth of a second, are not delayed.
+func TestForgedTimes(t *testing.T) {
+	forge := func(n int, interval, from time.Duration, sent int64) []message {
+		var all []message
+		for i := range n {
+			all = append(all, message{"a", sent, from + time.Duration(i)*interval, 0})
+		}
+		return all
+	}
+	var steps []message // each a little faster than the one before
+	for i := range 100 {
+		steps = append(steps, message{"a", 5001 + 150*int64(i), 5*second + time.Duration(i)*ms, 0})
+	}
+	for name, forged := range map[string][]message{
+		"one":                        forge(1, 0, 5*second, 1<<40),
+		"one, before all others":     forge(1, 0, 0, 1<<40),
+		"one, after the first":       forge(1, 0, 150*ms, 1<<40),
+		"a hundred at once":          forge(100, 0, 5*second, 1<<40),
+		"a hundred one by one":       forge(100, 90*ms, 3*second, 1<<40),
+		"as many again":              forge(200, 100*ms, 50*ms, 1<<40),
+		"one that is not much":       forge(1, 0, 5*second, 5001+3000),
+		"many small steps":           steps,
+		"one at the end of a window": forge(3, 5001*ms, 5001*ms, 1<<40),
 	} {
 		t.Run(name, func(t *testing.T) {
+			all := append(every(100*ms, 100*ms, 25*second, 0), forged...)
+			slices.SortStableFunc(all, func(a, b message) int { return cmp.Compare(a.came, b.came) })
 			a := newDelayEstimator()
-			for i, m := range messages {
-				// The estimate is lower by as much as the clocks may have drifted apart.
+			for _, m := range all {
 				got, _ := a.estimate(m.from, m.sent, a.started.Add(m.came), false)
-				if least := m.want - m.came/1000; got > m.want || got < max(0, least) {
-					t.Errorf("message %d has the delay %v, want %v", i, got, m.want)
+				if own := m.sent == 1+m.came.Milliseconds(); own && got > maxStep {
+					t.Fatalf("the message of %v seems to have taken %v", m.came, got)
 				}
 			}
 		})
 	}
+}
+
+// TestAForgerBesideAnIdleProcess: an API process that sends a probe every five seconds only.
+func TestAForgerBesideAnIdleProcess(t *testing.T) {
+	all := append(every(5*second, 0, 100*second, 0), message{"a", 1 << 40, 30 * second, 0}, message{"a", 1 << 40, 31 * second, 0},
+		message{"a", 1 << 40, 32 * second, 0}, message{"a", 1 << 40, 41 * second, 0}, message{"a", 1 << 40, 42 * second, 0})
+	slices.SortStableFunc(all, func(a, b message) int { return cmp.Compare(a.came, b.came) })
+	wantDelays(t, all...)
 }
 
 func TestRequestersAreBounded(t *testing.T) {
@@ -54,6 +125,18 @@ func TestRequestersAreBounded(t *testing.T) {
 	}
 	if n := len(a.requesters); n > maxRequesters {
 		t.Errorf("%d requesters are remembered", n)
+	}
+}
+
+// TestAFloodOfRequestersIsForgottenFirst: whoever names a new requester in each message does not make
+// a worker forget the clock of an API process.
+func TestAFloodOfRequestersIsForgottenFirst(t *testing.T) {
+	a := wantDelays(t, settled...)
+	for i := range 10 * maxRequesters {
+		a.estimate(strconv.Itoa(i), 1, a.started.Add(3*second), false)
+	}
+	if got, known := a.estimate("a", 2001, a.started.Add(5*second), true); !known || got < 2900*ms || got > 3*second {
+		t.Errorf("after the flood: %v, %v", got, known)
 	}
 }
 

@@ -27,6 +27,7 @@ var outcomes = map[store.Outcome]messages.Outcome{
 	store.Edited:                messages.OutcomeEdited,
 	store.VersionMismatch:       messages.OutcomeVersionMismatch,
 	store.CapacityBelowSold:     messages.OutcomeCapacityBelowSold,
+	store.NotOrganizer:          messages.OutcomeInvalid, // no API process asks for it
 	store.Recounted:             messages.OutcomeRecounted,
 	store.Overbooked:            messages.OutcomeOverbooked,
 }

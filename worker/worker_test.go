@@ -40,7 +40,7 @@ func (s seats) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.Se
 
 // site is one worker over a real NATS server and a real store.
 type site struct {
-	t         *testing.T
+	t         testing.TB
 	url       string
 	store     *sqlitestore.Store
 	worker    *worker.Worker
@@ -49,7 +49,7 @@ type site struct {
 	event     store.ID
 }
 
-func newSite(t *testing.T, config worker.Config, before func([]store.SeatRequest) error) *site {
+func newSite(t testing.TB, config worker.Config, before func([]store.SeatRequest) error) *site {
 	t.Helper()
 	st, err := sqlitestore.Open(t.Context(), filepath.Join(t.TempDir(), "eventio.db"))
 	if err != nil {

@@ -5,6 +5,7 @@ package describe
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -20,7 +21,9 @@ type Route struct {
 	Method, Pattern string
 	// NeedsToken says that the route wants a token, in token mode.
 	NeedsToken bool
-	Operation  Operation
+	// Limited says that the route has a rate limit.
+	Limited   bool
+	Operation Operation
 }
 
 // Operation is the documentation of a route. What it says is checked: by the tests, which hold
@@ -120,6 +123,7 @@ func Document(routes []Route) *openapi.Document {
 		panic(fmt.Sprintf("describe: constraints for fields that are not there: %v", unused))
 	}
 	d.Components.Schemas = schemas.Components()
+	d.Components.Headers = limitHeaders()
 	d.Components.SecuritySchemes = map[string]openapi.SecurityScheme{securityScheme: {
 		Type: "http", Scheme: "bearer", BearerFormat: "JWT",
 		Description: "From signing up or logging in. In trusted mode it may be left out.",
@@ -149,7 +153,7 @@ func (r Route) document(schemas *openapi.Schemas) *openapi.Operation {
 		}}
 	}
 	for _, a := range o.Answers {
-		res := &openapi.Response{Description: a.Description, Headers: headers(a.Headers...), Links: a.Links}
+		res := &openapi.Response{Description: a.Description, Headers: r.headers(a.Headers...), Links: a.Links}
 		if a.Body != nil {
 			media := cmp.Or(a.Media, "application/json")
 			res.Content = map[string]openapi.MediaType{media: {Schema: schemas.Of(reflect.TypeOf(a.Body)), Example: a.Example}}
@@ -160,12 +164,41 @@ func (r Route) document(schemas *openapi.Schemas) *openapi.Operation {
 	return op
 }
 
-func headers(names ...string) map[string]openapi.Header {
+// headers documents the headers of an answer.
+func (r Route) headers(names ...string) map[string]openapi.Header {
 	all := map[string]openapi.Header{wire.HeaderRequestID: headerDocs(wire.HeaderRequestID)}
 	for _, name := range names {
 		all[name] = headerDocs(name)
 	}
+	if r.Limited {
+		for name := range limitHeaders() {
+			all[name] = openapi.Header{Ref: "#/components/headers/" + name}
+		}
+	}
 	return all
+}
+
+// limitHeaders documents the headers of rate limits, which are on every answer of a route that has one.
+func limitHeaders() map[string]openapi.Header {
+	text := &openapi.Schema{Type: "string"}
+	return map[string]openapi.Header{
+		"RateLimit":        {Description: `What is left of each rate limit that counted the request, where limits are on: "logins";r=59;t=60 is 59 requests in the next 60 seconds (draft-ietf-httpapi-ratelimit-headers-10).`, Schema: text},
+		"RateLimit-Policy": {Description: `These rate limits: "logins";q=60;w=60 is 60 requests in 60 seconds.`, Schema: text},
+	}
+}
+
+// answerHeaders returns the names of all headers that are documented for answers, and of Allow, which
+// is on those to wrong methods.
+func answerHeaders(d *openapi.Document) []string {
+	names := map[string]bool{"Allow": true}
+	for _, op := range d.Operations() {
+		for _, response := range op.Responses {
+			for name := range response.Headers {
+				names[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 // documentProblems adds one response for each status, with the codes that it may carry.
@@ -184,7 +217,7 @@ func (r Route) documentProblems(op *openapi.Operation, schemas *openapi.Schemas)
 			}
 		}
 		op.Responses[strconv.Itoa(status)] = &openapi.Response{
-			Description: strings.Join(texts, " "), Headers: headers(names...),
+			Description: strings.Join(texts, " "), Headers: r.headers(names...),
 			Content: map[string]openapi.MediaType{problem.MediaType: {Schema: schemas.Of(reflect.TypeFor[problem.Problem]())}},
 		}
 	}

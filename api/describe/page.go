@@ -30,13 +30,15 @@ const (
 // Rendered is the description in the forms in which it is served.
 type Rendered struct {
 	JSON, HTML, CSS []byte
+	// AnswerHeaders are the names of the headers that answers may have.
+	AnswerHeaders []string
 }
 
 // Render makes the description of the routes. All of it comes from the program itself, so it
 // fails always or never: it panics.
 func Render(routes []Route) Rendered {
 	d := Document(routes)
-	var out Rendered
+	out := Rendered{AnswerHeaders: answerHeaders(d)}
 	var err error
 	if out.JSON, err = Marshal(d); err != nil {
 		panic(fmt.Sprintf("describe: encode the description: %v", err))

@@ -77,7 +77,8 @@ func (g *Gate) caller(r *http.Request) (Caller, error) {
 }
 
 // credentials finds the token of a request: in the Authorization header, else in the
-// cookie; empty when there is none. It is not ok when it is not clear which one counts.
+// cookie, if the request is of our own pages; empty when there is none. It is not ok when it
+// is not clear which one counts.
 func (g *Gate) credentials(r *http.Request) (token string, cookie, ok bool) {
 	headers := r.Header["Authorization"]
 	if len(headers) > 1 {
@@ -92,6 +93,9 @@ func (g *Gate) credentials(r *http.Request) (token string, cookie, ok bool) {
 			return "", false, true // it is meant for a gateway before this process
 		}
 		return "", false, false
+	}
+	if !ownPage(r) {
+		return "", false, true
 	}
 	switch cookies := r.CookiesNamed(g.cookieName(r)); len(cookies) {
 	case 0:

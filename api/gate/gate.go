@@ -7,6 +7,7 @@ package gate
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -48,12 +49,27 @@ type Config struct {
 	// Admissions checks that who registers was admitted by a gateway. nil: nobody needs to be. It
 	// stays the caller's.
 	Admissions *identity.Admissions
-	// TrustedProxies are believed when they say in X-Forwarded-For who the client is, and
-	// in X-Forwarded-Proto how it came. None: those headers are ignored.
+	// Crowds are networks with limits of their own.
+	Crowds Crowds
+	// Local says that in trusted mode the process serves its own machine only: what a proxy
+	// has handed on, what came from elsewhere, and what was sent to a foreign name is refused.
+	Local bool
+	// AnotherUser reports, with Local, whether a request's connection is of another user of the
+	// machine than the process's own. It gets the request's context. nil: all users of the machine
+	// are believed.
+	AnotherUser func(context.Context) bool
+	// Hosts are further names, in lower case and without a port, by which the machine's own
+	// people call the process in trusted mode. Without Local any one restricts it to them.
+	Hosts []string
+	// TrustedProxies are believed when they say who the client is and by which URL it came:
+	// see package forwarded. None: those headers are ignored.
 	TrustedProxies []netip.Prefix
 	// CORSOrigins, each scheme://host[:port], are the other origins whose scripts may use
 	// the API, with tokens and never with cookies. None: no others.
 	CORSOrigins []*url.URL
+	// CORSHeaders are headers that these scripts may send beside those that are always allowed.
+	// * means all.
+	CORSHeaders []string
 }
 
 // Access says who may call a route.
@@ -75,21 +91,27 @@ type Gate struct {
 	limits     *limits              // nil: nothing is limited
 	guesses    *throttle.Accounts   // nil: nothing is limited
 	admissions *identity.Admissions // nil: nobody needs to be admitted
+	local      bool
+	another    func(context.Context) bool
+	hosts      []string
 	proxies    []netip.Prefix
 	origins    []string
-	log        zerolog.Logger
+	// corsHeaders are those of Config.
+	corsHeaders []string
+	log         zerolog.Logger
 
 	unknownProxy sync.Once // warns of a proxy that nobody has configured
+	noted        sync.Map  // what else was warned of, once: headers and sentences, a closed set
 }
 
 // New makes a gate.
 func New(config Config, log zerolog.Logger) *Gate {
-	g := &Gate{mode: config.Mode, guard: config.Guard, admissions: config.Admissions, proxies: config.TrustedProxies, log: log}
+	g := &Gate{mode: config.Mode, guard: config.Guard, admissions: config.Admissions, local: config.Local, another: config.AnotherUser, hosts: config.Hosts, proxies: config.TrustedProxies, corsHeaders: config.CORSHeaders, log: log}
 	if g.guard == nil {
 		g.guard = identity.Alone()
 	}
 	if config.RateLimits {
-		g.limits = newLimits(cmp.Or(config.Rates, DefaultRates()))
+		g.limits = newLimits(cmp.Or(config.Rates, DefaultRates()), config.Crowds)
 		g.guesses = throttle.New(throttle.Config{LongestPause: config.LongestPause, Log: log})
 	}
 	for _, origin := range config.CORSOrigins {
@@ -111,7 +133,7 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, access Access, limi
 	if access != Anybody {
 		who, denied = g.caller(r)
 	}
-	if err := g.count(w, r, limit, who); err != nil {
+	if err := g.count(w, r, limit, who, 1); err != nil {
 		return Caller{}, err
 	}
 	return who, denied

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"net/http"
@@ -41,6 +42,15 @@ func from(address string) func(*http.Request) {
 func cookie(name, value string) func(*http.Request) { return with("Cookie", name+"="+value) }
 
 func overTLS(r *http.Request) { r.TLS = &tls.ConnectionState{} }
+
+// refuse answers with a problem.
+func refuse(err error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if p, ok := errors.AsType[*problem.Problem](err); ok {
+			p.Write(w)
+		}
+	})
+}
 
 // code is the code of a problem, or "".
 func code(t *testing.T, err error) problem.Code {
@@ -142,7 +152,9 @@ func TestACallerActsForThemself(t *testing.T) {
 
 // TestLimits: how many requests pass, and what they are counted by.
 func TestLimits(t *testing.T) {
-	rates := Rates{Requests: 5, Registrations: 3, Passwords: 4, PasswordsPerAccount: 2}
+	rates := Rates{
+		Requests: Rate{5, time.Minute}, Registrations: Rate{3, time.Minute}, Passwords: Rate{4, time.Minute}, PasswordsPerAccount: Rate{2, time.Minute},
+	}
 	guard := identity.Alone()
 	token := func() func(*http.Request) {
 		_, token := sign(t, guard)
@@ -159,11 +171,8 @@ func TestLimits(t *testing.T) {
 		refused := func(options ...func(*http.Request)) bool {
 			w := httptest.NewRecorder()
 			_, err := g.Admit(w, request(options...), TokenHolders, limit)
-			if counts := w.Header().Get("RateLimit-Limit") != ""; counts != (limit != Unlimited) {
+			if counts := w.Header().Get("RateLimit") != ""; counts != (limit != Unlimited) {
 				t.Errorf("limit %d: the headers are %v", limit, w.Header())
-			}
-			if reset, err := strconv.Atoi(w.Header().Get("RateLimit-Reset")); limit != Unlimited && (err != nil || reset < 0 || reset > 60) {
-				t.Errorf("limit %d: RateLimit-Reset is %q", limit, w.Header().Get("RateLimit-Reset"))
 			}
 			return code(t, err) == problem.RateLimited
 		}
@@ -199,7 +208,7 @@ func TestLimits(t *testing.T) {
 	account := func(name string, options ...func(*http.Request)) problem.Code {
 		return code(t, g.CountAccount(httptest.NewRecorder(), request(options...), name))
 	}
-	for range rates.PasswordsPerAccount {
+	for range rates.PasswordsPerAccount.Most {
 		if got := account("ada"); got != "" {
 			t.Errorf("an account is told %s", got)
 		}
@@ -222,12 +231,12 @@ func TestTheLimitsOfTheGuide(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := DefaultRates()
-	for what, limit := range map[string]int{
+	for what, limit := range map[string]Rate{
 		"log-ins, sign-ups and changes of passwords": r.Passwords, "the same, for one account": r.PasswordsPerAccount,
 		"changes of registrations (POST, PUT, DELETE)": r.Registrations, "reads of registrations": r.Requests,
 		"everything else of the API, without `/livez` and `/readyz`": r.Requests,
 	} {
-		if row := "| " + what + " | " + strconv.Itoa(limit) + " | "; !strings.Contains(string(guide), row) {
+		if row := "| " + what + " | " + strconv.Itoa(limit.Most) + " | "; limit.Window != time.Minute || !strings.Contains(string(guide), row) {
 			t.Errorf("docs/operations.md has no row %q", row)
 		}
 	}
@@ -245,7 +254,8 @@ func TestClientAddresses(t *testing.T) {
 	}{
 		"IPv4":                        {plain, nil, "203.0.113.9", false},
 		"IPv6, the /64":               {plain, []func(*http.Request){from("[2001:db8:1:2:3::4]:1")}, "2001:db8:1:2::", false},
-		"no port":                     {plain, []func(*http.Request){from("pipe")}, "pipe", false},
+		"no port":                     {plain, []func(*http.Request){from("203.0.113.9")}, "203.0.113.9", false},
+		"no address":                  {plain, []func(*http.Request){from("pipe")}, "pipe", false},
 		"a header without a proxy":    {plain, []func(*http.Request){with("X-Forwarded-For", "198.51.100.1"), with("X-Forwarded-Proto", "https")}, "203.0.113.9", false},
 		"TLS":                         {plain, []func(*http.Request){overTLS}, "203.0.113.9", true},
 		"a proxy":                     {proxied, []func(*http.Request){from("10.1.1.1:1"), with("X-Forwarded-For", "198.51.100.1"), with("X-Forwarded-Proto", "https")}, "198.51.100.1", true},
@@ -253,7 +263,14 @@ func TestClientAddresses(t *testing.T) {
 		"a proxy in IPv6 form":        {proxied, []func(*http.Request){from("[::ffff:10.1.1.1]:1"), with("X-Forwarded-Proto", "https")}, "10.1.1.1", true},
 		"past the proxy":              {proxied, []func(*http.Request){with("X-Forwarded-For", "10.9.9.9"), with("X-Forwarded-Proto", "https")}, "", false},
 		"no address at all":           {proxied, []func(*http.Request){from("pipe"), with("X-Forwarded-Proto", "https")}, "pipe", false},
-		"an address that is not one":  {proxied, []func(*http.Request){from("pipe:1"), with("X-Forwarded-Proto", "https")}, "pipe", false},
+		"an address that is not one":  {proxied, []func(*http.Request){from("pipe:1"), with("X-Forwarded-Proto", "https")}, "pipe:1", false},
+		"a port, and quotes":          {proxied, []func(*http.Request){from("10.1.1.1:1"), with("X-Forwarded-For", `"198.51.100.1:4711"`)}, "198.51.100.1", false},
+		"a port of IPv6":              {proxied, []func(*http.Request){from("10.1.1.1:1"), with("X-Forwarded-For", "[2001:db8:1:2:3::4]:4711")}, "2001:db8:1:2::", false},
+		"several headers":             {proxied, []func(*http.Request){from("10.1.1.1:1"), with("X-Forwarded-For", "203.0.113.77"), with("X-Forwarded-For", "198.51.100.1")}, "198.51.100.1", false},
+		"RFC 7239":                    {proxied, []func(*http.Request){from("10.1.1.1:1"), with("Forwarded", `for="198.51.100.1:80";proto=HTTPS`)}, "198.51.100.1", true},
+		"two schemes":                 {proxied, []func(*http.Request){from("10.1.1.1:1"), with("X-Forwarded-For", "198.51.100.1"), with("X-Forwarded-Proto", "https,http")}, "198.51.100.1", true},
+		"in capitals":                 {proxied, []func(*http.Request){from("10.1.1.1:1"), with("X-Forwarded-For", "198.51.100.1"), with("X-Forwarded-Proto", "HTTPS")}, "198.51.100.1", true},
+		"nobody can tell":             {proxied, []func(*http.Request){from("10.1.1.1:1"), with("X-Forwarded-For", "unknown")}, "unknown via 10.1.1.1", false},
 		"what the client itself says": {proxied, []func(*http.Request){from("10.1.1.1:1"), with("X-Forwarded-For", "198.51.100.77, 203.0.113.1")}, "203.0.113.1", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -261,7 +278,7 @@ func TestClientAddresses(t *testing.T) {
 			var hsts string
 			h := c.g.BrowserRules(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				got = c.g.clientAddress(r)
-			}), http.NotFoundHandler())
+			}), nil, refuse)
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, request(c.options...))
 			hsts = w.Header().Get("Strict-Transport-Security")
@@ -313,15 +330,14 @@ func TestOtherOrigins(t *testing.T) {
 		"none is configured, a read": {off, "GET", app.String(), false, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			denied := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 			w := httptest.NewRecorder()
 			r := httptest.NewRequest(c.method, "/", nil)
 			if c.origin != "" {
 				r.Header.Set("Origin", c.origin)
 				r.Header.Set("Sec-Fetch-Site", "cross-site")
 			}
-			c.g.BrowserRules(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), denied).ServeHTTP(w, r)
-			if h := w.Result().Header; (w.Code == http.StatusTeapot) != c.denied || h.Get("Access-Control-Allow-Origin") != c.allowed || h.Get("Access-Control-Allow-Credentials") != "" {
+			c.g.BrowserRules(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil, refuse).ServeHTTP(w, r)
+			if h := w.Result().Header; (w.Code == http.StatusForbidden) != c.denied || h.Get("Access-Control-Allow-Origin") != c.allowed || h.Get("Access-Control-Allow-Credentials") != "" {
 				t.Errorf("%d %v", w.Code, h)
 			}
 		})
@@ -334,7 +350,7 @@ func TestOtherOrigins(t *testing.T) {
 		preflight.Header.Set(name, value)
 	}
 	w := httptest.NewRecorder()
-	on.BrowserRules(http.NotFoundHandler(), http.NotFoundHandler()).ServeHTTP(w, preflight)
+	on.BrowserRules(http.NotFoundHandler(), nil, refuse).ServeHTTP(w, preflight)
 	if h := w.Result().Header; w.Code >= 300 || h.Get("Access-Control-Max-Age") != "600" || !strings.Contains(h.Get("Access-Control-Allow-Headers"), "If-Match") {
 		t.Errorf("a preflight: %d %v", w.Code, h)
 	}
@@ -343,31 +359,37 @@ func TestOtherOrigins(t *testing.T) {
 			t.Error("an origin that is none is taken")
 		}
 	}()
-	New(Config{CORSOrigins: []*url.URL{{Scheme: "https", Host: "a b"}}}, zerolog.Nop()).BrowserRules(nil, nil)
+	New(Config{CORSOrigins: []*url.URL{{Scheme: "https", Host: "a b"}}}, zerolog.Nop()).BrowserRules(nil, nil, refuse)
 }
 
 // TestAnUnknownProxyIsWarnedOfOnce: where limits would count all its clients as one.
 func TestAnUnknownProxyIsWarnedOfOnce(t *testing.T) {
+	trusted := Config{RateLimits: true, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}
 	for name, c := range map[string]struct {
 		config Config
+		from   string
 		want   int
 	}{
-		"limits":          {Config{RateLimits: true}, 1},
-		"no limits":       {Config{}, 0},
-		"a trusted proxy": {Config{RateLimits: true, TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}, 0},
+		"limits":          {Config{RateLimits: true}, "203.0.113.9:1", 1},
+		"no limits":       {Config{}, "203.0.113.9:1", 0},
+		"a trusted proxy": {trusted, "10.1.1.1:1", 0},
+		"another proxy":   {trusted, "172.18.0.1:1", 1},
 	} {
-		var log strings.Builder
-		g := New(c.config, zerolog.New(&log))
-		h := g.BrowserRules(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil)
-		h.ServeHTTP(httptest.NewRecorder(), request())
-		if log.Len() > 0 {
-			t.Errorf("%s: warned without a proxy: %s", name, &log)
-		}
-		for range 3 {
-			h.ServeHTTP(httptest.NewRecorder(), request(with("X-Forwarded-For", "198.51.100.1")))
-		}
-		if got := strings.Count(log.String(), "EVENTIO_TRUSTED_PROXIES"); got != c.want {
-			t.Errorf("%s: %d warnings, want %d", name, got, c.want)
+		for _, header := range []string{"X-Forwarded-For", "Forwarded", "X-Real-IP"} {
+			var log strings.Builder
+			g := New(c.config, zerolog.New(&log))
+			h := g.BrowserRules(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil, refuse)
+			h.ServeHTTP(httptest.NewRecorder(), request())
+			if log.Len() > 0 {
+				t.Errorf("%s: warned without a proxy: %s", name, &log)
+			}
+			value := map[string]string{"Forwarded": "for=198.51.100.1"}[header]
+			for range 3 {
+				h.ServeHTTP(httptest.NewRecorder(), request(from(c.from), with(header, cmp.Or(value, "198.51.100.1"))))
+			}
+			if got := strings.Count(log.String(), "EVENTIO_TRUSTED_PROXIES"); got != c.want {
+				t.Errorf("%s, %s: %d warnings, want %d: %s", name, header, got, c.want, &log)
+			}
 		}
 	}
 }
@@ -378,7 +400,7 @@ func BenchmarkRateLimit(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		who := Caller{Person: identity.Person{ID: store.NewID()}, Proven: true}
-		if err := g.count(httptest.NewRecorder(), request(), RegistrationsPerPerson, who); err != nil {
+		if err := g.count(httptest.NewRecorder(), request(), RegistrationsPerPerson, who, 1); err != nil {
 			b.Fatal(err)
 		}
 	}

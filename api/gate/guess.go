@@ -82,8 +82,12 @@ func (g *Gate) Address(r *http.Request) netip.Addr {
 // Only [Gate.Guess] tells, when it is known for whom.
 func (g *Gate) MayBeKnown(r *http.Request) bool { return g.browserCookie(r) != "" }
 
-// SetBrowser lets the browser of who has just proven a password be known from now on.
+// SetBrowser lets the browser of who has just proven a password be known from now on. A page of another
+// origin changes nothing, as with SetCookie.
 func (g *Gate) SetBrowser(w http.ResponseWriter, r *http.Request, p identity.Person) {
+	if !ownPage(r) {
+		return
+	}
 	value, expires := g.guard.SignBrowser(p)
 	http.SetCookie(w, &http.Cookie{ //nolint:gosec // not Secure over plain HTTP, which secure finds out
 		Name: g.browserCookieName(r), Value: value, Path: "/", MaxAge: int(time.Until(expires) / time.Second),
@@ -98,9 +102,12 @@ func (g *Gate) browserCookieName(r *http.Request) string {
 	return plainBrowserCookie
 }
 
-// browserCookie returns the value of the cookie, or "" when there is none or it is not clear which
-// one counts.
+// browserCookie returns the value of the cookie, or "" when there is none, it is not clear which one
+// counts, or a page of another origin sends the request.
 func (g *Gate) browserCookie(r *http.Request) string {
+	if !ownPage(r) {
+		return ""
+	}
 	cookies := r.CookiesNamed(g.browserCookieName(r))
 	if len(cookies) != 1 {
 		return ""

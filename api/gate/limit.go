@@ -1,73 +1,55 @@
 package gate
 
 import (
-	"net"
 	"net/http"
-	"strconv"
+	"net/netip"
 	"time"
-
-	"github.com/go-chi/chi/v5/middleware"
-	"github.com/go-chi/httprate"
-
-	"github.com/eventio/eventio/api/problem"
 )
 
-// rateWindow is the time that all limits speak of.
-const rateWindow = time.Minute
-
-// Rates are the rate limits: requests in a minute.
+// Rates are the rate limits. One of them that is zero limits nothing.
 type Rates struct {
 	// Requests bounds everything without a limit of its own, by address or person. It is
 	// generous: a whole campus may come from one address.
-	Requests int
+	Requests Rate
 	// Registrations bounds changes of registrations by one person: far above what a person does
 	// and far below a bot.
-	Registrations int
+	Registrations Rate
 	// Passwords bounds log-ins, sign-ups and changes of passwords together, by address.
-	Passwords int
+	Passwords Rate
 	// PasswordsPerAccount bounds them for one account from one address. It counts the two
 	// together so that a stranger locks nobody out but themself.
-	PasswordsPerAccount int
+	PasswordsPerAccount Rate
 }
 
 // DefaultRates returns the limits that docs/operations.md lists.
 func DefaultRates() Rates {
-	return Rates{Requests: 6000, Registrations: 120, Passwords: 60, PasswordsPerAccount: 10}
+	return Rates{
+		Requests: Rate{6000, time.Minute}, Registrations: Rate{120, time.Minute},
+		Passwords: Rate{60, time.Minute}, PasswordsPerAccount: Rate{10, time.Minute},
+	}
+}
+
+// Crowds are networks of which it is known that many people share an address: a school, a company, an
+// operator of mobile phones.
+type Crowds struct {
+	Networks []netip.Prefix
+	// Factor is how many times as many requests as others may come from one of their addresses.
+	// What counts for a person or for an account stays. Below 1 means 1.
+	Factor int
 }
 
 // limits has a counter for each of Rates.
 type limits struct {
-	requests, registrations, passwords, account *httprate.RateLimiter
-
-	least int // the lowest limit by which lists are counted
+	requests, registrations, passwords, account *counter
+	crowds                                      Crowds
 }
 
-func newLimits(r Rates) *limits {
+func newLimits(r Rates, crowds Crowds) *limits {
 	return &limits{
-		requests: newLimiter(r.Requests), registrations: newLimiter(r.Registrations),
-		passwords: newLimiter(r.Passwords), account: newLimiter(r.PasswordsPerAccount), least: r.Requests,
+		requests: newCounter("requests", r.Requests), registrations: newCounter("registrations", r.Registrations),
+		passwords: newCounter("logins", r.Passwords), account: newCounter("account", r.PasswordsPerAccount),
+		crowds: crowds,
 	}
-}
-
-// newLimiter makes a counter that tells its state in the RateLimit headers of each answer.
-func newLimiter(requests int) *httprate.RateLimiter {
-	return httprate.NewRateLimiter(requests, rateWindow, httprate.WithResponseHeaders(httprate.ResponseHeaders{
-		Limit: "Ratelimit-Limit", Remaining: "Ratelimit-Remaining", Reset: "Ratelimit-Reset", RetryAfter: "Retry-After",
-	}))
-}
-
-// pass counts a request against a limit, and fails when it is used up.
-func pass(w http.ResponseWriter, r *http.Request, limiter *httprate.RateLimiter, key string) error {
-	refused := limiter.OnLimit(w, r, key)
-	// The library says when the window ends; the header is the time until then (RateLimit
-	// header fields for HTTP, draft 7, section 5.3).
-	if end, err := strconv.ParseInt(w.Header().Get("Ratelimit-Reset"), 10, 64); err == nil {
-		w.Header().Set("Ratelimit-Reset", strconv.FormatInt(max(0, end-time.Now().Unix()), 10))
-	}
-	if refused {
-		return problem.New(problem.RateLimited)
-	}
-	return nil
 }
 
 // Limit says what the requests of a route count against.
@@ -91,8 +73,17 @@ const (
 	PasswordsPerAddress
 )
 
-// count counts a request, and fails when its limit is used up.
-func (g *Gate) count(w http.ResponseWriter, r *http.Request, l Limit, who Caller) error {
+// Charge counts a request that was admitted as so many more requests, because of what it costs. A
+// limit below that is used up by it. It fails with the problem RateLimited.
+func (g *Gate) Charge(w http.ResponseWriter, r *http.Request, l Limit, who Caller, more int) error {
+	if more <= 0 {
+		return nil
+	}
+	return g.count(w, r, l, who, more)
+}
+
+// count counts n requests, and fails when the limit is used up.
+func (g *Gate) count(w http.ResponseWriter, r *http.Request, l Limit, who Caller, n int) error {
 	if g.limits == nil || l == Unlimited {
 		return nil
 	}
@@ -102,22 +93,13 @@ func (g *Gate) count(w http.ResponseWriter, r *http.Request, l Limit, who Caller
 		if l == RegistrationsPerPerson {
 			limiter = g.limits.registrations
 		}
-		return pass(w, r, limiter, "person "+string(who.ID[:]))
+		return limiter.pass(w, "person "+string(who.ID[:]), n, 1)
 	}
 	limiter := g.limits.requests
 	if l == PasswordsPerAddress {
 		limiter = g.limits.passwords
 	}
-	return pass(w, r, limiter, g.clientAddress(r))
-}
-
-// Charge counts a request that was admitted as more requests, because of what it costs. A limit below
-// that is used up by it. It fails with the problem RateLimited.
-func (g *Gate) Charge(w http.ResponseWriter, r *http.Request, l Limit, who Caller, more int) error {
-	if more <= 0 || g.limits == nil {
-		return nil
-	}
-	return g.count(w, r.WithContext(httprate.WithIncrement(r.Context(), min(more, g.limits.least-1))), l, who)
+	return limiter.pass(w, g.clientAddress(r), n, g.crowd(r))
 }
 
 // CountAccount counts a use of a password for an account from the client's address. It fails with
@@ -126,18 +108,30 @@ func (g *Gate) CountAccount(w http.ResponseWriter, r *http.Request, account stri
 	if g.limits == nil {
 		return nil
 	}
-	return pass(w, r, g.limits.account, g.clientAddress(r)+" "+account)
+	return g.limits.account.pass(w, g.clientAddress(r)+" "+account, 1, 1)
+}
+
+// crowd returns how many times as many requests as from another address may come from a client's.
+func (g *Gate) crowd(r *http.Request) int {
+	client := g.origin(r).Client
+	for _, network := range g.limits.crowds.Networks {
+		if network.Contains(client) {
+			return g.limits.crowds.Factor
+		}
+	}
+	return 1
 }
 
 // clientAddress returns what limits count by: an IPv4 address, or the /64 of an IPv6 address,
-// since a client has all of that.
+// since a client has all of that. Where a trusted proxy names nobody, that is said with the
+// proxy's address.
 func (g *Gate) clientAddress(r *http.Request) string {
-	if address := middleware.GetClientIP(r.Context()); address != "" {
-		return httprate.CanonicalizeIP(address)
+	o := g.origin(r)
+	switch {
+	case o.Client.Is6():
+		return netip.PrefixFrom(o.Client, 64).Masked().Addr().String()
+	case !o.Client.IsValid() && !o.Via.IsValid(): // the connection has no address
+		return r.RemoteAddr
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		host = r.RemoteAddr
-	}
-	return httprate.CanonicalizeIP(host)
+	return o.Key()
 }

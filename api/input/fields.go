@@ -9,7 +9,6 @@ import (
 	"time"
 	_ "time/tzdata" // the names of time zones must not depend on the machine
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/pkg/store"
@@ -17,12 +16,12 @@ import (
 
 // Limits of fields. Characters are Unicode code points.
 const (
-	MaxName        = 200           // characters
-	MaxEmail       = 254           // bytes (RFC 5321, section 4.5.3.1.3, less the brackets)
-	MaxTitle       = 200           // characters
-	MaxDescription = 10_000        // characters
-	MaxPlace       = 200           // characters
-	MaxCapacity    = 1_000_000_000 // seats
+	MaxName        = 200 // characters
+	MaxEmail       = 254 // bytes (RFC 5321, section 4.5.3.1.3, less the brackets)
+	MaxTitle       = store.MaxTitle
+	MaxDescription = store.MaxDescription
+	MaxPlace       = store.MaxVenue
+	MaxCapacity    = store.MaxCapacity
 )
 
 // Fields checks the fields of one request and collects what is wrong with them. The zero value is
@@ -61,28 +60,15 @@ func (f *Fields) OneOf(field, value string, allowed ...string) {
 
 // Line checks a required text of one line, and trims it.
 func (f *Fields) Line(field, value string, maxChars int) string {
-	sent := value
-	value = strings.TrimSpace(value)
-	switch {
-	case value == "":
-		f.Add(field, "is required and must not be blank")
-	case utf8.RuneCountInString(sent) > maxChars:
-		f.Add(field, fmt.Sprintf("must have at most %d characters", maxChars))
-	case strings.ContainsFunc(value, unicode.IsControl):
-		f.Add(field, "must not contain control characters")
-	}
+	value, err := store.Line(value, maxChars)
+	f.Check(field, err)
 	return value
 }
 
 // Text checks an optional text of several lines.
 func (f *Fields) Text(field, value string, maxChars int) string {
-	control := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
-	switch {
-	case utf8.RuneCountInString(value) > maxChars:
-		f.Add(field, fmt.Sprintf("must have at most %d characters", maxChars))
-	case strings.ContainsFunc(value, control):
-		f.Add(field, "must not contain control characters other than tabs and line breaks")
-	}
+	value, err := store.Text(value, maxChars)
+	f.Check(field, err)
 	return value
 }
 
@@ -132,10 +118,17 @@ func (f *Fields) Instant(field, value string) time.Time {
 		f.Add(field, "is required: an RFC 3339 time such as 2027-05-01T18:00:00Z")
 	case err != nil:
 		f.Add(field, "must be an RFC 3339 time such as 2027-05-01T18:00:00Z")
-	case t.UTC().Year() < 1 || t.UTC().Year() > 9999:
-		f.Add(field, "must be in the years 1 to 9999")
+	default:
+		t, err = store.Instant(t)
+		f.Check(field, err)
 	}
-	return t.UTC().Truncate(time.Millisecond)
+	return t
+}
+
+// Capacity checks a number of seats.
+func (f *Fields) Capacity(field string, value int64) int64 {
+	f.Check(field, store.Capacity(value))
+	return value
 }
 
 // Between checks a whole number.
@@ -156,19 +149,13 @@ func (f *Fields) OptionalInstant(field string, value *string) time.Time {
 
 // OptionalLine checks a text of one line that may be left out.
 func (f *Fields) OptionalLine(field, value string, maxChars int) string {
-	if value == "" {
-		return ""
-	}
-	return f.Line(field, value, maxChars)
+	value, err := store.OptionalLine(value, maxChars)
+	f.Check(field, err)
+	return value
 }
 
 // TimeZone checks the name of a time zone, which may be left out.
 func (f *Fields) TimeZone(field, value string) string {
-	if value == "" {
-		return ""
-	}
-	if _, err := time.LoadLocation(value); err != nil || value == "Local" {
-		f.Add(field, "must be a time zone name of the IANA database, such as Europe/Berlin")
-	}
+	f.Check(field, store.TimeZone(value))
 	return value
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -26,10 +27,11 @@ type config struct {
 type serveConfig struct {
 	setup.Servers
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer, in which a registration is sent to a worker at most twice."`
-	DrainDelay     time.Duration `env:"EVENTIO_DRAIN_DELAY" default:"1s" help:"How long to go on serving, unready, after SIGTERM, until gateways have noticed."`
-	Auth           string        `env:"EVENTIO_AUTH" enum:"token,trusted" default:"token" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only behind a gateway that knows its users."`
 	process.MaxConnections
 	setup.Quotas
+	process.Idle
+	DrainDelay time.Duration `env:"EVENTIO_DRAIN_DELAY" default:"1s" help:"How long to go on serving, unready, after SIGTERM, until gateways have noticed."`
+	Auth       string        `env:"EVENTIO_AUTH" enum:"token,trusted" default:"token" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only behind a gateway that knows its users."`
 	setup.Identity
 	retention.KeyFlags
 }
@@ -47,7 +49,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 	if line.Command == "healthcheck" {
 		return process.Healthcheck(ctx, c.Addr)
 	}
-	if err := process.Positive("--request-timeout", c.Serve.RequestTimeout); err != nil {
+	if err := cmp.Or(process.Positive("--request-timeout", c.Serve.RequestTimeout), c.Serve.CheckIdle()); err != nil {
 		return err
 	}
 	if err := c.Serve.KeyFlags.Check(); err != nil {
@@ -95,7 +97,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 	ctx, end := process.EndOn(ctx, log, connections.Lost)
 	go handler.WatchReadiness(ctx)
 	err = process.Server{
-		Listener: listener, Handler: handler, DrainDelay: c.Serve.DrainDelay, MaxConnections: most, Log: log,
+		Listener: listener, Handler: handler, DrainDelay: c.Serve.DrainDelay, IdleTimeout: c.Serve.IdleTimeout, MaxConnections: most, Log: log,
 	}.Serve(ctx)
 	return errors.Join(err, end())
 }

@@ -45,14 +45,16 @@ type config struct {
 }
 
 type serveConfig struct {
-	Addr       string `env:"EVENTIO_ADDR" default:"127.0.0.1:3000" help:"Address to listen on, host:port. Port 0 picks a free one."`
-	Data       string `env:"EVENTIO_DATA" default:"./data" type:"path" help:"Folder for the data; it is made when it is missing."`
-	NATSListen string `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address. By default it has no port."`
+	Addr           string `env:"EVENTIO_ADDR" default:"127.0.0.1:3000" help:"Address to listen on, host:port. Port 0 picks a free one."`
+	Data           string `env:"EVENTIO_DATA" default:"./data" type:"path" help:"Folder for the data; it is made when it is missing."`
+	NATSListen     string `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address, for those who know --nats-listen-auth. By default it has no port."`
+	NATSListenAuth string `name:"nats-listen-auth" env:"EVENTIO_NATS_LISTEN_AUTH" placeholder:"USER:PASSWORD" help:"What other processes must prove to use --nats-listen; a password of at least 16 characters. Use the variable: other users of the machine can see flags."`
 	setup.Prefix
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
-	Auth           string        `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted on a loopback address, else token."`
 	process.MaxConnections
 	setup.Quotas
+	process.Idle
+	Auth string `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted, for the user who starts it, on a loopback address before which no proxy is named, else token."`
 	setup.Identity
 	retention.Flags
 	retention.KeyFlags
@@ -68,7 +70,7 @@ func run(ctx context.Context, env process.Env) error {
 	}
 	log := c.Logger(env)
 	if strings.HasPrefix(line.Command, "user ") {
-		return line.Named(setup.Explain(c.User.Run(ctx, env, line.Command, log), log))
+		return line.Named(setup.Explain(c.User.Act(ctx, env, line.Command, log), log))
 	}
 	if strings.HasPrefix(line.Command, "event ") {
 		return line.Named(setup.Explain(c.Event.Run(ctx, env, log), log))
@@ -94,7 +96,7 @@ func run(ctx context.Context, env process.Env) error {
 
 // run serves the API and the pages until ctx ends.
 func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
-	if err := process.Positive("--request-timeout", c.RequestTimeout); err != nil {
+	if err := cmp.Or(process.Positive("--request-timeout", c.RequestTimeout), c.CheckIdle()); err != nil {
 		return err
 	}
 	if err := cmp.Or(c.Flags.Check(), c.KeyFlags.Check()); err != nil {
@@ -117,7 +119,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	if err != nil {
 		return err
 	}
-	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{Data: c.Data, NATSListen: c.NATSListen, Prefix: c.Prefix}, log)
+	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{Data: c.Data, NATSListen: c.NATSListen, NATSListenAuth: c.NATSListenAuth, Prefix: c.Prefix}, log)
 	if err != nil {
 		return err
 	}
@@ -144,5 +146,5 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
   proof     eventio simulate --url %s
   stop      Ctrl-C
 `, url, c.Data, embedded.Namespace, setup.AuthOf(access.Mode), url, url, url)
-	return process.Server{Listener: listener, Handler: handler, MaxConnections: most, Log: log}.Serve(ctx)
+	return process.Server{Listener: listener, Handler: handler, IdleTimeout: c.IdleTimeout, ConnContext: setup.ConnContext(access, log), MaxConnections: most, Log: log}.Serve(ctx)
 }

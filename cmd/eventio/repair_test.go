@@ -134,6 +134,14 @@ func announceOld(t *testing.T, nats *testenv.NATS) {
 	}
 }
 
+// natsAuth are the credentials of other processes for the embedded NATS server.
+const natsAuth = "ada:a-long-password-0"
+
+// withAuth returns the URL of an embedded NATS server with the credentials.
+func withAuth(address string) string {
+	return strings.Replace(address, "://", "://"+natsAuth+"@", 1)
+}
+
 // TestPrefixes: a folder that is served under a prefix is repaired under the same one only, and
 // one that cannot be a subject is refused with its name.
 func TestPrefixes(t *testing.T) {
@@ -141,7 +149,7 @@ func TestPrefixes(t *testing.T) {
 	dir := f.flags[1]
 	var log system.Log
 	embedded, err := setup.OpenEmbedded(t.Context(), setup.EmbeddedConfig{
-		Data: dir, NATSListen: "127.0.0.1:0", Prefix: setup.Prefix{NATSPrefix: "acme"},
+		Data: dir, NATSListen: "127.0.0.1:0", NATSListenAuth: natsAuth, Prefix: setup.Prefix{NATSPrefix: "acme"},
 	}, zerolog.New(&log))
 	if err != nil {
 		t.Fatal(err)
@@ -152,7 +160,7 @@ func TestPrefixes(t *testing.T) {
 	}
 	e, _ := populate(t, embedded.Store)
 	f.set(t, "events", e.ID, map[string]any{"tickets_sold": 1})
-	repair := []string{"verify", "--data", dir, "--repair", "--nats-url", embedded.NATSURL()}
+	repair := []string{"verify", "--data", dir, "--repair", "--nats-url", withAuth(embedded.NATSURL())}
 	if out, err := tool(t, repair...); err == nil || !strings.Contains(err.Error(), "those that are there serve: "+embedded.Namespace.String()) {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -176,7 +176,7 @@ func TestVerifyFindsEachDamage(t *testing.T) {
 func TestRepairOfAServedFolder(t *testing.T) {
 	f := sqliteFixture(t)
 	dir := f.flags[1]
-	embedded, err := setup.OpenEmbedded(t.Context(), setup.EmbeddedConfig{Data: dir, NATSListen: "127.0.0.1:0"}, zerolog.Nop())
+	embedded, err := setup.OpenEmbedded(t.Context(), setup.EmbeddedConfig{Data: dir, NATSListen: "127.0.0.1:0", NATSListenAuth: natsAuth}, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestRepairOfAServedFolder(t *testing.T) {
 	if _, err := tool(t, "verify", "--data", dir, "--repair"); err == nil || !strings.Contains(err.Error(), "--nats-url") {
 		t.Fatalf("error is %v", err)
 	}
-	out, err = tool(t, "verify", "--data", dir, "--repair", "--nats-url", embedded.NATSURL())
+	out, err = tool(t, "verify", "--data", dir, "--repair", "--nats-url", withAuth(embedded.NATSURL()))
 	wantClean(t, out, err)
 	if !strings.Contains(out, "tickets_sold 1 -> 2") {
 		t.Errorf("it printed\n%s", out)

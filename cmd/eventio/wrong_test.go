@@ -47,9 +47,10 @@ func TestWrongInputs(t *testing.T) {
 	stored := sqliteFixture(t)
 	closeAtEnd(t, stored.open(t))
 	const (
-		nowhere = "mongodb://127.0.0.1:1/x"
-		secret  = "mongodb://ada:hunter2@pass/w@127.0.0.1:1/x"
-		aUser   = "6b056f1db8a8b20890367b25"
+		nowhere  = "mongodb://127.0.0.1:1/x"
+		secret   = "mongodb://ada:hunter2@pass/w@127.0.0.1:1/x"
+		natsFlag = "--nats-listen-auth=" + natsAuth
+		aUser    = "6b056f1db8a8b20890367b25"
 	)
 	type row struct {
 		args  []string
@@ -65,10 +66,13 @@ func TestWrongInputs(t *testing.T) {
 		"serve/no folder":            {[]string{"--addr", "127.0.0.1:0", "--data="}, []string{"--data must name a folder"}, true},
 		"serve/a folder for a file":  {[]string{"--addr", "127.0.0.1:0", "--data", folder}, []string{folder, "eventio.db", "--data"}, false},
 		"serve/a foreign file":       {[]string{"--addr", "127.0.0.1:0", "--data", foreign}, []string{foreign, "not a database of Event.io", "--data"}, false},
-		"serve/no NATS address":      {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-listen", "4222"}, []string{"--nats-listen"}, true},
-		"serve/NATS port too high":   {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-listen", "127.0.0.1:99999"}, []string{"--nats-listen"}, true},
-		"serve/NATS port in use":     {[]string{"--addr", "127.0.0.1:0", "--data", busy, "--nats-listen", taken.Addr().String()}, []string{"--nats-listen", "in use"}, false},
-		"serve/NATS elsewhere":       {[]string{"--addr", "127.0.0.1:0", "--data", busy + "2", "--nats-listen", "192.0.2.1:4222"}, []string{"--nats-listen", "no such address"}, false},
+		"serve/no NATS address":      {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-listen", "4222", natsFlag}, []string{"--nats-listen"}, true},
+		"serve/NATS port too high":   {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-listen", "127.0.0.1:99999", natsFlag}, []string{"--nats-listen"}, true},
+		"serve/NATS port in use":     {[]string{"--addr", "127.0.0.1:0", "--data", busy, "--nats-listen", taken.Addr().String(), natsFlag}, []string{"--nats-listen", "in use"}, false},
+		"serve/NATS elsewhere":       {[]string{"--addr", "127.0.0.1:0", "--data", busy + "2", "--nats-listen", "192.0.2.1:4222", natsFlag}, []string{"--nats-listen", "no such address"}, false},
+		"serve/NATS without auth":    {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-listen", "127.0.0.1:0"}, []string{"--nats-listen", "EVENTIO_NATS_LISTEN_AUTH", "USER:PASSWORD"}, true},
+		"serve/NATS without a user":  {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-listen", "127.0.0.1:0", "--nats-listen-auth", ":hunter2hunter2hunter2"}, []string{"--nats-listen-auth", "16"}, true},
+		"serve/NATS, a weak one":     {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-listen", "127.0.0.1:0", "--nats-listen-auth", "ada:hunter2"}, []string{"--nats-listen-auth", "16"}, true},
 		"serve/keys":                 {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--auth-keys", "hunter2"}, []string{"--auth-keys", "kid:secret"}, true},
 		"serve/admission keys":       {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--admission-keys", "hunter2"}, []string{"--admission-keys", "kid:secret"}, true},
 		"event/nothing":              {slices.Concat([]string{"event", "delete"}, stored.flags), []string{"ids", "--of"}, true},
@@ -78,6 +82,13 @@ func TestWrongInputs(t *testing.T) {
 		"serve/lifetime":             {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--token-lifetime", "25h"}, []string{"--token-lifetime", "24h"}, true},
 		"serve/proxies":              {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--trusted-proxies", "everybody"}, []string{"--trusted-proxies", "10.0.0.0/8"}, true},
 		"serve/origins":              {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--cors-origins", "*"}, []string{"--cors-origins", "https://app.example.org"}, true},
+		"serve/hosts":                {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--hosts", "http://x"}, []string{"--hosts", "tickets.example.org"}, true},
+		"serve/CORS headers":         {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--cors-headers", "a b"}, []string{"--cors-headers", "a b"}, true},
+		"serve/a limit":              {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--rate-limit-logins", "60"}, []string{"--rate-limit-logins", "60/m"}, true},
+		"serve/a limit of none":      {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--rate-limit-requests", "0/m"}, []string{"--rate-limit-requests", "off"}, true},
+		"serve/a factor":             {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--rate-limit-networks-factor", "0"}, []string{"--rate-limit-networks-factor", "from 1"}, true},
+		"serve/no idle time":         {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--idle-timeout", "0s"}, []string{"--idle-timeout", "1s to 1h"}, true},
+		"serve/too long idle":        {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--idle-timeout", "2h"}, []string{"--idle-timeout", "1s to 1h"}, true},
 		"serve/prefix":               {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-prefix", "a b"}, []string{"--nats-prefix", "letters"}, true},
 		"serve/no time":              {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--request-timeout", "0s"}, []string{"--request-timeout", "above 0"}, true},
 		"serve/a time that is none":  {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--request-timeout", "5"}, []string{"--request-timeout", "not a duration", "--help"}, true},
@@ -123,7 +134,7 @@ func TestWrongInputs(t *testing.T) {
 		"repair/NATS not reachable":  {slices.Concat([]string{"verify", "--repair", "--nats-url", "nats://ada:hunter2@127.0.0.1:1", "--start-timeout", "300ms"}, stored.flags), []string{"127.0.0.1:1", "--nats-url"}, false},
 		"repair/NATS password":       {slices.Concat([]string{"verify", "--repair", "--nats-url", "nats://ada:hunter2@pass/w@h"}, stored.flags), []string{"--nats-url", "percent-encoded"}, true},
 		"repair/NATS port":           {slices.Concat([]string{"verify", "--repair", "--nats-url", "nats://127.0.0.1:99999"}, stored.flags), []string{"--nats-url", "65535"}, true},
-		"user/no action":             {slices.Concat([]string{"user"}, stored.flags), []string{"list", "set-password", "eventio user --help"}, true},
+		"user/no action":             {slices.Concat([]string{"user"}, stored.flags), []string{"list", "show", "eventio user --help"}, true},
 		"user/no such action":        {slices.Concat([]string{"user", "remove", aUser}, stored.flags), []string{"remove", "eventio user --help"}, true},
 		"user/nobody is named":       {slices.Concat([]string{"user", "lock"}, stored.flags), []string{"<who>", "--help"}, true},
 		"user/no id":                 {slices.Concat([]string{"user", "lock", "ada"}, stored.flags), []string{"ada", "24 hexadecimal digits", "e-mail address"}, true},

@@ -95,6 +95,9 @@ func giveUp(ctx context.Context, st Store, seats Requester, user store.ID, by me
 			break
 		}
 	}
+	if by.Kind == messages.ActorPerson { // a worker takes edits of the organizer's only
+		by.Kind = messages.ActorOrganizer
+	}
 	query := store.EventQuery{OrganizerID: user, Limit: page}
 	for {
 		found, err := st.FindEvents(ctx, query)

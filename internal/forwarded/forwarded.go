@@ -53,8 +53,10 @@
 package forwarded
 
 import (
+	"context"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -100,6 +102,20 @@ type Unread struct {
 	Value string
 }
 
+// originKey is the key of an Origin in a context.
+type originKey struct{}
+
+// NewContext returns a context that knows where its request came from.
+func NewContext(ctx context.Context, o Origin) context.Context {
+	return context.WithValue(ctx, originKey{}, o)
+}
+
+// FromContext returns where a request came from, if its context knows that.
+func FromContext(ctx context.Context) (o Origin, ok bool) {
+	o, ok = ctx.Value(originKey{}).(Origin)
+	return o, ok
+}
+
 // Key returns what limits count a client by: its IPv4 address, or the /64 of its IPv6 address, of which
 // a client has all. Clients that nobody can tell apart share the key "unknown via GATEWAY". It is not the
 // gateway's own, so that they are seen in logs, and do not use up what the gateway's own requests
@@ -124,23 +140,48 @@ func (o Origin) Authority() string {
 	return o.Host + ":" + strconv.Itoa(int(o.Port))
 }
 
-// Any reports whether a request says that it was handed on: by a header that gateways, tunnels and
-// content delivery networks add. A gateway can say nothing at all: nginx does so by default.
-func Any(h http.Header) bool {
-	for name, values := range h {
-		if len(values) > 0 && (strings.HasPrefix(name, "X-Forwarded") || strings.HasPrefix(name, "Cf-")) {
-			return true
+// Any reports whether a request shows that it was handed on: by a header that gateways, tunnels and
+// content delivery networks add, or as nginx does that has not been told to add any. A gateway can show
+// nothing at all.
+func Any(r *http.Request) bool { return Sign(r) != "" }
+
+// Sign returns what shows that a request was handed on, or nothing.
+func Sign(r *http.Request) string {
+	for name, values := range r.Header {
+		if len(values) > 0 && (signs[name] || slices.ContainsFunc(signPrefixes, func(p string) bool { return strings.HasPrefix(name, p) })) {
+			return name
 		}
 	}
-	for _, name := range []string{
-		standard, "Via", headerRealIP, "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "Fastly-Client-Ip", "Client-Ip",
-		"X-Original-Forwarded-For", "X-Original-Host", "X-Envoy-External-Address", "X-Azure-Clientip", "X-Proxyuser-Ip", "Proxy-Connection",
-	} {
-		if len(h[name]) > 0 {
-			return true
-		}
+	// nginx speaks HTTP/1.0 up to version 1.29.6, unless told otherwise (proxy_http_version), and says that
+	// it closes. Without a gateway nobody says so, because in 1.0 it goes without saying (RFC 9112, section 9.3).
+	if r.ProtoMajor == 1 && r.ProtoMinor == 0 && strings.EqualFold(r.Header.Get("Connection"), "close") {
+		return "HTTP/1.0 with Connection: close, as nginx speaks it"
 	}
-	return false
+	return ""
+}
+
+// The headers of gateways, and how the names of others begin. Nothing changes them.
+var (
+	signs = map[string]bool{
+		standard: true, "Via": true, "X-Client-Ip": true, "X-Cluster-Client-Ip": true, "True-Client-Ip": true, "Client-Ip": true,
+		"X-Azure-Clientip": true, "X-Azure-Fdid": true, "X-Arr-Log-Id": true, "X-Arr-Ssl": true, "X-Appengine-User-Ip": true,
+		"X-Scheme": true, "X-Url-Scheme": true, "Front-End-Https": true, "Cdn-Loop": true, "Incap-Client-Ip": true,
+		"Proxy-Connection": true, "Proxy-Client-Ip": true, "Wl-Proxy-Client-Ip": true,
+	}
+	signPrefixes = []string{"X-Forwarded", "X-Original-", "X-Envoy-", "X-Real-", "X-Proxy", "Cf-", "Fastly-", "Fly-", "Tailscale-", "Ngrok-"}
+)
+
+// Trusts reports whether an address, with or without its port, is in one of the trusted networks.
+func Trusts(trusted []netip.Prefix, address string) bool {
+	peer, ok := parseNode(address)
+	return ok && contains(trusted, peer)
+}
+
+// HostOf returns the host of HOST or HOST:PORT, in lower case, an IPv6 address in brackets. It is not ok,
+// and empty, when the text is not that.
+func HostOf(authority string) (host string, ok bool) {
+	host, _, ok = splitAuthority(authority)
+	return host, ok
 }
 
 // Read returns where a request came from. It looks at headers other than Host only if the peer is in one

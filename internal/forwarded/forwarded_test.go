@@ -24,7 +24,7 @@ var trusted = []netip.Prefix{
 
 // request makes a request from an address, with headers as pairs of a name and a line.
 func request(from string, headers ...string) *http.Request {
-	r := &http.Request{RemoteAddr: from, Host: "tickets.example", Header: http.Header{}}
+	r := &http.Request{RemoteAddr: from, Host: "tickets.example", Header: http.Header{}, ProtoMajor: 1, ProtoMinor: 1}
 	for pair := range slices.Chunk(headers, 2) {
 		r.Header.Add(pair[0], pair[1])
 	}
@@ -286,14 +286,35 @@ func TestAny(t *testing.T) {
 	for _, name := range []string{
 		"X-Forwarded-For", "x-forwarded-proto", "X-Forwarded-Server", "X-Forwarded-Prefix", "X-Forwarded", "Forwarded", "via", "X-Real-IP",
 		"CF-Connecting-IP", "CF-Ray", "True-Client-IP", "X-Envoy-External-Address", "X-Azure-ClientIP", "X-Client-IP", "X-Original-Host",
+		"X-Original-Forwarded-For", "X-Original-URL", "CDN-Loop", "Fastly-Client-IP", "Fly-Client-IP", "Tailscale-User-Login", "X-ProxyUser-IP",
+		"Proxy-Connection", "X-Scheme", "Front-End-Https",
 	} {
-		h := http.Header{"Accept": {"*/*"}}
-		if h.Set(name, ""); !Any(h) {
+		r := request("127.0.0.1:1", name, "")
+		if !Any(r) || Sign(r) != http.CanonicalHeaderKey(name) {
 			t.Errorf("%s does not count", name)
 		}
 	}
-	if Any(http.Header{"Accept": {"*/*"}, "Host": {"x"}, "X-Request-Id": {"1"}, "Origin": {"null"}, "Traceparent": {"00"}, "Via": nil, "X-Forwarded-For": nil}) {
-		t.Error("an ordinary request counts as handed on")
+	nginx := request("127.0.0.1:1", "Connection", "close")
+	nginx.ProtoMinor = 0
+	if !Any(nginx) {
+		t.Error("nginx as it is does not count")
+	}
+	ordinary := request("127.0.0.1:1", "Accept", "*/*", "X-Request-Id", "1", "Origin", "null", "Traceparent", "00", "Connection", "close")
+	ordinary.Header["Via"], ordinary.Header["X-Forwarded-For"] = nil, nil
+	old := request("127.0.0.1:1", "Accept", "*/*", "Connection", "Keep-Alive") // ApacheBench
+	old.ProtoMinor = 0
+	if Any(ordinary) || Any(old) {
+		t.Errorf("an ordinary request counts as handed on: %s %s", Sign(ordinary), Sign(old))
+	}
+}
+
+func TestTrusts(t *testing.T) {
+	for address, want := range map[string]bool{
+		"10.1.2.3:80": true, "10.1.2.3": true, "[::ffff:10.1.2.3]:80": true, "[fd00::1%eth0]:1": true, "192.0.2.1:80": false, "": false, "pipe": false, "pipe:1": false,
+	} {
+		if got := Trusts(trusted, address); got != want {
+			t.Errorf("%q: %v", address, got)
+		}
 	}
 }
 

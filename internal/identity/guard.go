@@ -16,9 +16,13 @@ import (
 
 const (
 	// DefaultRefresh with readLimit keeps the promise that a changed password ends the
-	// earlier tokens on every API process within 5 s, also when NATS loses the message.
+	// earlier tokens on every API process within 5 s, also when NATS loses the hint to read.
 	DefaultRefresh = 3 * time.Second
 	readLimit      = 1500 * time.Millisecond
+
+	// hintPause is the least time from a reading that a message on NATS has caused to the next one
+	// of that kind. Whoever may publish there can cause one for each of these pauses, and no more.
+	hintPause = 250 * time.Millisecond
 
 	// clockSkew is how far the clocks of API processes may be apart before a revocation is
 	// missed by the periodic reading or forgotten too early.
@@ -58,8 +62,11 @@ type Guard struct {
 	store    Store         // nil: alone
 	link     messages.Link // zero: alone
 
+	sampledLog zerolog.Logger // one line a second, for lines that a hostile sender can cause
+
 	sub    *nats.Subscription
 	cancel context.CancelFunc
+	hinted chan struct{} // gets a value when the store may have a new revocation
 	done   chan struct{} // closed when the reading has ended
 
 	mu      sync.RWMutex // guards revoked
@@ -95,9 +102,10 @@ func Open(ctx context.Context, st Store, link messages.Link, config Config) (*Gu
 	g := newGuard(keys, config)
 	g.store, g.link = st, link
 	// Listen first, then read: what happens between the two is not lost.
-	sub, err := messages.SubscribeRevocations(link, func(r messages.Revocation) {
-		g.learn(store.Revocation{UserID: r.UserID, PasswordVersion: r.PasswordVersion, ChangedAt: r.ChangedAt})
-	}, func(err error) { g.log.Error().Err(err).Msg("a revocation cannot be read") })
+	// Whoever may publish on NATS can forge a revocation, so what it says is read from the store.
+	sub, err := messages.SubscribeRevocations(link, func(messages.Revocation) { g.hint() }, func(err error) {
+		g.sampledLog.Error().Err(err).Msg("a revocation cannot be read")
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +141,8 @@ func newGuard(keys Keys, config Config) *Guard {
 	}
 	return &Guard{
 		keys: keys, verifier: NewVerifier(keys, time.Now), lifetime: config.Lifetime, log: config.Log,
-		done: make(chan struct{}), revoked: make(map[store.ID]revocation),
+		sampledLog: config.Log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Second}),
+		hinted:     make(chan struct{}, 1), done: make(chan struct{}), revoked: make(map[store.ID]revocation),
 	}
 }
 
@@ -196,6 +205,14 @@ func (g *Guard) learn(r store.Revocation) {
 	}
 }
 
+// hint has the store read soon.
+func (g *Guard) hint() {
+	select {
+	case g.hinted <- struct{}{}:
+	default: // it will be read
+	}
+}
+
 // read learns what the store has since then.
 func (g *Guard) read(ctx context.Context, since time.Time) error {
 	for r, err := range g.store.Revocations(ctx, since) {
@@ -207,16 +224,23 @@ func (g *Guard) read(ctx context.Context, since time.Time) error {
 	return g.readSessions(ctx)
 }
 
-// refresh reads what is new every so often, last having begun at last, until ctx ends.
+// refresh reads what is new every so often and after each hint, last having begun at last, until
+// ctx ends.
 func (g *Guard) refresh(ctx context.Context, last time.Time, every time.Duration) {
 	defer close(g.done)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	failing := false
+	hinted, pause := g.hinted, (<-chan time.Time)(nil)
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-pause:
+			hinted, pause = g.hinted, nil
+			continue
+		case <-hinted:
+			hinted, pause = nil, time.After(hintPause)
 		case <-tick.C:
 		}
 		began := time.Now()
@@ -232,7 +256,7 @@ func (g *Guard) refresh(ctx context.Context, last time.Time, every time.Duration
 				g.log.Info().Msg("revocations are read again")
 			}
 		case !failing: // said once, not every few seconds
-			g.log.Error().Err(err).Msg("revocations cannot be read: changed passwords end earlier tokens only as far as NATS tells")
+			g.log.Error().Err(err).Msg("revocations cannot be read: a password that is changed at another process ends no earlier tokens at this one")
 		}
 		failing = err != nil
 		g.forget(began)

@@ -110,15 +110,22 @@ func usageOf(wrong *kong.ParseError) error {
 	if argument, ok := strings.CutPrefix(text, "unexpected argument "); ok && !mayBeCommand.MatchString(argument) {
 		text = "unexpected argument, which is not told because it may hold a secret"
 	}
+	if flag, ok := strings.CutPrefix(text, "unknown flag "); ok && !mayBeFlag.MatchString(flag) {
+		text = "unknown flag, which is not told because it may hold a secret"
+	}
 	for _, r := range rewordings {
 		text = r.kong.ReplaceAllString(text, r.plain)
 	}
 	return Usage("%s (see %s --help)", text, program(wrong.Context))
 }
 
-// mayBeCommand matches what kong says of an argument that nobody expects, when it can be a command
-// that is mistyped. Another one may be a password, or the URL of a server without its flag.
-var mayBeCommand = regexp.MustCompile(`^[a-z-]{1,12}(, did you mean .*)?$`)
+// mayBeCommand and mayBeFlag match what kong says of an argument that nobody expects, when it can be
+// a command or a flag that is mistyped. Another one may be a password, or the URL of a server
+// without its flag.
+var (
+	mayBeCommand = regexp.MustCompile(`^[a-z-]{1,12}(, did you mean .*)?$`)
+	mayBeFlag    = regexp.MustCompile(`^--?[a-z-]{1,24}(, did you mean .*)?$`)
+)
 
 // rewordings puts what kong says of wrong values into plain words.
 var rewordings = [...]struct {
@@ -152,11 +159,13 @@ func missingOf(list string, ctx *kong.Context) string {
 
 // program returns the words that call the chosen command, its default one aside.
 func program(ctx *kong.Context) string {
-	name := ctx.Model.Name
-	if chosen := ctx.Selected(); chosen != nil && chosen != ctx.Model.DefaultCmd {
-		name += " " + chosen.Name
+	words := []string{ctx.Model.Name}
+	for _, p := range ctx.Path { // which has more than ctx.Selected when a command of a command is missing
+		if p.Command != nil && p.Command != ctx.Model.DefaultCmd {
+			words = append(words, p.Command.Name)
+		}
 	}
-	return name
+	return strings.Join(words, " ")
 }
 
 // readDuration reads a duration, which is never below zero.

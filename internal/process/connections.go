@@ -201,9 +201,16 @@ func (l *connections) track(conn net.Conn, state http.ConnState) {
 // connectionKey is the key of a request's connection in its context.
 type connectionKey struct{}
 
-// note is for http.Server.ConnContext.
-func (l *connections) note(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, connectionKey{}, conn)
+// note returns what is for http.Server.ConnContext. more may add to the context, of the connection as
+// it was accepted; nil: nothing.
+func (l *connections) note(more func(context.Context, net.Conn) context.Context) func(context.Context, net.Conn) context.Context {
+	return func(ctx context.Context, conn net.Conn) context.Context {
+		ctx = context.WithValue(ctx, connectionKey{}, conn)
+		if c, ok := conn.(*connection); ok && more != nil {
+			return more(ctx, c.Conn)
+		}
+		return ctx
+	}
 }
 
 // noteWork notes on the connection of each request when the request is whole.

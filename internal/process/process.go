@@ -91,9 +91,24 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 15 * time.Second
 	writeTimeout      = 30 * time.Second // streams extend it as they go
-	idleTimeout       = 75 * time.Second // above the usual 60 s of gateways, which must close first
 	maxHeaderBytes    = 32 << 10
 )
+
+// Idle is the flag of a server's idle timeout.
+type Idle struct {
+	IdleTimeout time.Duration `env:"EVENTIO_IDLE_TIMEOUT" default:"75s" help:"How long a connection may be without a request before it is closed, at most 1h. Above that of the gateway before this process, which must close first: usually 60s, on Google Cloud 600s."`
+}
+
+// defaultIdleTimeout is above the usual 60 s of gateways.
+const defaultIdleTimeout = 75 * time.Second
+
+// CheckIdle fails with ErrUsage when the idle timeout cannot be meant.
+func (i Idle) CheckIdle() error {
+	if i.IdleTimeout < time.Second || i.IdleTimeout > time.Hour {
+		return Usage("--idle-timeout must be from 1s to 1h, and is %v", i.IdleTimeout)
+	}
+	return nil
+}
 
 // Server is an HTTP server on an open listener.
 type Server struct {
@@ -104,7 +119,11 @@ type Server struct {
 	DrainDelay time.Duration
 	// MaxConnections bounds the open connections: see the flag of this name. Default: as the flag's.
 	MaxConnections int
-	Log            zerolog.Logger
+	// IdleTimeout is how long a connection may be without a request. Default 75 s.
+	IdleTimeout time.Duration
+	// ConnContext is that of http.Server. nil: none.
+	ConnContext func(context.Context, net.Conn) context.Context
+	Log         zerolog.Logger
 }
 
 // shutdownLimit bounds the wait for requests in flight: above the longest request.
@@ -116,11 +135,11 @@ func (s Server) Serve(ctx context.Context) error {
 	server := &http.Server{
 		Handler:           noteWork(drainable(ctx, s.Handler)),
 		ConnState:         open.track,
-		ConnContext:       open.note,
+		ConnContext:       open.note(s.ConnContext),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
-		IdleTimeout:       idleTimeout,
+		IdleTimeout:       cmp.Or(s.IdleTimeout, defaultIdleTimeout),
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          stdlog.New(s.Log, "", 0),
 	}
@@ -176,9 +195,11 @@ func EndOn(ctx context.Context, log zerolog.Logger, lost ...<-chan error) (_ con
 	}
 }
 
-// drainable tells load balancers and clients to go elsewhere once ctx has ended.
+// drainable tells load balancers and clients to go elsewhere once ctx has ended, and browsers to embed
+// nothing of ours in pages of other origins.
 func drainable(ctx context.Context, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
 		if ctx.Err() != nil {
 			w.Header().Set("Connection", "close")
 			if r.URL.Path == "/readyz" {

@@ -197,6 +197,15 @@ func TestServerCutsOff(t *testing.T) {
 			wantCut(t, conn, 61*time.Second, 5*time.Minute, time.Now())
 		})
 	})
+	t.Run("a_client_that_asks_no_more_after_the_time_that_is_set", func(t *testing.T) {
+		serve(t, process.Server{IdleTimeout: 620 * time.Second}, func(t *testing.T, s *serving) {
+			conn := s.open(t)
+			if _, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			wantCut(t, conn, 620*time.Second, 625*time.Second, time.Now()) // Google Cloud keeps 600 s
+		})
+	})
 	t.Run("headers_of_100_KB", func(t *testing.T) {
 		serve(t, process.Server{}, func(t *testing.T, s *serving) {
 			conn := s.open(t)

@@ -36,7 +36,9 @@ type EmbeddedConfig struct {
 	// NATSListen is the address, host:port, at which the NATS server is open to other
 	// processes. Empty: none.
 	NATSListen string
-	Prefix     Prefix
+	// NATSListenAuth is USER:PASSWORD of the other processes, required with NATSListen.
+	NATSListenAuth string
+	Prefix         Prefix
 }
 
 // Embedded is a database in a data folder together with a NATS server and a worker, all in
@@ -47,6 +49,7 @@ type Embedded struct {
 
 	log     zerolog.Logger
 	nats    *server.Server
+	auth    natsAuth
 	closing []func() error // in the order of opening
 	lost    []<-chan error
 }
@@ -54,11 +57,15 @@ type Embedded struct {
 // OpenEmbedded locks the data folder, opens its database, starts the NATS server and has a
 // worker take seat requests. It fails with ErrInUse when another process has the folder.
 func OpenEmbedded(ctx context.Context, config EmbeddedConfig, log zerolog.Logger) (_ *Embedded, err error) {
+	auth, err := newNATSAuth(config.NATSListen, config.NATSListenAuth)
+	if err != nil {
+		return nil, err
+	}
 	options, err := natsOptions(config.NATSListen)
 	if err != nil {
 		return nil, err
 	}
-	e := &Embedded{log: log}
+	e := &Embedded{log: log, auth: auth}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
@@ -81,8 +88,12 @@ func OpenEmbedded(ctx context.Context, config EmbeddedConfig, log zerolog.Logger
 	e.lost = append(e.lost, e.Store.Lost())
 	e.Namespace = config.Prefix.Namespace(e.Store.DatabaseID())
 	log.Info().EmbedObject(e.Namespace).Msg("the database is open")
+	options.Users = auth.users(e.Namespace)
 	if e.nats, err = startNATS(options); err != nil {
 		return nil, err
+	}
+	if config.NATSListen != "" {
+		logPort(e.nats.Addr(), log)
 	}
 	e.atEnd(func() error {
 		e.nats.Shutdown()
@@ -109,7 +120,7 @@ func OpenEmbedded(ctx context.Context, config EmbeddedConfig, log zerolog.Logger
 // Connect makes a connection to the NATS server, as if from a process of that name. Close
 // ends it.
 func (e *Embedded) Connect(name string) (messages.Link, error) {
-	conn, err := messages.Connect("", name, e.log, nats.InProcessServer(e.nats))
+	conn, err := messages.Connect("", name, e.log, append(e.auth.options(), nats.InProcessServer(e.nats))...)
 	if err != nil {
 		return messages.Link{}, err
 	}
@@ -139,7 +150,8 @@ func (e *Embedded) NewAPI(ctx context.Context, config api.Config, identity Ident
 	return a, nil
 }
 
-// NATSURL returns the address of the NATS server when EmbeddedConfig.NATSListen opened one.
+// NATSURL returns the address of the NATS server when EmbeddedConfig.NATSListen opened one, without
+// the credentials.
 func (e *Embedded) NATSURL() string { return e.nats.ClientURL() }
 
 // Lost returns a channel for each part that can be lost for good; process.EndOn ends a

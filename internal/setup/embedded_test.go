@@ -41,7 +41,7 @@ func TestOneProcessHasTheFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	config.NATSListen = taken.Addr().String()
+	config.NATSListen, config.NATSListenAuth = taken.Addr().String(), "ada:0123456789abcdef"
 	if _, err := OpenEmbedded(t.Context(), config, zerolog.Nop()); err == nil || !strings.Contains(err.Error(), "--nats-listen") {
 		t.Errorf("with an address that is taken: %v", err)
 	}

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -14,12 +14,13 @@ import (
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/internal/identity"
+	"github.com/eventio/eventio/internal/peer"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/messages"
 )
 
-// The values of --auth. Auto, of cmd/eventio only, is Trusted on a loopback address and
-// Token elsewhere.
+// The values of --auth. Auto, of cmd/eventio only, is Trusted on a loopback address before which
+// no proxy is named, and Token elsewhere.
 const (
 	Auto    = "auto"
 	Token   = "token"
@@ -49,29 +50,25 @@ func (k Keys) Parse() (identity.Keys, error) {
 // store.
 type Identity struct {
 	Keys
-	TokenLifetime  time.Duration `env:"EVENTIO_TOKEN_LIFETIME" default:"1h" help:"How long a token is valid, at most 24h."`
-	AdmissionKeys  string        `env:"EVENTIO_ADMISSION_KEYS" placeholder:"KID:SECRET,..." help:"Keys of a gateway that admits people before they may register, comma-separated like those of --auth-keys. With them each registration needs an admission in the header Eventio-Admission. Use the variable: other users of the machine can see flags."`
-	RateLimits     string        `env:"EVENTIO_RATE_LIMITS" enum:"auto,on,off" default:"auto" help:"on, off or auto: on, but off in trusted mode on a loopback address."`
-	TrustedProxies []string      `env:"EVENTIO_TRUSTED_PROXIES" placeholder:"CIDR" help:"Networks of the proxies that are believed when they say in X-Forwarded-For and X-Forwarded-Proto who the client is and how it came. By default nobody is."`
-	CORSOrigins    []string      `name:"cors-origins" env:"EVENTIO_CORS_ORIGINS" placeholder:"ORIGIN" help:"Other origins, like https://app.example.org, whose scripts may use the API with tokens. By default none."`
+	TokenLifetime time.Duration `env:"EVENTIO_TOKEN_LIFETIME" default:"1h" help:"How long a token is valid, at most 24h."`
+	AdmissionKeys string        `env:"EVENTIO_ADMISSION_KEYS" placeholder:"KID:SECRET,..." help:"Keys of a gateway that admits people before they may register, comma-separated like those of --auth-keys. With them each registration needs an admission in the header Eventio-Admission. Use the variable: other users of the machine can see flags."`
+	Limits
+	Gateways
+	CORSOrigins []string `name:"cors-origins" env:"EVENTIO_CORS_ORIGINS" placeholder:"ORIGIN" help:"Other origins, like https://app.example.org, whose scripts may use the API with tokens. By default none."`
+	CORSHeaders []string `name:"cors-headers" env:"EVENTIO_CORS_HEADERS" placeholder:"NAME" help:"Headers that these scripts may send, beside those that the API reads and those of tracing. * means all."`
 }
 
 // Access checks all flags for a process that serves at addr with this value of --auth, and
 // warns of what is dangerous. Its errors match process.ErrUsage. The result has no guard yet:
 // OpenGuard makes it.
 func (i Identity) Access(auth string, addr net.Addr, log zerolog.Logger) (gate.Config, error) {
-	loopback := onLoopback(addr)
-	access := gate.Config{Mode: gate.Token}
-	if auth == Trusted || auth == Auto && loopback {
-		access.Mode = gate.Trusted
+	access, err := i.place(auth, addr, log)
+	if err != nil {
+		return gate.Config{}, process.Usage("%v", err)
 	}
-	trusted := access.Mode == gate.Trusted
-	if trusted && !loopback {
-		log.Warn().Str("addr", addr.String()).Msg("EVENTIO_AUTH=trusted on an address that others can reach: whoever can, " +
-			"may act as any user and read every list of registrations, without a token. Let nobody but a gateway " +
-			"that knows its users reach it, or use EVENTIO_AUTH=token")
+	if err := i.apply(&access); err != nil {
+		return gate.Config{}, err
 	}
-	access.RateLimits = i.RateLimits == "on" || i.RateLimits != "off" && !(trusted && loopback)
 	if _, err := i.Parse(); err != nil {
 		return gate.Config{}, err
 	}
@@ -85,19 +82,50 @@ func (i Identity) Access(auth string, addr net.Addr, log zerolog.Logger) (gate.C
 	if i.TokenLifetime < time.Second || i.TokenLifetime > identity.MaxLifetime {
 		return gate.Config{}, process.Usage("--token-lifetime: %v is not from 1s to %v", i.TokenLifetime, identity.MaxLifetime)
 	}
-	for _, text := range i.TrustedProxies {
-		prefix, err := parsePrefix(strings.TrimSpace(text))
-		if err != nil {
-			return gate.Config{}, process.Usage("--trusted-proxies: %v", err)
-		}
-		access.TrustedProxies = append(access.TrustedProxies, prefix)
-	}
 	for _, text := range i.CORSOrigins {
 		origin, err := parseOrigin(strings.TrimSpace(text))
 		if err != nil {
 			return gate.Config{}, process.Usage("--cors-origins: %v", err)
 		}
 		access.CORSOrigins = append(access.CORSOrigins, origin)
+	}
+	for _, text := range i.CORSHeaders {
+		name := strings.TrimSpace(text)
+		if !headerName.MatchString(name) {
+			return gate.Config{}, process.Usage("--cors-headers: %s is not the name of a header, nor *", process.Quote(name))
+		}
+		access.CORSHeaders = append(access.CORSHeaders, name)
+	}
+	return access, nil
+}
+
+// place says who is believed for where they come from. Its error begins with the name of a flag.
+func (i Identity) place(auth string, addr net.Addr, log zerolog.Logger) (access gate.Config, err error) {
+	access.Mode = gate.Token
+	if access.TrustedProxies, access.Hosts, err = i.Gateways.read(); err != nil {
+		return gate.Config{}, err
+	}
+	alone := onLoopback(addr) && len(access.TrustedProxies) == 0
+	if auth == Trusted || auth == Auto && alone {
+		access.Mode = gate.Trusted
+	}
+	trusted := access.Mode == gate.Trusted
+	access.Local = trusted && onLoopback(addr)
+	if access.Local && auth == Auto {
+		access.AnotherUser = peer.IsAnother
+	}
+	access.RateLimits = i.RateLimits == "on" || i.RateLimits != "off" && !(trusted && alone)
+	switch {
+	case trusted && !access.Local:
+		log.Warn().Str("addr", addr.String()).Msg("EVENTIO_AUTH=trusted on an address that others can reach: whoever can, " +
+			"may act as any user and read every list of registrations, without a token. Let nobody but a gateway " +
+			"that knows its users reach it, or use EVENTIO_AUTH=token")
+	case trusted && !alone:
+		log.Warn().Str("addr", addr.String()).Msg("EVENTIO_AUTH=trusted behind EVENTIO_TRUSTED_PROXIES: whoever the proxy lets through " +
+			"may act as any user and read every list of registrations, without a token. Let the proxy be a gateway " +
+			"that knows its users, and name its hosts in EVENTIO_HOSTS, or use EVENTIO_AUTH=token")
+	case auth == Auto && !trusted && onLoopback(addr):
+		log.Info().Msg("EVENTIO_AUTH=auto means token here, because EVENTIO_TRUSTED_PROXIES names a proxy")
 	}
 	return access, nil
 }
@@ -120,23 +148,8 @@ func AuthOf(mode gate.Mode) string {
 	return Token
 }
 
-func onLoopback(addr net.Addr) bool {
-	tcp, ok := addr.(*net.TCPAddr)
-	return ok && tcp.IP.IsLoopback()
-}
-
-// parsePrefix reads a network like 10.0.0.0/8, or one address.
-func parsePrefix(text string) (netip.Prefix, error) {
-	if address, err := netip.ParseAddr(text); err == nil {
-		address = address.Unmap()
-		return netip.PrefixFrom(address, address.BitLen()), nil
-	}
-	prefix, err := netip.ParsePrefix(text)
-	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%s is not a network like 10.0.0.0/8", process.Quote(text))
-	}
-	return prefix.Masked(), nil
-}
+// headerName matches the name of a header (RFC 9110, section 5.6.2), which * is too.
+var headerName = regexp.MustCompile("^[-!#$%&'*+.^_`|~0-9A-Za-z]+$")
 
 var errOrigin = errors.New("is not an origin like https://app.example.org")
 

@@ -21,7 +21,7 @@ var secrets = [...]string{
 	"nats://ada:" + Canary + "/@127.0.0.1:1", "nats://ada:" + Canary + "#@127.0.0.1:1", "nats://ada:" + Canary + " x@127.0.0.1:1",
 	"mongodb://ada:" + Canary + "%@127.0.0.1:1/x", "mongodb://ada:" + Canary + "@127.0.0.1:1/x?tls=maybe", "mongodb://ada:" + Canary + "@p@127.0.0.1:1/x",
 	"mongodb+srv://ada:" + Canary + "@", "http://ada:" + Canary + "%@127.0.0.1:1", "http://ada:" + Canary + "@127.0.0.1:1",
-	"ada:" + Canary + "@127.0.0.1:1", "a@" + Canary + ":1", "-----BEGIN NATS USER JWT-----\n" + Canary,
+	"ada:" + Canary + "@127.0.0.1:1", Canary + "@127.0.0.1:1", "nats://" + Canary + "@127.0.0.1:1", "-----BEGIN NATS USER JWT-----\n" + Canary,
 	// Without a form that tells of the secret.
 	"k1:" + Canary, Canary + ":k1", "k1:" + Canary + "!,k1:" + Canary, "\x7f" + Canary,
 }
@@ -63,7 +63,7 @@ func WantNoSecrets(t *testing.T, s Secrets) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			defer cancel()
 			if said := s.Run(ctx, args); strings.Contains(said, Canary) {
-				t.Errorf("%q says %s", args, said)
+				t.Errorf("%q says %s\nA flag whose value is a name that errors must tell belongs into Names.", args, said)
 			}
 		})
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -12,12 +11,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-const (
-	// maxBatch is the most requests in one message.
-	maxBatch = 256
-	// typicalRequest is the size of most encoded requests, in bytes.
-	typicalRequest = 320
-)
+// typicalRequest is the size of most encoded requests, in bytes.
+const typicalRequest = 320
 
 // errExpired is the result of a request whose deadline passed before it could be sent.
 var errExpired = errors.New("no time was left to send it")
@@ -32,7 +27,6 @@ type batcher struct {
 	mu       sync.Mutex              // guards all below
 	queues   map[string][]*call      // calls not sent yet, by subject; a subject is a key while a goroutine sends its queue
 	inFlight map[string]*sentMessage // messages with calls that wait for a reply, by name
-	count    uint64                  // messages sent
 }
 
 // call is one attempt to have a request answered.
@@ -63,7 +57,7 @@ type sentMessage struct {
 // newBatcher subscribes to the replies on conn. The subscription ends with conn.
 func newBatcher(conn *nats.Conn) (*batcher, error) {
 	b := &batcher{
-		conn: conn, inbox: conn.NewInbox(), started: time.Now(),
+		conn: conn, inbox: newInbox(conn), started: time.Now(),
 		queues: make(map[string][]*call), inFlight: make(map[string]*sentMessage),
 	}
 	if _, err := conn.Subscribe(b.inbox+".*", b.receive); err != nil {
@@ -109,9 +103,9 @@ func (b *batcher) nextMessage(subject string) (name string, data []byte) {
 	defer b.mu.Unlock()
 	now := time.Now()
 	queue := b.queues[subject]
-	m := &sentMessage{calls: make([]*call, 0, min(len(queue), maxBatch))}
+	m := &sentMessage{calls: make([]*call, 0, min(len(queue), MaxRequests))}
 	data = make([]byte, 0, cap(m.calls)*typicalRequest)
-	for len(queue) > 0 && len(m.calls) < maxBatch {
+	for len(queue) > 0 && len(m.calls) < MaxRequests {
 		c := queue[0]
 		if c.abandoned {
 			queue = queue[1:]
@@ -137,8 +131,7 @@ func (b *batcher) nextMessage(subject string) (name string, data []byte) {
 		return "", nil
 	}
 	b.queues[subject] = queue
-	name = strconv.FormatUint(b.count, 36)
-	b.count++
+	name = newMessageName()
 	for _, c := range m.calls {
 		c.message = name
 	}
@@ -202,11 +195,38 @@ func (b *batcher) receive(msg *nats.Msg) {
 	defer b.mu.Unlock()
 	for _, reply := range replies {
 		if reply.Message == "" {
-			b.completeAll(name, result{reply: reply})
+			b.receiveForAll(name, reply)
 		} else if c := b.remove(reply.Message, reply.Item); c != nil {
-			c.done <- result{reply: reply}
+			c.done <- resultOf(reply, c.req.Kind)
 		}
 	}
+}
+
+// receiveForAll takes a reply to all requests of a message. The caller holds mu.
+func (b *batcher) receiveForAll(name string, reply SeatReply) {
+	m := b.inFlight[name]
+	switch {
+	case m == nil:
+	case len(m.calls) == 1:
+		if c := b.remove(name, 0); c != nil {
+			c.done <- resultOf(reply, c.req.Kind)
+		}
+	case reply.Outcome.decides(""):
+		b.completeAll(name, result{reply: reply})
+	default: // a decision is about one request, which it must name
+		b.completeAll(name, result{err: errWrongReply})
+	}
+}
+
+// errWrongReply is the result of a call whose reply cannot be that of a worker.
+var errWrongReply = errors.New("the reply does not answer the request")
+
+// resultOf returns the result of a call with a request of a kind that got a reply.
+func resultOf(reply SeatReply, kind Kind) result {
+	if !reply.Outcome.decides(kind) {
+		return result{err: fmt.Errorf("%w: %s to a %s", errWrongReply, reply.Outcome, kind)}
+	}
+	return result{reply: reply}
 }
 
 // failAll gives all calls of a message the same error.

@@ -167,8 +167,8 @@ func TestWhatIsNotSent(t *testing.T) {
 // TestMessagesAreBounded: in requests and in bytes. A request that is too large by itself is sent
 // alone, so that the worker refuses it and it does not stay in the queue for ever.
 func TestMessagesAreBounded(t *testing.T) {
-	s, _ := unsent(maxBatch + 1)
-	for _, want := range []int{maxBatch, 1} {
+	s, _ := unsent(MaxRequests + 1)
+	for _, want := range []int{MaxRequests, 1} {
 		if _, requests := sentAs(t, s); len(requests) != want {
 			t.Errorf("%d requests in a message, want %d", len(requests), want)
 		}

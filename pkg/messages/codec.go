@@ -26,10 +26,18 @@ func Encode[M SeatRequest | SeatReply](m M) ([]byte, error) {
 	return append(data, '\n'), nil
 }
 
+// newline ends a line of a message. Nothing changes it.
+var newline = []byte{'\n'}
+
 // DecodeRequests reads the requests of a message. It fails on malformed data, on duplicate keys,
-// and on a message above MaxMessage. It ignores unknown fields: a newer version sends them. Each
-// request still has to pass Check.
-func DecodeRequests(data []byte) ([]SeatRequest, error) { return decode[SeatRequest](data) }
+// and on a message above MaxMessage or with more requests than MaxRequests. It ignores unknown
+// fields: a newer version sends them. Each request still has to pass Check.
+func DecodeRequests(data []byte) ([]SeatRequest, error) {
+	if n := 1 + bytes.Count(bytes.TrimSuffix(data, newline), newline); n > MaxRequests {
+		return nil, fmt.Errorf("decode requests: %d in a message, at most %d", n, MaxRequests)
+	}
+	return decode[SeatRequest](data)
+}
 
 // Check returns what is wrong with the form of a request, or nil. It fails on an unknown Kind, on
 // a request id or times out of range, and on fields that the Kind lacks or does not have. It

@@ -19,7 +19,7 @@ const discoverInterval = 500 * time.Millisecond
 // A worker may answer several times. A worker of the version before does not say its namespace,
 // which is zero then. Discover fails when it cannot send a ping.
 func Discover(ctx context.Context, conn *nats.Conn, found func(Namespace) (more bool)) error {
-	pongs, err := conn.SubscribeSync(conn.NewInbox())
+	pongs, err := conn.SubscribeSync(newInbox(conn))
 	if err != nil {
 		return fmt.Errorf("subscribe to the workers' answers: %w", err)
 	}

@@ -40,13 +40,25 @@
 // its position there, so replies to one API process share messages too, in any order, on the
 // reply subject of any message that they answer.
 //
+// # What a message proves
+//
+// Nothing: whoever may publish on NATS can send any message. A worker therefore checks every
+// request as the API has, and replies to inboxes only. A Requester believes a reply that names
+// its message, whose name nobody can guess, and whose outcome fits the request; who can listen on
+// NATS knows that name, so listening is a right that only the processes of a deployment may have.
+// A Revocation is only a hint to read the store. docs/security.md says what each forged message
+// can do.
+//
 // # What crosses
 //
 // A reply is an outcome and plain data. Error texts, wrapped causes and details of the store
 // stay in the worker's log.
 package messages
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	// QueueWorkers is the queue group in which all workers of a database share its requests.
@@ -55,6 +67,9 @@ const (
 	// with the longest texts, every character escaped, is smaller. The default limit of NATS,
 	// 1 MiB, is larger.
 	MaxMessage = 256 << 10
+	// MaxRequests is the most requests in one message. A message may be full of requests of a few
+	// bytes, each of which costs a reply.
+	MaxRequests = 256
 )
 
 // Kind says what a SeatRequest asks for.
@@ -85,7 +100,7 @@ type SeatRequest struct {
 	// Number is store.SeatRequest.Number, for KindCancel only. A worker of a version before it
 	// ignores it, and cancels whichever registration the user has.
 	Number int64 `json:"number,omitzero"`
-	// Actor is who made the request, which decides nothing. Requests that share a message have
+	// Actor is who made the request, as the sender claims. Requests that share a message have
 	// an Actor each. A worker of a version before it ignores it.
 	Actor Actor `json:",embed"`
 	// Edit is for KindEditEvent only.
@@ -151,7 +166,7 @@ type EventEdit struct {
 type SeatReply struct {
 	// Message is the name of the message that is answered: the last token of its reply subject.
 	// Without a Message the reply answers every request of the message on whose reply subject it
-	// comes.
+	// comes. When those are several, Outcome must be one that a worker gives without the store.
 	Message string `json:"message,omitempty"`
 	// Item is the position of the answered request in its message, from 0.
 	Item    int     `json:"item,omitzero"`
@@ -209,16 +224,31 @@ const (
 	OutcomeUnknown Outcome = "unknown_outcome" // the change may have been made; repeating the request is safe
 )
 
+// decisions has the outcomes by which a worker decides about a request of each kind. Under "" are
+// those that any request may get. Nothing changes the table.
+var decisions = map[Kind][]Outcome{
+	KindRegister: {
+		OutcomeRegistered, OutcomeAlreadyRegistered, OutcomeWaitlisted, OutcomeAlreadyWaitlisted, OutcomeSoldOut, OutcomeEventNotFound,
+		OutcomeRegistrationNotOpen, OutcomeRegistrationClosed, OutcomeRegistrationCancelled, OutcomeEventCancelled, OutcomeEmailUnproven,
+	},
+	KindCancel:    {OutcomeCancelled, OutcomeRegistrationChanged, OutcomeEventNotFound},
+	KindEditEvent: {OutcomeEdited, OutcomeVersionMismatch, OutcomeCapacityBelowSold, OutcomeEventCancelled, OutcomeEventNotFound},
+	KindRecount:   {OutcomeRecounted, OutcomeOverbooked, OutcomeEventNotFound},
+	KindProbe:     {OutcomeProbed},
+	"":            {OutcomeInvalid, OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed, OutcomeUnknown},
+}
+
+// decides reports whether a request of a kind may have the outcome o.
+func (o Outcome) decides(kind Kind) bool {
+	return slices.Contains(decisions[kind], o) || slices.Contains(decisions[""], o)
+}
+
 // Valid reports whether o is one of the outcomes above.
 func (o Outcome) Valid() bool {
-	switch o {
-	case OutcomeRegistered, OutcomeAlreadyRegistered, OutcomeWaitlisted, OutcomeAlreadyWaitlisted,
-		OutcomeSoldOut, OutcomeEventNotFound,
-		OutcomeRegistrationNotOpen, OutcomeRegistrationClosed, OutcomeRegistrationCancelled, OutcomeEventCancelled, OutcomeEmailUnproven,
-		OutcomeCancelled, OutcomeRegistrationChanged, OutcomeEdited, OutcomeVersionMismatch, OutcomeCapacityBelowSold,
-		OutcomeRecounted, OutcomeOverbooked, OutcomeProbed,
-		OutcomeInvalid, OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed, OutcomeUnknown:
-		return true
+	for kind := range decisions {
+		if o.decides(kind) {
+			return true
+		}
 	}
 	return false
 }

@@ -43,8 +43,10 @@ func CheckPrefix(prefix string) error {
 	switch {
 	case len(prefix) > maxPrefix:
 		return fmt.Errorf("a prefix of %d characters, at most %d", len(prefix), maxPrefix)
+	case strings.HasPrefix(prefix, inboxPrefix):
+		return fmt.Errorf("prefix %q: subjects that begin with %s are those of replies", prefix, inboxPrefix)
 	case !prefixForm.MatchString(prefix):
-		return fmt.Errorf("prefix %q: want one or more names of letters, digits, - and _, joined by dots", prefix)
+		return errors.New("a prefix is one or more names of letters, digits, - and _, joined by dots")
 	}
 	return nil
 }
@@ -79,17 +81,6 @@ func (n Namespace) Seats() string { return n.base() + ".v2.seats" }
 // Worker returns the subject of seat requests to one worker, by its id in NATS's service
 // discovery.
 func (n Namespace) Worker(id string) string { return n.Seats() + "." + id }
-
-// IsSeatSubject reports whether a worker of the namespace may take a message to subject for a
-// seat request.
-func (n Namespace) IsSeatSubject(subject string) bool {
-	for _, shared := range []string{n.Seats(), SharedSeats} {
-		if rest, ok := strings.CutPrefix(subject, shared); ok && (rest == "" || rest[0] == '.') {
-			return true
-		}
-	}
-	return false
-}
 
 // Revocations returns the subject on which all API processes learn whose tokens have ended.
 func (n Namespace) Revocations() string { return n.base() + ".v1.revocations" }

@@ -67,14 +67,6 @@ func TestEverySubjectNamesItsDatabase(t *testing.T) {
 				t.Errorf("%s does not begin with %s", subject, want)
 			}
 		}
-		for subject, want := range map[string]bool{
-			n.Seats(): true, n.Worker("w"): true, messages.SharedSeats: true, messages.SharedSeats + ".w": true,
-			n.Seats() + "x": false, n.Revocations(): false, "_INBOX.x.1": false,
-		} {
-			if n.IsSeatSubject(subject) != want {
-				t.Errorf("%s takes requests on %s: %t", n, subject, !want)
-			}
-		}
 	}
 }
 

@@ -13,8 +13,9 @@ import (
 const revocationVersion = 1
 
 // Revocation tells every API process that those tokens of a user have ended that carry an earlier
-// version of the password. It may be lost: every process also reads the versions from the store
-// every few seconds.
+// version of the password. It may be lost, and it may be forged: it is a hint to read the store,
+// which every process also does every few seconds. A process of the version before believes what
+// it says, so it says it all.
 type Revocation struct {
 	Version int `json:"v"`
 	UserID  ID  `json:"user_id"`

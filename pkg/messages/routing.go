@@ -30,7 +30,7 @@ type router struct {
 func newRouter(link Link) (*router, error) {
 	r := &router{
 		conn: link.Conn, namespace: link.Namespace, shared: link.Namespace.Seats(),
-		inbox: link.Conn.NewInbox(), workers: liveness{missed: make(map[string]int)},
+		inbox: newInbox(link.Conn), workers: liveness{missed: make(map[string]int)},
 	}
 	if _, err := r.conn.Subscribe(r.inbox, r.receivePong); err != nil {
 		return nil, fmt.Errorf("subscribe to the workers' answers: %w", err)

@@ -53,14 +53,17 @@ func (p *pool) serve(t *testing.T, worker int, m *nats.Msg) {
 		t.Error(err)
 	}
 	p.mu.Lock()
-	for _, req := range all {
+	_, name := messages.SplitReplySubject(m.Reply)
+	var replies []byte
+	for i, req := range all {
+		replies = append(replies, encode(t, messages.SeatReply{Message: name, Item: i, Outcome: messages.OutcomeRegistered})...)
 		if p.served[req.EventID] == nil {
 			p.served[req.EventID] = make(map[int]int)
 		}
 		p.served[req.EventID][worker]++
 	}
 	p.mu.Unlock()
-	_ = m.Respond(encode(t, messages.SeatReply{Outcome: messages.OutcomeRegistered}))
+	_ = m.Respond(replies)
 }
 
 func (p *pool) reset() {

@@ -43,6 +43,7 @@ type supervisor struct {
 
 	mu           sync.Mutex             // guards all below
 	refused      map[subscription]error // what the server has refused since the connection was made
+	exposed      string                 // the last warning that the server does not protect messages
 	smallPayload bool                   // the server's payload limit is below MaxMessage
 	trying       bool                   // a goroutine makes trial connections
 	watching     bool                   // a goroutine logs why the connection is away
@@ -92,6 +93,7 @@ func (s *supervisor) onConnect(c *nats.Conn) {
 	s.smallPayload = err != nil
 	s.mu.Unlock()
 	s.log.Info().Str("server", c.ConnectedUrlRedacted()).Msg("connected to NATS")
+	s.warnOfExposure(c)
 	if err != nil {
 		s.log.Error().Err(err).Msg("NATS has a limit that stops seat requests, looking whether it is raised")
 		s.startTrials(c)
@@ -266,7 +268,7 @@ func (s *supervisor) trialSucceeds(subs []subscription, smallPayload bool) bool 
 // permitted reports whether the server takes a subscription on a trial connection.
 func permitted(trial *nats.Conn, s subscription) bool {
 	if s.subject == "" {
-		s.subject = trial.NewInbox()
+		s.subject = newInbox(trial)
 	}
 	subscribe := func() (*nats.Subscription, error) { return trial.SubscribeSync(s.subject) }
 	if s.queue != "" {

@@ -1,7 +1,10 @@
 package store
 
-// Actor is who made a SeatRequest. The zero Actor stands for a request that does not say it:
-// an API process of the version before sent it.
+import "errors"
+
+// Actor is who made a SeatRequest, as the sender says. It proves nothing: whoever can send the
+// request can claim any Actor. The zero Actor stands for a request that does not say it: an API
+// process of the version before sent it.
 type Actor struct {
 	Kind ActorKind
 	// ID belongs to what Kind names: a user, or an API key. It is zero where Kind has no ids.
@@ -37,3 +40,22 @@ type Action struct {
 	UserID ID
 	Number int64
 }
+
+// CheckActor returns why the API cannot have sent the request for its Actor, or nil. It compares
+// the request with itself only; whether an organizer is that of the event, Decide finds out. It
+// takes kinds that it does not know, and no kind at all, as they are.
+func (r SeatRequest) CheckActor() error {
+	change := r.Kind == Register || r.Kind == Cancel
+	switch a := r.Actor; {
+	case a.Kind == ActorPerson && !(change && a.ID == r.UserID):
+		return errors.New("a person acts on their own registration only")
+	case a.Kind == ActorOrganizer && (a.ID.IsZero() || r.Kind != Cancel && r.Kind != EditEvent):
+		return errors.New("an organizer edits the event, or cancels a registration, and has an id")
+	case a.Kind == ActorUnproven && (r.Kind == Recount || a.ID != r.UserID):
+		return errors.New("who is not proven acts as the user of the registration, and recounts nothing")
+	}
+	return nil
+}
+
+// mayAct reports whether the Actor of a request is the organizer of e, if it claims to be.
+func (e Event) mayAct(a Actor) bool { return a.Kind != ActorOrganizer || a.ID == e.OrganizerID }

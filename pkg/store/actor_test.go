@@ -14,9 +14,9 @@ import (
 // request that changes nothing is not.
 func TestActionsOfABatch(t *testing.T) {
 	e, other := newEvent(2), newEvent(2)
-	e.Waitlist = true
+	e.Waitlist, e.OrganizerID = true, store.NewID()
 	crowd := newCrowd(4)
-	organizer := store.Actor{Kind: store.ActorOrganizer, ID: store.NewID()}
+	organizer := store.Actor{Kind: store.ActorOrganizer, ID: e.OrganizerID}
 	operator := store.Actor{Kind: store.ActorOperator}
 	later := store.Actor{Kind: "of a newer version", ID: store.NewID()}
 	person := func(i int) store.Actor { return store.Actor{Kind: store.ActorPerson, ID: crowd[i]} }
@@ -37,7 +37,8 @@ func TestActionsOfABatch(t *testing.T) {
 	add(store.Cancel, e, crowd[3], person(3)).Keyed = true // never had anything
 	add(store.Register, e, crowd[0], store.Actor{})
 	add(store.EditEvent, e, store.ID{}, organizer).Edit = &store.Edit{Version: store.AnyVersion, Title: new("new")}
-	add(store.EditEvent, e, store.ID{}, later).Edit = &store.Edit{Version: 1} // too late
+	add(store.EditEvent, e, store.ID{}, later).Edit = &store.Edit{Version: 1}                                                                              // too late
+	add(store.EditEvent, e, store.ID{}, store.Actor{Kind: store.ActorOrganizer, ID: crowd[0]}).Edit = &store.Edit{Version: store.AnyVersion, Cancel: true} // is not
 	add(store.Recount, e, store.ID{}, operator)
 	add(store.Register, store.Event{ID: store.NewID()}, crowd[0], person(0)) // there is no such event
 
@@ -71,5 +72,46 @@ func TestActionsOfABatch(t *testing.T) {
 	recount := []store.SeatRequest{{Kind: store.Recount, EventID: e.ID, RequestID: "recount", Actor: operator}}
 	if _, changes := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Counts: &store.Counts{}}}, recount); len(changes) != 0 {
 		t.Errorf("a recount of right counters changes %+v", changes)
+	}
+}
+
+// TestCheckActor: what an API process sends for each kind of actor is taken, and nothing else. A
+// request without an actor, and one of a newer version, is taken as it is.
+func TestCheckActor(t *testing.T) {
+	user, other := store.NewID(), store.NewID()
+	kinds := []store.Kind{store.Register, store.Cancel, store.EditEvent, store.Recount}
+	for _, c := range []struct {
+		name  string
+		actor store.Actor
+		may   string // by kind, in the order above
+	}{
+		{"nobody", store.Actor{}, "yyyy"},
+		{"the person", store.Actor{Kind: store.ActorPerson, ID: user}, "yynn"},
+		{"another person", store.Actor{Kind: store.ActorPerson, ID: other}, "nnnn"},
+		{"a person without an id", store.Actor{Kind: store.ActorPerson}, "nnnn"},
+		{"an organizer", store.Actor{Kind: store.ActorOrganizer, ID: other}, "nyyn"},
+		{"an organizer without an id", store.Actor{Kind: store.ActorOrganizer}, "nnnn"},
+		{"an operator", store.Actor{Kind: store.ActorOperator}, "yyyy"},
+		{"a key", store.Actor{Kind: store.ActorKey, ID: other}, "yyyy"},
+		{"unproven, as the user", store.Actor{Kind: store.ActorUnproven, ID: user}, "yynn"},
+		{"unproven, as another one", store.Actor{Kind: store.ActorUnproven, ID: other}, "nnnn"},
+		{"unproven, as nobody", store.Actor{Kind: store.ActorUnproven}, "nnyn"},
+		{"of a newer version", store.Actor{Kind: "agent", ID: other}, "yyyy"},
+	} {
+		var may []byte
+		for _, kind := range kinds {
+			req := store.SeatRequest{Kind: kind, Actor: c.actor}
+			if kind == store.Register || kind == store.Cancel {
+				req.UserID = user
+			}
+			if req.CheckActor() == nil {
+				may = append(may, 'y')
+			} else {
+				may = append(may, 'n')
+			}
+		}
+		if string(may) != c.may {
+			t.Errorf("%s may %s, want %s, of %v", c.name, may, c.may, kinds)
+		}
 	}
 }

@@ -66,7 +66,7 @@ func Promotable(e Event, batch []SeatRequest) int64 {
 // the events' states and of the requests in their order of arrival. An event without a state does
 // not exist. The results, one for each request in order, hold only if all changes are stored.
 //
-// Where several outcomes apply, the first of these is given: EventNotFound, AlreadyRegistered,
+// Where several outcomes apply, the first of these is given: EventNotFound, NotOrganizer, AlreadyRegistered,
 // then EventCancelled, RegistrationNotOpen or RegistrationClosed, then EmailUnproven, then SoldOut. A request that
 // succeeded and comes again, in the batch or later, changes nothing as long as its registration
 // remembers it (Registration.RequestID and Past). Decide panics on a state that contradicts itself.
@@ -108,6 +108,9 @@ func (d *decision) decide(req SeatRequest) SeatResult {
 		}
 		d.events[req.EventID] = e
 		d.order = append(d.order, e)
+	}
+	if !e.mayAct(req.Actor) {
+		return SeatResult{Outcome: NotOrganizer}
 	}
 	switch req.Kind {
 	case Register:
@@ -285,6 +288,8 @@ func (e *eventDecision) edit(req SeatRequest) SeatResult {
 		return SeatResult{Outcome: EventCancelled}
 	case edit.Capacity != nil && *edit.Capacity < e.TicketsSold:
 		return SeatResult{Outcome: CapacityBelowSold}
+	case len(edit.disorder(e.Event)) > 0:
+		return SeatResult{Outcome: VersionMismatch}
 	}
 	if e.edits == nil {
 		e.edits = &Edit{}

@@ -132,8 +132,10 @@ func TestRandomSequencesOfEveryKind(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		model := storetest.NewModel(rapid.Int64Range(1, 4).Draw(rt, "capacity"))
 		event := newEvent(model.Capacity)
-		m := newMemory(event)
 		crowd := newCrowd(7)
+		event.OrganizerID = rapid.SampledFrom(crowd[:2]).Draw(rt, "organizer")
+		model.Organizer = event.OrganizerID
+		m := newMemory(event)
 		for range rapid.IntRange(1, 12).Draw(rt, "batches") {
 			var batch []store.SeatRequest
 			var want []store.Outcome

@@ -29,7 +29,7 @@ type SeatRequest struct {
 	// Number says which registration a Cancel means, by its Registration.Number; 0: whichever the
 	// user has.
 	Number int64
-	// Actor is who made the request. It decides nothing.
+	// Actor is who made the request. It decides nothing but NotOrganizer.
 	Actor Actor
 	// At is the worker's clock when the batch was formed. It decides about opening hours.
 	At   time.Time
@@ -58,8 +58,9 @@ const (
 	RegistrationChanged Outcome = "registration_changed" // the user has another registration than the Number of the request, or never had that
 
 	Edited            Outcome = "edited"              // the edit is stored
-	VersionMismatch   Outcome = "version_mismatch"    // somebody else's edit came first
+	VersionMismatch   Outcome = "version_mismatch"    // somebody else's edit came first, or moved a time that this one contradicts
 	CapacityBelowSold Outcome = "capacity_below_sold" // more seats are taken than would be left
+	NotOrganizer      Outcome = "not_organizer"       // the Actor claims to be the organizer of the event, and is not
 
 	Recounted  Outcome = "recounted"  // the counters are as the registrations say
 	Overbooked Outcome = "overbooked" // more registrations are confirmed than there are seats; nothing was changed

@@ -37,6 +37,7 @@ type Tag struct {
 type Components struct {
 	Schemas         map[string]*Schema        `json:"schemas,omitempty"`
 	SecuritySchemes map[string]SecurityScheme `json:"securitySchemes,omitempty"`
+	Headers         map[string]Header         `json:"headers,omitempty"`
 }
 
 // SecurityScheme is a way to prove who one is.
@@ -116,11 +117,12 @@ type Response struct {
 	Links       map[string]Link      `json:"links,omitempty"`
 }
 
-// Header is a header of a response.
+// Header is a header of a response, or refers to one of the components.
 type Header struct {
+	Ref         string  `json:"$ref,omitempty"`
 	Description string  `json:"description,omitempty"`
 	Required    bool    `json:"required,omitzero"`
-	Schema      *Schema `json:"schema"`
+	Schema      *Schema `json:"schema,omitempty"`
 }
 
 // Link says which operation may follow on a response, and with what of it.

@@ -102,6 +102,53 @@ func testEdits(t *testing.T, target Target) {
 		WantOutcomes(t, MustApply(t, s, NewEdit(event.ID, store.Edit{Version: 1, Capacity: &two}), NewRequest(event.ID)), store.Edited, store.SoldOut)
 		Check(t, s, event.ID)
 	})
+	t.Run("times that contradict each other change nothing", func(t *testing.T) {
+		event := NewEvent(t, s, 3)
+		opens := now.Add(time.Hour)
+		WantOutcomes(t, MustApply(t, s, NewEdit(event.ID, store.Edit{Version: 1, OpensAt: &opens})), store.Edited)
+		before := ReadEvent(t, s, event.ID)
+		for name, e := range map[string]store.Edit{
+			"ends before it starts":     {EndsAt: new(event.StartsAt.Add(-time.Millisecond))},
+			"ends when it starts":       {EndsAt: &event.StartsAt},
+			"starts when it ends":       {StartsAt: &event.EndsAt, Title: new("New")},
+			"closes when it opens":      {ClosesAt: &opens},
+			"opens after what it sends": {ClosesAt: &opens, OpensAt: new(opens.Add(time.Hour))},
+		} {
+			e.Version = store.AnyVersion
+			WantOutcomes(t, MustApply(t, s, NewEdit(event.ID, e)), store.VersionMismatch)
+			if after := ReadEvent(t, s, event.ID); !after.Equal(before) {
+				t.Fatalf("%s: the event was %+v and is %+v", name, before, after)
+			}
+		}
+		both := store.Edit{Version: 2, StartsAt: &event.EndsAt, EndsAt: new(event.EndsAt.Add(time.Hour)), ClosesAt: new(opens.Add(time.Hour))}
+		WantOutcomes(t, MustApply(t, s, NewEdit(event.ID, both)), store.Edited)
+	})
+	t.Run("an imported event with odd times can have another title", func(t *testing.T) {
+		event := store.Event{ID: store.NewID(), OrganizerID: store.NewID(), Title: "x", Capacity: 1, StartsAt: now, EndsAt: now, CreatedAt: now}
+		if err := s.CreateEvent(Context(t), event); err != nil {
+			t.Fatal(err)
+		}
+		WantOutcomes(t, MustApply(t, s, NewEdit(event.ID, store.Edit{Version: 1, Title: new("New")})), store.Edited)
+	})
+	t.Run("only its organizer acts as that", func(t *testing.T) {
+		event, guest := NewEvent(t, s, 3), NewRequest(store.ID{})
+		guest.EventID = event.ID
+		WantOutcomes(t, MustApply(t, s, guest), store.Registered)
+		before := ReadEvent(t, s, event.ID)
+		as := func(req store.SeatRequest, organizer store.ID) store.SeatRequest {
+			req.Actor = store.Actor{Kind: store.ActorOrganizer, ID: organizer}
+			return req
+		}
+		change := NewEdit(event.ID, store.Edit{Version: 1, Capacity: new(int64(4))})
+		remove := store.SeatRequest{Kind: store.Cancel, EventID: event.ID, UserID: guest.UserID, RequestID: "remove", At: now}
+		WantOutcomes(t, MustApply(t, s, as(change, store.NewID()), as(remove, guest.UserID), as(change, store.ID{})),
+			store.NotOrganizer, store.NotOrganizer, store.NotOrganizer)
+		if after := ReadEvent(t, s, event.ID); !after.Equal(before) {
+			t.Fatalf("the event was %+v and is %+v", before, after)
+		}
+		WantOutcomes(t, MustApply(t, s, as(change, event.OrganizerID), as(remove, event.OrganizerID)), store.Edited, store.Cancelled)
+		Check(t, s, event.ID)
+	})
 	t.Run("every field", func(t *testing.T) {
 		event := NewEvent(t, s, 3)
 		change := NewEdit(event.ID, EveryField(1))

@@ -13,6 +13,7 @@ import (
 // Model is an event as plainly as possible: two lists of people. It is written from the rules and
 // does not use store.Decide, so that a mistake in one of the two shows.
 type Model struct {
+	Organizer     store.ID
 	Capacity      int64
 	Waitlist      bool
 	Opens, Closes time.Time
@@ -55,6 +56,9 @@ func find(list []Seat, user store.ID) int {
 
 // Apply changes the model by one request and returns the outcome.
 func (m *Model) Apply(req store.SeatRequest) store.Outcome {
+	if req.Actor.Kind == store.ActorOrganizer && req.Actor.ID != m.Organizer {
+		return store.NotOrganizer
+	}
 	switch req.Kind {
 	case store.Register:
 		return m.register(req)
@@ -163,6 +167,17 @@ func (m *Model) edit(req store.SeatRequest) store.Outcome {
 	case e.Capacity != nil && *e.Capacity < int64(len(m.Holders)):
 		return store.CapacityBelowSold
 	}
+	opens, closes := m.Opens, m.Closes
+	if e.OpensAt != nil {
+		opens = *e.OpensAt
+	}
+	if e.ClosesAt != nil {
+		closes = *e.ClosesAt
+	}
+	if !opens.IsZero() && !closes.IsZero() && !opens.Before(closes) {
+		return store.VersionMismatch
+	}
+	m.Opens, m.Closes = opens, closes
 	m.Version++
 	m.edits[req.RequestID] = true
 	if e.Capacity != nil {
@@ -170,12 +185,6 @@ func (m *Model) edit(req store.SeatRequest) store.Outcome {
 	}
 	if e.Waitlist != nil {
 		m.Waitlist = *e.Waitlist
-	}
-	if e.OpensAt != nil {
-		m.Opens = *e.OpensAt
-	}
-	if e.ClosesAt != nil {
-		m.Closes = *e.ClosesAt
 	}
 	m.Ended = m.Ended || e.Cancel
 	m.promote()
@@ -189,7 +198,8 @@ func (m *Model) promote() {
 	}
 }
 
-// DrawRequest makes a random request of few users, ids and values, so that requests collide.
+// DrawRequest makes a random request of few users, ids and values, so that requests collide. Now
+// and then the first of the crowd claims to be the organizer.
 func DrawRequest(rt *rapid.T, event store.ID, crowd []store.ID) store.SeatRequest {
 	req := store.SeatRequest{
 		Kind:      rapid.SampledFrom([]store.Kind{store.Register, store.Register, store.Register, store.Cancel, store.Cancel, store.EditEvent}).Draw(rt, "kind"),
@@ -197,6 +207,9 @@ func DrawRequest(rt *rapid.T, event store.ID, crowd []store.ID) store.SeatReques
 		UserID:    rapid.SampledFrom(crowd).Draw(rt, "user"),
 		RequestID: rapid.StringMatching("[a-f]").Draw(rt, "request"),
 		At:        now.Add(time.Duration(rapid.IntRange(0, 4).Draw(rt, "hour")) * time.Hour),
+	}
+	if req.Kind != store.Register && rapid.IntRange(0, 4).Draw(rt, "actor") == 0 {
+		req.Actor = store.Actor{Kind: store.ActorOrganizer, ID: crowd[0]}
 	}
 	if req.Kind != store.EditEvent {
 		req.Keyed = rapid.Bool().Draw(rt, "keyed")
@@ -215,11 +228,17 @@ func DrawRequest(rt *rapid.T, event store.ID, crowd []store.ID) store.SeatReques
 		on := rapid.Bool().Draw(rt, "waitlist")
 		req.Edit.Waitlist = &on
 	case 7, 8:
-		opens, closes := now.Add(time.Hour), now.Add(3*time.Hour)
-		if rapid.Bool().Draw(rt, "always") {
-			opens, closes = time.Time{}, time.Time{}
+		hour := func(name string) *time.Time {
+			switch n := rapid.IntRange(0, 4).Draw(rt, name); n {
+			case 0:
+				return nil
+			case 4:
+				return &time.Time{}
+			default:
+				return new(now.Add(time.Duration(n) * time.Hour))
+			}
 		}
-		req.Edit.OpensAt, req.Edit.ClosesAt = &opens, &closes
+		req.Edit.OpensAt, req.Edit.ClosesAt = hour("opens"), hour("closes")
 	default:
 		req.Edit.Cancel = true
 	}
@@ -233,6 +252,7 @@ func testModel(t *testing.T, target Target) {
 	rapid.Check(t, func(rt *rapid.T) {
 		model := NewModel(rapid.Int64Range(1, 4).Draw(rt, "capacity"))
 		event := NewEvent(t, handles[0], model.Capacity)
+		model.Organizer = event.OrganizerID
 		crowd := make([]store.ID, 6)
 		for i := range crowd {
 			crowd[i] = store.NewID()

@@ -36,6 +36,8 @@ type Who struct {
 // Command has the actions of eventio user.
 type Command struct {
 	setup.Database
+	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for the database at the start."`
+
 	List        struct{} `cmd:"" help:"Print all people, one JSON object a line, by e-mail address."`
 	Show        Who      `cmd:"" help:"Print one person, with their log-ins."`
 	Export      Who      `cmd:"" help:"Print everything that is stored of a person but the hash of the password, one JSON object a line: what the person gets under /api/users/{user_id}/export."`
@@ -70,9 +72,13 @@ const (
 	longLimit = 10 * time.Minute
 )
 
-// Run does what the command line says: command is "user lock <who>", for instance.
-func (c Command) Run(ctx context.Context, env process.Env, command string, log zerolog.Logger) (err error) {
+// Act does what the command line says: command is "user lock <who>", for instance. It is not called
+// Run, because kong would then take user alone for a command.
+func (c Command) Act(ctx context.Context, env process.Env, command string, log zerolog.Logger) (err error) {
 	if c.Database, err = c.Resolve(); err != nil {
+		return err
+	}
+	if err := process.Positive("--start-timeout", c.StartTimeout); err != nil {
 		return err
 	}
 	if c.MongoDBURI == "" {
@@ -87,13 +93,15 @@ func (c Command) Run(ctx context.Context, env process.Env, command string, log z
 	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	if err := c.RequireSchema(ctx, log); err != nil {
+	starting, cancelStart := context.WithTimeout(ctx, c.StartTimeout)
+	defer cancelStart()
+	if err := c.RequireSchema(starting, log); err != nil {
 		return err
 	}
 	if action == "list" {
 		return c.list(ctx, env.Stdout)
 	}
-	st, err := c.Open(ctx, log)
+	st, err := c.Open(starting, log)
 	if err != nil {
 		return err
 	}
@@ -371,7 +379,7 @@ func (a actions) erase(ctx context.Context, c deletion) (err error) {
 	if !c.Yes {
 		return process.Usage("erasing %s cannot be undone: registrations for events that have not ended, and their own such events, are cancelled; repeat it with --yes", u.ID.Hex())
 	}
-	queue, err := setup.OpenQueue(ctx, a.st, a.log)
+	queue, err := setup.OpenQueue(ctx, a.st, a.log.Level(zerolog.WarnLevel))
 	if err != nil {
 		return err
 	}

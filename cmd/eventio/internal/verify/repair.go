@@ -77,7 +77,7 @@ func connectRepairer(ctx context.Context, c Command, reader store.VerifyReader, 
 func embedRepairer(ctx context.Context, c Command, log zerolog.Logger) (*repairer, error) {
 	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{Data: c.Data, Prefix: c.Prefix}, log)
 	if errors.Is(err, setup.ErrInUse) {
-		return nil, fmt.Errorf("%w; or have that process repair: start it with --nats-listen and give the address here as --nats-url", err)
+		return nil, fmt.Errorf("%w; or have that process repair: start it with --nats-listen and --nats-listen-auth USER:PASSWORD, and give --nats-url nats://USER:PASSWORD@ADDRESS here", err)
 	}
 	if err != nil {
 		return nil, err

@@ -1,0 +1,184 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/eventio/eventio/internal/zone"
+)
+
+// This file has the rules for what people write into an event. They are the same for an API
+// process, which tells the client what is wrong, and for a worker, which believes no message.
+
+// The bounds of an event's fields. Characters are Unicode code points.
+const (
+	MaxTitle       = 200           // characters
+	MaxDescription = 10_000        // characters
+	MaxVenue       = 200           // characters
+	MaxCapacity    = 1_000_000_000 // seats
+)
+
+// FieldError says what is wrong with a field of an event.
+type FieldError struct {
+	Field  string // as clients know it
+	Reason string // follows the field's name: "must be a whole number from 1 to 5"
+}
+
+// Error implements error.
+func (e FieldError) Error() string { return e.Field + " " + e.Reason }
+
+// Line returns the normal form of a required text of one line: trimmed. An error says in words
+// that follow the field's name why it has none.
+func Line(value string, maxChars int) (string, error) {
+	trimmed := strings.TrimSpace(value)
+	switch {
+	case trimmed == "":
+		return "", errors.New("is required and must not be blank")
+	case utf8.RuneCountInString(value) > maxChars:
+		return "", fmt.Errorf("must have at most %d characters", maxChars)
+	case !utf8.ValidString(value):
+		return "", errEncoding
+	case strings.ContainsFunc(trimmed, unicode.IsControl):
+		return "", errors.New("must not contain control characters")
+	}
+	return trimmed, nil
+}
+
+// OptionalLine is Line for a text that may be empty.
+func OptionalLine(value string, maxChars int) (string, error) {
+	if value == "" {
+		return "", nil
+	}
+	return Line(value, maxChars)
+}
+
+// Text returns the normal form of a text that may be empty and may have several lines: as it is.
+// An error says in words that follow the field's name why it has none.
+func Text(value string, maxChars int) (string, error) {
+	control := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
+	switch {
+	case utf8.RuneCountInString(value) > maxChars:
+		return "", fmt.Errorf("must have at most %d characters", maxChars)
+	case !utf8.ValidString(value):
+		return "", errEncoding
+	case strings.ContainsFunc(value, control):
+		return "", errors.New("must not contain control characters other than tabs and line breaks")
+	}
+	return value, nil
+}
+
+var errEncoding = errors.New("must be valid UTF-8")
+
+// Instant returns the normal form of a time: in UTC and milliseconds. An error says in words that
+// follow the field's name why it has none.
+func Instant(t time.Time) (time.Time, error) {
+	if year := t.UTC().Year(); year < 1 || year > 9999 {
+		return time.Time{}, errors.New("must be in the years 1 to 9999")
+	}
+	return t.UTC().Truncate(time.Millisecond), nil
+}
+
+// TimeZone checks the name of a time zone, which may be empty. An error says in words that follow
+// the field's name why it is none.
+func TimeZone(name string) error {
+	if name == "" {
+		return nil
+	}
+	if _, err := zone.Load(name); err != nil {
+		return errors.New("must be a time zone name of the IANA database, such as Europe/Berlin")
+	}
+	return nil
+}
+
+// Capacity checks a number of seats. An error says in words that follow the field's name why it
+// cannot be.
+func Capacity(seats int64) error {
+	if seats < 1 || seats > MaxCapacity {
+		return fmt.Errorf("must be a whole number from 1 to %d", MaxCapacity)
+	}
+	return nil
+}
+
+// Check returns what is wrong with the fields that the edit sets, each by itself. A field that is
+// not in its normal form is wrong too: an API process sends normal forms.
+func (e *Edit) Check() []FieldError {
+	var wrong checker
+	if e.Version < AnyVersion {
+		wrong.add("version", errors.New("must be a version of the event, or -1"))
+	}
+	check(&wrong, "title", e.Title, func(v string) (string, error) { return Line(v, MaxTitle) })
+	check(&wrong, "description", e.Description, func(v string) (string, error) { return Text(v, MaxDescription) })
+	check(&wrong, "place", e.Venue, func(v string) (string, error) { return OptionalLine(v, MaxVenue) })
+	check(&wrong, "time_zone", e.TimeZone, func(v string) (string, error) { return v, TimeZone(v) })
+	for field, value := range map[string]*time.Time{
+		"starts_at": e.StartsAt, "ends_at": e.EndsAt, "registration_opens_at": e.OpensAt, "registration_closes_at": e.ClosesAt,
+	} {
+		check(&wrong, field, value, func(v time.Time) (time.Time, error) {
+			normal, err := Instant(v)
+			if normal.Equal(v) { // in whichever zone
+				normal = v
+			}
+			return normal, err
+		})
+	}
+	check(&wrong, "capacity", e.Capacity, func(v int64) (int64, error) { return v, Capacity(v) })
+	return wrong
+}
+
+// checker collects what is wrong.
+type checker []FieldError
+
+func (c *checker) add(field string, err error) { *c = append(*c, FieldError{field, err.Error()}) }
+
+// check notes a field that is set when it has no normal form, or is not in it.
+func check[T comparable](wrong *checker, field string, value *T, normal func(T) (T, error)) {
+	if value == nil {
+		return
+	}
+	v, err := normal(*value)
+	if err == nil && v != *value {
+		err = errors.New("must be in its normal form")
+	}
+	if err != nil {
+		wrong.add(field, err)
+	}
+}
+
+// CheckTimes returns what is wrong with the times of an event against each other.
+func (e Event) CheckTimes() []FieldError {
+	return append(e.checkDates(), e.checkHours()...)
+}
+
+// checkDates returns what is wrong with the times at which an event is.
+func (e Event) checkDates() (wrong checker) {
+	if !e.EndsAt.After(e.StartsAt) {
+		wrong.add("ends_at", errors.New("must be after starts_at"))
+	}
+	return wrong
+}
+
+// checkHours returns what is wrong with the times at which people may register.
+func (e Event) checkHours() (wrong checker) {
+	if !e.OpensAt.IsZero() && !e.ClosesAt.IsZero() && !e.ClosesAt.After(e.OpensAt) {
+		wrong.add("registration_closes_at", errors.New("must be after registration_opens_at"))
+	}
+	return wrong
+}
+
+// disorder returns what is wrong with the times of an event when the edit is applied, as far as
+// the edit sets them: an imported event may have others that are wrong.
+func (e *Edit) disorder(event Event) []FieldError {
+	var wrong checker
+	after := e.Apply(event)
+	if e.StartsAt != nil || e.EndsAt != nil {
+		wrong = append(wrong, after.checkDates()...)
+	}
+	if e.OpensAt != nil || e.ClosesAt != nil {
+		wrong = append(wrong, after.checkHours()...)
+	}
+	return wrong
+}

@@ -1,0 +1,86 @@
+package store_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// TestEditsAreChecked: each field of an edit at its bounds is taken, and beyond them it is wrong,
+// by itself and beside a field that is right.
+func TestEditsAreChecked(t *testing.T) {
+	year := func(n int) *time.Time { return new(time.Date(n, 1, 1, 0, 0, 0, 0, time.UTC)) }
+	inHamburg := time.Date(2027, 5, 1, 18, 0, 0, 0, time.FixedZone("", 7200))
+	for name, edit := range map[string]store.Edit{
+		"nothing":             {},
+		"any version":         {Version: store.AnyVersion, Cancel: true},
+		"the longest texts":   {Title: new(strings.Repeat("😀", 200)), Venue: new(strings.Repeat("é", 200)), Description: new(strings.Repeat("é", 10_000))},
+		"texts that are none": {Venue: new(""), Description: new(""), TimeZone: new("")},
+		"lines":               {Description: new("a\r\n\tb\n")},
+		"the bounds of seats": {Capacity: new(int64(1_000_000_000))},
+		"one seat":            {Capacity: new(int64(1))},
+		"the first year":      {StartsAt: year(1), EndsAt: year(9999)},
+		"no limits":           {OpensAt: new(time.Time), ClosesAt: new(time.Time)},
+		"another zone":        {StartsAt: &inHamburg, TimeZone: new("Europe/Berlin")},
+	} {
+		if wrong := edit.Check(); len(wrong) > 0 {
+			t.Errorf("%s: %v", name, wrong)
+		}
+	}
+	for field, edits := range map[string][]store.Edit{
+		"version": {{Version: -2}, {Version: -1 << 63}},
+		"title": {
+			{Title: new("")}, {Title: new(" \t")}, {Title: new(" x")}, {Title: new("x\n")}, {Title: new("a\nb")}, {Title: new("a\x00b")},
+			{Title: new("a\u0085b")}, {Title: new("a\xffb")}, {Title: new(strings.Repeat("x", 201))}, {Title: new(strings.Repeat("x", 100_000))},
+		},
+		"description": {
+			{Description: new(strings.Repeat("x", 10_001))}, {Description: new("a\x00")}, {Description: new("\x1b[31m")}, {Description: new("a\xc3")},
+		},
+		"place":                  {{Venue: new(" ")}, {Venue: new("x ")}, {Venue: new("a\nb")}, {Venue: new(strings.Repeat("x", 201))}},
+		"time_zone":              {{TimeZone: new("Local")}, {TimeZone: new("../../etc/passwd")}, {TimeZone: new("right/UTC")}, {TimeZone: new("europe/berlin")}, {TimeZone: new(" ")}},
+		"starts_at":              {{StartsAt: year(0)}, {StartsAt: year(10_000)}, {StartsAt: new(year(1).Add(time.Nanosecond))}},
+		"ends_at":                {{EndsAt: year(-1)}, {EndsAt: year(292_000_000)}},
+		"registration_opens_at":  {{OpensAt: year(0)}, {OpensAt: new(year(2027).Add(time.Microsecond))}},
+		"registration_closes_at": {{ClosesAt: year(10_000)}},
+		"capacity":               {{Capacity: new(int64(0))}, {Capacity: new(int64(-1))}, {Capacity: new(int64(1_000_000_001))}, {Capacity: new(int64(2e12))}, {Capacity: new(int64(-1 << 63))}},
+	} {
+		for i, edit := range edits {
+			if wrong := edit.Check(); len(wrong) != 1 || wrong[0].Field != field || !strings.HasPrefix(wrong[0].Error(), field+" must ") && !strings.HasPrefix(wrong[0].Error(), field+" is required") {
+				t.Errorf("%s %d: %v", field, i, wrong)
+			}
+		}
+	}
+	all := store.Edit{Title: new(""), Capacity: new(int64(0)), Venue: new("fine")}
+	if wrong := all.Check(); len(wrong) != 2 {
+		t.Errorf("two fields are wrong, %v is said", wrong)
+	}
+}
+
+// TestEveryFieldOfAnEditIsBounded: each field that an edit has, also one that is added later, is
+// wrong with a value beyond all bounds. A bool has none.
+func TestEveryFieldOfAnEditIsBounded(t *testing.T) {
+	for field := range reflect.TypeFor[store.Edit]().Fields() {
+		var edit store.Edit
+		set := reflect.ValueOf(&edit).Elem().FieldByIndex(field.Index)
+		switch set.Interface().(type) {
+		case *string:
+			set.Set(reflect.ValueOf(new(strings.Repeat("x", 1_000_000))))
+		case *int64:
+			set.Set(reflect.ValueOf(new(int64(1 << 62))))
+		case *time.Time:
+			set.Set(reflect.ValueOf(new(time.Date(1_000_000, 1, 1, 0, 0, 0, 0, time.UTC))))
+		case int64:
+			set.SetInt(-1 << 62)
+		case *bool, bool:
+			continue
+		default:
+			t.Errorf("%s has a type that this test does not know", field.Name)
+		}
+		if wrong := edit.Check(); len(wrong) != 1 {
+			t.Errorf("%s may be anything: %v", field.Name, wrong)
+		}
+	}
+}
