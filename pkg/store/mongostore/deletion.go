@@ -28,13 +28,12 @@ func (s *Store) DeleteEvent(ctx context.Context, id store.ID, at time.Time) (sto
 	var d deletedDoc
 	begun := false // whether a commit that ends everything may have reached the server
 	for pause := minPause; ; {
-		gone, last, err := false, false, error(nil)
-		err = s.tryTransaction(ctx, func(tctx context.Context) (err error) {
+		gone := false
+		err := s.tryTransaction(ctx, func(tctx context.Context) (err error) {
 			d, gone, err = s.deletePart(tctx, id, at)
-			last = gone
 			return err
 		})
-		begun = begun || last
+		begun = begun || gone
 		switch {
 		case err == nil && gone:
 			return store.DeletedEvent(d), nil

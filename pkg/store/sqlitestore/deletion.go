@@ -27,7 +27,6 @@ func (s *Store) DeleteEvent(ctx context.Context, id store.ID, at time.Time) (sto
 
 // deletePart removes some registrations of an event or, when there is none any more, the event.
 func deletePart(ctx context.Context, tx *sql.Tx, id store.ID, at time.Time) (d store.DeletedEvent, gone bool, err error) {
-	//nolint:gosec // the names of columns are ours
 	e, err := scanEvent(tx.QueryRowContext(ctx, `SELECT `+eventColumns()+` FROM events WHERE id = ?`, id[:]))
 	if err != nil {
 		return d, false, sqldb.ReadError(err, store.ErrEventNotFound)

@@ -72,7 +72,6 @@ func loadProven(ctx context.Context, tx *sql.Tx, states map[store.ID]store.Event
 		for i := range some {
 			keys[i] = some[i][:]
 		}
-		//nolint:gosec // the text has only placeholders, as many as keys
 		proven, err := sqldb.All(ctx, tx, func(row sqldb.Scanner) (id store.ID, err error) {
 			return id, row.Scan(sqldb.ID{To: &id})
 		}, `SELECT id FROM users WHERE email_proven_at > 0 AND id IN (?`+strings.Repeat(`, ?`, len(some)-1)+`)`, keys...)
