@@ -8,6 +8,7 @@ PACKAGE ?= pkg/store
 FILES ?= .
 BENCH ?= .
 LOAD ?=
+SCREENSHOTS ?= $(CURDIR)/bin/screenshots
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +20,7 @@ run: ## serve everything on 127.0.0.1:3000, data under data/; needs nothing else
 	go run ./cmd/eventio
 
 # Looking for mongod first puts a missing one into one clear message instead of many red tests.
-test: ## all tests under the race detector, against a real MongoDB and a real NATS server
+test: browser ## all tests under the race detector, against a real MongoDB, a real NATS server and a real browser
 	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
 	go test -race -timeout 20m ./...
 	go test -run '^TestImport' ./cmd/eventio
@@ -73,9 +74,11 @@ gateways: ## nginx, HAProxy, Caddy and Apache before eventio, fetched from Debia
 	@for gateway in nginx haproxy caddy apache2; do sh scripts/gateways.sh $$gateway >/dev/null || exit 1; done
 	go test -tags gateways -run TestGateways -count 1 -timeout 5m ./e2e
 
-# Fetching a browser first keeps its download out of the test's time.
-browser: ## the pages in a real Chromium, which is fetched when there is none
-	CHROMIUM=$$(scripts/chromium.sh) && export CHROMIUM && go test -tags browser -count 1 -timeout 5m ./web
+# Fetching a browser first keeps its download out of the test's time. It comes before the other tests
+# of `make test`, alone: what it measures is a person's time.
+browser: ## the pages in a real Chromium, which is fetched when there is none; leaves pictures in SCREENSHOTS, bin/screenshots
+	CHROMIUM=$$(scripts/chromium.sh) && AXE=$$(scripts/axe.sh) && export CHROMIUM AXE && \
+		SCREENSHOTS='$(SCREENSHOTS)' go test -tags browser -count 1 -timeout 10m ./web
 
 # -parallel: these tests mostly wait.
 k6: ## every k6 script with a small load, against systems that are right and ones that lie

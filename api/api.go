@@ -32,6 +32,7 @@ type Store interface {
 	store.Keys
 	store.Events
 	store.Registrations
+	store.Attendees
 	store.Idempotency
 	store.Quotas
 	store.Sessions
@@ -48,9 +49,10 @@ type Config struct {
 	// KeyLife is how long the idempotency key of what was created is remembered. Default
 	// store.KeyLife.
 	KeyLife time.Duration
-	// Pages serves everything outside the API, given what answers an unknown path. nil:
-	// there are no pages.
-	Pages func(notFound http.Handler) http.Handler
+	// Pages serves everything outside the API, given what answers an unknown path and the
+	// routes of the API, which it may ask in the name of its visitor (see inner). nil: there
+	// are no pages.
+	Pages func(notFound, routes http.Handler) http.Handler
 	// Access says who may do what.
 	Access gate.Config
 	// Quotas say how much of it.

@@ -78,6 +78,8 @@ func TestRightsByRole(t *testing.T) {
 		"GET /docs/docs.css":                                {200, 200, 200, 200, 200, 200},
 		"GET /livez":                                        {200, 200, 200, 200, 200, 200},
 		"GET /readyz":                                       {200, 200, 200, 200, 200, 200},
+		"GET /api/events/{id}/attendees":                    {401, 401, 403, 403, 200, 403},
+		"GET /api/session":                                  {401, 401, 404, 200, 200, 200},
 	}
 	eachStore(t, func(t *testing.T, s *site) {
 		i := s.start(t, identity.Keys{})

@@ -20,6 +20,10 @@ func badChange(name, body, field string) badInput {
 	return badInput{"password_change/" + name, "POST", thePassword, body, nil, 400, invalid, field}
 }
 
+func badGuests(name, query, field string) badInput {
+	return badInput{"attendees/" + name, "GET", theEvent + "/attendees?" + query, "", nil, 400, invalid, field}
+}
+
 // laterBadInputs are about what the original does not have.
 var laterBadInputs = []badInput{
 	badEvent("empty", "registration_opens_at", `""`),
@@ -80,6 +84,28 @@ var laterBadInputs = []badInput{
 	{"registration/delete_star", "DELETE", theRoster + "/*", "", nil, 400, invalid, "user_id"},
 	{"registration/delete_unknown_event", "DELETE", events + "/" + someID + "/registrations/" + someID, "", nil, 404, noEvent, ""},
 
+	{"attendees/star", "GET", events + "/*/attendees", "", nil, 400, invalid, "id"},
+	{"attendees/unknown_event", "GET", events + "/" + someID + "/attendees", "", nil, 404, noEvent, ""},
+	{"attendees/malformed_of_an_unknown_event", "GET", events + "/" + someID + "/attendees?limit=0", "", nil, 400, invalid, "limit"},
+	badGuests("limit_1001", "limit=1001", "limit"),
+	badGuests("cursor_empty", "limit=5&cursor=", "cursor"),
+	badGuests("cursor_invented", "limit=5&cursor="+strings.Repeat("A", 48), "cursor"),
+	badGuests("status", "status=cancelled", "status"),
+	badGuests("sort", "limit=5&sort=email", "sort"),
+	badGuests("sort_of_the_whole_list", "sort=name", "sort"),
+	badGuests("sort_of_a_file", "sort=registered_at&format=csv", "sort"),
+	badGuests("blank_search", "limit=5&q=%20", "q"),
+	badGuests("search_of_the_whole_list", "q=ada", "q"),
+	badGuests("search_of_eleven_words", "limit=5&q=a+b+c+d+e+f+g+h+i+j+k", "q"),
+	badGuests("page_of_a_file", "limit=5&format=csv", "limit"),
+	badGuests("format", "format=xlsx", "format"),
+	badGuests("mark_without_a_file", "bom=true", "bom"),
+	badGuests("mark_yes", "format=csv&bom=yes", "bom"),
+	badGuests("separator", "format=csv&separator=;", "query"),
+	badGuests("separator_tab", "format=csv&separator=tab", "separator"),
+	badGuests("separator_without_a_file", "separator=comma", "separator"),
+	badGuests("unknown_parameter", "order=name", "order"),
+
 	{"users_registrations/of_star", "GET", users + "/*/registrations", "", nil, 400, invalid, "user_id"},
 	{"users_registrations/when", "GET", theUsersRegistrations + "?when=now", "", nil, 400, invalid, "when"},
 	{"users_registrations/limit_0", "GET", theUsersRegistrations + "?limit=0", "", nil, 400, invalid, "limit"},
@@ -109,6 +135,7 @@ var laterBadInputs = []badInput{
 	{"query/of_a_sign_up", "POST", users + "?x=1", userBody(), nil, 400, invalid, "x"},
 	{"query/of_the_list", "GET", events + "?x=1", "", nil, 400, invalid, "x"},
 	{"query/of_a_log_out", "POST", "/api/logout?x=1", "", nil, 400, invalid, "x"},
+	{"query/of_the_session", "GET", "/api/session?x=1", "", nil, 400, invalid, "x"},
 	{"query/of_livez", "GET", "/livez?x=1", "", nil, 400, invalid, "x"},
 	{"query/of_readyz", "GET", "/readyz?x=1", "", nil, 400, invalid, "x"},
 	{"query/of_the_document", "GET", "/openapi.json?x=1", "", nil, 400, invalid, "x"},

@@ -85,6 +85,20 @@ func (s *brokenStore) Roster(ctx context.Context, id store.ID, after, through in
 	return breaking(s, ctx, id, one)
 }
 
+func (s *brokenStore) Attendees(ctx context.Context, q store.AttendeeQuery) iter.Seq2[store.Attendee, error] {
+	if q.EventID.Timestamp().Unix() != 0 {
+		return s.Store.Attendees(ctx, q)
+	}
+	one := store.Attendee{UserID: store.ID{0: 0xee}, Number: 1, Name: "Ada"}
+	if q.After == 0 && q.Limit > 1000 && q.EventID != failsAtOnce { // a whole list is read piece by piece
+		return func(yield func(store.Attendee, error) bool) {
+			for n := 0; n < manySeats && yield(one, nil); n++ {
+			}
+		}
+	}
+	return breaking(s, ctx, q.EventID, one)
+}
+
 // FindEvents breaks after a first page that is as it should be.
 func (s *brokenStore) FindEvents(ctx context.Context, q store.EventQuery) (page store.EventPage, err error) {
 	id := s.events.Load()
@@ -191,6 +205,9 @@ func TestBrokenLists(t *testing.T) {
 			e.get(t, at(failsAtOnce)+"/registrations").problem(t, 503, "overloaded")
 			e.get(t, at(failsAtOnce)+"/registrations?limit=5").problem(t, 503, "overloaded")
 			e.get(t, at(failsInMiddle)+"/registrations?limit=1000").wantType(t, 200, jsonType) // needs no more
+			for _, query := range []string{"", "?format=csv", "?limit=5", "?limit=5&sort=name", "?limit=5&q=ada"} {
+				e.get(t, at(failsAtOnce)+"/attendees"+query).problem(t, 503, "overloaded")
+			}
 			broken.events.Store(&failsAtOnce)
 			defer broken.events.Store(nil)
 			e.get(t, events).problem(t, 503, "overloaded")
@@ -214,6 +231,9 @@ func TestBrokenLists(t *testing.T) {
 			}
 			t.Run("a_roster_that_"+name+"_in_the_middle_is_visibly_broken", func(t *testing.T) {
 				wantBroken(t, at(how)+"/registrations")
+			})
+			t.Run("a_guest_list_that_"+name+"_in_the_middle_is_visibly_broken", func(t *testing.T) {
+				wantBroken(t, at(how)+"/attendees")
 			})
 			t.Run("a_list_of_events_that_"+name+"_in_the_middle_is_visibly_broken", func(t *testing.T) {
 				broken.events.Store(&how)

@@ -16,6 +16,7 @@ var (
 	userFields  = []string{"id", "name", "email", "created_at", "token", "token_expires_at"}
 	eventFields = []string{
 		"id", "organizer_id", "title", "description", "capacity", "tickets_sold", "starts_at", "ends_at", "created_at",
+		"state", "registration_state",
 	}
 	registrationFields = []string{"event_id", "user_id", "registered_at", "number", "status"}
 )

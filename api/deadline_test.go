@@ -79,6 +79,16 @@ func (s *slowStore) Roster(ctx context.Context, event store.ID, after, through i
 	}
 }
 
+func (s *slowStore) Attendees(ctx context.Context, q store.AttendeeQuery) iter.Seq2[store.Attendee, error] {
+	return func(yield func(store.Attendee, error) bool) {
+		if err := s.wait(ctx, "Roster"); err != nil {
+			yield(store.Attendee{}, errors.Join(store.ErrUnavailable, err))
+			return
+		}
+		s.Store.Attendees(ctx, q)(yield)
+	}
+}
+
 func (s *slowStore) CreateUser(ctx context.Context, u store.User) error {
 	if err := s.wait(ctx, "Create"); err != nil {
 		return err
@@ -232,7 +242,9 @@ func TestReadsBeforeAChangeCountToo(t *testing.T) {
 			append([]string{"DELETE", seat, ""}, mine...),
 			append([]string{"GET", seat, ""}, mine...),
 			append([]string{"GET", path + "/registrations", ""}, mine...),
-			append([]string{"GET", path + "/registrations?limit=5", ""}, mine...))
+			append([]string{"GET", path + "/registrations?limit=5", ""}, mine...),
+			append([]string{"GET", path + "/attendees", ""}, mine...),
+			append([]string{"GET", path + "/attendees?limit=5&sort=name", ""}, mine...))
 	})
 }
 

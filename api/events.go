@@ -160,7 +160,7 @@ func eventQuery(q url.Values) (query store.EventQuery, err error) {
 	}
 	if q.Has("available") {
 		f.OneOf("available", q.Get("available"), "true", "false")
-		query.Available = q.Get("available") == "true"
+		query.Available, query.At = q.Get("available") == "true", time.Now()
 	}
 	if q.Has("sort") {
 		f.OneOf("sort", q.Get("sort"), wire.SortEarliest, wire.SortLatest)

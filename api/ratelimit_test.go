@@ -211,6 +211,8 @@ func TestEveryRouteCounts(t *testing.T) {
 		"GET /docs/docs.css":                                {address, address, address},
 		"GET /livez":                                        {none, none, none},
 		"GET /readyz":                                       {none, none, none},
+		"GET /api/events/{id}/attendees":                    {address, person, address},
+		"GET /api/session":                                  {address, person, address},
 	}
 	s := newSite(t, "sqlite")
 	few := func(a *gate.Config) { a.RateLimits, a.Rates = true, rates }

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/klauspost/compress/gzhttp"
@@ -98,10 +99,14 @@ func matches(sent []string, tag string) bool {
 	return false
 }
 
-// eventTag makes the ETag of an event, of two parts: the organizer's version and the revision of
-// everything. The whole of it tells whether the event is as it was (If-None-Match); for an edit only
-// the version counts (If-Match), so that seats which are taken meanwhile do not make it fail.
-func eventTag(e store.Event) string { return fmt.Sprintf(`"%d.%d"`, e.Version, e.Revision) }
+// eventTag makes the ETag of an event: the organizer's version, the revision of everything, and the
+// states, which change with time alone. The whole of it tells whether the event is as it was
+// (If-None-Match); for an edit only the version counts (If-Match), so that seats which are taken
+// meanwhile do not make it fail.
+func eventTag(e store.Event) string {
+	life, registration := e.States(time.Now())
+	return fmt.Sprintf(`"%d.%d.%s.%s"`, e.Version, e.Revision, life, registration)
+}
 
 // editVersion reads the version that an edit is based on, from If-Match.
 func editVersion(h http.Header) (int64, error) {

@@ -82,12 +82,14 @@ func (a *API) table() []route {
 		{http.MethodDelete, user + "/sessions/{session_id}", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.endSession, describe.EndSession()},
 		{http.MethodPost, user + "/password", gate.TokenHolders, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.changePassword, describe.ChangePassword()},
 		{http.MethodPost, "/api/login", gate.Anybody, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.login, describe.Login()},
+		{http.MethodGet, pathSession, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readSession, describe.ReadSession()},
 		{http.MethodPost, "/api/logout", gate.Anybody, gate.RequestsPerAddress, ignoredBody, afterClientLeaves, a.logout, describe.Logout()},
 		{http.MethodPost, pathEvents, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.createEvent, describe.CreateEvent()},
 		{http.MethodGet, pathEvents, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.listEvents, describe.ListEvents()},
 		{http.MethodGet, event, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.readEvent, describe.ReadEvent()},
 		{http.MethodPost, registrations, gate.TokenHolders, gate.RegistrationsPerPerson, jsonBody, afterClientLeaves, a.register, describe.Register()},
 		{http.MethodGet, registrations, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listRegistrations, describe.ListRegistrations()},
+		{http.MethodGet, event + "/attendees", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listAttendees, describe.ListAttendees()},
 		{http.MethodPut, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.putRegistration, describe.PutRegistration()},
 		{http.MethodGet, registration, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readRegistration, describe.ReadRegistration()},
 		{http.MethodDelete, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.deleteRegistration, describe.DeleteRegistration()},
@@ -134,7 +136,7 @@ func (a *API) routes() http.Handler {
 	notFound := a.observe("", noPath)
 	mux.NotFound(notFound.ServeHTTP)
 	if a.config.Pages != nil {
-		mux.NotFound(a.config.Pages(notFound).ServeHTTP)
+		mux.NotFound(a.config.Pages(notFound, inner(mux)).ServeHTTP)
 	}
 	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *http.Request) error {
 		var allowed []string
@@ -258,6 +260,7 @@ const (
 
 func eventPath(id store.ID) string                 { return pathEvents + "/" + id.Hex() }
 func rosterPath(event store.ID) string             { return eventPath(event) + "/registrations" }
+func attendeesPath(event store.ID) string          { return eventPath(event) + "/attendees" }
 func registrationPath(event, user store.ID) string { return rosterPath(event) + "/" + user.Hex() }
 func userPath(id store.ID) string                  { return pathUsers + "/" + id.Hex() }
 func userRegistrationsPath(user store.ID) string   { return userPath(user) + "/registrations" }

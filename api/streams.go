@@ -23,7 +23,24 @@ const (
 	sendTimeout = 15 * time.Second
 )
 
-// streamJSON sends the items of a list as one array, in constant memory. The context that list
+// listFormat is how the items of a list become an answer.
+type listFormat struct {
+	media               string
+	begin, between, end string
+	item                func(any) ([]byte, error)
+}
+
+// jsonArray is a list as one array.
+func jsonArray() listFormat {
+	return listFormat{"application/json", "[", ",", "]", func(item any) ([]byte, error) { return json.Marshal(item) }}
+}
+
+// streamJSON sends the items of a list as one array. See stream.
+func (a *API) streamJSON(w http.ResponseWriter, r *request, list func(context.Context) iter.Seq2[any, error]) error {
+	return a.stream(w, r, jsonArray(), list)
+}
+
+// stream sends the items of a list as one answer, in constant memory. The context that list
 // gets outlives the deadline of the answer: it ends when the first piece is not there by then, when
 // no later one has come for the time of a request, and when the client leaves. An error before
 // anything is sent is returned for a problem document; a later one breaks the answer off.
@@ -33,7 +50,7 @@ const (
 //
 // A list that fits into the first piece is sent as one answer with its ETag; a longer one
 // has none, because it would have to be read twice. HEAD reads no further than that piece.
-func (a *API) streamJSON(w http.ResponseWriter, r *request, list func(context.Context) iter.Seq2[any, error]) error {
+func (a *API) stream(w http.ResponseWriter, r *request, format listFormat, list func(context.Context) iter.Seq2[any, error]) error {
 	ctx, cancel := context.WithTimeout(r.lasting, a.throttle.longest)
 	defer cancel()
 	end, _ := ctx.Deadline()
@@ -41,8 +58,8 @@ func (a *API) streamJSON(w http.ResponseWriter, r *request, list func(context.Co
 	defer watchdog.Stop()
 	control := http.NewResponseController(w)
 	buf := make([]byte, 0, flushEvery+4<<10)
-	buf = append(buf, '[')
-	w.Header().Set("Content-Type", "application/json")
+	buf = append(buf, format.begin...)
+	w.Header().Set("Content-Type", format.media)
 	begun := time.Now()
 	send := func(more bool) error {
 		watchdog.Stop()
@@ -64,10 +81,10 @@ func (a *API) streamJSON(w http.ResponseWriter, r *request, list func(context.Co
 			return err
 		}
 		if !first {
-			buf = append(buf, ',')
+			buf = append(buf, format.between...)
 		}
 		first = false
-		data, err := json.Marshal(item)
+		data, err := format.item(item)
 		if err != nil {
 			return fmt.Errorf("encode an item of a list: %w", err)
 		}
@@ -89,9 +106,9 @@ func (a *API) streamJSON(w http.ResponseWriter, r *request, list func(context.Co
 			}
 		}
 	}
-	buf = append(buf, ']')
+	buf = append(buf, format.end...)
 	if !sent {
-		writeTagged(w, r.Request, "application/json", buf)
+		writeTagged(w, r.Request, format.media, buf)
 		return nil
 	}
 	return send(false)

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -43,41 +44,45 @@ func TestEveryRefusalIsDocumented(t *testing.T) {
 	}
 }
 
-// TestThePagesKnowTheProblems: the pages look for no code that there is not, and the page of an
-// event has its own words for whatever a registration may be answered, or shows the detail.
+// TestThePagesKnowTheProblems: the pages look for no code that there is not, and have a sentence for
+// each one.
 func TestThePagesKnowTheProblems(t *testing.T) {
-	byDetail := []problem.Code{ // and what an invalid request of the page itself would be
-		problem.AlreadyWaitlisted, problem.RegistrationNotOpen, problem.RegistrationClosed, problem.EventCancelled,
-		problem.EmailUnproven, problem.NotAdmitted, problem.Invalid, problem.TooLarge, problem.UnsupportedMediaType, problem.Internal,
-	}
 	scripts, err := filepath.Glob("../web/assets/*.js")
 	if err != nil || len(scripts) == 0 {
 		t.Fatal(scripts, err)
 	}
 	known := slices.Collect(problem.Codes())
-	var eventPage []problem.Code
+	ownCodes := []problem.Code{"offline", "no_answer"} // of what never reached the API
 	for _, name := range scripts {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`(?:case|answer\.code ===) '([a-z_]+)'`).FindAllSubmatch(text, -1) {
-			code := problem.Code(m[1])
-			if !slices.Contains(known, code) {
+		for _, m := range regexp.MustCompile(`(typeof )?[\w.]*\bcode [!=]== '([a-z_]+)'`).FindAllSubmatch(text, -1) {
+			code := problem.Code(m[2])
+			if len(m[1]) == 0 && !slices.Contains(known, code) && !slices.Contains(ownCodes, code) {
 				t.Errorf("%s looks for %s, which is no code", name, code)
-			}
-			if filepath.Base(name) == "page-event.js" {
-				eventPage = append(eventPage, code)
 			}
 		}
 	}
-	for _, rt := range described((&API{}).table()) {
-		if rt.Operation.ID != "register" {
-			continue
+	texts, err := filepath.Glob("../web/text/*.json")
+	if err != nil || len(texts) == 0 {
+		t.Fatal(texts, err)
+	}
+	for _, name := range texts {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
 		}
-		for _, code := range rt.Codes() {
-			if slices.Contains(eventPage, code) == slices.Contains(byDetail, code) {
-				t.Errorf("page-event.js has words of its own for %s: %v", code, slices.Contains(eventPage, code))
+		var sentences map[string]any
+		if err := json.Unmarshal(data, &sentences); err != nil {
+			t.Fatal(err)
+		}
+		for _, code := range known {
+			for _, part := range []string{".title", ".text"} {
+				if key := "problem." + string(code) + part; sentences[key] == nil {
+					t.Errorf("%s has no %s", name, key)
+				}
 			}
 		}
 	}

@@ -37,6 +37,33 @@ func (a *API) openSession(r *request, u store.User) (token string, expires time.
 	return token, expires, nil
 }
 
+// renewSession makes a token that takes the place of the caller's, and moves the end of the session
+// in the list of the person. Like openSession it succeeds when the store takes no writes. Its
+// expires is zero when the session was ended, which this process has not learned yet.
+func (a *API) renewSession(r *request) (token string, expires time.Time, err error) {
+	p := r.caller.Person
+	if p.SessionID.IsZero() { // of a version that gave none
+		p.SessionID = store.NewID()
+	}
+	if token, expires, err = a.gate.Guard().Renew(p); err != nil {
+		return "", expires, err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), settleLimit)
+	defer cancel()
+	alive, err := a.store.ExtendSession(ctx, store.Session{
+		ID: p.SessionID, UserID: p.ID, PasswordVersion: p.PasswordVersion, Client: clientOf(r.UserAgent()),
+		CreatedAt: p.LoginAt, ExpiresAt: expires,
+	})
+	if err != nil {
+		a.log.Warn().Err(err).Str("user_id", p.ID.Hex()).Msg("a log-in ends later than the list of its person says")
+		return token, expires, nil
+	}
+	if !alive {
+		return "", time.Time{}, nil
+	}
+	return token, expires, nil
+}
+
 // clientOf shortens a User-Agent, and takes out what is not to be printed.
 func clientOf(agent string) string {
 	text := strings.Map(func(c rune) rune {
@@ -51,9 +78,10 @@ func clientOf(agent string) string {
 	return text
 }
 
-// stopSession ends a session that began at since or later, in the store and here.
+// stopSession ends a session that began at since or later, in the store and here. Its end is
+// remembered until the last token that may have been signed for it until now has expired.
 func (a *API) stopSession(ctx context.Context, user, id store.ID, since time.Time) error {
-	s := store.Session{ID: id, UserID: user, CreatedAt: since, ExpiresAt: since.Add(identity.MaxLifetime)}
+	s := store.Session{ID: id, UserID: user, CreatedAt: since, ExpiresAt: time.Now().UTC().Truncate(time.Millisecond).Add(identity.MaxLifetime)}
 	if err := a.store.EndSession(ctx, s); err != nil {
 		return unlessStored(err)
 	}

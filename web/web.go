@@ -1,32 +1,26 @@
 // Package web holds the pages of Event.io, embedded in the binary.
 //
-// The pages are one more REST client: plain HTML, CSS and ES modules that call
-// the public API with fetch. They hold no data and know no secret, so every
-// visitor gets the same bytes.
+// The pages are one more REST client: HTML, CSS and ES modules that call the public API with
+// fetch. What a page already says when it arrives comes from the same API, asked in this process
+// in the name of the visitor, with the visitor's cookie: no page knows more than its reader may.
 //
 // # Guarantees
 //
-//   - Nothing is loaded from another origin and nothing runs inline: the
-//     content security policy (see [ContentSecurityPolicy]) forbids both.
-//   - Only the paths listed by [Routes] exist, plus /events/{id} for 24 hex
-//     digits. A path is looked up whole in a table made at start, so no spelling
-//     of it reaches anything else.
-//   - Every file carries a strong ETag made from its content, and
-//     "Cache-Control: no-cache": a browser keeps its copy but asks before it
-//     uses it, so a new version is seen at once and an old one costs one 304.
+//   - Nothing is loaded from another origin and nothing runs inline: the content security policy
+//     (see [ContentSecurityPolicy]) forbids both. What is inline is data.
+//   - Only the paths of the table pages exist, and the assets. A path is looked up whole, so no
+//     spelling of it reaches anything else.
+//   - Assets have a name made from their content and are kept for a year. Pages are asked for
+//     each time, with an ETag where they are the same for everybody.
+//   - All of it can be read without scripts: what an event is, when, where, and whether there are
+//     places left.
 package web
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"embed"
-	"encoding/base64"
-	"fmt"
-	"html/template"
-	"io/fs"
 	"net/http"
-	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/eventio/eventio/api/problem"
@@ -36,157 +30,119 @@ import (
 const ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; " +
 	"connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
-//go:embed pages assets
-var embedded embed.FS
-
-// eventPage is the key of the page served for every /events/{id}.
-const eventPage = "/events/{id}"
-
-// page is one HTML page: pages/layout.html around pages/<File>.html.
-type page struct {
-	Path   string
-	File   string // also the name of its module, assets/page-<File>.js
-	Title  string
-	Module string
-}
-
-var pages = []page{
-	{Path: "/", File: "events", Title: "Events"},
-	{Path: eventPage, File: "event", Title: "Event"},
-	{Path: "/events/new", File: "new", Title: "New event"},
-	{Path: "/login", File: "login", Title: "Log in"},
-	{Path: "/signup", File: "signup", Title: "Sign up"},
-}
-
-// notFoundPage answers a person (a request that accepts HTML by name).
-var notFoundPage = page{File: "missing", Title: "Not found"}
-
-// contentTypes are stated here, not asked of the system's MIME table, which
-// differs between machines. An embedded asset with another ending is a mistake
-// and stops the program at start.
-var contentTypes = map[string]string{
-	".css": "text/css; charset=utf-8",
-	".js":  "text/javascript; charset=utf-8",
-	".svg": "image/svg+xml",
-}
-
-const htmlType = "text/html; charset=utf-8"
-
-// file is one thing to serve, complete and immutable.
-type file struct {
-	body        []byte
-	contentType string
-	etag        string
-}
-
-func newFile(body []byte, contentType string) file {
-	sum := sha256.Sum256(body)
-	return file{
-		body:        body,
-		contentType: contentType,
-		etag:        `"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`,
-	}
-}
-
-var (
-	files    = load()
-	notFound = render(notFoundPage)
+const (
+	htmlType     = "text/html; charset=utf-8"
+	textType     = "text/plain; charset=utf-8"
+	calendarType = "text/calendar; charset=utf-8"
 )
 
-// load makes the table of everything served, by path. What it reads is part of
-// the binary, so it fails in every run or in none: it panics.
-func load() map[string]file {
-	table := make(map[string]file)
-	for _, p := range pages {
-		table[p.Path] = render(p)
-	}
-	err := fs.WalkDir(embedded, "assets", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		contentType, ok := contentTypes[path.Ext(name)]
-		if !ok {
-			return fmt.Errorf("no content type for %s", name)
-		}
-		body, err := embedded.ReadFile(name)
-		if err != nil {
-			return err
-		}
-		table["/"+name] = newFile(body, contentType)
-		return nil
-	})
-	if err != nil {
-		panic("web: " + err.Error())
-	}
-	return table
+// robots keeps crawlers to what is for everybody.
+const robots = `User-agent: *
+Disallow: /api/
+Disallow: /login
+Disallow: /signup
+Disallow: /account
+Disallow: /registrations
+Disallow: /events/new
+`
+
+// site is all that is served. It is safe for concurrent use.
+type site struct {
+	files   map[string]file // by path
+	texts   map[string]texts
+	pages   map[string]map[string]*page // by language and name
+	unknown http.Handler
+	api     http.Handler
+	packers sync.Pool // of *gzip.Writer
 }
 
-func render(p page) file {
-	p.Module = "/assets/page-" + p.File + ".js"
-	t := template.Must(template.ParseFS(embedded, "pages/layout.html", "pages/"+p.File+".html"))
-	var out bytes.Buffer
-	if err := t.ExecuteTemplate(&out, "layout.html", p); err != nil {
-		panic("web: " + err.Error())
-	}
-	return newFile(out.Bytes(), htmlType)
-}
-
-// Handler serves the pages and their assets to GET and HEAD. It may be mounted
-// for everything that is not the API, and is safe for concurrent use.
+// Handler serves the pages and their assets to GET and HEAD. It may be mounted for everything
+// that is not the API, and is safe for concurrent use. It asks api, which serves the routes of
+// the API, for what a page says.
 //
-// An unknown path is a 404: a browser, which asks for text/html by name, gets a
-// page; everybody else gets the answer of unknown, which must set the status. A nil
-// unknown means the page for all. Another method on a known path is a 405.
+// An unknown path is a 404: a browser, which asks for text/html by name, gets a page; everybody
+// else gets the answer of unknown, which must set the status. A nil unknown means the page for
+// all. Another method on a known path is a 405.
 //
 // The security headers are set before unknown is called, which may change them.
-func Handler(unknown http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", ContentSecurityPolicy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+func Handler(unknown, api http.Handler) http.Handler {
+	texts := loadTexts()
+	files := loadFiles(texts)
+	return &site{files: files, texts: texts, pages: loadPages(texts, files), unknown: unknown, api: api}
+}
 
-		f, ok := find(r.URL.Path)
-		readOnly := r.Method == http.MethodGet || r.Method == http.MethodHead
-		switch {
-		case ok && readOnly:
-			h.Set("Content-Type", f.contentType)
-			h.Set("ETag", f.etag)
-			h.Set("Cache-Control", "no-cache")
-			// No modification time: the ETag alone decides, it survives a rebuild.
-			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.body))
-		case ok:
-			h.Set("Allow", "GET, HEAD")
-			problem.Newf(problem.MethodNotAllowed, "This page can only be read: use GET or HEAD.").Write(w)
-		default:
-			h.Add("Vary", "Accept")
-			if unknown != nil && (!readOnly || !acceptsHTML(r)) {
-				unknown.ServeHTTP(w, r)
-				return
-			}
-			h.Set("Content-Type", notFound.contentType)
-			h.Set("Cache-Control", "no-store")
-			w.WriteHeader(http.StatusNotFound)
-			_, _ = w.Write(notFound.body) // net/http drops the body of a HEAD
+// ServeHTTP implements http.Handler.
+func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Security-Policy", ContentSecurityPolicy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+
+	serve := s.find(r.URL.Path)
+	readOnly := r.Method == http.MethodGet || r.Method == http.MethodHead
+	switch {
+	case serve != nil && readOnly:
+		serve(w, r)
+	case serve != nil:
+		h.Set("Allow", "GET, HEAD")
+		problem.Newf(problem.MethodNotAllowed, "This page can only be read: use GET or HEAD.").Write(w)
+	case readOnly && s.withoutSlash(r.URL.Path) != "":
+		target := s.withoutSlash(r.URL.Path)
+		if r.URL.RawQuery != "" {
+			target += "?" + r.URL.RawQuery
 		}
-	})
+		h.Set("Cache-Control", "no-cache")
+		http.Redirect(w, r, target, http.StatusMovedPermanently) //nolint:gosec // target is a path that we serve
+	default:
+		h.Add("Vary", "Accept")
+		if s.unknown != nil && (!readOnly || !acceptsHTML(r)) {
+			s.unknown.ServeHTTP(w, r)
+			return
+		}
+		s.servePage(w, r, visit{page: pageMissing, status: http.StatusNotFound})
+	}
 }
 
-// find looks a path up. The spelling /events/{id} itself is not a path.
-func find(urlPath string) (file, bool) {
-	if urlPath == eventPage {
-		return file{}, false
+// withoutSlash is the page or file that a path with a slash too many means, or "". Only a path that
+// is known becomes one, so it leads nowhere else.
+func (s *site) withoutSlash(path string) string {
+	target, ok := strings.CutSuffix(path, "/")
+	if !ok || target == "" || target == "/" || s.find(target) == nil {
+		return ""
 	}
-	if id, ok := strings.CutPrefix(urlPath, "/events/"); ok && isID(id) {
-		urlPath = eventPage
-	}
-	f, ok := files[urlPath]
-	return f, ok
+	return target
 }
 
-// isID reports whether s is an id: 24 hex digits. Upper case passes, so that
-// what becomes of it is the API's decision alone.
+// find looks up what serves a path; nil: nothing does.
+func (s *site) find(path string) http.HandlerFunc {
+	if f, ok := s.files[path]; ok {
+		return f.serve
+	}
+	if name, ok := fixedPages[path]; ok {
+		return func(w http.ResponseWriter, r *http.Request) {
+			s.servePage(w, r, visit{page: name, status: http.StatusOK})
+		}
+	}
+	rest, ok := strings.CutPrefix(path, "/events/")
+	if !ok {
+		return nil
+	}
+	id, part, _ := strings.Cut(rest, "/")
+	name, ok := eventPages[part]
+	if !ok || !isID(id) || strings.HasSuffix(path, "/") {
+		return nil
+	}
+	if name == pageCalendar {
+		return func(w http.ResponseWriter, r *http.Request) { s.serveCalendar(w, r, id) }
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		s.servePage(w, r, visit{page: name, status: http.StatusOK, eventID: id})
+	}
+}
+
+// isID reports whether s is an id: 24 hex digits. Upper case passes, so that what becomes of it
+// is the API's decision alone.
 func isID(s string) bool {
 	if len(s) != 24 {
 		return false
@@ -199,8 +155,8 @@ func isID(s string) bool {
 	return true
 }
 
-// acceptsHTML reports whether the client names text/html, as browsers do when a
-// person follows a link and REST clients do not. A wildcard is not enough.
+// acceptsHTML reports whether the client names text/html, as browsers do when a person follows a
+// link and REST clients do not. A wildcard is not enough.
 func acceptsHTML(r *http.Request) bool {
 	for _, line := range r.Header.Values("Accept") {
 		for part := range strings.SplitSeq(line, ",") {
@@ -211,4 +167,25 @@ func acceptsHTML(r *http.Request) bool {
 		}
 	}
 	return false
+}
+
+// serveBody sends a body that was made for this request, with an ETag of its content.
+func (s *site) serveBody(w http.ResponseWriter, r *http.Request, status int, body []byte) {
+	h := w.Header()
+	tag := tagOf(body)
+	encoded := body
+	h.Add("Vary", "Accept-Encoding")
+	if len(body) > smallBody && acceptsGzip(r) {
+		encoded = s.compressPage(body)
+		h.Set("Content-Encoding", "gzip")
+		tag = "W/" + tag
+	}
+	if status != http.StatusOK {
+		w.WriteHeader(status)
+		_, _ = w.Write(encoded) // net/http drops the body of a HEAD
+		return
+	}
+	h.Set("ETag", tag)
+	// No modification time: the ETag alone decides.
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(encoded))
 }

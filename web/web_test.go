@@ -2,11 +2,12 @@ package web
 
 import (
 	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"io/fs"
 	"maps"
-	"math"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -25,17 +26,69 @@ var unknown = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, `{"code":"not_found"}`)
 })
 
+// fakeAPI stands for the routes of the API, by path. What is not there is 404.
+type fakeAPI map[string]string
+
+func (f fakeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, ok := f[r.URL.Path]
+	if !ok {
+		unknown(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if r.URL.Path == "/api/session" {
+		w.Header().Set("Set-Cookie", "eventio_token=renewed; Path=/; HttpOnly")
+	}
+	w.Header().Set("Etag", `"1.1.upcoming.open"`)
+	_, _ = io.WriteString(w, body)
+}
+
+const (
+	attack    = `<img src=x onerror="window.attacked=1">`
+	someEvent = `{"id":"` + someID + `","organizer_id":"66f0a1b2c3d4e5f600000001","title":"Night </script><script>alert(1)</script> & \u2028 \"quoted\"",` +
+		`"description":"A <b>long</b> one.\nSecond line, with; signs","capacity":1200,"tickets_sold":1,"starts_at":"2027-05-01T18:00:00Z","ends_at":"2027-05-01T20:00:00Z",` +
+		`"created_at":"2026-11-24T11:03:57.432Z","place":"Hall \u003c3","time_zone":"Europe/Berlin","state":"upcoming","registration_state":"open"}`
+)
+
+// routes is the API that the pages of most tests ask.
+func routes() fakeAPI {
+	return fakeAPI{
+		"/api/events/" + someID:                  someEvent,
+		"/api/events/" + strings.ToUpper(someID): someEvent,
+		"/api/events":                            "[" + someEvent + "]",
+		"/api/session":                           `{"id":"66f0a1b2c3d4e5f600000001","name":"Ada \u003ci\u003e","email":"ada@example.org"}`,
+	}
+}
+
+func pages() *site { return Handler(unknown, routes()).(*site) }
+
+var served = pages()
+
 // ask sends one request to a Handler and returns its answer, checked for the
 // headers that every answer has.
 func ask(t testing.TB, method, target string, header ...string) *http.Response {
 	t.Helper()
 	r := httptest.NewRequest(method, "/", nil)
 	r.URL.Path, r.URL.RawPath = target, ""
+	return send(t, r, header)
+}
+
+// askQuery is ask with a query.
+func askQuery(t testing.TB, target, query string, header ...string) *http.Response {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.URL.Path, r.URL.RawQuery = target, query
+	return send(t, r, header)
+}
+
+func send(t testing.TB, r *http.Request, header []string) *http.Response {
+	t.Helper()
+	method, target := r.Method, r.URL.Path
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
 	w := httptest.NewRecorder()
-	Handler(unknown).ServeHTTP(w, r)
+	served.ServeHTTP(w, r)
 	answer := w.Result()
 	for name, want := range map[string]string{
 		"Content-Security-Policy":    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -59,23 +112,53 @@ func body(t testing.TB, answer *http.Response) string {
 	return string(all)
 }
 
-// served is every address a browser can be at, with an id in place of {id}.
-func served() []string {
-	var addresses []string
-	for _, route := range slices.Sorted(maps.Keys(files)) {
-		addresses = append(addresses, strings.ReplaceAll(route, "{id}", someID))
+// addresses is every address a browser can be at, with an id in place of {id}.
+func addresses() []string {
+	all := slices.Sorted(maps.Keys(served.files))
+	all = slices.AppendSeq(all, maps.Keys(fixedPages))
+	for part := range eventPages {
+		all = append(all, strings.TrimSuffix("/events/"+someID+"/"+part, "/"))
 	}
-	return addresses
+	return all
+}
+
+// assetsOf are the assets with this ending, by path.
+func assetsOf(ending string) map[string]string {
+	found := make(map[string]string)
+	for address, f := range served.files {
+		if path.Ext(address) == ending {
+			found[address] = string(f.plain)
+		}
+	}
+	return found
+}
+
+// modules are the scripts as they are written.
+func modules(t testing.TB) map[string]string {
+	t.Helper()
+	found := make(map[string]string)
+	names, err := fs.Glob(embedded, "assets/*.js")
+	if err != nil || len(names) == 0 {
+		t.Fatal("no modules", err)
+	}
+	for _, name := range names {
+		found[name] = string(asset(name))
+	}
+	return found
 }
 
 // documents is every HTML document served, by a name for messages.
 func documents(t testing.TB) map[string]string {
 	t.Helper()
-	found := map[string]string{"the page for unknown paths": string(notFound.body)}
-	for _, address := range served() {
-		answer := ask(t, http.MethodGet, address)
-		if answer.Header.Get("Content-Type") == htmlType {
-			found[address] = body(t, answer)
+	found := map[string]string{"the page for unknown paths": body(t, ask(t, http.MethodGet, "/nothing", "Accept", "text/html"))}
+	for _, language := range languages {
+		for _, cookie := range []string{"", "eventio_token=x"} {
+			for _, address := range addresses() {
+				answer := ask(t, http.MethodGet, address, "Accept-Language", language, "Cookie", cookie)
+				if answer.Header.Get("Content-Type") == htmlType {
+					found[address+" "+language+" "+cookie] = body(t, answer)
+				}
+			}
 		}
 	}
 	return found
@@ -83,10 +166,14 @@ func documents(t testing.TB) map[string]string {
 
 func TestPages(t *testing.T) {
 	for address, heading := range map[string]string{
-		"/":                                  "<h1>Events</h1>",
+		"/":                                  "<h1>What’s on</h1>",
 		"/events/" + someID:                  `<h1 id="title"`,
 		"/events/" + strings.ToUpper(someID): `<h1 id="title"`,
+		"/events/" + someID + "/manage":      `<h1 dir="auto" id="title"`,
+		"/events/" + someID + "/edit":        "<h1>Edit the event</h1>",
 		"/events/new":                        "<h1>New event</h1>",
+		"/registrations":                     "<h1>My registrations</h1>",
+		"/account":                           "<h1>Your account</h1>",
 		"/login":                             "<h1>Log in</h1>",
 		"/signup":                            "<h1>Sign up</h1>",
 	} {
@@ -106,38 +193,28 @@ func TestPages(t *testing.T) {
 }
 
 func TestContentTypes(t *testing.T) {
-	for ending, want := range map[string]string{
-		".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", "": htmlType,
-	} {
-		n := 0
-		for _, address := range served() {
-			if path.Ext(address) != ending {
-				continue
-			}
-			n++
-			if got := ask(t, http.MethodGet, address).Header.Get("Content-Type"); got != want {
-				t.Errorf("%s: type %q, want %q", address, got, want)
-			}
-		}
-		if n == 0 {
-			t.Errorf("nothing served ends in %q", ending)
+	want := map[string]string{
+		".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".ico": "image/svg+xml",
+		".txt": "text/plain; charset=utf-8", ".ics": "text/calendar; charset=utf-8", "": htmlType,
+	}
+	for _, address := range addresses() {
+		if got := ask(t, http.MethodGet, address).Header.Get("Content-Type"); got != want[path.Ext(address)] {
+			t.Errorf("%s: type %q", address, got)
 		}
 	}
 }
 
 func TestCaching(t *testing.T) {
-	tags := map[string]string{}
-	for _, address := range served() {
+	for _, address := range addresses() {
 		first := ask(t, http.MethodGet, address)
-		tag := first.Header.Get("ETag")
-		if !regexp.MustCompile(`^"[\w-]{22}"$`).MatchString(tag) || first.Header.Get("Cache-Control") != "no-cache" {
-			t.Errorf("%s: ETag %q, Cache-Control %q", address, tag, first.Header.Get("Cache-Control"))
+		tag, cache := first.Header.Get("ETag"), first.Header.Get("Cache-Control")
+		want := "no-cache"
+		if strings.HasPrefix(address, "/assets/") {
+			want = "public, max-age=31536000, immutable"
 		}
-		if other := tags[tag]; other != "" {
-			t.Errorf("%s and %s have the same ETag", address, other)
+		if !regexp.MustCompile(`^"[\w-]{22}"$`).MatchString(tag) || cache != want {
+			t.Errorf("%s: ETag %q, Cache-Control %q", address, tag, cache)
 		}
-		tags[tag] = address
-
 		for condition, want := range map[string]int{tag: 304, "W/" + tag: 304, `"x", ` + tag: 304, "*": 304, `"x"`: 200} {
 			again := ask(t, http.MethodGet, address, "If-None-Match", condition)
 			text := body(t, again)
@@ -146,10 +223,79 @@ func TestCaching(t *testing.T) {
 			}
 		}
 	}
+	t.Run("a page for one person is not kept by others", func(t *testing.T) {
+		answer := ask(t, http.MethodGet, "/", "Cookie", "eventio_token=x")
+		if got := answer.Header.Get("Cache-Control"); got != "private, no-cache" {
+			t.Errorf("Cache-Control %q", got)
+		}
+		if vary := strings.Join(answer.Header.Values("Vary"), ", "); !strings.Contains(vary, "Cookie") || !strings.Contains(vary, "Accept-Language") {
+			t.Errorf("Vary %q", vary)
+		}
+	})
+}
+
+// An asset's name says what is in it, so that it may be kept for ever.
+func TestAssetsAreNamedByTheirContent(t *testing.T) {
+	n := 0
+	for address, f := range served.files {
+		if !strings.HasPrefix(address, "/assets/") {
+			continue
+		}
+		n++
+		sum := sha256.Sum256(f.plain)
+		if !strings.Contains(address, fmt.Sprintf(".%x.", sum[:8])) {
+			t.Errorf("%s is not named by its content", address)
+		}
+	}
+	if n != 1+len(languages) {
+		t.Errorf("%d assets, want a style sheet and a script for each language", n)
+	}
+}
+
+func TestCompression(t *testing.T) {
+	for _, address := range addresses() {
+		plain := body(t, ask(t, http.MethodGet, address))
+		packed := ask(t, http.MethodGet, address, "Accept-Encoding", "gzip, deflate, br")
+		if len(plain) < smallBody {
+			continue
+		}
+		if packed.Header.Get("Content-Encoding") != "gzip" || !slices.Contains(packed.Header.Values("Vary"), "Accept-Encoding") {
+			t.Errorf("%s: %v", address, packed.Header)
+			continue
+		}
+		reader, err := gzip.NewReader(packed.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(reader)
+		if err != nil || string(got) != plain {
+			t.Errorf("%s: unpacked it is not what it was: %v", address, err)
+		}
+	}
+}
+
+// What a first visit to an event loads, as it is sent: the page, the style sheet, the script.
+func TestAVisitIsSmall(t *testing.T) {
+	const most = 60 << 10
+	for _, language := range languages {
+		page := body(t, ask(t, http.MethodGet, "/events/"+someID, "Accept-Language", language))
+		loaded := reference.FindAllStringSubmatch(page, -1)
+		total, files := len(compress([]byte(page))), 0
+		for _, match := range loaded {
+			if f, ok := served.files[match[1]]; ok && f.forever {
+				total += len(f.gzipped)
+				files++
+			}
+		}
+		if files != 2 || total > most {
+			t.Errorf("%s: %d bytes in %d files and the page, want at most %d in 2", language, total, files, most)
+		}
+		t.Logf("%s: %d bytes", language, total)
+	}
 }
 
 func TestMethods(t *testing.T) {
-	for _, address := range served() {
+	for _, address := range addresses() {
 		full := body(t, ask(t, http.MethodGet, address))
 		head := ask(t, http.MethodHead, address)
 		if head.StatusCode != 200 || body(t, head) != "" || head.Header.Get("Content-Length") != fmt.Sprint(len(full)) {
@@ -170,11 +316,11 @@ func TestMethods(t *testing.T) {
 func TestUnknownPaths(t *testing.T) {
 	const browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 	for _, target := range []string{
-		"", "//", "/index.html", "/nothing", "/Login", "/login/", "/login.html", "/events", "/events/", "/events/{id}",
-		"/events/" + someID + "/", "/events/" + someID[1:], "/events/" + someID + "0", "/events/" + someID[1:] + "g",
-		"/events/" + strings.Repeat("١", 24), "/events/new/", "/assets", "/assets/", "/assets/none.js", "/pages/layout.html", "/web.go",
+		"", "//", "/index.html", "/nothing", "/Login", "/login.html", "/events", "/events/", "/events/{id}", "/login//", "/calendar", "/events/" + someID + "/calendar", "/events/" + someID + "/manage/more",
+		"/events/" + someID[1:], "/events/" + someID + "0", "/events/" + someID[1:] + "g",
+		"/events/" + strings.Repeat("١", 24), "/assets", "/assets/app.css", "/assets/main.js", "/text/en.json", "/assets/", "/assets/none.js", "/pages/layout.html", "/web.go",
 		"/../web.go", "/assets/../web.go", "/assets/../pages/layout.html", "/assets/../../go.mod", "/assets/./app.css", "/assets//app.css",
-		"//assets/app.css", `/assets\..\web.go`, "/assets/%2e%2e/web.go", "/assets/app.css/", "/assets/app.css\x00", "/assets/app.css%00",
+		"//assets/app.css", `/assets\..\web.go`, "/assets/%2e%2e/web.go", "/assets/app.css\x00", "/assets/app.css%00",
 		"/assets/../../../../../../etc/passwd", "/etc/passwd", "/..", "/.", "/.git/config", "/events/../web.go",
 	} {
 		t.Run(fmt.Sprintf("404 %q", target), func(t *testing.T) {
@@ -196,9 +342,24 @@ func TestUnknownPaths(t *testing.T) {
 			}
 		})
 	}
+	t.Run("a slash too many is taken away", func(t *testing.T) {
+		for target, want := range map[string]string{
+			"/login/": "/login", "/events/new/": "/events/new", "/events/" + someID + "/": "/events/" + someID,
+			"/events/" + someID + "/manage/": "/events/" + someID + "/manage", "/robots.txt/": "/robots.txt",
+		} {
+			if answer := ask(t, http.MethodGet, target); answer.StatusCode != 301 || answer.Header.Get("Location") != want {
+				t.Errorf("%s: %d to %q, want %q", target, answer.StatusCode, answer.Header.Get("Location"), want)
+			}
+		}
+	})
+	t.Run("the page for all has no link to where it was asked for", func(t *testing.T) {
+		if text := body(t, ask(t, http.MethodGet, "//example.org/x", "Accept", browser)); strings.Contains(text, "example.org") {
+			t.Error("a stranger's path is in the page")
+		}
+	})
 	t.Run("nil unknown means the page for all", func(t *testing.T) {
 		w := httptest.NewRecorder()
-		Handler(nil).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/nothing", nil))
+		Handler(nil, nil).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/nothing", nil))
 		if w.Code != 404 || !bytes.Contains(w.Body.Bytes(), []byte("Nothing here")) {
 			t.Errorf("%d %.60s", w.Code, w.Body)
 		}
@@ -207,7 +368,7 @@ func TestUnknownPaths(t *testing.T) {
 
 // Over a real connection nothing cleans the path before the handler sees it.
 func TestTraversalOverTheWire(t *testing.T) {
-	server := httptest.NewServer(Handler(unknown))
+	server := httptest.NewServer(served)
 	defer server.Close()
 	for _, raw := range []string{"/assets/..%2fweb.go", "/assets/%2e%2e/web.go", "/..%5cweb.go", "/assets/..%252fweb.go", "/assets/%2e%2e%2f%2e%2e%2fgo.mod", "/assets/app.css%00"} {
 		answer, err := server.Client().Get(server.URL + raw)
@@ -221,198 +382,8 @@ func TestTraversalOverTheWire(t *testing.T) {
 	}
 }
 
-var (
-	inlineScript = regexp.MustCompile(`(?is)<script\b[^>]*>`)
-	inlineStyle  = regexp.MustCompile(`(?i)<style\b|\sstyle\s*=`)
-	inlineEvent  = regexp.MustCompile(`(?i)\son[a-z]+\s*=`)
-	scriptURL    = regexp.MustCompile(`(?i)(javascript|data|blob|vbscript):`)
-	reference    = regexp.MustCompile(`(?i)\s(?:src|href|action|formaction|poster|srcset)\s*=\s*"([^"]*)"`)
-	moduleTag    = regexp.MustCompile(`^<script type="module" src="/assets/[\w-]+\.js">$`)
-)
-
-func TestNothingInline(t *testing.T) {
-	for name, text := range documents(t) {
-		scripts := inlineScript.FindAllString(text, -1)
-		if len(scripts) != 1 || !moduleTag.MatchString(scripts[0]) {
-			t.Errorf("%s: scripts %q, want one module", name, scripts)
-		}
-		if !strings.Contains(text, "></script>") {
-			t.Errorf("%s: the script element has content", name)
-		}
-		for _, forbidden := range []*regexp.Regexp{inlineStyle, inlineEvent, scriptURL} {
-			if found := forbidden.FindString(text); found != "" {
-				t.Errorf("%s: inline %q", name, found)
-			}
-		}
-		if strings.Contains(text, "ZgotmplZ") {
-			t.Errorf("%s: the template engine refused a value", name)
-		}
-	}
-}
-
-var (
-	imported   = regexp.MustCompile(`(?m)(?:\bfrom|^import)\s+'([^']*)'`)
-	cssAddress = regexp.MustCompile(`(?i)url\(|@import|image-set\(`)
-	anotherOne = regexp.MustCompile(`(?i)\b(?:https?|wss?|ftp):|["'(=]\s*//`)
-	svgName    = `xmlns="http://www.w3.org/2000/svg"` // a name, never fetched
-	dangerous  = regexp.MustCompile(`innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|parseFromString|createContextualFragment|setHTML|srcdoc|\beval\(|new Function|setTimeout\(\s*['"\x60]|import\(`)
-)
-
-func TestEveryReferenceExists(t *testing.T) {
-	used := map[string]bool{}
-	need := func(from, target string) {
-		t.Helper()
-		target, _, _ = strings.Cut(target, "?")
-		if strings.HasPrefix(target, "#") {
-			return
-		}
-		if _, ok := find(target); !ok {
-			t.Errorf("%s refers to %q, which is not served", from, target)
-		}
-		used[target] = true
-	}
-	for name, text := range documents(t) {
-		for _, match := range reference.FindAllStringSubmatch(text, -1) {
-			need(name, match[1])
-		}
-		for _, match := range regexp.MustCompile(`(?:\sfor|aria-labelledby|aria-describedby)="([^"]*)"`).FindAllStringSubmatch(text, -1) {
-			for id := range strings.FieldsSeq(match[1]) {
-				if strings.Count(text, ` id="`+id+`"`) != 1 {
-					t.Errorf("%s: %s names %q, which is not the id of one element", name, match[0], id)
-				}
-			}
-		}
-	}
-	for _, address := range served() {
-		switch path.Ext(address) {
-		case ".js":
-			text := body(t, ask(t, http.MethodGet, address))
-			for _, match := range imported.FindAllStringSubmatch(text, -1) {
-				need(address, path.Join(path.Dir(address), match[1]))
-			}
-		case ".css":
-			if found := cssAddress.FindString(body(t, ask(t, http.MethodGet, address))); found != "" {
-				t.Errorf("%s loads something: %q", address, found)
-			}
-		}
-	}
-	for _, address := range served() {
-		if strings.HasPrefix(address, "/assets/") && !used[address] {
-			t.Errorf("%s is served but nothing uses it", address)
-		}
-	}
-}
-
-// Each id that a module asks for by name is in each page that loads the module.
-func TestModulesFindTheirElements(t *testing.T) {
-	asked := regexp.MustCompile(`byId\('([^']*)'\)`)
-	for name, text := range documents(t) {
-		queue := []string{regexp.MustCompile(`src="([^"]*)"`).FindStringSubmatch(text)[1]}
-		for i := 0; i < len(queue); i++ {
-			module := body(t, ask(t, http.MethodGet, queue[i]))
-			for _, match := range asked.FindAllStringSubmatch(module, -1) {
-				if strings.Count(text, ` id="`+match[1]+`"`) != 1 {
-					t.Errorf("%s: %s asks for %q", name, queue[i], match[1])
-				}
-			}
-			for _, match := range imported.FindAllStringSubmatch(module, -1) {
-				if next := path.Join("/assets", match[1]); !slices.Contains(queue, next) {
-					queue = append(queue, next)
-				}
-			}
-		}
-	}
-}
-
-func TestNothingFromAnotherOrigin(t *testing.T) {
-	for _, address := range served() {
-		text := strings.ReplaceAll(body(t, ask(t, http.MethodGet, address)), svgName, "")
-		if found := anotherOne.FindString(text); found != "" {
-			t.Errorf("%s refers to another origin: %q", address, found)
-		}
-	}
-}
-
-func TestModulesNeverParseHTML(t *testing.T) {
-	for _, address := range served() {
-		if path.Ext(address) != ".js" {
-			continue
-		}
-		if found := dangerous.FindString(body(t, ask(t, http.MethodGet, address))); found != "" {
-			t.Errorf("%s uses %q", address, found)
-		}
-	}
-}
-
-// Contrast as WCAG 2 counts it: 4.5 for text, 3 for edges of controls and for gauges.
-func TestContrast(t *testing.T) {
-	text := body(t, ask(t, http.MethodGet, "/assets/app.css"))
-	light, dark, ok := strings.Cut(text, "@media (prefers-color-scheme: dark)")
-	if !ok {
-		t.Fatal("no dark scheme")
-	}
-	dark, _, _ = strings.Cut(dark, "/* ---- ground ---- */")
-	colour := regexp.MustCompile(`--([\w-]+): (#[0-9a-f]{6});`)
-	for scheme, rules := range map[string]string{"light": light, "dark": dark} {
-		luminance := map[string]float64{}
-		for _, match := range colour.FindAllStringSubmatch(rules, -1) {
-			luminance[match[1]] = relativeLuminance(t, match[2])
-		}
-		for _, pair := range []struct {
-			front, grounds string
-			want           float64
-		}{
-			{"ink", "paper card", 4.5}, {"soft", "paper card", 4.5}, {"accent", "paper card", 4.5}, {"accent-strong", "paper card", 4.5},
-			{"on-accent", "accent accent-strong", 4.5}, {"on-stub", "stub", 4.5},
-			{"good", "good-ground", 4.5}, {"warn", "warn-ground", 4.5}, {"bad", "bad-ground card", 4.5},
-			{"edge", "paper card", 3}, {"gauge", "gauge-ground", 3}, {"gauge-mid", "gauge-ground", 3}, {"gauge-full", "gauge-ground", 3},
-		} {
-			for ground := range strings.FieldsSeq(pair.grounds) {
-				a, okA := luminance[pair.front]
-				b, okB := luminance[ground]
-				if got := (max(a, b) + 0.05) / (min(a, b) + 0.05); !okA || !okB || got < pair.want {
-					t.Errorf("%s: %s on %s has %.2f, want %.1f", scheme, pair.front, ground, got, pair.want)
-				}
-			}
-		}
-	}
-}
-
-func relativeLuminance(t testing.TB, hex string) float64 {
-	t.Helper()
-	var channels [3]uint8
-	if _, err := fmt.Sscanf(hex, "#%2x%2x%2x", &channels[0], &channels[1], &channels[2]); err != nil {
-		t.Fatal(err)
-	}
-	sum := 0.0
-	for i, weight := range []float64{0.2126, 0.7152, 0.0722} {
-		linear := float64(channels[i]) / 255
-		if linear <= 0.04045 {
-			linear /= 12.92
-		} else {
-			linear = math.Pow((linear+0.055)/1.055, 2.4)
-		}
-		sum += weight * linear
-	}
-	return sum
-}
-
-// A file that is embedded by mistake would be public.
-func TestEmbeddedFiles(t *testing.T) {
-	want := regexp.MustCompile(`^(pages/[a-z]+\.html|assets/[a-z-]+\.(js|css|svg))$`)
-	err := fs.WalkDir(embedded, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err == nil && !entry.IsDir() && !want.MatchString(name) {
-			t.Errorf("%s is embedded", name)
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 func BenchmarkPage(b *testing.B) {
-	h := Handler(unknown)
+	h := served
 	r := httptest.NewRequest(http.MethodGet, "/events/"+someID, nil)
 	b.ReportAllocs()
 	for b.Loop() {

@@ -48,6 +48,7 @@ func TestDelays(t *testing.T) {
 		"who does not say": append(settled, message{"a", 0, 9 * s, 0}),
 		"a clock that drifts while nothing is sent, over a night": append(settled,
 			message{"a", 50_000_001 - 5000, 50_000 * s, 0}, message{"a", 50_001_001 - 5000, 50_001 * s, 0}),
+		"a clock that drifts the other way": append(settled, message{"a", 1_000_501, 1000 * s, 0}, message{"a", 1_001_501, 1004 * s, 3 * s}),
 		"a paused machine, whose clock lost a minute, is slow for a while": append(settled,
 			message{"a", 3001, 63 * s, 60 * s}, message{"a", 4001, 64 * s, 60 * s}, message{"a", 9001, 69 * s, 0}),
 		"a clock that drifts by 75 ms in two minutes": append(settled,
@@ -74,10 +75,12 @@ func every(interval, from, to, offset time.Duration) []message {
 // TestForgedTimes: a forger names the inbox of an API process, and says what it likes about when its
 // messages were sent. The process's own messages, one each tenth of a second, are not delayed.
 func TestForgedTimes(t *testing.T) {
+	// The first is sent at a time, and the others as much later as they come, so that they agree.
 	forge := func(n int, interval, from time.Duration, sent int64) []message {
 		var all []message
 		for i := range n {
-			all = append(all, message{"a", sent, from + time.Duration(i)*interval, 0})
+			later := time.Duration(i) * interval
+			all = append(all, message{"a", sent + later.Milliseconds(), from + later, 0})
 		}
 		return all
 	}
@@ -86,15 +89,17 @@ func TestForgedTimes(t *testing.T) {
 		steps = append(steps, message{"a", 5001 + 150*int64(i), 5*second + time.Duration(i)*ms, 0})
 	}
 	for name, forged := range map[string][]message{
-		"one":                        forge(1, 0, 5*second, 1<<40),
-		"one, before all others":     forge(1, 0, 0, 1<<40),
-		"one, after the first":       forge(1, 0, 150*ms, 1<<40),
-		"a hundred at once":          forge(100, 0, 5*second, 1<<40),
-		"a hundred one by one":       forge(100, 90*ms, 3*second, 1<<40),
-		"as many again":              forge(200, 100*ms, 50*ms, 1<<40),
+		"one":                        forge(1, 0, 5*second, 1<<39),
+		"one, before all others":     forge(1, 0, 0, 1<<39),
+		"one, after the first":       forge(1, 0, 150*ms, 1<<39),
+		"a hundred at once":          forge(100, 0, 5*second, 1<<39),
+		"a hundred one by one":       forge(100, 90*ms, 3*second, 1<<39),
+		"the same one again":         forge(200, 0, 3*second, 1<<39),
+		"as many again":              forge(200, 100*ms, 2050*ms, 1<<39),
+		"three times as many":        forge(600, 33*ms, 2050*ms, 1<<39),
 		"one that is not much":       forge(1, 0, 5*second, 5001+3000),
 		"many small steps":           steps,
-		"one at the end of a window": forge(3, 5001*ms, 5001*ms, 1<<40),
+		"one at the end of a window": forge(3, 5001*ms, 5001*ms, 1<<39),
 	} {
 		t.Run(name, func(t *testing.T) {
 			all := append(every(100*ms, 100*ms, 25*second, 0), forged...)
@@ -110,12 +115,38 @@ func TestForgedTimes(t *testing.T) {
 	}
 }
 
-// TestAForgerBesideAnIdleProcess: an API process that sends a probe every five seconds only.
-func TestAForgerBesideAnIdleProcess(t *testing.T) {
-	all := append(every(5*second, 0, 100*second, 0), message{"a", 1 << 40, 30 * second, 0}, message{"a", 1 << 40, 31 * second, 0},
-		message{"a", 1 << 40, 32 * second, 0}, message{"a", 1 << 40, 41 * second, 0}, message{"a", 1 << 40, 42 * second, 0})
+// TestAForgerWhoComesFirst: a forger who is heard before the API process, and as often, decides what a
+// worker takes for the process's clock, until the second window after the last forged message.
+func TestAForgerWhoComesFirst(t *testing.T) {
+	all := every(100*ms, 100*ms, 30*second, 0)
+	const end = 8 * second
+	for at := 50 * ms; at < end; at += 100 * ms {
+		all = append(all, message{"a", 1<<39 + at.Milliseconds(), at, 0})
+	}
 	slices.SortStableFunc(all, func(a, b message) int { return cmp.Compare(a.came, b.came) })
-	wantDelays(t, all...)
+	a := newDelayEstimator()
+	for _, m := range all {
+		got, _ := a.estimate(m.from, m.sent, a.started.Add(m.came), false)
+		if own := m.sent == 1+m.came.Milliseconds(); own && got > maxStep && m.came > end+2*delayWindow {
+			t.Fatalf("the message of %v seems to have taken %v", m.came, got)
+		}
+	}
+}
+
+// TestAForgerBesideAnIdleProcess: an API process that sends a probe every five seconds only, or a bit
+// later.
+func TestAForgerBesideAnIdleProcess(t *testing.T) {
+	for interval, forged := range map[time.Duration][]time.Duration{
+		5 * second: {30 * second, 31 * second, 32 * second, 41 * second, 42 * second},
+		5200 * ms:  {31_300 * ms, 32 * second, 36_350 * ms},
+	} {
+		all := every(interval, 0, 100*second, 0)
+		for _, at := range forged {
+			all = append(all, message{"a", 1<<39 + at.Milliseconds(), at, 0})
+		}
+		slices.SortStableFunc(all, func(a, b message) int { return cmp.Compare(a.came, b.came) })
+		wantDelays(t, all...)
+	}
 }
 
 func TestRequestersAreBounded(t *testing.T) {

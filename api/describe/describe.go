@@ -43,6 +43,7 @@ type Answer struct {
 	Description string
 	Body        any      // a value of its type; nil: there is none
 	Media       string   // application/json when empty
+	Also        string   // another media type of the same content, as text; empty: there is none
 	Headers     []string // beside X-Request-Id
 	Example     any
 	Links       map[string]openapi.Link
@@ -157,6 +158,9 @@ func (r Route) document(schemas *openapi.Schemas) *openapi.Operation {
 		if a.Body != nil {
 			media := cmp.Or(a.Media, "application/json")
 			res.Content = map[string]openapi.MediaType{media: {Schema: schemas.Of(reflect.TypeOf(a.Body)), Example: a.Example}}
+			if a.Also != "" {
+				res.Content[a.Also] = openapi.MediaType{Schema: &openapi.Schema{Type: "string"}}
+			}
 		}
 		op.Responses[strconv.Itoa(a.Status)] = res
 	}

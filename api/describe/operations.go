@@ -43,6 +43,19 @@ func ChangePassword() Operation {
 	}
 }
 
+// ReadSession documents GET /api/session.
+func ReadSession() Operation {
+	u := exampleUser()
+	return Operation{
+		ID: "readSession", Tag: "users", Summary: "Who am I?",
+		Description: "Tells whom the token speaks for, and renews the cookie of a browser. Without a token it is 401 in every mode.",
+		Answers: []Answer{{Status: http.StatusOK, Description: "The user.", Body: wire.CurrentUser{}, Example: wire.CurrentUser{
+			ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt, ExpiresAt: u.CreatedAt.Add(time.Hour),
+		}}},
+		Problems: []problem.Code{problem.UserNotFound, problem.Overloaded},
+	}
+}
+
 // Logout documents POST /api/logout.
 func Logout() Operation {
 	return Operation{
@@ -79,7 +92,7 @@ func CreateEvent() Operation {
 		},
 		Answers: []Answer{{
 			Status: http.StatusCreated, Description: "The new event.", Body: wire.Event{}, Headers: []string{"Location", "ETag", wire.HeaderReplayed},
-			Example: wire.EventOf(exampleEvent()),
+			Example: exampleEventBody(),
 			Links: map[string]openapi.Link{
 				"read":     {OperationID: "readEvent", Parameters: map[string]string{"path.id": "$response.body#/id"}},
 				"register": {OperationID: "register", Parameters: map[string]string{"path.id": "$response.body#/id"}},
@@ -103,7 +116,7 @@ func ListEvents() Operation {
 			"Pages and lists below 32 KiB have an ETag.",
 		Parameters: append(eventParameters(), tagParameter()),
 		Answers: []Answer{
-			{Status: http.StatusOK, Description: "The events.", Body: []wire.Event{}, Headers: []string{"Link", "ETag"}, Example: []wire.Event{wire.EventOf(exampleEvent())}},
+			{Status: http.StatusOK, Description: "The events.", Body: []wire.Event{}, Headers: []string{"Link", "ETag"}, Example: []wire.Event{exampleEventBody()}},
 			notModified(),
 		},
 		Problems: []problem.Code{problem.Overloaded},
@@ -117,7 +130,7 @@ func ReadEvent() Operation {
 		Description: "With its capacity and the number of seats taken.",
 		Parameters:  []openapi.Parameter{tagParameter()},
 		Answers: []Answer{
-			{Status: http.StatusOK, Description: "The event.", Body: wire.Event{}, Headers: []string{"ETag"}, Example: wire.EventOf(exampleEvent())},
+			{Status: http.StatusOK, Description: "The event.", Body: wire.Event{}, Headers: []string{"ETag"}, Example: exampleEventBody()},
 			notModified(),
 		},
 		Problems: []problem.Code{problem.EventNotFound, problem.Overloaded},
@@ -214,7 +227,7 @@ func EditEvent() Operation {
 		Body:        wire.EventEdit{},
 		Example:     wire.EventEdit{Title: wire.Set("Opening night"), Capacity: wire.Set(int64(2))},
 		Answers: []Answer{{Status: http.StatusOK, Description: "The event as it is now.", Body: wire.Event{}, Headers: []string{"ETag"},
-			Example: wire.EventOf(exampleEvent())}},
+			Example: exampleEventBody()}},
 		Problems: []problem.Code{problem.EventNotFound, problem.EventCancelled, problem.CapacityBelowSold, problem.VersionMismatch,
 			problem.PreconditionRequired, problem.QuotaExceeded, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
@@ -226,7 +239,7 @@ func CancelEvent() Operation {
 		ID: "cancelEvent", Tag: "events", Summary: "Cancel an event",
 		Description: "By the organizer, for good; repeatable. It stays readable and keeps its roster. It takes no body.",
 		Answers: []Answer{{Status: http.StatusOK, Description: "The event as it is now.", Body: wire.Event{}, Headers: []string{"ETag"},
-			Example: wire.EventOf(exampleEvent())}},
+			Example: exampleEventBody()}},
 		Problems: []problem.Code{problem.EventNotFound, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
@@ -240,7 +253,7 @@ func UserRegistrations() Operation {
 		Answers: []Answer{
 			{Status: http.StatusOK, Description: "The registrations with their events.", Body: []wire.UserRegistration{}, Headers: []string{"Link", "ETag"},
 				Example: []wire.UserRegistration{{
-					Event: wire.EventOf(exampleEvent()), RegisteredAt: exampleUser().CreatedAt, Number: 1, Status: wire.Confirmed,
+					Event: exampleEventBody(), RegisteredAt: exampleUser().CreatedAt, Number: 1, Status: wire.Confirmed,
 				}}},
 			notModified(),
 		},
@@ -332,6 +345,8 @@ func exampleUser() store.User {
 		Name: "Ada", Email: "ada@example.org", CreatedAt: time.Date(2026, 11, 24, 11, 3, 57, 321_000_000, time.UTC),
 	}
 }
+
+func exampleEventBody() wire.Event { return wire.EventAt(exampleEvent(), exampleUser().CreatedAt) }
 
 func exampleEvent() store.Event {
 	id := exampleUser().ID

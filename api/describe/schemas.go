@@ -75,6 +75,7 @@ func schemas() openapi.Schemas {
 		newRegistrationType          = reflect.TypeFor[wire.NewRegistration]()
 		passwordChangeType           = reflect.TypeFor[wire.PasswordChange]()
 		editType                     = reflect.TypeFor[wire.EventEdit]()
+		eventType                    = reflect.TypeFor[wire.Event]()
 		userEditType                 = reflect.TypeFor[wire.UserEdit]()
 	)
 	return openapi.Schemas{
@@ -86,7 +87,7 @@ func schemas() openapi.Schemas {
 		},
 		Names: map[reflect.Type]string{
 			newUserType: "NewUser", credentialsType: "Credentials", newEventType: "NewEvent", newRegistrationType: "NewRegistration",
-			reflect.TypeFor[wire.Session](): "Session", passwordChangeType: "PasswordChange", editType: "EventEdit", reflect.TypeFor[wire.UserRegistration](): "Holding", reflect.TypeFor[wire.Event](): "Event", reflect.TypeFor[wire.Registration](): "Registration",
+			reflect.TypeFor[wire.Session](): "Session", reflect.TypeFor[wire.CurrentUser](): "CurrentUser", passwordChangeType: "PasswordChange", editType: "EventEdit", reflect.TypeFor[wire.UserRegistration](): "Holding", reflect.TypeFor[wire.Event](): "Event", reflect.TypeFor[wire.Registration](): "Registration", reflect.TypeFor[wire.Attendee](): "Attendee",
 			reflect.TypeFor[wire.Health](): "Status", problemType: "Problem", reflect.TypeFor[problem.FieldError](): "FieldError",
 			reflect.TypeFor[anything]():  "OpenAPI",
 			reflect.TypeFor[wire.User](): "User", userEditType: "UserEdit", reflect.TypeFor[wire.LoginSession](): "LoginSession",
@@ -114,6 +115,8 @@ func schemas() openapi.Schemas {
 			{Type: newEventType, Name: "requires_proven_email"}:  {Type: "boolean|null", Description: "Whether only people whose e-mail addresses are proven may register. Default false."},
 			{Type: newEventType, Name: "registration_opens_at"}:  orNull(instant("Nobody can register before it. May be left out.")),
 			{Type: newEventType, Name: "registration_closes_at"}: orNull(instant("Nobody can register from then on. May be left out.")),
+			{Type: eventType, Name: "state"}:                     stateSchema(),
+			{Type: eventType, Name: "registration_state"}:        registrationStateSchema(),
 			{Type: editType, Name: "title"}:                      text("Trimmed; one line.", linePattern, 1, input.MaxTitle),
 			{Type: editType, Name: "description"}:                orNull(text("May have several lines.", textPattern, 0, input.MaxDescription)),
 			{Type: editType, Name: "place"}:                      orNull(text("One line.", optionalLinePattern, 0, input.MaxPlace)),
@@ -217,7 +220,7 @@ func eventParameters() []openapi.Parameter {
 			Schema:      (&openapi.Schema{Type: "string", Pattern: searchPattern}).Length(1, input.MaxSearch)},
 		openapi.Parameter{Name: "organizer_id", In: "query", Description: "Only events of this organizer.",
 			Schema: (&openapi.Schema{Type: "string", Pattern: idPattern}).Length(idLength, idLength)},
-		openapi.Parameter{Name: "available", In: "query", Description: "true: only events that have seats left and are not cancelled.", Schema: &openapi.Schema{Type: "boolean"}},
+		openapi.Parameter{Name: "available", In: "query", Description: "true: only events for which one can register now, so that registration_state is open.", Schema: &openapi.Schema{Type: "boolean"}},
 		openapi.Parameter{Name: "sort", In: "query", Description: "The order; events of equal start are ordered by id.",
 			Schema: &openapi.Schema{Type: "string", Enum: []string{wire.SortEarliest, wire.SortLatest}, Default: wire.SortEarliest}},
 	)

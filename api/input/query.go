@@ -18,6 +18,9 @@ const (
 	MaxPage   = 1000 // items in one page
 	MaxSearch = 200  // characters of q
 	MaxWords  = 10   // words of q, with blanks between them
+	// MaxSorted is up to how many registrations an event's guest list can be sorted by what no
+	// index has: each page of it reads the whole list.
+	MaxSorted = 20_000
 	// maxReported bounds how many wrong parameters an answer names, and maxParameter how
 	// many bytes of such a name it repeats.
 	maxReported  = 10
@@ -86,7 +89,7 @@ func (f *Fields) Search(field, value string) []string {
 	case utf8.RuneCountInString(value) > MaxSearch:
 		f.Add(field, fmt.Sprintf("must have at most %d characters", MaxSearch))
 	case len(parts) == 0:
-		f.Add(field, "must not be blank; leave it out to list all events")
+		f.Add(field, "must not be blank; leave it out to list all")
 	case len(parts) > MaxWords:
 		f.Add(field, fmt.Sprintf("must have at most %d words", MaxWords))
 	case strings.ContainsFunc(value, unicode.IsControl):

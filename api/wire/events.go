@@ -44,14 +44,24 @@ type Event struct {
 	ClosesAt            time.Time `json:"registration_closes_at,omitzero"`
 	CancelledAt         time.Time `json:"cancelled_at,omitzero"`
 
+	// What the event is when it is told, so that no client works it out from seats, hours and its
+	// own clock.
+	State        store.LifeState         `json:"state"`
+	Registration store.RegistrationState `json:"registration_state"`
+
 	// ETag names the version of the event: what an edit sends in If-Match. It is a header, and
 	// empty in lists.
 	ETag string `json:"-"`
 }
 
-// EventOf makes the body of an event, without its ETag.
-func EventOf(e store.Event) Event {
+// EventOf makes the body of an event as it is now, without its ETag.
+func EventOf(e store.Event) Event { return EventAt(e, time.Now()) }
+
+// EventAt makes the body of an event as it is at a time, without its ETag.
+func EventAt(e store.Event, now time.Time) Event {
+	life, registration := e.States(now)
 	return Event{
+		State: life, Registration: registration,
 		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description,
 		Capacity: e.Capacity, TicketsSold: e.TicketsSold, StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt,
 		Place: e.Venue, TimeZone: e.TimeZone, Waitlist: e.Waitlist, RequiresProvenEmail: e.RequiresProvenEmail, Waiting: e.Waiting,

@@ -35,6 +35,18 @@ type Session struct {
 	TokenExpiresAt time.Time `json:"token_expires_at"`
 }
 
+// CurrentUser tells whom a token speaks for. It never has the token: a script that can read it
+// could take it elsewhere.
+type CurrentUser struct {
+	ID        store.ID  `json:"id"`
+	Name      string    `json:"name"`
+	Email     string    `json:"email"`
+	CreatedAt time.Time `json:"created_at"`
+	// ExpiresAt is when the session ends unless it is renewed. It is only told where there is a
+	// cookie.
+	ExpiresAt time.Time `json:"session_expires_at,omitzero"`
+}
+
 // User is what a person is told of their own account.
 type User struct {
 	ID    store.ID `json:"id"`

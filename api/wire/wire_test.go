@@ -3,6 +3,7 @@ package wire_test
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	jsonv2 "github.com/go-json-experiment/json"
 
@@ -42,10 +43,11 @@ func TestAnEditIsAMergePatch(t *testing.T) {
 
 // TestAnEventWithoutMoreIsLikeTheOriginals: what an event does not have is left out, the ETag too.
 func TestAnEventWithoutMoreIsLikeTheOriginals(t *testing.T) {
-	e := wire.EventOf(store.Event{ID: store.ID{11: 1}, Title: "t", Capacity: 2, TicketsSold: 1})
+	e := wire.EventAt(store.Event{ID: store.ID{11: 1}, Title: "t", Capacity: 2, TicketsSold: 1}, time.Time{})
 	e.ETag = `"1.1"`
 	const want = `{"id":"000000000000000000000001","organizer_id":"000000000000000000000000","title":"t","description":"","capacity":2,"tickets_sold":1,` +
-		`"starts_at":"0001-01-01T00:00:00Z","ends_at":"0001-01-01T00:00:00Z","created_at":"0001-01-01T00:00:00Z"}`
+		`"starts_at":"0001-01-01T00:00:00Z","ends_at":"0001-01-01T00:00:00Z","created_at":"0001-01-01T00:00:00Z",` +
+		`"state":"ended","registration_state":"ended"}`
 	if got, err := jsonv2.Marshal(e); err != nil || string(got) != want {
 		t.Errorf("it is\n%s, %v, want\n%s", got, err, want)
 	}

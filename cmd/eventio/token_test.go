@@ -39,7 +39,7 @@ func speaksFor(t *testing.T, keys identity.Keys, token string) identity.Person {
 	if who.SessionID.IsZero() || time.Since(who.LoginAt).Abs() > time.Minute {
 		t.Errorf("%s: session %s of %v", token, who.SessionID.Hex(), who.LoginAt)
 	}
-	who.SessionID, who.LoginAt = store.ID{}, time.Time{}
+	who.SessionID, who.LoginAt, who.ExpiresAt = store.ID{}, time.Time{}, time.Time{}
 	return who
 }
 

@@ -19,6 +19,7 @@
 package identity
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -65,8 +66,11 @@ type Person struct {
 	// SessionID is the id of the token, and of the log-in that it was given for; zero: the token
 	// was signed by a version that gave none.
 	SessionID store.ID
-	// LoginAt is when the token was signed, after a proof of the password; in whole seconds.
+	// LoginAt is when the password was proven: when the token was signed, or the first one that it
+	// renews; in whole seconds.
 	LoginAt time.Time
+	// ExpiresAt is when the token ends by itself; in whole seconds.
+	ExpiresAt time.Time
 }
 
 // Keys sign and verify tokens. The zero value has none and believes nothing. They are safe
@@ -86,6 +90,8 @@ type claims struct {
 	ExpiresAt       int64  `json:"exp"`
 	PasswordVersion int64  `json:"pv"`
 	ID              string `json:"jti,omitzero"` // of the session, as hex digits
+	// AuthTime is when the password was proven (OpenID Connect Core 1.0, section 2); 0: at IssuedAt.
+	AuthTime int64 `json:"auth_time,omitzero"`
 }
 
 // date is a time for the library, which takes nil for one that is missing.
@@ -162,8 +168,14 @@ func keysOf(key store.SigningKey) (Keys, error) {
 func (k Keys) Empty() bool { return len(k.secrets) == 0 }
 
 // Mint signs a token for p that is valid from now for lifetime, at most MaxLifetime. Without a
-// SessionID it gets a new one. The LoginAt of p does not count.
+// SessionID it gets a new one. The LoginAt of p does not count, and its ExpiresAt neither.
 func (k Keys) Mint(p Person, now time.Time, lifetime time.Duration) (token string, expires time.Time, err error) {
+	p.LoginAt = time.Time{}
+	return k.mint(p, now, lifetime)
+}
+
+// mint signs a token that says when the password was proven, if p does.
+func (k Keys) mint(p Person, now time.Time, lifetime time.Duration) (token string, expires time.Time, err error) {
 	if k.Empty() {
 		return "", time.Time{}, errors.New("sign a token: there is no key")
 	}
@@ -175,11 +187,15 @@ func (k Keys) Mint(p Person, now time.Time, lifetime time.Duration) (token strin
 	if p.SessionID.IsZero() {
 		p.SessionID = store.NewID()
 	}
-	t := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
+	c := claims{
 		Issuer: issuer, Audience: audience, Subject: p.ID.Hex(),
 		IssuedAt: now.Unix(), NotBefore: now.Unix(), ExpiresAt: expires.Unix(), PasswordVersion: p.PasswordVersion,
 		ID: p.SessionID.Hex(),
-	})
+	}
+	if !p.LoginAt.IsZero() {
+		c.AuthTime = p.LoginAt.Unix()
+	}
+	t := jwt.NewWithClaims(jwt.SigningMethodHS256, c)
 	t.Header = headerOf(k.signing)
 	token, err = t.SignedString(k.secrets[k.signing])
 	if err != nil {
@@ -257,5 +273,12 @@ func (v Verifier) Verify(token string) (Person, error) {
 			return Person{}, ErrInvalid
 		}
 	}
-	return Person{ID: id, PasswordVersion: c.PasswordVersion, SessionID: session, LoginAt: time.Unix(c.IssuedAt, 0).UTC()}, nil
+	proven := cmp.Or(c.AuthTime, c.IssuedAt)
+	if proven < 0 || proven > c.IssuedAt {
+		return Person{}, ErrInvalid
+	}
+	return Person{
+		ID: id, PasswordVersion: c.PasswordVersion, SessionID: session,
+		LoginAt: time.Unix(proven, 0).UTC(), ExpiresAt: time.Unix(c.ExpiresAt, 0).UTC(),
+	}, nil
 }

@@ -65,7 +65,7 @@ func TestParseKeys(t *testing.T) {
 }
 
 func TestRotation(t *testing.T) {
-	p := Person{ID: store.NewID(), PasswordVersion: 3, SessionID: store.NewID(), LoginAt: instant}
+	p := Person{ID: store.NewID(), PasswordVersion: 3, SessionID: store.NewID(), LoginAt: instant, ExpiresAt: instant.Add(time.Hour)}
 	token, expires, err := parse(t, entry("old", "o")).Mint(p, instant, time.Hour)
 	if err != nil || !expires.Equal(instant.Add(time.Hour)) {
 		t.Fatal(expires, err)
@@ -283,5 +283,41 @@ func BenchmarkVerify(b *testing.B) {
 		if _, err := v.Verify(token); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestARenewedTokenProvesNothingAnew: it says when the password was proven, however often it is
+// renewed, and none says that this was after it was signed.
+func TestARenewedTokenProvesNothingAnew(t *testing.T) {
+	g := Alone()
+	proven := time.Now().Add(-50 * time.Minute).Truncate(time.Second).UTC()
+	token, _, err := g.keys.Mint(Person{ID: store.NewID(), SessionID: store.NewID(), PasswordVersion: 2, LoginAt: time.Now()}, proven, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := g.Check(token)
+	if err != nil || !first.LoginAt.Equal(proven) {
+		t.Fatal(first, err)
+	}
+	p := first
+	for range 2 {
+		token, expires, err := g.Renew(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p, err = g.Check(token); err != nil || !p.LoginAt.Equal(proven) || !p.ExpiresAt.Equal(expires) || !expires.After(first.ExpiresAt) {
+			t.Errorf("renewed until %v: %+v, %v", expires, p, err)
+		}
+		p.ExpiresAt = first.ExpiresAt
+		if p != first {
+			t.Errorf("renewed: %+v, was %+v", p, first)
+		}
+	}
+	p.LoginAt = time.Now().Add(time.Minute)
+	if token, _, err = g.Renew(p); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := g.Check(token); err == nil {
+		t.Errorf("a password that will be proven: %+v", p)
 	}
 }

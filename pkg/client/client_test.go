@@ -115,6 +115,7 @@ func TestEvents(t *testing.T) {
 	want := made
 	want.Title, want.Description, want.Capacity, want.OpensAt, want.ClosesAt, want.ETag =
 		"Closing night", "", 3, time.Time{}, wanted.StartsAt.Add(-time.Hour), edited.ETag
+	want.Registration = "open" // the hours were taken away
 	if edited != want || edited.ETag == made.ETag {
 		t.Errorf("edited to %+v, want %+v", edited, want)
 	}
@@ -282,6 +283,46 @@ func TestALongRoster(t *testing.T) {
 	}
 }
 
+// TestGuestList: the stream, pages and searches of a guest list.
+func TestGuestList(t *testing.T) {
+	_, nobody := newService(t)
+	ctx := t.Context()
+	organizer := signUp(t, nobody, "zoe")
+	line := opening(2)
+	line.Waitlist = true
+	event := organizer.newEvent(t, line)
+	var want []client.Attendee
+	for i, name := range []string{"eve", "bob", "cyd"} {
+		p := signUp(t, nobody, name)
+		r := must[client.Registration](t)(p.Register(ctx, event.ID, client.ID{}))
+		want = append(want, client.Attendee{
+			UserID: p.ID, Name: name, Email: name + "@example.org", Number: int64(i + 1), Status: r.Status, RegisteredAt: r.RegisteredAt,
+		})
+	}
+	for name, c := range map[string]struct {
+		query client.AttendeesQuery
+		want  []client.Attendee
+	}{
+		"all":          {client.AttendeesQuery{}, want},
+		"a status":     {client.AttendeesQuery{Status: client.StatusWaitlisted}, want[2:]},
+		"newest first": {client.AttendeesQuery{Order: client.OrderNumberDescending}, []client.Attendee{want[2], want[1], want[0]}},
+		"by name":      {client.AttendeesQuery{Order: client.OrderName, Limit: 2}, []client.Attendee{want[1], want[2], want[0]}},
+		"by time":      {client.AttendeesQuery{Order: client.OrderTime, Limit: 1}, want},
+		"a search":     {client.AttendeesQuery{Search: "eve"}, want[:1]},
+	} {
+		if got := all(t, organizer.Attendees(ctx, event.ID, c.query)); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+	page := must[client.Page[client.Attendee]](t)(organizer.AttendeesPage(ctx, event.ID, client.AttendeesQuery{Limit: 2}))
+	if rest := all(t, organizer.Attendees(ctx, event.ID, client.AttendeesQuery{Cursor: page.Next, Limit: 2})); !slices.Equal(append(page.Items, rest...), want) {
+		t.Errorf("a page and the rest: %+v, %+v", page.Items, rest)
+	}
+	for _, err := range nobody.Attendees(ctx, event.ID, client.AttendeesQuery{}) {
+		wants(t, err, client.CodeUnauthenticated)
+	}
+}
+
 // TestItKnowsTheWholeAPI: each operation of the OpenAPI document has its methods, but for those that
 // doc.go names, and each code of docs/api.md its constant.
 func TestItKnowsTheWholeAPI(t *testing.T) {
@@ -298,12 +339,13 @@ func TestItKnowsTheWholeAPI(t *testing.T) {
 	methods := map[string][]string{
 		"createUser": {"SignUp"}, "changePassword": {"ChangePassword"}, "login": {"LogIn"}, "createEvent": {"CreateEvent"},
 		"listEvents": {"Events", "EventsPage"}, "readEvent": {"Event"}, "editEvent": {"EditEvent"}, "cancelEvent": {"CancelEvent"},
-		"register": {"Register"}, "listRegistrations": {"Roster", "RosterPage"}, "putRegistration": {"PutRegistration"},
+		"register": {"Register"}, "listRegistrations": {"Roster", "RosterPage"}, "listAttendees": {"Attendees", "AttendeesPage"},
+		"putRegistration":  {"PutRegistration"},
 		"readRegistration": {"Registration"}, "deleteRegistration": {"CancelRegistration"},
 		"listHoldings": {"UserRegistrations", "UserRegistrationsPage"}, "ready": {"Ready"},
 		"readUser": {"User"}, "editUser": {"EditUser"}, "deleteUser": {"DeleteUser"}, "exportUser": {"ExportUser"},
 		"listSessions": {"LogIns"}, "endSession": {"EndLogIn"}, "endSessions": {"EndLogIns"},
-		"logout": {"LogOut"}, "live": nil, "openapi": nil, "docs": nil, "docsStyle": nil,
+		"logout": {"LogOut"}, "readSession": nil, "live": nil, "openapi": nil, "docs": nil, "docsStyle": nil,
 	}
 	have := []string{"As", "URL", "WithToken"}
 	for path := range doc.Paths {

@@ -11,8 +11,8 @@
 // A [Client] speaks for the person of its token; [Client.As] makes one for another person over
 // the same connections. All methods are safe for concurrent use.
 //
-// docs/api.md of the repository describes the operations. /livez, /openapi.json and /docs have no
-// method.
+// docs/api.md of the repository describes the operations. /api/session, which is about a browser's
+// cookie, /livez, /openapi.json and /docs have no method.
 //
 // # Retries
 //

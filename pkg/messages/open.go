@@ -1,8 +1,12 @@
 package messages
 
 import (
+	"bufio"
+	"bytes"
 	"net"
+	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/nats-io/nats.go"
 )
 
@@ -25,21 +29,50 @@ func exposure(credentials, encrypted, local bool) string {
 }
 
 // warnOfExposure logs when the server of a connection does not protect messages, once until that
-// changes. A server in this process is nobody else's.
+// changes. A server in this process is nobody else's. It asks the server, so it may take
+// guestTimeout.
 func (s *supervisor) warnOfExposure(c *nats.Conn) {
 	if s.options.InProcessServer != nil {
 		return
 	}
+	address := c.ConnectedAddr()
 	_, err := c.TLSConnectionState()
-	encrypted := err == nil
-	warning := exposure(c.AuthRequired(), encrypted, isLoopback(c.ConnectedAddr()))
+	credentials, encrypted := c.AuthRequired() && !admitsGuests(address), err == nil
+	warning := exposure(credentials, encrypted, isLoopback(address))
 	s.mu.Lock()
 	known := s.exposed == warning
 	s.exposed = warning
 	s.mu.Unlock()
 	if warning != "" && !known {
-		s.log.Warn().Str("server", c.ConnectedUrlRedacted()).Bool("credentials", c.AuthRequired()).Bool("tls", encrypted).Msg(warning)
+		s.log.Warn().Str("server", c.ConnectedUrlRedacted()).Bool("credentials", credentials).Bool("tls", encrypted).Msg(warning)
 	}
+}
+
+// guestTimeout bounds what admitsGuests waits for a server, which greets at once.
+const guestTimeout = time.Second
+
+// maxGreeting is the most that is read of a server's greeting, in bytes.
+const maxGreeting = 64 << 10
+
+// admitsGuests reports whether a server that has users asks for no credentials all the same, because
+// it has a user for whoever names none (no_auth_user). It is false when the server does not say,
+// like one that begins with TLS. A connection knows it for a moment only: such a server says in its
+// greeting that it asks for no credentials, and in its next message that it does.
+func admitsGuests(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, guestTimeout)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	if conn.SetDeadline(time.Now().Add(guestTimeout)) != nil {
+		return false
+	}
+	line, err := bufio.NewReaderSize(conn, maxGreeting).ReadSlice('\n')
+	info, greets := bytes.CutPrefix(line, []byte("INFO "))
+	var greeting struct {
+		AuthRequired bool `json:"auth_required"`
+	}
+	return err == nil && greets && json.Unmarshal(info, &greeting) == nil && !greeting.AuthRequired
 }
 
 // isLoopback reports whether an address, host:port, is one of this machine only.

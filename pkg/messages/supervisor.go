@@ -92,8 +92,8 @@ func (s *supervisor) onConnect(c *nats.Conn) {
 	clear(s.logged)
 	s.smallPayload = err != nil
 	s.mu.Unlock()
-	s.log.Info().Str("server", c.ConnectedUrlRedacted()).Msg("connected to NATS")
 	s.warnOfExposure(c)
+	s.log.Info().Str("server", c.ConnectedUrlRedacted()).Msg("connected to NATS")
 	if err != nil {
 		s.log.Error().Err(err).Msg("NATS has a limit that stops seat requests, looking whether it is raised")
 		s.startTrials(c)

@@ -15,8 +15,12 @@ type EventQuery struct {
 	// Words are what Words returns for the text of a search: each must be the beginning of a word
 	// of the title, the venue or the description. nil: no search; empty but not nil: no event
 	// matches.
-	Words      []string
-	Available  bool // only events that are not cancelled and have a free seat
+	Words     []string
+	Available bool // only events that are not cancelled and have a free seat
+	// At, with Available, leaves only events for which one can register at that time (see
+	// Event.States). It is compared with the events that the index of Available leads to.
+	// Zero: opening hours and the end of the event do not count.
+	At         time.Time
 	Descending bool // the latest StartsAt first, then the highest ID
 	// After excludes all events up to this cursor. No event needs to be there.
 	After *EventCursor
@@ -69,7 +73,13 @@ func AllEvents(ctx context.Context, from Events, q EventQuery) iter.Seq2[Event, 
 func (q EventQuery) Matches(e Event) bool {
 	return (q.From.IsZero() || !e.StartsAt.Before(q.From)) && (q.To.IsZero() || e.StartsAt.Before(q.To)) &&
 		(q.OrganizerID.IsZero() || e.OrganizerID == q.OrganizerID) &&
-		(!q.Available || e.IsAvailable()) && (q.Words == nil || len(q.Words) > 0 && e.MatchesWords(q.Words))
+		(!q.Available || e.IsAvailable() && q.takes(e)) && (q.Words == nil || len(q.Words) > 0 && e.MatchesWords(q.Words))
+}
+
+// takes reports whether one can register for an event at the time that the query names.
+func (q EventQuery) takes(e Event) bool {
+	_, registration := e.States(q.At)
+	return q.At.IsZero() || registration == RegistrationIsOpen
 }
 
 // Compare orders cursors by StartsAt, then ID.

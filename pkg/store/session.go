@@ -53,8 +53,12 @@ type Sessions interface {
 	// SessionHistory reads all sessions of a user that are stored, also those that were ended or have
 	// expired, the newest first. It yields an error at most once, as the last element.
 	SessionHistory(ctx context.Context, userID ID) iter.Seq2[Session, error]
-	// EndSession ends the session with the ID of s if it is of the UserID of s. One that is not
-	// stored is stored as ended when s has an ExpiresAt. It may be repeated.
+	// ExtendSession moves the ExpiresAt of a session to that of s, if that is later. One that is not
+	// stored is stored. It reports whether the session goes on: one that was ended stays as it is.
+	ExtendSession(ctx context.Context, s Session) (alive bool, err error)
+	// EndSession ends the session with the ID of s if it is of the UserID of s, and moves its
+	// ExpiresAt to that of s, if that is later. One that is not stored is stored as ended when s has
+	// an ExpiresAt. It may be repeated.
 	EndSession(ctx context.Context, s Session) error
 	// EndedSessions reads the sessions that were ended at or after since, by the clock of the
 	// store. It sees every end that was acknowledged before the call. It yields an error at most

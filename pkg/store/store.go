@@ -55,6 +55,7 @@ type Store interface {
 	Keys
 	Events
 	Registrations
+	Attendees
 	Idempotency
 	Quotas
 	Deletions

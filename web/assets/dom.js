@@ -1,28 +1,36 @@
-// Building the page. Text goes in as text nodes and textContent only: nothing
-// that anybody typed is ever parsed as HTML.
+// Building the page. Text goes in as text nodes and textContent only: nothing that anybody typed
+// is ever parsed as HTML.
+
+import { at } from './base.js';
+import { t } from './text.js';
 
 export const byId = (id) => document.getElementById(id);
 
-// make('a', {href: '/', class: 'button'}, 'Events') makes an element. Only
-// attributes that cannot run anything may be set.
-const allowed = new Set(['class', 'href', 'dir', 'datetime', 'title', 'type', 'value', 'min', 'max', 'low', 'high', 'optimum', 'tabindex', 'role', 'aria-hidden', 'aria-label']);
+// make('a', {href: '/', class: 'button'}, 'Events') makes an element. Only attributes that cannot
+// run anything may be set.
+const allowedAttributes = new Set(['class', 'href', 'dir', 'datetime', 'title', 'type', 'value', 'min', 'max', 'low', 'high', 'optimum', 'tabindex', 'role', 'aria-hidden', 'aria-label', 'aria-labelledby', 'id', 'download', 'lang']);
 
 export function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (!allowed.has(name)) throw new Error(`attribute ${name} is not on the list`);
-    element.setAttribute(name, value);
+    if (!allowedAttributes.has(name)) throw new Error(`attribute ${name} is not on the list`);
+    element.setAttribute(name, name === 'href' && value.startsWith('/') ? at(value) : value);
   }
   element.append(...children.map((child) => (child instanceof Node ? child : String(child))));
   return element;
 }
 
 export function show(element, visible = true) {
-  element.hidden = !visible;
+  if (element.hidden === visible) element.hidden = !visible;
 }
 
-// Speaks a sentence to screen readers. The pause lets them notice that the
-// region was emptied, so the same sentence is spoken twice when it comes twice.
+// Leaves a text that is there already as it is, so that nothing is selected or read anew.
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+// Speaks a sentence to screen readers. The pause lets them notice that the region was emptied, so
+// the same sentence is spoken twice when it comes twice.
 export function announce(sentence) {
   const region = byId('announce');
   region.textContent = '';
@@ -47,3 +55,48 @@ export function setBusy(button, words) {
 }
 
 export const isOff = (button) => button.getAttribute('aria-disabled') === 'true';
+
+export function note(kind, title, text, ...more) {
+  const box = make('div', { class: `note note-${kind}` }, make('p', { class: 'note-title' }, title));
+  if (text) box.append(make('p', {}, text));
+  for (const each of more) if (each) box.append(make('p', {}, each));
+  return box;
+}
+
+// Asks before something that cannot be undone. Resolves to whether it was wanted.
+export function confirmed({ title, text, yes }) {
+  const dialog = byId('confirm');
+  byId('confirm-title').textContent = title;
+  byId('confirm-text').textContent = text;
+  byId('confirm-yes').textContent = yes;
+  return new Promise((resolve) => {
+    const end = (wanted) => {
+      dialog.onclose = null;
+      dialog.close();
+      resolve(wanted);
+    };
+    byId('confirm-yes').onclick = () => end(true);
+    byId('confirm-no').onclick = () => end(false);
+    dialog.onclose = () => resolve(false); // Escape
+    dialog.showModal();
+    byId('confirm-no').focus();
+  });
+}
+
+// A button that gives the address of a page to whoever it is for.
+export function bindShare(button, title, path) {
+  const address = new URL(at(path), location.origin).href;
+  show(button, Boolean(navigator.share || navigator.clipboard));
+  button.addEventListener('click', async () => {
+    try {
+      if (navigator.share) await navigator.share({ title, url: address });
+      else {
+        await navigator.clipboard.writeText(address);
+        button.textContent = t('event.copied');
+        announce(t('event.copied'));
+      }
+    } catch {
+      // The visitor changed their mind, or may not.
+    }
+  });
+}

@@ -1,295 +1,368 @@
-import './layout.js';
-import { call, isArray } from './api.js';
-import { announce, byId, isOff, make, setBusy, show } from './dom.js';
-import { moment, number, places, shortId, timeZone } from './format.js';
-import { holdsPlace, isOpen, noteHolds, register } from './registration.js';
-import { currentUser, withNext } from './user.js';
+import { call, eventPath, isMissing, isUndecided, said, seatPath } from './api.js';
+import { at, here } from './base.js';
+import { clockDoubt, serverNow } from './clock.js';
+import { announce, bindShare, byId, confirmed, isOff, make, note, setBusy, show, write } from './dom.js';
+import { hideFlash, showFlash } from './layout.js';
+import { follow } from './live.js';
+import { leave, register } from './registration.js';
+import { checkSession, currentUser, onSessionChange, state, withNext } from './session.js';
+import { clockText, moment, number, ownZone, places, sameClock, span, spanLines, stub, t } from './text.js';
 
-const eventID = location.pathname.split('/').pop();
-const eventPath = `/api/events/${eventID}`;
-const rosterPath = `${eventPath}/registrations?limit=100`;
-const button = byId('register');
+// In the first moments after the opening, requests go out spread over this time.
+const spreadMilliseconds = 250;
+const openingMoment = 5000;
+// Before the opening the connection is made warm, the session checked and the clock measured.
+const warmUp = [60_000, 20_000, 8000, 5300, 2700];
 
-let event = null;
+export function startEvent() {
+  const eventID = here().split('/')[2];
+  if (!state.event) {
+    startAgain();
+    return;
+  }
+  const button = byId('register');
+  const leaveButton = byId('leave');
+  const stopButton = byId('stop');
+  const feedback = byId('feedback');
 
-// ---- the event ----
+  let event = state.event;
+  let mine = state.registration ?? null; // as the service last said it
+  let mineTag = state.registration_tag ?? '';
+  let asked = state.asked ?? false; // whether mine is known
+  let busy = false; // a wish is under way
+  let stopWaiting = null; // set while a wish waits to be said again
+  let opened = 0; // when this page saw the registration open
 
-async function loadEvent() {
-  const answer = await call('GET', eventPath);
-  if (answer.ok && answer.data?.id) {
-    event = answer.data;
-    showEvent();
+  // ---- what is there ----
+
+  function registrationState() {
+    // The one change that must be seen without being told.
+    const opens = Date.parse(event.registration_opens_at ?? '');
+    return event.registration_state === 'opens_soon' && serverNow() >= opens ? (places(event).left > 0 ? 'open' : 'waitlist') : event.registration_state;
+  }
+
+  function showFacts() {
+    const zone = event.time_zone || ownZone;
+    document.title = `${event.title} · Event.io`;
+    write(byId('title'), event.title);
+    write(byId('description'), event.description || t('event.no_description'));
+    const when = byId('when');
+    when.dateTime = event.starts_at;
+    const [day, hours] = spanLines(event.starts_at, event.ends_at, zone);
+    write(when, day);
+    write(byId('when-time'), hours);
+    const date = stub(event.starts_at, zone);
+    write(byId('tile-month'), date.month);
+    write(byId('tile-day'), date.day);
+    write(byId('zone'), t('event.zone', { zone: zone.replaceAll('_', ' ') }));
+    const differs = !sameClock(event.time_zone, event.starts_at, event.ends_at);
+    write(byId('own-time'), differs ? t('event.own_time', { when: span(event.starts_at, event.ends_at, ownZone), zone: ownZone.replaceAll('_', ' ') }) : '');
+    show(byId('own-time'), differs);
+    write(byId('place'), event.place ?? '');
+    show(byId('place-fact'), Boolean(event.place));
+    show(byId('called-off'), event.state === 'cancelled');
+    show(byId('own'), currentUser()?.id === event.organizer_id);
+    show(byId('edit-link'), event.state !== 'cancelled');
+  }
+
+  function showPlaces() {
+    const { all, taken, left } = places(event);
+    const now = registrationState();
+    const over = ['ended', 'cancelled'].includes(now);
+    const ticket = byId('ticket');
+    ticket.classList.toggle('ticket-out', ['full', 'waitlist', 'cancelled'].includes(now));
+    ticket.classList.toggle('ticket-off', ['ended', 'closed', 'cancelled'].includes(now));
+    const [yours, waiting] = [mine?.status === 'confirmed' && now !== 'cancelled', mine?.status === 'waitlisted' && !over];
+    ticket.classList.toggle('ticket-mine', yours);
+    ticket.classList.toggle('ticket-waiting', waiting);
+    // Who has a ticket sees its number, who waits the place in line; who has neither, what is left.
+    let words = ['full', 'waitlist', 'closed', 'ended', 'cancelled'].includes(now);
+    let texts = words ? [t(`badge.${now === 'waitlist' ? 'full' : now}`), ''] : [number(left), t('places.left_words', { n: left })];
+    if (yours) texts = [t('ticket.number', { number: mine.number }), ''];
+    if (waiting) texts = [t('ticket.number', { number: mine.position || 1 }), t('ticket.in_line')];
+    if (yours || waiting) words = false;
+    write(byId('places-title'), t(yours ? 'ticket.yours' : waiting ? 'badge.waitlist' : 'event.places'));
+    write(byId('left'), texts[0]);
+    write(byId('left-words'), texts[1]);
+    byId('count').classList.toggle('count-words', words);
+    show(byId('meter'), !over && !yours && !waiting);
+    const line = event.waiting ? ` · ${t('places.waiting', { n: event.waiting })}` : '';
+    write(byId('taken'), t('places.taken', { taken, all }) + line);
+    const meter = byId('meter');
+    const values = { max: Math.max(all, 1), low: all * 0.6, high: all * 0.9, optimum: 0, value: taken };
+    for (const [name, value] of Object.entries(values)) meter.setAttribute(name, value);
+  }
+
+  // ---- what one can do ----
+
+  // The one right button, by what the service says about the event and about this person.
+  function showAction() {
+    const user = currentUser();
+    const now = registrationState();
+    const over = ['ended', 'cancelled'].includes(now);
+    const open = ['open', 'waitlist'].includes(now);
+    const wanted = now === 'waitlist' ? t('action.join') : t('action.register');
+    const unknown = user !== null && !asked;
+    show(byId('guest'), !user && (open || now === 'opens_soon'));
+    write(byId('guest-login'), t(now === 'waitlist' ? 'event.log_in_waitlist' : now === 'opens_soon' ? 'event.log_in_early' : 'event.log_in'));
+    for (const [id, path] of [['guest-login', '/login'], ['guest-signup', '/signup']]) byId(id).setAttribute('href', at(withNext(path, here())));
+    if (!busy) {
+      write(button, wanted);
+      show(button, Boolean(user) && !mine && open && !unknown);
+      show(leaveButton, Boolean(mine) && !over);
+      write(leaveButton, t(mine?.status === 'waitlisted' ? 'action.leave_line' : 'action.leave'));
+    }
+    const early = now === 'opens_soon' && !mine;
+    show(byId('countdown'), early);
+    if (early) write(byId('opens-at'), t('opens.at', { when: moment(event.registration_opens_at, event.time_zone || ownZone) }));
+  }
+
+  // What the ticket says beside the button: about this person first, else about the event.
+  function situation() {
+    const now = registrationState();
+    if (mine && now === 'cancelled') return note('bad', t('mine.called_off_title'), t('mine.called_off_text'));
+    if (mine?.status === 'confirmed') {
+      return note('good', t(now === 'ended' ? 'mine.was_there' : 'mine.confirmed_title'), t('mine.number', { number: mine.number }));
+    }
+    if (mine?.status === 'waitlisted') {
+      return now === 'ended' ? note('warn', t('mine.in_vain_title'), '') : note('warn', t('mine.waiting_title', { n: mine.position || 1 }), t('mine.waiting_text'));
+    }
+    if (currentUser() && !asked && now !== 'ended' && now !== 'cancelled') return note('warn', t('mine.unknown_title'), t('mine.unknown_text'));
+    const words = { full: 'full', waitlist: 'waitlist', closed: 'closed', ended: 'ended', cancelled: 'cancelled' }[now];
+    return words ? make('p', { class: 'fine' }, t(`state.${words}`)) : null;
+  }
+
+  // What a wish was answered stays until it is true no longer: about this person, and, where the
+  // answer was about the event, as long as that is so.
+  let keptAnswer = null;
+  function keepAnswer(box, { ofEvent }) {
+    const facts = () => [mine?.status, mine?.number, event.state, ofEvent && registrationState()].join();
+    const then = facts();
+    keptAnswer = { holds: () => facts() === then };
+    feedback.replaceChildren(box);
+  }
+
+  function showSituation() {
+    if (busy || keptAnswer?.holds()) return;
+    keptAnswer = null;
+    const box = situation();
+    const before = feedback.textContent;
+    if ((box?.textContent ?? '') !== before) feedback.replaceChildren(...(box ? [box] : []));
+  }
+
+  function showAll() {
+    showFacts();
+    showPlaces();
+    showAction();
+    showSituation();
+  }
+
+  // ---- news ----
+
+  // Reads this person's registration. true: it is known now.
+  async function readMine() {
+    const user = currentUser();
+    if (!user) {
+      [mine, mineTag, asked] = [null, '', false];
+      return true;
+    }
+    const answer = await call('GET', seatPath(eventID, user.id));
+    if (answer.ok && answer.data?.status) [mine, mineTag, asked] = [answer.data, answer.tag, true];
+    else if (answer.status === 404) [mine, mineTag, asked] = [null, '', true];
+    else if (answer.status === 401) await checkSession();
+    else return false;
     return true;
   }
-  if (event) return false; // an older picture is better than none
-  const missing = answer.status === 404 || answer.status === 400;
-  byId('trouble-title').textContent = missing ? 'No such event' : 'This did not work';
-  byId('trouble-text').textContent = missing
-    ? 'It may have been taken down, or the link was cut off on its way to you.'
-    : answer.ok ? 'The event could not be read.' : answer.detail;
-  show(byId('reload'), !missing);
-  show(byId('loading'), false);
-  show(byId('trouble'));
-  announce(byId('trouble-title').textContent);
-  return false;
-}
 
-function time(text) {
-  return make('time', { datetime: text }, moment(text));
-}
-
-function showEvent() {
-  document.title = `${event.title} · Event.io`;
-  byId('title').textContent = event.title || 'Untitled';
-  byId('description').textContent = event.description || 'The organizer has not written anything yet.';
-  byId('starts').replaceChildren(time(event.starts_at));
-  byId('ends').replaceChildren(time(event.ends_at));
-  byId('zone').textContent = timeZone;
-  showPlaces();
-  showAction();
-  show(byId('loading'), false);
-  show(byId('trouble'), false);
-  show(byId('event'));
-}
-
-function showPlaces() {
-  const { all, taken, left } = places(event);
-  byId('ticket').classList.toggle('ticket-out', left === 0);
-  byId('left').textContent = left === 0 ? 'Sold out' : number(left);
-  byId('left-words').textContent = left === 0 ? '' : `${left === 1 ? 'place' : 'places'} left`;
-  byId('taken').textContent = `${number(taken)} of ${number(all)} taken`;
-  const meter = byId('meter');
-  const values = { min: 0, max: Math.max(all, 1), low: all * 0.6, high: all * 0.9, optimum: 0, value: taken };
-  for (const [name, value] of Object.entries(values)) meter.setAttribute(name, value);
-}
-
-// ---- registering ----
-
-// showAction offers what this visitor can do now. A place may be given back at
-// any time, but the button follows what the page last heard.
-function showAction() {
-  const user = currentUser();
-  const holds = user !== null && holdsPlace(eventID, user.id);
-  const open = user !== null && !holds && isOpen(eventID, user.id);
-  const soldOut = places(event).left === 0;
-  show(byId('guest'), !user && !soldOut);
-  // While an answer is missing, the way to ask again stays even when the event
-  // has sold out: the last place may be this visitor's.
-  show(button, user !== null && !holds && (!soldOut || open));
-  byId('guest-login').setAttribute('href', withNext('/login'));
-  byId('guest-signup').setAttribute('href', withNext('/signup'));
-  byId('ticket').classList.toggle('ticket-mine', holds);
-  const feedback = byId('feedback');
-  if (holds && !feedback.hasChildNodes()) {
-    say('good', 'You are registered', 'Your place is held for you.');
-  } else if (open && !feedback.hasChildNodes()) {
-    say('warn', 'You asked for a place before', 'No definite answer arrived. It is safe to try again: you cannot get two.');
-  } else if (!holds && !feedback.hasChildNodes() && new Date(event.ends_at) < Date.now()) {
-    say('warn', 'This event is over', '');
-  }
-}
-
-function say(kind, title, text, link) {
-  const note = make('div', { class: `note note-${kind}` }, make('p', { class: 'note-title' }, title));
-  if (text) note.append(make('p', {}, text));
-  if (link) note.append(make('p', {}, link));
-  byId('feedback').replaceChildren(note);
-}
-
-function logInLink() {
-  return make('a', { href: withNext('/login') }, 'Log in again');
-}
-
-// The sentences, by what the answer means. Where the button stays, it stays
-// with its key: see registration.js.
-function react(answer) {
-  const user = currentUser();
-  const holds = (yes) => user && noteHolds(eventID, user.id, yes);
-  if (answer.ok) {
-    holds(true);
-    say('good', 'You are registered', 'Your place is held for you.');
-    return 'settled';
-  }
-  switch (answer.code || answer.status) {
-    case 'already_registered':
-      holds(true);
-      say('good', 'You are already registered', 'Your place was held for you before. Nothing has changed.');
-      return 'settled';
-    case 'sold_out':
-    case 409:
-      holds(false);
-      say('bad', 'Sold out', 'Somebody else got the last place first. You are not registered.');
-      return 'settled';
-    case 'registration_cancelled':
-      holds(false);
-      say('warn', 'This registration was cancelled', 'Press the button once more to register anew.');
-      return 'again';
-    case 'event_not_found':
-    case 404:
-      say('bad', 'No such event', 'It has been taken down since you opened this page.');
-      return 'settled';
-    case 'user_not_found':
-    case 'unauthenticated':
-    case 401:
-      say('warn', 'You are not logged in any more', 'Log in and try again. You are not registered yet.', logInLink());
-      return 'again';
-    case 'forbidden':
-    case 403:
-      say('warn', 'You may not do this', `${answer.detail} You are not registered.`, logInLink());
-      return 'again';
-    case 'rate_limited':
-    case 429:
-      say('warn', 'A bit too fast', 'You are not registered yet. Wait a moment and try again.');
-      return 'retry';
-    case 'storage_full':
-    case 'overloaded':
-    case 503:
-      say('warn', 'Very busy right now', 'You are not registered yet. It is safe to try again.');
-      return 'retry';
-    case 'unknown_outcome':
-    case 502:
-    case 504:
-    case 0:
-      say('warn', 'The answer got lost', 'You may or may not have a place. It is safe to try again: you cannot get two.');
-      return 'retry';
-    default:
-      if (answer.status >= 500) {
-        say('warn', 'This did not work', 'It is safe to try again: you cannot get two places.');
-        return 'retry';
-      }
-      say('bad', 'This did not work', [answer.detail, ...answer.fields.values()].join(' '));
-      return 'again';
-  }
-}
-
-function offerRetry(seconds) {
-  const ready = Date.now() + seconds * 1000;
-  function tick() {
-    const left = Math.ceil((ready - Date.now()) / 1000);
-    if (left > 0) {
-      button.setAttribute('aria-disabled', 'true');
-      button.textContent = `Try again in ${number(left)} s`;
-      setTimeout(tick, 250);
+  async function takeNews(answer) {
+    if (answer.status === 404) {
+      await live.end();
+      location.reload();
       return;
     }
-    button.removeAttribute('aria-disabled');
-    button.textContent = 'Try again';
+    if (!answer.data?.id) return;
+    event = answer.data;
+    const before = mine;
+    if (currentUser() && !busy) {
+      await readMine();
+      tellChange(before);
+    }
+    showAll();
+    planRefresh();
   }
+
+  function tellChange(before) {
+    if (event.state === 'cancelled') hideFlash();
+    else if (before?.status === 'waitlisted' && mine?.status === 'confirmed') showFlash(t('mine.promoted'), 'good', { stays: true });
+    else if (before && !mine) showFlash(t('mine.removed'), 'warn');
+  }
+
+  const live = follow(eventPath(eventID), state.tag, takeNews);
+
+  // At the moments at which the event changes by the clock alone, all pages would ask together:
+  // they do it spread over a few seconds.
+  let refreshTimer = 0;
+  function planRefresh() {
+    clearTimeout(refreshTimer);
+    const moments = ['registration_opens_at', 'registration_closes_at', 'starts_at', 'ends_at']
+      .map((name) => Date.parse(event[name] ?? '') - serverNow()).filter((ms) => ms > -1000 && ms < 86_400_000);
+    if (moments.length) refreshTimer = setTimeout(() => live.now(), Math.max(0, Math.min(...moments)) + 300 + Math.random() * 2500);
+  }
+
+  // ---- the opening ----
+
+  let warmed = warmUp.length;
+  function tick() {
+    const opens = Date.parse(event.registration_opens_at ?? '');
+    if (event.registration_state !== 'opens_soon' || Number.isNaN(opens)) return;
+    const left = opens - serverNow();
+    if (left > 0) {
+      write(byId('clock'), clockText(left));
+      const stage = warmUp.filter((ms) => left <= ms).length;
+      if (stage > 0 && stage !== warmed && document.visibilityState === 'visible') {
+        warmed = stage;
+        if (stage === 1 && currentUser()) checkSession();
+        else call('GET', eventPath(eventID));
+      }
+      setTimeout(tick, Math.min(left, left % 1000 || 1000, 250 + (left % 250)));
+      return;
+    }
+    opened = serverNow();
+    showAll();
+    if (currentUser() && !mine) {
+      announce(t('opens.now'));
+      if (byId('countdown').contains(document.activeElement) || document.activeElement === document.body) button.focus();
+    }
+  }
+
+  // ---- wishes ----
+
+  // Waits before a wish is said again, and shows that. Resolves to false when it is given up.
+  function waitVisibly(doing) {
+    return (answer, seconds) => new Promise((resolve) => {
+      const ready = Date.now() + seconds * 1000;
+      const { title, text } = answer.code === 'registration_not_open' ? { title: t('opens.almost'), text: '' } : said(answer, doing);
+      const again = make('p', {}, '');
+      const box = note('warn', title, text);
+      box.append(again);
+      feedback.replaceChildren(box);
+      show(stopButton);
+      const end = (goOn) => {
+        clearInterval(timer);
+        stopWaiting = null;
+        show(stopButton, false);
+        resolve(goOn);
+      };
+      const tickDown = () => {
+        const left = Math.ceil((ready - Date.now()) / 1000);
+        if (left <= 0) end(true);
+        else write(again, t('retry.again', { n: left }));
+      };
+      const timer = setInterval(tickDown, 200);
+      stopWaiting = () => end(false);
+      tickDown();
+    });
+  }
+
+  async function wish(pressed, { doing, words, send }) {
+    if (isOff(pressed) || busy) return;
+    const user = currentUser();
+    if (!user) return;
+    busy = true;
+    keptAnswer = null;
+    hideFlash();
+    setBusy(pressed, words);
+    show(pressed === button ? leaveButton : button, false);
+    // Only in the first moments: later there is no crowd to spread.
+    if (opened && serverNow() - opened < openingMoment) await new Promise((resolve) => setTimeout(resolve, Math.random() * spreadMilliseconds));
+    const answer = await send(user);
+    busy = false;
+    setBusy(pressed, '');
+    await settle(answer, doing);
+    feedback.focus();
+    live.now();
+  }
+
+  // What an answer says about this person is true at once; what it says about others is asked for.
+  async function settle(answer, doing) {
+    const user = currentUser();
+    if (answer.ok && doing === 'register' && answer.data?.status) {
+      [mine, mineTag, asked] = [answer.data, '', true];
+      await readMine();
+      showAll();
+      return;
+    }
+    if (answer.ok && doing === 'leave') {
+      [mine, mineTag] = [null, ''];
+      showAll();
+      keepAnswer(note('good', t('leave.done_title'), t('leave.done_text')), { ofEvent: false });
+      return;
+    }
+    if (answer.status === 401) await checkSession();
+    const { title, text } = said(answer, doing);
+    await readMine();
+    const settled = ['already_registered', 'already_waitlisted'].includes(answer.code) && mine;
+    if (answer.code === 'sold_out') event = { ...event, registration_state: 'full', tickets_sold: event.capacity };
+    if (answer.code === 'event_cancelled') event = { ...event, registration_state: 'cancelled', state: 'cancelled' };
+    if (answer.code === 'registration_closed') event = { ...event, registration_state: 'closed' };
+    showAll();
+    if (settled) return; // the situation says it
+    const link = !currentUser() && user ? make('a', { href: withNext('/login') }, t('account.log_in_again')) : null;
+    const kind = isUndecided(answer) || answer.code === 'offline' || answer.status === 401 ? 'warn' : 'bad';
+    keepAnswer(note(kind, title, text, link), { ofEvent: true });
+  }
+
+  button.addEventListener('click', () => wish(button, {
+    doing: 'register',
+    words: t('action.asking'),
+    send: (user) => register(eventID, user.id, waitVisibly('register')),
+  }));
+
+  leaveButton.addEventListener('click', async () => {
+    const line = mine?.status === 'waitlisted';
+    const sure = await confirmed({
+      title: t(line ? 'leave.line_title' : 'leave.title'),
+      text: t(line ? 'leave.line_text' : 'leave.text'),
+      yes: t(line ? 'action.leave_line' : 'action.leave'),
+    });
+    if (!sure) return;
+    wish(leaveButton, {
+      doing: 'leave',
+      words: t('action.leaving'),
+      send: (user) => leave(eventID, user.id, mineTag, waitVisibly('leave')),
+    });
+  });
+
+  stopButton.addEventListener('click', () => stopWaiting?.());
+
+  bindShare(byId('share'), event.title, `/events/${eventID}`);
+
+  onSessionChange(async () => {
+    await readMine();
+    showAll();
+  });
+
+  showAll();
+  planRefresh();
   tick();
+  if (currentUser() && !asked) readMine().then(showAll);
+  // The clock may be off by half a second after one answer; more of them tell better.
+  if (event.registration_state === 'opens_soon' && clockDoubt() > 300) call('GET', eventPath(eventID)).then(tick);
 }
 
-button.addEventListener('click', async () => {
-  if (isOff(button)) return;
-  const user = currentUser();
-  if (!user) {
-    showAction();
-    return;
-  }
-  setBusy(button, 'Registering');
-  const answer = await register(eventID, user.id);
-  setBusy(button, '');
-  button.textContent = 'Register';
-  const outcome = react(answer);
-  if (outcome === 'settled') {
-    // The button goes away, so the keyboard moves to the answer.
-    byId('feedback').focus({ preventScroll: true });
-    show(button, false);
-    await loadEvent();
-    await loadRoster();
-    return;
-  }
-  if (outcome === 'retry') offerRetry(answer.retryAfter);
-});
-
-// ---- who is registered ----
-
-let rosterRun = 0;
-let rosterNext = '';
-let rosterCount = 0;
-
-function entry(id) {
-  const me = currentUser()?.id === id;
-  rosterCount += 1;
-  const item = make('li', { class: me ? 'seat seat-mine' : 'seat', tabindex: '-1' },
-    make('span', { class: 'seat-number' }, number(rosterCount)),
-    make('code', { title: id }, shortId(id)));
-  if (me) item.append(make('span', { class: 'pill' }, 'you'));
-  return item;
+// The service could not say what the event is when it made the page.
+function startAgain() {
+  const reload = byId('reload');
+  reload.addEventListener('click', async () => {
+    if (isOff(reload)) return;
+    setBusy(reload, t('action.trying'));
+    const answer = await call('GET', eventPath(here().split('/')[2]));
+    if (answer.ok || isMissing(answer)) {
+      location.reload();
+      return;
+    }
+    setBusy(reload, '');
+    byId('trouble-text').textContent = said(answer, 'read').text;
+    announce(byId('trouble-text').textContent);
+  });
 }
-
-// loadRoster shows the first page again, loadMore the one after the last.
-async function loadRoster() {
-  const run = ++rosterRun;
-  const answer = await call('GET', rosterPath);
-  if (run !== rosterRun) return;
-  rosterCount = 0;
-  byId('roster').replaceChildren();
-  addPage(answer);
-}
-
-async function loadMore() {
-  const run = ++rosterRun;
-  const answer = await call('GET', rosterNext);
-  if (run !== rosterRun) return;
-  const first = addPage(answer);
-  first?.focus();
-}
-
-function addPage(answer) {
-  const list = byId('roster');
-  const note = byId('roster-note');
-  if (!isArray(answer)) {
-    note.textContent = answer.status === 403 ? 'Only the organizer can see this.' : answer.ok ? 'The list could not be read.' : answer.detail;
-    const again = rosterCount > 0;
-    show(byId('roster-more-row'), again);
-    show(list, again);
-    announce(note.textContent);
-    return null;
-  }
-  const items = answer.data.map((id) => entry(String(id)));
-  list.append(...items);
-  rosterNext = answer.next;
-  show(list, rosterCount > 0);
-  show(byId('roster-more-row'), rosterNext !== '');
-  note.textContent = rosterCount === 0 ? 'Nobody yet.'
-    : `In order of registration${rosterNext ? `, the first ${number(rosterCount)}` : ''}.`;
-  settleMine(answer.data);
-  return items[0] ?? null;
-}
-
-// The list knows better than this tab's memory: it may say yes anywhere, and no
-// once it was read to its end in one page.
-function settleMine(ids) {
-  const user = currentUser();
-  if (!user || !event) return;
-  const before = holdsPlace(eventID, user.id);
-  if (ids.includes(user.id)) noteHolds(eventID, user.id, true);
-  else if (rosterNext === '' && rosterCount === ids.length) noteHolds(eventID, user.id, false);
-  if (before === holdsPlace(eventID, user.id)) return;
-  if (before) byId('feedback').replaceChildren();
-  showAction();
-}
-
-byId('roster-more').addEventListener('click', async ({ currentTarget: more }) => {
-  if (isOff(more)) return;
-  setBusy(more, 'Loading');
-  await loadMore();
-  setBusy(more, '');
-});
-
-byId('reload').addEventListener('click', async ({ currentTarget: reload }) => {
-  if (isOff(reload)) return;
-  setBusy(reload, 'Trying');
-  if (await loadEvent()) await loadRoster();
-  setBusy(reload, '');
-});
-
-// Logged in or out in another tab.
-window.addEventListener('storage', () => event && showAction());
-
-// Coming back to a tab left open: places may have gone meanwhile.
-document.addEventListener('visibilitychange', () => {
-  if (document.visibilityState === 'visible' && event && !isOff(button)) loadEvent();
-});
-
-if (await loadEvent()) await loadRoster();

@@ -1,84 +1,159 @@
-import './layout.js';
-import { call, isArray } from './api.js';
+import { call, isArray, said } from './api.js';
+import { at } from './base.js';
+import { card } from './cards.js';
 import { announce, byId, isOff, make, setBusy, show } from './dom.js';
-import { number, places, placesLeft, span, stub, timeZone } from './format.js';
+import { currentUser } from './session.js';
+import { monthOf, t } from './text.js';
 
-// Cards added at a time: the API answers with all events, however many.
-const step = 60;
+const eventsAtATime = 24;
+const day = 86_400_000;
 
-function card(event) {
-  const { all, taken, left } = places(event);
-  const date = stub(event.starts_at);
-  const soldOut = left === 0;
-  const when = make('time', { datetime: event.starts_at }, span(event.starts_at, event.ends_at));
-  const state = soldOut
-    ? make('p', { class: 'badge badge-out' }, 'Sold out')
-    : make('p', { class: left / all <= 0.1 ? 'left left-few' : 'left' }, placesLeft(event));
-  const meter = make('meter', { class: 'meter', min: 0, max: Math.max(all, 1), low: all * 0.6, high: all * 0.9, optimum: 0, value: taken, 'aria-hidden': 'true' });
-  return make('li', { class: soldOut ? 'card card-out' : 'card' },
-    make('div', { class: 'stub', 'aria-hidden': 'true' },
-      make('span', { class: 'stub-month' }, date.month),
-      make('span', { class: 'stub-day' }, date.day),
-      make('span', { class: 'stub-year' }, date.year)),
-    make('div', { class: 'card-body' },
-      make('h2', { class: 'card-title', dir: 'auto' }, make('a', { href: `/events/${encodeURIComponent(event.id)}` }, event.title || 'Untitled')),
-      make('p', { class: 'fine' }, when),
-      make('div', { class: 'card-foot' }, state, meter)));
-}
-
-function isPast(event) {
-  return new Date(event.ends_at) < Date.now();
-}
-
-// fill shows the first cards and then more on demand, keeping the keyboard's place.
-function fill(list, row, button, events) {
+export function startEvents() {
+  const form = byId('search');
+  let next = '';
+  let run = 0; // the latest of the searches under way
   let shown = 0;
-  function add() {
-    const cards = events.slice(shown, shown + step).map(card);
-    list.append(...cards);
-    shown += cards.length;
-    if (row) show(row, shown < events.length);
-    return cards;
+  let groups = byId('groups');
+
+  const chosen = () => form.elements.show.value || 'upcoming';
+
+  // From what the visitor wants to the filters of the API. An event that lasts is found while it
+  // does, if it began within the last days.
+  function listPath(show, words) {
+    const now = new Date(Math.floor(Date.now() / 60_000) * 60_000);
+    const query = new URLSearchParams({ limit: eventsAtATime });
+    if (words) query.set('q', words);
+    if (show === 'open') query.set('available', 'true');
+    if (show === 'mine') query.set('organizer_id', currentUser().id);
+    if (show === 'past') query.set('to', now.toISOString());
+    else if (show !== 'mine') query.set('from', new Date(now - 3 * day).toISOString());
+    if (show === 'past' || show === 'mine') query.set('sort', '-starts_at');
+    return `/api/events?${query}`;
   }
-  list.replaceChildren();
-  add();
-  if (!button) return;
-  button.onclick = () => {
-    const [first] = add();
+
+  const fits = (event, show) => (show === 'past' ? event.state !== 'running' : show === 'mine' || event.state !== 'ended');
+
+  function add(events) {
+    let first = null;
+    for (const event of events) {
+      const month = monthOf(event.starts_at, event.time_zone);
+      let list = groups.lastElementChild?.querySelector('ul');
+      if (!list || list.dataset.month !== month) {
+        list = make('ul', { class: 'cards', role: 'list' });
+        list.dataset.month = month;
+        groups.append(make('section', { class: 'month' }, make('h2', { class: 'section-title' }, month), list));
+      }
+      const item = card(event);
+      first ??= item;
+      list.append(item);
+    }
+    shown += events.length;
+    return first;
+  }
+
+  function showNone(words, show_) {
+    show(byId('empty'), shown === 0);
+    if (shown > 0) return;
+    const kind = words ? 'words' : show_;
+    byId('empty-title').textContent = t(`list.none_${kind}_title`);
+    byId('empty-text').textContent = t(`list.none_${kind}_text`, { words });
+    show(byId('empty-new'), kind === 'upcoming' || kind === 'mine');
+    show(byId('empty-all'), kind !== 'upcoming');
+  }
+
+  // A page may be short, even empty, and still have a next one.
+  async function read(path, show_, mine) {
+    let first = null;
+    let rounds = 0;
+    for (next = path; next && shown < mine.wanted && rounds < 8; rounds++) {
+      const answer = await call('GET', next);
+      if (mine.run !== run) return null;
+      if (!isArray(answer)) {
+        byId('trouble-text').textContent = said(answer, 'read').text;
+        show(byId('trouble'));
+        announce(byId('trouble-text').textContent);
+        return null;
+      }
+      first ??= add(answer.data.filter((event) => fits(event, show_)));
+      next = answer.next;
+    }
+    show(byId('more-row'), next !== '');
+    return first;
+  }
+
+  async function load() {
+    const mine = { run: ++run, wanted: 1 };
+    const [words, show_] = [form.elements.q.value.trim(), chosen()];
+    show(byId('trouble'), false);
+    show(byId('empty'), false);
+    show(byId('more-row'), false);
+    const bones = setTimeout(() => show(byId('loading')), shown ? 400 : 0);
+    shown = 0;
+    // What is there stays until there is something else to show.
+    groups = make('div');
+    const fresh = groups;
+    await read(listPath(show_, words), show_, mine);
+    clearTimeout(bones);
+    if (mine.run !== run) return;
+    show(byId('loading'), false);
+    byId('groups').replaceChildren(...(byId('trouble').hidden ? fresh.childNodes : []));
+    groups = byId('groups');
+    if (byId('trouble').hidden) {
+      showNone(words, show_);
+      announce(t('list.found', { n: shown }));
+    }
+  }
+
+  // The address says what is shown, so that it can be shared and come back to.
+  function remember() {
+    const query = new URLSearchParams();
+    const [words, show_] = [form.elements.q.value.trim(), chosen()];
+    if (words) query.set('q', words);
+    if (show_ !== 'upcoming') query.set('show', show_);
+    history.replaceState(null, '', at(query.size ? `/?${query}` : '/'));
+  }
+
+  function recall() {
+    const query = new URLSearchParams(location.search);
+    form.elements.q.value = query.get('q') ?? '';
+    const wanted = form.querySelector(`input[name=show][value="${CSS.escape(query.get('show') ?? 'upcoming')}"]`);
+    if (wanted) wanted.checked = true;
+  }
+
+  let typing = 0;
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    clearTimeout(typing);
+    remember();
+    load();
+  });
+  form.addEventListener('input', () => {
+    clearTimeout(typing);
+    typing = setTimeout(() => {
+      remember();
+      load();
+    }, 300);
+  });
+  byId('more').addEventListener('click', async ({ currentTarget: more }) => {
+    if (isOff(more)) return;
+    setBusy(more, t('action.loading'));
+    const first = await read(next, chosen(), { run, wanted: shown + 1 });
+    setBusy(more, '');
     first?.querySelector('a').focus();
-  };
+  });
+  byId('empty-all').addEventListener('click', () => {
+    form.reset();
+    form.elements.q.value = '';
+    remember();
+    load();
+  });
+  byId('reload').addEventListener('click', async ({ currentTarget: reload }) => {
+    if (isOff(reload)) return;
+    setBusy(reload, t('action.trying'));
+    await load();
+    setBusy(reload, '');
+  });
+
+  recall();
+  load();
 }
-
-async function load() {
-  const answer = await call('GET', '/api/events');
-  show(byId('loading'), false);
-  if (!isArray(answer)) {
-    byId('trouble-text').textContent = answer.ok ? 'The list could not be read.' : answer.detail;
-    show(byId('trouble'));
-    announce(byId('trouble-text').textContent);
-    return;
-  }
-  show(byId('trouble'), false);
-
-  const past = answer.data.filter(isPast).reverse();
-  const upcoming = answer.data.filter((event) => !isPast(event));
-  show(byId('empty'), upcoming.length === 0);
-  show(byId('upcoming'), upcoming.length > 0);
-  fill(byId('upcoming'), byId('more-row'), byId('more'), upcoming);
-
-  show(byId('past'), past.length > 0);
-  byId('past-count').textContent = number(past.length);
-  fill(byId('past-list'), null, null, past);
-
-  byId('zone').textContent = `Times are in your time zone, ${timeZone}.`;
-  announce(upcoming.length === 1 ? '1 event' : `${number(upcoming.length)} events`);
-}
-
-byId('reload').addEventListener('click', async ({ currentTarget: button }) => {
-  if (isOff(button)) return;
-  setBusy(button, 'Trying');
-  await load();
-  setBusy(button, '');
-});
-
-load();

@@ -1,49 +1,44 @@
-// One person's wish for a place at one event, and the key that makes it safe to
-// say the wish twice.
+// One person's wish for a place at one event, or to give it back, and the key that makes it safe
+// to say the wish twice.
 //
-// The key is sent as Idempotency-Key. It is made when the wish is first said
-// and kept until the answer is definite, over reloads too. So a repeated
-// request whose first answer was lost is told "registered", not "already
-// registered".
+// The key is sent as Idempotency-Key. It is made when the wish is first said and kept until the
+// answer is definite, over reloads too. So a repeated request whose first answer was lost is told
+// what the first one did.
 
-import { call } from './api.js';
+import { call, eventPath, isUndecided, newKey, seatPath } from './api.js';
 import { session } from './storage.js';
 
-// Answers after which the wish is still open: nothing was decided, or what was
-// decided did not arrive.
-const undecided = (status) => status === 0 || [401, 408, 425, 429].includes(status) || status >= 500;
+const mostTries = 12;
+const longestWait = 8000; // milliseconds, unless the service asks for more
 
-const storageName = (what, eventID, userID) => `${what}:${eventID}:${userID}`;
+const wishName = (what, event, user) => `${what}:${event}:${user}`;
 
-// randomUUID exists only where the page came by https or from this machine.
-function newKey() {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-}
-
-const keyName = (eventID, userID) => storageName('registration-key', eventID, userID);
-
-// True while a wish that was said has no definite answer.
-export const isOpen = (eventID, userID) => session.get(keyName(eventID, userID)) !== null;
-
-export async function register(eventID, userID) {
-  const name = keyName(eventID, userID);
+// insist sends until the answer is definite. Before each new try it calls onWait(answer, seconds)
+// and goes on when that resolves to true.
+async function insist(name, send, onWait) {
   const key = session.get(name) ?? newKey();
   session.set(name, key);
-  const answer = await call('POST', `/api/events/${encodeURIComponent(eventID)}/registrations`, {
-    body: { user_id: userID },
-    headers: { 'Idempotency-Key': key },
-  });
-  if (!undecided(answer.status)) session.remove(name);
+  let answer;
+  for (let n = 0; ; n++) {
+    answer = await send(key);
+    // Early by a moment: the clocks are not the same.
+    const early = answer.code === 'registration_not_open' && answer.retryAfter <= 2;
+    if (!early && !isUndecided(answer)) break;
+    if (n + 1 >= mostTries) return answer;
+    const backoff = Math.min(400 * 2 ** n, longestWait) * (0.7 + Math.random() * 0.6);
+    const wait = early ? 200 + Math.random() * 300 : Math.max(backoff, answer.retryAfter * 1000 + Math.random() * 700);
+    if (!(await onWait(answer, wait / 1000))) return answer;
+  }
+  // A session that ended or a missing connection decides nothing: the wish stays as it was.
+  if (answer.status !== 401 && answer.code !== 'offline') session.remove(name);
   return answer;
 }
 
-// What this tab was told about the place, so that a reload does not forget it
-// where the list of the registered may not be read.
-export const holdsPlace = (eventID, userID) => session.get(storageName('registered', eventID, userID)) !== null;
+export function register(event, user, onWait) {
+  return insist(wishName('register', event, user), (key) => call('POST', `${eventPath(event)}/registrations`, { body: { user_id: user }, key }), onWait);
+}
 
-export function noteHolds(eventID, userID, holds) {
-  const name = storageName('registered', eventID, userID);
-  if (holds) session.set(name, 'yes');
-  else session.remove(name);
+// tag is that of the registration that is meant: one made elsewhere meanwhile is left alone.
+export function leave(event, user, tag, onWait) {
+  return insist(wishName('leave', event, user), (key) => call('DELETE', seatPath(event, user), { key, match: tag }), onWait);
 }

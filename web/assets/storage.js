@@ -1,6 +1,6 @@
-// localStorage and sessionStorage, which may be switched off, full, or hold
-// what somebody else wrote. Without them the page works from memory until it
-// is left.
+// localStorage and sessionStorage, which may be switched off, full, or hold what somebody else
+// wrote. Without them the page works from memory until it is left. They keep drafts, keys of
+// requests and a sentence for the next page: never what the service knows better.
 
 function box(open) {
   const memory = new Map();

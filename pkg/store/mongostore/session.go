@@ -76,6 +76,25 @@ func (s *Store) SessionHistory(ctx context.Context, userID store.ID) iter.Seq2[s
 	}, sessionDoc.session)
 }
 
+// laterEnd returns the fields that move when a session is to live longer.
+func laterEnd(s store.Session) map[string]time.Time {
+	return map[string]time.Time{"expires_at": s.ExpiresAt, "removed_at": s.ExpiresAt.Add(store.SessionKept)}
+}
+
+// ExtendSession implements store.Sessions.
+func (s *Store) ExtendSession(ctx context.Context, session store.Session) (alive bool, err error) {
+	if err := s.CreateSession(ctx, session); err != nil {
+		return false, err
+	}
+	res, err := s.sessions.UpdateOne(ctx,
+		bson.D{{Key: "_id", Value: session.ID}, {Key: "user_id", Value: session.UserID}, {Key: "ended_at", Value: nil}},
+		bson.D{{Key: "$max", Value: laterEnd(session)}})
+	if err != nil {
+		return false, fmt.Errorf("extend session %s: %w", session.ID.Hex(), mongodb.WriteError(err))
+	}
+	return res.MatchedCount > 0, nil
+}
+
 // EndSession implements store.Sessions, by the server's clock: the clocks of API processes differ.
 func (s *Store) EndSession(ctx context.Context, session store.Session) error {
 	if !session.ExpiresAt.IsZero() {
@@ -83,9 +102,15 @@ func (s *Store) EndSession(ctx context.Context, session store.Session) error {
 			return err
 		}
 	}
+	set := bson.D{{Key: "ended_at", Value: "$$NOW"}}
+	if !session.ExpiresAt.IsZero() {
+		for name, at := range laterEnd(session) {
+			set = append(set, bson.E{Key: name, Value: bson.D{{Key: "$max", Value: bson.A{"$" + name, at}}}})
+		}
+	}
 	_, err := s.sessions.UpdateOne(ctx,
 		bson.D{{Key: "_id", Value: session.ID}, {Key: "user_id", Value: session.UserID}, {Key: "ended_at", Value: nil}},
-		mongo.Pipeline{{{Key: "$set", Value: bson.D{{Key: "ended_at", Value: "$$NOW"}}}}})
+		mongo.Pipeline{{{Key: "$set", Value: set}}})
 	if err != nil {
 		return fmt.Errorf("end session %s: %w", session.ID.Hex(), mongodb.WriteError(err))
 	}

@@ -25,8 +25,16 @@ func insertSession(ctx context.Context, tx *sql.Tx, s store.Session) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO sessions (id, user_id, password_version, client, created_at, expires_at, ended_at, removed_at)
 		VALUES (?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT (id) DO NOTHING`,
 		s.ID[:], s.UserID[:], s.PasswordVersion, s.Client, sqldb.UnixMillis(s.CreatedAt), sqldb.UnixMillis(s.ExpiresAt),
-		sqldb.UnixMillis(s.ExpiresAt.Add(store.SessionKept)))
+		removedAt(s))
 	return err
+}
+
+// removedAt returns when a session is removed, in milliseconds; 0 for one without an ExpiresAt.
+func removedAt(s store.Session) int64 {
+	if s.ExpiresAt.IsZero() {
+		return 0
+	}
+	return sqldb.UnixMillis(s.ExpiresAt.Add(store.SessionKept))
 }
 
 const selectSession = `SELECT id, user_id, password_version, client, created_at, expires_at, ended_at FROM sessions `
@@ -52,6 +60,28 @@ func (s *Store) UserSessions(ctx context.Context, userID store.ID, now time.Time
 	return all, nil
 }
 
+// ExtendSession implements store.Sessions.
+func (s *Store) ExtendSession(ctx context.Context, session store.Session) (alive bool, err error) {
+	err = s.transact(ctx, func(tx *sql.Tx) error {
+		if err := insertSession(ctx, tx, session); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, `UPDATE sessions SET expires_at = max(expires_at, ?), removed_at = max(removed_at, ?)
+			WHERE id = ? AND user_id = ? AND ended_at = 0`,
+			sqldb.UnixMillis(session.ExpiresAt), removedAt(session), session.ID[:], session.UserID[:])
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		alive = n > 0
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("extend session %s: %w", session.ID.Hex(), err)
+	}
+	return alive, nil
+}
+
 // EndSession implements store.Sessions. The time is that of this machine, which all processes that can
 // open the file share.
 func (s *Store) EndSession(ctx context.Context, session store.Session) error {
@@ -61,8 +91,9 @@ func (s *Store) EndSession(ctx context.Context, session store.Session) error {
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE sessions SET ended_at = ? WHERE id = ? AND user_id = ? AND ended_at = 0`,
-			time.Now().UnixMilli(), session.ID[:], session.UserID[:])
+		_, err := tx.ExecContext(ctx, `UPDATE sessions SET ended_at = ?, expires_at = max(expires_at, ?), removed_at = max(removed_at, ?)
+			WHERE id = ? AND user_id = ? AND ended_at = 0`,
+			time.Now().UnixMilli(), sqldb.UnixMillis(session.ExpiresAt), removedAt(session), session.ID[:], session.UserID[:])
 		return err
 	})
 	if err != nil {

@@ -13,6 +13,7 @@ func testAccounts(t *testing.T, target Target) {
 	t.Run("sessions", func(t *testing.T) { testSessions(t, target) })
 	t.Run("locks", func(t *testing.T) { testLocks(t, target) })
 	t.Run("edit", func(t *testing.T) { testEditUser(t, target) })
+	t.Run("extended sessions", func(t *testing.T) { testExtendedSessions(t, target) })
 	t.Run("erase", func(t *testing.T) { testErase(t, target) })
 	t.Run("retention", func(t *testing.T) { testRetention(t, target) })
 }
@@ -100,6 +101,57 @@ func testSessions(t *testing.T, target Target) {
 	if later := ended(at.Add(time.Millisecond)); len(later) != 0 {
 		t.Fatalf("after the last end there is %+v", later)
 	}
+}
+
+// testExtendedSessions checks that a session that is renewed lives longer, in the list and after it
+// was ended, and that one that was ended stays so.
+func testExtendedSessions(t *testing.T, target Target) {
+	s, again := target.Store, target.Again(t)
+	ada, eve := createUser(t, s), createUser(t, s)
+	current := time.Now().UTC().Truncate(time.Millisecond)
+	session, unknown := newSession(ada, current.Add(-50*time.Minute)), newSession(ada, current)
+	if err := s.CreateSession(Context(t), session); err != nil {
+		t.Fatal(err)
+	}
+	extend := func(v store.Session, want bool) {
+		t.Helper()
+		if alive, err := s.ExtendSession(Context(t), v); err != nil || alive != want {
+			t.Fatalf("it goes on: %t, %v, want %t", alive, err, want)
+		}
+	}
+	later := session
+	later.ExpiresAt = session.ExpiresAt.Add(time.Hour)
+	extend(later, true)
+	extend(session, true) // an earlier end, from a process that was slow, moves nothing
+	foreign := later
+	foreign.UserID, foreign.ExpiresAt = eve.ID, later.ExpiresAt.Add(time.Hour)
+	extend(foreign, false)
+	extend(unknown, true)
+	got, err := again.UserSessions(Context(t), ada.ID, session.ExpiresAt)
+	if err != nil || len(got) != 2 || got[0] != unknown || got[1] != later {
+		t.Fatalf("got %+v, %v, want %+v and %+v", got, err, unknown, later)
+	}
+	end := later
+	end.ExpiresAt = later.ExpiresAt.Add(24 * time.Hour)
+	if err := s.EndSession(Context(t), end); err != nil {
+		t.Fatal(err)
+	}
+	extend(later, false)
+	// Processes must go on knowing of it for as long as a renewed token may live.
+	found := false
+	for e, err := range again.EndedSessions(Context(t), time.Time{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = found || e.ID == session.ID && e.ExpiresAt.Equal(end.ExpiresAt)
+	}
+	if !found {
+		t.Fatalf("%v has not ended until %v", session.ID, end.ExpiresAt)
+	}
+	if _, err := s.ForgetKeys(Context(t)); err != nil {
+		t.Fatal(err)
+	}
+	extend(later, false)
 }
 
 // wantRevoked fails unless the revocations say that the version of a user is the lowest that counts.

@@ -104,14 +104,15 @@ func testEdits(t *testing.T, target Target) {
 	})
 	t.Run("times that contradict each other change nothing", func(t *testing.T) {
 		event := NewEvent(t, s, 3)
-		opens := now.Add(time.Hour)
-		WantOutcomes(t, MustApply(t, s, NewEdit(event.ID, store.Edit{Version: 1, OpensAt: &opens})), store.Edited)
+		opens, closes := now.Add(time.Hour), now.Add(2*time.Hour)
+		WantOutcomes(t, MustApply(t, s, NewEdit(event.ID, store.Edit{Version: 1, OpensAt: &opens, ClosesAt: &closes})), store.Edited)
 		before := ReadEvent(t, s, event.ID)
 		for name, e := range map[string]store.Edit{
 			"ends before it starts":     {EndsAt: new(event.StartsAt.Add(-time.Millisecond))},
 			"ends when it starts":       {EndsAt: &event.StartsAt},
 			"starts when it ends":       {StartsAt: &event.EndsAt, Title: new("New")},
 			"closes when it opens":      {ClosesAt: &opens},
+			"opens when it closes":      {OpensAt: &closes},
 			"opens after what it sends": {ClosesAt: &opens, OpensAt: new(opens.Add(time.Hour))},
 		} {
 			e.Version = store.AnyVersion
@@ -120,7 +121,7 @@ func testEdits(t *testing.T, target Target) {
 				t.Fatalf("%s: the event was %+v and is %+v", name, before, after)
 			}
 		}
-		both := store.Edit{Version: 2, StartsAt: &event.EndsAt, EndsAt: new(event.EndsAt.Add(time.Hour)), ClosesAt: new(opens.Add(time.Hour))}
+		both := store.Edit{Version: 2, StartsAt: &event.EndsAt, EndsAt: new(event.EndsAt.Add(time.Hour)), ClosesAt: new(closes.Add(time.Hour))}
 		WantOutcomes(t, MustApply(t, s, NewEdit(event.ID, both)), store.Edited)
 	})
 	t.Run("an imported event with odd times can have another title", func(t *testing.T) {

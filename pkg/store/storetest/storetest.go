@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(testing.TB) Target) {
 		"hours":              testHours,
 		"search":             testSearch,
 		"roster":             testRoster,
+		"attendees":          testAttendees,
 		"lookups":            testLookups,
 		"user registrations": testUserRegistrations,
 		"idempotency":        testIdempotency,

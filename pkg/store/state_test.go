@@ -1,0 +1,69 @@
+package store
+
+import (
+	"testing"
+	"time"
+)
+
+func TestStates(t *testing.T) {
+	at := func(hour int) time.Time { return time.Date(2027, 5, 1, hour, 0, 0, 0, time.UTC) }
+	event := func(change func(*Event)) Event {
+		e := Event{Capacity: 2, StartsAt: at(18), EndsAt: at(20)}
+		if change != nil {
+			change(&e)
+		}
+		return e
+	}
+	full := func(e *Event) { e.TicketsSold = 2 }
+	line := func(e *Event) { e.TicketsSold, e.Waitlist = 2, true }
+	hours := func(e *Event) { e.OpensAt, e.ClosesAt = at(9), at(17) }
+	for name, test := range map[string]struct {
+		event Event
+		now   time.Time
+		life  LifeState
+		want  RegistrationState
+	}{
+		"places left":                          {event(nil), at(8), LifeUpcoming, RegistrationIsOpen},
+		"one place left":                       {event(func(e *Event) { e.TicketsSold = 1 }), at(8), LifeUpcoming, RegistrationIsOpen},
+		"a place left, and people wait":        {event(func(e *Event) { e.TicketsSold, e.Waiting = 1, 1 }), at(8), LifeUpcoming, RegistrationIsFull},
+		"a place left, and a line":             {event(func(e *Event) { e.TicketsSold, e.Waiting, e.Waitlist = 1, 1, true }), at(8), LifeUpcoming, RegistrationHasLine},
+		"full":                                 {event(full), at(8), LifeUpcoming, RegistrationIsFull},
+		"full, with a waiting list":            {event(line), at(8), LifeUpcoming, RegistrationHasLine},
+		"before the hours":                     {event(hours), at(8), LifeUpcoming, RegistrationOpensSoon},
+		"at the first moment of the hours":     {event(hours), at(9), LifeUpcoming, RegistrationIsOpen},
+		"just before the last moment":          {event(hours), at(17).Add(-time.Millisecond), LifeUpcoming, RegistrationIsOpen},
+		"at the end of the hours":              {event(hours), at(17), LifeUpcoming, RegistrationIsClosed},
+		"full before the hours":                {event(func(e *Event) { hours(e); full(e) }), at(8), LifeUpcoming, RegistrationOpensSoon},
+		"full after the hours":                 {event(func(e *Event) { hours(e); line(e) }), at(17), LifeUpcoming, RegistrationIsClosed},
+		"running":                              {event(nil), at(18), LifeRunning, RegistrationIsOpen},
+		"running, after the hours":             {event(hours), at(19), LifeRunning, RegistrationIsClosed},
+		"just before the end":                  {event(nil), at(20).Add(-time.Millisecond), LifeRunning, RegistrationIsOpen},
+		"over":                                 {event(nil), at(20), LifeEnded, RegistrationHasEnded},
+		"over, with hours that are still open": {event(func(e *Event) { e.ClosesAt = at(23) }), at(21), LifeEnded, RegistrationHasEnded},
+		"cancelled":                            {event(func(e *Event) { e.CancelledAt = at(7) }), at(8), LifeCancelled, RegistrationIsCancelled},
+		"cancelled and over":                   {event(func(e *Event) { e.CancelledAt = at(7) }), at(21), LifeCancelled, RegistrationIsCancelled},
+	} {
+		if life, got := test.event.States(test.now); life != test.life || got != test.want {
+			t.Errorf("%s: %s and %s, want %s and %s", name, life, got, test.life, test.want)
+		}
+	}
+}
+
+func TestAvailableAtATime(t *testing.T) {
+	noon := time.Date(2027, 5, 1, 12, 0, 0, 0, time.UTC)
+	e := Event{Capacity: 1, StartsAt: noon.Add(6 * time.Hour), EndsAt: noon.Add(8 * time.Hour), OpensAt: noon}
+	for name, test := range map[string]struct {
+		query EventQuery
+		want  bool
+	}{
+		"before the hours":         {EventQuery{Available: true, At: noon.Add(-time.Second)}, false},
+		"in the hours":             {EventQuery{Available: true, At: noon}, true},
+		"when it is over":          {EventQuery{Available: true, At: noon.Add(8 * time.Hour)}, false},
+		"by places alone":          {EventQuery{Available: true}, true},
+		"a time without Available": {EventQuery{At: noon.Add(-time.Second)}, true},
+	} {
+		if got := test.query.Matches(e); got != test.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
