@@ -20,6 +20,8 @@ import (
 
 	"github.com/eventio/eventio/api/describe"
 	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/internal/framing"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/internal/ready"
 	"github.com/eventio/eventio/pkg/messages"
@@ -68,6 +70,8 @@ type API struct {
 	hashes *passwords.Hasher
 	gate   *gate.Gate
 	router http.Handler
+	// ambiguous answers a request of which it is not clear where it ends.
+	ambiguous http.Handler
 
 	throttle   *streamThrottle
 	told       toldQuotas
@@ -104,7 +108,10 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 		a.newPasswords = passwords.RefuseGuessable()
 	}
 	a.router = a.gate.BrowserRules(a.routes(), a.described.AnswerHeaders, func(err error) http.Handler {
-		return a.observe("", func(http.ResponseWriter, *http.Request) error { return err })
+		return a.observe("", func(http.ResponseWriter, *request) error { return err })
+	})
+	a.ambiguous = a.observe("", func(http.ResponseWriter, *request) error {
+		return problem.InvalidField("Content-Length", "must not come with Transfer-Encoding; send one of them")
 	})
 	return a
 }
@@ -113,9 +120,17 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	setRequestID(w, r)
 	if len(r.TransferEncoding) > 0 {
-		// net/http takes chunks rather than a Content-Length that came with them. A proxy may
-		// have done otherwise, so nothing that follows on this connection is trusted.
-		w.Header().Set("Connection", "close")
+		switch framing.Of(r) {
+		case framing.Clear:
+		case framing.Ambiguous:
+			w.Header().Set("Connection", "close")
+			a.ambiguous.ServeHTTP(w, r)
+			return
+		default:
+			// net/http takes chunks rather than a Content-Length that came with them. A proxy may
+			// have done otherwise, so nothing that follows on this connection is trusted.
+			w.Header().Set("Connection", "close")
+		}
 	}
 	a.router.ServeHTTP(w, r)
 }

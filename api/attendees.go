@@ -110,7 +110,7 @@ func (l guestList) cost() int {
 
 // guestListOf reads which attendees are asked for, and in which form.
 func guestListOf(r *request, event store.ID) (guestList, error) {
-	q := r.URL.Query()
+	q := input.Query(r.URL)
 	var f input.Fields
 	l := guestList{limit: f.Limit(q), after: guestCursor(&f, event, q), status: wire.Status(q.Get("status")), sort: wire.SortNumber}
 	if q.Has("status") {
@@ -187,7 +187,7 @@ func (a *API) guestPage(w http.ResponseWriter, r *request, l guestList, q store.
 		return err
 	}
 	if last != nil {
-		values := r.URL.Query()
+		values := input.Query(r.URL)
 		linkNext(w, attendeesPath(q.EventID), values, l.limit, last.cursor(q.EventID, values))
 	}
 	page := make([]wire.Attendee, len(guests))

@@ -21,7 +21,7 @@ type csvOptions struct {
 
 // csvOptionsOf reads whether CSV is asked for, and of which kind; nil: JSON is.
 func csvOptionsOf(f *input.Fields, r *request) *csvOptions {
-	q := r.URL.Query()
+	q := input.Query(r.URL)
 	asked := prefersCSV(r.Header.Values("Accept"))
 	if q.Has("format") {
 		f.OneOf("format", q.Get("format"), wire.FormatJSON, wire.FormatCSV)

@@ -9,11 +9,10 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -21,7 +20,7 @@ import (
 // createEvent stores a new event, under its Idempotency-Key if there is one.
 func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 	var body wire.NewEvent
-	if err := input.Decode(r.body, &body); err != nil {
+	if err := r.decode(&body); err != nil {
 		return err
 	}
 	var f input.Fields
@@ -54,7 +53,7 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 	e.ID, e.CreatedAt = c.Resource, c.CreatedAt
 	if !done {
 		create := func(ctx context.Context) error {
-			if err := a.useEvents(ctx, e.OrganizerID, 1, textBytes(e.Title, e.Description, e.Venue)); err != nil {
+			if err := a.useEvents(ctx, r, e.OrganizerID, 1, textBytes(e.Title, e.Description, e.Venue)); err != nil {
 				return err
 			}
 			return a.store.CreateEvent(ctx, e)
@@ -85,7 +84,7 @@ func (a *API) readEvent(w http.ResponseWriter, r *request) error {
 
 // listEvents answers with a page of the events that the filters leave, or streams all of them.
 func (a *API) listEvents(w http.ResponseWriter, r *request) error {
-	q := r.URL.Query()
+	q := input.Query(r.URL)
 	query, err := eventQuery(q)
 	if err != nil {
 		return err
@@ -147,10 +146,10 @@ func eventQuery(q url.Values) (query store.EventQuery, err error) {
 	var f input.Fields
 	query.Limit = f.Limit(q)
 	if q.Has("from") {
-		query.From = f.Instant("from", q.Get("from"))
+		query.From = f.QueryInstant("from", q.Get("from"))
 	}
 	if q.Has("to") {
-		query.To = f.Instant("to", q.Get("to"))
+		query.To = f.QueryInstant("to", q.Get("to"))
 	}
 	if q.Has("organizer_id") {
 		query.OrganizerID = f.ID("organizer_id", q.Get("organizer_id"))
@@ -194,64 +193,6 @@ func eventsCursor(f *input.Fields, q url.Values) *store.EventCursor {
 	}
 }
 
-// editOf checks the fields of an edit of an event, as those of a new event are, and says what of
-// the event changes.
-func editOf(f *input.Fields, b wire.EventEdit, e store.Event) *messages.EventEdit {
-	edit := &messages.EventEdit{}
-	apply(b.Title, &e.Title, &edit.Title, func(v string) string { return f.Line("title", v, input.MaxTitle) })
-	apply(b.Description, &e.Description, &edit.Description, func(v string) string { return f.Text("description", v, input.MaxDescription) })
-	apply(b.Place, &e.Venue, &edit.Venue, func(v string) string { return f.OptionalLine("place", v, input.MaxPlace) })
-	apply(b.TimeZone, &e.TimeZone, &edit.TimeZone, func(v string) string { return f.TimeZone("time_zone", v) })
-	apply(b.Waitlist, &e.Waitlist, &edit.Waitlist, func(v bool) bool { return v })
-	apply(b.RequiresProvenEmail, &e.RequiresProvenEmail, &edit.RequiresProvenEmail, func(v bool) bool { return v })
-	apply(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.Capacity("capacity", v) })
-	apply(b.StartsAt, &e.StartsAt, &edit.StartsAt, func(v string) time.Time { return f.Instant("starts_at", v) })
-	apply(b.EndsAt, &e.EndsAt, &edit.EndsAt, func(v string) time.Time { return f.Instant("ends_at", v) })
-	apply(b.OpensAt, &e.OpensAt, &edit.OpensAt, func(v *string) time.Time { return f.OptionalInstant("registration_opens_at", v) })
-	apply(b.ClosesAt, &e.ClosesAt, &edit.ClosesAt, func(v *string) time.Time { return f.OptionalInstant("registration_closes_at", v) })
-	checkOrder(f, e)
-	return edit
-}
-
-// apply takes over a field that was sent, both into the event and into the edit.
-func apply[B, T any](m wire.Optional[B], event *T, edit **T, check func(B) T) {
-	if m.Sent {
-		value := check(m.Value)
-		*event, *edit = value, &value
-	}
-}
-
-// editEvent applies a JSON Merge Patch of the organizer, under the version in If-Match.
-func (a *API) editEvent(w http.ResponseWriter, r *request) error {
-	id, err := eventID(r)
-	if err != nil {
-		return err
-	}
-	var body wire.EventEdit
-	if err := input.Decode(r.body, &body, json.RejectUnknownMembers(true)); err != nil {
-		return err
-	}
-	e, err := a.store.Event(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	var f input.Fields
-	edit := editOf(&f, body, e)
-	if err := f.Err(); err != nil {
-		return err
-	}
-	if err := r.caller.Require(e.OrganizerID, "Only the organizer may edit this event."); err != nil {
-		return err
-	}
-	if edit.Version, err = editVersion(r.Header); err != nil {
-		return err
-	}
-	if err := a.useEvents(r.Context(), e.OrganizerID, 0, textBytes(body.Title.Value, body.Description.Value, body.Place.Value)); err != nil {
-		return err
-	}
-	return a.sendEdit(w, r, e.ID, edit)
-}
-
 // cancelEvent cancels an event for good.
 func (a *API) cancelEvent(w http.ResponseWriter, r *request) error {
 	id, err := eventID(r)
@@ -265,7 +206,11 @@ func (a *API) cancelEvent(w http.ResponseWriter, r *request) error {
 	if err := r.caller.Require(e.OrganizerID, "Only the organizer may cancel this event."); err != nil {
 		return err
 	}
-	return a.sendEdit(w, r, e.ID, &messages.EventEdit{Version: store.AnyVersion, Cancel: true})
+	if err := a.sendEdit(w, r, e.ID, &messages.EventEdit{Version: store.AnyVersion, Cancel: true}); err != nil {
+		return err
+	}
+	a.tell(r, security.EventCancelled, messages.ActorOrganizer, security.About{Event: e.ID})
+	return nil
 }
 
 // sendEdit sends an edit to the workers, since it may change registrations, and answers with the event
@@ -284,16 +229,6 @@ func (a *API) sendEdit(w http.ResponseWriter, r *request, event store.ID, edit *
 	}
 	w.Header().Set("ETag", eventTag(e))
 	return writeJSON(w, http.StatusOK, wire.EventOf(e))
-}
-
-// checkOrder checks the times of an event against each other, once each of them is right.
-func checkOrder(f *input.Fields, e store.Event) {
-	if !f.OK() {
-		return
-	}
-	for _, wrong := range e.CheckTimes() {
-		f.Add(wrong.Field, wrong.Reason)
-	}
 }
 
 // eventID reads the event's id in the path. No event has the zero id.

@@ -104,7 +104,7 @@ func TestGuessingFromManyAddresses(t *testing.T) {
 		if most := 20 + 2 + int64(time.Since(began)/pause); tried.Load() > most {
 			t.Errorf("%d guesses were tried in %v, want %d at most", tried.Load(), time.Since(began), most)
 		}
-		lines := s.log.With("security: password guessing")
+		lines := s.log.With(`"password_guessing"`)
 		if len(lines) != 1 || !strings.Contains(lines[0], signUp.field(t, "id")) {
 			t.Errorf("the log tells %q", lines)
 		}

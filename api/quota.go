@@ -3,11 +3,12 @@ package api
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"sync"
 	"time"
 
 	"github.com/eventio/eventio/internal/fairqueue"
+	"github.com/eventio/eventio/internal/security"
+	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -49,15 +50,16 @@ func textBytes(texts ...string) int64 {
 }
 
 // useEvents counts events and bytes of a person. It fails with *store.QuotaError.
-func (a *API) useEvents(ctx context.Context, person store.ID, events, bytes int64) error {
+func (a *API) useEvents(ctx context.Context, r *request, person store.ID, events, bytes int64) error {
 	q := a.config.Quotas
-	return a.use(ctx, "person "+person.Hex(),
+	return a.use(ctx, r, "person "+person.Hex(),
 		quota(quotaEvents, events, q.Events, DefaultEvents), quota(quotaEventBytes, bytes, q.EventBytes, DefaultEventBytes))
 }
 
-// useSignUp counts a sign-up from a client's address. It fails with *store.QuotaError.
-func (a *API) useSignUp(ctx context.Context, address netip.Addr) error {
-	return a.use(ctx, "network "+fairqueue.Network(address).String(), quota(quotaSignUps, 1, a.config.Quotas.SignUps, DefaultSignUps))
+// useSignUp counts a sign-up from the client's network. It fails with *store.QuotaError.
+func (a *API) useSignUp(ctx context.Context, r *request) error {
+	network := fairqueue.Network(a.gate.Address(r.Request))
+	return a.use(ctx, r, "network "+network.String(), quota(quotaSignUps, 1, a.config.Quotas.SignUps, DefaultSignUps))
 }
 
 // quota makes an amount of a kind, with the limit as it is configured.
@@ -70,7 +72,7 @@ func quota(kind string, amount, limit, otherwise int64) store.QuotaAmount {
 
 // use counts amounts of somebody, but for those that are not bounded. It fails with *store.QuotaError,
 // and tells the log of the first one for somebody in a day.
-func (a *API) use(ctx context.Context, subject string, amounts ...store.QuotaAmount) error {
+func (a *API) use(ctx context.Context, r *request, subject string, amounts ...store.QuotaAmount) error {
 	u := store.QuotaUse{Subject: subject, At: time.Now()}
 	for _, amount := range amounts {
 		if amount.Limit > 0 && amount.Amount > 0 {
@@ -82,8 +84,7 @@ func (a *API) use(ctx context.Context, subject string, amounts ...store.QuotaAmo
 	}
 	err := a.store.UseQuota(ctx, u)
 	if used, ok := errors.AsType[*store.QuotaError](err); ok && a.told.first(used) {
-		a.log.Warn().Str("subject", subject).Str("kind", used.Kind).Int64("limit", used.Limit).Time("until", used.Until).
-			Msg("security: quota used up")
+		a.tell(r, security.QuotaUsedUp, messages.ActorPerson, security.About{Reason: used.Kind})
 	}
 	return err
 }

@@ -68,12 +68,12 @@ func TestWhatAPersonMayStoreInADay(t *testing.T) {
 				t.Errorf("a repetition is %s, was %s", again.body, keyed.body)
 			}
 			create(one, bob).want(t, 201, "")
-			lines := s.log.With("security: quota used up")
+			lines := s.log.With(`"quota_used_up"`)
 			if n := len(lines); n == 0 || n > 2 { // once in each process
 				t.Errorf("the log tells %q", lines)
 			}
 			for _, line := range lines {
-				if !strings.Contains(line, ada.id) || !strings.Contains(line, `"kind":"events"`) {
+				if !strings.Contains(line, ada.id) || !strings.Contains(line, `"reason":"events"`) {
 					t.Errorf("the log tells %q", line)
 				}
 			}
@@ -141,8 +141,8 @@ func TestSignUpsOfANetworkInADay(t *testing.T) {
 			i.ask(t, "POST", "/api/login", logInBody(name+"@example.org", goodPassword), from(fmt.Sprintf(network.inside, 6))).want(t, 200, "")
 			signUp(network.outside).want(t, 201, "")
 		}
-		for _, line := range s.log.With("security: quota used up") {
-			if !strings.Contains(line, `"kind":"sign_ups"`) || !strings.Contains(line, "network ") {
+		for _, line := range s.log.With(`"quota_used_up"`) {
+			if !strings.Contains(line, `"reason":"sign_ups"`) || !strings.Contains(line, "client_address") {
 				t.Errorf("the log tells %q", line)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -21,7 +22,7 @@ func (a *API) register(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	var body wire.NewRegistration
-	if err := input.Decode(r.body, &body); err != nil {
+	if err := r.decode(&body); err != nil {
 		return err
 	}
 	var f input.Fields
@@ -115,7 +116,7 @@ func (a *API) deleteRegistration(w http.ResponseWriter, r *request) error {
 	if err := noPreconditions(r.Header, "If-None-Match"); err != nil {
 		return err
 	}
-	if req.Number, err = registrationNumber(r.Header); err != nil {
+	if req.Number, err = a.registrationNumber(r.Context(), r.Header, req.EventID, req.UserID); err != nil {
 		return err
 	}
 	role := messages.ActorPerson
@@ -133,6 +134,9 @@ func (a *API) deleteRegistration(w http.ResponseWriter, r *request) error {
 	got := a.send(w, r, req)
 	if got.Reply.Outcome != messages.OutcomeCancelled {
 		return refusal(got)
+	}
+	if role == messages.ActorOrganizer {
+		a.tell(r, security.RegistrationRemoved, role, security.About{Event: req.EventID, User: req.UserID})
 	}
 	noStore(w)
 	w.WriteHeader(http.StatusNoContent)
@@ -257,7 +261,7 @@ func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	q := r.URL.Query()
+	q := input.Query(r.URL)
 	var f input.Fields
 	limit, after, status := f.Limit(q), rosterCursor(&f, id, q), wire.Status(q.Get("status"))
 	if q.Has("status") {
@@ -360,7 +364,7 @@ func (a *API) rosterPage(w http.ResponseWriter, r *request, id store.ID, page ro
 			return err
 		}
 		if len(users) == page.limit { // one more tells whether there is a next page
-			q := r.URL.Query()
+			q := input.Query(r.URL)
 			linkNext(w, rosterPath(id), q, page.limit, rosterList(id, q).Cursor(binary.BigEndian.AppendUint64(nil, uint64(last))))
 			break
 		}

@@ -7,28 +7,34 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
-	"math"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/klauspost/compress/gzhttp"
 
 	"github.com/eventio/eventio/api/input"
-	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// writeJSON sends v with a status.
-func writeJSON(w http.ResponseWriter, status int, v any) error {
+// encode returns v as JSON, which ends a line: on a terminal what comes next begins a new one.
+func encode(v any) ([]byte, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("encode an answer: %w", err)
+		return nil, fmt.Errorf("encode an answer: %w", err)
+	}
+	return append(body, '\n'), nil
+}
+
+// writeJSON sends v with a status.
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	body, err := encode(v)
+	if err != nil {
+		return err
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
@@ -54,9 +60,9 @@ func setCreated(w http.ResponseWriter, location string, replayed bool) {
 
 // writeRead sends the answer v to a read, or 304 when the client has it already.
 func writeRead(w http.ResponseWriter, r *request, v any) error {
-	body, err := json.Marshal(v)
+	body, err := encode(v)
 	if err != nil {
-		return fmt.Errorf("encode an answer: %w", err)
+		return err
 	}
 	writeTagged(w, r.Request, "application/json", body)
 	return nil
@@ -85,20 +91,6 @@ func writeTagged(w http.ResponseWriter, r *http.Request, media string, body []by
 	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
-// matches compares ETags weakly (RFC 9110, section 13.1.2). Those of the API have no commas, so
-// splitting at them is enough.
-func matches(sent []string, tag string) bool {
-	for _, line := range sent {
-		for one := range strings.SplitSeq(line, ",") {
-			one = strings.TrimSpace(one)
-			if one == "*" || strings.TrimPrefix(one, "W/") == strings.TrimPrefix(tag, "W/") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 // eventTag makes the ETag of an event: the organizer's version, the revision of everything, and the
 // states, which change with time alone. The whole of it tells whether the event is as it was
 // (If-None-Match); for an edit only the version counts (If-Match), so that seats which are taken
@@ -106,40 +98,6 @@ func matches(sent []string, tag string) bool {
 func eventTag(e store.Event) string {
 	life, registration := e.States(time.Now())
 	return fmt.Sprintf(`"%d.%d.%s.%s"`, e.Version, e.Revision, life, registration)
-}
-
-// editVersion reads the version that an edit is based on, from If-Match.
-func editVersion(h http.Header) (int64, error) {
-	sent := h.Values("If-Match")
-	if len(sent) == 0 {
-		return 0, problem.New(problem.PreconditionRequired)
-	}
-	if anyTag(sent) {
-		return store.AnyVersion, nil
-	}
-	if len(sent) == 1 {
-		if n, ok := tagNumber(sent[0]); ok {
-			return n, nil
-		}
-	}
-	// An ETag that the API never gave matches no event.
-	return 0, problem.New(problem.VersionMismatch)
-}
-
-// anyTag reports whether If-Match is *, which matches whatever there is. Here that is no condition:
-// what is not there cannot be edited, and need not be deleted.
-func anyTag(sent []string) bool { return len(sent) == 1 && strings.TrimSpace(sent[0]) == "*" }
-
-// tagNumber reads the number before the first dot of an ETag. The ETag may be weak: some proxies make
-// strong ones so, and the number means the same.
-func tagNumber(tag string) (n int64, ok bool) {
-	tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
-	if len(tag) < 2 || tag[0] != '"' || tag[len(tag)-1] != '"' {
-		return 0, false
-	}
-	number, _, ok := strings.Cut(tag[1:len(tag)-1], ".")
-	n, err := strconv.ParseInt(number, 10, 64)
-	return n, ok && err == nil && n > 0
 }
 
 // registrationTag makes the ETag of a registration: its number, its status, and its position on the
@@ -151,23 +109,6 @@ func registrationTag(r wire.Registration) string {
 		return fmt.Sprintf(`W/"%d.%s.%d"`, r.Number, r.Status, r.Position)
 	}
 	return fmt.Sprintf(`W/"%d.%s"`, r.Number, r.Status)
-}
-
-// registrationNumber reads from If-Match which registration is meant; 0 means whichever there is.
-// For an ETag that GET never gave it returns a number that no registration has, so that an unknown
-// event is reported first.
-func registrationNumber(h http.Header) (int64, error) {
-	sent := h.Values("If-Match")
-	switch {
-	case len(sent) == 0, anyTag(sent):
-		return 0, nil
-	case len(sent) > 1 || strings.Contains(sent[0], ","):
-		return 0, problem.InvalidField("If-Match", "must be one ETag from GET at this path, or *")
-	}
-	if n, ok := tagNumber(sent[0]); ok {
-		return n, nil
-	}
-	return math.MaxInt64, nil
 }
 
 // noPreconditions refuses headers with conditions that a route does not support: ignoring one would do

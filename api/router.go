@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-json-experiment/json"
 
 	"github.com/eventio/eventio/api/describe"
 	"github.com/eventio/eventio/api/gate"
@@ -49,7 +50,7 @@ type bodyRule int
 const (
 	_           bodyRule = iota
 	ignoredBody          // is left unread
-	noBody               // must be empty: the path says everything
+	noBody               // must say nothing: the path says everything
 	jsonBody             // is read to its end, for the handler to decode
 )
 
@@ -130,7 +131,7 @@ func (a *API) routes() http.Handler {
 		mux.Method(rt.method, rt.pattern, handle)
 		methods = append(methods, rt.method)
 	}
-	noPath := func(http.ResponseWriter, *http.Request) error {
+	noPath := func(http.ResponseWriter, *request) error {
 		return problem.New(problem.NotFound)
 	}
 	notFound := a.observe("", noPath)
@@ -138,7 +139,7 @@ func (a *API) routes() http.Handler {
 	if a.config.Pages != nil {
 		mux.NotFound(a.config.Pages(notFound, inner(mux)).ServeHTTP)
 	}
-	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *http.Request) error {
+	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *request) error {
 		var allowed []string
 		path := cmp.Or(r.URL.RawPath, r.URL.Path) // what chi routes by
 		for _, m := range methods {
@@ -163,16 +164,15 @@ func (a *API) routes() http.Handler {
 
 // enforce applies a row to each request: it counts the request (429), then finds out who sent it
 // (401), checks the query and reads the body (400, 413, 415), and starts the clock of the answer.
-func (a *API) enforce(rt route) func(http.ResponseWriter, *http.Request) error {
+func (a *API) enforce(rt route) func(http.ResponseWriter, *request) error {
 	parameters := rt.operation.QueryNames()
-	return func(w http.ResponseWriter, r *http.Request) error {
-		who, err := a.gate.Admit(w, r, rt.access, rt.limit)
-		if err != nil {
+	return func(w http.ResponseWriter, req *request) error {
+		r := req.Request
+		var err error
+		if req.caller, err = a.gate.Admit(w, r, rt.access, rt.limit); err != nil {
 			return err
 		}
-		req := &request{Request: r, caller: who, charge: func(cost int) error {
-			return a.gate.Charge(w, r, rt.limit, who, cost-1)
-		}}
+		req.charge = func(cost int) error { return a.gate.Charge(w, r, rt.limit, req.caller, cost-1) }
 		if r.URL.RawQuery != "" {
 			if err := input.CheckQuery(r.URL.RawQuery, parameters); err != nil {
 				return err
@@ -190,10 +190,14 @@ func (a *API) enforce(rt route) func(http.ResponseWriter, *http.Request) error {
 // request is a request that the row of its route has let through.
 type request struct {
 	*http.Request
+	pattern   string // of the route; empty: it has none
+	requestID string
 	// caller is who sent it. It is the zero value on routes that are open to anybody.
 	caller gate.Caller
-	// body is what was sent on a route with jsonBody.
-	body []byte
+	// body is what was sent on a route with jsonBody. strict says that the client wants to be told
+	// of fields in it that would be ignored.
+	body   []byte
+	strict bool
 	// deadline is when the answer is due, or the first piece of a streamed one. The time for it
 	// begins when the request has been read.
 	deadline time.Time
@@ -234,7 +238,7 @@ func (r *request) Context() context.Context {
 	return r.bounded
 }
 
-// readBody reads the body, or makes sure that there is none.
+// readBody reads the body, or makes sure that it says nothing.
 func (r *request) readBody(w http.ResponseWriter, rule bodyRule) (err error) {
 	if rule != ignoredBody {
 		err = input.CheckCharset(r.Header)
@@ -242,11 +246,22 @@ func (r *request) readBody(w http.ResponseWriter, rule bodyRule) (err error) {
 	switch {
 	case err != nil:
 	case rule == jsonBody:
+		if r.strict = input.Strict(r.Header); r.strict {
+			w.Header().Set("Preference-Applied", "handling=strict")
+		}
 		r.body, err = input.ReadBody(w, r.Request)
 	case rule == noBody:
 		err = input.RefuseBody(w, r.Request)
 	}
 	return err
+}
+
+// decode decodes the body into the struct that v points to.
+func (r *request) decode(v any, options ...json.Options) error {
+	if r.strict {
+		options = append(options, json.RejectUnknownMembers(true))
+	}
+	return input.Decode(r.body, v, options...)
 }
 
 // urlParam returns the part of the path that the route's pattern gives a name.

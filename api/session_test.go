@@ -127,7 +127,7 @@ func TestEventTagFollowsTheClock(t *testing.T) {
 	if eventTag(e) != `"3.7.upcoming.open"` || eventTag(soon) != `"3.7.upcoming.opens_soon"` {
 		t.Errorf("%s and %s", eventTag(e), eventTag(soon))
 	}
-	if n, ok := tagNumber(eventTag(soon)); !ok || n != 3 {
+	if n := tagNumbers([]string{eventTag(soon)}); len(n) != 1 || n[0] != 3 {
 		t.Errorf("its version is %d", n)
 	}
 }

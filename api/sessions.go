@@ -15,13 +15,15 @@ import (
 	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/passwords"
+	"github.com/eventio/eventio/internal/security"
+	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
 // login checks an e-mail address and a password, and answers with a token.
 func (a *API) login(w http.ResponseWriter, r *request) error {
 	var body wire.Credentials
-	if err := input.Decode(r.body, &body); err != nil {
+	if err := r.decode(&body); err != nil {
 		return err
 	}
 	var f input.Fields
@@ -56,15 +58,21 @@ func (a *API) login(w http.ResponseWriter, r *request) error {
 	}
 	guess.Decide(ok)
 	if !ok {
+		a.tell(r, security.LoginFailed, "", security.About{User: u.ID, Reason: "login"}) // no user: nobody has the address
 		return problem.Newf(problem.Unauthenticated, "The e-mail address or the password is wrong.")
 	}
 	if !u.LockedAt.IsZero() { // said only to who knows the password
+		a.tell(r, security.LoginRefused, "", security.About{User: u.ID})
 		return problem.New(problem.AccountLocked)
 	}
 	if weak {
 		a.renewHash(ctx, u, password)
 	}
-	return a.writeSession(w, r, http.StatusOK, u)
+	if err := a.writeSession(w, r, http.StatusOK, u); err != nil {
+		return err
+	}
+	a.tell(r, security.LoginSucceeded, messages.ActorPerson, security.About{User: u.ID})
+	return nil
 }
 
 // guess waits for the turn of a password that was sent for an account, for as long as leaves time to
@@ -104,6 +112,8 @@ func (a *API) logout(w http.ResponseWriter, r *request) error {
 		if err := a.stopSession(r.Context(), who.ID, who.SessionID, who.LoginAt); err != nil {
 			return err
 		}
+		r.caller = who
+		a.tell(r, security.LoggedOut, messages.ActorPerson, security.About{User: who.ID})
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -116,7 +126,7 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 		return problem.InvalidField("user_id", "must be an id of 24 hexadecimal digits")
 	}
 	var body wire.PasswordChange
-	if err := input.Decode(r.body, &body, json.RejectUnknownMembers(true)); err != nil {
+	if err := r.decode(&body, json.RejectUnknownMembers(true)); err != nil {
 		return err
 	}
 	var f input.Fields
@@ -139,12 +149,17 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 		return f.Err()
 	}
 	if !u.LockedAt.IsZero() {
+		a.tell(r, security.LoginRefused, messages.ActorPerson, security.About{User: id})
 		return problem.New(problem.AccountLocked)
 	}
 	after, err := a.replacePassword(r, u, body)
+	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code == problem.Unauthenticated {
+		a.tell(r, security.LoginFailed, messages.ActorPerson, security.About{User: id, Reason: "old_password"})
+	}
 	if err != nil {
 		return err
 	}
+	a.tell(r, security.PasswordChanged, messages.ActorPerson, security.About{User: id})
 	a.gate.SetBrowser(w, r.Request, personOf(after))
 	if r.caller.Cookie { // the browser that did it stays logged in
 		token, _, err := a.openSession(r, after)

@@ -10,13 +10,15 @@ import (
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/security"
+	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
 // createUser signs somebody up and logs them in.
 func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	var body wire.NewUser
-	if err := input.Decode(r.body, &body); err != nil {
+	if err := r.decode(&body); err != nil {
 		return err
 	}
 	var f input.Fields
@@ -53,10 +55,19 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	if !u.LockedAt.IsZero() {
+		a.tell(r, security.LoginRefused, "", security.About{User: u.ID})
 		return problem.New(problem.AccountLocked)
 	}
 	setCreated(w, userPath(u.ID), done)
-	return a.writeSession(w, r, http.StatusCreated, u)
+	if err := a.writeSession(w, r, http.StatusCreated, u); err != nil {
+		return err
+	}
+	happened := security.AccountCreated
+	if done {
+		happened = security.LoginSucceeded // the answer to a repetition has a token too
+	}
+	a.tell(r, happened, messages.ActorPerson, security.About{User: u.ID})
+	return nil
 }
 
 // signUpScope names what the key of a sign-up belongs to: the e-mail address, since nobody is known
@@ -69,7 +80,7 @@ func signUpScope(email string) string {
 func (a *API) signUp(r *request, c creation, u store.User, password string) error {
 	who := a.gate.Stranger(r.Request)
 	create := func(ctx context.Context) (err error) {
-		if err := a.useSignUp(ctx, a.gate.Address(r.Request)); err != nil {
+		if err := a.useSignUp(ctx, r); err != nil {
 			return err
 		}
 		if u.PasswordHash, err = a.hashes.Hash(ctx, who, password); err != nil {
@@ -130,7 +141,7 @@ func (a *API) listUserRegistrations(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	q := r.URL.Query()
+	q := input.Query(r.URL)
 	var f input.Fields
 	limit, before, when := f.Limit(q), userRegistrationsCursor(&f, user, q), wire.When(q.Get("when"))
 	if q.Has("when") {

@@ -128,7 +128,6 @@ func TestPages(t *testing.T) {
 			flipped[3] ^= 1
 			for name, path := range map[string]string{
 				"cut":              events + "?cursor=" + ofEvents[:len(ofEvents)-1],
-				"empty":            events + "?cursor=",
 				"longer":           events + "?cursor=" + ofEvents + "A",
 				"line ends inside": events + "?cursor=" + ofEvents[:len(ofEvents)-2] + "%0A%0A",
 				"a bit flipped":    events + "?cursor=" + string(flipped),
@@ -153,24 +152,24 @@ func TestWrongQueries(t *testing.T) {
 		user := store.NewID().Hex()
 		for _, c := range []struct{ name, path, field string }{
 			{"limit 0", events + "?limit=0", "limit"}, {"limit -1", events + "?limit=-1", "limit"}, {"limit 1001", events + "?limit=1001", "limit"},
-			{"limit text", events + "?limit=abc", "limit"}, {"limit empty", events + "?limit=", "limit"}, {"limit plus", events + "?limit=%2B1", "limit"},
+			{"limit text", events + "?limit=abc", "limit"}, {"limit plus", events + "?limit=%2B1", "limit"},
 			{"limit twice", events + "?limit=1&limit=1", "limit"}, {"limit float", events + "?limit=1.0", "limit"},
 			{"limit huge", events + "?limit=9223372036854775808", "limit"}, {"limit fullwidth", events + "?limit=%EF%BC%91", "limit"},
 			{"limit of a roster", roster + "?limit=0", "limit"},
 			{"unknown", events + "?page=2", "page"}, {"other case", events + "?Limit=1", "Limit"}, {"operator", events + "?q[$ne]=1", "q[$ne]"},
 			{"filter of the other list", roster + "?q=x", "q"},
 			{"from without zone", events + "?from=2027-05-01T18:00:00", "from"}, {"from date only", events + "?from=2027-05-01", "from"},
-			{"from empty", events + "?from=", "from"}, {"from number", events + "?from=1700000000", "from"},
+			{"from number", events + "?from=1700000000", "from"},
 			{"from 30 February", events + "?from=2027-02-30T00:00:00Z", "from"}, {"to leap second", events + "?to=2027-05-01T23:59:60Z", "to"},
 			{"to year 10000", events + "?to=10000-05-01T18:00:00Z", "to"}, {"to hour 24", events + "?to=2027-05-01T24:00:00Z", "to"},
 			{"from after to", events + "?from=2027-05-02T00:00:00Z&to=2027-05-01T00:00:00Z", "to"},
-			{"q blank", events + "?q=%20", "q"}, {"q empty", events + "?q=", "q"}, {"q 201", events + "?q=" + strings.Repeat("x", 201), "q"},
+			{"q blank", events + "?q=%20", "q"}, {"q 201", events + "?q=" + strings.Repeat("x", 201), "q"},
 			{"q 10 KB", events + "?q=" + strings.Repeat("x", 10<<10), "q"}, {"q 11 words", events + "?q=a+b+c+d+e+f+g+h+i+j+k", "q"},
 			{"q null byte", events + "?q=a%00b", "q"}, {"q not UTF-8", events + "?q=%ff", "q"}, {"q twice", events + "?q=a&q=b", "q"},
 			{"organizer 23", events + "?organizer_id=6b056f1db8a8b20890367b2", "organizer_id"}, {"organizer zeros", events + "?organizer_id=" + strings.Repeat("0", 24), "organizer_id"},
-			{"organizer empty", events + "?organizer_id=", "organizer_id"}, {"available 1", events + "?available=1", "available"},
-			{"available empty", events + "?available=", "available"}, {"available TRUE", events + "?available=TRUE", "available"},
-			{"sort unknown", events + "?sort=title", "sort"}, {"sort plus", events + "?sort=%2Bstarts_at", "sort"}, {"sort empty", events + "?sort=", "sort"},
+			{"available 1", events + "?available=1", "available"},
+			{"available TRUE", events + "?available=TRUE", "available"},
+			{"sort unknown", events + "?sort=title", "sort"}, {"sort plus", events + "?sort=%2Bstarts_at", "sort"},
 			{"bad escape", events + "?q=%zz", "query"}, {"semicolon", events + "?limit=1;sort=starts_at", "query"},
 			{"a name that is not UTF-8", events + "?%ff=1", "\uFFFD"},
 			{"unknown on one event", strings.TrimSuffix(roster, "/registrations") + "?x=1", "x"},
@@ -243,6 +242,9 @@ func TestPutAtOnceIsOneSeat(t *testing.T) {
 	})
 }
 
+// coded is an ETag as gateways that compress send it on.
+func coded(tag, with string) string { return strings.TrimSuffix(tag, `"`) + with + `"` }
+
 func TestETags(t *testing.T) {
 	forEachStore(t, options{}, func(t *testing.T, s *site) {
 		id, location := s.created(events, eventBody("Opening", "5", "2027-05-01T18:00:00Z"))
@@ -257,7 +259,8 @@ func TestETags(t *testing.T) {
 				if want := map[bool]string{true: `"`, false: `W/"`}[path == location]; !strings.HasPrefix(tag, want) {
 					t.Fatalf("ETag is %s", tag)
 				}
-				for _, sent := range []string{tag, strings.TrimPrefix(tag, "W/"), `"other", ` + tag, "*"} {
+				for _, sent := range []string{tag, strings.TrimPrefix(tag, "W/"), `"other", ` + tag, "*",
+					coded(tag, "-gzip"), coded(tag, "--gzip"), coded(tag, ";gzip"), "W/" + coded(strings.TrimPrefix(tag, "W/"), "-br"), `"a,b", ` + tag} {
 					a := s.do(1, "GET", path, "", "If-None-Match", sent)
 					if a.status != 304 || len(a.body) > 0 || a.header.Get("ETag") != tag {
 						t.Errorf("%s: %d %s", sent, a.status, a.body)

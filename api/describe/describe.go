@@ -32,6 +32,7 @@ type Operation struct {
 	ID, Tag, Summary, Description string
 	Parameters                    []openapi.Parameter // of the query and the headers; the path speaks for itself
 	Body                          any                 // a value of the body's type; nil: there is none
+	Media                         []string            // of the body, beside application/json
 	Example                       any                 // a body
 	Answers                       []Answer
 	Problems                      []problem.Code // beside those that every route can have
@@ -91,6 +92,8 @@ func headerDocs(name string) openapi.Header {
 		return openapi.Header{Description: `<...>; rel="next" when there is a next page.`, Schema: text}
 	case "ETag":
 		return openapi.Header{Description: "Changes with the content; send it back in If-None-Match.", Schema: text}
+	case "Preference-Applied":
+		return openapi.Header{Description: "handling=strict when Prefer asked for it.", Schema: text}
 	case problem.HeaderRetryAfter:
 		return openapi.Header{Description: "Seconds to wait.", Schema: &openapi.Schema{Type: "string", Pattern: "^[0-9]+$"}}
 	case problem.HeaderChallenge:
@@ -124,12 +127,26 @@ func Document(routes []Route) *openapi.Document {
 		panic(fmt.Sprintf("describe: constraints for fields that are not there: %v", unused))
 	}
 	d.Components.Schemas = schemas.Components()
+	addReadOnly(d, "EventEdit", "Event")
 	d.Components.Headers = limitHeaders()
 	d.Components.SecuritySchemes = map[string]openapi.SecurityScheme{securityScheme: {
 		Type: "http", Scheme: "bearer", BearerFormat: "JWT",
 		Description: "From signing up or logging in. In trusted mode it may be left out.",
 	}}
 	return d
+}
+
+// addReadOnly lets a body of requests have the fields of what is read, too: those that it does not
+// have become read-only ones, which must be as they were read.
+func addReadOnly(d *openapi.Document, request, read string) {
+	sent := d.Components.Schemas[request]
+	for name, field := range d.Components.Schemas[read].Properties {
+		if sent.Properties[name] == nil {
+			s := *d.Resolve(field)
+			s.ReadOnly = true
+			sent.Properties[name] = &s
+		}
+	}
 }
 
 // document makes the operation of one route.
@@ -148,13 +165,18 @@ func (r Route) document(schemas *openapi.Schemas) *openapi.Operation {
 		Name: wire.HeaderRequestID, In: "header", Schema: &openapi.Schema{Type: "string"},
 		Description: "Names the request in the answer and in all logs: 1 to 64 letters, digits, dots, underscores or hyphens. Anything else is replaced.",
 	})
+	var always []string // headers of every success
 	if o.Body != nil {
-		op.RequestBody = &openapi.RequestBody{Required: true, Content: map[string]openapi.MediaType{
-			"application/json": {Schema: schemas.Of(reflect.TypeOf(o.Body)), Example: o.Example},
-		}}
+		content := make(map[string]openapi.MediaType)
+		for _, media := range append([]string{"application/json"}, o.Media...) {
+			content[media] = openapi.MediaType{Schema: schemas.Of(reflect.TypeOf(o.Body)), Example: o.Example}
+		}
+		op.RequestBody = &openapi.RequestBody{Required: true, Content: content}
+		op.Parameters = append(op.Parameters, preferParameter())
+		always = []string{"Preference-Applied"}
 	}
 	for _, a := range o.Answers {
-		res := &openapi.Response{Description: a.Description, Headers: r.headers(a.Headers...), Links: a.Links}
+		res := &openapi.Response{Description: a.Description, Headers: r.headers(append(always, a.Headers...)...), Links: a.Links}
 		if a.Body != nil {
 			media := cmp.Or(a.Media, "application/json")
 			res.Content = map[string]openapi.MediaType{media: {Schema: schemas.Of(reflect.TypeOf(a.Body)), Example: a.Example}}

@@ -222,10 +222,12 @@ func DeleteRegistration() Operation {
 func EditEvent() Operation {
 	return Operation{
 		ID: "editEvent", Tag: "events", Summary: "Edit an event",
-		Description: "By the organizer; a JSON Merge Patch. Raising the capacity promotes from the waiting list in the same step.",
-		Parameters:  []openapi.Parameter{matchParameter()},
-		Body:        wire.EventEdit{},
-		Example:     wire.EventEdit{Title: wire.Set("Opening night"), Capacity: wire.Set(int64(2))},
+		Description: "By the organizer; a JSON Merge Patch (RFC 7396). Raising the capacity promotes from the waiting list in the same step. " +
+			"The patch may be the whole event as it was read: read-only fields are refused when they differ from what was read.",
+		Parameters: []openapi.Parameter{matchParameter()},
+		Body:       wire.EventEdit{},
+		Media:      []string{"application/merge-patch+json"},
+		Example:    wire.EventEdit{Title: wire.Set("Opening night"), Capacity: wire.Set(int64(2))},
 		Answers: []Answer{{Status: http.StatusOK, Description: "The event as it is now.", Body: wire.Event{}, Headers: []string{"ETag"},
 			Example: exampleEventBody()}},
 		Problems: []problem.Code{problem.EventNotFound, problem.EventCancelled, problem.CapacityBelowSold, problem.VersionMismatch,
@@ -237,7 +239,7 @@ func EditEvent() Operation {
 func CancelEvent() Operation {
 	return Operation{
 		ID: "cancelEvent", Tag: "events", Summary: "Cancel an event",
-		Description: "By the organizer, for good; repeatable. It stays readable and keeps its roster. It takes no body.",
+		Description: "By the organizer, for good; repeatable. It stays readable and keeps its roster. It needs no body.",
 		Answers: []Answer{{Status: http.StatusOK, Description: "The event as it is now.", Body: wire.Event{}, Headers: []string{"ETag"},
 			Example: exampleEventBody()}},
 		Problems: []problem.Code{problem.EventNotFound, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},

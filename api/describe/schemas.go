@@ -163,9 +163,16 @@ func admissionParameter() openapi.Parameter {
 	}
 }
 
+func preferParameter() openapi.Parameter {
+	return openapi.Parameter{
+		Name: "Prefer", In: "header", Description: "handling=strict refuses fields of the body that would be ignored (RFC 7240).",
+		Schema: &openapi.Schema{Type: "string", Examples: []any{"handling=strict"}},
+	}
+}
+
 func tagParameter() openapi.Parameter {
 	return openapi.Parameter{
-		Name: "If-None-Match", In: "header", Description: "ETags that the client has; 304 when one still holds.",
+		Name: "If-None-Match", In: "header", Description: "ETags that the client has; 304 when one still holds. What a gateway that compresses adds to one, such as -gzip, does not count.",
 		Schema: &openapi.Schema{Type: "string"},
 	}
 }
@@ -196,7 +203,7 @@ func whenParameter() openapi.Parameter {
 func matchParameter() openapi.Parameter {
 	return openapi.Parameter{
 		Name: "If-Match", In: "header", Required: true,
-		Description: "The ETag of the event that was read, or *. Its version counts: the edit fails when another one came between, and not when seats were taken.",
+		Description: "The ETag of the event that was read, a list of ETags of which one must hold, or *. The version counts: the edit fails when another one came between, and not when seats were taken.",
 		Schema:      &openapi.Schema{Type: "string"},
 	}
 }
@@ -204,7 +211,7 @@ func matchParameter() openapi.Parameter {
 func registrationMatchParameter() openapi.Parameter {
 	return openapi.Parameter{
 		Name: "If-Match", In: "header",
-		Description: "The ETag of the registration that is meant, or * for whichever there is. Only its number counts: it stays the same when the registration moves up from the waiting list. " +
+		Description: "The ETag of the registration that is meant, a list of ETags of which one must be its own, or * for whichever there is. Only the number counts: it stays the same when the registration moves up from the waiting list. " +
 			"412 when the user has another registration, or never had this one; 204 when this one is cancelled already.",
 		Schema: &openapi.Schema{Type: "string"},
 	}

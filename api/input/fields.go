@@ -1,13 +1,9 @@
 package input
 
 import (
-	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-	"time"
-	_ "time/tzdata" // the names of time zones must not depend on the machine
 	"unicode"
 
 	"github.com/eventio/eventio/api/problem"
@@ -32,6 +28,9 @@ type Fields struct{ wrong []problem.FieldError }
 func (f *Fields) Add(field, reason string) {
 	f.wrong = append(f.wrong, problem.FieldError{Field: field, Reason: reason})
 }
+
+// AddAll notes what others have found wrong.
+func (f *Fields) AddAll(wrong []problem.FieldError) { f.wrong = append(f.wrong, wrong...) }
 
 // OK reports whether nothing is wrong so far.
 func (f *Fields) OK() bool { return len(f.wrong) == 0 }
@@ -103,28 +102,6 @@ func (f *Fields) ID(field, value string) store.ID {
 	return id
 }
 
-// rfc3339 matches the grammar of RFC 3339, section 5.6. time.Parse also takes hours of one digit,
-// commas before fractions, and offsets that do not exist.
-var rfc3339 = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$`)
-
-// Instant checks a time, and returns it in UTC and milliseconds.
-func (f *Fields) Instant(field, value string) time.Time {
-	t, err := time.Parse(time.RFC3339, value)
-	if err == nil && !rfc3339.MatchString(value) {
-		err = errors.New("not of the grammar")
-	}
-	switch {
-	case value == "":
-		f.Add(field, "is required: an RFC 3339 time such as 2027-05-01T18:00:00Z")
-	case err != nil:
-		f.Add(field, "must be an RFC 3339 time such as 2027-05-01T18:00:00Z")
-	default:
-		t, err = store.Instant(t)
-		f.Check(field, err)
-	}
-	return t
-}
-
 // Capacity checks a number of seats.
 func (f *Fields) Capacity(field string, value int64) int64 {
 	f.Check(field, store.Capacity(value))
@@ -137,14 +114,6 @@ func (f *Fields) Between(field string, value, low, high int64) int64 {
 		f.Add(field, fmt.Sprintf("must be a whole number from %d to %d", low, high))
 	}
 	return value
-}
-
-// OptionalInstant checks a time that may be left out or null.
-func (f *Fields) OptionalInstant(field string, value *string) time.Time {
-	if value == nil {
-		return time.Time{}
-	}
-	return f.Instant(field, *value)
 }
 
 // OptionalLine checks a text of one line that may be left out.

@@ -2,6 +2,7 @@ package input
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -48,6 +49,14 @@ func CheckQuery(raw string, names []string) error {
 		}
 	}
 	return f.Err()
+}
+
+// Query returns the parameters of a query that CheckQuery has taken, without the empty ones: a form
+// sends its empty fields too, so q= says no more than a query without q.
+func Query(u *url.URL) url.Values {
+	q := u.Query()
+	maps.DeleteFunc(q, func(name string, _ []string) bool { return q.Get(name) == "" })
+	return q
 }
 
 // oneOf lists the parameters that a path has.

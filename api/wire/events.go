@@ -3,6 +3,8 @@ package wire
 import (
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -83,6 +85,13 @@ type EventEdit struct {
 	EndsAt              Optional[string]  `json:"ends_at,omitzero"`
 	OpensAt             Optional[*string] `json:"registration_opens_at,omitzero"`
 	ClosesAt            Optional[*string] `json:"registration_closes_at,omitzero"`
+}
+
+// EventPatch is the body of an edit as it is read: what it changes, and all that it has beside that,
+// which may be the rest of an event that was read.
+type EventPatch struct {
+	EventEdit
+	Others jsontext.Value `json:",embed"`
 }
 
 // The orders of a list of events, in the query's sort.

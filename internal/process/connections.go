@@ -201,12 +201,12 @@ func (l *connections) track(conn net.Conn, state http.ConnState) {
 // connectionKey is the key of a request's connection in its context.
 type connectionKey struct{}
 
-// note returns what is for http.Server.ConnContext. more may add to the context, of the connection as
-// it was accepted; nil: nothing.
+// note returns what is for http.Server.ConnContext. more adds to the context, of the connection as it
+// was accepted.
 func (l *connections) note(more func(context.Context, net.Conn) context.Context) func(context.Context, net.Conn) context.Context {
 	return func(ctx context.Context, conn net.Conn) context.Context {
 		ctx = context.WithValue(ctx, connectionKey{}, conn)
-		if c, ok := conn.(*connection); ok && more != nil {
+		if c, ok := conn.(*connection); ok {
 			return more(ctx, c.Conn)
 		}
 		return ctx
@@ -297,6 +297,15 @@ func (c *connection) Write(p []byte) (int, error) {
 	c.blocked.Store(time.Now().UnixNano())
 	defer c.blocked.Store(0)
 	return c.Conn.Write(p)
+}
+
+// CloseWrite ends what is sent, where the connection can end one direction alone. Package net/http does
+// so after an answer to a request that it has not read to its end, so that the answer arrives.
+func (c *connection) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
 }
 
 // Close implements net.Conn.

@@ -19,6 +19,8 @@ import (
 
 	"github.com/mattn/go-isatty"
 	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/internal/framing"
 )
 
 // Env is what a process gets from outside. Tests give their own.
@@ -129,13 +131,18 @@ type Server struct {
 // shutdownLimit bounds the wait for requests in flight: above the longest request.
 const shutdownLimit = 20 * time.Second
 
-// Serve answers requests until ctx ends, then finishes those in flight.
+// Serve answers requests until ctx ends, then those of who is on their way, and finishes those in
+// flight.
 func (s Server) Serve(ctx context.Context) error {
-	open := newConnections(s.Listener, cmp.Or(s.MaxConnections, connectionBound(descriptors())), s.Log)
+	var came arrivals
+	open := newConnections(framing.Listen(s.Listener), cmp.Or(s.MaxConnections, connectionBound(descriptors())), s.Log)
 	server := &http.Server{
-		Handler:           noteWork(drainable(ctx, s.Handler)),
-		ConnState:         open.track,
-		ConnContext:       open.note(s.ConnContext),
+		Handler: framing.Handler(noteWork(drainable(ctx, s.Handler))),
+		ConnState: func(c net.Conn, state http.ConnState) {
+			open.track(c, state)
+			came.noteConnection(c, state)
+		},
+		ConnContext:       open.note(s.connContext),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -152,12 +159,21 @@ func (s Server) Serve(ctx context.Context) error {
 	}
 	s.Log.Info().Msg("draining: finishing the requests in flight")
 	time.Sleep(s.DrainDelay)
+	came.awaitQuiet()
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
 	defer cancel()
 	if err := server.Shutdown(limit); err != nil {
 		return errors.Join(fmt.Errorf("finish the requests in flight: %w", err), server.Close())
 	}
 	return nil
+}
+
+// connContext makes the context of a connection's requests.
+func (s Server) connContext(ctx context.Context, c net.Conn) context.Context {
+	if s.ConnContext != nil {
+		ctx = s.ConnContext(ctx, c)
+	}
+	return framing.Context(ctx, c)
 }
 
 // EndOn returns a context that ends with ctx, and also with the first error that one of lost

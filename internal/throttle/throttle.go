@@ -42,6 +42,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/fairqueue"
+	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -159,7 +160,7 @@ func (a *Accounts) Begin(ctx context.Context, attempt Attempt) (*Turn, error) {
 	}
 	turn, acct, warn := a.unslowed(attempt, time.Now())
 	if warn > 0 {
-		a.log.Warn().Str("user_id", attempt.UserID.Hex()).Int("wrong_passwords", warn).Msg("security: password guessing")
+		security.Log(a.log, security.PasswordGuessing, security.Actor{}, security.About{User: attempt.UserID, Count: warn})
 	}
 	if turn != nil {
 		return turn, nil

@@ -213,7 +213,7 @@ func TestTheOwnerGetsIn(t *testing.T) {
 		}
 		end()
 		wg.Wait()
-		if want := `{"level":"warn","user_id":"010000000000000000000000","wrong_passwords":20,"message":"security: password guessing"}` + "\n"; log.String() != want {
+		if want := `{"level":"warn","security_event":"password_guessing","user_id":"010000000000000000000000","count":20,"message":"security: somebody guesses the password of an account, from however many addresses; it is slowed down, and told once; count is how many were wrong"}` + "\n"; log.String() != want {
 			t.Errorf("the log has %s", log.String())
 		}
 	})

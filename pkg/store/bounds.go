@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -150,13 +151,21 @@ func check[T comparable](wrong *checker, field string, value *T, normal func(T) 
 
 // CheckTimes returns what is wrong with the times of an event against each other.
 func (e Event) CheckTimes() []FieldError {
-	return append(e.checkDates(), e.checkHours()...)
+	return slices.Concat(e.checkDates(), e.checkOpening(), e.checkHours())
 }
 
 // checkDates returns what is wrong with the times at which an event is.
 func (e Event) checkDates() (wrong checker) {
 	if !e.EndsAt.After(e.StartsAt) {
 		wrong.add("ends_at", errors.New("must be after starts_at"))
+	}
+	return wrong
+}
+
+// checkOpening returns what is wrong with the time from which people may register.
+func (e Event) checkOpening() (wrong checker) {
+	if !e.OpensAt.IsZero() && !e.OpensAt.Before(e.EndsAt) {
+		wrong.add("registration_opens_at", errors.New("must be before ends_at"))
 	}
 	return wrong
 }
@@ -176,6 +185,9 @@ func (e *Edit) disorder(event Event) []FieldError {
 	after := e.Apply(event)
 	if e.StartsAt != nil || e.EndsAt != nil {
 		wrong = append(wrong, after.checkDates()...)
+	}
+	if e.OpensAt != nil || e.EndsAt != nil {
+		wrong = append(wrong, after.checkOpening()...)
 	}
 	if e.OpensAt != nil || e.ClosesAt != nil {
 		wrong = append(wrong, after.checkHours()...)

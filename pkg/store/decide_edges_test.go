@@ -105,6 +105,7 @@ func fullEdit(text string, number int64) *store.Edit {
 			*p = new(time.UnixMilli(1000*number + int64(i)).UTC())
 		}
 	}
+	e.EndsAt = new(e.EndsAt.Add(time.Second)) // after all others
 	return e
 }
 

@@ -34,6 +34,7 @@ type Schema struct {
 	Properties           map[string]*Schema `json:"properties,omitempty"`
 	Required             []string           `json:"required,omitempty"`
 	AdditionalProperties *bool              `json:"additionalProperties,omitempty"`
+	ReadOnly             bool               `json:"readOnly,omitzero"`
 }
 
 // Type is the name of a type, or of several with | between them, which JSON has as an array.

@@ -111,6 +111,8 @@ func testEdits(t *testing.T, target Target) {
 			"ends before it starts":     {EndsAt: new(event.StartsAt.Add(-time.Millisecond))},
 			"ends when it starts":       {EndsAt: &event.StartsAt},
 			"starts when it ends":       {StartsAt: &event.EndsAt, Title: new("New")},
+			"opens when it ends":        {OpensAt: &event.EndsAt, ClosesAt: new(time.Time)},
+			"ends before it opens":      {StartsAt: new(opens.Add(-time.Hour)), EndsAt: &opens},
 			"closes when it opens":      {ClosesAt: &opens},
 			"opens when it closes":      {OpensAt: &closes},
 			"opens after what it sends": {ClosesAt: &opens, OpensAt: new(opens.Add(time.Hour))},

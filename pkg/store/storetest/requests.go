@@ -52,11 +52,12 @@ func EveryField(n int) store.Edit {
 		case *int64:
 			*p = int64(100*i + n)
 		case *time.Time:
-			*p = now.Add(time.Duration(24*(i-99)+n) * time.Hour) // a later field has a later time: each event ends after it starts
+			*p = now.Add(time.Duration(24*(i-99)+n) * time.Hour) // a later field has a later time
 		default:
 			panic(fmt.Sprintf("storetest: no value for a field of type %T", p))
 		}
 	}
+	e.EndsAt = new(e.ClosesAt.Add(time.Hour)) // nobody registers for an event that has ended
 	return e
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -27,8 +28,9 @@ type Command struct {
 	} `cmd:"" help:"Delete events for good, with all their registrations. Each is cancelled first, so whoever registers meanwhile is told so; that it was deleted is remembered. May be interrupted and repeated."`
 }
 
-// Run does what the command line says. It prints one JSON object a line for each event.
-func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
+// Act does what the command line says. It prints one JSON object a line for each event. It is not called
+// Run, because kong would then take event alone for a command.
+func (c Command) Act(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
 	if (len(c.Delete.IDs) > 0) == (c.Delete.Of != "") {
 		return process.Usage("give ids of events, or the organizer of all of them with --of")
 	}
@@ -46,15 +48,22 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	if c.Database, err = c.Resolve(); err != nil {
 		return err
 	}
+	if err := process.StartTimeout(c.StartTimeout); err != nil {
+		return err
+	}
 	if c.MongoDBURI == "" {
 		if err := c.RequireFile(); err != nil {
 			return err
 		}
 	}
-	if err := c.RequireSchema(ctx, log); err != nil {
+	starting, cancel := context.WithTimeout(ctx, c.StartTimeout)
+	defer cancel()
+	waited := setup.Waiting(starting, log, c.Database.String())
+	defer waited()
+	if err := c.RequireSchema(starting, log); err != nil {
 		return err
 	}
-	st, err := c.Open(ctx, log)
+	st, err := c.Open(starting, log)
 	if err != nil {
 		return err
 	}
@@ -152,8 +161,7 @@ func (d deletion) event(ctx context.Context, id store.ID) error {
 	if err != nil {
 		return err
 	}
-	d.log.Warn().Str("event_id", id.Hex()).Str("user_id", gone.OrganizerID.Hex()).Int64("registrations", gone.Registrations).
-		Msg("security: event deleted")
+	security.Log(d.log, security.EventDeleted, security.Operator(), security.About{Event: id, User: gone.OrganizerID})
 	return d.print(told{ID: id, OrganizerID: gone.OrganizerID, Registrations: gone.Registrations, DeletedAt: gone.DeletedAt})
 }
 
