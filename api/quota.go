@@ -58,7 +58,7 @@ func (a *API) useEvents(ctx context.Context, r *request, person store.ID, events
 
 // useSignUp counts a sign-up from the client's network. It fails with *store.QuotaError.
 func (a *API) useSignUp(ctx context.Context, r *request) error {
-	network := fairqueue.Network(a.gate.Address(r.Request))
+	network := fairqueue.Network(a.gate.Client(r.Request))
 	return a.use(ctx, r, "network "+network.String(), quota(quotaSignUps, 1, a.config.Quotas.SignUps, DefaultSignUps))
 }
 

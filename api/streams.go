@@ -94,7 +94,7 @@ func (a *API) stream(w http.ResponseWriter, r *request, format listFormat, list 
 				return nil
 			}
 			if !sent { // from here on it waits for its reader
-				leave, err := a.throttle.enter(a.gate.Address(r.Request))
+				leave, err := a.throttle.enter(a.gate.Client(r.Request))
 				if err != nil {
 					return err
 				}

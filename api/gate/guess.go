@@ -35,7 +35,7 @@ type Guess struct {
 // fails with *throttle.SlowedError, and then the password must not be looked at. Whoever gets a Guess
 // defers End.
 func (g *Gate) Guess(ctx context.Context, r *http.Request, email string, u store.User, who Caller) (*Guess, error) {
-	address := g.Address(r)
+	address := g.Client(r)
 	guess, browser := &Guess{Party: fairqueue.Stranger(address)}, ""
 	if id, known := g.guard.KnownBrowser(g.browserCookie(r), identity.Person{ID: u.ID, PasswordVersion: u.PasswordVersion}); known {
 		guess.Party, browser = fairqueue.Known(u.ID), id
@@ -69,11 +69,11 @@ func (g *Guess) End() {
 
 // Stranger returns the party of a client who has proven nothing, which takes turns at hashing
 // with others. Clients whose address is not known share one.
-func (g *Gate) Stranger(r *http.Request) fairqueue.Party { return fairqueue.Stranger(g.Address(r)) }
+func (g *Gate) Stranger(r *http.Request) fairqueue.Party { return fairqueue.Stranger(g.Client(r)) }
 
-// Address returns the client's address; the zero Addr: it is not known. Of an IPv6 address it has
+// Client returns the client's address; the zero Addr: it is not known. Of an IPv6 address it has
 // the /64.
-func (g *Gate) Address(r *http.Request) netip.Addr {
+func (g *Gate) Client(r *http.Request) netip.Addr {
 	address, _ := netip.ParseAddr(g.clientAddress(r)) // invalid: not known
 	return address
 }

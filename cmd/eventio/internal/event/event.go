@@ -21,7 +21,8 @@ import (
 // Command has the actions of eventio event.
 type Command struct {
 	setup.Database
-	Delete struct {
+	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for the database at the start."`
+	Delete       struct {
 		IDs []string `arg:"" optional:"" name:"id" help:"Ids of events, of 24 hexadecimal digits each."`
 		Of  string   `placeholder:"USER" help:"All events of this organizer, instead of ids."`
 		Yes bool     `help:"Do it. Without it, only say what would be deleted."`
