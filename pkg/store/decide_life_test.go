@@ -125,7 +125,8 @@ func (m *memory) check(t testing.TB, id store.ID) {
 }
 
 func newEvent(capacity int64) store.Event {
-	return store.Event{ID: store.NewID(), Capacity: capacity, Version: 1, Revision: 1}
+	starts := storetest.Now().Add(24 * time.Hour) // after all hours that the tests draw
+	return store.Event{ID: store.NewID(), Capacity: capacity, StartsAt: starts, EndsAt: starts.Add(time.Hour), Version: 1, Revision: 1}
 }
 
 func newCrowd(n int) []store.ID {
