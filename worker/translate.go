@@ -21,6 +21,7 @@ var outcomes = map[store.Outcome]messages.Outcome{
 	store.RegistrationClosed:    messages.OutcomeRegistrationClosed,
 	store.RegistrationCancelled: messages.OutcomeRegistrationCancelled,
 	store.EventCancelled:        messages.OutcomeEventCancelled,
+	store.EmailUnproven:         messages.OutcomeEmailUnproven,
 	store.Cancelled:             messages.OutcomeCancelled,
 	store.RegistrationChanged:   messages.OutcomeRegistrationChanged,
 	store.Edited:                messages.OutcomeEdited,

@@ -26,8 +26,8 @@ func CreateUser() Operation {
 			Example: exampleSession(),
 			Links:   map[string]openapi.Link{"organize": {OperationID: "listEvents", Parameters: map[string]string{"query.organizer_id": "$response.body#/id"}}},
 		}},
-		Problems: []problem.Code{problem.EmailTaken, problem.AccountLocked, problem.RequestInProgress, problem.KeyReused, problem.Overloaded,
-			problem.StorageFull, problem.UnknownOutcome},
+		Problems: []problem.Code{problem.EmailTaken, problem.AccountLocked, problem.RequestInProgress, problem.KeyReused, problem.QuotaExceeded,
+			problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
@@ -103,7 +103,7 @@ func CreateEvent() Operation {
 				"cancel": {OperationID: "cancelEvent", Parameters: map[string]string{"path.id": "$response.body#/id"}},
 			},
 		}},
-		Problems: []problem.Code{problem.RequestInProgress, problem.KeyReused, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+		Problems: []problem.Code{problem.RequestInProgress, problem.KeyReused, problem.QuotaExceeded, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
@@ -145,7 +145,7 @@ func Register() Operation {
 			"Where several answers apply the order is 404, 400 already_registered, what keeps anybody out, 409 sold_out.",
 		Parameters: []openapi.Parameter{keyParameter("Makes the request repeatable: while the registration that it made lives, the same key of the same user for the same " +
 			"event gets it again, and once it is cancelled, 409 registration_cancelled. Of a person's requests for an event that are over the latest 32 are kept. " +
-			"A refusal is not remembered. Another user's or event's equal key is independent.")},
+			"A refusal is not remembered. Another user's or event's equal key is independent."), admissionParameter()},
 		Body:    wire.NewRegistration{},
 		Example: wire.NewRegistration{UserID: new(exampleUser().ID.Hex())},
 		Answers: []Answer{{
@@ -178,7 +178,7 @@ func PutRegistration() Operation {
 	return Operation{
 		ID: "putRegistration", Tag: "registrations", Summary: "Register a user unless they are registered",
 		Description: "The same as POST to the list, and repeatable as it is. It takes no body.",
-		Parameters:  []openapi.Parameter{keyParameter("As for POST to the list. 200 is remembered too: a late repetition does not register anew who has left since.")},
+		Parameters:  []openapi.Parameter{keyParameter("As for POST to the list. 200 is remembered too: a late repetition does not register anew who has left since."), admissionParameter()},
 		Answers: []Answer{
 			{Status: http.StatusOK, Description: "The user was registered or on the waiting list already.", Body: wire.Registration{}, Example: exampleRegistration()},
 			{Status: http.StatusCreated, Description: "Registered: the user has a seat.", Body: wire.Registration{}, Headers: []string{"Location"}, Example: exampleRegistration()},
@@ -199,7 +199,7 @@ func waits() Answer {
 func seatProblems() []problem.Code {
 	return []problem.Code{
 		problem.EventNotFound, problem.EventCancelled, problem.RegistrationNotOpen, problem.RegistrationClosed, problem.RegistrationCancelled,
-		problem.SoldOut, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome,
+		problem.EmailUnproven, problem.NotAdmitted, problem.SoldOut, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome,
 	}
 }
 
@@ -231,7 +231,7 @@ func EditEvent() Operation {
 		Answers: []Answer{{Status: http.StatusOK, Description: "The event as it is now.", Body: wire.Event{}, Headers: []string{"ETag"},
 			Example: exampleEventBody()}},
 		Problems: []problem.Code{problem.EventNotFound, problem.EventCancelled, problem.CapacityBelowSold, problem.VersionMismatch,
-			problem.PreconditionRequired, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+			problem.PreconditionRequired, problem.QuotaExceeded, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 

@@ -63,6 +63,8 @@ const (
 	CodeAlreadyWaitlisted     Code = "already_waitlisted"
 	CodeUnauthenticated       Code = "unauthenticated"
 	CodeForbidden             Code = "forbidden"
+	CodeEmailUnproven         Code = "email_unproven"
+	CodeNotAdmitted           Code = "not_admitted"
 	CodeLoginTooOld           Code = "login_too_old"
 	CodeAccountLocked         Code = "account_locked"
 	CodeNotFound              Code = "not_found"
@@ -85,6 +87,7 @@ const (
 	CodeTooLarge              Code = "too_large"
 	CodeUnsupportedMediaType  Code = "unsupported_media_type"
 	CodeRateLimited           Code = "rate_limited"
+	CodeQuotaExceeded         Code = "quota_exceeded"
 	CodeInternal              Code = "internal"
 	CodeOverloaded            Code = "overloaded"
 	CodeStorageFull           Code = "storage_full"
@@ -97,7 +100,7 @@ const (
 func (c Code) decides() bool {
 	switch c {
 	case CodeAlreadyRegistered, CodeAlreadyWaitlisted, CodeEventNotFound, CodeEmailTaken, CodeSoldOut,
-		CodeRegistrationNotOpen, CodeRegistrationClosed, CodeRegistrationCancelled, CodeEventCancelled, CodeRegistrationChanged:
+		CodeRegistrationNotOpen, CodeRegistrationClosed, CodeRegistrationCancelled, CodeEventCancelled, CodeEmailUnproven, CodeRegistrationChanged:
 		return true
 	}
 	return false

@@ -146,18 +146,20 @@ const (
 // removes a limit. The fields are those of store.Edit.
 type EventEdit struct {
 	// Only nil is left out: omitempty would lose an empty text, and omitzero a zero time.
-	Version     int64      `json:"version"`
-	Title       *string    `json:"title,omitzero"`
-	Description *string    `json:"description,omitzero"`
-	Venue       *string    `json:"place,omitzero"`
-	TimeZone    *string    `json:"time_zone,omitzero"`
-	Waitlist    *bool      `json:"waitlist,omitzero"`
-	StartsAt    *time.Time `json:"starts_at,omitempty"`
-	EndsAt      *time.Time `json:"ends_at,omitempty"`
-	OpensAt     *time.Time `json:"registration_opens_at,omitempty"`
-	ClosesAt    *time.Time `json:"registration_closes_at,omitempty"`
-	Capacity    *int64     `json:"capacity,omitzero"`
-	Cancel      bool       `json:"cancel,omitzero"`
+	Version     int64   `json:"version"`
+	Title       *string `json:"title,omitzero"`
+	Description *string `json:"description,omitzero"`
+	Venue       *string `json:"place,omitzero"`
+	TimeZone    *string `json:"time_zone,omitzero"`
+	Waitlist    *bool   `json:"waitlist,omitzero"`
+	// RequiresProvenEmail is ignored by a worker of a version before it, which lets everybody in.
+	RequiresProvenEmail *bool      `json:"requires_proven_email,omitzero"`
+	StartsAt            *time.Time `json:"starts_at,omitempty"`
+	EndsAt              *time.Time `json:"ends_at,omitempty"`
+	OpensAt             *time.Time `json:"registration_opens_at,omitempty"`
+	ClosesAt            *time.Time `json:"registration_closes_at,omitempty"`
+	Capacity            *int64     `json:"capacity,omitzero"`
+	Cancel              bool       `json:"cancel,omitzero"`
 }
 
 // SeatReply answers a SeatRequest.
@@ -197,6 +199,7 @@ const (
 	OutcomeRegistrationClosed    Outcome = "registration_closed"
 	OutcomeRegistrationCancelled Outcome = "registration_cancelled"
 	OutcomeEventCancelled        Outcome = "event_cancelled"
+	OutcomeEmailUnproven         Outcome = "email_unproven"
 
 	OutcomeCancelled           Outcome = "cancelled"
 	OutcomeRegistrationChanged Outcome = "registration_changed" // only for a request with a Number
@@ -226,7 +229,7 @@ const (
 var decisions = map[Kind][]Outcome{
 	KindRegister: {
 		OutcomeRegistered, OutcomeAlreadyRegistered, OutcomeWaitlisted, OutcomeAlreadyWaitlisted, OutcomeSoldOut, OutcomeEventNotFound,
-		OutcomeRegistrationNotOpen, OutcomeRegistrationClosed, OutcomeRegistrationCancelled, OutcomeEventCancelled,
+		OutcomeRegistrationNotOpen, OutcomeRegistrationClosed, OutcomeRegistrationCancelled, OutcomeEventCancelled, OutcomeEmailUnproven,
 	},
 	KindCancel:    {OutcomeCancelled, OutcomeRegistrationChanged, OutcomeEventNotFound},
 	KindEditEvent: {OutcomeEdited, OutcomeVersionMismatch, OutcomeCapacityBelowSold, OutcomeEventCancelled, OutcomeEventNotFound},

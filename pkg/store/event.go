@@ -15,19 +15,21 @@ import (
 // The tag bson of a field is its key in MongoDB, and the tag sql its column in SQLite where that
 // has another name: see EventFields.
 type Event struct {
-	ID          ID        `bson:"_id" sql:"id"`
-	OrganizerID ID        `bson:"organizer_id"`
-	Title       string    `bson:"title"`
-	Description string    `bson:"description"`
-	Venue       string    `bson:"place,omitempty"`
-	TimeZone    string    `bson:"time_zone,omitempty"` // IANA name; "": none
-	Waitlist    bool      `bson:"waitlist"`            // whether a sold-out event takes people onto a waiting list
-	StartsAt    time.Time `bson:"starts_at"`
-	EndsAt      time.Time `bson:"ends_at"`
-	OpensAt     time.Time `bson:"registration_opens_at,omitempty" sql:"opens_at"`   // first moment at which people may register; zero: always
-	ClosesAt    time.Time `bson:"registration_closes_at,omitempty" sql:"closes_at"` // first moment at which they may not; zero: never
-	CancelledAt time.Time `bson:"cancelled_at,omitempty"`                           // zero: not cancelled
-	CreatedAt   time.Time `bson:"created_at"`
+	ID          ID     `bson:"_id" sql:"id"`
+	OrganizerID ID     `bson:"organizer_id"`
+	Title       string `bson:"title"`
+	Description string `bson:"description"`
+	Venue       string `bson:"place,omitempty"`
+	TimeZone    string `bson:"time_zone,omitempty"` // IANA name; "": none
+	Waitlist    bool   `bson:"waitlist"`            // whether a sold-out event takes people onto a waiting list
+	// RequiresProvenEmail is whether only those may register who have proven their e-mail addresses.
+	RequiresProvenEmail bool      `bson:"requires_proven_email,omitempty"`
+	StartsAt            time.Time `bson:"starts_at"`
+	EndsAt              time.Time `bson:"ends_at"`
+	OpensAt             time.Time `bson:"registration_opens_at,omitempty" sql:"opens_at"`   // first moment at which people may register; zero: always
+	ClosesAt            time.Time `bson:"registration_closes_at,omitempty" sql:"closes_at"` // first moment at which they may not; zero: never
+	CancelledAt         time.Time `bson:"cancelled_at,omitempty"`                           // zero: not cancelled
+	CreatedAt           time.Time `bson:"created_at"`
 
 	// Version counts the organizer's edits, from 1.
 	Version int64 `bson:"version"`
@@ -75,18 +77,19 @@ func (e Event) AsCreated() Event {
 // Edit is what an organizer changes in an event. A field that is nil leaves that of the same name
 // in Event as it is; a pointer to a zero time removes a limit.
 type Edit struct {
-	Version     int64 // the Event.Version that the organizer has seen, or AnyVersion
-	Title       *string
-	Description *string
-	Venue       *string
-	TimeZone    *string
-	Waitlist    *bool
-	StartsAt    *time.Time
-	EndsAt      *time.Time
-	OpensAt     *time.Time
-	ClosesAt    *time.Time
-	Capacity    *int64
-	Cancel      bool // cancels the event, for good
+	Version             int64 // the Event.Version that the organizer has seen, or AnyVersion
+	Title               *string
+	Description         *string
+	Venue               *string
+	TimeZone            *string
+	Waitlist            *bool
+	RequiresProvenEmail *bool
+	StartsAt            *time.Time
+	EndsAt              *time.Time
+	OpensAt             *time.Time
+	ClosesAt            *time.Time
+	Capacity            *int64
+	Cancel              bool // cancels the event, for good
 }
 
 // AnyVersion in Edit.Version applies the edit whatever version the event has.

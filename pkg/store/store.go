@@ -58,6 +58,8 @@ type Store interface {
 	Attendees
 	Idempotency
 	Changes
+	Quotas
+	Deletions
 	Sessions
 	Accounts
 	Retention

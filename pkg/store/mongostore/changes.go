@@ -127,6 +127,29 @@ func (s *Store) PruneChanges(ctx context.Context, endedBefore time.Time, limit i
 	return len(found), nil
 }
 
+// deleteChanges removes some rows of an event, marks the event, and returns how many these were, in the
+// transaction of ctx.
+func (s *Store) deleteChanges(ctx context.Context, id store.ID) (int, error) {
+	rows, err := mongodb.FindAll[struct {
+		Key changeKey `bson:"_id"`
+	}](ctx, s.changes, changesOf(id, 0), options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(store.DeleteBatch).SetProjection(mongodb.OnlyID()))
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	_, err = s.events.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}}, bson.D{
+		{Key: "$set", Value: bson.D{{Key: "recorded", Value: int64(store.RemovingRecord)}}}, {Key: "$inc", Value: bson.D{{Key: "fence", Value: 1}}},
+	})
+	if err != nil {
+		return 0, err
+	}
+	keys := make([]changeKey, len(rows))
+	for i, r := range rows {
+		keys[i] = r.Key
+	}
+	_, err = s.changes.DeleteMany(ctx, mongodb.In("_id", keys))
+	return len(keys), err
+}
+
 func (s *Store) removeRecord(ctx context.Context, d eventDoc, ended bson.D) error {
 	set := func(ctx context.Context, recorded, to int64) (bool, error) {
 		res, err := s.events.UpdateOne(ctx, bson.D{

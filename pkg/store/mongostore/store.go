@@ -85,6 +85,8 @@ type Store struct {
 	keys          *mongo.Collection // of idempotency
 	signingKeys   *mongo.Collection
 	changes       *mongo.Collection
+	quotas        *mongo.Collection
+	deletedEvents *mongo.Collection
 	sessions      *mongo.Collection
 	erasedUsers   *mongo.Collection
 	cache         eventCache
@@ -152,6 +154,8 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		keys:          db.Collection("idempotency_keys"),
 		signingKeys:   db.Collection("signing_keys"),
 		changes:       db.Collection("changes"),
+		quotas:        db.Collection("quotas"),
+		deletedEvents: db.Collection("deleted_events"),
 		sessions:      db.Collection("sessions"),
 		erasedUsers:   db.Collection("erased_users"),
 	}, nil

@@ -204,6 +204,17 @@ func (s *Store) PruneChanges(ctx context.Context, endedBefore time.Time, limit i
 	return len(ids), nil
 }
 
+// deleteChanges removes the first rows of an event, at most pruneChunk, marks the event, and returns how
+// many these were.
+func deleteChanges(ctx context.Context, tx *sql.Tx, id store.ID) (int, error) {
+	n, err := affected(tx.ExecContext(ctx, `DELETE FROM changes WHERE seq IN
+		(SELECT seq FROM changes WHERE event_id = ? ORDER BY revision LIMIT ?)`, id[:], pruneChunk))
+	if err == nil && n > 0 {
+		_, err = tx.ExecContext(ctx, `UPDATE events SET recorded = ? WHERE id = ?`, store.RemovingRecord, id[:])
+	}
+	return n, err
+}
+
 // removeRecord removes the record of an event that ended before a time, unless it is changed meanwhile.
 func (s *Store) removeRecord(ctx context.Context, id store.ID, ended int64) error {
 	for begun, more := false, true; more; begun = true {
@@ -217,16 +228,14 @@ func (s *Store) removeRecord(ctx context.Context, id store.ID, ended int64) erro
 			case err != nil:
 				return err
 			}
-			n, err := affected(tx.ExecContext(ctx, `DELETE FROM changes WHERE seq IN
-				(SELECT seq FROM changes WHERE event_id = ? ORDER BY revision LIMIT ?)`, id[:], pruneChunk))
+			n, err := deleteChanges(ctx, tx, id)
 			if err != nil {
 				return err
 			}
-			to := 0
 			if more = n == pruneChunk; more {
-				to = store.RemovingRecord
+				return nil
 			}
-			_, err = tx.ExecContext(ctx, `UPDATE events SET recorded = ? WHERE id = ?`, to, id[:])
+			_, err = tx.ExecContext(ctx, `UPDATE events SET recorded = 0 WHERE id = ?`, id[:])
 			return err
 		})
 		if err != nil {
