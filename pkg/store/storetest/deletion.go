@@ -20,6 +20,9 @@ func testDeletion(t *testing.T, target Target) {
 	}
 	wantGone := func(t *testing.T, e store.Event, numbers int64) {
 		t.Helper()
+		if rows := Collect(t, again.EventChanges(Context(t), e.ID, 0, 0)); len(rows) > 0 {
+			t.Errorf("%d rows of its record are left", len(rows))
+		}
 		if _, err := again.Event(Context(t), e.ID); !errors.Is(err, store.ErrEventNotFound) {
 			t.Errorf("reading it: %v", err)
 		}
