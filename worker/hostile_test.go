@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -244,11 +245,15 @@ func TestHostileMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	answered := make(map[string]bool)
-	collect := func(wait time.Duration) {
-		for {
-			msg, err := answers.NextMsg(wait)
+	unanswered := func() bool {
+		return slices.ContainsFunc(names, func(name string) bool { return !answered[name] })
+	}
+	// Nothing is under way when everything is answered: then the store can be looked at.
+	collect := func() {
+		for unanswered() {
+			msg, err := answers.NextMsg(limit)
 			if err != nil {
-				return
+				return // said at the end
 			}
 			_, name := messages.SplitReplySubject(msg.Subject)
 			answered[name] = true
@@ -275,14 +280,13 @@ func TestHostileMessages(t *testing.T) {
 			got != messages.OutcomeWaitlisted && got != messages.OutcomeRegistrationClosed && got != messages.OutcomeRegistrationNotOpen {
 			t.Fatalf("in round %d the neighbour is answered %q", round, got)
 		}
+		collect()
 		checkBounds(t, s.read())
 		storetest.Check(t, s.store, s.event)
-		collect(time.Millisecond)
 	}
 	if e := s.read(); e.Version == 1 {
 		t.Error("no edit was right, so nothing is shown")
 	}
-	collect(time.Second)
 	for _, name := range names {
 		if !answered[name] {
 			t.Errorf("message %s is not answered", name)
