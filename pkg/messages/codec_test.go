@@ -55,6 +55,27 @@ func TestRequestsThatAreRead(t *testing.T) {
 	}
 }
 
+// TestAnEditKeepsItsNames: the names of an edit's fields on the wire are those that workers of the version
+// before read. An empty text and a zero time are sent, since they take something away.
+func TestAnEditKeepsItsNames(t *testing.T) {
+	at := time.Date(2027, 5, 1, 18, 0, 0, 0, time.UTC)
+	for want, edit := range map[string]store.Edit{
+		`{"version":4,"title":"T","description":"D","place":"P","time_zone":"UTC","waitlist":true,"starts_at":"2027-05-01T18:00:00Z",` +
+			`"ends_at":"2027-05-01T18:00:00Z","registration_opens_at":"2027-05-01T18:00:00Z","registration_closes_at":"2027-05-01T18:00:00Z",` +
+			`"capacity":2,"cancel":true}`: {Version: 4, Title: new("T"), Description: new("D"), Venue: new("P"), TimeZone: new("UTC"), Waitlist: new(true),
+			StartsAt: &at, EndsAt: &at, OpensAt: &at, ClosesAt: &at, Capacity: new(int64(2)), Cancel: true},
+		`{"version":-1,"place":"","waitlist":false,"registration_opens_at":"0001-01-01T00:00:00Z"}`: {
+			Version: store.AnyVersion, Venue: new(""), Waitlist: new(false), OpensAt: new(time.Time)},
+		`{"version":0}`: {},
+	} {
+		req := request()
+		req.Edit = &edit
+		if got := string(encode(t, req)); !strings.Contains(got, `"edit":`+want+`,`) {
+			t.Errorf("it is sent as %s, want the edit %s", got, want)
+		}
+	}
+}
+
 func TestMessagesThatAreRefused(t *testing.T) {
 	good := string(encode(t, request()))
 	for name, data := range map[string]string{
