@@ -36,6 +36,7 @@ type Store interface {
 	store.Registrations
 	store.Attendees
 	store.Idempotency
+	store.Quotas
 	store.Sessions
 	store.Accounts
 	Ping(ctx context.Context) error
@@ -56,6 +57,8 @@ type Config struct {
 	Pages func(notFound, routes http.Handler) http.Handler
 	// Access says who may do what.
 	Access gate.Config
+	// Quotas say how much of it.
+	Quotas Quotas
 }
 
 // API answers HTTP requests.
@@ -71,6 +74,7 @@ type API struct {
 	ambiguous http.Handler
 
 	throttle   *streamThrottle
+	told       toldQuotas
 	ready      *ready.Check
 	background sync.WaitGroup // what goes on after its answer
 	ending     chan struct{}  // closed when Wait is called: nothing of that is put off any more
@@ -79,6 +83,9 @@ type API struct {
 	described    describe.Rendered
 	newPasswords passwords.Policy
 }
+
+// longestPause is the default of gate.Config.LongestPause, where requests have the time.
+const longestPause = 3 * time.Second
 
 // New makes the API over a store and a requester, which stay the caller's. It panics on a row of the
 // table of routes that is not whole, and on a configured origin that is none.
@@ -90,6 +97,9 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	a.ending = make(chan struct{})
 	a.end = sync.OnceFunc(func() { close(a.ending) })
 	a.ready = ready.New(a.look, "ready: seat requests get through, and the store answers", log)
+	if config.Access.LongestPause <= 0 {
+		config.Access.LongestPause = min(longestPause, config.RequestTimeout/2)
+	}
 	a.gate = gate.New(config.Access, log)
 	a.described = describe.Render(described(a.table()))
 	// In trusted mode a password protects nothing, because anybody may act as anybody, and

@@ -45,6 +45,9 @@ func (a *API) editEvent(w http.ResponseWriter, r *request) error {
 	if edit.Version, err = editVersion(r.Header, e); err != nil {
 		return err
 	}
+	if err := a.useEvents(r.Context(), r, e.OrganizerID, 0, textBytes(body.Title.Value, body.Description.Value, body.Place.Value)); err != nil {
+		return err
+	}
 	return a.sendEdit(w, r, e.ID, edit)
 }
 
@@ -67,6 +70,7 @@ func editOf(f *input.Fields, b wire.EventEdit, e store.Event) *store.Edit {
 	text(b.Place, &e.Venue, &edit.Venue, func(f *input.Fields, v string) string { return f.OptionalLine("place", v, input.MaxPlace) })
 	text(b.TimeZone, &e.TimeZone, &edit.TimeZone, func(f *input.Fields, v string) string { return f.TimeZone("time_zone", v) })
 	apply(b.Waitlist, &e.Waitlist, &edit.Waitlist, func(v bool) bool { return v })
+	apply(b.RequiresProvenEmail, &e.RequiresProvenEmail, &edit.RequiresProvenEmail, func(v bool) bool { return v })
 	apply(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.Capacity("capacity", v) })
 	apply(b.StartsAt, &e.StartsAt, &edit.StartsAt, func(v string) time.Time { return f.Instant("starts_at", v) })
 	apply(b.EndsAt, &e.EndsAt, &edit.EndsAt, func(v string) time.Time { return f.Instant("ends_at", v) })

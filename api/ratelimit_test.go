@@ -231,6 +231,9 @@ func TestEveryRouteCounts(t *testing.T) {
 			continue
 		}
 		path := strings.NewReplacer("{id}", store.NewID().Hex(), "{user_id}", store.NewID().Hex()).Replace(rt.pattern)
+		if name == "GET /api/events" {
+			path += "?limit=1" // the whole list counts as more: see TestWhatAListCosts
+		}
 		methods := []string{rt.method}
 		if rt.method == http.MethodGet {
 			methods = append(methods, http.MethodHead)

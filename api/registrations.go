@@ -183,10 +183,13 @@ func (a *API) sendRegister(w http.ResponseWriter, r *request, req messages.SeatR
 	return answer, got
 }
 
-// mayRegister returns the problem Forbidden when the caller may not act for the user, and that of an
-// unknown event before it.
+// mayRegister returns the problem Forbidden when the caller may not act for the user, NotAdmitted when
+// nobody has admitted the user, and that of an unknown event before either.
 func (a *API) mayRegister(r *request, req messages.SeatRequest) error {
 	denied := r.caller.Require(req.UserID, "You can only register yourself: leave user_id out.")
+	if denied == nil {
+		denied = a.gate.RequireAdmission(r.Request, req.EventID, req.UserID)
+	}
 	if denied == nil {
 		return nil
 	}
@@ -274,6 +277,13 @@ func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
 	if err := r.caller.Require(e.OrganizerID, "Only the organizer may list the registrations."); err != nil {
 		return err
 	}
+	cost := max(1, limit/pageOfOne)
+	if limit == 0 {
+		cost = costOfWholeList
+	}
+	if err := r.charge(cost); err != nil {
+		return err
+	}
 	noStore(w)
 	through := e.ConfirmedThrough
 	if status == wire.Waitlisted {
@@ -309,15 +319,16 @@ const rosterPiece = 2000
 // keeps nothing open in the store.
 func (a *API) wholeRoster(ctx context.Context, id store.ID, after, through int64) iter.Seq2[store.Registration, error] {
 	read := func() (piece []store.Registration, err error) {
-		ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
-		defer cancel()
-		for reg, err := range a.store.Roster(ctx, id, after, through, rosterPiece) {
-			if err != nil {
-				return piece, err
+		err = a.chunk(ctx, func(ctx context.Context) error {
+			for reg, err := range a.store.Roster(ctx, id, after, through, rosterPiece) {
+				if err != nil {
+					return err
+				}
+				piece = append(piece, reg)
 			}
-			piece = append(piece, reg)
-		}
-		return piece, nil
+			return nil
+		})
+		return piece, err
 	}
 	return func(yield func(store.Registration, error) bool) {
 		for {

@@ -172,6 +172,7 @@ func (a *API) enforce(rt route) func(http.ResponseWriter, *request) error {
 		if req.caller, err = a.gate.Admit(w, r, rt.access, rt.limit); err != nil {
 			return err
 		}
+		req.charge = func(cost int) error { return a.gate.Charge(w, r, rt.limit, req.caller, cost-1) }
 		if r.URL.RawQuery != "" {
 			if err := input.CheckQuery(r.URL.RawQuery, parameters); err != nil {
 				return err
@@ -200,6 +201,10 @@ type request struct {
 	// deadline is when the answer is due, or the first piece of a streamed one. The time for it
 	// begins when the request has been read.
 	deadline time.Time
+
+	// charge counts a request against the limit of its row as so many, when the handler knows what
+	// it costs. It fails with the problem RateLimited.
+	charge func(cost int) error
 
 	// lasting ends when the lifetime of the row says so, and not at the deadline. It is for what
 	// keeps to the deadline by itself.

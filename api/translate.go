@@ -2,9 +2,12 @@ package api
 
 import (
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/internal/fairqueue"
+	"github.com/eventio/eventio/internal/throttle"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -45,12 +48,33 @@ func problemOf(err error) *problem.Problem {
 	if p, ok := errors.AsType[*problem.Problem](err); ok {
 		return p
 	}
+	if slowed, ok := errors.AsType[*throttle.SlowedError](err); ok {
+		p := problem.Newf(problem.RateLimited, "Wrong passwords for this account slow it down; try again after the time in Retry-After.").Because(err)
+		p.RetryAfter = spread(slowed.RetryAfter)
+		return p
+	}
+	if busy, ok := errors.AsType[*fairqueue.BusyError](err); ok {
+		p := problem.New(problem.Overloaded).Because(err)
+		p.RetryAfter = spread(busy.RetryAfter)
+		return p
+	}
+	if used, ok := errors.AsType[*store.QuotaError](err); ok {
+		p := problem.New(problem.QuotaExceeded).Because(err)
+		p.RetryAfter = spread(time.Until(used.Until))
+		return p
+	}
 	for _, known := range storeErrors {
 		if errors.Is(err, known.err) {
 			return problem.New(known.code).Because(err)
 		}
 	}
 	return problem.New(problem.Internal).Because(err)
+}
+
+// spread returns a time from wait on, up to half as long again and a second: who waits equally long
+// comes back together.
+func spread(wait time.Duration) time.Duration {
+	return wait + rand.N(wait/2+time.Second)
 }
 
 // refusal returns the problem for an answer whose outcome is not what was asked for.

@@ -47,7 +47,7 @@ func account(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, 
 			return
 		}
 		yield(wire.Export{Type: wire.ExportUser, User: &wire.ExportedUser{
-			ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt, TokensEndedAt: u.PasswordChangedAt, LockedAt: u.LockedAt,
+			ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt, TokensEndedAt: u.PasswordChangedAt, EmailProvenAt: u.EmailProvenAt, LockedAt: u.LockedAt,
 		}}, nil)
 	}
 }

@@ -166,16 +166,16 @@ func TestTokens(t *testing.T) {
 func TestWhichRefusalsDecide(t *testing.T) {
 	for _, c := range []Code{
 		CodeAlreadyRegistered, CodeAlreadyWaitlisted, CodeEventNotFound, CodeEmailTaken, CodeSoldOut, CodeRegistrationNotOpen,
-		CodeRegistrationClosed, CodeRegistrationCancelled, CodeEventCancelled, CodeRegistrationChanged,
+		CodeRegistrationClosed, CodeRegistrationCancelled, CodeEventCancelled, CodeEmailUnproven, CodeRegistrationChanged,
 	} {
 		if !c.decides() {
 			t.Errorf("%s leaves it open", c)
 		}
 	}
 	for _, c := range []Code{
-		"", "of tomorrow", CodeInvalid, CodeUnauthenticated, CodeForbidden, CodeLoginTooOld, CodeAccountLocked, CodeNotFound, CodeRegistrationNotFound,
+		"", "of tomorrow", CodeInvalid, CodeUnauthenticated, CodeForbidden, CodeNotAdmitted, CodeLoginTooOld, CodeAccountLocked, CodeNotFound, CodeRegistrationNotFound,
 		CodeUserNotFound, CodeMethodNotAllowed, CodeCapacityBelowSold, CodeVersionMismatch, CodePreconditionRequired, CodeRequestInProgress,
-		CodeKeyReused, CodeTooLarge, CodeUnsupportedMediaType, CodeRateLimited, CodeInternal, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome,
+		CodeKeyReused, CodeTooLarge, CodeUnsupportedMediaType, CodeRateLimited, CodeQuotaExceeded, CodeInternal, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome,
 	} {
 		if c.decides() {
 			t.Errorf("%s decides", c)

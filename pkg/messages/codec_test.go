@@ -60,9 +60,9 @@ func TestRequestsThatAreRead(t *testing.T) {
 func TestAnEditKeepsItsNames(t *testing.T) {
 	at := time.Date(2027, 5, 1, 18, 0, 0, 0, time.UTC)
 	for want, edit := range map[string]store.Edit{
-		`{"version":4,"title":"T","description":"D","place":"P","time_zone":"UTC","waitlist":true,"starts_at":"2027-05-01T18:00:00Z",` +
+		`{"version":4,"title":"T","description":"D","place":"P","time_zone":"UTC","waitlist":true,"requires_proven_email":true,"starts_at":"2027-05-01T18:00:00Z",` +
 			`"ends_at":"2027-05-01T18:00:00Z","registration_opens_at":"2027-05-01T18:00:00Z","registration_closes_at":"2027-05-01T18:00:00Z",` +
-			`"capacity":2,"cancel":true}`: {Version: 4, Title: new("T"), Description: new("D"), Venue: new("P"), TimeZone: new("UTC"), Waitlist: new(true),
+			`"capacity":2,"cancel":true}`: {Version: 4, Title: new("T"), Description: new("D"), Venue: new("P"), TimeZone: new("UTC"), Waitlist: new(true), RequiresProvenEmail: new(true),
 			StartsAt: &at, EndsAt: &at, OpensAt: &at, ClosesAt: &at, Capacity: new(int64(2)), Cancel: true},
 		`{"version":-1,"place":"","waitlist":false,"registration_opens_at":"0001-01-01T00:00:00Z"}`: {
 			Version: store.AnyVersion, Venue: new(""), Waitlist: new(false), OpensAt: new(time.Time)},

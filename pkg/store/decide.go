@@ -16,6 +16,9 @@ type EventState struct {
 	// Waiting has the numbers of the waiting registrations, the lowest first: all of them, or at
 	// least as many as Promotable says.
 	Waiting []int64
+	// Proven has the users of the batch who have proven their addresses. It is needed when the event
+	// asks for that.
+	Proven map[ID]bool
 	// Counts must be set when the batch recounts the event. Waiting then begins after the
 	// ConfirmedThrough of the event that Counts.Repair returns.
 	Counts *Counts
@@ -64,7 +67,7 @@ func Promotable(e Event, batch []SeatRequest) int64 {
 // not exist. The results, one for each request in order, hold only if all changes are stored.
 //
 // Where several outcomes apply, the first of these is given: EventNotFound, NotOrganizer, AlreadyRegistered,
-// then EventCancelled, RegistrationNotOpen or RegistrationClosed, then SoldOut. A request that
+// then EventCancelled, RegistrationNotOpen or RegistrationClosed, then EmailUnproven, then SoldOut. A request that
 // succeeded and comes again, in the batch or later, changes nothing as long as its registration
 // remembers it (Registration.RequestID and Past). Decide panics on a state that contradicts itself.
 func Decide(states map[ID]EventState, batch []SeatRequest) ([]SeatResult, []Change) {
@@ -98,7 +101,7 @@ func (d *decision) decide(req SeatRequest) SeatResult {
 		}
 		e = &eventDecision{
 			Event: state.Event, before: state.Event, loaded: state.Registrations, line: slices.Clone(state.Waiting),
-			changed: make(map[ID]Registration), removed: make(map[int64]bool),
+			changed: make(map[ID]Registration), removed: make(map[int64]bool), proven: state.Proven,
 		}
 		if state.Counts != nil {
 			e.recount(*state.Counts)
@@ -136,6 +139,7 @@ type eventDecision struct {
 	line    []int64             // numbers in the waiting list
 	removed map[int64]bool      // numbers in line that have left the list
 	edits   *Edit
+	proven  map[ID]bool // users who have proven their addresses
 
 	actions []Action
 
@@ -179,6 +183,8 @@ func (e *eventDecision) register(req SeatRequest) SeatResult {
 		return SeatResult{Outcome: RegistrationNotOpen, OpensAt: e.OpensAt}
 	case !e.ClosesAt.IsZero() && !req.At.Before(e.ClosesAt):
 		return SeatResult{Outcome: RegistrationClosed}
+	case e.RequiresProvenEmail && !e.proven[req.UserID]:
+		return SeatResult{Outcome: EmailUnproven}
 	}
 	free := e.TicketsSold < e.Capacity && e.Waiting == 0
 	if !free && !e.Waitlist {

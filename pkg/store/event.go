@@ -15,19 +15,21 @@ import (
 // The tag bson of a field is its key in MongoDB, and the tag sql its column in SQLite where that
 // has another name: see EventFields.
 type Event struct {
-	ID          ID        `bson:"_id" sql:"id"`
-	OrganizerID ID        `bson:"organizer_id"`
-	Title       string    `bson:"title"`
-	Description string    `bson:"description"`
-	Venue       string    `bson:"place,omitempty"`
-	TimeZone    string    `bson:"time_zone,omitempty"` // IANA name; "": none
-	Waitlist    bool      `bson:"waitlist"`            // whether a sold-out event takes people onto a waiting list
-	StartsAt    time.Time `bson:"starts_at"`
-	EndsAt      time.Time `bson:"ends_at"`
-	OpensAt     time.Time `bson:"registration_opens_at,omitempty" sql:"opens_at"`   // first moment at which people may register; zero: always
-	ClosesAt    time.Time `bson:"registration_closes_at,omitempty" sql:"closes_at"` // first moment at which they may not; zero: never
-	CancelledAt time.Time `bson:"cancelled_at,omitempty"`                           // zero: not cancelled
-	CreatedAt   time.Time `bson:"created_at"`
+	ID          ID     `bson:"_id" sql:"id"`
+	OrganizerID ID     `bson:"organizer_id"`
+	Title       string `bson:"title"`
+	Description string `bson:"description"`
+	Venue       string `bson:"place,omitempty"`
+	TimeZone    string `bson:"time_zone,omitempty"` // IANA name; "": none
+	Waitlist    bool   `bson:"waitlist"`            // whether a sold-out event takes people onto a waiting list
+	// RequiresProvenEmail is whether only those may register who have proven their e-mail addresses.
+	RequiresProvenEmail bool      `bson:"requires_proven_email,omitempty"`
+	StartsAt            time.Time `bson:"starts_at"`
+	EndsAt              time.Time `bson:"ends_at"`
+	OpensAt             time.Time `bson:"registration_opens_at,omitempty" sql:"opens_at"`   // first moment at which people may register; zero: always
+	ClosesAt            time.Time `bson:"registration_closes_at,omitempty" sql:"closes_at"` // first moment at which they may not; zero: never
+	CancelledAt         time.Time `bson:"cancelled_at,omitempty"`                           // zero: not cancelled
+	CreatedAt           time.Time `bson:"created_at"`
 
 	// Version counts the organizer's edits, from 1.
 	Version int64 `bson:"version"`
@@ -74,18 +76,20 @@ func (e Event) AsCreated() Event {
 // The tag json of a field is its name in the messages to workers. Never rename, never reuse.
 type Edit struct {
 	// Only nil is left out: omitempty would lose an empty text, and omitzero a zero time.
-	Version     int64      `json:"version"` // the Event.Version that the organizer has seen, or AnyVersion
-	Title       *string    `json:"title,omitzero"`
-	Description *string    `json:"description,omitzero"`
-	Venue       *string    `json:"place,omitzero"`
-	TimeZone    *string    `json:"time_zone,omitzero"`
-	Waitlist    *bool      `json:"waitlist,omitzero"`
-	StartsAt    *time.Time `json:"starts_at,omitempty"`
-	EndsAt      *time.Time `json:"ends_at,omitempty"`
-	OpensAt     *time.Time `json:"registration_opens_at,omitempty"`
-	ClosesAt    *time.Time `json:"registration_closes_at,omitempty"`
-	Capacity    *int64     `json:"capacity,omitzero"`
-	Cancel      bool       `json:"cancel,omitzero"` // cancels the event, for good
+	Version     int64   `json:"version"` // the Event.Version that the organizer has seen, or AnyVersion
+	Title       *string `json:"title,omitzero"`
+	Description *string `json:"description,omitzero"`
+	Venue       *string `json:"place,omitzero"`
+	TimeZone    *string `json:"time_zone,omitzero"`
+	Waitlist    *bool   `json:"waitlist,omitzero"`
+	// RequiresProvenEmail is ignored by a worker of a version before it, which lets everybody in.
+	RequiresProvenEmail *bool      `json:"requires_proven_email,omitzero"`
+	StartsAt            *time.Time `json:"starts_at,omitempty"`
+	EndsAt              *time.Time `json:"ends_at,omitempty"`
+	OpensAt             *time.Time `json:"registration_opens_at,omitempty"`
+	ClosesAt            *time.Time `json:"registration_closes_at,omitempty"`
+	Capacity            *int64     `json:"capacity,omitzero"`
+	Cancel              bool       `json:"cancel,omitzero"` // cancels the event, for good
 }
 
 // AnyVersion in Edit.Version applies the edit whatever version the event has.

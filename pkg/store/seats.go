@@ -54,6 +54,7 @@ const (
 	RegistrationClosed    Outcome = "registration_closed"    // too late
 	RegistrationCancelled Outcome = "registration_cancelled" // the registration that this request made was cancelled since
 	EventCancelled        Outcome = "event_cancelled"        // the event takes no registrations and edits any more
+	EmailUnproven         Outcome = "email_unproven"         // the event asks for proven addresses, and the user's is not
 
 	Cancelled           Outcome = "cancelled"            // the user has no registration now, whether or not there was one
 	RegistrationChanged Outcome = "registration_changed" // the user has another registration than the Number of the request, or never had that
@@ -73,7 +74,7 @@ const (
 var outcomes = map[Kind][]Outcome{
 	Register: {
 		Registered, AlreadyRegistered, Waitlisted, AlreadyWaitlisted, SoldOut, EventNotFound,
-		RegistrationNotOpen, RegistrationClosed, RegistrationCancelled, EventCancelled,
+		RegistrationNotOpen, RegistrationClosed, RegistrationCancelled, EventCancelled, EmailUnproven,
 	},
 	Cancel:    {Cancelled, RegistrationChanged, EventNotFound},
 	EditEvent: {Edited, VersionMismatch, CapacityBelowSold, EventCancelled, EventNotFound},

@@ -80,7 +80,8 @@ type Accounts interface {
 	LockUser(ctx context.Context, id ID, at time.Time) (User, error)
 	// UnlockUser sets LockedAt to the zero time.
 	UnlockUser(ctx context.Context, id ID) (User, error)
-	// EditUser stores the Name and Email of u, and nothing else of it. Errors: ErrEmailTaken.
+	// EditUser stores the Name and Email of u, and nothing else of it. Another address than before is
+	// not proven. Errors: ErrEmailTaken.
 	EditUser(ctx context.Context, u User) error
 	// EraseUser forgets a person: it removes the user and their sessions, remembers the id as
 	// erased at the given time, and takes the request ids from their registrations. Registrations

@@ -57,6 +57,8 @@ type Store interface {
 	Registrations
 	Attendees
 	Idempotency
+	Quotas
+	Deletions
 	Sessions
 	Accounts
 	Retention

@@ -62,9 +62,15 @@ func (s *Store) UnlockUser(ctx context.Context, id store.ID) (store.User, error)
 
 // EditUser implements store.Accounts.
 func (s *Store) EditUser(ctx context.Context, u store.User) error {
-	res, err := s.users.UpdateOne(ctx, bson.D{{Key: "_id", Value: u.ID}}, bson.D{{Key: "$set", Value: bson.D{
-		{Key: "name", Value: u.Name}, {Key: "email", Value: u.Email}, {Key: "email_key", Value: store.EmailKey(u.Email)},
-	}}})
+	key := store.EmailKey(u.Email)
+	set := bson.E{Key: "$set", Value: bson.D{
+		{Key: "name", Value: u.Name}, {Key: "email", Value: u.Email}, {Key: "email_key", Value: key},
+	}}
+	res, err := s.users.UpdateOne(ctx, bson.D{{Key: "_id", Value: u.ID}, {Key: "email_key", Value: key}}, bson.D{set})
+	if err == nil && res.MatchedCount == 0 { // another address, which is not proven
+		res, err = s.users.UpdateOne(ctx, bson.D{{Key: "_id", Value: u.ID}},
+			bson.D{set, {Key: "$unset", Value: bson.D{{Key: "email_proven_at", Value: ""}}}})
+	}
 	switch {
 	case mongodb.KeyTaken(err):
 		err = store.ErrEmailTaken

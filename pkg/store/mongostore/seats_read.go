@@ -66,7 +66,7 @@ func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (loadedStat
 		}
 		l.states[id] = state
 	}
-	return l, nil
+	return l, s.loadProven(ctx, l, batch)
 }
 
 // loadSnapshot reads what load does, apart from the waiting list and a recount, in one command at

@@ -83,6 +83,8 @@ type Store struct {
 	registrations *mongo.Collection
 	keys          *mongo.Collection // of idempotency
 	signingKeys   *mongo.Collection
+	quotas        *mongo.Collection
+	deletedEvents *mongo.Collection
 	sessions      *mongo.Collection
 	erasedUsers   *mongo.Collection
 	cache         eventCache
@@ -149,6 +151,8 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		preconditions: newPreconditions(),
 		keys:          db.Collection("idempotency_keys"),
 		signingKeys:   db.Collection("signing_keys"),
+		quotas:        db.Collection("quotas"),
+		deletedEvents: db.Collection("deleted_events"),
 		sessions:      db.Collection("sessions"),
 		erasedUsers:   db.Collection("erased_users"),
 	}, nil

@@ -54,7 +54,7 @@ func load(ctx context.Context, tx *sql.Tx, batch []store.SeatRequest) (map[store
 			return nil, err
 		}
 	}
-	return states, nil
+	return states, loadProven(ctx, tx, states, batch)
 }
 
 // loadRegistrations reads the registrations that the batch may be about into the states, by one

@@ -30,6 +30,7 @@ func Steps() []Step {
 		{"the index of registrations gets its name", renameNumberIndex},
 		{"events are found by their words and places left", fillSearch},
 		{"sessions, erased users and when registrations were cancelled", createAccountIndexes},
+		{"quotas, deleted events and proven addresses", createQuotaIndexes},
 	}
 }
 
@@ -62,6 +63,15 @@ const accountStep = 4
 // it is next looked for.
 func createAccountIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
 	return createIndexes(ctx, db, accountStep)
+}
+
+// quotaStep is the number of the step that makes the index of quotas.
+const quotaStep = 5
+
+// createQuotaIndexes is step 5. Events and users need no change: a field that is missing is false, or
+// the zero time.
+func createQuotaIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, quotaStep)
 }
 
 // misnamed is the name that NumberIndex had by mistake before step 2.
