@@ -13,7 +13,6 @@ import (
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
-	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -55,8 +54,8 @@ func (a *API) editEvent(w http.ResponseWriter, r *request) error {
 // editOf checks the fields of an edit of an event, as those of a new event are, and says what of
 // the event changes. What stays as it is may be what new events cannot have any more, and is left out
 // then: a worker would refuse it.
-func editOf(f *input.Fields, b wire.EventEdit, e store.Event) *messages.EventEdit {
-	before, edit := e, &messages.EventEdit{}
+func editOf(f *input.Fields, b wire.EventEdit, e store.Event) *store.Edit {
+	before, edit := e, &store.Edit{}
 	text := func(m wire.Optional[string], event *string, to **string, check func(*input.Fields, string) string) {
 		var own input.Fields
 		value := check(&own, m.Value)

@@ -206,7 +206,7 @@ func (a *API) cancelEvent(w http.ResponseWriter, r *request) error {
 	if err := r.caller.Require(e.OrganizerID, "Only the organizer may cancel this event."); err != nil {
 		return err
 	}
-	if err := a.sendEdit(w, r, e.ID, &messages.EventEdit{Version: store.AnyVersion, Cancel: true}); err != nil {
+	if err := a.sendEdit(w, r, e.ID, &store.Edit{Version: store.AnyVersion, Cancel: true}); err != nil {
 		return err
 	}
 	a.tell(r, security.EventCancelled, messages.ActorOrganizer, security.About{Event: e.ID})
@@ -215,12 +215,12 @@ func (a *API) cancelEvent(w http.ResponseWriter, r *request) error {
 
 // sendEdit sends an edit to the workers, since it may change registrations, and answers with the event
 // as it is then.
-func (a *API) sendEdit(w http.ResponseWriter, r *request, event store.ID, edit *messages.EventEdit) error {
+func (a *API) sendEdit(w http.ResponseWriter, r *request, event store.ID, edit *store.Edit) error {
 	got := a.send(w, r, messages.SeatRequest{
 		Kind: messages.KindEditEvent, RequestID: rand.Text(), EventID: event, Edit: edit,
 		Actor: actor(r.caller, messages.ActorOrganizer, store.ID{}),
 	})
-	if got.Reply.Outcome != messages.OutcomeEdited {
+	if got.Reply.Outcome != store.Edited {
 		return refusal(got)
 	}
 	e, err := a.store.Event(r.Context(), event)

@@ -40,9 +40,9 @@ func (a *API) register(w http.ResponseWriter, r *request) error {
 	}
 	answer, got := a.sendRegister(w, r, req)
 	switch got.Reply.Outcome {
-	case messages.OutcomeRegistered:
+	case store.Registered:
 		return writeCreated(w, registrationPath(event, user), false, answer)
-	case messages.OutcomeWaitlisted:
+	case store.Waitlisted:
 		return writeJSON(w, http.StatusAccepted, answer)
 	}
 	p := refusal(got)
@@ -67,11 +67,11 @@ func (a *API) putRegistration(w http.ResponseWriter, r *request) error {
 	req.Kind, req.Actor = messages.KindRegister, actor(r.caller, messages.ActorPerson, user)
 	answer, got := a.sendRegister(w, r, req)
 	switch got.Reply.Outcome {
-	case messages.OutcomeRegistered:
+	case store.Registered:
 		return writeCreated(w, registrationPath(event, user), false, answer)
-	case messages.OutcomeWaitlisted:
+	case store.Waitlisted:
 		return writeJSON(w, http.StatusAccepted, answer)
-	case messages.OutcomeAlreadyRegistered, messages.OutcomeAlreadyWaitlisted:
+	case store.AlreadyRegistered, store.AlreadyWaitlisted:
 		return writeJSON(w, http.StatusOK, answer)
 	}
 	return refusal(got)
@@ -132,7 +132,7 @@ func (a *API) deleteRegistration(w http.ResponseWriter, r *request) error {
 	}
 	req.Kind, req.Actor = messages.KindCancel, actor(r.caller, role, req.UserID)
 	got := a.send(w, r, req)
-	if got.Reply.Outcome != messages.OutcomeCancelled {
+	if got.Reply.Outcome != store.Cancelled {
 		return refusal(got)
 	}
 	if role == messages.ActorOrganizer {
@@ -215,7 +215,7 @@ func registrationOf(event, user store.ID, reply messages.SeatReply) wire.Registr
 		Status: wire.Confirmed, Position: reply.Position,
 	}
 	switch reply.Outcome {
-	case messages.OutcomeWaitlisted, messages.OutcomeAlreadyWaitlisted:
+	case store.Waitlisted, store.AlreadyWaitlisted:
 		answer.Status = wire.Waitlisted
 	}
 	return answer

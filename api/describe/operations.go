@@ -2,6 +2,7 @@ package describe
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/eventio/eventio/api/describe/openapi"
@@ -155,7 +156,7 @@ func Register() Operation {
 				"path.id": "$response.body#/event_id", "path.user_id": "$response.body#/user_id",
 			}}},
 		}, waits()},
-		Problems: append(seatProblems(), problem.AlreadyRegistered, problem.AlreadyWaitlisted),
+		Problems: append(seatProblems(store.Register), problem.NotAdmitted),
 	}
 }
 
@@ -184,7 +185,7 @@ func PutRegistration() Operation {
 			{Status: http.StatusCreated, Description: "Registered: the user has a seat.", Body: wire.Registration{}, Headers: []string{"Location"}, Example: exampleRegistration()},
 			waits(),
 		},
-		Problems: seatProblems(),
+		Problems: append(seatProblems(store.Register, store.AlreadyRegistered, store.AlreadyWaitlisted), problem.NotAdmitted),
 	}
 }
 
@@ -195,12 +196,16 @@ func waits() Answer {
 	return Answer{Status: http.StatusAccepted, Description: "On the waiting list.", Body: wire.Registration{}, Example: example}
 }
 
-// seatProblems are why there may be no seat.
-func seatProblems() []problem.Code {
-	return []problem.Code{
-		problem.EventNotFound, problem.EventCancelled, problem.RegistrationNotOpen, problem.RegistrationClosed, problem.RegistrationCancelled,
-		problem.EmailUnproven, problem.NotAdmitted, problem.SoldOut, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome,
+// seatProblems are why a seat request of a kind may not get what it asks for: the outcomes that are
+// problems, but for those that the route never gives or answers otherwise, and the failures of the way there.
+func seatProblems(kind store.Kind, never ...store.Outcome) []problem.Code {
+	all := []problem.Code{problem.Overloaded, problem.StorageFull, problem.UnknownOutcome}
+	for _, o := range kind.Outcomes() {
+		if p := problem.New(problem.Code(o)); string(p.Code) == string(o) && !slices.Contains(never, o) {
+			all = append(all, p.Code)
+		}
 	}
+	return all
 }
 
 // DeleteRegistration documents DELETE /api/events/{id}/registrations/{user_id}.
@@ -214,7 +219,7 @@ func DeleteRegistration() Operation {
 			registrationMatchParameter(),
 		},
 		Answers:  []Answer{{Status: http.StatusNoContent, Description: "The user is not registered."}},
-		Problems: []problem.Code{problem.EventNotFound, problem.RegistrationChanged, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+		Problems: seatProblems(store.Cancel),
 	}
 }
 
@@ -230,8 +235,7 @@ func EditEvent() Operation {
 		Example:    wire.EventEdit{Title: wire.Set("Opening night"), Capacity: wire.Set(int64(2))},
 		Answers: []Answer{{Status: http.StatusOK, Description: "The event as it is now.", Body: wire.Event{}, Headers: []string{"ETag"},
 			Example: exampleEventBody()}},
-		Problems: []problem.Code{problem.EventNotFound, problem.EventCancelled, problem.CapacityBelowSold, problem.VersionMismatch,
-			problem.PreconditionRequired, problem.QuotaExceeded, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+		Problems: append(seatProblems(store.EditEvent), problem.PreconditionRequired, problem.QuotaExceeded),
 	}
 }
 
@@ -242,7 +246,7 @@ func CancelEvent() Operation {
 		Description: "By the organizer, for good; repeatable. It stays readable and keeps its roster. It needs no body.",
 		Answers: []Answer{{Status: http.StatusOK, Description: "The event as it is now.", Body: wire.Event{}, Headers: []string{"ETag"},
 			Example: exampleEventBody()}},
-		Problems: []problem.Code{problem.EventNotFound, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+		Problems: seatProblems(store.EditEvent, store.VersionMismatch, store.CapacityBelowSold, store.EventCancelled),
 	}
 }
 

@@ -74,7 +74,7 @@ type Logging struct {
 	LogLevel string `name:"log-level" env:"EVENTIO_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error. debug tells more of each seat."`
 }
 
-// Logger logs to env.Stderr: JSON lines, or for people when it is a terminal.
+// Logger logs to env.Stderr, one line at a time: JSON, or for people when it is a terminal.
 func (l Logging) Logger(env Env) zerolog.Logger {
 	out := env.Stderr
 	if f, ok := out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
@@ -84,7 +84,7 @@ func (l Logging) Logger(env Env) zerolog.Logger {
 	if err != nil || level == zerolog.NoLevel {
 		level = zerolog.InfoLevel
 	}
-	return zerolog.New(out).Level(level).With().Timestamp().Logger()
+	return zerolog.New(zerolog.SyncWriter(out)).Level(level).With().Timestamp().Logger()
 }
 
 // The limits of every HTTP server. Go sets none of them, and without them one slow client

@@ -76,20 +76,24 @@ func (e Event) AsCreated() Event {
 
 // Edit is what an organizer changes in an event. A field that is nil leaves that of the same name
 // in Event as it is; a pointer to a zero time removes a limit.
+//
+// The tag json of a field is its name in the messages to workers. Never rename, never reuse.
 type Edit struct {
-	Version             int64 // the Event.Version that the organizer has seen, or AnyVersion
-	Title               *string
-	Description         *string
-	Venue               *string
-	TimeZone            *string
-	Waitlist            *bool
-	RequiresProvenEmail *bool
-	StartsAt            *time.Time
-	EndsAt              *time.Time
-	OpensAt             *time.Time
-	ClosesAt            *time.Time
-	Capacity            *int64
-	Cancel              bool // cancels the event, for good
+	// Only nil is left out: omitempty would lose an empty text, and omitzero a zero time.
+	Version     int64   `json:"version"` // the Event.Version that the organizer has seen, or AnyVersion
+	Title       *string `json:"title,omitzero"`
+	Description *string `json:"description,omitzero"`
+	Venue       *string `json:"place,omitzero"`
+	TimeZone    *string `json:"time_zone,omitzero"`
+	Waitlist    *bool   `json:"waitlist,omitzero"`
+	// RequiresProvenEmail is ignored by a worker of a version before it, which lets everybody in.
+	RequiresProvenEmail *bool      `json:"requires_proven_email,omitzero"`
+	StartsAt            *time.Time `json:"starts_at,omitempty"`
+	EndsAt              *time.Time `json:"ends_at,omitempty"`
+	OpensAt             *time.Time `json:"registration_opens_at,omitempty"`
+	ClosesAt            *time.Time `json:"registration_closes_at,omitempty"`
+	Capacity            *int64     `json:"capacity,omitzero"`
+	Cancel              bool       `json:"cancel,omitzero"` // cancels the event, for good
 }
 
 // AnyVersion in Edit.Version applies the edit whatever version the event has.
