@@ -76,14 +76,15 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	a := &API{store: st, seats: seats, config: config, log: log, hashes: passwords.NewHasher(0, 0), throttle: newStreamThrottle()}
 	a.ready = ready.New(a.look, "ready: seat requests get through, and the store answers", log)
 	a.gate = gate.New(config.Access, log)
-	a.described = describe.Render(described(a.table()))
+	table := a.table()
+	a.described = describe.Render(described(table))
 	// In trusted mode a password protects nothing, because anybody may act as anybody, and
 	// the original's clients send what they always sent.
 	if config.Access.Mode != gate.Trusted {
 		a.newPasswords = passwords.RefuseGuessable()
 	}
 	denied := a.observe("", func(http.ResponseWriter, *http.Request) error { return gate.ErrOrigin() })
-	a.router = a.gate.BrowserRules(a.routes(), denied)
+	a.router = a.gate.BrowserRules(a.routes(table), denied)
 	return a
 }
 
