@@ -104,13 +104,14 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 		config.Access.LongestPause = min(longestPause, config.RequestTimeout/2)
 	}
 	a.gate = gate.New(config.Access, log)
-	a.described = describe.Render(described(a.table()))
+	table := a.table()
+	a.described = describe.Render(described(table))
 	// In trusted mode a password protects nothing, because anybody may act as anybody, and
 	// the original's clients send what they always sent.
 	if config.Access.Mode != gate.Trusted {
 		a.newPasswords = passwords.RefuseGuessable()
 	}
-	a.router = a.gate.BrowserRules(a.routes(), a.described.AnswerHeaders, func(err error) http.Handler {
+	a.router = a.gate.BrowserRules(a.routes(table), a.described.AnswerHeaders, func(err error) http.Handler {
 		return a.observe("", func(http.ResponseWriter, *request) error { return err })
 	})
 	a.ambiguous = a.observe("", func(http.ResponseWriter, *request) error {

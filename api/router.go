@@ -117,11 +117,11 @@ func described(table []route) []describe.Route {
 }
 
 // routes makes the handler of all paths. It panics on a row that is not whole.
-func (a *API) routes() http.Handler {
+func (a *API) routes(table []route) http.Handler {
 	mux := chi.NewRouter()
 	compress := compressing()
 	methods := []string{http.MethodHead}
-	for _, rt := range a.table() {
+	for _, rt := range table {
 		if !rt.whole() {
 			panic(fmt.Sprintf("api: the row of %s %s is not whole", rt.method, rt.pattern))
 		}

@@ -194,12 +194,8 @@ func (a *API) userPage(ctx context.Context, q userQuery) (page []wire.UserRegist
 		if h.Registration.Cancelled || q.when == wire.Upcoming && !upcoming || q.when == wire.Past && upcoming {
 			continue
 		}
-		status := wire.Confirmed
-		if !h.Event.Confirmed(h.Registration) {
-			status = wire.Waitlisted
-		}
 		page = append(page, wire.UserRegistration{
-			Event: wire.EventOf(h.Event), RegisteredAt: h.Registration.RegisteredAt, Number: h.Registration.Number, Status: status,
+			Event: wire.EventOf(h.Event), RegisteredAt: h.Registration.RegisteredAt, Number: h.Registration.Number, Status: statusOf(h.Event, h.Registration),
 		})
 	}
 	return page, last, false, nil
