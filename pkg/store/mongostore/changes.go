@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
@@ -23,15 +24,15 @@ type changeKey struct {
 type changeDoc struct {
 	Key    changeKey `bson:"_id"`
 	At     time.Time `bson:"at"`
-	Packed []byte    `bson:"packed"` // see store.ChangeRecord
+	Packed []byte    `bson:"packed"` // see changes.Pack
 }
 
 func newChangeDoc(r store.ChangeRecord) changeDoc {
-	return changeDoc{changeKey{r.EventID, r.Revision}, r.At, r.Pack()}
+	return changeDoc{changeKey{r.EventID, r.Revision}, r.At, changes.Pack(r)}
 }
 
 func (d changeDoc) record() (store.ChangeRecord, error) {
-	return store.UnpackChange(d.Key.EventID, d.Key.Revision, d.At, d.Packed)
+	return changes.Unpack(d.Key.EventID, d.Key.Revision, d.At, d.Packed)
 }
 
 // insertChanges adds the rows of a batch to the record, in the transaction of ctx.

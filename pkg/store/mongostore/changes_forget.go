@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
@@ -18,7 +19,7 @@ type recordedIn struct {
 	Revisions store.Revisions `bson:"revisions"`
 }
 
-// forgetRequests takes the request ids of registrations out of the record (store.ChangeRecord.Forget).
+// forgetRequests takes the request ids of registrations out of the record (store.changes.Forget).
 // It may be repeated.
 func (s *Store) forgetRequests(ctx context.Context, registrations bson.D) error {
 	cursor, err := s.registrations.Find(ctx, registrations, options.Find().SetProjection(bson.D{{Key: "revisions", Value: 1}}))
@@ -56,13 +57,13 @@ func (s *Store) forgetIn(ctx context.Context, key changeKey, user store.ID) erro
 		if err != nil {
 			return nil //nolint:nilerr // a damaged row must not keep anybody from being erased; eventio verify tells of it
 		}
-		forgotten, changed := r.Forget(user)
+		forgotten, changed := changes.Forget(r, user)
 		if !changed {
 			return nil
 		}
 		// Followers do not see an update: the row tells the same as before.
 		res, err := s.changes.UpdateOne(ctx, bson.D{{Key: "_id", Value: key}, {Key: "packed", Value: d.Packed}},
-			bson.D{{Key: "$set", Value: bson.D{{Key: "packed", Value: forgotten.Pack()}}}})
+			bson.D{{Key: "$set", Value: bson.D{{Key: "packed", Value: changes.Pack(forgotten)}}}})
 		if err != nil || res.MatchedCount == 1 {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -325,7 +326,7 @@ func TestAReadHasATimeLimit(t *testing.T) {
 	for name, read := range map[string]func() error{
 		"events": func() error { _, err := s.FindEvents(ctx, store.EventQuery{}); return err },
 		"words": func() error {
-			_, err := s.FindEvents(ctx, store.EventQuery{Words: store.Words("live concert"), Available: true})
+			_, err := s.FindEvents(ctx, store.EventQuery{Words: search.Words("live concert"), Available: true})
 			return err
 		},
 		"event": func() error { _, err := s.Event(ctx, e.ID); return err },

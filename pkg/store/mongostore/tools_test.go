@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 	"github.com/eventio/eventio/pkg/store/storetest/tooltest"
 )
 
@@ -34,7 +35,7 @@ func TestTools(t *testing.T) {
 		change := func(do func(ctx context.Context, key changeKey, packed []byte) error) func(testing.TB, store.ChangeRecord) {
 			return func(tb testing.TB, r store.ChangeRecord) {
 				tb.Helper()
-				if err := do(tb.Context(), changeKey{r.EventID, r.Revision}, r.Pack()); err != nil {
+				if err := do(tb.Context(), changeKey{r.EventID, r.Revision}, changes.Pack(r)); err != nil {
 					tb.Fatal(err)
 				}
 			}

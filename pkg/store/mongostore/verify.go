@@ -15,15 +15,16 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+	"github.com/eventio/eventio/pkg/store/verify"
 )
 
-// VerifyReader implements store.VerifyReader. It never writes, not even a missing index.
+// VerifyReader implements verify.Reader. It never writes, not even a missing index.
 type VerifyReader struct {
 	s       *Store
 	version int // of the schema
 }
 
-var _ store.VerifyReader = (*VerifyReader)(nil)
+var _ verify.Reader = (*VerifyReader)(nil)
 
 // OpenVerifyReader connects to the replica set at uri. It refuses a schema that is newer than it
 // knows with store.ErrSchema.
@@ -48,16 +49,16 @@ func OpenVerifyReader(ctx context.Context, uri string) (*VerifyReader, error) {
 // Close closes all connections.
 func (r *VerifyReader) Close() error { return r.s.Close() }
 
-// Size implements store.VerifyReader, by the metadata of the collections.
-func (r *VerifyReader) Size(ctx context.Context) (store.Size, error) {
-	var size store.Size
+// Size implements verify.Reader, by the metadata of the collections.
+func (r *VerifyReader) Size(ctx context.Context) (verify.Size, error) {
+	var size verify.Size
 	for _, part := range []struct {
 		to   *int64
 		from *mongo.Collection
 	}{{&size.Users, r.s.users}, {&size.Events, r.s.events}, {&size.Registrations, r.s.registrations}} {
 		n, err := part.from.EstimatedDocumentCount(ctx)
 		if err != nil {
-			return store.Size{}, fmt.Errorf("count %s: %w", part.from.Name(), mongodb.ReadError(err, nil))
+			return verify.Size{}, fmt.Errorf("count %s: %w", part.from.Name(), mongodb.ReadError(err, nil))
 		}
 		*part.to = n
 	}
@@ -69,7 +70,7 @@ func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", store.ErrDamaged, fmt.Sprintf(format, args...))
 }
 
-// CheckConstraints implements store.VerifyReader: it checks the unique indexes. The _id of
+// CheckConstraints implements verify.Reader: it checks the unique indexes. The _id of
 // registrations, by which no user has two of them, cannot be missing.
 func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 	return func(yield func(error) bool) {
@@ -93,7 +94,7 @@ func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 	}
 }
 
-// ReadUsers implements store.VerifyReader.
+// ReadUsers implements verify.Reader.
 func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, error] {
 	// Without the index, which may be missing, the server sorts on disk.
 	order := options.Find().SetSort(bson.D{{Key: "email_key", Value: 1}}).SetAllowDiskUse(true)
@@ -142,7 +143,7 @@ func notObjectID(field string) bson.D {
 // minutes, so none may stay open while everything is checked.
 const pageSize = 1000
 
-// ReadEventIDs implements store.VerifyReader.
+// ReadEventIDs implements verify.Reader.
 func (r *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, error] {
 	return func(yield func(store.ID, error) bool) {
 		how := options.Find().SetProjection(mongodb.OnlyID())
@@ -208,16 +209,16 @@ func (r *VerifyReader) orphaned(ctx context.Context) iter.Seq2[store.ID, error] 
 	}, func(g group) store.ID { return g.ID })
 }
 
-// ReadEvent implements store.VerifyReader. All its reads are of one snapshot, which the server keeps
+// ReadEvent implements verify.Reader. All its reads are of one snapshot, which the server keeps
 // for minSnapshotHistoryWindowInSeconds (300 by default).
-func (r *VerifyReader) ReadEvent(ctx context.Context, id store.ID, read func(store.EventSnapshot) error) error {
+func (r *VerifyReader) ReadEvent(ctx context.Context, id store.ID, read func(verify.Snapshot) error) error {
 	session, err := r.s.client.StartSession(options.Session().SetSnapshot(true))
 	if err != nil {
 		return mongodb.NothingStored(err)
 	}
 	defer session.EndSession(context.WithoutCancel(ctx))
 	ctx = mongo.NewSessionContext(ctx, session)
-	snapshot := store.EventSnapshot{}
+	snapshot := verify.Snapshot{}
 	raw, err := r.s.events.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Raw()
 	switch {
 	case err == nil:

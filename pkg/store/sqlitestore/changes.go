@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
@@ -30,7 +31,7 @@ func scanChange(row sqldb.Scanner) (changeRow, error) {
 	var packed []byte
 	err := row.Scan(&c.seq, sqldb.ID{To: &event}, &revision, sqldb.Millis{To: &at}, &packed)
 	if err == nil {
-		c.record, err = store.UnpackChange(event, revision, at, packed)
+		c.record, err = changes.Unpack(event, revision, at, packed)
 	}
 	return c, err
 }
@@ -44,7 +45,7 @@ func insertChanges(ctx context.Context, tx *sql.Tx, records []store.ChangeRecord
 			verb = `INSERT OR REPLACE`
 		}
 		_, err := tx.ExecContext(ctx, verb+` INTO changes (event_id, revision, at, packed) VALUES (?, ?, ?, ?)`,
-			r.EventID[:], r.Revision, sqldb.UnixMillis(r.At), r.Pack())
+			r.EventID[:], r.Revision, sqldb.UnixMillis(r.At), changes.Pack(r))
 		if err != nil {
 			return fmt.Errorf("record a change: %w", err)
 		}

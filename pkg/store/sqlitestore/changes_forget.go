@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
@@ -15,7 +16,7 @@ type recordedIn struct {
 	revisions   store.Revisions
 }
 
-// forgetRequests takes the request ids of registrations out of the record (store.ChangeRecord.Forget).
+// forgetRequests takes the request ids of registrations out of the record (store.changes.Forget).
 // which selects the registrations, with its arguments.
 func forgetRequests(ctx context.Context, tx *sql.Tx, which string, args ...any) error {
 	rows, err := sqldb.All(ctx, tx, func(row sqldb.Scanner) (r recordedIn, err error) {
@@ -34,8 +35,8 @@ func forgetRequests(ctx context.Context, tx *sql.Tx, which string, args ...any) 
 			if err != nil {
 				return err
 			}
-			if forgotten, changed := change.record.Forget(r.user); changed {
-				if _, err := tx.ExecContext(ctx, `UPDATE changes SET packed = ? WHERE seq = ?`, forgotten.Pack(), change.seq); err != nil {
+			if forgotten, changed := changes.Forget(change.record, r.user); changed {
+				if _, err := tx.ExecContext(ctx, `UPDATE changes SET packed = ? WHERE seq = ?`, changes.Pack(forgotten), change.seq); err != nil {
 					return err
 				}
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
@@ -50,7 +51,7 @@ func deletePart(ctx context.Context, tx *sql.Tx, id store.ID, at time.Time) (d s
 	if n, err := deleteChanges(ctx, tx, id); err != nil || n > 0 {
 		return d, false, err
 	}
-	if err := removeWordPrefixes(ctx, tx, e, e.WordPrefixes()); err != nil {
+	if err := removeWordPrefixes(ctx, tx, e, search.WordPrefixes(e)); err != nil {
 		return d, false, err
 	}
 	if _, err := tx.ExecContext(ctx, `DELETE FROM events WHERE id = ?`, id[:]); err != nil {

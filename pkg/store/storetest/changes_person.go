@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 )
 
 // held reads the registration of a user for an event, also a cancelled one.
@@ -34,7 +35,7 @@ func testRegistrationChanges(t *testing.T, target Target) {
 	// want has revisions without the one at which the event got its waiting list.
 	want := func(user store.ID, text string) {
 		t.Helper()
-		items, err := store.RegistrationChanges(Context(t), s, held(t, s, event.ID, user))
+		items, err := changes.OfRegistration(Context(t), s, held(t, s, event.ID, user))
 		if err != nil {
 			t.Fatal(err)
 		}

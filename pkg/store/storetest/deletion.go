@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 )
 
 // testDeletion checks that a deleted event is gone with all its registrations and is remembered, and
@@ -29,7 +30,7 @@ func testDeletion(t *testing.T, target Target) {
 		for r, err := range again.Roster(Context(t), e.ID, 0, 1<<40, 0) {
 			t.Fatalf("it still has %+v, %v", r, err)
 		}
-		page, err := again.FindEvents(Context(t), store.EventQuery{OrganizerID: e.OrganizerID, Words: store.Words("concert")})
+		page, err := again.FindEvents(Context(t), store.EventQuery{OrganizerID: e.OrganizerID, Words: search.Words("concert")})
 		if err != nil || len(page.Events) != 0 {
 			t.Errorf("a search finds %+v, %v", page, err)
 		}

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 )
 
 func testSearch(t *testing.T, target Target) {
@@ -31,7 +32,7 @@ func testSearch(t *testing.T, target Target) {
 	}
 	WantOutcomes(t, MustApply(t, s, NewRequest(all[0].ID)), store.Registered) // the first is sold out
 	place := func(i int) *store.EventCursor { return &store.EventCursor{StartsAt: all[i].StartsAt, ID: all[i].ID} }
-	search := func(text string) store.EventQuery { return store.EventQuery{Words: store.Words(text)} }
+	find := func(text string) store.EventQuery { return store.EventQuery{Words: search.Words(text)} }
 	for name, c := range map[string]struct {
 		query store.EventQuery
 		want  []int // places in all
@@ -50,30 +51,30 @@ func testSearch(t *testing.T, target Target) {
 		"after one of equal start":           {store.EventQuery{After: place(1)}, []int{2, 3, 4}},
 		"after, descending, of equal start":  {store.EventQuery{After: place(2), Descending: true}, []int{1, 0}},
 		"after the last":                     {store.EventQuery{After: place(4)}, nil},
-		"all of it together":                 {store.EventQuery{OrganizerID: ada, From: day(1), Available: true, After: place(0), Limit: 1, Words: store.Words("STRAßE")}, []int{2}},
-		"a limit counts only what is found":  {store.EventQuery{Words: store.Words("stra"), Limit: 2}, []int{1, 2}},
-		"in any case":                        {search("kONZERT"), []int{0}},
-		"in the description":                 {search("musik"), []int{1}},
-		"in the place":                       {search("zizkov"), []int{4}},
-		"the beginning of a word":            {search("konz"), []int{0}},
-		"one character":                      {search("k"), []int{0, 3, 4}},
-		"not the rest of a word":             {search("onzert"), nil},
-		"every word, in any order":           {search("hafen live"), []int{0}},
-		"every word, each somewhere else":    {search("ZIZ 27 istan"), []int{4}},
-		"a word that is nowhere":             {search("hafen musik"), nil},
-		"sharp s is not two letters":         {search("straße"), []int{2}},
-		"sharp s in capitals":                {search("STRA\u1E9EE"), []int{2}},
-		"greek, without accents":             {search("τελος"), []int{3}},
-		"greek, with the other small sigma":  {search("τέλοσ"), []int{3}},
-		"cyrillic":                           {search("КИНО НЕБОМ"), []int{3}},
-		"accents that are not there":         {search("Ístänbül"), []int{4}},
-		"accents of their own":               {search("z\u030ciz\u030cKOV"), []int{4}},
-		"kelvin is k":                        {search("\u212A"), []int{0, 3, 4}},
-		"any part where there are no blanks": {search("京タワ"), []int{4}},
-		"two lines are two words":            {search("небом\nзавтра"), []int{3}},
-		"signs part words":                   {search("(mit/ein)"), []int{1}},
-		"signs alone find nothing":           {search("🎟 .*"), nil},
-		"a word longer than any":             {search(strings.Repeat("konzert", 50)), nil},
+		"all of it together":                 {store.EventQuery{OrganizerID: ada, From: day(1), Available: true, After: place(0), Limit: 1, Words: search.Words("STRAßE")}, []int{2}},
+		"a limit counts only what is found":  {store.EventQuery{Words: search.Words("stra"), Limit: 2}, []int{1, 2}},
+		"in any case":                        {find("kONZERT"), []int{0}},
+		"in the description":                 {find("musik"), []int{1}},
+		"in the place":                       {find("zizkov"), []int{4}},
+		"the beginning of a word":            {find("konz"), []int{0}},
+		"one character":                      {find("k"), []int{0, 3, 4}},
+		"not the rest of a word":             {find("onzert"), nil},
+		"every word, in any order":           {find("hafen live"), []int{0}},
+		"every word, each somewhere else":    {find("ZIZ 27 istan"), []int{4}},
+		"a word that is nowhere":             {find("hafen musik"), nil},
+		"sharp s is not two letters":         {find("straße"), []int{2}},
+		"sharp s in capitals":                {find("STRA\u1E9EE"), []int{2}},
+		"greek, without accents":             {find("τελος"), []int{3}},
+		"greek, with the other small sigma":  {find("τέλοσ"), []int{3}},
+		"cyrillic":                           {find("КИНО НЕБОМ"), []int{3}},
+		"accents that are not there":         {find("Ístänbül"), []int{4}},
+		"accents of their own":               {find("z\u030ciz\u030cKOV"), []int{4}},
+		"kelvin is k":                        {find("\u212A"), []int{0, 3, 4}},
+		"any part where there are no blanks": {find("京タワ"), []int{4}},
+		"two lines are two words":            {find("небом\nзавтра"), []int{3}},
+		"signs part words":                   {find("(mit/ein)"), []int{1}},
+		"signs alone find nothing":           {find("🎟 .*"), nil},
+		"a word longer than any":             {find(strings.Repeat("konzert", 50)), nil},
 		"no search":                          {store.EventQuery{Words: nil}, []int{0, 1, 2, 3, 4}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,10 +136,10 @@ func testSearchAfterEdits(t *testing.T, s store.Store) {
 			t.Errorf("%s: available is %v", step, got)
 		}
 		for word, want := range words {
-			if got := found(store.EventQuery{Words: store.Words(word)}); got != want {
+			if got := found(store.EventQuery{Words: search.Words(word)}); got != want {
 				t.Errorf("%s: by %q it is found: %v", step, word, got)
 			}
-			if got := slices.ContainsFunc(FindPage(t, s, store.EventQuery{Words: store.Words(word), From: event.StartsAt}).Events,
+			if got := slices.ContainsFunc(FindPage(t, s, store.EventQuery{Words: search.Words(word), From: event.StartsAt}).Events,
 				func(e store.Event) bool { return e.ID == event.ID }); got != want {
 				t.Errorf("%s: by %q alone it is found: %v", step, word, got)
 			}
@@ -170,7 +171,7 @@ func testSearchAfterEdits(t *testing.T, s store.Store) {
 	finds("cancelled", false, map[string]bool{"les": true, "kiel": true})
 }
 
-// testSearchModel compares random queries with store.EventQuery.Matches over all events, in order.
+// testSearchModel compares random queries with search.Matches over all events, in order.
 func testSearchModel(t *testing.T, s store.Store) {
 	vocabulary := []string{"Kino", "kinder", "KÄSE", "Hafen", "Haus", "a", "東京"}
 	organizers := []store.ID{store.NewID(), store.NewID()}
@@ -196,12 +197,12 @@ func testSearchModel(t *testing.T, s store.Store) {
 			From:        rapid.SampledFrom([]time.Time{{}, starts(1), starts(2)}).Draw(rt, "from"),
 			To:          rapid.SampledFrom([]time.Time{{}, starts(2), starts(4)}).Draw(rt, "to"),
 		}
-		if search := text.Draw(rt, "search"); search != "" {
-			search = search[:rapid.IntRange(1, len(search)).Draw(rt, "cut")]
-			q.Words = store.Words(strings.ToValidUTF8(search, ""))
+		if typed := text.Draw(rt, "search"); typed != "" {
+			typed = typed[:rapid.IntRange(1, len(typed)).Draw(rt, "cut")]
+			q.Words = search.Words(strings.ToValidUTF8(typed, ""))
 		}
 		want := Collect(t, store.AllEvents(Context(t), s, store.EventQuery{Descending: q.Descending}))
-		want = slices.DeleteFunc(want, func(e store.Event) bool { return !q.Matches(e) })
+		want = slices.DeleteFunc(want, func(e store.Event) bool { return !search.Matches(q, e) })
 		q.Limit = rapid.IntRange(1, 5).Draw(rt, "limit")
 		if got := Collect(t, store.AllEvents(Context(t), s, q)); !sameEvents(got, want) {
 			rt.Fatalf("%+v: got %d events, want %d", q, len(got), len(want))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 )
 
 // costPage is how many events a page of CheckListCosts has.
@@ -23,12 +24,12 @@ func CheckListCosts(t *testing.T, s store.Store, load func(testing.TB, []store.E
 	slices.SortFunc(all, func(a, b store.Event) int { return a.Cursor().Compare(b.Cursor()) })
 	middle := all[len(all)/2].Cursor() // most events start when this one does
 	examined(t)
-	for _, search := range []string{"", "common", "rare", "absent", "left", "left right", "common rare", "common left c"} {
+	for _, words := range []string{"", "common", "rare", "absent", "left", "left right", "common rare", "common left c"} {
 		for filters := range 32 {
 			has := func(bit int) bool { return filters&(1<<bit) != 0 }
 			q := store.EventQuery{Limit: costPage, Available: has(0), Descending: has(1)}
-			if search != "" {
-				q.Words = store.Words(search)
+			if words != "" {
+				q.Words = search.Words(words)
 			}
 			if has(2) {
 				q.OrganizerID = organizer
@@ -39,7 +40,7 @@ func CheckListCosts(t *testing.T, s store.Store, load func(testing.TB, []store.E
 			if has(4) {
 				q.From, q.To = all[3].StartsAt, all[len(all)-3].StartsAt
 			}
-			t.Run(fmt.Sprintf("%s/%05b", search, filters), func(t *testing.T) { checkListCost(t, s, q, all, examined) })
+			t.Run(fmt.Sprintf("%s/%05b", words, filters), func(t *testing.T) { checkListCost(t, s, q, all, examined) })
 		}
 	}
 }
@@ -47,7 +48,7 @@ func CheckListCosts(t *testing.T, s store.Store, load func(testing.TB, []store.E
 func checkListCost(t *testing.T, s store.Store, q store.EventQuery, all []store.Event, examined func(testing.TB) int) {
 	want := slices.DeleteFunc(slices.Clone(all), func(e store.Event) bool {
 		behind := q.After == nil || e.Cursor().Compare(*q.After) > 0 != q.Descending && e.Cursor() != *q.After
-		return !behind || !q.Matches(e)
+		return !behind || !search.Matches(q, e)
 	})
 	if q.Descending {
 		slices.Reverse(want)

@@ -1,4 +1,4 @@
-package store_test
+package search
 
 import (
 	"testing"
@@ -19,23 +19,23 @@ func TestAttendeesAreFound(t *testing.T) {
 		"6b056f1db8a8b20890367b25": true, "6B056F1DB8A8B20890367B25": true, "6b056f": false,
 		"zoe ada": false, "xample": false, "": true,
 	} {
-		if got := a.MatchesWords(store.Words(query)); got != want {
+		if got := MatchesAttendee(a, Words(query)); got != want {
 			t.Errorf("%q: found is %t, want %t", query, got, want)
 		}
 	}
 	unknown := store.Attendee{UserID: id, Number: 7}
-	if !unknown.MatchesWords(store.Words("7")) || unknown.MatchesWords(store.Words("ada")) {
+	if !MatchesAttendee(unknown, Words("7")) || MatchesAttendee(unknown, Words("ada")) {
 		t.Error("who has no name is found by the number alone")
 	}
 }
 
 func TestNamesAreSortedAsTheyAreSearched(t *testing.T) {
 	for _, same := range [][2]string{{"Zoë", "ZOE"}, {" Ada", "ada"}, {"Ångström", "angstrom"}} {
-		if a, b := (store.Attendee{Name: same[0]}).NameKey(), (store.Attendee{Name: same[1]}).NameKey(); a != b {
+		if a, b := NameKey(store.Attendee{Name: same[0]}), NameKey(store.Attendee{Name: same[1]}); a != b {
 			t.Errorf("%q is %q and %q is %q", same[0], a, same[1], b)
 		}
 	}
-	if (store.Attendee{Name: "Öz"}).NameKey() >= (store.Attendee{Name: "Pa"}).NameKey() {
+	if NameKey(store.Attendee{Name: "Öz"}) >= NameKey(store.Attendee{Name: "Pa"}) {
 		t.Error("Öz is not before Pa")
 	}
 }

@@ -1,16 +1,18 @@
-package store
+package verify
 
 import (
 	"context"
 	"iter"
+
+	"github.com/eventio/eventio/pkg/store"
 )
 
-// VerifyReader reads a whole database so that package verify can check it. It takes nothing of
+// Reader reads a whole database so that this package can check it. It takes nothing of
 // what is checked for granted, changes nothing, and works while others write.
 //
 // An error that matches ErrDamaged is about one record, and the sequence goes on after it. Any
 // other error is the last element of its sequence.
-type VerifyReader interface {
+type Reader interface {
 	// DatabaseID returns the database id, as a Store over the same database does. Errors:
 	// ErrNoDatabaseID, ErrUnavailable.
 	DatabaseID(ctx context.Context) (string, error)
@@ -20,13 +22,13 @@ type VerifyReader interface {
 	// an ErrDamaged for each constraint that is missing or broken.
 	CheckConstraints(ctx context.Context) iter.Seq[error]
 	// ReadUsers reads all users, ordered by EmailKey: two with the same address are neighbours.
-	ReadUsers(ctx context.Context) iter.Seq2[User, error]
+	ReadUsers(ctx context.Context) iter.Seq2[store.User, error]
 	// ReadEventIDs reads the ids of all events, and the ids of events that do not exist but have
 	// registrations.
-	ReadEventIDs(ctx context.Context) iter.Seq2[ID, error]
+	ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, error]
 	// ReadEvent calls read with the state of one event at one moment, and returns its error. An
 	// ErrDamaged from ReadEvent itself says that the event cannot be read.
-	ReadEvent(ctx context.Context, id ID, read func(EventSnapshot) error) error
+	ReadEvent(ctx context.Context, id store.ID, read func(Snapshot) error) error
 	// Close releases the database.
 	Close() error
 }
@@ -34,9 +36,9 @@ type VerifyReader interface {
 // Size counts records.
 type Size struct{ Users, Events, Registrations int64 }
 
-// EventSnapshot is an event and all its registrations at one moment.
-type EventSnapshot struct {
-	Event          Event
+// Snapshot is an event and all its registrations at one moment.
+type Snapshot struct {
+	Event          store.Event
 	Found          bool // false: no event has this id
 	OrganizerKnown bool // whether the organizer is a user
 	// StaleSearch says which of the values that lists and searches find the event by differ from
@@ -44,9 +46,9 @@ type EventSnapshot struct {
 	StaleSearch string
 	// Registrations yields all registrations by Number, also cancelled ones, in constant memory.
 	// It is valid during the call of read only.
-	Registrations iter.Seq2[Registration, error]
+	Registrations iter.Seq2[store.Registration, error]
 	// Changes yields the rows of the record by Revision, in constant memory; an ErrDamaged for a
 	// row that cannot be read. It is valid during the call of read only. nil: the schema has no
 	// record yet.
-	Changes iter.Seq2[ChangeRecord, error]
+	Changes iter.Seq2[store.ChangeRecord, error]
 }

@@ -1,4 +1,7 @@
-package store
+// Package search says which events and attendees a search finds, and makes pages of events by the
+// indexes of an adapter. It is pure: adapters keep the indexes (WordPrefixes) and read by them
+// (EventReader).
+package search
 
 import (
 	"slices"
@@ -7,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/eventio/eventio/pkg/store"
 )
 
 // Bounds of searches.
@@ -110,9 +115,9 @@ func foldRune(r rune) rune {
 	return least
 }
 
-// words returns the words by which an event is found, in the order in which they count against
+// eventWords returns the words by which an event is found, in the order in which they count against
 // MaxEventWords.
-func (e Event) words() []string {
+func eventWords(e store.Event) []string {
 	words := make([]string, 0, 32)
 	seen := make(map[string]bool)
 	for _, text := range []string{e.Title, e.Venue, e.Description} {
@@ -130,13 +135,13 @@ func (e Event) words() []string {
 	return words
 }
 
-// MatchesWords reports whether each of the words, as Words returns them, is the beginning of a word
+// matchesEvent reports whether each of the words, as Words returns them, is the beginning of a word
 // of the title, the venue or the description: what EventQuery.Words asks for.
-func (e Event) MatchesWords(words []string) bool {
+func matchesEvent(e store.Event, words []string) bool {
 	if len(words) == 0 {
 		return true
 	}
-	own := e.words()
+	own := eventWords(e)
 	return !slices.ContainsFunc(words, func(w string) bool {
 		return !slices.ContainsFunc(own, func(o string) bool { return strings.HasPrefix(o, w) })
 	})
@@ -144,9 +149,9 @@ func (e Event) MatchesWords(words []string) bool {
 
 // WordPrefixes returns what an index stores of the words of e: of each its first character, its first
 // two characters, and so on up to MaxPrefix, sorted and without doubles.
-func (e Event) WordPrefixes() []string {
+func WordPrefixes(e store.Event) []string {
 	all := []string{}
-	for _, word := range e.words() {
+	for _, word := range eventWords(e) {
 		n := 0
 		for i, r := range word {
 			if n++; n > MaxPrefix {

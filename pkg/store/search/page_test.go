@@ -1,4 +1,4 @@
-package store
+package search
 
 import (
 	"context"
@@ -9,19 +9,21 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/eventio/eventio/pkg/store"
 )
 
 // sliceReader is an EventReader over a slice that counts what is read.
 type sliceReader struct {
-	events []Event // by cursor
+	events []store.Event // by cursor
 	looked int
 }
 
-func (l *sliceReader) ReadRange(_ context.Context, r EventRange) ([]Event, error) {
-	var found []Event
+func (l *sliceReader) ReadRange(_ context.Context, r EventRange) ([]store.Event, error) {
+	var found []store.Event
 	for _, e := range l.events {
-		if (EventQuery{From: r.From, To: r.To, OrganizerID: r.OrganizerID, Available: r.Available}).Matches(e) &&
-			(r.WordPrefix == "" || slices.Contains(e.WordPrefixes(), r.WordPrefix)) {
+		if Matches(store.EventQuery{From: r.From, To: r.To, OrganizerID: r.OrganizerID, Available: r.Available}, e) &&
+			(r.WordPrefix == "" || slices.Contains(WordPrefixes(e), r.WordPrefix)) {
 			found = append(found, e)
 		}
 	}
@@ -29,7 +31,7 @@ func (l *sliceReader) ReadRange(_ context.Context, r EventRange) ([]Event, error
 		slices.Reverse(found)
 	}
 	if r.Begin != nil {
-		found = slices.DeleteFunc(found, func(e Event) bool {
+		found = slices.DeleteFunc(found, func(e store.Event) bool {
 			c := e.Cursor().Compare(*r.Begin)
 			return c < 0 && !r.Descending || c > 0 && r.Descending
 		})
@@ -39,17 +41,17 @@ func (l *sliceReader) ReadRange(_ context.Context, r EventRange) ([]Event, error
 	return found, nil
 }
 
-func (l *sliceReader) ReadCursors(ctx context.Context, r EventRange) ([]EventCursor, error) {
+func (l *sliceReader) ReadCursors(ctx context.Context, r EventRange) ([]store.EventCursor, error) {
 	events, err := l.ReadRange(ctx, r)
-	cursors := make([]EventCursor, len(events))
+	cursors := make([]store.EventCursor, len(events))
 	for i, e := range events {
 		cursors[i] = e.Cursor()
 	}
 	return cursors, err
 }
 
-func (l *sliceReader) ReadByID(_ context.Context, ids []ID) ([]Event, error) {
-	var found []Event
+func (l *sliceReader) ReadByID(_ context.Context, ids []store.ID) ([]store.Event, error) {
+	var found []store.Event
 	for _, e := range l.events {
 		if slices.Contains(ids, e.ID) {
 			found = append(found, e)
@@ -60,17 +62,17 @@ func (l *sliceReader) ReadByID(_ context.Context, ids []ID) ([]Event, error) {
 	return found, nil
 }
 
-// TestPagesAreTheWhole checks that the pages of a list have, in order, what EventQuery.Matches
+// TestPagesAreTheWhole checks that the pages of a list have, in order, what Matches
 // selects, and that no page reads more than it may.
 func TestPagesAreTheWhole(t *testing.T) {
-	organizers := []ID{NewID(), NewID()}
+	organizers := []store.ID{store.NewID(), store.NewID()}
 	day := func(n int) time.Time { return time.UnixMilli(int64(n) * 86_400_000).UTC() }
 	rapid.Check(t, func(rt *rapid.T) {
 		l := &sliceReader{}
 		// Words that are in one event of so many each: often, seldom, together, apart.
 		every := rapid.SliceOfN(rapid.SampledFrom([]int{1, 2, 3, 50, 400}), 4, 4).Draw(rt, "every")
 		for i := range rapid.SampledFrom([]int{10, 300, 1500}).Draw(rt, "events") {
-			e := Event{ID: NewID(), Title: "all", Capacity: 1, StartsAt: day(i * rapid.IntRange(0, 1).Draw(rt, "day")), OrganizerID: organizers[i%2]}
+			e := store.Event{ID: store.NewID(), Title: "all", Capacity: 1, StartsAt: day(i * rapid.IntRange(0, 1).Draw(rt, "day")), OrganizerID: organizers[i%2]}
 			for w, n := range every {
 				if (i+w)%n == 0 {
 					e.Title += fmt.Sprintf(" %s", strings.Repeat(string(rune('k'+w)), 25))
@@ -81,10 +83,10 @@ func TestPagesAreTheWhole(t *testing.T) {
 			}
 			l.events = append(l.events, e)
 		}
-		slices.SortFunc(l.events, func(a, b Event) int { return a.Cursor().Compare(b.Cursor()) })
-		q := EventQuery{
+		slices.SortFunc(l.events, func(a, b store.Event) int { return a.Cursor().Compare(b.Cursor()) })
+		q := store.EventQuery{
 			Available: rapid.Bool().Draw(rt, "available"), Descending: rapid.Bool().Draw(rt, "descending"),
-			OrganizerID: rapid.SampledFrom(append(organizers, ID{})).Draw(rt, "of"),
+			OrganizerID: rapid.SampledFrom(append(organizers, store.ID{})).Draw(rt, "of"),
 			From:        rapid.SampledFrom([]time.Time{{}, day(5)}).Draw(rt, "from"), To: rapid.SampledFrom([]time.Time{{}, day(200)}).Draw(rt, "to"),
 			Limit: rapid.SampledFrom([]int{1, 3, 100, 1000}).Draw(rt, "limit"),
 		}
@@ -92,7 +94,7 @@ func TestPagesAreTheWhole(t *testing.T) {
 			word := strings.Repeat(rapid.StringMatching("[k-n]").Draw(rt, "word"), rapid.SampledFrom([]int{1, 20, 25, 26}).Draw(rt, "long"))
 			q.Words = append(q.Words, Words(word)...)
 		}
-		want := slices.DeleteFunc(slices.Clone(l.events), func(e Event) bool { return !q.Matches(e) })
+		want := slices.DeleteFunc(slices.Clone(l.events), func(e store.Event) bool { return !Matches(q, e) })
 		if q.Descending {
 			slices.Reverse(want)
 		}
@@ -103,7 +105,7 @@ func TestPagesAreTheWhole(t *testing.T) {
 				rt.Fatal(err)
 			}
 			n := len(page.Events)
-			if n > q.Limit || n > len(want) || !slices.EqualFunc(page.Events, want[:n], Event.Equal) {
+			if n > q.Limit || n > len(want) || !slices.EqualFunc(page.Events, want[:n], store.Event.Equal) {
 				rt.Fatalf("a page has %d events that are not the next of %d", n, len(want))
 			}
 			if most := max(minScan, scanFactor*q.Limit) + (maxIndexes+1)*max(minCursors, q.Limit+1); l.looked > most {
@@ -125,9 +127,9 @@ func TestPagesAreTheWhole(t *testing.T) {
 func TestAPageEndsWhenItHasLookedEnough(t *testing.T) {
 	l := &sliceReader{}
 	for i := range 5000 {
-		l.events = append(l.events, Event{ID: NewID(), Title: []string{"left", "right"}[i%2], StartsAt: time.UnixMilli(int64(i)).UTC()})
+		l.events = append(l.events, store.Event{ID: store.NewID(), Title: []string{"left", "right"}[i%2], StartsAt: time.UnixMilli(int64(i)).UTC()})
 	}
-	q := EventQuery{Words: Words("left right"), Limit: 10}
+	q := store.EventQuery{Words: Words("left right"), Limit: 10}
 	pages := 0
 	for ; ; pages++ {
 		l.looked = 0
@@ -150,19 +152,19 @@ func TestAPageEndsWhenItHasLookedEnough(t *testing.T) {
 
 func TestNextCursor(t *testing.T) {
 	at := time.UnixMilli(1000).UTC()
-	last := ID{}
+	last := store.ID{}
 	for i := range last {
 		last[i] = 0xff
 	}
-	for _, c := range []struct{ cursor, next EventCursor }{
-		{EventCursor{at, ID{11: 1}}, EventCursor{at, ID{11: 2}}},
-		{EventCursor{at, ID{11: 0xff}}, EventCursor{at, ID{10: 1}}},
-		{EventCursor{at, last}, EventCursor{at.Add(time.Millisecond), ID{}}},
+	for _, c := range []struct{ cursor, next store.EventCursor }{
+		{store.EventCursor{StartsAt: at, ID: store.ID{11: 1}}, store.EventCursor{StartsAt: at, ID: store.ID{11: 2}}},
+		{store.EventCursor{StartsAt: at, ID: store.ID{11: 0xff}}, store.EventCursor{StartsAt: at, ID: store.ID{10: 1}}},
+		{store.EventCursor{StartsAt: at, ID: last}, store.EventCursor{StartsAt: at.Add(time.Millisecond), ID: store.ID{}}},
 	} {
-		if got := c.cursor.next(false); got != c.next {
+		if got := next(c.cursor, false); got != c.next {
 			t.Errorf("behind %v comes %v", c.cursor, got)
 		}
-		if got := c.next.next(true); got != c.cursor {
+		if got := next(c.next, true); got != c.cursor {
 			t.Errorf("before %v comes %v", c.next, got)
 		}
 	}

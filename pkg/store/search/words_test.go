@@ -1,4 +1,4 @@
-package store
+package search
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"github.com/eventio/eventio/pkg/store"
 )
 
 func TestWords(t *testing.T) {
@@ -40,8 +42,8 @@ func TestWords(t *testing.T) {
 
 func TestBeginnings(t *testing.T) {
 	long := strings.Repeat("é", MaxPrefix-1) + "xyz"
-	e := Event{Title: "Ab ac", Venue: "Ä", Description: long}
-	got := e.WordPrefixes()
+	e := store.Event{Title: "Ab ac", Venue: "Ä", Description: long}
+	got := WordPrefixes(e)
 	want := []string{"A", "AB", "AC"}
 	for n := 1; n < MaxPrefix; n++ {
 		want = append(want, strings.Repeat("E", n))
@@ -53,7 +55,7 @@ func TestBeginnings(t *testing.T) {
 	for word, found := range map[string]bool{
 		long: true, long + "z": false, strings.Repeat("e", MaxPrefix-1) + "xyq": false, "b": false, "A": true,
 	} {
-		if e.MatchesWords(Words(word)) != found {
+		if matchesEvent(e, Words(word)) != found {
 			t.Errorf("%q is found: %v", word, !found)
 		}
 	}
@@ -66,12 +68,12 @@ func TestHowManyWordsCount(t *testing.T) {
 	for i := range MaxEventWords {
 		many = append(many, fmt.Sprintf("w%d same", i))
 	}
-	e := Event{Title: "title", Venue: "place", Description: strings.Join(many, " ")}
+	e := store.Event{Title: "title", Venue: "place", Description: strings.Join(many, " ")}
 	for word, found := range map[string]bool{
 		"title": true, "place": true, "same": true, "w0": true,
 		fmt.Sprintf("w%d", MaxEventWords-4): true, fmt.Sprintf("w%d", MaxEventWords-3): false,
 	} {
-		if e.MatchesWords(Words(word)) != found {
+		if matchesEvent(e, Words(word)) != found {
 			t.Errorf("%q is found: %v", word, !found)
 		}
 	}
@@ -93,16 +95,16 @@ func FuzzMatchesWords(f *testing.F) {
 				t.Fatalf("the word %q has the words %q", w, again)
 			}
 		}
-		for _, e := range []Event{{Title: text}, {Description: text}, {Venue: text}} {
+		for _, e := range []store.Event{{Title: text}, {Description: text}, {Venue: text}} {
 			for _, search := range []string{text, strings.Map(otherCase, text)} {
-				if !e.MatchesWords(Words(search)) {
+				if !matchesEvent(e, Words(search)) {
 					t.Fatalf("%q does not find %q", search, text)
 				}
 			}
-			index := e.WordPrefixes()
+			index := WordPrefixes(e)
 			for _, w := range words {
 				for i := range w {
-					if i > 0 && !e.MatchesWords([]string{w[:i]}) {
+					if i > 0 && !matchesEvent(e, []string{w[:i]}) {
 						t.Fatalf("%q does not find %q", w[:i], text)
 					}
 				}

@@ -1,4 +1,4 @@
-package store_test
+package changes
 
 import (
 	"errors"
@@ -32,32 +32,32 @@ func TestPackedChanges(t *testing.T) {
 		"everything": sampleChange(),
 		"a start":    {EventID: store.NewID(), Revision: 1, At: time.UnixMilli(5).UTC(), Start: store.StartTakeover},
 	} {
-		packed := want.Pack()
-		got, err := store.UnpackChange(want.EventID, want.Revision, want.At, packed)
+		packed := Pack(want)
+		got, err := Unpack(want.EventID, want.Revision, want.At, packed)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: got %+v, %v; want %+v", name, got, err, want)
 		}
 		for n := range packed {
-			if _, err := store.UnpackChange(want.EventID, want.Revision, want.At, packed[:n]); !errors.Is(err, store.ErrDamaged) {
+			if _, err := Unpack(want.EventID, want.Revision, want.At, packed[:n]); !errors.Is(err, store.ErrDamaged) {
 				t.Errorf("%s, cut off at %d: %v", name, n, err)
 			}
 		}
-		if _, err := store.UnpackChange(want.EventID, want.Revision, want.At, append(packed, 0)); !errors.Is(err, store.ErrDamaged) {
+		if _, err := Unpack(want.EventID, want.Revision, want.At, append(packed, 0)); !errors.Is(err, store.ErrDamaged) {
 			t.Errorf("%s, with a byte more: %v", name, err)
 		}
 	}
 }
 
 func FuzzUnpackChange(f *testing.F) {
-	f.Add(sampleChange().Pack())
+	f.Add(Pack(sampleChange()))
 	f.Add([]byte{})
 	f.Add([]byte{2})
 	f.Fuzz(func(t *testing.T, packed []byte) {
-		r, err := store.UnpackChange(store.ID{1}, 2, time.UnixMilli(3), packed)
+		r, err := Unpack(store.ID{1}, 2, time.UnixMilli(3), packed)
 		if err != nil {
 			return
 		}
-		again, err := store.UnpackChange(r.EventID, r.Revision, r.At, r.Pack())
+		again, err := Unpack(r.EventID, r.Revision, r.At, Pack(r))
 		if err != nil || !reflect.DeepEqual(again, r) {
 			t.Fatalf("%+v, packed again, is %+v, %v", r, again, err)
 		}

@@ -1,4 +1,4 @@
-package store_test
+package schema
 
 import (
 	"errors"
@@ -9,11 +9,11 @@ import (
 )
 
 func TestSchema(t *testing.T) {
-	steps := []store.SchemaStep{{Number: 1, Name: "tables"}, {Number: 2, Name: "an index"}, {Number: 3, Name: "a column"}}
-	for version, want := range map[int][]store.SchemaStep{
+	steps := []Step{{Number: 1, Name: "tables"}, {Number: 2, Name: "an index"}, {Number: 3, Name: "a column"}}
+	for version, want := range map[int][]Step{
 		-1: nil, 0: steps, 1: steps[1:], 2: steps[2:], 3: nil, 4: nil,
 	} {
-		s := store.NewSchema(version, steps)
+		s := New(version, steps)
 		if s.Version != version || s.Known != 3 || !slices.Equal(s.Pending, want) || (s.Pending == nil) != (want == nil) {
 			t.Errorf("version %d gives %+v", version, s)
 		}
@@ -28,7 +28,7 @@ func TestSchema(t *testing.T) {
 		}
 	}
 	// The reason is the first that an operator must do something about.
-	if s := store.NewSchema(4, steps); s.CheckTarget(3).Error() != s.CheckKnown().Error() {
+	if s := New(4, steps); s.CheckTarget(3).Error() != s.CheckKnown().Error() {
 		t.Errorf("a database that is too new is told %v", s.CheckTarget(3))
 	}
 	if text := steps[1].String(); text != "2 (an index)" {

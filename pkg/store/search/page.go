@@ -1,10 +1,12 @@
-package store
+package search
 
 import (
 	"cmp"
 	"context"
 	"slices"
 	"time"
+
+	"github.com/eventio/eventio/pkg/store"
 )
 
 // EventIndex names a list of events, ordered by StartsAt, then ID, that an adapter has an index
@@ -12,9 +14,9 @@ import (
 // or those with a word that begins with WordPrefix, for which the other fields are zero. An index
 // may be out of date: whoever reads events by it must compare them with the condition.
 type EventIndex struct {
-	OrganizerID ID
+	OrganizerID store.ID
 	Available   bool
-	WordPrefix  string // one of Event.WordPrefixes
+	WordPrefix  string // one of WordPrefixes
 }
 
 // EventRange is a part of an EventIndex.
@@ -22,19 +24,19 @@ type EventRange struct {
 	EventIndex
 	From, To   time.Time // From <= StartsAt < To; zero: no bound
 	Descending bool
-	Begin      *EventCursor // the first cursor in the range; nil: no bound
-	Limit      int          // events at most, from 1
+	Begin      *store.EventCursor // the first cursor in the range; nil: no bound
+	Limit      int                // events at most, from 1
 }
 
 // EventReader reads events by the indexes of an adapter. Each call costs as much as what it
 // returns. Errors: ErrUnavailable.
 type EventReader interface {
 	// ReadRange reads the events of a range.
-	ReadRange(ctx context.Context, r EventRange) ([]Event, error)
+	ReadRange(ctx context.Context, r EventRange) ([]store.Event, error)
 	// ReadCursors reads the cursors of the events of a range, from the index alone.
-	ReadCursors(ctx context.Context, r EventRange) ([]EventCursor, error)
+	ReadCursors(ctx context.Context, r EventRange) ([]store.EventCursor, error)
 	// ReadByID reads those of the events that exist, in any order.
-	ReadByID(ctx context.Context, ids []ID) ([]Event, error)
+	ReadByID(ctx context.Context, ids []store.ID) ([]store.Event, error)
 }
 
 const (
@@ -57,19 +59,19 @@ const (
 // is. Then each round reads a chunk of cursors of every index, takes that of the index that gets
 // farthest in the order, which is the most selective one there, and reads those of its events that
 // no other index excludes.
-func ReadEvents(ctx context.Context, from EventReader, q EventQuery) (EventPage, error) {
-	q.Limit = cmp.Or(q.Limit, DefaultPage)
+func ReadEvents(ctx context.Context, from EventReader, q store.EventQuery) (store.EventPage, error) {
+	q.Limit = cmp.Or(q.Limit, store.DefaultPage)
 	if q.Words != nil && len(q.Words) == 0 {
-		return EventPage{}, nil
+		return store.EventPage{}, nil
 	}
 	s := pageScan{from: from, query: q, budget: max(minScan, scanFactor*q.Limit)}
 	if q.After != nil {
-		begin := q.After.next(q.Descending)
+		begin := next(*q.After, q.Descending)
 		s.begin = &begin
 	}
-	indexes := q.indexes()
+	indexes := indexesOf(q)
 	for first := true; ; first = false {
-		var last *EventCursor
+		var last *store.EventCursor
 		var err error
 		switch {
 		case len(indexes) == 1:
@@ -81,22 +83,22 @@ func ReadEvents(ctx context.Context, from EventReader, q EventQuery) (EventPage,
 		}
 		switch {
 		case err != nil:
-			return EventPage{}, err
+			return store.EventPage{}, err
 		case s.more:
 			next := s.page[q.Limit-1].Cursor()
-			return EventPage{s.page, &next}, nil
+			return store.EventPage{Events: s.page, Next: &next}, nil
 		case last == nil:
-			return EventPage{s.page, nil}, nil
+			return store.EventPage{Events: s.page}, nil
 		case s.budget <= 0:
-			return EventPage{s.page, last}, nil
+			return store.EventPage{Events: s.page, Next: last}, nil
 		}
-		begin := last.next(q.Descending)
+		begin := next(*last, q.Descending)
 		s.begin = &begin
 	}
 }
 
-// indexes returns the indexes of a query: each is a condition that all its events meet.
-func (q EventQuery) indexes() []EventIndex {
+// indexesOf returns the indexes of a query: each is a condition that all its events meet.
+func indexesOf(q store.EventQuery) []EventIndex {
 	var indexes []EventIndex
 	if q.Available || !q.OrganizerID.IsZero() || len(q.Words) == 0 {
 		indexes = append(indexes, EventIndex{OrganizerID: q.OrganizerID, Available: q.Available})
@@ -115,9 +117,9 @@ func (q EventQuery) indexes() []EventIndex {
 // pageScan is the state of ReadEvents.
 type pageScan struct {
 	from   EventReader
-	query  EventQuery
-	begin  *EventCursor // where the next reading begins
-	page   []Event
+	query  store.EventQuery
+	begin  *store.EventCursor // where the next reading begins
+	page   []store.Event
 	more   bool // one more event was found than the page takes
 	budget int  // how many cursors and events may still be looked at
 }
@@ -128,9 +130,9 @@ func (s *pageScan) rangeOf(index EventIndex, limit int) EventRange {
 
 // add adds an event that was read to the page if the query selects it, and reports whether the
 // page takes another one.
-func (s *pageScan) add(e Event) bool {
+func (s *pageScan) add(e store.Event) bool {
 	s.budget--
-	if !s.query.Matches(e) {
+	if !Matches(s.query, e) {
 		return true
 	}
 	if len(s.page) == s.query.Limit {
@@ -143,7 +145,7 @@ func (s *pageScan) add(e Event) bool {
 
 // scanOne reads and adds up to limit events of one index. It returns the cursor of the last event
 // that it read; nil: the index has no more.
-func (s *pageScan) scanOne(ctx context.Context, index EventIndex, limit int) (*EventCursor, error) {
+func (s *pageScan) scanOne(ctx context.Context, index EventIndex, limit int) (*store.EventCursor, error) {
 	events, err := s.from.ReadRange(ctx, s.rangeOf(index, limit))
 	if err != nil {
 		return nil, err
@@ -162,7 +164,7 @@ func (s *pageScan) scanOne(ctx context.Context, index EventIndex, limit int) (*E
 
 // intersect reads a chunk of each index and adds the events that are in all of them. It returns
 // the last cursor up to which it did so; nil: one of the indexes has no more.
-func (s *pageScan) intersect(ctx context.Context, indexes []EventIndex) (*EventCursor, error) {
+func (s *pageScan) intersect(ctx context.Context, indexes []EventIndex) (*store.EventCursor, error) {
 	limit := max(minCursors, s.query.Limit+1)
 	chunks := make([]indexChunk, len(indexes))
 	farthest := 0
@@ -177,7 +179,7 @@ func (s *pageScan) intersect(ctx context.Context, indexes []EventIndex) (*EventC
 			farthest = i
 		}
 	}
-	candidates := slices.DeleteFunc(slices.Clone(chunks[farthest].cursors), func(c EventCursor) bool {
+	candidates := slices.DeleteFunc(slices.Clone(chunks[farthest].cursors), func(c store.EventCursor) bool {
 		return slices.ContainsFunc(chunks, func(other indexChunk) bool { return other.excludes(c) })
 	})
 	for some := range slices.Chunk(candidates, max(1, s.query.Limit-len(s.page)+1)) {
@@ -194,8 +196,8 @@ func (s *pageScan) intersect(ctx context.Context, indexes []EventIndex) (*EventC
 
 // readCandidates reads the events at these cursors and adds them. more reports whether the page
 // takes another one.
-func (s *pageScan) readCandidates(ctx context.Context, cursors []EventCursor) (more bool, err error) {
-	ids := make([]ID, len(cursors))
+func (s *pageScan) readCandidates(ctx context.Context, cursors []store.EventCursor) (more bool, err error) {
+	ids := make([]store.ID, len(cursors))
 	for i, c := range cursors {
 		ids[i] = c.ID
 	}
@@ -203,7 +205,7 @@ func (s *pageScan) readCandidates(ctx context.Context, cursors []EventCursor) (m
 	if err != nil {
 		return false, err
 	}
-	byCursor := make(map[EventCursor]Event, len(events))
+	byCursor := make(map[store.EventCursor]store.Event, len(events))
 	for _, e := range events {
 		byCursor[e.Cursor()] = e
 	}
@@ -218,8 +220,8 @@ func (s *pageScan) readCandidates(ctx context.Context, cursors []EventCursor) (m
 
 // indexChunk is what was read of one index.
 type indexChunk struct {
-	cursors    []EventCursor // in order
-	complete   bool          // the index has no more behind them
+	cursors    []store.EventCursor // in order
+	complete   bool                // the index has no more behind them
 	descending bool
 }
 
@@ -232,7 +234,7 @@ func (c indexChunk) farther(other indexChunk) bool {
 	return c.compare(c.cursors[len(c.cursors)-1], other.cursors[len(other.cursors)-1]) > 0
 }
 
-func (c indexChunk) compare(a, b EventCursor) int {
+func (c indexChunk) compare(a, b store.EventCursor) int {
 	if c.descending {
 		a, b = b, a
 	}
@@ -240,7 +242,7 @@ func (c indexChunk) compare(a, b EventCursor) int {
 }
 
 // excludes reports whether the chunk shows that a cursor is not in its index.
-func (c indexChunk) excludes(cursor EventCursor) bool {
+func (c indexChunk) excludes(cursor store.EventCursor) bool {
 	at, found := slices.BinarySearchFunc(c.cursors, cursor, c.compare)
 	return !found && (at < len(c.cursors) || c.complete)
 }

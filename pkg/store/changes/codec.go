@@ -1,4 +1,6 @@
-package store
+// Package changes tells what the rows of the record of changes say, item by item, and packs them for
+// databases. It is pure but for OfRegistration, which reads rows.
+package changes
 
 import (
 	"encoding/binary"
@@ -6,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/eventio/eventio/pkg/store"
 )
 
 // The packed form of a row: a byte for the version of the form, then the fields in the order of
@@ -15,10 +19,12 @@ const packedVersion = 1
 
 // Codes of kinds and starts in the packed form. Never change them; 0 stands before a text.
 func packedKinds() []string {
-	return []string{"", string(Register), string(Cancel), string(EditEvent), string(Recount)}
+	return []string{"", string(store.Register), string(store.Cancel), string(store.EditEvent), string(store.Recount)}
 }
 
-func packedStarts() []string { return []string{"", string(StartImport), string(StartTakeover)} }
+func packedStarts() []string {
+	return []string{"", string(store.StartImport), string(store.StartTakeover)}
+}
 
 // Flags of a packed action.
 const (
@@ -32,33 +38,35 @@ const (
 )
 
 // Pack returns everything of the row but EventID, Revision and At, as databases store it.
-func (r ChangeRecord) Pack() []byte {
+func Pack(r store.ChangeRecord) []byte {
 	b := make([]byte, 0, 64+64*len(r.Actions)+14*len(r.Roster))
 	b = append(b, packedVersion)
 	b = append(b, byte(slices.Index(packedStarts(), string(r.Start))))
-	for _, n := range r.After.list() {
+	for _, n := range listOf(r.After) {
 		b = binary.AppendVarint(b, n)
 	}
-	for i, n := range r.Before.list() {
-		b = binary.AppendVarint(b, n-r.After.list()[i])
+	for i, n := range listOf(r.Before) {
+		b = binary.AppendVarint(b, n-listOf(r.After)[i])
 	}
 	b = binary.AppendUvarint(b, uint64(len(r.Actions)))
 	var number int64
 	at := r.At.UnixMilli()
 	for _, a := range r.Actions {
-		b = a.pack(b, number, at)
+		b = packAction(b, a, number, at)
 		number = a.Number
 	}
 	return appendNumbered(b, r.Roster)
 }
 
-func (c Counters) list() [5]int64 {
+func listOf(c store.Counters) [5]int64 {
 	return [5]int64{c.Capacity, c.TicketsSold, c.Waiting, c.LastNumber, c.ConfirmedThrough}
 }
 
-func countersOfList(n [5]int64) Counters { return Counters{n[0], n[1], n[2], n[3], n[4]} }
+func countersOfList(n [5]int64) store.Counters {
+	return store.Counters{Capacity: n[0], TicketsSold: n[1], Waiting: n[2], LastNumber: n[3], ConfirmedThrough: n[4]}
+}
 
-func (a Action) pack(b []byte, number, at int64) []byte {
+func packAction(b []byte, a store.Action, number, at int64) []byte {
 	var flags byte
 	set := func(flag byte, when bool) {
 		if when {
@@ -66,11 +74,11 @@ func (a Action) pack(b []byte, number, at int64) []byte {
 		}
 	}
 	hexID, isHex := parseHexID(a.RequestID)
-	self := a.Actor == Actor{Kind: ActorPerson, ID: a.UserID} && !a.UserID.IsZero()
+	self := a.Actor == store.Actor{Kind: store.ActorPerson, ID: a.UserID} && !a.UserID.IsZero()
 	set(packedUser, !a.UserID.IsZero())
 	set(packedWaiting, a.Waiting)
 	set(packedSelf, self)
-	set(packedNobody, a.Actor == Actor{})
+	set(packedNobody, a.Actor == store.Actor{})
 	set(packedEdit, len(a.Edited) > 0 || a.CancelsEvent)
 	set(packedPromoted, a.Promoted.Count > 0)
 	set(packedHexID, isHex)
@@ -85,7 +93,7 @@ func (a Action) pack(b []byte, number, at int64) []byte {
 	}
 	b = binary.AppendVarint(b, a.Number-number)
 	b = binary.AppendVarint(b, a.At.UnixMilli()-at)
-	if !self && a.Actor != (Actor{}) {
+	if !self && a.Actor != (store.Actor{}) {
 		b = append(appendText(b, string(a.Actor.Kind)), a.Actor.ID[:]...)
 	}
 	if isHex {
@@ -113,11 +121,11 @@ func (a Action) pack(b []byte, number, at int64) []byte {
 }
 
 // parseHexID reads a request id that is written as an ID is, exactly.
-func parseHexID(s string) (ID, bool) {
-	if len(s) != 2*len(ID{}) {
-		return ID{}, false
+func parseHexID(s string) (store.ID, bool) {
+	if len(s) != 2*len(store.ID{}) {
+		return store.ID{}, false
 	}
-	id, err := ParseID(s)
+	id, err := store.ParseID(s)
 	return id, err == nil && id.Hex() == s
 }
 
@@ -125,7 +133,7 @@ func appendText(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-func appendNumbered(b []byte, users []NumberedUser) []byte {
+func appendNumbered(b []byte, users []store.NumberedUser) []byte {
 	b = binary.AppendUvarint(b, uint64(len(users)))
 	var last int64
 	for _, u := range users {
@@ -135,16 +143,16 @@ func appendNumbered(b []byte, users []NumberedUser) []byte {
 	return b
 }
 
-// UnpackChange returns the row that Pack has packed. An error matches ErrDamaged.
-func UnpackChange(eventID ID, revision int64, at time.Time, packed []byte) (ChangeRecord, error) {
-	r := ChangeRecord{EventID: eventID, Revision: revision, At: at.UTC()}
+// Unpack returns the row that Pack has packed. An error matches ErrDamaged.
+func Unpack(eventID store.ID, revision int64, at time.Time, packed []byte) (store.ChangeRecord, error) {
+	r := store.ChangeRecord{EventID: eventID, Revision: revision, At: at.UTC()}
 	u := unpacker{rest: packed}
 	u.record(&r)
 	if u.err == nil && len(u.rest) > 0 {
 		u.err = fmt.Errorf("%d bytes too many", len(u.rest))
 	}
 	if u.err != nil {
-		return ChangeRecord{}, fmt.Errorf("%w: the change of event %s at revision %d: %w", ErrDamaged, eventID.Hex(), revision, u.err)
+		return store.ChangeRecord{}, fmt.Errorf("%w: the change of event %s at revision %d: %w", store.ErrDamaged, eventID.Hex(), revision, u.err)
 	}
 	return r, nil
 }
@@ -211,7 +219,7 @@ func (u *unpacker) count(size int) int {
 	return int(n)
 }
 
-func (u *unpacker) id() (id ID) {
+func (u *unpacker) id() (id store.ID) {
 	copy(id[:], u.bytes(uint64(len(id))))
 	return id
 }
@@ -226,26 +234,26 @@ func (u *unpacker) code(names []string) string {
 	return ""
 }
 
-func (u *unpacker) numbered() []NumberedUser {
-	n := u.count(1 + len(ID{}))
+func (u *unpacker) numbered() []store.NumberedUser {
+	n := u.count(1 + len(store.ID{}))
 	if n == 0 {
 		return nil
 	}
-	users := make([]NumberedUser, n)
+	users := make([]store.NumberedUser, n)
 	var last int64
 	for i := range users {
 		last += u.varint()
-		users[i] = NumberedUser{last, u.id()}
+		users[i] = store.NumberedUser{Number: last, UserID: u.id()}
 	}
 	return users
 }
 
-func (u *unpacker) record(r *ChangeRecord) {
+func (u *unpacker) record(r *store.ChangeRecord) {
 	if v := u.byte(); v != packedVersion {
 		u.fail(fmt.Errorf("it has the form %d, and this version knows %d", v, packedVersion))
 		return
 	}
-	r.Start = Start(u.code(packedStarts()))
+	r.Start = store.Start(u.code(packedStarts()))
 	var before, after [5]int64
 	for i := range after {
 		after[i] = u.varint()
@@ -268,9 +276,9 @@ func (u *unpacker) record(r *ChangeRecord) {
 	r.Roster = u.numbered()
 }
 
-func (u *unpacker) action(number, at int64) (a Action) {
-	if a.Kind = Kind(u.code(packedKinds())); a.Kind == "" {
-		a.Kind = Kind(u.text())
+func (u *unpacker) action(number, at int64) (a store.Action) {
+	if a.Kind = store.Kind(u.code(packedKinds())); a.Kind == "" {
+		a.Kind = store.Kind(u.text())
 	}
 	flags := u.byte()
 	if flags&packedUser != 0 {
@@ -281,9 +289,9 @@ func (u *unpacker) action(number, at int64) (a Action) {
 	a.At = time.UnixMilli(at + u.varint()).UTC()
 	switch {
 	case flags&packedSelf != 0:
-		a.Actor = Actor{Kind: ActorPerson, ID: a.UserID}
+		a.Actor = store.Actor{Kind: store.ActorPerson, ID: a.UserID}
 	case flags&packedNobody == 0:
-		a.Actor.Kind = ActorKind(u.text())
+		a.Actor.Kind = store.ActorKind(u.text())
 		a.Actor.ID = u.id()
 	}
 	if flags&packedHexID != 0 {
