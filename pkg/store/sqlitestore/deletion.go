@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/search"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/record"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
@@ -48,7 +49,7 @@ func deletePart(ctx context.Context, tx *sql.Tx, id store.ID, at time.Time) (d s
 		}
 		return d, false, updateEvent(ctx, tx, store.Change{Before: e, After: e.Without(rows)})
 	}
-	if n, err := deleteChanges(ctx, tx, id); err != nil || n > 0 {
+	if n, err := record.Delete(ctx, tx, id); err != nil || n > 0 {
 		return d, false, err
 	}
 	if err := removeWordPrefixes(ctx, tx, e, search.WordPrefixes(e)); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/record"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 	"github.com/eventio/eventio/pkg/store/verify"
 )
@@ -260,6 +261,6 @@ func (r *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, read fun
 			}
 		}
 	}
-	snapshot.Changes = recordsOf(readRows(ctx, tx, scanChange, `SELECT `+changeColumns+` FROM changes WHERE event_id = ? ORDER BY revision`, eventID[:]))
+	snapshot.Changes = record.Records(readRows(ctx, tx, record.Scan, `SELECT `+record.Columns+` FROM changes WHERE event_id = ? ORDER BY revision`, eventID[:]))
 	return read(snapshot)
 }

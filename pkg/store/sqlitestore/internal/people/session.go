@@ -1,4 +1,4 @@
-package sqlitestore
+package people
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 )
 
 // CreateSession implements store.Sessions.
-func (s *Store) CreateSession(ctx context.Context, session store.Session) error {
+func (s *People) CreateSession(ctx context.Context, session store.Session) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error { return insertSession(ctx, tx, session) })
 	if err != nil {
 		return fmt.Errorf("create a session of user %s: %w", session.UserID.Hex(), err)
@@ -47,12 +47,12 @@ func scanSession(row sqldb.Scanner) (v store.Session, err error) {
 }
 
 // SessionHistory implements store.Sessions.
-func (s *Store) SessionHistory(ctx context.Context, userID store.ID) iter.Seq2[store.Session, error] {
+func (s *People) SessionHistory(ctx context.Context, userID store.ID) iter.Seq2[store.Session, error] {
 	return sqldb.Stream(ctx, s.read, scanSession, selectSession+`WHERE user_id = ? ORDER BY id DESC`, userID[:])
 }
 
 // UserSessions implements store.Sessions.
-func (s *Store) UserSessions(ctx context.Context, userID store.ID, now time.Time) ([]store.Session, error) {
+func (s *People) UserSessions(ctx context.Context, userID store.ID, now time.Time) ([]store.Session, error) {
 	all, err := sqldb.All(ctx, s.read, scanSession, selectSession+`WHERE user_id = ? AND ended_at = 0 AND expires_at > ? ORDER BY id DESC LIMIT ?`, userID[:], now.UnixMilli(), store.MaxSessions)
 	if err != nil {
 		return nil, fmt.Errorf("list the sessions of user %s: %w", userID.Hex(), err)
@@ -61,7 +61,7 @@ func (s *Store) UserSessions(ctx context.Context, userID store.ID, now time.Time
 }
 
 // ExtendSession implements store.Sessions.
-func (s *Store) ExtendSession(ctx context.Context, session store.Session) (alive bool, err error) {
+func (s *People) ExtendSession(ctx context.Context, session store.Session) (alive bool, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) error {
 		if err := insertSession(ctx, tx, session); err != nil {
 			return err
@@ -84,7 +84,7 @@ func (s *Store) ExtendSession(ctx context.Context, session store.Session) (alive
 
 // EndSession implements store.Sessions. The time is that of this machine, which all processes that can
 // open the file share.
-func (s *Store) EndSession(ctx context.Context, session store.Session) error {
+func (s *People) EndSession(ctx context.Context, session store.Session) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		if !session.ExpiresAt.IsZero() {
 			if err := insertSession(ctx, tx, session); err != nil {
@@ -103,7 +103,7 @@ func (s *Store) EndSession(ctx context.Context, session store.Session) error {
 }
 
 // EndedSessions implements store.Sessions.
-func (s *Store) EndedSessions(ctx context.Context, since time.Time) iter.Seq2[store.EndedSession, error] {
+func (s *People) EndedSessions(ctx context.Context, since time.Time) iter.Seq2[store.EndedSession, error] {
 	scan := func(row sqldb.Scanner) (e store.EndedSession, err error) {
 		err = row.Scan(sqldb.ID{To: &e.ID}, sqldb.Millis{To: &e.EndedAt}, sqldb.Millis{To: &e.ExpiresAt})
 		return e, err

@@ -1,4 +1,4 @@
-package sqlitestore
+package people
 
 import (
 	"context"
@@ -27,7 +27,7 @@ func scanUser(row sqldb.Scanner) (store.User, error) {
 }
 
 // CreateUser implements store.Users.
-func (s *Store) CreateUser(ctx context.Context, u store.User) error {
+func (s *People) CreateUser(ctx context.Context, u store.User) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		err := insertUser(ctx, tx, u)
 		if sqldb.Code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
@@ -50,7 +50,7 @@ func insertUser(ctx context.Context, tx *sql.Tx, u store.User) error {
 }
 
 // User implements store.Users.
-func (s *Store) User(ctx context.Context, userID store.ID) (store.User, error) {
+func (s *People) User(ctx context.Context, userID store.ID) (store.User, error) {
 	u, err := scanUser(s.read.QueryRowContext(ctx, selectUser+`WHERE id = ?`, userID[:]))
 	if err != nil {
 		return store.User{}, fmt.Errorf("read user %s: %w", userID.Hex(), err)
@@ -59,7 +59,7 @@ func (s *Store) User(ctx context.Context, userID store.ID) (store.User, error) {
 }
 
 // UserByEmail implements store.Users.
-func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, error) {
+func (s *People) UserByEmail(ctx context.Context, email string) (store.User, error) {
 	u, err := scanUser(s.read.QueryRowContext(ctx, selectUser+`WHERE email_key = ?`, store.EmailKey(email)))
 	if err != nil {
 		return store.User{}, fmt.Errorf("find user by address: %w", err)
@@ -68,7 +68,7 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, erro
 }
 
 // SetPassword implements store.Users.
-func (s *Store) SetPassword(ctx context.Context, before, after store.User) error {
+func (s *People) SetPassword(ctx context.Context, before, after store.User) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		var hash string
 		var version int64
@@ -92,7 +92,7 @@ func (s *Store) SetPassword(ctx context.Context, before, after store.User) error
 }
 
 // Revocations implements store.Users.
-func (s *Store) Revocations(ctx context.Context, since time.Time) iter.Seq2[store.Revocation, error] {
+func (s *People) Revocations(ctx context.Context, since time.Time) iter.Seq2[store.Revocation, error] {
 	scan := func(row sqldb.Scanner) (store.Revocation, error) {
 		var r store.Revocation
 		err := row.Scan(sqldb.ID{To: &r.UserID}, &r.PasswordVersion, sqldb.Millis{To: &r.ChangedAt})

@@ -1,4 +1,4 @@
-package sqlitestore
+package people
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 )
 
 // SigningKey implements store.Keys.
-func (s *Store) SigningKey(ctx context.Context, proposed store.SigningKey) (store.SigningKey, error) {
+func (s *People) SigningKey(ctx context.Context, proposed store.SigningKey) (store.SigningKey, error) {
 	var key store.SigningKey
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO signing_keys (slot, id, secret, created_at) VALUES (1, ?, ?, ?)

@@ -1,4 +1,4 @@
-package sqlitestore
+package record
 
 import (
 	"context"
@@ -16,9 +16,9 @@ type recordedIn struct {
 	revisions   store.Revisions
 }
 
-// forgetRequests takes the request ids of registrations out of the record (store.changes.Forget).
+// ForgetRequests takes the request ids of registrations out of the record (store.changes.Forget).
 // which selects the registrations, with its arguments.
-func forgetRequests(ctx context.Context, tx *sql.Tx, which string, args ...any) error {
+func ForgetRequests(ctx context.Context, tx *sql.Tx, which string, args ...any) error {
 	rows, err := sqldb.All(ctx, tx, func(row sqldb.Scanner) (r recordedIn, err error) {
 		err = row.Scan(sqldb.ID{To: &r.user}, sqldb.ID{To: &r.event}, sqldb.Revisions{To: &r.revisions})
 		return r, err
@@ -28,7 +28,7 @@ func forgetRequests(ctx context.Context, tx *sql.Tx, which string, args ...any) 
 	}
 	for _, r := range rows {
 		for _, revision := range r.revisions {
-			change, err := scanChange(tx.QueryRowContext(ctx, `SELECT `+changeColumns+` FROM changes WHERE event_id = ? AND revision = ?`, r.event[:], revision))
+			change, err := Scan(tx.QueryRowContext(ctx, `SELECT `+Columns+` FROM changes WHERE event_id = ? AND revision = ?`, r.event[:], revision))
 			if errors.Is(err, sql.ErrNoRows) || errors.Is(err, store.ErrDamaged) {
 				continue // it was removed, or cannot be read
 			}

@@ -1,4 +1,4 @@
-package sqlitestore
+package people
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 )
 
 // UseQuota implements store.Quotas.
-func (s *Store) UseQuota(ctx context.Context, use store.QuotaUse) error {
+func (s *People) UseQuota(ctx context.Context, use store.QuotaUse) error {
 	day := use.Day().UnixMilli()
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		if s.quotaDay < day { // once a day

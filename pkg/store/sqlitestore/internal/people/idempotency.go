@@ -1,4 +1,4 @@
-package sqlitestore
+package people
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 
 // Begin implements store.Idempotency. Leases go by the clock of this machine, which all processes that
 // can open the file share.
-func (s *Store) Begin(ctx context.Context, c store.Claim, lease time.Duration) (store.Claim, bool, error) {
+func (s *People) Begin(ctx context.Context, c store.Claim, lease time.Duration) (store.Claim, bool, error) {
 	done := false
 	var refused error // an answer, which does not roll back the transaction
 	err := s.transact(ctx, func(tx *sql.Tx) error {
@@ -62,12 +62,12 @@ func (s *Store) Begin(ctx context.Context, c store.Claim, lease time.Duration) (
 }
 
 // Finish implements store.Idempotency.
-func (s *Store) Finish(ctx context.Context, c store.Claim) error {
+func (s *People) Finish(ctx context.Context, c store.Claim) error {
 	return s.change(ctx, "finish", `UPDATE idempotency_keys SET done = 1 WHERE key = ? AND resource = ?`, c.Key[:], c.Resource[:])
 }
 
 // Release implements store.Idempotency.
-func (s *Store) Release(ctx context.Context, c store.Claim) error {
+func (s *People) Release(ctx context.Context, c store.Claim) error {
 	if c.Inherited {
 		return s.change(ctx, "release", `UPDATE idempotency_keys SET leased_until = 0 WHERE key = ? AND owner = ? AND done = 0`,
 			c.Key[:], c.Owner[:])
@@ -76,7 +76,7 @@ func (s *Store) Release(ctx context.Context, c store.Claim) error {
 }
 
 // change runs one statement in a transaction.
-func (s *Store) change(ctx context.Context, what, statement string, args ...any) error {
+func (s *People) change(ctx context.Context, what, statement string, args ...any) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, statement, args...)
 		return err
