@@ -15,6 +15,8 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/people"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/record"
 	"github.com/eventio/eventio/pkg/store/verify"
 )
 
@@ -99,7 +101,7 @@ func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, erro
 	// Without the index, which may be missing, the server sorts on disk.
 	order := options.Find().SetSort(bson.D{{Key: "email_key", Value: 1}}).SetAllowDiskUse(true)
 	return readDocuments(ctx, r.s.users, bson.D{}, order, func(raw bson.Raw) (store.User, error) {
-		var d userDoc
+		var d people.UserDoc
 		if err := bson.Unmarshal(raw, &d); err != nil {
 			return store.User{}, damaged("user %s: it cannot be read: %v", raw.Lookup("_id"), err)
 		}
@@ -233,8 +235,8 @@ func (r *VerifyReader) ReadEvent(ctx context.Context, id store.ID, read func(ver
 	case !errors.Is(err, mongo.ErrNoDocuments):
 		return fmt.Errorf("read event %s: %w", id.Hex(), mongodb.ReadError(err, nil))
 	}
-	for _, people := range []*mongo.Collection{r.s.users, r.s.erasedUsers} {
-		err = people.FindOne(ctx, bson.D{{Key: "_id", Value: snapshot.Event.OrganizerID}},
+	for _, who := range []*mongo.Collection{r.s.users, r.s.erasedUsers} {
+		err = who.FindOne(ctx, bson.D{{Key: "_id", Value: snapshot.Event.OrganizerID}},
 			options.FindOne().SetProjection(mongodb.OnlyID())).Err()
 		if !errors.Is(err, mongo.ErrNoDocuments) {
 			break
@@ -244,7 +246,7 @@ func (r *VerifyReader) ReadEvent(ctx context.Context, id store.ID, read func(ver
 		return fmt.Errorf("read the organizer of event %s: %w", id.Hex(), mongodb.ReadError(err, nil))
 	}
 	snapshot.Registrations = r.registrations(ctx, id)
-	snapshot.Changes = readDocuments(ctx, r.s.changes, changesOf(id, 0), options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}), changeOf)
+	snapshot.Changes = readDocuments(ctx, r.s.changes, record.OfEvent(id, 0), options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}), record.Decode)
 	return read(snapshot)
 }
 
@@ -270,15 +272,6 @@ func (r *VerifyReader) registrations(ctx context.Context, id store.ID) iter.Seq2
 			}
 		}
 	}
-}
-
-// changeOf decodes a row of the record.
-func changeOf(raw bson.Raw) (store.ChangeRecord, error) {
-	var d changeDoc
-	if err := bson.Unmarshal(raw, &d); err != nil {
-		return store.ChangeRecord{}, damaged("the change %s cannot be read: %v", raw.Lookup("_id"), err)
-	}
-	return d.record()
 }
 
 // registration decodes a registration and checks its key. The key is unique; that a user has no two

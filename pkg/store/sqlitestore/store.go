@@ -72,6 +72,7 @@ type Store struct {
 	uncertain  bool          // it is unknown how a commit ended, and none has succeeded since
 	fullErrors atomic.Int64  // counts the writes that found no disk space
 	ping       ping
+	news       record.News // of commits
 
 	files    []file     // what was opened
 	index    *os.File   // of the log; see openIndex
@@ -118,7 +119,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		lost: make(chan error, 1), longLog: make(chan int64, 1),
 		writeLock: make(chan struct{}, 1), ping: ping{lock: make(chan struct{}, 1)},
 	}
-	s.People, s.Record = people.New(s.read, s.transact), record.New(s.read, s.transact)
+	s.People, s.Record = people.New(s.read, s.transact), record.New(s.read, s.transact, &s.news)
 	if err := s.start(ctx, path, hadNoLog); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
 	}

@@ -100,14 +100,14 @@ func (s *Record) Follow(ctx context.Context, from store.Position) iter.Seq2[stor
 // NextChange implements store.Changes.
 func (s *Record) NextChange() <-chan struct{} { return s.news.wait() }
 
-// news wakes those who follow the record when this process has committed.
-type news struct {
+// News wakes those who follow the record when this process has committed.
+type News struct {
 	mu   sync.Mutex    // guards next
 	next chan struct{} // closed at the next commit; nil: nobody waits
 }
 
 // wait returns a channel that is closed at the next commit.
-func (n *news) wait() <-chan struct{} {
+func (n *News) wait() <-chan struct{} {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.next == nil {
@@ -116,7 +116,8 @@ func (n *news) wait() <-chan struct{} {
 	return n.next
 }
 
-func (n *news) tell() {
+// Tell says that this process has committed.
+func (n *News) Tell() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.next != nil {

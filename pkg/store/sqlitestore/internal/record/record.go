@@ -10,13 +10,11 @@ import (
 type Record struct {
 	read     *sqldb.ReadPool
 	transact sqldb.Transact
-	news     news // of commits, for Follow
+	news     *News
 }
 
-// New returns the record of a database, which it reads by read and writes by transact.
-func New(read *sqldb.ReadPool, transact sqldb.Transact) *Record {
-	return &Record{read: read, transact: transact}
+// New returns the record of a database, which it reads by read and writes by transact. It learns from news
+// of commits of this process.
+func New(read *sqldb.ReadPool, transact sqldb.Transact, news *News) *Record {
+	return &Record{read: read, transact: transact, news: news}
 }
-
-// Committed tells those who follow that this process has committed.
-func (s *Record) Committed() { s.news.tell() }

@@ -1,4 +1,4 @@
-package mongostore
+package record
 
 import (
 	"context"
@@ -21,20 +21,20 @@ import (
 // that the oplog has moved past that, the time from which all rows are read again. While they are
 // read, Scanned is the last one. A position of another database is the beginning of this one.
 type position struct {
-	Database string     `json:"database"`        // its id
-	Token    string     `json:"token,omitempty"` // a resume token, in hex digits
-	At       int64      `json:"at,omitempty"`    // ms since 1970, of the latest row that was read
-	Scan     bool       `json:"scan,omitempty"`  // read all rows since At before the stream goes on
-	Scanned  *changeKey `json:"scanned,omitempty"`
+	Database string  `json:"database"`        // its id
+	Token    string  `json:"token,omitempty"` // a resume token, in hex digits
+	At       int64   `json:"at,omitempty"`    // ms since 1970, of the latest row that was read
+	Scan     bool    `json:"scan,omitempty"`  // read all rows since At before the stream goes on
+	Scanned  *rowKey `json:"scanned,omitempty"`
 }
 
-// MarshalText makes a changeKey a text of JSON.
-func (k changeKey) MarshalText() ([]byte, error) {
+// MarshalText makes a rowKey a text of JSON.
+func (k rowKey) MarshalText() ([]byte, error) {
 	return fmt.Appendf(nil, "%s.%d", k.EventID.Hex(), k.Revision), nil
 }
 
 // UnmarshalText reads what MarshalText returns.
-func (k *changeKey) UnmarshalText(text []byte) (err error) {
+func (k *rowKey) UnmarshalText(text []byte) (err error) {
 	var id string
 	const idDigits = 24
 	if len(text) <= idDigits {
@@ -56,9 +56,9 @@ func (p position) text() store.Position {
 	return store.Position(b)
 }
 
-func (s *Store) parsePosition(text store.Position) (p position, err error) {
+func (s *Record) parsePosition(text store.Position) (p position, err error) {
 	if text == "" {
-		return position{Database: s.id, Scan: true}, nil
+		return position{Database: s.databaseID(), Scan: true}, nil
 	}
 	var token []byte
 	if err = json.Unmarshal([]byte(text), &p); err == nil {
@@ -67,8 +67,8 @@ func (s *Store) parsePosition(text store.Position) (p position, err error) {
 	if err == nil && len(token) > 0 {
 		err = bson.Raw(token).Validate()
 	}
-	if err == nil && p.Database != s.id {
-		return position{Database: s.id, Scan: true}, nil
+	if err == nil && p.Database != s.databaseID() {
+		return position{Database: s.databaseID(), Scan: true}, nil
 	}
 	if err != nil {
 		return p, fmt.Errorf("follow the record: this is not a position of this store: %w", err)
@@ -88,17 +88,17 @@ const (
 )
 
 // ChangesPosition implements store.Changes.
-func (s *Store) ChangesPosition(ctx context.Context) (store.Position, error) {
+func (s *Record) ChangesPosition(ctx context.Context) (store.Position, error) {
 	stream, err := s.watchChanges(ctx, "")
 	if err != nil {
 		return "", fmt.Errorf("read the position of the record: %w", mongodb.ReadError(err, nil))
 	}
 	defer closeStream(ctx, stream)
-	return position{Database: s.id, Token: tokenOf(stream), At: time.Now().UnixMilli()}.text(), nil
+	return position{Database: s.databaseID(), Token: tokenOf(stream), At: time.Now().UnixMilli()}.text(), nil
 }
 
 // watchChanges opens a change stream behind a token; "": at the present.
-func (s *Store) watchChanges(ctx context.Context, token string) (*mongo.ChangeStream, error) {
+func (s *Record) watchChanges(ctx context.Context, token string) (*mongo.ChangeStream, error) {
 	how := options.ChangeStream().SetMaxAwaitTime(streamWait)
 	if token != "" {
 		raw, err := hex.DecodeString(token)
@@ -113,7 +113,7 @@ func (s *Store) watchChanges(ctx context.Context, token string) (*mongo.ChangeSt
 func tokenOf(stream *mongo.ChangeStream) string { return hex.EncodeToString(stream.ResumeToken()) }
 
 func closeStream(ctx context.Context, stream *mongo.ChangeStream) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mongodb.EndLimit)
 	defer cancel()
 	_ = stream.Close(ctx)
 }
@@ -128,7 +128,7 @@ func tokenLost(err error) bool {
 // Follow implements store.Changes, by a change stream, which shows only what a majority has. When the
 // oplog has moved past the position, Follow opens a new stream and then, before it reads that, all
 // rows since scanBack before the position.
-func (s *Store) Follow(ctx context.Context, from store.Position) iter.Seq2[store.Followed, error] {
+func (s *Record) Follow(ctx context.Context, from store.Position) iter.Seq2[store.Followed, error] {
 	return func(yield func(store.Followed, error) bool) {
 		p, err := s.parsePosition(from)
 		if err != nil {
@@ -136,20 +136,20 @@ func (s *Store) Follow(ctx context.Context, from store.Position) iter.Seq2[store
 			return
 		}
 		f := follower{store: s, position: p, yield: yield}
-		for pause := minPause; ctx.Err() == nil && !f.stopped; pause = min(2*pause, time.Second) {
+		for pause := mongodb.MinPause; ctx.Err() == nil && !f.stopped; pause = min(2*pause, time.Second) {
 			before := f.position
 			err := f.follow(ctx)
 			switch {
 			case f.stopped || ctx.Err() != nil:
 				return
 			case tokenLost(err):
-				f.position = position{Database: s.id, At: f.position.At, Scan: true}
+				f.position = position{Database: s.databaseID(), At: f.position.At, Scan: true}
 			case !mongodb.Transient(err):
 				yield(store.Followed{}, fmt.Errorf("follow the record: %w", mongodb.ReadError(err, nil)))
 				return
 			}
 			if f.position != before {
-				pause = minPause
+				pause = mongodb.MinPause
 			}
 			mongodb.Wait(ctx, pause)
 		}
@@ -158,7 +158,7 @@ func (s *Store) Follow(ctx context.Context, from store.Position) iter.Seq2[store
 
 // follower is the state of one Follow.
 type follower struct {
-	store    *Store
+	store    *Record
 	position position
 	yield    func(store.Followed, error) bool
 	stopped  bool               // the caller has stopped
@@ -190,7 +190,7 @@ func (f *follower) follow(ctx context.Context) error {
 	for news := true; ; {
 		for stream.TryNext(ctx) {
 			var change struct {
-				Document changeDoc `bson:"fullDocument"`
+				Document Doc `bson:"fullDocument"`
 			}
 			if err := stream.Decode(&change); err != nil {
 				return err
@@ -235,7 +235,7 @@ func (f *follower) scan(ctx context.Context) error {
 		if last := f.position.Scanned; last != nil {
 			filter = append(filter, bson.E{Key: "_id", Value: bson.D{{Key: "$gt", Value: *last}}})
 		}
-		page, err := mongodb.FindAll[changeDoc](ctx, f.store.changes, filter,
+		page, err := mongodb.FindAll[Doc](ctx, f.store.changes, filter,
 			options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(scanPage))
 		if err != nil {
 			return err

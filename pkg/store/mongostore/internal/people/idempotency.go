@@ -1,4 +1,4 @@
-package mongostore
+package people
 
 import (
 	"context"
@@ -30,7 +30,7 @@ func binary(d store.Digest) bson.Binary { return bson.Binary{Data: d[:]} }
 // Begin implements store.Idempotency with one update. It writes the claim when there is none or only
 // an expired one, takes over a claim whose lease has expired, and leaves every other claim as it is.
 // Leases go by the server's clock, because the clocks of API processes differ.
-func (s *Store) Begin(ctx context.Context, c store.Claim, lease time.Duration) (store.Claim, bool, error) {
+func (s *People) Begin(ctx context.Context, c store.Claim, lease time.Duration) (store.Claim, bool, error) {
 	// The TTL index removes expired claims with a delay of about a minute, so they are ignored here.
 	absent := bson.D{{Key: "$lte", Value: bson.A{
 		bson.D{{Key: "$ifNull", Value: bson.A{"$expires_at", time.UnixMilli(0)}}}, "$$NOW",
@@ -84,7 +84,7 @@ func (s *Store) Begin(ctx context.Context, c store.Claim, lease time.Duration) (
 }
 
 // Finish implements store.Idempotency.
-func (s *Store) Finish(ctx context.Context, c store.Claim) error {
+func (s *People) Finish(ctx context.Context, c store.Claim) error {
 	filter := bson.D{{Key: "_id", Value: binary(c.Key)}, {Key: "resource", Value: c.Resource}}
 	_, err := s.keys.UpdateOne(ctx, filter, bson.D{{Key: "$set", Value: bson.D{{Key: "done", Value: true}}}})
 	if err != nil {
@@ -94,7 +94,7 @@ func (s *Store) Finish(ctx context.Context, c store.Claim) error {
 }
 
 // Release implements store.Idempotency.
-func (s *Store) Release(ctx context.Context, c store.Claim) error {
+func (s *People) Release(ctx context.Context, c store.Claim) error {
 	held := bson.D{{Key: "_id", Value: binary(c.Key)}, {Key: "owner", Value: c.Owner}, {Key: "done", Value: false}}
 	var err error
 	if c.Inherited {

@@ -1,4 +1,4 @@
-package mongostore
+package record
 
 import (
 	"context"
@@ -15,14 +15,17 @@ import (
 
 // recordedIn says where in the record of changes a registration is.
 type recordedIn struct {
-	Key       registrationKey `bson:"_id"`
+	Key struct {
+		UserID  store.ID `bson:"user_id"`
+		EventID store.ID `bson:"event_id"`
+	} `bson:"_id"`
 	Revisions store.Revisions `bson:"revisions"`
 }
 
-// forgetRequests takes the request ids of registrations out of the record (store.changes.Forget).
-// It may be repeated.
-func (s *Store) forgetRequests(ctx context.Context, registrations bson.D) error {
-	cursor, err := s.registrations.Find(ctx, registrations, options.Find().SetProjection(bson.D{{Key: "revisions", Value: 1}}))
+// ForgetRequests takes the request ids of registrations out of the record (store.changes.Forget).
+// which selects the registrations. It may be repeated.
+func ForgetRequests(ctx context.Context, rows, registrations *mongo.Collection, which bson.D) error {
+	cursor, err := registrations.Find(ctx, which, options.Find().SetProjection(bson.D{{Key: "revisions", Value: 1}}))
 	if err != nil {
 		return err
 	}
@@ -33,7 +36,7 @@ func (s *Store) forgetRequests(ctx context.Context, registrations bson.D) error 
 			return err
 		}
 		for _, revision := range r.Revisions {
-			if err := s.forgetIn(ctx, changeKey{r.Key.EventID, revision}, r.Key.UserID); err != nil {
+			if err := forgetIn(ctx, rows, rowKey{r.Key.EventID, revision}, r.Key.UserID); err != nil {
 				return err
 			}
 		}
@@ -43,10 +46,10 @@ func (s *Store) forgetRequests(ctx context.Context, registrations bson.D) error 
 
 // forgetIn takes the request ids of a user out of one row, unless it is gone or cannot be read. Rows
 // change in no other way, and only under the condition that nobody has done so since it was read.
-func (s *Store) forgetIn(ctx context.Context, key changeKey, user store.ID) error {
+func forgetIn(ctx context.Context, rows *mongo.Collection, key rowKey, user store.ID) error {
 	for {
-		var d changeDoc
-		err := s.changes.FindOne(ctx, bson.D{{Key: "_id", Value: key}}).Decode(&d)
+		var d Doc
+		err := rows.FindOne(ctx, bson.D{{Key: "_id", Value: key}}).Decode(&d)
 		if errors.Is(err, mongo.ErrNoDocuments) {
 			return nil
 		}
@@ -62,12 +65,12 @@ func (s *Store) forgetIn(ctx context.Context, key changeKey, user store.ID) erro
 			return nil
 		}
 		// Followers do not see an update: the row tells the same as before.
-		res, err := s.changes.UpdateOne(ctx, bson.D{{Key: "_id", Value: key}, {Key: "packed", Value: d.Packed}},
+		res, err := rows.UpdateOne(ctx, bson.D{{Key: "_id", Value: key}, {Key: "packed", Value: d.Packed}},
 			bson.D{{Key: "$set", Value: bson.D{{Key: "packed", Value: changes.Pack(forgotten)}}}})
 		if err != nil || res.MatchedCount == 1 {
 			return err
 		}
-		if !mongodb.Wait(ctx, minPause) {
+		if !mongodb.Wait(ctx, mongodb.MinPause) {
 			return ctx.Err()
 		}
 	}

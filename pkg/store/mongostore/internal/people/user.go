@@ -1,4 +1,4 @@
-package mongostore
+package people
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
-// userDoc is a document of the collection users.
-type userDoc struct {
+// UserDoc is a document of the collection users.
+type UserDoc struct {
 	ID           store.ID  `bson:"_id"`
 	Name         string    `bson:"name"`
 	Email        string    `bson:"email"`
@@ -30,27 +30,27 @@ type userDoc struct {
 	EmailProvenAt time.Time `bson:"email_proven_at,omitempty"`
 }
 
-func newUserDoc(u store.User) userDoc {
-	return userDoc{
+func newUserDoc(u store.User) UserDoc {
+	return UserDoc{
 		ID: u.ID, Name: u.Name, Email: u.Email, EmailKey: store.EmailKey(u.Email),
 		PasswordHash: u.PasswordHash, CreatedAt: u.CreatedAt,
 		PasswordVersion: u.PasswordVersion, PasswordChangedAt: u.PasswordChangedAt, LockedAt: u.LockedAt, EmailProvenAt: u.EmailProvenAt,
 	}
 }
 
-func (d userDoc) user() store.User {
+func (d UserDoc) user() store.User {
 	return store.User{
 		ID: d.ID, Name: d.Name, Email: d.Email, PasswordHash: d.PasswordHash,
 		PasswordVersion: d.PasswordVersion, PasswordChangedAt: d.PasswordChangedAt, EmailProvenAt: d.EmailProvenAt, CreatedAt: d.CreatedAt, LockedAt: d.LockedAt,
 	}
 }
 
-func (d userDoc) revocation() store.Revocation {
+func (d UserDoc) revocation() store.Revocation {
 	return store.Revocation{UserID: d.ID, PasswordVersion: d.PasswordVersion, ChangedAt: d.PasswordChangedAt}
 }
 
 // CreateUser implements store.Users.
-func (s *Store) CreateUser(ctx context.Context, u store.User) error {
+func (s *People) CreateUser(ctx context.Context, u store.User) error {
 	_, err := s.users.InsertOne(ctx, newUserDoc(u))
 	if mongodb.KeyTaken(err) {
 		err = store.ErrEmailTaken
@@ -62,8 +62,8 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 }
 
 // User implements store.Users.
-func (s *Store) User(ctx context.Context, id store.ID) (store.User, error) {
-	var d userDoc
+func (s *People) User(ctx context.Context, id store.ID) (store.User, error) {
+	var d UserDoc
 	if err := s.users.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Decode(&d); err != nil {
 		return store.User{}, fmt.Errorf("read user %s: %w", id.Hex(), mongodb.ReadError(err, store.ErrUserNotFound))
 	}
@@ -71,8 +71,8 @@ func (s *Store) User(ctx context.Context, id store.ID) (store.User, error) {
 }
 
 // UserByEmail implements store.Users.
-func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, error) {
-	var d userDoc
+func (s *People) UserByEmail(ctx context.Context, email string) (store.User, error) {
+	var d UserDoc
 	err := s.users.FindOne(ctx, bson.D{{Key: "email_key", Value: store.EmailKey(email)}}).Decode(&d)
 	if err != nil {
 		return store.User{}, fmt.Errorf("find user by address: %w", mongodb.ReadError(err, store.ErrUserNotFound))
@@ -82,7 +82,7 @@ func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, erro
 
 // SetPassword implements store.Users. The password hash and what revokes the old tokens are in one
 // document, so one update changes both.
-func (s *Store) SetPassword(ctx context.Context, before, after store.User) error {
+func (s *People) SetPassword(ctx context.Context, before, after store.User) error {
 	set := bson.D{
 		{Key: "password_hash", Value: after.PasswordHash},
 		{Key: "password_version", Value: after.PasswordVersion},
@@ -106,12 +106,12 @@ func (s *Store) SetPassword(ctx context.Context, before, after store.User) error
 }
 
 // Revocations implements store.Users.
-func (s *Store) Revocations(ctx context.Context, since time.Time) iter.Seq2[store.Revocation, error] {
+func (s *People) Revocations(ctx context.Context, since time.Time) iter.Seq2[store.Revocation, error] {
 	filter := bson.D{{Key: "password_changed_at", Value: bson.D{{Key: "$gte", Value: since}}}}
 	changed := mongodb.Stream(ctx, s.users, bson.D{
 		{Key: "find", Value: s.users.Name()}, {Key: "filter", Value: filter},
 		{Key: "projection", Value: bson.D{{Key: "password_version", Value: 1}, {Key: "password_changed_at", Value: 1}}},
-	}, userDoc.revocation)
+	}, UserDoc.revocation)
 	erased := mongodb.Stream(ctx, s.erasedUsers, bson.D{
 		{Key: "find", Value: s.erasedUsers.Name()}, {Key: "filter", Value: bson.D{{Key: "erased_at", Value: bson.D{{Key: "$gte", Value: since}}}}},
 	}, erasedDoc.revocation)

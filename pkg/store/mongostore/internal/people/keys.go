@@ -1,4 +1,4 @@
-package mongostore
+package people
 
 import (
 	"context"
@@ -26,7 +26,7 @@ type signingKeyDoc struct {
 }
 
 // SigningKey implements store.Keys.
-func (s *Store) SigningKey(ctx context.Context, proposed store.SigningKey) (store.SigningKey, error) {
+func (s *People) SigningKey(ctx context.Context, proposed store.SigningKey) (store.SigningKey, error) {
 	find := func() (d signingKeyDoc, err error) {
 		err = s.signingKeys.FindOne(ctx, bson.D{{Key: "_id", Value: sharedKey}}).Decode(&d)
 		return d, err

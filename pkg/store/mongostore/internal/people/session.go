@@ -1,4 +1,4 @@
-package mongostore
+package people
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func (d sessionDoc) ended() store.EndedSession {
 }
 
 // CreateSession implements store.Sessions.
-func (s *Store) CreateSession(ctx context.Context, session store.Session) error {
+func (s *People) CreateSession(ctx context.Context, session store.Session) error {
 	_, err := s.sessions.InsertOne(ctx, newSessionDoc(session))
 	if err != nil && !mongodb.KeyTaken(err) {
 		return fmt.Errorf("create a session of user %s: %w", session.UserID.Hex(), mongodb.WriteError(err))
@@ -54,7 +54,7 @@ func (s *Store) CreateSession(ctx context.Context, session store.Session) error 
 }
 
 // UserSessions implements store.Sessions.
-func (s *Store) UserSessions(ctx context.Context, userID store.ID, now time.Time) ([]store.Session, error) {
+func (s *People) UserSessions(ctx context.Context, userID store.ID, now time.Time) ([]store.Session, error) {
 	docs, err := mongodb.FindAll[sessionDoc](ctx, s.sessions, bson.D{
 		{Key: "user_id", Value: userID}, {Key: "ended_at", Value: nil}, {Key: "expires_at", Value: bson.D{{Key: "$gt", Value: now}}},
 	}, options.Find().SetSort(bson.D{{Key: "_id", Value: -1}}).SetLimit(store.MaxSessions))
@@ -69,7 +69,7 @@ func (s *Store) UserSessions(ctx context.Context, userID store.ID, now time.Time
 }
 
 // SessionHistory implements store.Sessions.
-func (s *Store) SessionHistory(ctx context.Context, userID store.ID) iter.Seq2[store.Session, error] {
+func (s *People) SessionHistory(ctx context.Context, userID store.ID) iter.Seq2[store.Session, error] {
 	return mongodb.Stream(ctx, s.sessions, bson.D{
 		{Key: "find", Value: s.sessions.Name()}, {Key: "filter", Value: bson.D{{Key: "user_id", Value: userID}}},
 		{Key: "sort", Value: bson.D{{Key: "_id", Value: -1}}},
@@ -82,7 +82,7 @@ func laterEnd(s store.Session) map[string]time.Time {
 }
 
 // ExtendSession implements store.Sessions.
-func (s *Store) ExtendSession(ctx context.Context, session store.Session) (alive bool, err error) {
+func (s *People) ExtendSession(ctx context.Context, session store.Session) (alive bool, err error) {
 	if err := s.CreateSession(ctx, session); err != nil {
 		return false, err
 	}
@@ -96,7 +96,7 @@ func (s *Store) ExtendSession(ctx context.Context, session store.Session) (alive
 }
 
 // EndSession implements store.Sessions, by the server's clock: the clocks of API processes differ.
-func (s *Store) EndSession(ctx context.Context, session store.Session) error {
+func (s *People) EndSession(ctx context.Context, session store.Session) error {
 	if !session.ExpiresAt.IsZero() {
 		if err := s.CreateSession(ctx, session); err != nil {
 			return err
@@ -118,7 +118,7 @@ func (s *Store) EndSession(ctx context.Context, session store.Session) error {
 }
 
 // EndedSessions implements store.Sessions.
-func (s *Store) EndedSessions(ctx context.Context, since time.Time) iter.Seq2[store.EndedSession, error] {
+func (s *People) EndedSessions(ctx context.Context, since time.Time) iter.Seq2[store.EndedSession, error] {
 	return mongodb.Stream(ctx, s.sessions, bson.D{
 		{Key: "find", Value: s.sessions.Name()}, {Key: "filter", Value: bson.D{{Key: "ended_at", Value: bson.D{{Key: "$gte", Value: since}}}}},
 		{Key: "projection", Value: bson.D{{Key: "ended_at", Value: 1}, {Key: "expires_at", Value: 1}}},

@@ -1,4 +1,4 @@
-package mongostore
+package people
 
 import (
 	"context"
@@ -29,7 +29,7 @@ type quotaDoc struct {
 // UseQuota implements store.Quotas with one update. Its filter selects the document only while every
 // amount fits; when one does not, the update would insert another document of the same key, which the
 // server refuses.
-func (s *Store) UseQuota(ctx context.Context, use store.QuotaUse) error {
+func (s *People) UseQuota(ctx context.Context, use store.QuotaUse) error {
 	if exceeded := use.Exceeded(nil); exceeded != nil { // more than a day has: a new document would take it
 		return exceeded
 	}
