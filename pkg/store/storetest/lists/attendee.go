@@ -1,4 +1,4 @@
-package storetest
+package lists
 
 import (
 	"fmt"
@@ -7,20 +7,21 @@ import (
 	"testing"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-func testAttendees(t *testing.T, target Target) {
+func testAttendees(t *testing.T, target storetest.Target) {
 	s := target.Store
 	const registered = 1003 // more than any adapter reads at once
-	event, other := NewEvent(t, s, registered), NewEvent(t, s, 10)
+	event, other := storetest.NewEvent(t, s, registered), storetest.NewEvent(t, s, 10)
 	var want []store.Attendee
 	for n := 0; n < registered; {
-		batch := NewRequests(event.ID, min(500, registered-n))
+		batch := storetest.NewRequests(event.ID, min(500, registered-n))
 		for i := range batch {
 			if n++; n%100 == 1 { // the others are users that the store does not know
-				u := NewUser(fmt.Sprintf("user-%d@example.org", n))
+				u := storetest.NewUser(fmt.Sprintf("user-%d@example.org", n))
 				u.Name = fmt.Sprintf("User %d", n)
-				if err := s.CreateUser(Context(t), u); err != nil {
+				if err := s.CreateUser(storetest.Context(t), u); err != nil {
 					t.Fatal(err)
 				}
 				batch[i].UserID = u.ID
@@ -29,15 +30,15 @@ func testAttendees(t *testing.T, target Target) {
 			}
 			want = append(want, store.Attendee{UserID: batch[i].UserID})
 		}
-		for _, r := range MustApply(t, s, batch...) {
+		for _, r := range storetest.MustApply(t, s, batch...) {
 			a := &want[r.Registration.Number-1]
 			a.Number, a.RegisteredAt = r.Registration.Number, r.Registration.RegisteredAt
 		}
 	}
 	// Who leaves is no attendee any more; nor is who is registered for another event.
-	gone := NewRequest(event.ID)
+	gone := storetest.NewRequest(event.ID)
 	gone.UserID = want[6].UserID
-	MustApply(t, s, NewCancel(gone), NewRequest(other.ID))
+	storetest.MustApply(t, s, storetest.NewCancel(gone), storetest.NewRequest(other.ID))
 	want = slices.Delete(want, 6, 7)
 
 	between := func(after, through int64) []store.Attendee {
@@ -64,7 +65,7 @@ func testAttendees(t *testing.T, target Target) {
 				if c.limit > 0 {
 					wanted = wanted[:min(c.limit, len(wanted))]
 				}
-				got := Collect(t, target.Again(t).Attendees(Context(t), store.AttendeeQuery{
+				got := storetest.Collect(t, target.Again(t).Attendees(storetest.Context(t), store.AttendeeQuery{
 					EventID: event.ID, After: c.after, Through: c.through, Descending: descending, Limit: c.limit,
 				}))
 				if !slices.Equal(got, wanted) {
@@ -74,13 +75,13 @@ func testAttendees(t *testing.T, target Target) {
 		})
 	}
 	t.Run("of an unknown event", func(t *testing.T) {
-		if got := Collect(t, s.Attendees(Context(t), store.AttendeeQuery{EventID: store.NewID(), Through: math.MaxInt64})); len(got) != 0 {
+		if got := storetest.Collect(t, s.Attendees(storetest.Context(t), store.AttendeeQuery{EventID: store.NewID(), Through: math.MaxInt64})); len(got) != 0 {
 			t.Fatalf("got %v", got)
 		}
 	})
 	t.Run("a reader may stop", func(t *testing.T) {
 		n := 0
-		for _, err := range s.Attendees(Context(t), store.AttendeeQuery{EventID: event.ID, Through: math.MaxInt64}) {
+		for _, err := range s.Attendees(storetest.Context(t), store.AttendeeQuery{EventID: event.ID, Through: math.MaxInt64}) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -88,6 +89,6 @@ func testAttendees(t *testing.T, target Target) {
 				break
 			}
 		}
-		Check(t, s, event.ID)
+		storetest.Check(t, s, event.ID)
 	})
 }

@@ -1,4 +1,4 @@
-package storetest
+package people
 
 import (
 	"crypto/sha256"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
 // claim returns the claim that a process makes on the key, for a request with that content.
@@ -19,12 +20,12 @@ func claim(key, content string) store.Claim {
 	}
 }
 
-func testIdempotency(t *testing.T, target Target) {
+func testIdempotency(t *testing.T, target storetest.Target) {
 	a, b := target.Store, target.Again(t)
 	const lease = time.Hour
 	begin := func(t *testing.T, s store.Store, c store.Claim, lease time.Duration) (store.Claim, bool) {
 		t.Helper()
-		got, done, err := s.Begin(Context(t), c, lease)
+		got, done, err := s.Begin(storetest.Context(t), c, lease)
 		if err != nil {
 			t.Fatalf("begin: %v", err)
 		}
@@ -32,7 +33,7 @@ func testIdempotency(t *testing.T, target Target) {
 	}
 	refused := func(t *testing.T, s store.Store, c store.Claim, want error) {
 		t.Helper()
-		if _, _, err := s.Begin(Context(t), c, lease); !errors.Is(err, want) {
+		if _, _, err := s.Begin(storetest.Context(t), c, lease); !errors.Is(err, want) {
 			t.Fatalf("error is %v, want %v", err, want)
 		}
 	}
@@ -55,12 +56,12 @@ func testIdempotency(t *testing.T, target Target) {
 	t.Run("another content is refused, in progress and done", func(t *testing.T) {
 		c, _ := begin(t, a, claim("content", "x"), lease)
 		refused(t, b, claim("content", "y"), store.ErrKeyReused)
-		must(t, a.Finish(Context(t), c))
+		must(t, a.Finish(storetest.Context(t), c))
 		refused(t, b, claim("content", "y"), store.ErrKeyReused)
 	})
 	t.Run("what is done keeps its resource and time", func(t *testing.T) {
 		c, _ := begin(t, a, claim("done", "x"), lease)
-		must(t, a.Finish(Context(t), c))
+		must(t, a.Finish(storetest.Context(t), c))
 		for range 2 {
 			later := claim("done", "x")
 			later.CreatedAt = later.CreatedAt.Add(time.Minute)
@@ -80,9 +81,9 @@ func testIdempotency(t *testing.T, target Target) {
 		}
 		refused(t, a, claim("inherited", "x"), store.ErrInProgress)
 		// The first holder is not dead after all: it loses nothing and takes nothing.
-		must(t, a.Release(Context(t), c))
+		must(t, a.Release(storetest.Context(t), c))
 		refused(t, a, claim("inherited", "x"), store.ErrInProgress)
-		must(t, a.Finish(Context(t), c))
+		must(t, a.Finish(storetest.Context(t), c))
 		if _, done := begin(t, b, claim("inherited", "x"), lease); !done {
 			t.Fatal("what one holder finished is not done")
 		}
@@ -94,7 +95,7 @@ func testIdempotency(t *testing.T, target Target) {
 	})
 	t.Run("a released key is free for any content", func(t *testing.T) {
 		c, _ := begin(t, a, claim("released", "x"), lease)
-		must(t, a.Release(Context(t), c))
+		must(t, a.Release(storetest.Context(t), c))
 		other := claim("released", "y")
 		if got, _ := begin(t, b, other, lease); got != other {
 			t.Fatalf("got %+v, want %+v", got, other)
@@ -104,7 +105,7 @@ func testIdempotency(t *testing.T, target Target) {
 		c, _ := begin(t, a, claim("bound", "x"), time.Millisecond)
 		time.Sleep(5 * time.Millisecond)
 		heir, _ := begin(t, b, claim("bound", "x"), lease)
-		must(t, b.Release(Context(t), heir))
+		must(t, b.Release(storetest.Context(t), heir))
 		refused(t, a, claim("bound", "y"), store.ErrKeyReused)
 		if got, done := begin(t, a, claim("bound", "x"), lease); done || got.Resource != c.Resource {
 			t.Fatalf("got %+v, %v; first was %+v", got, done, c)
@@ -116,7 +117,7 @@ func testIdempotency(t *testing.T, target Target) {
 		short.CreatedAt, short.Life = short.CreatedAt.Add(-2*time.Hour), time.Hour
 		for _, c := range []store.Claim{long, short} {
 			c, _ = begin(t, a, c, lease)
-			must(t, a.Finish(Context(t), c))
+			must(t, a.Finish(storetest.Context(t), c))
 		}
 		if _, done := begin(t, b, claim("long", "x"), lease); !done {
 			t.Error("a key is forgotten before its time")
@@ -129,7 +130,7 @@ func testIdempotency(t *testing.T, target Target) {
 		old := claim("old", "x")
 		old.CreatedAt = old.CreatedAt.Add(-store.KeyLife - time.Minute)
 		c, _ := begin(t, a, old, lease)
-		must(t, a.Finish(Context(t), c))
+		must(t, a.Finish(storetest.Context(t), c))
 		other := claim("old", "y")
 		if got, done := begin(t, b, other, lease); got != other || done {
 			t.Fatalf("got %+v, %v; want %+v", got, done, other)
@@ -140,7 +141,7 @@ func testIdempotency(t *testing.T, target Target) {
 		var wg sync.WaitGroup
 		for i := range 50 {
 			wg.Go(func() {
-				switch _, _, err := []store.Store{a, b}[i%2].Begin(Context(t), claim("crowd", "x"), lease); {
+				switch _, _, err := []store.Store{a, b}[i%2].Begin(storetest.Context(t), claim("crowd", "x"), lease); {
 				case err == nil:
 					got.Add(1)
 				case !errors.Is(err, store.ErrInProgress):

@@ -1,4 +1,4 @@
-package storetest
+package people
 
 import (
 	"errors"
@@ -8,27 +8,28 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
 // testQuotas checks that a quota is never passed, whoever uses it at the same time, and that all
 // amounts of a use count or none.
-func testQuotas(t *testing.T, target Target) {
+func testQuotas(t *testing.T, target storetest.Target) {
 	a, b := target.Store, target.Again(t)
 	use := func(subject string, amounts ...store.QuotaAmount) store.QuotaUse {
-		return store.QuotaUse{Subject: subject, At: now, Amounts: amounts}
+		return store.QuotaUse{Subject: subject, At: storetest.Now(), Amounts: amounts}
 	}
 	amount := func(kind string, n, limit int64) store.QuotaAmount {
 		return store.QuotaAmount{Kind: kind, Amount: n, Limit: limit}
 	}
 	take := func(t *testing.T, s store.Store, u store.QuotaUse) {
 		t.Helper()
-		if err := s.UseQuota(Context(t), u); err != nil {
+		if err := s.UseQuota(storetest.Context(t), u); err != nil {
 			t.Fatal(err)
 		}
 	}
 	refused := func(t *testing.T, s store.Store, u store.QuotaUse, kind string) {
 		t.Helper()
-		err := s.UseQuota(Context(t), u)
+		err := s.UseQuota(storetest.Context(t), u)
 		exceeded, ok := errors.AsType[*store.QuotaError](err)
 		if !ok || !errors.Is(err, store.ErrNothingStored) || errors.Is(err, store.ErrUnavailable) {
 			t.Fatalf("error is %v", err)
@@ -59,11 +60,11 @@ func testQuotas(t *testing.T, target Target) {
 		take(t, a, use("bobby", amount("events", 3, 3)))
 		take(t, a, use("bob", amount("keys", 3, 3)))
 		tomorrow := use("bob", amount("events", 3, 3))
-		tomorrow.At = now.Add(14 * time.Hour)
+		tomorrow.At = storetest.Now().Add(14 * time.Hour)
 		take(t, b, tomorrow)
 		refused(t, a, use("bob", amount("events", 1, 3)), "events")
 		yesterday := use("bob", amount("events", 3, 3))
-		yesterday.At = now.Add(-24 * time.Hour)
+		yesterday.At = storetest.Now().Add(-24 * time.Hour)
 		take(t, a, yesterday)
 	})
 	t.Run("all amounts count or none", func(t *testing.T) {
@@ -77,7 +78,7 @@ func testQuotas(t *testing.T, target Target) {
 		var all sync.WaitGroup
 		for i := range 40 {
 			all.Go(func() {
-				err := []store.Store{a, b}[i%2].UseQuota(Context(t), use("crowd", amount("events", 1, 25)))
+				err := []store.Store{a, b}[i%2].UseQuota(storetest.Context(t), use("crowd", amount("events", 1, 25)))
 				if err == nil {
 					taken.Add(1)
 				} else if _, ok := errors.AsType[*store.QuotaError](err); !ok {

@@ -1,4 +1,4 @@
-package storetest
+package lists
 
 import (
 	"slices"
@@ -10,12 +10,13 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/search"
+	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-func testSearch(t *testing.T, target Target) {
+func testSearch(t *testing.T, target storetest.Target) {
 	s := target.Store
 	ada, bob := store.NewID(), store.NewID()
-	day := func(n int) time.Time { return now.AddDate(0, 0, n) }
+	day := func(n int) time.Time { return storetest.Now().AddDate(0, 0, n) }
 	var all []store.Event
 	for i, e := range []store.Event{
 		{OrganizerID: ada, Title: "Konzert am Hafen", Description: "Live", StartsAt: day(1), Capacity: 1},
@@ -24,13 +25,13 @@ func testSearch(t *testing.T, target Target) {
 		{OrganizerID: bob, Title: "ΤΈΛΟΣ", Description: "Кино под небом\nзавтра, k 9", StartsAt: day(3), Capacity: 2},
 		{OrganizerID: ada, Title: "İstanbul", Description: "273 \u212A", Venue: "Žižkov, 東京タワー", StartsAt: day(4), Capacity: 2},
 	} {
-		e.ID, e.EndsAt, e.CreatedAt = store.NewID(), e.StartsAt.Add(time.Hour), now
-		if err := s.CreateEvent(Context(t), e); err != nil {
+		e.ID, e.EndsAt, e.CreatedAt = store.NewID(), e.StartsAt.Add(time.Hour), storetest.Now()
+		if err := s.CreateEvent(storetest.Context(t), e); err != nil {
 			t.Fatalf("event %d: %v", i, err)
 		}
 		all = append(all, e)
 	}
-	WantOutcomes(t, MustApply(t, s, NewRequest(all[0].ID)), store.Registered) // the first is sold out
+	storetest.WantOutcomes(t, storetest.MustApply(t, s, storetest.NewRequest(all[0].ID)), store.Registered) // the first is sold out
 	place := func(i int) *store.EventCursor { return &store.EventCursor{StartsAt: all[i].StartsAt, ID: all[i].ID} }
 	find := func(text string) store.EventQuery { return store.EventQuery{Words: search.Words(text)} }
 	for name, c := range map[string]struct {
@@ -79,7 +80,7 @@ func testSearch(t *testing.T, target Target) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []int
-			for _, e := range FindPage(t, s, c.query).Events {
+			for _, e := range storetest.FindPage(t, s, c.query).Events {
 				got = append(got, slices.IndexFunc(all, func(x store.Event) bool { return x.ID == e.ID }))
 			}
 			if !slices.Equal(got, c.want) {
@@ -90,11 +91,11 @@ func testSearch(t *testing.T, target Target) {
 	t.Run("page by page is the whole", func(t *testing.T) {
 		for _, descending := range []bool{false, true} {
 			q := store.EventQuery{Descending: descending}
-			whole := FindPage(t, s, q).Events
+			whole := storetest.FindPage(t, s, q).Events
 			q.Limit = 2
 			var paged []store.Event
 			for n := 1; ; n++ {
-				page := FindPage(t, s, q)
+				page := storetest.FindPage(t, s, q)
 				paged = append(paged, page.Events...)
 				if page.Next == nil {
 					break
@@ -113,22 +114,12 @@ func testSearch(t *testing.T, target Target) {
 	t.Run("random queries agree with the definition", func(t *testing.T) { testSearchModel(t, s) })
 }
 
-// FindPage reads a page of events.
-func FindPage(tb testing.TB, s store.Store, q store.EventQuery) store.EventPage {
-	tb.Helper()
-	page, err := s.FindEvents(Context(tb), q)
-	if err != nil {
-		tb.Fatalf("find: %v", err)
-	}
-	return page
-}
-
 // testSearchAfterEdits checks that the indexes follow an event through every change.
 func testSearchAfterEdits(t *testing.T, s store.Store) {
-	event := NewEvent(t, s, 1)
+	event := storetest.NewEvent(t, s, 1)
 	found := func(q store.EventQuery) bool {
 		q.OrganizerID = event.OrganizerID
-		return len(FindPage(t, s, q).Events) == 1
+		return len(storetest.FindPage(t, s, q).Events) == 1
 	}
 	finds := func(step string, available bool, words map[string]bool) {
 		t.Helper()
@@ -139,7 +130,7 @@ func testSearchAfterEdits(t *testing.T, s store.Store) {
 			if got := found(store.EventQuery{Words: search.Words(word)}); got != want {
 				t.Errorf("%s: by %q it is found: %v", step, word, got)
 			}
-			if got := slices.ContainsFunc(FindPage(t, s, store.EventQuery{Words: search.Words(word), From: event.StartsAt}).Events,
+			if got := slices.ContainsFunc(storetest.FindPage(t, s, store.EventQuery{Words: search.Words(word), From: event.StartsAt}).Events,
 				func(e store.Event) bool { return e.ID == event.ID }); got != want {
 				t.Errorf("%s: by %q alone it is found: %v", step, word, got)
 			}
@@ -147,13 +138,13 @@ func testSearchAfterEdits(t *testing.T, s store.Store) {
 	}
 	change := func(e store.Edit) {
 		e.Version = store.AnyVersion
-		WantOutcomes(t, MustApply(t, s, NewEdit(event.ID, e)), store.Edited)
+		storetest.WantOutcomes(t, storetest.MustApply(t, s, storetest.NewEdit(event.ID, e)), store.Edited)
 	}
 	finds("created", true, map[string]bool{"concert": true, "harb": true, "kiel": false})
-	request := NewRequest(event.ID)
-	MustApply(t, s, request)
+	request := storetest.NewRequest(event.ID)
+	storetest.MustApply(t, s, request)
 	finds("full", false, map[string]bool{"concert": true})
-	MustApply(t, s, NewCancel(request))
+	storetest.MustApply(t, s, storetest.NewCancel(request))
 	finds("given back", true, map[string]bool{"concert": true})
 	title, place, text, later := "Lesung", "Kiel", "", event.StartsAt.Add(time.Hour)
 	change(store.Edit{Title: &title})
@@ -162,7 +153,7 @@ func testSearchAfterEdits(t *testing.T, s store.Store) {
 	finds("a place, and later", true, map[string]bool{"les": true, "harb": true, "kiel": true})
 	change(store.Edit{Description: &text})
 	finds("no description", true, map[string]bool{"les": true, "harb": false, "kiel": true})
-	MustApply(t, s, NewRequest(event.ID))
+	storetest.MustApply(t, s, storetest.NewRequest(event.ID))
 	two := int64(2)
 	finds("full again", false, nil)
 	change(store.Edit{Capacity: &two})
@@ -175,20 +166,20 @@ func testSearchAfterEdits(t *testing.T, s store.Store) {
 func testSearchModel(t *testing.T, s store.Store) {
 	vocabulary := []string{"Kino", "kinder", "KÄSE", "Hafen", "Haus", "a", "東京"}
 	organizers := []store.ID{store.NewID(), store.NewID()}
-	starts := func(n int) time.Time { return now.AddDate(1, 0, n) }
+	starts := func(n int) time.Time { return storetest.Now().AddDate(1, 0, n) }
 	text := rapid.Map(rapid.SliceOfN(rapid.SampledFrom(vocabulary), 0, 3), func(words []string) string { return strings.Join(words, " ") })
 	rapid.Check(t, func(rt *rapid.T) {
 		for range rapid.IntRange(0, 3).Draw(rt, "events") {
 			e := store.Event{
 				ID: store.NewID(), OrganizerID: rapid.SampledFrom(organizers).Draw(rt, "organizer"), Title: text.Draw(rt, "title"),
-				Description: text.Draw(rt, "description"), Venue: text.Draw(rt, "place"), Capacity: 1, CreatedAt: now,
+				Description: text.Draw(rt, "description"), Venue: text.Draw(rt, "place"), Capacity: 1, CreatedAt: storetest.Now(),
 				StartsAt: starts(rapid.IntRange(0, 4).Draw(rt, "starts")), EndsAt: starts(9),
 			}
-			if err := s.CreateEvent(Context(t), e); err != nil {
+			if err := s.CreateEvent(storetest.Context(t), e); err != nil {
 				t.Fatal(err)
 			}
 			if rapid.Bool().Draw(rt, "full") {
-				MustApply(t, s, NewRequest(e.ID))
+				storetest.MustApply(t, s, storetest.NewRequest(e.ID))
 			}
 		}
 		q := store.EventQuery{
@@ -201,11 +192,13 @@ func testSearchModel(t *testing.T, s store.Store) {
 			typed = typed[:rapid.IntRange(1, len(typed)).Draw(rt, "cut")]
 			q.Words = search.Words(strings.ToValidUTF8(typed, ""))
 		}
-		want := Collect(t, store.AllEvents(Context(t), s, store.EventQuery{Descending: q.Descending}))
+		want := storetest.Collect(t, store.AllEvents(storetest.Context(t), s, store.EventQuery{Descending: q.Descending}))
 		want = slices.DeleteFunc(want, func(e store.Event) bool { return !search.Matches(q, e) })
 		q.Limit = rapid.IntRange(1, 5).Draw(rt, "limit")
-		if got := Collect(t, store.AllEvents(Context(t), s, q)); !sameEvents(got, want) {
+		if got := storetest.Collect(t, store.AllEvents(storetest.Context(t), s, q)); !sameEvents(got, want) {
 			rt.Fatalf("%+v: got %d events, want %d", q, len(got), len(want))
 		}
 	})
 }
+
+func sameEvents(a, b []store.Event) bool { return slices.EqualFunc(a, b, store.Event.Equal) }

@@ -1,4 +1,4 @@
-package storetest
+package lists
 
 import (
 	"fmt"
@@ -8,15 +8,16 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/search"
+	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// costPage is how many events a page of CheckListCosts has.
+// costPage is how many events a page of CheckCosts has.
 const costPage = 20
 
-// CheckListCosts reads pages of many events with every kind of filter, in both orders, from the beginning
+// CheckCosts reads pages of many events with every kind of filter, in both orders, from the beginning
 // and from a cursor, and checks their events and what they cost. load stores the events; examined
 // returns how many entries of indexes were read since it was last called.
-func CheckListCosts(t *testing.T, s store.Store, load func(testing.TB, []store.Event), examined func(testing.TB) int) {
+func CheckCosts(t *testing.T, s store.Store, load func(testing.TB, []store.Event), examined func(testing.TB) int) {
 	t.Helper()
 	organizer := store.NewID()
 	all := manyEvents(organizer)
@@ -58,7 +59,7 @@ func checkListCost(t *testing.T, s store.Store, q store.EventQuery, all []store.
 		lists++
 	}
 	for pages := 0; ; pages++ {
-		page := FindPage(t, s, q)
+		page := storetest.FindPage(t, s, q)
 		n := len(page.Events)
 		if n > len(want) || !sameEvents(page.Events, want[:n]) {
 			t.Fatalf("page %d has %d events that are not the next ones", pages, n)
@@ -88,10 +89,10 @@ func manyEvents(organizer store.ID) []store.Event {
 	for i := range all {
 		e := store.Event{
 			ID: store.NewID(), OrganizerID: store.NewID(), Title: "Common", Venue: "left", Capacity: 5, TicketsSold: 5, ConfirmedThrough: 5,
-			LastNumber: 5, StartsAt: now.Add(time.Duration(i) * time.Minute), EndsAt: now.AddDate(1, 0, 0), CreatedAt: now, Version: 1, Revision: 1,
+			LastNumber: 5, StartsAt: storetest.Now().Add(time.Duration(i) * time.Minute), EndsAt: storetest.Now().AddDate(1, 0, 0), CreatedAt: storetest.Now(), Version: 1, Revision: 1,
 		}
 		if i >= 500 && i < 2500 {
-			e.StartsAt = now.Add(1000 * time.Minute)
+			e.StartsAt = storetest.Now().Add(1000 * time.Minute)
 		}
 		if i%2 == 1 {
 			e.Venue = "right"

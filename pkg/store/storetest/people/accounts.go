@@ -1,4 +1,4 @@
-package storetest
+package people
 
 import (
 	"errors"
@@ -7,9 +7,10 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-func testAccounts(t *testing.T, target Target) {
+func testAccounts(t *testing.T, target storetest.Target) {
 	t.Run("sessions", func(t *testing.T) { testSessions(t, target) })
 	t.Run("locks", func(t *testing.T) { testLocks(t, target) })
 	t.Run("edit", func(t *testing.T) { testEditUser(t, target) })
@@ -24,19 +25,19 @@ func newSession(u store.User, created time.Time) store.Session {
 	}
 }
 
-func testSessions(t *testing.T, target Target) {
+func testSessions(t *testing.T, target storetest.Target) {
 	s, again := target.Store, target.Again(t)
 	ada, eve := createUser(t, s), createUser(t, s)
 	current := time.Now().UTC().Truncate(time.Millisecond)
 	first, second, past := newSession(ada, current), newSession(ada, current), newSession(ada, current.Add(-2*time.Hour))
 	for _, session := range []store.Session{first, second, past, first} {
-		if err := s.CreateSession(Context(t), session); err != nil {
+		if err := s.CreateSession(storetest.Context(t), session); err != nil {
 			t.Fatal(err)
 		}
 	}
 	wantSessions := func(want ...store.Session) {
 		t.Helper()
-		got, err := again.UserSessions(Context(t), ada.ID, current)
+		got, err := again.UserSessions(storetest.Context(t), ada.ID, current)
 		if err != nil || len(got) != len(want) {
 			t.Fatalf("got %+v, %v, want %+v", got, err, want)
 		}
@@ -50,7 +51,7 @@ func testSessions(t *testing.T, target Target) {
 	ended := func(since time.Time) map[store.ID]store.EndedSession {
 		t.Helper()
 		found := make(map[store.ID]store.EndedSession)
-		for e, err := range again.EndedSessions(Context(t), since) {
+		for e, err := range again.EndedSessions(storetest.Context(t), since) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,13 +63,13 @@ func testSessions(t *testing.T, target Target) {
 		t.Fatalf("%+v have ended", got)
 	}
 	// Somebody else's session cannot be ended, and one that nobody has stored is stored as ended.
-	if err := s.EndSession(Context(t), store.Session{ID: second.ID, UserID: eve.ID}); err != nil {
+	if err := s.EndSession(storetest.Context(t), store.Session{ID: second.ID, UserID: eve.ID}); err != nil {
 		t.Fatal(err)
 	}
 	wantSessions(second, first)
 	unknown := newSession(ada, current)
 	for _, session := range []store.Session{{ID: first.ID, UserID: ada.ID}, first, unknown, {ID: store.NewID(), UserID: ada.ID}} {
-		if err := s.EndSession(Context(t), session); err != nil {
+		if err := s.EndSession(storetest.Context(t), session); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -78,7 +79,7 @@ func testSessions(t *testing.T, target Target) {
 		t.Fatalf("ended are %+v, want %v and %v", got, first.ID, unknown.ID)
 	}
 	history := make(map[store.ID]store.Session)
-	for session, err := range again.SessionHistory(Context(t), ada.ID) {
+	for session, err := range again.SessionHistory(storetest.Context(t), ada.ID) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,17 +106,17 @@ func testSessions(t *testing.T, target Target) {
 
 // testExtendedSessions checks that a session that is renewed lives longer, in the list and after it
 // was ended, and that one that was ended stays so.
-func testExtendedSessions(t *testing.T, target Target) {
+func testExtendedSessions(t *testing.T, target storetest.Target) {
 	s, again := target.Store, target.Again(t)
 	ada, eve := createUser(t, s), createUser(t, s)
 	current := time.Now().UTC().Truncate(time.Millisecond)
 	session, unknown := newSession(ada, current.Add(-50*time.Minute)), newSession(ada, current)
-	if err := s.CreateSession(Context(t), session); err != nil {
+	if err := s.CreateSession(storetest.Context(t), session); err != nil {
 		t.Fatal(err)
 	}
 	extend := func(v store.Session, want bool) {
 		t.Helper()
-		if alive, err := s.ExtendSession(Context(t), v); err != nil || alive != want {
+		if alive, err := s.ExtendSession(storetest.Context(t), v); err != nil || alive != want {
 			t.Fatalf("it goes on: %t, %v, want %t", alive, err, want)
 		}
 	}
@@ -127,19 +128,19 @@ func testExtendedSessions(t *testing.T, target Target) {
 	foreign.UserID, foreign.ExpiresAt = eve.ID, later.ExpiresAt.Add(time.Hour)
 	extend(foreign, false)
 	extend(unknown, true)
-	got, err := again.UserSessions(Context(t), ada.ID, session.ExpiresAt)
+	got, err := again.UserSessions(storetest.Context(t), ada.ID, session.ExpiresAt)
 	if err != nil || len(got) != 2 || got[0] != unknown || got[1] != later {
 		t.Fatalf("got %+v, %v, want %+v and %+v", got, err, unknown, later)
 	}
 	end := later
 	end.ExpiresAt = later.ExpiresAt.Add(24 * time.Hour)
-	if err := s.EndSession(Context(t), end); err != nil {
+	if err := s.EndSession(storetest.Context(t), end); err != nil {
 		t.Fatal(err)
 	}
 	extend(later, false)
 	// Processes must go on knowing of it for as long as a renewed token may live.
 	found := false
-	for e, err := range again.EndedSessions(Context(t), time.Time{}) {
+	for e, err := range again.EndedSessions(storetest.Context(t), time.Time{}) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +149,7 @@ func testExtendedSessions(t *testing.T, target Target) {
 	if !found {
 		t.Fatalf("%v has not ended until %v", session.ID, end.ExpiresAt)
 	}
-	if _, err := s.ForgetKeys(Context(t)); err != nil {
+	if _, err := s.ForgetKeys(storetest.Context(t)); err != nil {
 		t.Fatal(err)
 	}
 	extend(later, false)
@@ -157,12 +158,12 @@ func testExtendedSessions(t *testing.T, target Target) {
 // wantRevoked fails unless the revocations say that the version of a user is the lowest that counts.
 func wantRevoked(t *testing.T, s store.Users, id store.ID, version int64) {
 	t.Helper()
-	for r, err := range s.Revocations(Context(t), now) {
+	for r, err := range s.Revocations(storetest.Context(t), storetest.Now()) {
 		if err != nil {
 			t.Fatal(err)
 		}
 		if r.UserID == id {
-			if r.PasswordVersion != version || !r.ChangedAt.Equal(now) {
+			if r.PasswordVersion != version || !r.ChangedAt.Equal(storetest.Now()) {
 				t.Fatalf("the revocation is %+v, want version %d", r, version)
 			}
 			return
@@ -171,62 +172,62 @@ func wantRevoked(t *testing.T, s store.Users, id store.ID, version int64) {
 	t.Fatalf("no revocation of %s", id.Hex())
 }
 
-func testLocks(t *testing.T, target Target) {
+func testLocks(t *testing.T, target storetest.Target) {
 	s, again := target.Store, target.Again(t)
 	ada := createUser(t, s)
-	u, err := s.EndTokens(Context(t), ada.ID, now)
-	if err != nil || u.PasswordVersion != 1 || !u.PasswordChangedAt.Equal(now) || u.PasswordHash != ada.PasswordHash {
+	u, err := s.EndTokens(storetest.Context(t), ada.ID, storetest.Now())
+	if err != nil || u.PasswordVersion != 1 || !u.PasswordChangedAt.Equal(storetest.Now()) || u.PasswordHash != ada.PasswordHash {
 		t.Fatalf("got %+v, %v", u, err)
 	}
 	wantUser(t, again, u)
 	wantRevoked(t, again, ada.ID, 1)
 	// A hash that was read before must not bring the old version back.
-	if err := s.SetPassword(Context(t), ada, changed(ada, "new", now)); !errors.Is(err, store.ErrPasswordChanged) {
+	if err := s.SetPassword(storetest.Context(t), ada, changed(ada, "new", storetest.Now())); !errors.Is(err, store.ErrPasswordChanged) {
 		t.Fatalf("a password is changed on an old version: %v", err)
 	}
 	for range 2 { // twice is once
-		locked, err := s.LockUser(Context(t), ada.ID, now)
-		if err != nil || !locked.LockedAt.Equal(now) || locked.PasswordVersion != 2 {
+		locked, err := s.LockUser(storetest.Context(t), ada.ID, storetest.Now())
+		if err != nil || !locked.LockedAt.Equal(storetest.Now()) || locked.PasswordVersion != 2 {
 			t.Fatalf("got %+v, %v", locked, err)
 		}
 		wantUser(t, again, locked)
 	}
 	wantRevoked(t, again, ada.ID, 2)
 	for range 2 {
-		open, err := s.UnlockUser(Context(t), ada.ID)
+		open, err := s.UnlockUser(storetest.Context(t), ada.ID)
 		if err != nil || !open.LockedAt.IsZero() || open.PasswordVersion != 2 {
 			t.Fatalf("got %+v, %v", open, err)
 		}
 		wantUser(t, again, open)
 	}
 	nobody := store.NewID()
-	_, ended := s.EndTokens(Context(t), nobody, now)
-	_, locked := s.LockUser(Context(t), nobody, now)
-	_, unlocked := s.UnlockUser(Context(t), nobody)
-	for _, err := range []error{ended, locked, unlocked, s.EditUser(Context(t), NewUser("x@example.org"))} {
+	_, ended := s.EndTokens(storetest.Context(t), nobody, storetest.Now())
+	_, locked := s.LockUser(storetest.Context(t), nobody, storetest.Now())
+	_, unlocked := s.UnlockUser(storetest.Context(t), nobody)
+	for _, err := range []error{ended, locked, unlocked, s.EditUser(storetest.Context(t), storetest.NewUser("x@example.org"))} {
 		if !errors.Is(err, store.ErrUserNotFound) {
 			t.Errorf("of nobody: %v, want ErrUserNotFound", err)
 		}
 	}
 }
 
-func testEditUser(t *testing.T, target Target) {
+func testEditUser(t *testing.T, target storetest.Target) {
 	s := target.Store
 	ada, eve := createUser(t, s), createUser(t, s)
 	ada.Name, ada.Email = "Countess", "Countess."+ada.Email
 	wish := ada
-	wish.PasswordHash, wish.PasswordVersion, wish.LockedAt = "other", 7, now // must not count
+	wish.PasswordHash, wish.PasswordVersion, wish.LockedAt = "other", 7, storetest.Now() // must not count
 	for range 2 {
-		if err := s.EditUser(Context(t), wish); err != nil {
+		if err := s.EditUser(storetest.Context(t), wish); err != nil {
 			t.Fatal(err)
 		}
 		wantUser(t, target.Again(t), ada)
 	}
-	proven, err := s.ProveEmail(Context(t), ada.ID, ada.Email, now)
+	proven, err := s.ProveEmail(storetest.Context(t), ada.ID, ada.Email, storetest.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ada.EmailProvenAt, ada.Name, ada.Email = now, "Ada", strings.ToUpper(ada.Email) // the same mailbox
+	ada.EmailProvenAt, ada.Name, ada.Email = storetest.Now(), "Ada", strings.ToUpper(ada.Email) // the same mailbox
 	for _, change := range []string{"", "another."} {
 		ada.Email = change + ada.Email
 		if change != "" {
@@ -234,64 +235,64 @@ func testEditUser(t *testing.T, target Target) {
 		}
 		wish := ada
 		wish.EmailProvenAt = proven.EmailProvenAt.Add(time.Hour) // must not count
-		if err := s.EditUser(Context(t), wish); err != nil {
+		if err := s.EditUser(storetest.Context(t), wish); err != nil {
 			t.Fatal(err)
 		}
 		wantUser(t, target.Again(t), ada)
 	}
 	taken := ada
 	taken.Email = eve.Email
-	if err := s.EditUser(Context(t), taken); !errors.Is(err, store.ErrEmailTaken) {
+	if err := s.EditUser(storetest.Context(t), taken); !errors.Is(err, store.ErrEmailTaken) {
 		t.Fatalf("the address of another: %v", err)
 	}
 	wantUser(t, s, ada)
 	wantUser(t, s, eve)
 }
 
-func testErase(t *testing.T, target Target) {
+func testErase(t *testing.T, target storetest.Target) {
 	s, again := target.Store, target.Again(t)
 	ada, eve := createUser(t, s), createUser(t, s)
-	kept, left := NewEvent(t, s, 2), NewEvent(t, s, 2)
+	kept, left := storetest.NewEvent(t, s, 2), storetest.NewEvent(t, s, 2)
 	register := func(u store.User, e store.Event) store.SeatRequest {
-		req := NewRequest(e.ID)
+		req := storetest.NewRequest(e.ID)
 		req.UserID = u.ID
-		WantOutcomes(t, MustApply(t, s, req), store.Registered)
+		storetest.WantOutcomes(t, storetest.MustApply(t, s, req), store.Registered)
 		return req
 	}
 	register(ada, kept)
 	hers := register(eve, kept)
-	WantOutcomes(t, MustApply(t, s, NewCancel(register(ada, left))), store.Cancelled)
-	if err := s.CreateSession(Context(t), newSession(ada, now)); err != nil {
+	storetest.WantOutcomes(t, storetest.MustApply(t, s, storetest.NewCancel(register(ada, left))), store.Cancelled)
+	if err := s.CreateSession(storetest.Context(t), newSession(ada, storetest.Now())); err != nil {
 		t.Fatal(err)
 	}
-	if at, err := s.ErasedAt(Context(t), ada.ID); err != nil || !at.IsZero() {
+	if at, err := s.ErasedAt(storetest.Context(t), ada.ID); err != nil || !at.IsZero() {
 		t.Fatalf("erased at %v, %v", at, err)
 	}
 	for i := range 2 { // twice is once
-		if err := s.EraseUser(Context(t), ada.ID, now.Add(time.Duration(i)*time.Hour)); err != nil {
+		if err := s.EraseUser(storetest.Context(t), ada.ID, storetest.Now().Add(time.Duration(i)*time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := again.User(Context(t), ada.ID); !errors.Is(err, store.ErrUserNotFound) {
+	if _, err := again.User(storetest.Context(t), ada.ID); !errors.Is(err, store.ErrUserNotFound) {
 		t.Errorf("by id: %v", err)
 	}
-	if _, err := again.UserByEmail(Context(t), ada.Email); !errors.Is(err, store.ErrUserNotFound) {
+	if _, err := again.UserByEmail(storetest.Context(t), ada.Email); !errors.Is(err, store.ErrUserNotFound) {
 		t.Errorf("by address: %v", err)
 	}
-	if sessions, err := again.UserSessions(Context(t), ada.ID, now); err != nil || len(sessions) != 0 {
+	if sessions, err := again.UserSessions(storetest.Context(t), ada.ID, storetest.Now()); err != nil || len(sessions) != 0 {
 		t.Errorf("sessions: %v, %v", sessions, err)
 	}
-	if at, err := again.ErasedAt(Context(t), ada.ID); err != nil || !at.Equal(now) {
+	if at, err := again.ErasedAt(storetest.Context(t), ada.ID); err != nil || !at.Equal(storetest.Now()) {
 		t.Errorf("erased at %v, %v", at, err)
 	}
 	wantRevoked(t, again, ada.ID, store.ErasedVersion)
-	roster := Check(t, again, kept.ID)
+	roster := storetest.Check(t, again, kept.ID)
 	if len(roster) != 2 || roster[0].UserID != ada.ID || roster[0].RequestID != store.ErasedRequest || len(roster[0].Past) != 0 ||
 		roster[1].RequestID != hers.RequestID {
 		t.Errorf("the roster is %+v", roster)
 	}
 	var events []store.ID
-	for r, err := range again.UserRegistrations(Context(t), ada.ID, store.ID{}, 0) {
+	for r, err := range again.UserRegistrations(storetest.Context(t), ada.ID, store.ID{}, 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -300,57 +301,57 @@ func testErase(t *testing.T, target Target) {
 	if len(events) != 1 || events[0] != kept.ID {
 		t.Errorf("what was given up is still there: %v", events)
 	}
-	fresh := NewUser(ada.Email) // the address is free again
-	if err := s.CreateUser(Context(t), fresh); err != nil {
+	fresh := storetest.NewUser(ada.Email) // the address is free again
+	if err := s.CreateUser(storetest.Context(t), fresh); err != nil {
 		t.Error(err)
 	}
 	wantUser(t, s, eve)
 	// The seat can still be given up by its number, as an organizer does.
-	WantOutcomes(t, MustApply(t, s, store.SeatRequest{Kind: store.Cancel, EventID: kept.ID, UserID: ada.ID, RequestID: "organizer", At: now}), store.Cancelled)
-	Check(t, s, kept.ID)
+	storetest.WantOutcomes(t, storetest.MustApply(t, s, store.SeatRequest{Kind: store.Cancel, EventID: kept.ID, UserID: ada.ID, RequestID: "organizer", At: storetest.Now()}), store.Cancelled)
+	storetest.Check(t, s, kept.ID)
 }
 
-func testRetention(t *testing.T, target Target) {
+func testRetention(t *testing.T, target storetest.Target) {
 	s := target.Store
-	if _, err := s.ForgetCancelled(Context(t), now.Add(time.Minute), 100); err != nil { // of the tests before
+	if _, err := s.ForgetCancelled(storetest.Context(t), storetest.Now().Add(time.Minute), 100); err != nil { // of the tests before
 		t.Fatal(err)
 	}
-	event := NewWaitlistEvent(t, s, 2)
-	stays, goes, late, back := NewRequest(event.ID), NewRequest(event.ID), NewRequest(event.ID), NewRequest(event.ID)
-	WantOutcomes(t, MustApply(t, s, stays, goes, late, back), store.Registered, store.Registered, store.Waitlisted, store.Waitlisted)
-	gone, gone2, returned := NewCancel(goes), NewCancel(late), NewCancel(back)
-	gone2.At = now.Add(time.Hour)
+	event := storetest.NewWaitlistEvent(t, s, 2)
+	stays, goes, late, back := storetest.NewRequest(event.ID), storetest.NewRequest(event.ID), storetest.NewRequest(event.ID), storetest.NewRequest(event.ID)
+	storetest.WantOutcomes(t, storetest.MustApply(t, s, stays, goes, late, back), store.Registered, store.Registered, store.Waitlisted, store.Waitlisted)
+	gone, gone2, returned := storetest.NewCancel(goes), storetest.NewCancel(late), storetest.NewCancel(back)
+	gone2.At = storetest.Now().Add(time.Hour)
 	again := back
 	again.RequestID = "again"
-	noted := NewCancel(NewRequest(event.ID))
+	noted := storetest.NewCancel(storetest.NewRequest(event.ID))
 	noted.Keyed = true // finds nothing to cancel, and is remembered
-	WantOutcomes(t, MustApply(t, s, gone, gone2, returned, again, noted),
+	storetest.WantOutcomes(t, storetest.MustApply(t, s, gone, gone2, returned, again, noted),
 		store.Cancelled, store.Cancelled, store.Cancelled, store.Registered, store.Cancelled)
-	before := ReadEvent(t, s, event.ID)
+	before := storetest.ReadEvent(t, s, event.ID)
 	forget := func(at time.Time, limit, want int) {
 		t.Helper()
-		if n, err := s.ForgetCancelled(Context(t), at, limit); err != nil || n != want {
+		if n, err := s.ForgetCancelled(storetest.Context(t), at, limit); err != nil || n != want {
 			t.Fatalf("%d are forgotten, %v, want %d", n, err, want)
 		}
 	}
-	forget(now, 10, 0)
-	forget(now.Add(time.Minute), 1, 1)
-	forget(now.Add(time.Minute), 10, 1)
-	forget(now.Add(time.Minute), 10, 0)
-	if after := ReadEvent(t, s, event.ID); !after.Equal(before) {
+	forget(storetest.Now(), 10, 0)
+	forget(storetest.Now().Add(time.Minute), 1, 1)
+	forget(storetest.Now().Add(time.Minute), 10, 1)
+	forget(storetest.Now().Add(time.Minute), 10, 0)
+	if after := storetest.ReadEvent(t, s, event.ID); !after.Equal(before) {
 		t.Fatalf("the event changes from %+v to %+v", before, after)
 	}
-	if roster := Check(t, s, event.ID); len(roster) != 2 || roster[0].UserID != stays.UserID || roster[1].UserID != back.UserID || !roster[1].CancelledAt.IsZero() {
+	if roster := storetest.Check(t, s, event.ID); len(roster) != 2 || roster[0].UserID != stays.UserID || roster[1].UserID != back.UserID || !roster[1].CancelledAt.IsZero() {
 		t.Fatalf("the roster is %+v", roster)
 	}
 	// The later one is remembered still, the earlier one is a stranger again, with a new number.
-	results := MustApply(t, target.Again(t), late, goes)
-	WantOutcomes(t, results, store.RegistrationCancelled, store.Waitlisted)
+	results := storetest.MustApply(t, target.Again(t), late, goes)
+	storetest.WantOutcomes(t, results, store.RegistrationCancelled, store.Waitlisted)
 	if n := results[1].Registration.Number; n != before.LastNumber+1 {
 		t.Fatalf("the new number is %d, want %d", n, before.LastNumber+1)
 	}
-	Check(t, s, event.ID)
-	if _, err := s.ForgetKeys(Context(t)); err != nil {
+	storetest.Check(t, s, event.ID)
+	if _, err := s.ForgetKeys(storetest.Context(t)); err != nil {
 		t.Fatal(err)
 	}
 }

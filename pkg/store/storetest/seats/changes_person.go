@@ -1,4 +1,4 @@
-package storetest
+package seats
 
 import (
 	"fmt"
@@ -10,12 +10,13 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/changes"
+	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
 // held reads the registration of a user for an event, also a cancelled one.
 func held(t *testing.T, s store.Store, event, user store.ID) store.UserRegistration {
 	t.Helper()
-	for r, err := range s.UserRegistrations(Context(t), user, store.ID{}, 0) {
+	for r, err := range s.UserRegistrations(storetest.Context(t), user, store.ID{}, 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,13 +30,13 @@ func held(t *testing.T, s store.Store, event, user store.ID) store.UserRegistrat
 
 // testRegistrationChanges: of one registration everything is found that happened to it, the row at which
 // it moved up too, among many rows that are about others.
-func testRegistrationChanges(t *testing.T, target Target) {
+func testRegistrationChanges(t *testing.T, target storetest.Target) {
 	s := target.Store
-	event := NewWaitlistEvent(t, s, 3)
+	event := storetest.NewWaitlistEvent(t, s, 3)
 	// want has revisions without the one at which the event got its waiting list.
 	want := func(user store.ID, text string) {
 		t.Helper()
-		items, err := changes.OfRegistration(Context(t), s, held(t, s, event.ID, user))
+		items, err := changes.OfRegistration(storetest.Context(t), s, held(t, s, event.ID, user))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,34 +51,34 @@ func testRegistrationChanges(t *testing.T, target Target) {
 			t.Fatalf("got %q, want %q", all, text)
 		}
 	}
-	first := NewRequests(event.ID, 3)
-	MustApply(t, s, first...) // 2
-	w := NewRequests(event.ID, 4)
+	first := storetest.NewRequests(event.ID, 3)
+	storetest.MustApply(t, s, first...) // 2
+	w := storetest.NewRequests(event.ID, 4)
 	for _, r := range w {
-		MustApply(t, s, r) // 3 to 6
+		storetest.MustApply(t, s, r) // 3 to 6
 	}
 	for range 9 {
-		MustApply(t, s, NewRequest(event.ID)) // 7 to 15
+		storetest.MustApply(t, s, storetest.NewRequest(event.ID)) // 7 to 15
 	}
 	want(w[1].UserID, "4 waitlisted 5")
 	for _, r := range first {
-		MustApply(t, s, NewCancel(r)) // 16 to 18
+		storetest.MustApply(t, s, storetest.NewCancel(r)) // 16 to 18
 	}
 	for range 5 {
-		MustApply(t, s, NewRequest(event.ID)) // 19 to 23
+		storetest.MustApply(t, s, storetest.NewRequest(event.ID)) // 19 to 23
 	}
 	want(first[0].UserID, "2 registered 1, 16 cancelled 1")
 	want(w[0].UserID, "3 waitlisted 4, 16 promoted 4")
 	want(w[2].UserID, "5 waitlisted 6, 18 promoted 6")
 	want(w[3].UserID, "6 waitlisted 7")
-	MustApply(t, s, NewCancel(w[3])) // 24
-	MustApply(t, s, NewCancel(w[0])) // 25
-	again := NewRequest(event.ID)
+	storetest.MustApply(t, s, storetest.NewCancel(w[3])) // 24
+	storetest.MustApply(t, s, storetest.NewCancel(w[0])) // 25
+	again := storetest.NewRequest(event.ID)
 	again.UserID = w[0].UserID
-	MustApply(t, s, again) // 26
+	storetest.MustApply(t, s, again) // 26
 	// In one batch somebody comes, moves up and goes.
-	everybody, late := int64(1000), NewRequest(event.ID)
-	MustApply(t, s, late, NewEdit(event.ID, store.Edit{Version: store.AnyVersion, Capacity: &everybody}), NewCancel(late))
+	everybody, late := int64(1000), storetest.NewRequest(event.ID)
+	storetest.MustApply(t, s, late, storetest.NewEdit(event.ID, store.Edit{Version: store.AnyVersion, Capacity: &everybody}), storetest.NewCancel(late))
 	want(w[3].UserID, "6 waitlisted 7, 24 cancelled 7")
 	n := held(t, s, event.ID, w[0].UserID).Registration.Number
 	want(w[0].UserID, fmt.Sprintf("3 waitlisted 4, 16 promoted 4, 25 cancelled 4, 26 waitlisted %d, 27 promoted %d", n, n))
@@ -87,16 +88,16 @@ func testRegistrationChanges(t *testing.T, target Target) {
 
 // testForgotten: who is erased stays in the record as an id that means nobody, without the ids of their
 // requests, and so do registrations that are forgotten; everything else stays as it was.
-func testForgotten(t *testing.T, target Target) {
+func testForgotten(t *testing.T, target storetest.Target) {
 	s := target.Store
-	event := NewWaitlistEvent(t, s, 2)
-	w := NewRequests(event.ID, 3)
-	MustApply(t, s, w...)
-	leaves := NewCancel(w[1])
-	MustApply(t, s, leaves)
-	byOrganizer := NewCancel(w[2])
+	event := storetest.NewWaitlistEvent(t, s, 2)
+	w := storetest.NewRequests(event.ID, 3)
+	storetest.MustApply(t, s, w...)
+	leaves := storetest.NewCancel(w[1])
+	storetest.MustApply(t, s, leaves)
+	byOrganizer := storetest.NewCancel(w[2])
 	byOrganizer.Actor = store.Actor{Kind: store.ActorOrganizer, ID: event.OrganizerID}
-	MustApply(t, s, byOrganizer)
+	storetest.MustApply(t, s, byOrganizer)
 	before := wantReplayed(t, s, event.ID)
 	wantForgotten := func(users ...store.ID) {
 		t.Helper()
@@ -115,13 +116,13 @@ func testForgotten(t *testing.T, target Target) {
 		}
 	}
 	for range 2 {
-		if err := s.EraseUser(Context(t), w[0].UserID, now); err != nil {
+		if err := s.EraseUser(storetest.Context(t), w[0].UserID, storetest.Now()); err != nil {
 			t.Fatal(err)
 		}
 		wantForgotten(w[0].UserID)
 	}
 	for {
-		n, err := s.ForgetCancelled(Context(t), leaves.At.Add(time.Hour), 1)
+		n, err := s.ForgetCancelled(storetest.Context(t), leaves.At.Add(time.Hour), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,6 +131,6 @@ func testForgotten(t *testing.T, target Target) {
 		}
 	}
 	wantForgotten(w[0].UserID, w[1].UserID, w[2].UserID)
-	MustApply(t, s, NewRequest(event.ID)) // it goes on
+	storetest.MustApply(t, s, storetest.NewRequest(event.ID)) // it goes on
 	wantReplayed(t, s, event.ID)
 }

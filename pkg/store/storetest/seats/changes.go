@@ -1,4 +1,4 @@
-package storetest
+package seats
 
 import (
 	"context"
@@ -7,21 +7,22 @@ import (
 	"testing"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
 // testChanges: every change has its row, the rows of an event have no gaps, and replaying them gives
 // its counters and lists.
-func testChanges(t *testing.T, target Target) {
+func testChanges(t *testing.T, target storetest.Target) {
 	s := target.Store
 	t.Run("a story", func(t *testing.T) {
-		event := NewWaitlistEvent(t, s, 1)
-		w := NewRequests(event.ID, 3)
-		MustApply(t, s, w...)
-		MustApply(t, s, NewCancel(w[2]), NewCancel(w[0]))
+		event := storetest.NewWaitlistEvent(t, s, 1)
+		w := storetest.NewRequests(event.ID, 3)
+		storetest.MustApply(t, s, w...)
+		storetest.MustApply(t, s, storetest.NewCancel(w[2]), storetest.NewCancel(w[0]))
 		more := int64(5)
-		again := NewRequest(event.ID)
-		MustApply(t, s, again, NewEdit(event.ID, store.Edit{Version: store.AnyVersion, Capacity: &more}))
-		MustApply(t, target.Again(t), w[1], NewRequest(store.NewID())) // change nothing
+		again := storetest.NewRequest(event.ID)
+		storetest.MustApply(t, s, again, storetest.NewEdit(event.ID, store.Edit{Version: store.AnyVersion, Capacity: &more}))
+		storetest.MustApply(t, target.Again(t), w[1], storetest.NewRequest(store.NewID())) // change nothing
 		rows := wantReplayed(t, s, event.ID)
 		if len(rows) != 4 {
 			t.Fatalf("%d rows: %+v", len(rows), rows)
@@ -34,15 +35,15 @@ func testChanges(t *testing.T, target Target) {
 		if len(three) != 2 || !reflect.DeepEqual(three[1].Edited, []string{"capacity"}) || three[1].Promoted.Users[0].UserID != again.UserID {
 			t.Fatalf("the edit is %+v", three)
 		}
-		if got := Collect(t, s.EventChanges(Context(t), event.ID, 2, 1)); len(got) != 1 || !reflect.DeepEqual(got[0], rows[1]) {
+		if got := storetest.Collect(t, s.EventChanges(storetest.Context(t), event.ID, 2, 1)); len(got) != 1 || !reflect.DeepEqual(got[0], rows[1]) {
 			t.Fatalf("a page is %+v", got)
 		}
-		if r, err := s.Registration(Context(t), event.ID, w[1].UserID); err != nil || !reflect.DeepEqual(r.Revisions, store.Revisions{3}) {
+		if r, err := s.Registration(storetest.Context(t), event.ID, w[1].UserID); err != nil || !reflect.DeepEqual(r.Revisions, store.Revisions{3}) {
 			t.Fatalf("the registration is %+v, %v", r, err)
 		}
 	})
 	t.Run("of an event that does not exist", func(t *testing.T) {
-		if got := Collect(t, s.EventChanges(Context(t), store.NewID(), 0, 0)); len(got) != 0 {
+		if got := storetest.Collect(t, s.EventChanges(storetest.Context(t), store.NewID(), 0, 0)); len(got) != 0 {
 			t.Fatalf("rows are %+v", got)
 		}
 	})
@@ -51,19 +52,19 @@ func testChanges(t *testing.T, target Target) {
 	t.Run("of who is erased or forgotten", func(t *testing.T) { testForgotten(t, target) })
 	t.Run("news", func(t *testing.T) { testNextChange(t, target) })
 	t.Run("removed after the end", func(t *testing.T) {
-		old, young := NewEvent(t, s, 3), NewEvent(t, s, 3)
-		MustApply(t, s, NewRequest(old.ID), NewRequest(young.ID))
+		old, young := storetest.NewEvent(t, s, 3), storetest.NewEvent(t, s, 3)
+		storetest.MustApply(t, s, storetest.NewRequest(old.ID), storetest.NewRequest(young.ID))
 		later := old.EndsAt.AddDate(1, 0, 0)
-		MustApply(t, s, NewEdit(young.ID, store.Edit{Version: store.AnyVersion, EndsAt: &later}))
-		if n, err := s.PruneChanges(Context(t), old.EndsAt.AddDate(0, 1, 0), 0); err != nil || n == 0 {
+		storetest.MustApply(t, s, storetest.NewEdit(young.ID, store.Edit{Version: store.AnyVersion, EndsAt: &later}))
+		if n, err := s.PruneChanges(storetest.Context(t), old.EndsAt.AddDate(0, 1, 0), 0); err != nil || n == 0 {
 			t.Fatalf("%d events, %v", n, err)
 		}
-		if got := Collect(t, s.EventChanges(Context(t), old.ID, 0, 0)); len(got) != 0 {
+		if got := storetest.Collect(t, s.EventChanges(storetest.Context(t), old.ID, 0, 0)); len(got) != 0 {
 			t.Fatalf("left are %+v", got)
 		}
 		wantReplayed(t, s, young.ID)
-		MustApply(t, s, NewRequest(old.ID))
-		rows := Collect(t, s.EventChanges(Context(t), old.ID, 0, 0))
+		storetest.MustApply(t, s, storetest.NewRequest(old.ID))
+		rows := storetest.Collect(t, s.EventChanges(storetest.Context(t), old.ID, 0, 0))
 		if len(rows) != 2 || rows[0].Start != store.StartTakeover || rows[0].After.TicketsSold != 1 || rows[1].After.TicketsSold != 2 {
 			t.Fatalf("the record begins anew with %+v", rows)
 		}
@@ -71,17 +72,17 @@ func testChanges(t *testing.T, target Target) {
 }
 
 // testNextChange: a store that learns of changes tells of each that it makes.
-func testNextChange(t *testing.T, target Target) {
-	event := NewEvent(t, target.Store, 10)
+func testNextChange(t *testing.T, target storetest.Target) {
+	event := storetest.NewEvent(t, target.Store, 10)
 	for range 3 {
 		next := target.Store.NextChange()
-		MustApply(t, target.Store, NewRequest(event.ID))
+		storetest.MustApply(t, target.Store, storetest.NewRequest(event.ID))
 		if next == nil {
 			return
 		}
 		select {
 		case <-next:
-		case <-Context(t).Done():
+		case <-storetest.Context(t).Done():
 			t.Fatal("nobody tells of a change")
 		}
 	}
@@ -89,17 +90,17 @@ func testNextChange(t *testing.T, target Target) {
 
 // testFollow: a reader that stops after each few rows and is resumed at its position sees every row,
 // and those of each event in order.
-func testFollow(t *testing.T, target Target) {
+func testFollow(t *testing.T, target storetest.Target) {
 	s := target.Store
-	from, err := s.ChangesPosition(Context(t))
+	from, err := s.ChangesPosition(storetest.Context(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	events := []store.Event{NewEvent(t, s, 1000), NewEvent(t, s, 1000)}
+	events := []store.Event{storetest.NewEvent(t, s, 1000), storetest.NewEvent(t, s, 1000)}
 	const batches = 30
 	go func() {
 		for range batches {
-			if _, err := s.Apply(Context(t), []store.SeatRequest{NewRequest(events[0].ID), NewRequest(events[1].ID)}); err != nil {
+			if _, err := s.Apply(storetest.Context(t), []store.SeatRequest{storetest.NewRequest(events[0].ID), storetest.NewRequest(events[1].ID)}); err != nil {
 				t.Errorf("apply: %v", err)
 			}
 		}
@@ -107,13 +108,13 @@ func testFollow(t *testing.T, target Target) {
 	last := map[store.ID]int64{events[0].ID: 1, events[1].ID: 1}
 	want := map[store.ID]int64{events[0].ID: batches + 1, events[1].ID: batches + 1}
 	reader := target.Again(t)
-	for ctx := Context(t); !maps.Equal(last, want); {
+	for ctx := storetest.Context(t); !maps.Equal(last, want); {
 		follow(ctx, t, reader, &from, last, 7)
 	}
 	// From the beginning everything comes again.
 	last = map[store.ID]int64{events[0].ID: 1, events[1].ID: 1}
 	from = ""
-	follow(Context(t), t, reader, &from, last, 0)
+	follow(storetest.Context(t), t, reader, &from, last, 0)
 	if !maps.Equal(last, want) {
 		t.Fatalf("from the beginning it ends at %v", last)
 	}
@@ -150,8 +151,8 @@ func follow(ctx context.Context, t *testing.T, s store.Store, from *store.Positi
 // the event and its lists. It returns the rows.
 func wantReplayed(t *testing.T, s store.Store, id store.ID) []store.ChangeRecord {
 	t.Helper()
-	e := ReadEvent(t, s, id)
-	rows := Collect(t, s.EventChanges(Context(t), id, 0, 0))
+	e := storetest.ReadEvent(t, s, id)
+	rows := storetest.Collect(t, s.EventChanges(storetest.Context(t), id, 0, 0))
 	live := make(map[int64]store.ID)
 	revision := int64(1)
 	for _, r := range rows {
@@ -177,7 +178,7 @@ func wantReplayed(t *testing.T, s store.Store, id store.ID) []store.ChangeRecord
 		t.Fatalf("the counters are %+v, the event is %+v", rows[len(rows)-1].After, e)
 	}
 	stored := make(map[int64]store.ID)
-	for _, r := range append(Roster(t, s, e), WaitingList(t, s, e)...) {
+	for _, r := range append(storetest.Roster(t, s, e), storetest.WaitingList(t, s, e)...) {
 		stored[r.Number] = r.UserID
 	}
 	if !maps.Equal(live, stored) {

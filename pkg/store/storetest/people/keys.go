@@ -1,4 +1,4 @@
-package storetest
+package people
 
 import (
 	"bytes"
@@ -6,9 +6,10 @@ import (
 	"testing"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-func testSigningKey(t *testing.T, target Target) {
+func testSigningKey(t *testing.T, target storetest.Target) {
 	handles := []store.Store{target.Store, target.Again(t), target.Again(t)}
 	keys := make([]store.SigningKey, 12)
 	var wg sync.WaitGroup
@@ -16,8 +17,8 @@ func testSigningKey(t *testing.T, target Target) {
 		wg.Go(func() {
 			id := store.NewID()
 			var err error
-			keys[i], err = handles[i%len(handles)].SigningKey(Context(t), store.SigningKey{
-				ID: id.Hex(), Secret: append(id[:], 0, 0xff), CreatedAt: now,
+			keys[i], err = handles[i%len(handles)].SigningKey(storetest.Context(t), store.SigningKey{
+				ID: id.Hex(), Secret: append(id[:], 0, 0xff), CreatedAt: storetest.Now(),
 			})
 			if err != nil {
 				t.Error(err)
@@ -25,12 +26,12 @@ func testSigningKey(t *testing.T, target Target) {
 		})
 	}
 	wg.Wait()
-	again, err := target.Again(t).SigningKey(Context(t), store.SigningKey{ID: "late", Secret: []byte("late"), CreatedAt: now})
+	again, err := target.Again(t).SigningKey(storetest.Context(t), store.SigningKey{ID: "late", Secret: []byte("late"), CreatedAt: storetest.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, k := range append(keys, again) {
-		if k.ID != keys[0].ID || !bytes.Equal(k.Secret, keys[0].Secret) || !k.CreatedAt.Equal(now) {
+		if k.ID != keys[0].ID || !bytes.Equal(k.Secret, keys[0].Secret) || !k.CreatedAt.Equal(storetest.Now()) {
 			t.Fatalf("processes disagree: %s and %s", k.ID, keys[0].ID)
 		}
 	}

@@ -1,4 +1,4 @@
-package storetest
+package people
 
 import (
 	"errors"
@@ -8,17 +8,13 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/storetest"
 )
-
-// NewUser returns a user with this address.
-func NewUser(email string) store.User {
-	return store.User{ID: store.NewID(), Name: "Ada", Email: email, PasswordHash: "$argon2id$...", CreatedAt: now}
-}
 
 func createUser(t *testing.T, s store.Users) store.User {
 	t.Helper()
-	u := NewUser(store.NewID().Hex() + "@example.org")
-	if err := s.CreateUser(Context(t), u); err != nil {
+	u := storetest.NewUser(store.NewID().Hex() + "@example.org")
+	if err := s.CreateUser(storetest.Context(t), u); err != nil {
 		t.Fatal(err)
 	}
 	return u
@@ -26,11 +22,11 @@ func createUser(t *testing.T, s store.Users) store.User {
 
 func wantUser(t *testing.T, s store.Store, want store.User) {
 	t.Helper()
-	byID, err := s.User(Context(t), want.ID)
+	byID, err := s.User(storetest.Context(t), want.ID)
 	if err != nil || byID != want {
 		t.Fatalf("by id: got %+v, %v; want %+v", byID, err, want)
 	}
-	byEmail, err := s.UserByEmail(Context(t), want.Email)
+	byEmail, err := s.UserByEmail(storetest.Context(t), want.Email)
 	if err != nil || byEmail != want {
 		t.Fatalf("by address: got %+v, %v; want %+v", byEmail, err, want)
 	}
@@ -43,27 +39,27 @@ func changed(u store.User, hash string, at time.Time) store.User {
 	return u
 }
 
-func testUsers(t *testing.T, target Target) {
+func testUsers(t *testing.T, target storetest.Target) {
 	s := target.Store
-	ada := NewUser("Ada@Example.org")
-	if err := s.CreateUser(Context(t), ada); err != nil {
+	ada := storetest.NewUser("Ada@Example.org")
+	if err := s.CreateUser(storetest.Context(t), ada); err != nil {
 		t.Fatal(err)
 	}
 	for _, spelling := range []string{"Ada@Example.org", "ada@example.org", " ADA@EXAMPLE.ORG\t"} {
 		t.Run("found by "+spelling, func(t *testing.T) {
-			got, err := s.UserByEmail(Context(t), spelling)
+			got, err := s.UserByEmail(storetest.Context(t), spelling)
 			if err != nil || got != ada {
 				t.Fatalf("got %+v, %v; want %+v", got, err, ada)
 			}
 		})
 		t.Run("taken for "+spelling, func(t *testing.T) {
-			if err := s.CreateUser(Context(t), NewUser(spelling)); !errors.Is(err, store.ErrEmailTaken) {
+			if err := s.CreateUser(storetest.Context(t), storetest.NewUser(spelling)); !errors.Is(err, store.ErrEmailTaken) {
 				t.Fatalf("error is %v, want ErrEmailTaken", err)
 			}
 		})
 	}
 	t.Run("an unknown address is not found", func(t *testing.T) {
-		if _, err := s.UserByEmail(Context(t), "nobody@example.org"); !errors.Is(err, store.ErrUserNotFound) {
+		if _, err := s.UserByEmail(storetest.Context(t), "nobody@example.org"); !errors.Is(err, store.ErrUserNotFound) {
 			t.Fatalf("error is %v, want ErrUserNotFound", err)
 		}
 	})
@@ -73,7 +69,7 @@ func testUsers(t *testing.T, target Target) {
 		var wg sync.WaitGroup
 		for i := range 50 {
 			wg.Go(func() {
-				switch err := handles[i%2].CreateUser(Context(t), NewUser("crowd@example.org")); {
+				switch err := handles[i%2].CreateUser(storetest.Context(t), storetest.NewUser("crowd@example.org")); {
 				case err == nil:
 					created.Add(1)
 				case !errors.Is(err, store.ErrEmailTaken):
@@ -90,27 +86,27 @@ func testUsers(t *testing.T, target Target) {
 
 // testPasswords checks that a password changes only if it is still the one that was read, and that
 // revocations can be read.
-func testPasswords(t *testing.T, target Target) {
+func testPasswords(t *testing.T, target storetest.Target) {
 	t.Run("user", func(t *testing.T) { testUser(t, target) })
 	t.Run("password", func(t *testing.T) { testPassword(t, target) })
 	t.Run("revocations", func(t *testing.T) { testRevocations(t, target) })
 }
 
-func testUser(t *testing.T, target Target) {
+func testUser(t *testing.T, target storetest.Target) {
 	wantUser(t, target.Again(t), createUser(t, target.Store))
-	if _, err := target.Store.User(Context(t), store.NewID()); !errors.Is(err, store.ErrUserNotFound) {
+	if _, err := target.Store.User(storetest.Context(t), store.NewID()); !errors.Is(err, store.ErrUserNotFound) {
 		t.Fatalf("an unknown id: error is %v, want ErrUserNotFound", err)
 	}
 }
 
-func testPassword(t *testing.T, target Target) {
+func testPassword(t *testing.T, target storetest.Target) {
 	s := target.Store
 	ada, other := createUser(t, s), createUser(t, s)
 	t.Run("a change is read back and touches nobody else", func(t *testing.T) {
-		after := changed(ada, "second", now)
+		after := changed(ada, "second", storetest.Now())
 		request := after
 		request.Name, request.Email = "Eve", "eve@example.org" // must not count
-		if err := s.SetPassword(Context(t), ada, request); err != nil {
+		if err := s.SetPassword(storetest.Context(t), ada, request); err != nil {
 			t.Fatal(err)
 		}
 		wantUser(t, target.Again(t), after)
@@ -120,13 +116,13 @@ func testPassword(t *testing.T, target Target) {
 	t.Run("a hash can be renewed without a new version", func(t *testing.T) {
 		after := ada
 		after.PasswordHash = "second, hashed anew"
-		if err := s.SetPassword(Context(t), ada, after); err != nil {
+		if err := s.SetPassword(storetest.Context(t), ada, after); err != nil {
 			t.Fatal(err)
 		}
 		wantUser(t, s, after)
 		fresh := other
 		fresh.PasswordHash = "first, hashed anew"
-		if err := s.SetPassword(Context(t), other, fresh); err != nil {
+		if err := s.SetPassword(storetest.Context(t), other, fresh); err != nil {
 			t.Fatal(err)
 		}
 		wantUser(t, s, fresh) // still without a time of change
@@ -135,14 +131,14 @@ func testPassword(t *testing.T, target Target) {
 	t.Run("a change of what is not there any more is refused", func(t *testing.T) {
 		stale := ada
 		stale.PasswordHash = "first"
-		if err := s.SetPassword(Context(t), stale, changed(stale, "third", now)); !errors.Is(err, store.ErrPasswordChanged) {
+		if err := s.SetPassword(storetest.Context(t), stale, changed(stale, "third", storetest.Now())); !errors.Is(err, store.ErrPasswordChanged) {
 			t.Fatalf("error is %v, want ErrPasswordChanged", err)
 		}
 		wantUser(t, s, ada)
 	})
 	t.Run("an unknown user is not found", func(t *testing.T) {
-		nobody := NewUser("nobody@example.org")
-		if err := s.SetPassword(Context(t), nobody, changed(nobody, "x", now)); !errors.Is(err, store.ErrUserNotFound) {
+		nobody := storetest.NewUser("nobody@example.org")
+		if err := s.SetPassword(storetest.Context(t), nobody, changed(nobody, "x", storetest.Now())); !errors.Is(err, store.ErrUserNotFound) {
 			t.Fatalf("error is %v, want ErrUserNotFound", err)
 		}
 	})
@@ -152,7 +148,7 @@ func testPassword(t *testing.T, target Target) {
 		var wg sync.WaitGroup
 		for i := range 20 {
 			wg.Go(func() {
-				switch err := handles[i%2].SetPassword(Context(t), ada, changed(ada, store.NewID().Hex(), now)); {
+				switch err := handles[i%2].SetPassword(storetest.Context(t), ada, changed(ada, store.NewID().Hex(), storetest.Now())); {
 				case err == nil:
 					done.Add(1)
 				case !errors.Is(err, store.ErrPasswordChanged):
@@ -167,21 +163,21 @@ func testPassword(t *testing.T, target Target) {
 	})
 }
 
-func testRevocations(t *testing.T, target Target) {
+func testRevocations(t *testing.T, target storetest.Target) {
 	s := target.Store
 	createUser(t, s) // never changed: never listed
-	before := len(Collect(t, s.Revocations(Context(t), time.Time{})))
+	before := len(storetest.Collect(t, s.Revocations(storetest.Context(t), time.Time{})))
 	want := make(map[store.ID]store.Revocation)
 	day := 24 * time.Hour
 	for i := range 3 {
 		u := createUser(t, s)
-		after := changed(u, "new", now.Add(time.Duration(i+10)*day))
-		if err := s.SetPassword(Context(t), u, after); err != nil {
+		after := changed(u, "new", storetest.Now().Add(time.Duration(i+10)*day))
+		if err := s.SetPassword(storetest.Context(t), u, after); err != nil {
 			t.Fatal(err)
 		}
 		want[u.ID] = store.Revocation{UserID: u.ID, PasswordVersion: 1, ChangedAt: after.PasswordChangedAt}
 	}
-	if got := Collect(t, s.Revocations(Context(t), time.Time{})); len(got) != before+3 {
+	if got := storetest.Collect(t, s.Revocations(storetest.Context(t), time.Time{})); len(got) != before+3 {
 		t.Fatalf("since ever: %d, want %d", len(got), before+3)
 	}
 	for _, c := range []struct {
@@ -189,13 +185,13 @@ func testRevocations(t *testing.T, target Target) {
 		since time.Time
 		want  int
 	}{
-		{"all three", now.Add(10 * day), 3},
-		{"the last two", now.Add(11 * day), 2},
-		{"from exactly the last one", now.Add(12 * day), 1},
-		{"after the last one", now.Add(12*day + time.Millisecond), 0},
+		{"all three", storetest.Now().Add(10 * day), 3},
+		{"the last two", storetest.Now().Add(11 * day), 2},
+		{"from exactly the last one", storetest.Now().Add(12 * day), 1},
+		{"after the last one", storetest.Now().Add(12*day + time.Millisecond), 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := Collect(t, target.Again(t).Revocations(Context(t), c.since))
+			got := storetest.Collect(t, target.Again(t).Revocations(storetest.Context(t), c.since))
 			if len(got) != c.want {
 				t.Fatalf("got %+v, want %d", got, c.want)
 			}
