@@ -16,11 +16,13 @@ import (
 // Columns are what Scan scans.
 const Columns = `seq, event_id, revision, at, packed`
 
+// Row is a row of the record with its number in the order of commits.
 type Row struct {
 	seq    int64
 	record store.ChangeRecord
 }
 
+// Scan scans a row of the Columns. Errors: store.ErrDamaged for one that cannot be unpacked.
 func Scan(row sqldb.Scanner) (Row, error) {
 	var c Row
 	var event store.ID
