@@ -117,7 +117,8 @@ func (m *memory) check(t testing.TB, id store.ID) {
 }
 
 func newEvent(capacity int64) store.Event {
-	return store.Event{ID: store.NewID(), Capacity: capacity, Version: 1, Revision: 1}
+	starts := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+	return store.Event{ID: store.NewID(), Capacity: capacity, Version: 1, Revision: 1, StartsAt: starts, EndsAt: starts.Add(time.Hour)}
 }
 
 func newCrowd(n int) []store.ID {
