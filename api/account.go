@@ -13,6 +13,7 @@ import (
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/erasure"
 	"github.com/eventio/eventio/internal/export"
+	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -66,6 +67,9 @@ func (a *API) editUser(w http.ResponseWriter, r *request) error {
 			return unlessStored(err)
 		}
 	}
+	if u.Email != before.Email {
+		a.tell(r, security.EmailChanged, messages.ActorPerson, security.About{User: id})
+	}
 	noStore(w)
 	return writeJSON(w, http.StatusOK, wire.UserOf(u))
 }
@@ -89,6 +93,7 @@ func (a *API) deleteUser(w http.ResponseWriter, r *request) error {
 		return unlessStored(err)
 	}
 	a.gate.Guard().Revoke(store.Revocation{UserID: id, PasswordVersion: store.ErasedVersion, ChangedAt: time.Now()})
+	a.tell(r, security.AccountErased, messages.ActorPerson, security.About{User: id})
 	a.eraseAgain(id, by)
 	if r.caller.Cookie {
 		a.gate.SetCookie(w, r.Request, "")
@@ -127,6 +132,7 @@ func (a *API) exportUser(w http.ResponseWriter, r *request) error {
 	}
 	noStore(w)
 	w.Header().Set("Content-Disposition", `attachment; filename="eventio-`+id.Hex()+`.json"`)
+	a.tell(r, security.AccountExported, messages.ActorPerson, security.About{User: id})
 	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
 		return encoded(export.Person(ctx, a.store, id), func(record wire.Export) any {
 			if record.Session != nil {

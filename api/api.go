@@ -98,9 +98,9 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 		a.newPasswords = passwords.RefuseGuessable()
 	}
 	a.router = a.gate.BrowserRules(a.routes(), a.described.AnswerHeaders, func(err error) http.Handler {
-		return a.observe("", func(http.ResponseWriter, *http.Request) error { return err })
+		return a.observe("", func(http.ResponseWriter, *request) error { return err })
 	})
-	a.ambiguous = a.observe("", func(http.ResponseWriter, *http.Request) error {
+	a.ambiguous = a.observe("", func(http.ResponseWriter, *request) error {
 		return problem.InvalidField("Content-Length", "must not come with Transfer-Encoding; send one of them")
 	})
 	return a

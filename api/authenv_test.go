@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -53,6 +54,13 @@ func newSite(t testing.TB, kind string) *site {
 func newSiteWithoutWorker(t testing.TB, kind string) *site {
 	t.Helper()
 	parts := system.New(t, kind, system.Config{})
+	t.Cleanup(func() { // whatever a test lets be logged
+		for _, private := range []string{"@example.org", "eyJ", "argon2id$", goodPassword} {
+			for _, line := range parts.Log.With(private) {
+				t.Errorf("the log tells %q: %s", private, line)
+			}
+		}
+	})
 	return &site{parts: parts, st: parts.Store, nats: parts.NATS, log: sharedLog{parts.Log}}
 }
 
@@ -154,7 +162,26 @@ func (i *instance) ask(t testing.TB, method, path, body string, options ...func(
 	}
 	w := httptest.NewRecorder()
 	i.ServeHTTP(w, r)
-	return reply{w.Code, w.Result().Header, w.Body.String()}
+	sent := w.Result().Header
+	text := w.Body.Bytes()
+	if sent.Get("Content-Encoding") == "" {
+		text = WithoutLineEnd(t, method+" "+path, sent, text)
+	}
+	return reply{w.Code, sent, string(text)}
+}
+
+// WithoutLineEnd returns the body of an answer without its last line end, which every JSON has: what
+// a terminal shows next begins a new line.
+func WithoutLineEnd(t testing.TB, of string, header http.Header, body []byte) []byte {
+	t.Helper()
+	if len(body) == 0 || !strings.Contains(header.Get("Content-Type"), "json") {
+		return body
+	}
+	text, ended := bytes.CutSuffix(body, []byte("\n"))
+	if !ended || bytes.HasSuffix(text, []byte("\n")) {
+		t.Errorf("%s: the answer does not end with one line end: %q", of, body[max(0, len(body)-20):])
+	}
+	return text
 }
 
 func bearer(token string) func(*http.Request) { return with("Authorization", "Bearer "+token) }

@@ -12,6 +12,7 @@ import (
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -185,7 +186,11 @@ func (a *API) cancelEvent(w http.ResponseWriter, r *request) error {
 	if err := r.caller.Require(e.OrganizerID, "Only the organizer may cancel this event."); err != nil {
 		return err
 	}
-	return a.sendEdit(w, r, e.ID, &messages.EventEdit{Version: store.AnyVersion, Cancel: true})
+	if err := a.sendEdit(w, r, e.ID, &messages.EventEdit{Version: store.AnyVersion, Cancel: true}); err != nil {
+		return err
+	}
+	a.tell(r, security.EventCancelled, messages.ActorOrganizer, security.About{Event: e.ID})
+	return nil
 }
 
 // sendEdit sends an edit to the workers, since it may change registrations, and answers with the event

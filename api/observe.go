@@ -15,17 +15,19 @@ import (
 
 // observe runs a handler, turns its error into a problem document, and writes the one log
 // line of the request.
-func (a *API) observe(pattern string, handle func(http.ResponseWriter, *http.Request) error) http.Handler {
+func (a *API) observe(pattern string, handle func(http.ResponseWriter, *request) error) http.Handler {
 	secure := gate.SecureHeaders()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		maps.Copy(ww.Header(), secure) // the values are shared: nobody adds to these headers
-		err := recovered(func() error { return handle(ww, r) })
+		req := &request{Request: r, pattern: pattern, requestID: requestID(ww)}
+		err := recovered(func() error { return handle(ww, req) })
 		outcome, cause := "ok", error(nil)
 		if err != nil {
 			p := problemOf(err)
 			outcome, cause = string(p.Code), p.Cause
+			a.tellRefusal(req, p)
 			if ww.Status() == 0 {
 				p.Write(ww)
 			} else {
@@ -40,7 +42,7 @@ func (a *API) observe(pattern string, handle func(http.ResponseWriter, *http.Req
 		if id := chi.URLParam(r, "id"); len(id) == 24 {
 			line.Str("event_id", id)
 		}
-		line.Err(cause).Str("request_id", requestID(ww)).Str("method", r.Method).Str("route", pattern).Int("status", ww.Status()).
+		line.Err(cause).EmbedObject(a.sentBy(req)).Str("method", r.Method).Str("route", pattern).Int("status", ww.Status()).
 			Str("outcome", outcome).Int("bytes", ww.BytesWritten()).
 			Float64("duration_ms", float64(time.Since(started).Microseconds())/1000).Msg("request")
 	})

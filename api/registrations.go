@@ -10,6 +10,7 @@ import (
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -133,6 +134,9 @@ func (a *API) deleteRegistration(w http.ResponseWriter, r *request) error {
 	got := a.send(w, r, req)
 	if got.Reply.Outcome != messages.OutcomeCancelled {
 		return refusal(got)
+	}
+	if role == messages.ActorOrganizer {
+		a.tell(r, security.RegistrationRemoved, role, security.About{Event: req.EventID, User: req.UserID})
 	}
 	noStore(w)
 	w.WriteHeader(http.StatusNoContent)

@@ -21,11 +21,20 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// writeJSON sends v with a status.
-func writeJSON(w http.ResponseWriter, status int, v any) error {
+// encode returns v as JSON, which ends a line: on a terminal what comes next begins a new one.
+func encode(v any) ([]byte, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
-		return fmt.Errorf("encode an answer: %w", err)
+		return nil, fmt.Errorf("encode an answer: %w", err)
+	}
+	return append(body, '\n'), nil
+}
+
+// writeJSON sends v with a status.
+func writeJSON(w http.ResponseWriter, status int, v any) error {
+	body, err := encode(v)
+	if err != nil {
+		return err
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
@@ -51,9 +60,9 @@ func setCreated(w http.ResponseWriter, location string, replayed bool) {
 
 // writeRead sends the answer v to a read, or 304 when the client has it already.
 func writeRead(w http.ResponseWriter, r *request, v any) error {
-	body, err := json.Marshal(v)
+	body, err := encode(v)
 	if err != nil {
-		return fmt.Errorf("encode an answer: %w", err)
+		return err
 	}
 	writeTagged(w, r.Request, "application/json", body)
 	return nil

@@ -131,7 +131,7 @@ func (a *API) routes() http.Handler {
 		mux.Method(rt.method, rt.pattern, handle)
 		methods = append(methods, rt.method)
 	}
-	noPath := func(http.ResponseWriter, *http.Request) error {
+	noPath := func(http.ResponseWriter, *request) error {
 		return problem.New(problem.NotFound)
 	}
 	notFound := a.observe("", noPath)
@@ -139,7 +139,7 @@ func (a *API) routes() http.Handler {
 	if a.config.Pages != nil {
 		mux.NotFound(a.config.Pages(notFound, inner(mux)).ServeHTTP)
 	}
-	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *http.Request) error {
+	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *request) error {
 		var allowed []string
 		path := cmp.Or(r.URL.RawPath, r.URL.Path) // what chi routes by
 		for _, m := range methods {
@@ -164,14 +164,14 @@ func (a *API) routes() http.Handler {
 
 // enforce applies a row to each request: it counts the request (429), then finds out who sent it
 // (401), checks the query and reads the body (400, 413, 415), and starts the clock of the answer.
-func (a *API) enforce(rt route) func(http.ResponseWriter, *http.Request) error {
+func (a *API) enforce(rt route) func(http.ResponseWriter, *request) error {
 	parameters := rt.operation.QueryNames()
-	return func(w http.ResponseWriter, r *http.Request) error {
-		who, err := a.gate.Admit(w, r, rt.access, rt.limit)
-		if err != nil {
+	return func(w http.ResponseWriter, req *request) error {
+		r := req.Request
+		var err error
+		if req.caller, err = a.gate.Admit(w, r, rt.access, rt.limit); err != nil {
 			return err
 		}
-		req := &request{Request: r, caller: who}
 		if r.URL.RawQuery != "" {
 			if err := input.CheckQuery(r.URL.RawQuery, parameters); err != nil {
 				return err
@@ -189,6 +189,8 @@ func (a *API) enforce(rt route) func(http.ResponseWriter, *http.Request) error {
 // request is a request that the row of its route has let through.
 type request struct {
 	*http.Request
+	pattern   string // of the route; empty: it has none
+	requestID string
 	// caller is who sent it. It is the zero value on routes that are open to anybody.
 	caller gate.Caller
 	// body is what was sent on a route with jsonBody. strict says that the client wants to be told

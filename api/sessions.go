@@ -14,6 +14,8 @@ import (
 	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/passwords"
+	"github.com/eventio/eventio/internal/security"
+	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -48,15 +50,21 @@ func (a *API) login(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	if !ok {
+		a.tell(r, security.LoginFailed, "", security.About{User: u.ID, Reason: "login"}) // no user: nobody has the address
 		return problem.Newf(problem.Unauthenticated, "The e-mail address or the password is wrong.")
 	}
 	if !u.LockedAt.IsZero() { // said only to who knows the password
+		a.tell(r, security.LoginRefused, "", security.About{User: u.ID})
 		return problem.New(problem.AccountLocked)
 	}
 	if weak {
 		a.renewHash(ctx, u, password)
 	}
-	return a.writeSession(w, r, http.StatusOK, u)
+	if err := a.writeSession(w, r, http.StatusOK, u); err != nil {
+		return err
+	}
+	a.tell(r, security.LoginSucceeded, messages.ActorPerson, security.About{User: u.ID})
+	return nil
 }
 
 // writeSession answers with a user and a new token, and sets the token as a cookie too.
@@ -86,6 +94,8 @@ func (a *API) logout(w http.ResponseWriter, r *request) error {
 		if err := a.stopSession(r.Context(), who.ID, who.SessionID, who.LoginAt); err != nil {
 			return err
 		}
+		r.caller = who
+		a.tell(r, security.LoggedOut, messages.ActorPerson, security.About{User: who.ID})
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -121,6 +131,7 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 		return f.Err()
 	}
 	if !u.LockedAt.IsZero() {
+		a.tell(r, security.LoginRefused, messages.ActorPerson, security.About{User: id})
 		return problem.New(problem.AccountLocked)
 	}
 	party := a.gate.Stranger(r.Request)
@@ -128,9 +139,13 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 		party = fairqueue.Known(u.ID)
 	}
 	after, err := a.replacePassword(r.Context(), party, u, body)
+	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code == problem.Unauthenticated {
+		a.tell(r, security.LoginFailed, messages.ActorPerson, security.About{User: id, Reason: "old_password"})
+	}
 	if err != nil {
 		return err
 	}
+	a.tell(r, security.PasswordChanged, messages.ActorPerson, security.About{User: id})
 	if r.caller.Cookie { // the browser that did it stays logged in
 		token, _, err := a.openSession(r, after)
 		if err != nil {

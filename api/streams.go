@@ -27,7 +27,7 @@ type listFormat struct {
 
 // jsonArray is a list as one array.
 func jsonArray() listFormat {
-	return listFormat{"application/json", "[", ",", "]", func(item any) ([]byte, error) { return json.Marshal(item) }}
+	return listFormat{"application/json", "[", ",", "]\n", func(item any) ([]byte, error) { return json.Marshal(item) }}
 }
 
 // streamJSON sends the items of a list as one array. See stream.

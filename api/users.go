@@ -11,6 +11,8 @@ import (
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/fairqueue"
+	"github.com/eventio/eventio/internal/security"
+	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -55,10 +57,19 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	if !u.LockedAt.IsZero() {
+		a.tell(r, security.LoginRefused, "", security.About{User: u.ID})
 		return problem.New(problem.AccountLocked)
 	}
 	setCreated(w, userPath(u.ID), done)
-	return a.writeSession(w, r, http.StatusCreated, u)
+	if err := a.writeSession(w, r, http.StatusCreated, u); err != nil {
+		return err
+	}
+	happened := security.AccountCreated
+	if done {
+		happened = security.LoginSucceeded // the answer to a repetition has a token too
+	}
+	a.tell(r, happened, messages.ActorPerson, security.About{User: u.ID})
+	return nil
 }
 
 // signUpScope names what the key of a sign-up belongs to: the e-mail address, since nobody is known

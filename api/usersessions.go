@@ -7,9 +7,12 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/identity"
+	"github.com/eventio/eventio/internal/security"
+	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -24,6 +27,9 @@ func (a *API) openSession(r *request, u store.User) (token string, expires time.
 	p.SessionID = store.NewID()
 	if token, expires, err = a.gate.Guard().Sign(p); err != nil {
 		return "", expires, err
+	}
+	if !r.caller.Proven { // from now on the log knows who it is
+		r.caller = gate.Caller{Person: p, Proven: true}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), settleLimit)
 	defer cancel()
@@ -146,6 +152,7 @@ func (a *API) endSessions(w http.ResponseWriter, r *request) error {
 		return unlessStored(err)
 	}
 	a.gate.Guard().Revoke(store.Revocation{UserID: id, PasswordVersion: u.PasswordVersion, ChangedAt: u.PasswordChangedAt})
+	a.tell(r, security.SessionsEnded, messages.ActorPerson, security.About{User: id, Reason: "all"})
 	if r.caller.Cookie {
 		a.gate.SetCookie(w, r.Request, "")
 	}
@@ -176,6 +183,7 @@ func (a *API) endSession(w http.ResponseWriter, r *request) error {
 		if err := a.stopSession(r.Context(), id, s.ID, s.CreatedAt); err != nil {
 			return err
 		}
+		a.tell(r, security.SessionsEnded, messages.ActorPerson, security.About{User: id, Reason: "one", Session: s.ID})
 	}
 	if r.caller.Cookie && r.caller.SessionID == session {
 		a.gate.SetCookie(w, r.Request, "")

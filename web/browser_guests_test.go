@@ -33,20 +33,22 @@ func TestGuestList(t *testing.T) {
 			path = organizer.newEvent(map[string]string{"title": "Observatory night", "place": "Dome 3", "capacity": "4"})
 			organizer.sees("roster-note", "Nobody is registered yet")
 			organizer.until(`!document.getElementById('guest-tools').checkVisibility()`)
-			for _, name := range names {
-				s.named(name).register(strings.TrimPrefix(path, "/events/"))
+			for i, email := range []string{"zoe", "ada.lovelace", "emilie", "free.tickets", "grace.hopper", "layla"} {
+				s.named(names[i], email+"@example.org").register(strings.TrimPrefix(path, "/events/"))
 			}
 			organizer.shows(names...)
 			organizer.sees("roster-note", "6 people")
 			organizer.sees("count-waitlisted", "2")
 			organizer.until(`document.querySelector('#roster li:nth-child(5)').textContent.includes('Waiting') && document.getElementById('nameless').hidden`)
+			organizer.open(path + "/manage") // without the sentence about the new event
+			organizer.shows(names...)
 			organizer.look("guests")
 		}},
 		{"a_search_finds_names_addresses_and_numbers", func(*testing.T) {
 			organizer.do(chromedp.SendKeys(chromedp.CSS("#guest-search"), "emilie"))
 			organizer.shows("Émilie du Châtelet")
 			organizer.sees("roster-note", "1 person found")
-			organizer.fill(map[string]string{"guest-search": "visitor example.org"})
+			organizer.fill(map[string]string{"guest-search": "example.org"})
 			organizer.shows(names...)
 			organizer.fill(map[string]string{"guest-search": "5 hopper"})
 			organizer.shows("Grace Hopper")

@@ -96,9 +96,9 @@ func (s *service) person() person {
 }
 
 // named is somebody who has signed up.
-func (s *service) named(name string) person {
+func (s *service) named(name, email string) person {
 	s.t.Helper()
-	status, answer := person{s: s}.call(http.MethodPost, "/api/users", map[string]any{"name": name, "email": newEmail(), "password": password})
+	status, answer := person{s: s}.call(http.MethodPost, "/api/users", map[string]any{"name": name, "email": email, "password": password})
 	if status != http.StatusCreated {
 		s.t.Fatalf("sign up %s: %d %v", name, status, answer)
 	}

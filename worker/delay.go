@@ -46,7 +46,8 @@ type delayEstimator struct {
 // contradict it:
 //
 //   - One that is slower is delayed, once the baseline is settled: minSupport messages have agreed
-//     with it, in settleTime at least. Before, it counts as one without delay.
+//     with it, in settleTime at least, and more than say something else. Before, it counts as one
+//     without delay.
 //   - One that is faster never changes it, and counts as one without delay.
 //
 // When minSupport messages say the same and none agrees with the baseline any more, they replace
@@ -185,9 +186,10 @@ func (b *baseline) endWindow(found clockOffset, faster bool) {
 	if b.previous.upTo(found.at) < b.current.upTo(found.at) {
 		b.first = b.previous
 	}
-	if b.settled {
-		b.agreed = 0
+	if !b.settled { // what all messages say decides
+		return
 	}
+	b.agreed = 0
 	if !faster { // faster ones need longer than a window
 		b.rival = rival{}
 	}

@@ -49,6 +49,19 @@ func TestDelays(t *testing.T) {
 		"a clock that drifts while nothing is sent, over a night": append(settled,
 			message{"a", 50_000_001 - 5000, 50_000 * s, 0}, message{"a", 50_001_001 - 5000, 50_001 * s, 0}),
 		"a clock that drifts the other way": append(settled, message{"a", 1_000_501, 1000 * s, 0}, message{"a", 1_001_501, 1004 * s, 3 * s}),
+		"a strange first one is forgotten": append(append([]message{{"a", 1 << 39, 0, 0}}, every(200*ms, 100*ms, 2*s, 0)...),
+			message{"a", 2001, 5 * s, 3 * s}),
+		"two strange ones first": append([]message{{"a", 1 << 39, 0, 0}, {"a", 1<<39 + 1100, 1100 * ms, 0}}, every(100*ms, 2*s, 5*s, 0)...),
+		"two strange ones soon": {
+			{"a", 1, 0, 0}, {"a", 1<<39 + 100, 100 * ms, 0}, {"a", 1<<39 + 1200, 1200 * ms, 0}, {"a", 2001, 2 * s, 0}, {"a", 3001, 3 * s, 0},
+		},
+		"slow ones among others": append(append(append(every(100*ms, 0, 3*s, 0),
+			message{"a", 1, 3 * s, 3 * s}, message{"a", 11, 3010 * ms, 3 * s}, message{"a", 21, 3020 * ms, 3 * s}, message{"a", 31, 3030 * ms, 3 * s}),
+			every(100*ms, 3100*ms, 5*s, 0)...), message{"a", 2051, 5050 * ms, 3 * s}, message{"a", 5101, 5100 * ms, 0}),
+		"one slow message in each window": append(settled,
+			message{"a", 3001, 6 * s, 3 * s}, message{"a", 6001, 6 * s, 0}, message{"a", 9001, 12 * s, 3 * s}, message{"a", 12_001, 12 * s, 0},
+			message{"a", 15_001, 18 * s, 3 * s}, message{"a", 18_001, 18 * s, 0}, message{"a", 21_001, 24 * s, 3 * s}, message{"a", 24_001, 24 * s, 0},
+			message{"a", 27_001, 30 * s, 3 * s}, message{"a", 30_001, 30 * s, 0}),
 		"a paused machine, whose clock lost a minute, is slow for a while": append(settled,
 			message{"a", 3001, 63 * s, 60 * s}, message{"a", 4001, 64 * s, 60 * s}, message{"a", 9001, 69 * s, 0}),
 		"a clock that drifts by 75 ms in two minutes": append(settled,
@@ -95,6 +108,8 @@ func TestForgedTimes(t *testing.T) {
 		"a hundred at once":          forge(100, 0, 5*second, 1<<39),
 		"a hundred one by one":       forge(100, 90*ms, 3*second, 1<<39),
 		"the same one again":         forge(200, 0, 3*second, 1<<39),
+		"a burst before all others":  forge(10, 5*ms, 50*ms, 1<<39),
+		"fewer, from the first on":   forge(60, 300*ms, 50*ms, 1<<39),
 		"as many again":              forge(200, 100*ms, 2050*ms, 1<<39),
 		"three times as many":        forge(600, 33*ms, 2050*ms, 1<<39),
 		"one that is not much":       forge(1, 0, 5*second, 5001+3000),
@@ -116,20 +131,34 @@ func TestForgedTimes(t *testing.T) {
 }
 
 // TestAForgerWhoComesFirst: a forger who is heard before the API process, and as often, decides what a
-// worker takes for the process's clock, until the second window after the last forged message.
+// worker takes for the process's clock, until the second window after the forger ends or becomes
+// seldom.
 func TestAForgerWhoComesFirst(t *testing.T) {
-	all := every(100*ms, 100*ms, 30*second, 0)
-	const end = 8 * second
-	for at := 50 * ms; at < end; at += 100 * ms {
-		all = append(all, message{"a", 1<<39 + at.Milliseconds(), at, 0})
-	}
-	slices.SortStableFunc(all, func(a, b message) int { return cmp.Compare(a.came, b.came) })
-	a := newDelayEstimator()
-	for _, m := range all {
-		got, _ := a.estimate(m.from, m.sent, a.started.Add(m.came), false)
-		if own := m.sent == 1+m.came.Milliseconds(); own && got > maxStep && m.came > end+2*delayWindow {
-			t.Fatalf("the message of %v seems to have taken %v", m.came, got)
+	forge := func(interval, from, to time.Duration) []message {
+		var all []message
+		for at := from; at < to; at += interval {
+			all = append(all, message{"a", 1<<39 + at.Milliseconds(), at, 0})
 		}
+		return all
+	}
+	for name, c := range map[string]struct {
+		forged, own []message
+		end         time.Duration
+	}{
+		"ends":           {forge(100*ms, 50*ms, 8*second), every(100*ms, 100*ms, 30*second, 0), 8 * second},
+		"becomes seldom": {append(forge(30*ms, 0, 3*second), forge(second, 3*second, 30*second)...), every(100*ms, 4*second, 30*second, 0), 4 * second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			all := append(c.own, c.forged...)
+			slices.SortStableFunc(all, func(a, b message) int { return cmp.Compare(a.came, b.came) })
+			a := newDelayEstimator()
+			for _, m := range all {
+				got, _ := a.estimate(m.from, m.sent, a.started.Add(m.came), false)
+				if own := m.sent == 1+m.came.Milliseconds(); own && got > maxStep && m.came > c.end+2*delayWindow {
+					t.Fatalf("the message of %v seems to have taken %v", m.came, got)
+				}
+			}
+		})
 	}
 }
 

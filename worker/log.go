@@ -14,8 +14,17 @@ const maxTraceIDs = 10
 // logRequest writes a log line about an answered request. Its request_id is the trace id, the
 // same as in the API's line and in the X-Request-Id of the HTTP response.
 func (w *Worker) logRequest(r request, outcome messages.Outcome) {
-	line := w.log.Info().Str("request_id", r.TraceID).Str("event_id", r.EventID.Hex()).Str("user_id", r.UserID.Hex()).
-		Str("outcome", string(outcome)).
+	line := w.log.Info().Str("request_id", r.TraceID).Str("event_id", r.EventID.Hex())
+	if !r.UserID.IsZero() { // an edit is about nobody
+		line.Str("user_id", r.UserID.Hex())
+	}
+	if r.Actor.Kind != "" { // an API of a version before does not say it
+		line.Str("actor_kind", string(r.Actor.Kind))
+	}
+	if !r.Actor.ID.IsZero() {
+		line.Str("actor_id", r.Actor.ID.Hex())
+	}
+	line.Str("kind", string(r.Kind)).Str("outcome", string(outcome)).
 		Float64("duration_ms", float64(time.Since(r.received).Microseconds())/1000)
 	if w.log.GetLevel() <= zerolog.DebugLevel {
 		line.Str("idempotency_key", r.RequestID)

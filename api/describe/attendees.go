@@ -19,7 +19,7 @@ func ListAttendees() Operation {
 		ID: "listAttendees", Tag: "registrations", Summary: "The guest list of an event",
 		Description: "By the organizer: who is registered and who waits, with name and address. With limit it is a page; without it, the whole list, streamed, as JSON or CSV. " +
 			"A page with q may be short, even empty, and still have a next one: follow it until there is none. " +
-			"Without name and email is who never signed up here, which trusted mode allows.",
+			"Without name and email is whose account was erased, or who never signed up here, which trusted mode allows.",
 		Parameters: attendeeParameters(),
 		Answers: []Answer{
 			{Status: http.StatusOK, Description: "The attendees.", Body: []wire.Attendee{}, Headers: []string{"Link", "ETag"},

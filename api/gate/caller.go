@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -63,7 +64,10 @@ func (g *Gate) Sender(r *http.Request) Caller {
 // with a token.
 func (g *Gate) caller(r *http.Request) (Caller, error) {
 	token, cookie, ok := g.credentials(r)
-	if !ok || token == "" && g.mode == Token {
+	if !ok {
+		return Caller{}, problem.New(problem.Unauthenticated).Because(errUnclear)
+	}
+	if token == "" && g.mode == Token {
 		return Caller{}, problem.New(problem.Unauthenticated)
 	}
 	if token == "" {
@@ -71,9 +75,30 @@ func (g *Gate) caller(r *http.Request) (Caller, error) {
 	}
 	person, err := g.guard.Check(token)
 	if err != nil {
-		return Caller{}, problem.New(problem.Unauthenticated)
+		return Caller{}, problem.New(problem.Unauthenticated).Because(err)
 	}
 	return Caller{Person: person, Proven: true, Cookie: cookie}, nil
+}
+
+// errUnclear is the cause when it is not clear which token counts.
+var errUnclear = errors.New("it is not clear which token counts")
+
+// RefusedToken tells, for the log, what was wrong with the token that a request brought: expired,
+// ended, invalid or unclear. It is empty for a problem that is not about a token that was sent.
+func RefusedToken(p *problem.Problem) string {
+	switch {
+	case p.Code != problem.Unauthenticated:
+		return ""
+	case errors.Is(p.Cause, errUnclear):
+		return "unclear"
+	case errors.Is(p.Cause, identity.ErrExpired):
+		return "expired"
+	case errors.Is(p.Cause, identity.ErrEnded):
+		return "ended"
+	case errors.Is(p.Cause, identity.ErrInvalid):
+		return "invalid"
+	}
+	return ""
 }
 
 // credentials finds the token of a request: in the Authorization header, else in the

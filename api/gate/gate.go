@@ -115,7 +115,8 @@ func (g *Gate) Guard() *identity.Guard { return g.guard }
 // Admit counts a request of a route and finds out who sent it. It fails with the problem RateLimited,
 // and otherwise with Unauthenticated; the first one takes precedence, so that tokens cannot be
 // guessed without end. The caller on a route for
-// Anybody is the zero Caller: nobody has looked.
+// Anybody is the zero Caller: nobody has looked. Who was proven and is refused is returned with the
+// error, for the log.
 func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, access Access, limit Limit) (Caller, error) {
 	var who Caller
 	var denied error
@@ -123,7 +124,7 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, access Access, limi
 		who, denied = g.caller(r)
 	}
 	if err := g.count(w, r, limit, who, 1); err != nil {
-		return Caller{}, err
+		return who, err
 	}
 	return who, denied
 }

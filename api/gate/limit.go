@@ -124,6 +124,9 @@ func (g *Gate) crowd(r *http.Request) int {
 	return 1
 }
 
+// Address returns what limits count a request's client by, for the log.
+func (g *Gate) Address(r *http.Request) string { return g.clientAddress(r) }
+
 // clientAddress returns what limits count by: an IPv4 address, or the /64 of an IPv6 address,
 // since a client has all of that. Where a trusted proxy names nobody, that is said with the
 // proxy's address.

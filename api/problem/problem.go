@@ -108,6 +108,7 @@ func (p *Problem) Write(w http.ResponseWriter) {
 	if err != nil { // cannot happen: the struct has only strings and numbers
 		panic(err)
 	}
+	body = append(body, '\n') // on a terminal what comes next begins a new line
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(body) // a client that is gone needs no answer

@@ -112,7 +112,7 @@ func TestWrite(t *testing.T) {
 				h.Get("Content-Length") != strconv.Itoa(w.Body.Len()) {
 				t.Errorf("%d %v", w.Code, h)
 			}
-			if c.body != "" && w.Body.String() != c.body {
+			if c.body != "" && w.Body.String() != c.body+"\n" {
 				t.Errorf("the body is\n%s, want\n%s", w.Body, c.body)
 			}
 			retry := h.Get("Retry-After")

@@ -47,7 +47,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 	if line.Command == "healthcheck" {
 		return process.Healthcheck(ctx, c.Addr)
 	}
-	if err := cmp.Or(process.Positive("--request-timeout", c.Serve.RequestTimeout), c.Serve.CheckIdle()); err != nil {
+	if err := cmp.Or(process.RequestTimeout(c.Serve.RequestTimeout), process.DrainDelay(c.Serve.DrainDelay), c.Serve.CheckIdle()); err != nil {
 		return err
 	}
 	if err := c.Serve.KeyFlags.Check(); err != nil {

@@ -398,6 +398,7 @@ func TestImportRefusesWhatIsUnclear(t *testing.T) {
 	if _, err := tool(t, "import", "--from", "mongodb://127.0.0.1:1/infosys?serverSelectionTimeoutMS=100", "--data", t.TempDir()); err == nil {
 		t.Error("from a server that is not there")
 	}
+	src.insert(t, "users", soundUser("ada@example.org", "correct horse battery"))
 	f := sqliteFixture(t)
 	unlock, err := setup.LockFolder(f.flags[1], zerolog.Nop())
 	if err != nil {

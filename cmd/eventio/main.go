@@ -10,7 +10,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -89,7 +88,7 @@ func run(ctx context.Context, env process.Env) error {
 
 // run serves the API and the pages until ctx ends.
 func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
-	if err := cmp.Or(process.Positive("--request-timeout", c.RequestTimeout), c.CheckIdle()); err != nil {
+	if err := cmp.Or(process.RequestTimeout(c.RequestTimeout), c.CheckIdle()); err != nil {
 		return err
 	}
 	if err := cmp.Or(c.Flags.Check(), c.KeyFlags.Check()); err != nil {
@@ -121,15 +120,6 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 		forgetting.Wait()
 	}()
 	go handler.WatchReadiness(ctx)
-	url := "http://" + listener.Addr().String()
-	fmt.Fprintf(env.Stdout, `Event.io is listening on %s
-  data      %s
-  database  %s
-  auth      %s
-  pages     open %s in a browser
-  events    curl %s/api/events
-  proof     eventio simulate --url %s
-  stop      Ctrl-C
-`, url, c.Data, embedded.Namespace, setup.AuthOf(access.Mode), url, url, url)
+	banner{listener.Addr(), c.Data, embedded.Namespace.String(), access.Mode, c.AuthKeys != ""}.print(env.Stdout)
 	return process.Server{Listener: listener, Handler: handler, IdleTimeout: c.IdleTimeout, ConnContext: setup.ConnContext(access, log), Log: log}.Serve(ctx)
 }

@@ -189,7 +189,7 @@ func TestSimulateAgainstTokenMode(t *testing.T) {
 	if err != nil || !strings.Contains(out, "Total Attempts: 20\nSuccessful Registrations: 1") {
 		t.Errorf("%v\n%s", err, out)
 	}
-	if _, err := command(t, "simulate", "--url", url); err == nil || !strings.Contains(err.Error(), "EVENTIO_AUTH_KEYS") {
+	if _, err := command(t, "simulate", "--url", url); err == nil || !strings.Contains(err.Error(), "--auth-keys") {
 		t.Errorf("without keys: %v", err)
 	}
 	http.DefaultClient.CloseIdleConnections()

@@ -46,6 +46,9 @@ func TestWrongInputs(t *testing.T) {
 	closeAtEnd(t, taken)
 	stored := sqliteFixture(t)
 	closeAtEnd(t, stored.open(t))
+	source, newer := newSource(t), mongoFixture(t)
+	source.insert(t, "users", soundUser("ada@example.org", "correct horse battery"))
+	closeAtEnd(t, newer.open(t))
 	const (
 		nowhere  = "mongodb://127.0.0.1:1/x"
 		secret   = "mongodb://ada:hunter2@pass/w@127.0.0.1:1/x"
@@ -86,6 +89,10 @@ func TestWrongInputs(t *testing.T) {
 		"serve/too long idle":        {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--idle-timeout", "2h"}, []string{"--idle-timeout", "1s to 1h"}, true},
 		"serve/prefix":               {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--nats-prefix", "a b"}, []string{"--nats-prefix", "letters"}, true},
 		"serve/no time":              {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--request-timeout", "0s"}, []string{"--request-timeout", "above 0"}, true},
+		"serve/no time for anything": {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--request-timeout", "1ns"}, []string{"--request-timeout", "50ms"}, true},
+		"serve/less than no time":    {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--request-timeout=-1s"}, []string{"--request-timeout", "not a duration"}, true},
+		"serve/too much time":        {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--request-timeout", "1000h"}, []string{"--request-timeout", "15s"}, true},
+		"serve/more than any time":   {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--request-timeout", "99999999h"}, []string{"--request-timeout", "not a duration"}, true},
 		"serve/a time that is none":  {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--request-timeout", "5"}, []string{"--request-timeout", "not a duration", "--help"}, true},
 		"serve/kept too short":       {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--keep-cancelled", "23h"}, []string{"--keep-cancelled", "24h"}, true},
 		"serve/keys too short":       {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--keep-keys", "1m"}, []string{"--keep-keys", "1h"}, true},
@@ -98,10 +105,24 @@ func TestWrongInputs(t *testing.T) {
 		"token/no id":                {slices.Concat([]string{"token", "--user", "ada"}, stored.flags), []string{"--user", "24 hexadecimal digits"}, true},
 		"token/one and many":         {slices.Concat([]string{"token", "--user", aUser, "--count", "2"}, stored.flags), []string{"--user", "--count", "together"}, true},
 		"token/none":                 {slices.Concat([]string{"token", "--count", "0"}, stored.flags), []string{"--count", "above 0"}, true},
+		"token/too many":             {slices.Concat([]string{"token", "--count", "99999999999"}, stored.flags), []string{"--count", "10000000"}, true},
 		"token/no number":            {slices.Concat([]string{"token", "--count", "many"}, stored.flags), []string{"--count", "many"}, true},
 		"token/lifetime":             {slices.Concat([]string{"token", "--user", aUser, "--lifetime", "25h"}, stored.flags), []string{"--lifetime", "24h"}, true},
 		"token/keys":                 {slices.Concat([]string{"token", "--user", aUser, "--auth-keys", "hunter2"}, stored.flags), []string{"--auth-keys", "kid:secret"}, true},
 		"simulate/no URL":            {[]string{"simulate", "--url", "localhost"}, []string{"--url", "http://127.0.0.1:3000"}, true},
+		"simulate/no scheme":         {[]string{"simulate", "--url", "localhost:3000"}, []string{"--url", "http://127.0.0.1:3000"}, true},
+		"simulate/an IP, no scheme":  {[]string{"simulate", "--url", "127.0.0.1:3000"}, []string{"--url", "http://127.0.0.1:3000"}, true},
+		"simulate/another scheme":    {[]string{"simulate", "--url", "ftp://127.0.0.1:3000"}, []string{"--url", "http://127.0.0.1:3000"}, true},
+		"simulate/a port":            {[]string{"simulate", "--url", "http://127.0.0.1:99999"}, []string{"--url", "65535"}, true},
+		"simulate/no host":           {[]string{"simulate", "--url", "http://:3000"}, []string{"--url", "http://127.0.0.1:3000"}, true},
+		"simulate/a query":           {[]string{"simulate", "--url", "http://127.0.0.1:1/?x=1"}, []string{"--url", "query"}, true},
+		"simulate/a password":        {[]string{"simulate", "--url", "http://ada:hunter2@127.0.0.1:1"}, []string{"--url", "without a user"}, true},
+		"simulate/a broken password": {[]string{"simulate", "--url", "http://ada:hunter2%zz@127.0.0.1:1"}, []string{"--url", "http://127.0.0.1:3000"}, true},
+		"simulate/too many":          {[]string{"simulate", "--attempts", "9999999999"}, []string{"--attempts", "1000000"}, true},
+		"simulate/too many tries":    {[]string{"simulate", "--attempts", "1000", "--duplicates", "9999999999"}, []string{"--duplicates", "1000"}, true},
+		"simulate/too many places":   {[]string{"simulate", "--capacity", "9999999999"}, []string{"--capacity", "1000000000"}, true},
+		"simulate/no database":       {[]string{"simulate", "--url", other.URL, "--data", missing}, []string{missing, "--data"}, false},
+		"simulate/two databases":     {[]string{"simulate", "--url", other.URL, "--data", dir, "--mongodb-uri", nowhere}, []string{"--data", "--mongodb-uri"}, true},
 		"simulate/nobody there":      {[]string{"simulate", "--url", "http://127.0.0.1:1"}, []string{"http://127.0.0.1:1", "connection refused", "--url"}, false},
 		"simulate/no such host":      {[]string{"simulate", "--url", "http://nowhere.invalid"}, []string{"nowhere.invalid", "--url"}, false},
 		"simulate/no TLS":            {[]string{"simulate", "--url", strings.Replace(other.URL, "http", "https", 1)}, []string{other.Listener.Addr().String(), "--url"}, false},
@@ -116,8 +137,11 @@ func TestWrongInputs(t *testing.T) {
 		"import/a password":          {[]string{"import", "--from", secret, "--data", fresh}, []string{"--from", "percent-encoded"}, true},
 		"import/no server":           {[]string{"import", "--from", nowhere, "--data", fresh, "--start-timeout", "100ms"}, []string{"127.0.0.1:1", "connection refused", "--from"}, false},
 		"import/into no URI":         {[]string{"import", "--from", nowhere, "--mongodb-uri", "localhost"}, []string{"--mongodb-uri", "mongodb://"}, true},
-		"import/into no server":      {[]string{"import", "--from", testenv.MongoDB(t), "--mongodb-uri", nowhere, "--start-timeout", "1s"}, []string{"127.0.0.1:1", "connection refused", "--mongodb-uri"}, false},
-		"import/into a file":         {[]string{"import", "--from", testenv.MongoDB(t), "--data", file}, []string{file, "it is a file", "--data"}, false},
+		"import/a mistyped name":     {[]string{"import", "--from", strings.Replace(source.uri, "?", "x?", 1), "--data", fresh}, []string{source.db.Name() + "x", "neither users nor events", "on that server these have", "--from"}, false},
+		"import/not the original":    {[]string{"import", "--from", newer.flags[1], "--data", fresh}, []string{"--from", "one of this Event.io"}, false},
+		"import/no time":             {[]string{"import", "--from", nowhere, "--data", fresh, "--start-timeout", "1000h"}, []string{"--start-timeout", "24h"}, true},
+		"import/into no server":      {[]string{"import", "--from", source.uri, "--mongodb-uri", nowhere, "--start-timeout", "1s"}, []string{"127.0.0.1:1", "connection refused", "--mongodb-uri"}, false},
+		"import/into a file":         {[]string{"import", "--from", source.uri, "--data", file}, []string{file, "it is a file", "--data"}, false},
 		"import/into itself":         {[]string{"import", "--from", nowhere, "--mongodb-uri", nowhere}, []string{"--from", "--mongodb-uri", "same database"}, true},
 		"import/both":                {[]string{"import", "--from", nowhere, "--data", fresh, "--mongodb-uri", nowhere}, []string{"--data", "--mongodb-uri", "leaving one"}, true},
 		"repair/no workers' NATS":    {[]string{"verify", "--repair", "--mongodb-uri", nowhere}, []string{"--nats-url"}, true},
@@ -152,6 +176,7 @@ func TestWrongInputs(t *testing.T) {
 			add("no such host", false, []string{"nowhere.invalid", "--mongodb-uri"}, "--mongodb-uri", "mongodb://nowhere.invalid/x", "--start-timeout", "100ms")
 			add("a wrong replica set", false, []string{"replicaSet", "--mongodb-uri"}, "--mongodb-uri", strings.Replace(testenv.MongoDB(t), "rs0", "rs9", 1), "--start-timeout", "1s")
 			add("no TLS", false, []string{"TLS", "--mongodb-uri"}, "--mongodb-uri", testenv.MongoDB(t)+"&tls=true", "--start-timeout", "1s")
+			add("too much time", true, []string{"--start-timeout", "24h"}, "--data", missing, "--start-timeout", "1000h")
 			add("no time", true, []string{"--start-timeout", "above 0"}, "--data", missing, "--start-timeout", "0s")
 		}
 		add("a folder for a file", false, []string{folder, "eventio.db", "--data"}, "--data", folder)
@@ -194,6 +219,11 @@ func TestNamesOfVariables(t *testing.T) {
 	t.Setenv("EVENTIO_AUTH_KEYS", "hunter2")
 	_, err = tool(t, "simulate", "--url", "http://127.0.0.1:1")
 	testenv.WantSentence(t, err, "EVENTIO_AUTH_KEYS: key 1")
+	// What a flag has set is named by the flag, also when there is a variable.
+	_, err = tool(t, "simulate", "--url", "http://127.0.0.1:1", "--auth-keys", "hunter3")
+	testenv.WantSentence(t, err, "--auth-keys: key 1")
+	_, err = tool(t, "--addr", "elsewhere")
+	testenv.WantSentence(t, err, `--addr: "elsewhere" is not an address`)
 }
 
 // TestWrongLogins: a MongoDB that refuses a password, or forbids something, is told of by every
@@ -206,6 +236,7 @@ func TestWrongLogins(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
+	source{db: mongoDatabase(t, m.URIOf("root", "root"))}.insert(t, "users", soundUser("ada@example.org", "correct horse battery"))
 	empty, wrong, reader := t.TempDir(), m.URIOf("reader", "hunter3"), m.URIOf("reader", "hunter2")
 	const refused, forbidden = "refuses the user or the password of ", "forbids the user of "
 	for name, c := range map[string]struct {

@@ -35,6 +35,13 @@ type serveConfig struct {
 	StopTimeout       time.Duration `env:"EVENTIO_STOP_TIMEOUT" default:"8s" help:"Longest time to finish accepted requests after SIGTERM."`
 }
 
+// The highest values that --max-batch and --max-waiting may have: a larger batch would be killed by
+// transactionLifetimeLimitSeconds, and a longer queue holds what nobody waits for any more.
+const (
+	maxBatch   = 10_000
+	maxWaiting = 10_000_000
+)
+
 func main() { process.Main(run) }
 
 func run(ctx context.Context, env process.Env) (err error) {
@@ -48,7 +55,8 @@ func run(ctx context.Context, env process.Env) (err error) {
 	if line.Command == "healthcheck" {
 		return process.Healthcheck(ctx, c.Addr)
 	}
-	if err := cmp.Or(process.Positive("--max-batch", c.Serve.MaxBatch), process.Positive("--max-waiting", c.Serve.MaxWaiting)); err != nil {
+	if err := cmp.Or(process.InRange("--max-batch", c.Serve.MaxBatch, 1, maxBatch), process.InRange("--max-waiting", c.Serve.MaxWaiting, 1, maxWaiting),
+		process.InRange("--stop-timeout", c.Serve.StopTimeout, 1, process.MaxStop)); err != nil {
 		return err
 	}
 	if err := c.Serve.Check(); err != nil {

@@ -30,6 +30,10 @@ func TestWrongInputs(t *testing.T) {
 		"a NATS password": {servers(mongodb, "nats://ada:hunter2@pass/w@127.0.0.1:1"), []string{"--nats-url", "percent-encoded"}, true},
 		"kept too short":  {servers(mongodb, nats, "--keep-cancelled", "23h"), []string{"--keep-cancelled", "24h"}, true},
 		"no batch":        {servers(mongodb, nats, "--max-batch", "0"), []string{"--max-batch", "above 0"}, true},
+		"a huge batch":    {servers(mongodb, nats, "--max-batch", "1000000000"), []string{"--max-batch", "10000"}, true},
+		"a huge queue":    {servers(mongodb, nats, "--max-waiting", "99999999999"), []string{"--max-waiting", "10000000"}, true},
+		"an endless stop": {servers(mongodb, nats, "--stop-timeout", "1000h"), []string{"--stop-timeout", "10m"}, true},
+		"no time to stop": {servers(mongodb, nats, "--stop-timeout", "0s"), []string{"--stop-timeout", "above 0"}, true},
 		"no queue":        {servers(mongodb, nats, "--max-waiting=-1"), []string{"--max-waiting", "above 0"}, true},
 		"nobody to ask":   {[]string{"healthcheck", "--addr", "127.0.0.1:1"}, []string{"127.0.0.1:1", "connection refused", "--addr"}, false},
 	} {

@@ -171,7 +171,7 @@ func (g *Guard) Renew(p Person) (token string, expires time.Time, err error) {
 	return g.keys.mint(p, time.Now(), g.lifetime)
 }
 
-// Check returns who the token speaks for, or ErrInvalid.
+// Check returns who the token speaks for, or an error that matches ErrInvalid.
 func (g *Guard) Check(token string) (Person, error) {
 	p, err := g.verifier.Verify(token)
 	if err != nil {
@@ -181,7 +181,7 @@ func (g *Guard) Check(token string) (Person, error) {
 	r, revoked := g.revoked[p.ID]
 	g.mu.RUnlock()
 	if revoked && p.PasswordVersion < r.lowest || g.ended.has(p.SessionID) {
-		return Person{}, ErrInvalid
+		return Person{}, ErrEnded
 	}
 	return p, nil
 }

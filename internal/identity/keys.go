@@ -56,8 +56,16 @@ const (
 	maxToken = 2048
 )
 
-// ErrInvalid is the error of every token that is not believed, whatever is wrong with it.
-var ErrInvalid = errors.New("invalid token")
+// ErrInvalid is matched by the error of every token that is not believed, whatever is wrong with it.
+// Clients are told no more.
+var ErrInvalid = errors.New("the token is not believed")
+
+// The two errors of tokens that were good once, which match ErrInvalid too: for the log, where they
+// are an everyday matter and a forgery is not.
+var (
+	ErrExpired = fmt.Errorf("%w: it has expired", ErrInvalid)
+	ErrEnded   = fmt.Errorf("%w: it was ended before its time", ErrInvalid)
+)
 
 // Person is who a token speaks for.
 type Person struct {
@@ -234,7 +242,8 @@ func NewVerifier(keys Keys, now func() time.Time) Verifier {
 	return v
 }
 
-// Verify returns who the token speaks for, or ErrInvalid. It does not know of revocations.
+// Verify returns who the token speaks for, or an error that matches ErrInvalid: ErrExpired when
+// nothing else is wrong. It does not know of revocations.
 func (v Verifier) Verify(token string) (Person, error) {
 	if len(token) > maxToken {
 		return Person{}, ErrInvalid
@@ -257,7 +266,11 @@ func (v Verifier) Verify(token string) (Person, error) {
 		return Person{}, ErrInvalid
 	}
 	var c claims
-	if json.Unmarshal(text, &c) != nil || v.validator.Validate(c) != nil {
+	if json.Unmarshal(text, &c) != nil {
+		return Person{}, ErrInvalid
+	}
+	wrong := v.validator.Validate(c)
+	if wrong != nil && !onlyExpired(wrong) {
 		return Person{}, ErrInvalid
 	}
 	id, err := store.ParseID(c.Subject)
@@ -277,8 +290,23 @@ func (v Verifier) Verify(token string) (Person, error) {
 	if proven < 0 || proven > c.IssuedAt {
 		return Person{}, ErrInvalid
 	}
+	if wrong != nil {
+		return Person{}, ErrExpired
+	}
 	return Person{
 		ID: id, PasswordVersion: c.PasswordVersion, SessionID: session,
 		LoginAt: time.Unix(proven, 0).UTC(), ExpiresAt: time.Unix(c.ExpiresAt, 0).UTC(),
 	}, nil
+}
+
+// onlyExpired reports whether a token that the library refuses has expired, and nothing else is wrong.
+func onlyExpired(err error) bool {
+	for _, other := range []error{
+		jwt.ErrTokenNotValidYet, jwt.ErrTokenUsedBeforeIssued, jwt.ErrTokenInvalidIssuer, jwt.ErrTokenInvalidAudience, jwt.ErrTokenRequiredClaimMissing,
+	} {
+		if errors.Is(err, other) {
+			return false
+		}
+	}
+	return errors.Is(err, jwt.ErrTokenExpired)
 }

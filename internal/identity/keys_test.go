@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"maps"
 	"strings"
 	"testing"
@@ -85,7 +86,7 @@ func TestRotation(t *testing.T) {
 		{"and by more", entry("old", "o"), -leeway - time.Second, false},
 	} {
 		got, err := verifierAt(parse(t, c.keys), instant.Add(c.at)).Verify(token)
-		if (err == nil) != c.ok || c.ok && got != p || !c.ok && err != ErrInvalid {
+		if (err == nil) != c.ok || c.ok && got != p || !c.ok && !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: got %+v, %v", c.name, got, err)
 		}
 	}
@@ -101,7 +102,7 @@ func TestMintRefuses(t *testing.T) {
 	if _, _, err := (Keys{}).Mint(Person{ID: store.NewID()}, instant, time.Hour); err == nil {
 		t.Error("a token was signed with no key")
 	}
-	if _, err := verifierAt(Keys{}, instant).Verify(""); err != ErrInvalid {
+	if _, err := verifierAt(Keys{}, instant).Verify(""); !errors.Is(err, ErrInvalid) {
 		t.Errorf("without keys: %v", err)
 	}
 }
@@ -231,7 +232,7 @@ func forgeries(t testing.TB) map[string]string {
 func TestForgeriesAreAllTheSame(t *testing.T) {
 	v := verifierAt(parse(t, entry("a", "s")+","+entry("b", "t")), instant)
 	for name, token := range forgeries(t) {
-		if p, err := v.Verify(token); err != ErrInvalid || p != (Person{}) {
+		if p, err := v.Verify(token); !errors.Is(err, ErrInvalid) || p != (Person{}) {
 			t.Errorf("%s: got %+v, %v", name, p, err)
 		}
 	}
@@ -255,7 +256,7 @@ func FuzzVerify(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token string) {
 		got, err := v.Verify(token)
 		if err != nil {
-			if err != ErrInvalid || got != (Person{}) {
+			if !errors.Is(err, ErrInvalid) || got != (Person{}) {
 				t.Fatalf("got %+v, %v", got, err)
 			}
 			return

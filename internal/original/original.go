@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -51,6 +52,47 @@ func Open(ctx context.Context, uri string) (*DB, error) {
 
 // Close closes all connections.
 func (d *DB) Close(ctx context.Context) error { return d.client.Disconnect(ctx) }
+
+// Name is the name of the database on its server.
+func (d *DB) Name() string { return d.users.Database().Name() }
+
+// Found says what a database is at a first look.
+type Found struct {
+	// Empty: it has neither of the original's collections.
+	Empty bool
+	// Newer: it is one of this Event.io, whose collections users and events have the same names.
+	Newer bool
+	// Others are the databases on the same server that have the original's collections, as far as
+	// the user may see them. They are looked for only when this one is empty.
+	Others []string
+}
+
+// Look tells whether this is a database of the original.
+func (d *DB) Look(ctx context.Context) (found Found, err error) {
+	if found.Empty, found.Newer, err = look(ctx, d.users.Database()); err != nil || !found.Empty {
+		return found, err
+	}
+	names, err := d.client.ListDatabaseNames(ctx, bson.D{}, options.ListDatabases().SetAuthorizedDatabases(true))
+	if err != nil {
+		return found, nil //nolint:nilerr // the user may not see them, which is no fault of the import
+	}
+	for _, name := range names {
+		empty, newer, err := look(ctx, d.client.Database(name))
+		if err == nil && !empty && !newer {
+			found.Others = append(found.Others, name)
+		}
+	}
+	return found, nil
+}
+
+func look(ctx context.Context, db *mongo.Database) (empty, newer bool, err error) {
+	names, err := db.ListCollectionNames(ctx, bson.D{})
+	if err != nil {
+		return false, false, fmt.Errorf("list the collections of the original's database: %w", err)
+	}
+	has := func(name string) bool { return slices.Contains(names, name) }
+	return !has("users") && !has("events"), has("registrations") && has("schema"), nil
+}
 
 // Size tells about how much there is.
 func (d *DB) Size(ctx context.Context) (store.Size, error) {

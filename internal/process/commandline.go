@@ -6,6 +6,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ func Parse(cli any, env Env, name, description string) (CommandLine, error) {
 	if err != nil {
 		return CommandLine{}, err
 	}
-	parsed, err := parser.Parse(env.Args)
+	parsed, err := parser.Parse(spelled(env.Args))
 	if answered {
 		return CommandLine{}, errAnswered
 	}
@@ -58,6 +59,18 @@ func Parse(cli any, env Env, name, description string) (CommandLine, error) {
 		return CommandLine{}, err
 	}
 	return CommandLine{Command: parsed.Command(), variables: variablesOf(parsed)}, nil
+}
+
+// spelled returns the arguments with the two flags that people also write as commands: help, help
+// COMMAND and version.
+func spelled(args []string) []string {
+	switch {
+	case len(args) > 0 && args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case len(args) == 1 && args[0] == "version":
+		return []string{"--version"}
+	}
+	return args
 }
 
 // variablesOf returns the environment variables that have set flags of the chosen command, by

@@ -129,10 +129,13 @@ type Server struct {
 // shutdownLimit bounds the wait for requests in flight: above the longest request.
 const shutdownLimit = 20 * time.Second
 
-// Serve answers requests until ctx ends, then finishes those in flight.
+// Serve answers requests until ctx ends, then those of who is on their way, and finishes those in
+// flight.
 func (s Server) Serve(ctx context.Context) error {
+	var came arrivals
 	server := &http.Server{
 		Handler:           framing.Handler(drainable(ctx, s.Handler)),
+		ConnState:         came.noteConnection,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
@@ -150,6 +153,7 @@ func (s Server) Serve(ctx context.Context) error {
 	}
 	s.Log.Info().Msg("draining: finishing the requests in flight")
 	time.Sleep(s.DrainDelay)
+	came.awaitQuiet()
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
 	defer cancel()
 	if err := server.Shutdown(limit); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore"
@@ -45,6 +46,28 @@ func (d Database) Resolve() (Database, error) {
 		d.Data = DefaultFolder
 	}
 	return d, nil
+}
+
+// String names the database for people. It has no part of the URI, which may hold a password.
+func (d Database) String() string {
+	if d.MongoDBURI != "" {
+		return "the MongoDB of --mongodb-uri"
+	}
+	return "the database in the folder " + d.Data
+}
+
+// SigningKeys reads the keys that sign the tokens of a database, which must exist and have a schema
+// that is up to date.
+func (d Database) SigningKeys(ctx context.Context, log zerolog.Logger) (keys identity.Keys, err error) {
+	if err := d.RequireSchema(ctx, log); err != nil {
+		return keys, err
+	}
+	st, err := d.Open(ctx, log)
+	if err != nil {
+		return keys, err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	return identity.SharedKeys(ctx, st)
 }
 
 // Exists reports whether there is a database to open. It does not ask a server.

@@ -94,6 +94,10 @@ func explainMongoDB(err error, flag string) (sentence string, known bool) {
 	var driverError driver.Error
 	isServer := errors.As(err, &server)
 	text := err.Error()
+	if errors.Is(err, context.Canceled) && (isServer || errors.As(err, &selection) || errors.As(err, &connection) || errors.As(err, &driverError)) {
+		// Whoever stops a command is not told that a server is to blame.
+		return "interrupted while MongoDB was asked", true
+	}
 	// Some errors of the driver and of mongostore keep of the server's error only its text.
 	refused := isServer && server.HasErrorCode(mongoAuthenticationFailed) || strings.Contains(text, "(AuthenticationFailed)")
 	forbidden := isServer && server.HasErrorCode(mongoUnauthorized) || strings.Contains(text, "(Unauthorized)")
@@ -126,6 +130,11 @@ func explainSelection(deployment description.Topology, flag string) string {
 		}
 	}
 	where := strings.Join(addresses, ", ")
+	for _, s := range deployment.Servers {
+		if s.Kind == description.ServerKindRSGhost {
+			return "the MongoDB at " + s.Addr.String() + " was started with --replSet and is no replica set yet: run rs.initiate() there once, for instance mongosh --eval 'rs.initiate()'"
+		}
+	}
 	if reached || where == "" {
 		return strings.TrimSuffix("the MongoDB replica set has no primary, or another name than replicaSet says, at "+where, ", at ") +
 			": wait for an election, run rs.initiate() once on a new one, or correct replicaSet in " + flag

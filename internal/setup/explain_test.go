@@ -20,6 +20,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/description"
 
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/testenv"
@@ -177,5 +178,14 @@ func TestAwaitNATS(t *testing.T) {
 		if strings.Contains(fmt.Sprint(err), "hunter3") {
 			t.Errorf("the password is in %v", err)
 		}
+	}
+}
+
+// TestExplainAServerThatWasNotInitiated: a mongod that was only started with --replSet is told of in a
+// sentence of its own.
+func TestExplainAServerThatWasNotInitiated(t *testing.T) {
+	got := explainSelection(description.Topology{Servers: []description.Server{{Addr: "h:27017", Kind: description.ServerKindRSGhost}}}, "--mongodb-uri")
+	if !strings.Contains(got, "h:27017") || !strings.Contains(got, "no replica set yet: run rs.initiate()") {
+		t.Errorf("it says %q", got)
 	}
 }

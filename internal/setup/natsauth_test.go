@@ -64,6 +64,7 @@ func TestRightsOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = e.Close() })
+	const end = "the.end"
 	refused := make(chan error, 100)
 	conn, err := nats.Connect(e.NATSURL(), nats.UserInfo("ada", "0123456789abcdef"), nats.PermissionErrOnSubscribe(true),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
@@ -106,23 +107,37 @@ func TestRightsOfOthers(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if err := conn.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	for len(refused) > 0 {
-		<-refused
-	}
-	for _, subject := range []string{e.Namespace.Revocations(), inbox + ".1", "_INBOX.a.b", "eventio.other.v2.seats", messages.SharedSeats, "x", "$SYS.REQ.SERVER.PING"} {
+	// refusal returns whether the server has refused to take a message to a subject.
+	refusal := func(subject string) bool {
+		t.Helper()
 		if err := conn.Publish(subject, []byte("x")); err != nil {
 			t.Fatal(err)
 		}
-		select {
-		case err := <-refused:
-			if !errors.Is(err, nats.ErrPermissionViolation) {
-				t.Errorf("%s: %v", subject, err)
+		if err := conn.Publish(end, nil); err != nil { // is refused, after the subject
+			t.Fatal(err)
+		}
+		found := false
+		for {
+			select {
+			case err := <-refused:
+				switch {
+				case strings.Contains(err.Error(), `Publish to "`+end+`"`):
+					return found
+				case strings.Contains(err.Error(), `Publish to "`+subject+`"`):
+					found = true
+				}
+			case <-time.After(5 * time.Second):
+				t.Fatalf("nothing is heard of a message to %s", subject)
 			}
-		case <-time.After(5 * time.Second):
-			t.Errorf("it can publish to %s", subject)
+		}
+	}
+	for subject, want := range map[string]bool{
+		e.Namespace.Revocations(): true, inbox + ".1": true, "_INBOX.a.b": true, "eventio.other.v2.seats": true, messages.SharedSeats: true,
+		"x": true, "$SYS.REQ.SERVER.PING": true,
+		e.Namespace.Seats(): false, e.Namespace.Worker("a"): false, "$SRV.PING." + messages.ServiceName: false, "$SRV.INFO": false,
+	} {
+		if refusal(subject) != want {
+			t.Errorf("a message to %s is refused: %t", subject, !want)
 		}
 	}
 }

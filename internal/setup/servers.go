@@ -64,7 +64,7 @@ func (s Servers) Open(ctx context.Context, name string, log zerolog.Logger) (*Co
 
 // check looks at the flags before anything is opened. Its errors are Failures.
 func (s Servers) check() error {
-	if err := process.Positive("--start-timeout", s.StartTimeout); err != nil {
+	if err := process.StartTimeout(s.StartTimeout); err != nil {
 		return err
 	}
 	if err := CheckMongoDBURI("--mongodb-uri", s.MongoDBURI); err != nil {
@@ -104,7 +104,11 @@ func AwaitNATS(ctx context.Context, conn *nats.Conn, servers string) error {
 	for !conn.IsConnected() {
 		select {
 		case <-ctx.Done():
-			return &process.Failure{Sentence: noNATS(conn.LastError(), servers), Cause: errors.Join(ctx.Err(), conn.LastError())}
+			sentence := noNATS(conn.LastError(), servers)
+			if errors.Is(ctx.Err(), context.Canceled) {
+				sentence = "interrupted while NATS was asked"
+			}
+			return &process.Failure{Sentence: sentence, Cause: errors.Join(ctx.Err(), conn.LastError())}
 		case <-time.After(connectPoll):
 		}
 	}

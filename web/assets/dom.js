@@ -77,7 +77,8 @@ export function confirmed({ title, text, yes }) {
     };
     byId('confirm-yes').onclick = () => end(true);
     byId('confirm-no').onclick = () => end(false);
-    dialog.onclose = () => resolve(false); // Escape
+    // Escape. The event of an earlier question may come when this one is open already.
+    dialog.onclose = () => dialog.open || resolve(false);
     dialog.showModal();
     byId('confirm-no').focus();
   });

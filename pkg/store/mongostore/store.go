@@ -195,16 +195,24 @@ func retryTransient(ctx context.Context, log zerolog.Logger, fn func() error) er
 var errStandalone = errors.New("this MongoDB is a standalone server and has no transactions: " +
 	"start mongod with --replSet rs0 and run rs.initiate() once (one node is enough)")
 
+// errNotInitiated means that nobody has made the server a replica set yet.
+var errNotInitiated = errors.New("this MongoDB was started with --replSet and is no replica set yet: run rs.initiate() there once, " +
+	"for instance mongosh --eval 'rs.initiate()'")
+
 // checkServer returns an error when the server has no transactions, and warns about settings that do
 // harm.
 func (s *Store) checkServer(ctx context.Context, log zerolog.Logger) error {
 	admin := s.client.Database("admin")
 	var hello struct {
 		SetName string `bson:"setName"`
-		Msg     string `bson:"msg"` // "isdbgrid" from a mongos
+		Ghost   bool   `bson:"isreplicaset"` // started with --replSet, and not initiated
+		Msg     string `bson:"msg"`          // "isdbgrid" from a mongos
 	}
 	if err := admin.RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello); err != nil {
 		return fmt.Errorf("greet MongoDB: %w", err)
+	}
+	if hello.Ghost {
+		return errNotInitiated
 	}
 	if hello.SetName == "" && hello.Msg != "isdbgrid" {
 		return errStandalone

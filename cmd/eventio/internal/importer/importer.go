@@ -40,7 +40,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	if err := setup.CheckMongoDBURI("--from", c.From); err != nil {
 		return err
 	}
-	if err := process.Positive("--start-timeout", c.StartTimeout); err != nil {
+	if err := process.StartTimeout(c.StartTimeout); err != nil {
 		return err
 	}
 	if sameDatabase(c.From, c.MongoDBURI) {
@@ -48,11 +48,13 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	}
 	starting, cancel := context.WithTimeout(ctx, c.StartTimeout)
 	defer cancel()
-	from, err := original.Open(starting, c.From)
+	from, err := openOriginal(starting, c.From, log)
 	if err != nil {
 		return setup.ExplainMongoDB(err, "--from")
 	}
 	defer func() { err = errors.Join(err, from.Close(context.WithoutCancel(ctx))) }()
+	waited := setup.Waiting(starting, log, c.Database.String())
+	defer waited()
 	if c.MongoDBURI == "" {
 		unlock, err := setup.LockFolder(c.Data, log)
 		if err != nil {
@@ -60,11 +62,12 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 		}
 		defer func() { _ = unlock() }()
 	}
-	into, err := c.Open(starting, log.Level(zerolog.WarnLevel))
+	into, err := c.Open(starting, process.Quiet(log))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, into.Close()) }()
+	waited()
 	size, err := from.Size(ctx)
 	if err != nil {
 		return setup.ExplainMongoDB(err, "--from")
@@ -79,6 +82,34 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 		err = errLeftOut
 	}
 	return c.Explain(err)
+}
+
+// openOriginal opens the database at uri, and fails with a process.Failure when it is not one of the
+// original: a name that was mistyped would else end in a success that brings nothing over.
+func openOriginal(ctx context.Context, uri string, log zerolog.Logger) (_ *original.DB, err error) {
+	defer setup.Waiting(ctx, log, "the MongoDB of --from")()
+	from, err := original.Open(ctx, uri)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, from.Close(context.WithoutCancel(ctx)))
+		}
+	}()
+	found, err := from.Look(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case found.Newer:
+		return nil, &process.Failure{Sentence: fmt.Sprintf("the database %s of --from is one of this Event.io, not of the original: name the original's, or copy this one with mongodump", from.Name())}
+	case found.Empty && len(found.Others) > 0:
+		return nil, &process.Failure{Sentence: fmt.Sprintf("the database %s of --from has neither users nor events; on that server these have: %s: correct the name after the host",
+			from.Name(), strings.Join(found.Others, ", "))}
+	case found.Empty:
+		return nil, &process.Failure{Sentence: fmt.Sprintf("the database %s of --from has neither users nor events, and no other one was found on that server: correct the address or the name after the host", from.Name())}
+	}
+	return from, nil
 }
 
 // sameDatabase reports whether two connection strings share a host and name the same

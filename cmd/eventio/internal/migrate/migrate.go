@@ -31,13 +31,15 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	if c.Database, err = c.Resolve(); err != nil {
 		return err
 	}
-	if err := process.Positive("--start-timeout", c.StartTimeout); err != nil {
+	if err := process.StartTimeout(c.StartTimeout); err != nil {
 		return err
 	}
 	starting, cancel := context.WithTimeout(ctx, c.StartTimeout)
 	defer cancel()
+	waited := setup.Waiting(starting, log, c.Database.String())
+	defer waited()
 	// The steps are printed on stdout; the log says what the command waits for.
-	m, err := c.OpenMigrator(starting, log.Level(zerolog.WarnLevel))
+	m, err := c.OpenMigrator(starting, process.Quiet(log))
 	if err != nil {
 		return err
 	}
@@ -46,6 +48,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	if err != nil {
 		return c.Explain(err)
 	}
+	waited()
 	printSchema(env.Stdout, before)
 	if c.Status {
 		return before.CheckKnown()

@@ -22,9 +22,12 @@ func (s simulation) leave(ctx context.Context, event store.ID, tries []try, c Co
 		held[t.user] = held[t.user] || t.status == http.StatusCreated || t.status == http.StatusAccepted
 	}
 	statuses := make([]int, len(leaving))
+	lasting := context.WithoutCancel(ctx) // whoever leaves is answered
 	var crowd sync.WaitGroup
 	for i, user := range leaving {
-		crowd.Go(func() { statuses[i] = statusOf(s.as(user).CancelRegistration(ctx, event, user), http.StatusNoContent) })
+		crowd.Go(func() {
+			statuses[i] = statusOf(s.as(user).CancelRegistration(lasting, event, user), http.StatusNoContent)
+		})
 	}
 	crowd.Wait()
 	for i, status := range statuses {

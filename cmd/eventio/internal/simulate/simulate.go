@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"sync"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/setup"
@@ -29,12 +29,28 @@ import (
 // Command has the flags of eventio simulate.
 type Command struct {
 	setup.Keys
-	URL        string `placeholder:"URL" help:"A running Event.io, like http://127.0.0.1:3000. By default one is started for the occasion."`
+	setup.Database
+	URL        string `placeholder:"URL" help:"A running Event.io, like http://127.0.0.1:3000. By default one is started for the occasion. Where it wants tokens they are signed with --auth-keys, or with the key in its database: name that with --data or --mongodb-uri."`
 	Attempts   int    `default:"50" help:"Users who want a place, each in a goroutine of its own."`
 	Capacity   int64  `default:"1" help:"Places."`
 	Duplicates int    `default:"1" help:"How often each user tries, all at once."`
 	Cancels    int    `default:"0" help:"Gives the event a waiting list, and lets that many of those who got a place leave again, all at once."`
 }
+
+const (
+	// maxTries bounds the requests of a simulation: each has a goroutine of its own.
+	maxTries = 1_000_000
+	// answerLimit bounds the wait for an answer.
+	answerLimit = 30 * time.Second
+	// connections is how many requests are under way at once.
+	connections = 500
+	// keysLimit bounds the look for the keys in a database.
+	keysLimit = 10 * time.Second
+	// tidyLimit bounds the cancelling of the event in the end.
+	tidyLimit = 30 * time.Second
+	// lateAnswer is how long an interrupted simulation waits for the event that it asked for.
+	lateAnswer = 2 * time.Second
+)
 
 // Run runs the simulation and prints what came of it. It fails when what people were told and
 // what is stored disagree.
@@ -43,9 +59,13 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) e
 		return err
 	}
 	if c.URL == "" {
-		return c.runEmbedded(ctx, env, log.Level(zerolog.WarnLevel))
+		return c.runEmbedded(ctx, env, process.Quiet(log))
 	}
-	return c.runAt(ctx, strings.TrimRight(c.URL, "/"), env.Stdout)
+	keys, err := c.findKeys(ctx, log)
+	if err != nil {
+		return err
+	}
+	return c.runAt(ctx, target{url: strings.TrimRight(c.URL, "/"), keys: keys, stays: true}, env.Stdout, log)
 }
 
 // check fails with process.ErrUsage when a flag has a wrong value.
@@ -53,11 +73,11 @@ func (c Command) check() error {
 	if c.Cancels < 0 {
 		return process.Usage("--cancels must be at least 0, and is %d", c.Cancels)
 	}
-	if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "") {
-		return process.Usage("--url: %s is not an address like http://127.0.0.1:3000", process.Quote(c.URL))
+	if c.URL != "" && !isAddress(c.URL) {
+		return process.Usage("--url is not an address like http://127.0.0.1:3000, with a port up to 65535 and without a user, a query or a fragment")
 	}
-	return cmp.Or(process.Positive("--attempts", c.Attempts), process.Positive("--capacity", c.Capacity),
-		process.Positive("--duplicates", c.Duplicates))
+	return cmp.Or(process.InRange("--attempts", c.Attempts, 1, maxTries), process.InRange("--capacity", c.Capacity, 1, input.MaxCapacity),
+		process.InRange("--duplicates", c.Duplicates, 1, maxTries/max(c.Attempts, 1)))
 }
 
 // runEmbedded starts an Event.io with a data folder of its own, and runs the simulation there.
@@ -81,50 +101,57 @@ func (c Command) runEmbedded(ctx context.Context, env process.Env, log zerolog.L
 	if err != nil {
 		return err
 	}
-	serving, stop := context.WithCancel(ctx)
+	// Whoever has asked is answered, also when the simulation is interrupted.
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	served := make(chan error, 1)
 	go func() { served <- process.Server{Listener: listener, Handler: handler, Log: log}.Serve(serving) }()
-	c.AuthKeys = "" // its own process trusts it
-	err = c.runAt(ctx, "http://"+listener.Addr().String(), env.Stdout)
+	err = c.runAt(ctx, target{url: "http://" + listener.Addr().String()}, env.Stdout, log)
 	stop()
 	return errors.Join(err, <-served)
 }
 
-// runAt runs the simulation at the Event.io with that URL.
-func (c Command) runAt(ctx context.Context, url string, out io.Writer) error {
-	transport := &http.Transport{MaxConnsPerHost: 500, MaxIdleConnsPerHost: 500}
+// runAt runs the simulation. When ctx ends, everybody who has asked by then is still answered, and the
+// event is cancelled.
+func (c Command) runAt(ctx context.Context, at target, out io.Writer, log zerolog.Logger) (err error) {
+	transport := &http.Transport{MaxConnsPerHost: connections, MaxIdleConnsPerHost: connections}
 	defer transport.CloseIdleConnections()
 	// What is refused or lost counts as it is, so nothing is sent again.
-	nobody, err := client.New(url, client.Config{
-		HTTP: &http.Client{Transport: transport}, Retry: client.Retry{Attempts: 1, Timeout: 30 * time.Second},
+	nobody, err := client.New(at.url, client.Config{
+		HTTP: &http.Client{Transport: transport}, Retry: client.Retry{Attempts: 1, Timeout: answerLimit},
 	})
 	if err != nil {
 		return err
 	}
-	sim := simulation{nobody: nobody, organizer: store.NewID()}
-	if sim.keys, err = c.Parse(); err != nil {
-		return err
-	}
-	event, err := sim.createEvent(ctx, c)
+	sim := simulation{nobody: nobody, organizer: store.NewID(), keys: at.keys}
+	event, err := sim.firstEvent(ctx, c, log)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "Event %s at %s: %d places, %d users, %d tries each\n", event.Hex(), url, c.Capacity, c.Attempts, c.Duplicates)
+	if at.stays {
+		defer func() {
+			if event != (store.ID{}) {
+				err = errors.Join(err, sim.tidy(ctx, event))
+			}
+		}()
+	}
+	fmt.Fprintf(out, "Event %s at %s: %d places, %d users, %d tries each\n", event.Hex(), at.url, c.Capacity, c.Attempts, c.Duplicates)
 	started := time.Now()
 	tries := sim.burst(ctx, event, c)
 	fmt.Fprintf(out, "Burst took %v\n", time.Since(started).Round(time.Millisecond))
 	report(out, tries)
-	wrong, err := sim.verify(ctx, event, tries)
+	wrong, err := sim.compare(ctx, event, tries, c)
 	if err != nil {
 		return err
 	}
 	if c.Cancels > 0 {
-		more, err := sim.leave(ctx, event, tries, c)
-		if err != nil {
+		fmt.Fprintf(out, "Then %d left, and those first in line got their places\n", min(c.Cancels, count(tries, http.StatusCreated)))
+	}
+	if at.stays {
+		err := sim.tidy(ctx, event)
+		if event = (store.ID{}); err != nil {
 			return err
 		}
-		wrong = append(wrong, more...)
-		fmt.Fprintf(out, "Then %d left, and those first in line got their places\n", min(c.Cancels, count(tries, http.StatusCreated)))
+		fmt.Fprintln(out, "The event is cancelled, so that nobody takes it for a real one")
 	}
 	if len(wrong) == 0 {
 		fmt.Fprintln(out, "What everybody was told, the roster and tickets_sold agree")
@@ -140,7 +167,20 @@ func (c Command) runAt(ctx context.Context, url string, out io.Writer) error {
 	return nil
 }
 
-// try is one request for a seat and the status of its answer, 0 when none came.
+// compare lists what does not agree after the burst, and after some have left.
+func (s simulation) compare(ctx context.Context, event store.ID, tries []try, c Command) ([]string, error) {
+	wrong, err := s.verify(ctx, event, tries)
+	if err != nil || c.Cancels == 0 {
+		return wrong, err
+	}
+	more, err := s.leave(ctx, event, tries, c)
+	return append(wrong, more...), err
+}
+
+// notSent is the status of a try that was not sent, since the simulation was interrupted.
+const notSent = -1
+
+// try is one request for a seat and the status of its answer: 0 when none came, or notSent.
 type try struct {
 	user   store.ID
 	status int
@@ -175,8 +215,11 @@ func report(out io.Writer, tries []try) {
 	}
 	for status, n := range statuses {
 		what := http.StatusText(status)
-		if status == 0 {
+		switch status {
+		case 0:
 			what = "no answer"
+		case notSent:
+			what, status = "not sent", 0
 		}
 		fmt.Fprintf(out, "  %3d %-20s %d\n", status, what, n)
 	}
@@ -217,8 +260,12 @@ func (s simulation) explain(err error) error {
 	var p *client.Problem
 	var sentence string
 	switch url := s.nobody.URL(); {
+	case errors.Is(err, context.Canceled):
+		sentence = "the simulation was interrupted"
+	case errors.Is(err, client.CodeUnauthenticated) && s.keys.Empty():
+		sentence = fmt.Sprintf("the Event.io at %s wants tokens: name its database with --data or --mongodb-uri, or give its keys with --auth-keys", url)
 	case errors.Is(err, client.CodeUnauthenticated):
-		sentence = fmt.Sprintf("the Event.io at %s wants tokens: give its keys with --auth-keys, or in EVENTIO_AUTH_KEYS", url)
+		sentence = fmt.Sprintf("the Event.io at %s signs its tokens with other keys: name its own database with --data or --mongodb-uri, or give its own keys with --auth-keys", url)
 	case errors.As(err, &p):
 		sentence = fmt.Sprintf("%s answers %s", url, p)
 	default:
@@ -228,10 +275,12 @@ func (s simulation) explain(err error) error {
 	return &process.Failure{Sentence: sentence, Cause: err}
 }
 
-// burst sends every try at once and returns how each ended.
+// burst sends every try at once, as many at a time as there are connections, and returns how each
+// ended. When ctx ends, nothing more is sent, and everybody who has asked is answered.
 func (s simulation) burst(ctx context.Context, event store.ID, c Command) []try {
 	tries := make([]try, c.Attempts*c.Duplicates)
-	open := make(chan struct{})
+	open, places := make(chan struct{}), make(chan struct{}, connections)
+	lasting := context.WithoutCancel(ctx)
 	var wg sync.WaitGroup
 	for u := range c.Attempts {
 		user := store.NewID()
@@ -240,7 +289,16 @@ func (s simulation) burst(ctx context.Context, event store.ID, c Command) []try 
 			t.user = user
 			wg.Go(func() {
 				<-open
-				t.status = s.register(ctx, event, user)
+				select {
+				case places <- struct{}{}:
+					defer func() { <-places }()
+				case <-ctx.Done():
+				}
+				if ctx.Err() != nil {
+					t.status = notSent
+					return
+				}
+				t.status = s.register(lasting, event, user)
 			})
 		}
 	}
@@ -282,6 +340,9 @@ func (s simulation) users(ctx context.Context, event store.ID, status client.Sta
 
 // verify lists what does not agree.
 func (s simulation) verify(ctx context.Context, event store.ID, tries []try) ([]string, error) {
+	if err := ctx.Err(); err != nil { // a burst that is not whole proves nothing
+		return nil, s.explain(err)
+	}
 	e, err := s.as(s.organizer).Event(ctx, event)
 	if err != nil {
 		return nil, s.explain(err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -27,6 +28,9 @@ type Command struct {
 	Lifetime time.Duration `default:"1h" help:"How long a token is valid, at most 24h."`
 }
 
+// maxCount is the most tokens that are printed at once: 3 GB of them.
+const maxCount = 10_000_000
+
 // storeLimit bounds the look into the store.
 const storeLimit = 10 * time.Second
 
@@ -37,7 +41,9 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) e
 	id, err := store.ParseID(c.User)
 	switch {
 	case c.User == "" && c.Count < 1:
-		return process.Usage("--count must be above 0, and is %d", c.Count)
+		return process.Positive("--count", c.Count)
+	case c.Count > maxCount:
+		return process.InRange("--count", c.Count, 1, maxCount)
 	case c.User != "" && (err != nil || id.IsZero()):
 		return process.Usage("--user: %s is not an id of 24 hexadecimal digits", process.Quote(c.User))
 	}
@@ -51,8 +57,6 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) e
 	if c.Database, err = c.Resolve(); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, storeLimit)
-	defer cancel()
 	who := identity.Person{ID: id}
 	if c.Exists() {
 		keys, who, err = c.look(ctx, log, keys, id)
@@ -64,12 +68,14 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) e
 		return err
 	}
 	if c.Count > 0 {
-		return printMany(env.Stdout, keys, c.Count, c.Lifetime)
+		security.Log(log, security.TokenIssued, security.Operator(), security.About{Count: c.Count})
+		return c.printMany(ctx, env.Stdout, keys)
 	}
 	token, _, err := keys.Mint(who, time.Now(), c.Lifetime)
 	if err != nil {
 		return err
 	}
+	security.Log(log, security.TokenIssued, security.Operator(), security.About{User: id, Count: 1})
 	fmt.Fprintln(env.Stdout, token)
 	return nil
 }
@@ -78,6 +84,9 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) e
 // the version of the user's password. It refuses a database whose schema is not up to date.
 func (c Command) look(ctx context.Context, log zerolog.Logger, given identity.Keys, user store.ID) (keys identity.Keys, who identity.Person, err error) {
 	keys, who = given, identity.Person{ID: user}
+	ctx, cancel := context.WithTimeout(ctx, storeLimit)
+	defer cancel()
+	defer setup.Waiting(ctx, log, c.Database.String())()
 	if err := c.RequireSchema(ctx, log); err != nil {
 		return keys, who, err
 	}
@@ -100,12 +109,15 @@ func (c Command) look(ctx context.Context, log zerolog.Logger, given identity.Ke
 }
 
 // printMany prints tokens of users that it makes up, without the cost of a password each.
-func printMany(to io.Writer, keys identity.Keys, count int, lifetime time.Duration) error {
+func (c Command) printMany(ctx context.Context, to io.Writer, keys identity.Keys) error {
 	out := bufio.NewWriter(to)
 	now := time.Now()
-	for range count {
+	for range c.Count {
+		if ctx.Err() != nil {
+			return &process.Failure{Sentence: "interrupted: not all tokens are printed", Cause: errors.Join(ctx.Err(), out.Flush())}
+		}
 		id := store.NewID()
-		token, _, err := keys.Mint(identity.Person{ID: id}, now, lifetime)
+		token, _, err := keys.Mint(identity.Person{ID: id}, now, c.Lifetime)
 		if err != nil {
 			return err
 		}

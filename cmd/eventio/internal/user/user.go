@@ -23,6 +23,7 @@ import (
 	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
@@ -76,7 +77,7 @@ func (c Command) Act(ctx context.Context, env process.Env, command string, log z
 	if c.Database, err = c.Resolve(); err != nil {
 		return err
 	}
-	if err := process.Positive("--start-timeout", c.StartTimeout); err != nil {
+	if err := process.StartTimeout(c.StartTimeout); err != nil {
 		return err
 	}
 	if c.MongoDBURI == "" {
@@ -93,6 +94,8 @@ func (c Command) Act(ctx context.Context, env process.Env, command string, log z
 	defer cancel()
 	starting, cancelStart := context.WithTimeout(ctx, c.StartTimeout)
 	defer cancelStart()
+	waited := setup.Waiting(starting, log, c.Database.String())
+	defer waited()
 	if err := c.RequireSchema(starting, log); err != nil {
 		return err
 	}
@@ -104,6 +107,7 @@ func (c Command) Act(ctx context.Context, env process.Env, command string, log z
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	waited()
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	do := actions{st, env, log, now}
 	switch action {
@@ -114,11 +118,11 @@ func (c Command) Act(ctx context.Context, env process.Env, command string, log z
 	case "edit":
 		return do.edit(ctx, c.Edit)
 	case "lock":
-		return do.change(ctx, c.Lock, func(id store.ID) (store.User, error) { return st.LockUser(ctx, id, now) })
+		return do.change(ctx, c.Lock, security.AccountLocked, func(id store.ID) (store.User, error) { return st.LockUser(ctx, id, now) })
 	case "unlock":
-		return do.change(ctx, c.Unlock, func(id store.ID) (store.User, error) { return st.UnlockUser(ctx, id) })
+		return do.change(ctx, c.Unlock, security.AccountUnlocked, func(id store.ID) (store.User, error) { return st.UnlockUser(ctx, id) })
 	case "revoke":
-		return do.change(ctx, c.Revoke, func(id store.ID) (store.User, error) { return st.EndTokens(ctx, id, now) })
+		return do.change(ctx, c.Revoke, security.SessionsEnded, func(id store.ID) (store.User, error) { return st.EndTokens(ctx, id, now) })
 	case "set-password":
 		return do.setPassword(ctx, c.SetPassword)
 	default:
@@ -226,7 +230,7 @@ func (a actions) show(ctx context.Context, who Who) error {
 }
 
 // change makes a change and prints the person as they are then.
-func (a actions) change(ctx context.Context, who Who, change func(store.ID) (store.User, error)) error {
+func (a actions) change(ctx context.Context, who Who, event security.Event, change func(store.ID) (store.User, error)) error {
 	u, err := a.find(ctx, who)
 	if err == nil {
 		u, err = change(u.ID)
@@ -234,6 +238,7 @@ func (a actions) change(ctx context.Context, who Who, change func(store.ID) (sto
 	if err != nil {
 		return err
 	}
+	a.tell(event, u.ID)
 	return printLine(a.env.Stdout, personOf(u))
 }
 
@@ -243,6 +248,7 @@ func (a actions) export(ctx context.Context, who Who) error {
 	if err != nil {
 		return err
 	}
+	a.tell(security.AccountExported, u.ID)
 	out := bufio.NewWriter(a.env.Stdout)
 	for record, err := range export.Person(ctx, a.st, u.ID) {
 		if err == nil {
@@ -255,6 +261,11 @@ func (a actions) export(ctx context.Context, who Who) error {
 	return out.Flush()
 }
 
+// tell writes the message that the operator did something to a person.
+func (a actions) tell(event security.Event, id store.ID) {
+	security.Log(a.log, event, security.Operator(), security.About{User: id})
+}
+
 // edit changes the name and the e-mail address, under the rules of the API.
 func (a actions) edit(ctx context.Context, c edit) error {
 	if c.Name == "" && c.Email == "" {
@@ -264,6 +275,7 @@ func (a actions) edit(ctx context.Context, c edit) error {
 	if err != nil {
 		return err
 	}
+	before := u.Email
 	var f input.Fields
 	if c.Name != "" {
 		u.Name = f.Line("name", c.Name, input.MaxName)
@@ -280,6 +292,9 @@ func (a actions) edit(ctx context.Context, c edit) error {
 	}
 	if err != nil {
 		return err
+	}
+	if u.Email != before {
+		a.tell(security.EmailChanged, u.ID)
 	}
 	return printLine(a.env.Stdout, personOf(u))
 }
@@ -306,6 +321,7 @@ func (a actions) setPassword(ctx context.Context, who Who) error {
 	if err := a.st.SetPassword(ctx, u, after); err != nil {
 		return err
 	}
+	a.tell(security.PasswordChanged, u.ID)
 	return printLine(a.env.Stdout, personOf(after))
 }
 
@@ -345,7 +361,7 @@ func (a actions) erase(ctx context.Context, c deletion) (err error) {
 	if !c.Yes {
 		return process.Usage("erasing %s cannot be undone: registrations for events that have not ended, and their own such events, are cancelled; repeat it with --yes", u.ID.Hex())
 	}
-	queue, err := setup.OpenQueue(ctx, a.st, a.log.Level(zerolog.WarnLevel))
+	queue, err := setup.OpenQueue(ctx, a.st, process.Quiet(a.log))
 	if err != nil {
 		return err
 	}
@@ -354,6 +370,7 @@ func (a actions) erase(ctx context.Context, c deletion) (err error) {
 	if err := erasure.Erase(ctx, a.st, queue, u.ID, by); err != nil {
 		return err
 	}
+	a.tell(security.AccountErased, u.ID)
 	// What other processes take from the person until they know would hold a seat for nobody.
 	at, err := a.st.ErasedAt(ctx, u.ID)
 	if err != nil {

@@ -58,7 +58,9 @@ func connectRepairer(ctx context.Context, c Command, reader store.VerifyReader, 
 		return nil, err
 	}
 	link := messages.Link{Conn: conn}
-	if err = setup.AwaitNATS(ctx, conn, c.NATSURL); err == nil {
+	waited := setup.Waiting(ctx, log, "the NATS of --nats-url")
+	err = setup.AwaitNATS(ctx, conn, c.NATSURL)
+	if waited(); err == nil {
 		var database string
 		if database, err = reader.DatabaseID(ctx); err == nil {
 			link.Namespace = c.Namespace(database)

@@ -41,14 +41,16 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	}
 	starting, cancel := context.WithTimeout(ctx, c.StartTimeout)
 	defer cancel()
+	waited := setup.Waiting(starting, log, c.Database.String())
 	reader, err := c.OpenVerifyReader(starting)
+	waited()
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
 	v := verification{out: env.Stdout, started: time.Now()}
 	if c.Repair {
-		repairer, err := openRepairer(starting, c, reader, log.Level(zerolog.WarnLevel))
+		repairer, err := openRepairer(starting, c, reader, process.Quiet(log))
 		if err != nil {
 			return err
 		}
@@ -91,7 +93,7 @@ func (c Command) check() error {
 	case c.MongoDBURI != "":
 		return process.Usage("--repair with --mongodb-uri goes through the queue: name the NATS servers of the workers with --nats-url")
 	}
-	return process.Positive("--start-timeout", c.StartTimeout)
+	return process.StartTimeout(c.StartTimeout)
 }
 
 // verification is one run of a proof.
