@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/internal/text"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -104,5 +105,5 @@ func (f *Fields) Search(field, value string) []string {
 	case strings.ContainsFunc(value, unicode.IsControl):
 		f.Add(field, "must not contain control characters")
 	}
-	return store.Words(value)
+	return store.Words(text.Seen(value))
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"iter"
 )
 
 // SchemaStep is one numbered change of the schema. Step n leads from version n-1 to version n, and
@@ -73,6 +74,9 @@ type Migrator interface {
 	// be interrupted at any moment and be called again. Errors: ErrSchema when no steps lead there
 	// or the database belongs to another program.
 	Migrate(ctx context.Context, to int, report func(Migration)) error
+	// KeptKeys reads which users keep the older keys of their addresses, in a database of the newest
+	// version. It reads all users. It yields an error at most once, as the last element.
+	KeptKeys(ctx context.Context) iter.Seq2[KeptKey, error]
 	// Close releases the database.
 	Close() error
 }

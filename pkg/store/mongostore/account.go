@@ -60,11 +60,17 @@ func (s *Store) UnlockUser(ctx context.Context, id store.ID) (store.User, error)
 	return s.updateUser(ctx, "unlock", id, nil, bson.D{{Key: "$unset", Value: bson.D{{Key: "locked_at", Value: ""}}}})
 }
 
+// literal is a value in an expression that is not looked into.
+func literal(value string) bson.D { return bson.D{{Key: "$literal", Value: value}} }
+
 // EditUser implements store.Accounts.
 func (s *Store) EditUser(ctx context.Context, u store.User) error {
-	res, err := s.users.UpdateOne(ctx, bson.D{{Key: "_id", Value: u.ID}}, bson.D{{Key: "$set", Value: bson.D{
-		{Key: "name", Value: u.Name}, {Key: "email", Value: u.Email}, {Key: "email_key", Value: store.EmailKey(u.Email)},
-	}}})
+	res, err := s.users.UpdateOne(ctx, bson.D{{Key: "_id", Value: u.ID}}, mongo.Pipeline{{{Key: "$set", Value: bson.D{
+		{Key: "name", Value: literal(u.Name)}, {Key: "email", Value: literal(u.Email)},
+		{Key: "email_key", Value: bson.D{{Key: "$cond", Value: bson.A{ // it stays with its address
+			bson.D{{Key: "$eq", Value: bson.A{"$email", literal(u.Email)}}}, "$email_key", literal(store.EmailKey(u.Email)),
+		}}}},
+	}}}})
 	switch {
 	case mongodb.KeyTaken(err):
 		err = store.ErrEmailTaken

@@ -3,6 +3,7 @@ package mongostore
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/rs/zerolog"
 
@@ -37,6 +38,11 @@ func (m *Migrator) Close() error { return m.s.Close() }
 
 // Schema implements store.Migrator.
 func (m *Migrator) Schema(ctx context.Context) (store.Schema, error) { return m.m.Schema(ctx) }
+
+// KeptKeys implements store.Migrator.
+func (m *Migrator) KeptKeys(ctx context.Context) iter.Seq2[store.KeptKey, error] {
+	return m.m.KeptKeys(ctx)
+}
 
 // Migrate implements store.Migrator. While another process migrates, or no primary can be reached,
 // it waits as long as ctx allows.

@@ -81,6 +81,42 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 	})
 }
 
+// TestAddressesGetOneKey checks the step that gives users the new keys of their addresses, what it
+// reports, and that it may run twice.
+func TestAddressesGetOneKey(t *testing.T) {
+	uri := testenv.MongoDB(t)
+	db := database(t, uri)
+	s, err := Open(t.Context(), uri, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	check := storetest.OldKeys(t, s, func(id store.ID, email, key string) {
+		_, err := db.Collection("users").UpdateOne(t.Context(), bson.D{{Key: "_id", Value: id}},
+			bson.D{{Key: "$set", Value: bson.D{{Key: "email", Value: email}, {Key: "email_key", Value: key}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	m, err := OpenMigrator(t.Context(), uri, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	known, err := m.Schema(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const before = 4 // the version that the step changes
+	for range 2 {
+		setSchema(t, db, bson.D{{Key: "version", Value: before}})
+		if err := m.Migrate(t.Context(), known.Known, func(store.Migration) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(s, storetest.Kept(t, m))
+}
+
 // TestACurrentSchemaNeedsNoRightToChangeIt checks that a process which may only read and write
 // documents starts, also one that may not see the indexes.
 func TestACurrentSchemaNeedsNoRightToChangeIt(t *testing.T) {

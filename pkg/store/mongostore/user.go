@@ -2,11 +2,13 @@ package mongostore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
@@ -69,12 +71,18 @@ func (s *Store) User(ctx context.Context, id store.ID) (store.User, error) {
 
 // UserByEmail implements store.Users.
 func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, error) {
-	var d userDoc
-	err := s.users.FindOne(ctx, bson.D{{Key: "email_key", Value: store.EmailKey(email)}}).Decode(&d)
-	if err != nil {
-		return store.User{}, fmt.Errorf("find user by address: %w", mongodb.ReadError(err, store.ErrUserNotFound))
+	for _, key := range store.EmailKeys(email) {
+		var d userDoc
+		err := s.users.FindOne(ctx, bson.D{{Key: "email_key", Value: key}}).Decode(&d)
+		switch {
+		case errors.Is(err, mongo.ErrNoDocuments):
+			continue
+		case err != nil:
+			return store.User{}, fmt.Errorf("find user by address: %w", mongodb.ReadError(err, nil))
+		}
+		return d.user(), nil
 	}
-	return d.user(), nil
+	return store.User{}, fmt.Errorf("find user by address: %w", store.ErrUserNotFound)
 }
 
 // SetPassword implements store.Users. The password hash and what revokes the old tokens are in one

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -102,7 +103,7 @@ func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, erro
 		if err := bson.Unmarshal(raw, &d); err != nil {
 			return store.User{}, damaged("user %s: it cannot be read: %v", raw.Lookup("_id"), err)
 		}
-		if d.EmailKey != store.EmailKey(d.Email) {
+		if !slices.Contains(store.EmailKeys(d.Email), d.EmailKey) {
 			return store.User{}, damaged("user %s: email_key does not belong to the address", d.ID.Hex())
 		}
 		return store.User{

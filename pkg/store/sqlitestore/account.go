@@ -48,7 +48,7 @@ func (s *Store) UnlockUser(ctx context.Context, id store.ID) (store.User, error)
 // EditUser implements store.Accounts.
 func (s *Store) EditUser(ctx context.Context, u store.User) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE users SET name = ?, email = ?, email_key = ? WHERE id = ?`,
+		res, err := tx.ExecContext(ctx, `UPDATE users SET name = ?1, email = ?2, email_key = iif(email = ?2, email_key, ?3) WHERE id = ?4`,
 			u.Name, u.Email, store.EmailKey(u.Email), u.ID[:])
 		if sqldb.Code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
 			return store.ErrEmailTaken

@@ -60,11 +60,17 @@ func (s *Store) User(ctx context.Context, userID store.ID) (store.User, error) {
 
 // UserByEmail implements store.Users.
 func (s *Store) UserByEmail(ctx context.Context, email string) (store.User, error) {
-	u, err := scanUser(s.read.QueryRowContext(ctx, selectUser+`WHERE email_key = ?`, store.EmailKey(email)))
-	if err != nil {
-		return store.User{}, fmt.Errorf("find user by address: %w", err)
+	for _, key := range store.EmailKeys(email) {
+		u, err := scanUser(s.read.QueryRowContext(ctx, selectUser+`WHERE email_key = ?`, key))
+		switch {
+		case errors.Is(err, store.ErrUserNotFound):
+			continue
+		case err != nil:
+			return store.User{}, fmt.Errorf("find user by address: %w", err)
+		}
+		return u, nil
 	}
-	return u, nil
+	return store.User{}, fmt.Errorf("find user by address: %w", store.ErrUserNotFound)
 }
 
 // SetPassword implements store.Users.

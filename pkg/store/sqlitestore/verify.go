@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/eventio/eventio/pkg/store"
@@ -121,7 +122,7 @@ func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, erro
 		if err := (sqldb.ID{To: &u.ID}).Scan(raw); err != nil {
 			return u, damaged("user %x: its id has not 12 bytes", raw)
 		}
-		if key != store.EmailKey(u.Email) {
+		if !slices.Contains(store.EmailKeys(u.Email), key) {
 			return u, damaged("user %s: email_key does not belong to the address", u.ID.Hex())
 		}
 		return u, nil

@@ -30,6 +30,7 @@ func Steps() []Step {
 		{"the index of registrations gets its name", renameNumberIndex},
 		{"events are found by their words and places left", fillSearch},
 		{"sessions, erased users and when registrations were cancelled", createAccountIndexes},
+		{addressStep, renewKeys},
 	}
 }
 
