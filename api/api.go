@@ -36,8 +36,10 @@ type Store interface {
 	store.Registrations
 	store.Attendees
 	store.Idempotency
+	store.Quotas
 	store.Sessions
 	store.Accounts
+	store.Changes
 	Ping(ctx context.Context) error
 }
 
@@ -56,6 +58,8 @@ type Config struct {
 	Pages func(notFound, routes http.Handler) http.Handler
 	// Access says who may do what.
 	Access gate.Config
+	// Quotas say how much of it.
+	Quotas Quotas
 }
 
 // API answers HTTP requests.
@@ -71,6 +75,8 @@ type API struct {
 	ambiguous http.Handler
 
 	throttle   *streamThrottle
+	waits      *changeWaits
+	told       toldQuotas
 	ready      *ready.Check
 	background sync.WaitGroup // what goes on after its answer
 	ending     chan struct{}  // closed when Wait is called: nothing of that is put off any more
@@ -80,6 +86,9 @@ type API struct {
 	newPasswords passwords.Policy
 }
 
+// longestPause is the default of gate.Config.LongestPause, where requests have the time.
+const longestPause = 3 * time.Second
+
 // New makes the API over a store and a requester, which stay the caller's. It panics on a row of the
 // table of routes that is not whole, and on a configured origin that is none.
 func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger) *API {
@@ -87,17 +96,22 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 		config.RequestTimeout = 5 * time.Second
 	}
 	a := &API{store: st, seats: seats, config: config, log: log, hashes: passwords.NewHasher(0, 0), throttle: newStreamThrottle()}
+	a.waits = newChangeWaits(st, config.RequestTimeout, &a.background)
 	a.ending = make(chan struct{})
 	a.end = sync.OnceFunc(func() { close(a.ending) })
 	a.ready = ready.New(a.look, "ready: seat requests get through, and the store answers", log)
+	if config.Access.LongestPause <= 0 {
+		config.Access.LongestPause = min(longestPause, config.RequestTimeout/2)
+	}
 	a.gate = gate.New(config.Access, log)
-	a.described = describe.Render(described(a.table()))
+	table := a.table()
+	a.described = describe.Render(described(table))
 	// In trusted mode a password protects nothing, because anybody may act as anybody, and
 	// the original's clients send what they always sent.
 	if config.Access.Mode != gate.Trusted {
 		a.newPasswords = passwords.RefuseGuessable()
 	}
-	a.router = a.gate.BrowserRules(a.routes(), a.described.AnswerHeaders, func(err error) http.Handler {
+	a.router = a.gate.BrowserRules(a.routes(table), a.described.AnswerHeaders, func(err error) http.Handler {
 		return a.observe("", func(http.ResponseWriter, *request) error { return err })
 	})
 	a.ambiguous = a.observe("", func(http.ResponseWriter, *request) error {
@@ -124,6 +138,13 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a.router.ServeHTTP(w, r)
 }
+
+// EndWaits answers everybody who waits for changes, and lets nobody wait any more. Call it when the
+// process begins to drain.
+func (a *API) EndWaits() { a.waits.end() }
+
+// Waiting returns how many clients wait for changes.
+func (a *API) Waiting() int { return a.waits.count() }
 
 // Wait returns when nothing goes on any more that outlived its answer. That takes a second at most, or
 // RequestTimeout when somebody has just been erased. Call it when requests have ended, before the

@@ -55,6 +55,9 @@ func (a *API) listAttendees(w http.ResponseWriter, r *request) error {
 		f.Add("sort", fmt.Sprintf("must be %s or %s for an event with more than %d registrations", wire.SortNumber, wire.SortNumberDescending, input.MaxSorted))
 		return f.Err()
 	}
+	if err := r.charge(list.cost()); err != nil {
+		return err
+	}
 	noStore(w)
 	q := store.AttendeeQuery{EventID: id, Through: e.LastNumber, Descending: list.sort == wire.SortNumberDescending}
 	switch list.status {
@@ -93,6 +96,18 @@ func attendeeOf(e store.Event, g store.Attendee) wire.Attendee {
 // sorted reports whether the order is one that no index has.
 func (l guestList) sorted() bool { return l.sort == wire.SortName || l.sort == wire.SortTime }
 
+// cost returns what the list costs: one that is sorted or searched reads more than it shows.
+func (l guestList) cost() int {
+	cost := max(1, l.limit/pageOfOne)
+	if l.limit == 0 {
+		cost = costOfWholeList
+	}
+	if l.sorted() || l.words != nil {
+		cost *= costOfSearch
+	}
+	return cost
+}
+
 // guestListOf reads which attendees are asked for, and in which form.
 func guestListOf(r *request, event store.ID) (guestList, error) {
 	q := input.Query(r.URL)
@@ -127,15 +142,16 @@ func (a *API) allAttendees(ctx context.Context, q store.AttendeeQuery) iter.Seq2
 		q.Limit = rosterPiece
 	}
 	read := func() (piece []store.Attendee, err error) {
-		ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
-		defer cancel()
-		for g, err := range a.store.Attendees(ctx, q) {
-			if err != nil {
-				return piece, err
+		err = a.chunk(ctx, func(ctx context.Context) error {
+			for g, err := range a.store.Attendees(ctx, q) {
+				if err != nil {
+					return err
+				}
+				piece = append(piece, g)
 			}
-			piece = append(piece, g)
-		}
-		return piece, nil
+			return nil
+		})
+		return piece, err
 	}
 	return func(yield func(store.Attendee, error) bool) {
 		for {

@@ -77,12 +77,21 @@ func prefersCSV(accept []string) bool {
 // byteOrderMark is U+FEFF.
 const byteOrderMark = "\ufeff"
 
-// format makes CSV of a guest list (RFC 4180), with a first line of names.
+// format makes CSV of a guest list.
 func (o csvOptions) format() listFormat {
+	return o.list([]string{"number", "status", "name", "email", "registered_at", "user_id"}, func(item any) []string {
+		g := item.(wire.Attendee)
+		return []string{strconv.FormatInt(g.Number, 10), string(g.Status), defused(g.Name), defused(g.Email),
+			g.RegisteredAt.Format(time.RFC3339Nano), g.UserID.Hex()}
+	})
+}
+
+// list makes CSV of a list (RFC 4180), with a first line of names.
+func (o csvOptions) list(names []string, cells func(any) []string) listFormat {
 	var buf bytes.Buffer
 	rows := csv.NewWriter(&buf)
 	rows.UseCRLF, rows.Comma = true, o.separator
-	line := func(fields ...string) ([]byte, error) {
+	line := func(fields []string) ([]byte, error) {
 		buf.Reset()
 		if err := rows.Write(fields); err != nil {
 			return nil, err
@@ -90,11 +99,9 @@ func (o csvOptions) format() listFormat {
 		rows.Flush()
 		return buf.Bytes(), rows.Error()
 	}
-	begin, _ := line("number", "status", "name", "email", "registered_at", "user_id") // memory takes everything
+	begin, _ := line(names) // memory takes everything
 	format := listFormat{media: describe.CSVMedia, begin: string(begin), item: func(item any) ([]byte, error) {
-		g := item.(wire.Attendee)
-		return line(strconv.FormatInt(g.Number, 10), string(g.Status), defused(g.Name), defused(g.Email),
-			g.RegisteredAt.Format(time.RFC3339Nano), g.UserID.Hex())
+		return line(cells(item))
 	}}
 	if o.mark {
 		format.begin = byteOrderMark + format.begin

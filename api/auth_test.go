@@ -73,6 +73,8 @@ func TestRightsByRole(t *testing.T) {
 		"PATCH /api/events/{id}":                            {401, 401, 403, 403, 200, 403},
 		"POST /api/events/{id}/cancel":                      {401, 401, 403, 403, 200, 403},
 		"GET /api/users/{user_id}/registrations":            {401, 401, 403, 403, 403, 200},
+		"GET /api/users/{user_id}/changes":                  {401, 401, 403, 403, 403, 200},
+		"GET /api/events/{id}/changes":                      {401, 401, 403, 403, 200, 403},
 		"GET /openapi.json":                                 {200, 200, 200, 200, 200, 200},
 		"GET /docs":                                         {200, 200, 200, 200, 200, 200},
 		"GET /docs/docs.css":                                {200, 200, 200, 200, 200, 200},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -220,9 +221,12 @@ func (r reply) field(t testing.TB, name string) string {
 	return s
 }
 
+// cookie is the cookie with a token that an answer sets.
 func (r reply) cookie(t testing.TB) *http.Cookie {
 	t.Helper()
-	all := (&http.Response{Header: r.header}).Cookies()
+	all := slices.DeleteFunc((&http.Response{Header: r.header}).Cookies(), func(c *http.Cookie) bool {
+		return !strings.HasSuffix(c.Name, "eventio_token")
+	})
 	if len(all) != 1 {
 		t.Fatalf("%d cookies in %v", len(all), r.header)
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
-	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -46,14 +45,17 @@ func (a *API) editEvent(w http.ResponseWriter, r *request) error {
 	if edit.Version, err = editVersion(r.Header, e); err != nil {
 		return err
 	}
+	if err := a.useEvents(r.Context(), r, e.OrganizerID, 0, textBytes(body.Title.Value, body.Description.Value, body.Place.Value)); err != nil {
+		return err
+	}
 	return a.sendEdit(w, r, e.ID, edit)
 }
 
 // editOf checks the fields of an edit of an event, as those of a new event are, and says what of
 // the event changes. What stays as it is may be what new events cannot have any more, and is left out
 // then: a worker would refuse it.
-func editOf(f *input.Fields, b wire.EventEdit, e store.Event) *messages.EventEdit {
-	before, edit := e, &messages.EventEdit{}
+func editOf(f *input.Fields, b wire.EventEdit, e store.Event) *store.Edit {
+	before, edit := e, &store.Edit{}
 	text := func(m wire.Optional[string], event *string, to **string, check func(*input.Fields, string) string) {
 		var own input.Fields
 		value := check(&own, m.Value)
@@ -68,6 +70,7 @@ func editOf(f *input.Fields, b wire.EventEdit, e store.Event) *messages.EventEdi
 	text(b.Place, &e.Venue, &edit.Venue, func(f *input.Fields, v string) string { return f.OptionalLine("place", v, input.MaxPlace) })
 	text(b.TimeZone, &e.TimeZone, &edit.TimeZone, func(f *input.Fields, v string) string { return f.TimeZone("time_zone", v) })
 	apply(b.Waitlist, &e.Waitlist, &edit.Waitlist, func(v bool) bool { return v })
+	apply(b.RequiresProvenEmail, &e.RequiresProvenEmail, &edit.RequiresProvenEmail, func(v bool) bool { return v })
 	apply(b.Capacity, &e.Capacity, &edit.Capacity, func(v int64) int64 { return f.Capacity("capacity", v) })
 	apply(b.StartsAt, &e.StartsAt, &edit.StartsAt, func(v string) time.Time { return f.Instant("starts_at", v) })
 	apply(b.EndsAt, &e.EndsAt, &edit.EndsAt, func(v string) time.Time { return f.Instant("ends_at", v) })

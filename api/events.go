@@ -26,17 +26,18 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 	var f input.Fields
 	key, _ := idempotencyKey(&f, r.Header)
 	e := store.Event{
-		OrganizerID: actingFor(r.caller, &f, "organizer_id", body.OrganizerID),
-		Title:       f.Line("title", body.Title, input.MaxTitle),
-		Description: f.Text("description", body.Description, input.MaxDescription),
-		Capacity:    f.Capacity("capacity", body.Capacity),
-		StartsAt:    f.Instant("starts_at", body.StartsAt),
-		EndsAt:      f.Instant("ends_at", body.EndsAt),
-		Venue:       f.OptionalLine("place", body.Place, input.MaxPlace),
-		TimeZone:    f.TimeZone("time_zone", body.TimeZone),
-		Waitlist:    body.Waitlist,
-		OpensAt:     f.OptionalInstant("registration_opens_at", body.OpensAt),
-		ClosesAt:    f.OptionalInstant("registration_closes_at", body.ClosesAt),
+		OrganizerID:         actingFor(r.caller, &f, "organizer_id", body.OrganizerID),
+		Title:               f.Line("title", body.Title, input.MaxTitle),
+		Description:         f.Text("description", body.Description, input.MaxDescription),
+		Capacity:            f.Capacity("capacity", body.Capacity),
+		StartsAt:            f.Instant("starts_at", body.StartsAt),
+		EndsAt:              f.Instant("ends_at", body.EndsAt),
+		Venue:               f.OptionalLine("place", body.Place, input.MaxPlace),
+		TimeZone:            f.TimeZone("time_zone", body.TimeZone),
+		Waitlist:            body.Waitlist,
+		RequiresProvenEmail: body.RequiresProvenEmail,
+		OpensAt:             f.OptionalInstant("registration_opens_at", body.OpensAt),
+		ClosesAt:            f.OptionalInstant("registration_closes_at", body.ClosesAt),
 	}
 	checkOrder(&f, e)
 	if err := f.Err(); err != nil {
@@ -51,7 +52,12 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 	}
 	e.ID, e.CreatedAt = c.Resource, c.CreatedAt
 	if !done {
-		create := func(ctx context.Context) error { return a.store.CreateEvent(ctx, e) }
+		create := func(ctx context.Context) error {
+			if err := a.useEvents(ctx, r, e.OrganizerID, 1, textBytes(e.Title, e.Description, e.Venue)); err != nil {
+				return err
+			}
+			return a.store.CreateEvent(ctx, e)
+		}
 		exists := func(ctx context.Context) error { return a.exists(ctx, e.ID) }
 		if err := c.carryOut(r.Context(), create, exists); err != nil {
 			return err
@@ -83,27 +89,41 @@ func (a *API) listEvents(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	if err := r.charge(eventsCost(query)); err != nil {
+		return err
+	}
 	if query.Limit > 0 {
 		return a.eventsPage(w, r, q, query)
 	}
 	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
-		found := store.AllEvents(ctx, timedFinder{a.store, a.config.RequestTimeout}, query)
+		query.Limit = eventsPiece
+		found := store.AllEvents(ctx, chunked{a.store, a}, query)
 		return encoded(found, func(e store.Event) any { return wire.EventOf(e) })
 	})
 }
 
-// timedFinder gives each page of a stream its own time limit.
-type timedFinder struct {
-	store.Events
-	limit time.Duration
+// What lists cost, in requests of the rate limit, by what the store does for them. A page without a
+// search costs what reading an event does, up to pageOfOne events.
+const (
+	costOfSearch    = 5  // several indexes are read and compared
+	costOfWholeList = 20 // the list is read to its end
+	pageOfOne       = 100
+)
+
+// eventsCost returns what a list of events costs.
+func eventsCost(q store.EventQuery) int {
+	cost := max(1, q.Limit/pageOfOne)
+	if q.Limit == 0 {
+		cost = costOfWholeList
+	}
+	if len(q.Words) > 0 {
+		cost *= costOfSearch
+	}
+	return cost
 }
 
-// FindEvents finds a page of events within the limit.
-func (f timedFinder) FindEvents(ctx context.Context, q store.EventQuery) (store.EventPage, error) {
-	ctx, cancel := context.WithTimeout(ctx, f.limit)
-	defer cancel()
-	return f.Events.FindEvents(ctx, q)
-}
+// eventsPiece is how many events of a list that is streamed are read at once: 2.5 MB of the largest.
+const eventsPiece = 100
 
 // eventsPage sends one page, and in Link where the next one is.
 func (a *API) eventsPage(w http.ResponseWriter, r *request, q url.Values, query store.EventQuery) error {
@@ -186,7 +206,7 @@ func (a *API) cancelEvent(w http.ResponseWriter, r *request) error {
 	if err := r.caller.Require(e.OrganizerID, "Only the organizer may cancel this event."); err != nil {
 		return err
 	}
-	if err := a.sendEdit(w, r, e.ID, &messages.EventEdit{Version: store.AnyVersion, Cancel: true}); err != nil {
+	if err := a.sendEdit(w, r, e.ID, &store.Edit{Version: store.AnyVersion, Cancel: true}); err != nil {
 		return err
 	}
 	a.tell(r, security.EventCancelled, messages.ActorOrganizer, security.About{Event: e.ID})
@@ -195,12 +215,12 @@ func (a *API) cancelEvent(w http.ResponseWriter, r *request) error {
 
 // sendEdit sends an edit to the workers, since it may change registrations, and answers with the event
 // as it is then.
-func (a *API) sendEdit(w http.ResponseWriter, r *request, event store.ID, edit *messages.EventEdit) error {
+func (a *API) sendEdit(w http.ResponseWriter, r *request, event store.ID, edit *store.Edit) error {
 	got := a.send(w, r, messages.SeatRequest{
 		Kind: messages.KindEditEvent, RequestID: rand.Text(), EventID: event, Edit: edit,
 		Actor: actor(r.caller, messages.ActorOrganizer, store.ID{}),
 	})
-	if got.Reply.Outcome != messages.OutcomeEdited {
+	if got.Reply.Outcome != store.Edited {
 		return refusal(got)
 	}
 	e, err := a.store.Event(r.Context(), event)

@@ -40,9 +40,9 @@ func (a *API) register(w http.ResponseWriter, r *request) error {
 	}
 	answer, got := a.sendRegister(w, r, req)
 	switch got.Reply.Outcome {
-	case messages.OutcomeRegistered:
+	case store.Registered:
 		return writeCreated(w, registrationPath(event, user), false, answer)
-	case messages.OutcomeWaitlisted:
+	case store.Waitlisted:
 		return writeJSON(w, http.StatusAccepted, answer)
 	}
 	p := refusal(got)
@@ -67,11 +67,11 @@ func (a *API) putRegistration(w http.ResponseWriter, r *request) error {
 	req.Kind, req.Actor = messages.KindRegister, actor(r.caller, messages.ActorPerson, user)
 	answer, got := a.sendRegister(w, r, req)
 	switch got.Reply.Outcome {
-	case messages.OutcomeRegistered:
+	case store.Registered:
 		return writeCreated(w, registrationPath(event, user), false, answer)
-	case messages.OutcomeWaitlisted:
+	case store.Waitlisted:
 		return writeJSON(w, http.StatusAccepted, answer)
-	case messages.OutcomeAlreadyRegistered, messages.OutcomeAlreadyWaitlisted:
+	case store.AlreadyRegistered, store.AlreadyWaitlisted:
 		return writeJSON(w, http.StatusOK, answer)
 	}
 	return refusal(got)
@@ -94,9 +94,8 @@ func (a *API) readRegistration(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	answer := wire.Registration{EventID: event, UserID: user, RegisteredAt: found.RegisteredAt, Number: found.Number, Status: wire.Confirmed}
-	if !e.Confirmed(found) {
-		answer.Status = wire.Waitlisted
+	answer := wire.Registration{EventID: event, UserID: user, RegisteredAt: found.RegisteredAt, Number: found.Number, Status: statusOf(e, found)}
+	if answer.Status == wire.Waitlisted {
 		if a.readPosition(r.Context(), &answer); answer.Status == wire.Waitlisted && answer.Position == 0 {
 			return store.ErrUnavailable
 		}
@@ -132,7 +131,7 @@ func (a *API) deleteRegistration(w http.ResponseWriter, r *request) error {
 	}
 	req.Kind, req.Actor = messages.KindCancel, actor(r.caller, role, req.UserID)
 	got := a.send(w, r, req)
-	if got.Reply.Outcome != messages.OutcomeCancelled {
+	if got.Reply.Outcome != store.Cancelled {
 		return refusal(got)
 	}
 	if role == messages.ActorOrganizer {
@@ -183,10 +182,13 @@ func (a *API) sendRegister(w http.ResponseWriter, r *request, req messages.SeatR
 	return answer, got
 }
 
-// mayRegister returns the problem Forbidden when the caller may not act for the user, and that of an
-// unknown event before it.
+// mayRegister returns the problem Forbidden when the caller may not act for the user, NotAdmitted when
+// nobody has admitted the user, and that of an unknown event before either.
 func (a *API) mayRegister(r *request, req messages.SeatRequest) error {
 	denied := r.caller.Require(req.UserID, "You can only register yourself: leave user_id out.")
+	if denied == nil {
+		denied = a.gate.RequireAdmission(r.Request, req.EventID, req.UserID)
+	}
 	if denied == nil {
 		return nil
 	}
@@ -212,10 +214,18 @@ func registrationOf(event, user store.ID, reply messages.SeatReply) wire.Registr
 		Status: wire.Confirmed, Position: reply.Position,
 	}
 	switch reply.Outcome {
-	case messages.OutcomeWaitlisted, messages.OutcomeAlreadyWaitlisted:
+	case store.Waitlisted, store.AlreadyWaitlisted:
 		answer.Status = wire.Waitlisted
 	}
 	return answer
+}
+
+// statusOf tells whether a registration of an event holds a seat or waits for one.
+func statusOf(e store.Event, reg store.Registration) wire.Status {
+	if e.Confirmed(reg) {
+		return wire.Confirmed
+	}
+	return wire.Waitlisted
 }
 
 // readPosition reads the position on the waiting list, which a reply tells only to who has just
@@ -274,6 +284,13 @@ func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
 	if err := r.caller.Require(e.OrganizerID, "Only the organizer may list the registrations."); err != nil {
 		return err
 	}
+	cost := max(1, limit/pageOfOne)
+	if limit == 0 {
+		cost = costOfWholeList
+	}
+	if err := r.charge(cost); err != nil {
+		return err
+	}
 	noStore(w)
 	through := e.ConfirmedThrough
 	if status == wire.Waitlisted {
@@ -309,15 +326,16 @@ const rosterPiece = 2000
 // keeps nothing open in the store.
 func (a *API) wholeRoster(ctx context.Context, id store.ID, after, through int64) iter.Seq2[store.Registration, error] {
 	read := func() (piece []store.Registration, err error) {
-		ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
-		defer cancel()
-		for reg, err := range a.store.Roster(ctx, id, after, through, rosterPiece) {
-			if err != nil {
-				return piece, err
+		err = a.chunk(ctx, func(ctx context.Context) error {
+			for reg, err := range a.store.Roster(ctx, id, after, through, rosterPiece) {
+				if err != nil {
+					return err
+				}
+				piece = append(piece, reg)
 			}
-			piece = append(piece, reg)
-		}
-		return piece, nil
+			return nil
+		})
+		return piece, err
 	}
 	return func(yield func(store.Registration, error) bool) {
 		for {

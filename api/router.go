@@ -96,6 +96,8 @@ func (a *API) table() []route {
 		{http.MethodDelete, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.deleteRegistration, describe.DeleteRegistration()},
 		{http.MethodPatch, event, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.editEvent, describe.EditEvent()},
 		{http.MethodPost, event + "/cancel", gate.TokenHolders, gate.RequestsPerAddress, noBody, afterClientLeaves, a.cancelEvent, describe.CancelEvent()},
+		{http.MethodGet, event + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listEventChanges, describe.EventChanges()},
+		{http.MethodGet, user + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listUserChanges, describe.UserChanges()},
 		{http.MethodGet, user + "/registrations", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listUserRegistrations, describe.UserRegistrations()},
 		{http.MethodGet, "/livez", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.livez, describe.Livez()},
 		{http.MethodGet, "/readyz", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.readyz, describe.Readyz()},
@@ -115,11 +117,11 @@ func described(table []route) []describe.Route {
 }
 
 // routes makes the handler of all paths. It panics on a row that is not whole.
-func (a *API) routes() http.Handler {
+func (a *API) routes(table []route) http.Handler {
 	mux := chi.NewRouter()
 	compress := compressing()
 	methods := []string{http.MethodHead}
-	for _, rt := range a.table() {
+	for _, rt := range table {
 		if !rt.whole() {
 			panic(fmt.Sprintf("api: the row of %s %s is not whole", rt.method, rt.pattern))
 		}
@@ -172,6 +174,7 @@ func (a *API) enforce(rt route) func(http.ResponseWriter, *request) error {
 		if req.caller, err = a.gate.Admit(w, r, rt.access, rt.limit); err != nil {
 			return err
 		}
+		req.charge = func(cost int) error { return a.gate.Charge(w, r, rt.limit, req.caller, cost-1) }
 		if r.URL.RawQuery != "" {
 			if err := input.CheckQuery(r.URL.RawQuery, parameters); err != nil {
 				return err
@@ -201,6 +204,10 @@ type request struct {
 	// begins when the request has been read.
 	deadline time.Time
 
+	// charge counts a request against the limit of its row as so many, when the handler knows what
+	// it costs. It fails with the problem RateLimited.
+	charge func(cost int) error
+
 	// lasting ends when the lifetime of the row says so, and not at the deadline. It is for what
 	// keeps to the deadline by itself.
 	lasting context.Context
@@ -215,6 +222,13 @@ func (r *request) start(l lifetime, limit time.Duration) {
 	if l == afterClientLeaves {
 		r.lasting = context.WithoutCancel(r.lasting)
 	}
+}
+
+// restart gives the answer its time anew, after a wait that the client asked for.
+func (r *request) restart(limit time.Duration) {
+	r.end()
+	r.bounded, r.release = nil, nil
+	r.deadline = time.Now().Add(limit)
 }
 
 // end releases what Context has made.
@@ -273,4 +287,6 @@ func rosterPath(event store.ID) string             { return eventPath(event) + "
 func attendeesPath(event store.ID) string          { return eventPath(event) + "/attendees" }
 func registrationPath(event, user store.ID) string { return rosterPath(event) + "/" + user.Hex() }
 func userPath(id store.ID) string                  { return pathUsers + "/" + id.Hex() }
+func changesPath(event store.ID) string            { return eventPath(event) + "/changes" }
+func userChangesPath(user store.ID) string         { return userPath(user) + "/changes" }
 func userRegistrationsPath(user store.ID) string   { return userPath(user) + "/registrations" }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
@@ -35,9 +36,10 @@ func (a *API) login(w http.ResponseWriter, r *request) error {
 	if err := a.gate.CountAccount(w, r.Request, store.EmailKey(email)); err != nil {
 		return err
 	}
-	who := a.gate.Stranger(r.Request)
-	if err := a.hashes.Room(who); err != nil {
-		return err
+	if !a.gate.MayBeKnown(r.Request) { // strangers must not have the others refused
+		if err := a.hashes.Room(a.gate.Stranger(r.Request)); err != nil {
+			return err
+		}
 	}
 	ctx := r.Context()
 	u, err := a.store.UserByEmail(ctx, email)
@@ -45,10 +47,16 @@ func (a *API) login(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	// An unknown address takes as long as a wrong password and looks the same.
-	ok, weak, err := a.hashes.Matches(ctx, who, password, u.PasswordHash)
+	guess, err := a.guess(r, email, u)
 	if err != nil {
 		return err
 	}
+	defer guess.End()
+	ok, weak, err := a.hashes.Matches(ctx, guess.Party, password, u.PasswordHash)
+	if err != nil {
+		return err
+	}
+	guess.Decide(ok)
 	if !ok {
 		a.tell(r, security.LoginFailed, "", security.About{User: u.ID, Reason: "login"}) // no user: nobody has the address
 		return problem.Newf(problem.Unauthenticated, "The e-mail address or the password is wrong.")
@@ -67,13 +75,23 @@ func (a *API) login(w http.ResponseWriter, r *request) error {
 	return nil
 }
 
-// writeSession answers with a user and a new token, and sets the token as a cookie too.
+// guess waits for the turn of a password that was sent for an account, for as long as leaves time to
+// look at it.
+func (a *API) guess(r *request, email string, u store.User) (*gate.Guess, error) {
+	ctx, cancel := context.WithDeadline(r.Context(), r.deadline.Add(-a.config.RequestTimeout/4))
+	defer cancel()
+	return a.gate.Guess(ctx, r.Request, email, u, r.caller)
+}
+
+// writeSession answers with a user and a new token, and sets the token as a cookie too. The browser
+// is known from then on.
 func (a *API) writeSession(w http.ResponseWriter, r *request, status int, u store.User) error {
 	token, expires, err := a.openSession(r, u)
 	if err != nil {
 		return err
 	}
 	a.gate.SetCookie(w, r.Request, token)
+	a.gate.SetBrowser(w, r.Request, personOf(u))
 	noStore(w)
 	return writeJSON(w, status, wire.Session{
 		ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt, Token: token, TokenExpiresAt: expires,
@@ -134,11 +152,7 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 		a.tell(r, security.LoginRefused, messages.ActorPerson, security.About{User: id})
 		return problem.New(problem.AccountLocked)
 	}
-	party := a.gate.Stranger(r.Request)
-	if r.caller.Proven {
-		party = fairqueue.Known(u.ID)
-	}
-	after, err := a.replacePassword(r.Context(), party, u, body)
+	after, err := a.replacePassword(r, u, body)
 	if p, ok := errors.AsType[*problem.Problem](err); ok && p.Code == problem.Unauthenticated {
 		a.tell(r, security.LoginFailed, messages.ActorPerson, security.About{User: id, Reason: "old_password"})
 	}
@@ -146,6 +160,7 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	a.tell(r, security.PasswordChanged, messages.ActorPerson, security.About{User: id})
+	a.gate.SetBrowser(w, r.Request, personOf(after))
 	if r.caller.Cookie { // the browser that did it stays logged in
 		token, _, err := a.openSession(r, after)
 		if err != nil {
@@ -159,17 +174,23 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 }
 
 // replacePassword checks the old password, stores the new one, and ends all earlier tokens.
-func (a *API) replacePassword(ctx context.Context, who fairqueue.Party, u store.User, change wire.PasswordChange) (store.User, error) {
-	wrong := problem.Newf(problem.Unauthenticated, "The old password is wrong.")
-	right, _, err := a.hashes.Matches(ctx, who, change.OldPassword, u.PasswordHash)
+func (a *API) replacePassword(r *request, u store.User, change wire.PasswordChange) (store.User, error) {
+	ctx, wrong := r.Context(), problem.Newf(problem.Unauthenticated, "The old password is wrong.")
+	guess, err := a.guess(r, u.Email, u)
 	if err != nil {
 		return u, err
 	}
+	defer guess.End()
+	right, _, err := a.hashes.Matches(ctx, guess.Party, change.OldPassword, u.PasswordHash)
+	if err != nil {
+		return u, err
+	}
+	guess.Decide(right)
 	if !right {
 		return u, wrong
 	}
 	after := u
-	if after.PasswordHash, err = a.hashes.Hash(ctx, who, change.NewPassword); err != nil {
+	if after.PasswordHash, err = a.hashes.Hash(ctx, guess.Party, change.NewPassword); err != nil {
 		return u, err
 	}
 	after.PasswordVersion++

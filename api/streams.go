@@ -5,10 +5,15 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/pkg/store"
 )
 
 const (
@@ -40,11 +45,15 @@ func (a *API) streamJSON(w http.ResponseWriter, r *request, list func(context.Co
 // no later one has come for the time of a request, and when the client leaves. An error before
 // anything is sent is returned for a problem document; a later one breaks the answer off.
 //
+// A list that does not fit into the first piece counts among those that wait for their readers, which
+// are bounded: the problem RateLimited says that the client has too many, Overloaded that all have.
+//
 // A list that fits into the first piece is sent as one answer with its ETag; a longer one
 // has none, because it would have to be read twice. HEAD reads no further than that piece.
 func (a *API) stream(w http.ResponseWriter, r *request, format listFormat, list func(context.Context) iter.Seq2[any, error]) error {
-	ctx, cancel := context.WithCancel(r.lasting)
+	ctx, cancel := context.WithTimeout(r.lasting, a.throttle.longest)
 	defer cancel()
+	end, _ := ctx.Deadline()
 	watchdog := time.AfterFunc(time.Until(r.deadline), cancel)
 	defer watchdog.Stop()
 	control := http.NewResponseController(w)
@@ -56,7 +65,7 @@ func (a *API) stream(w http.ResponseWriter, r *request, format listFormat, list 
 		watchdog.Stop()
 		worked := time.Since(begun)
 		// Not every writer has deadlines (tests); the server's own limit stands then.
-		_ = control.SetWriteDeadline(time.Now().Add(sendTimeout))
+		_ = control.SetWriteDeadline(earliest(time.Now().Add(sendTimeout), end))
 		_, err := w.Write(buf)
 		buf = buf[:0]
 		if more && err == nil {
@@ -84,6 +93,13 @@ func (a *API) stream(w http.ResponseWriter, r *request, format listFormat, list 
 			if r.Method == http.MethodHead {
 				return nil
 			}
+			if !sent { // from here on it waits for its reader
+				leave, err := a.throttle.enter(a.gate.Client(r.Request))
+				if err != nil {
+					return err
+				}
+				defer leave()
+			}
 			sent = true
 			if err := send(true); err != nil {
 				return fmt.Errorf("send a list: %w", err)
@@ -96,6 +112,52 @@ func (a *API) stream(w http.ResponseWriter, r *request, format listFormat, list 
 		return nil
 	}
 	return send(false)
+}
+
+// chunked is the store as streams read it: each page is a chunk.
+type chunked struct {
+	Store
+	api *API
+}
+
+// FindEvents finds a page of events.
+func (c chunked) FindEvents(ctx context.Context, q store.EventQuery) (page store.EventPage, err error) {
+	err = c.api.chunk(ctx, func(ctx context.Context) (err error) {
+		page, err = c.Store.FindEvents(ctx, q)
+		return err
+	})
+	return page, err
+}
+
+// UserRegistrations reads a page of a user's registrations before it yields the first one.
+func (c chunked) UserRegistrations(ctx context.Context, user, before store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
+	return func(yield func(store.UserRegistration, error) bool) {
+		var page []store.UserRegistration
+		err := c.api.chunk(ctx, func(ctx context.Context) error {
+			for r, err := range c.Store.UserRegistrations(ctx, user, before, limit) {
+				if err != nil {
+					return err
+				}
+				page = append(page, r)
+			}
+			return nil
+		})
+		for _, r := range page {
+			if !yield(r, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(store.UserRegistration{}, err)
+		}
+	}
+}
+
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // encoded converts the items of a list to the values that streamJSON encodes.
@@ -121,22 +183,76 @@ const (
 	pauseFactor = 3
 	// maxPause bounds how long a reader waits for the next piece.
 	maxPause = 100 * time.Millisecond
-	// maxPausing bounds how many streams pause, because each of them holds a connection of the
-	// store meanwhile: the embedded one has eight.
+	// maxPausing bounds how many streams pause, so that the last of them does not wait for long.
 	maxPausing = 4
+	// maxReading bounds how many streams read from the store at a time: half of the connections for
+	// reads that the embedded one has.
+	maxReading = 4
+	// maxStreams bounds the streams that wait for their readers: each holds a chunk of its list, of
+	// which one of events may take a megabyte. maxStreamsOfAddress bounds those of one client.
+	maxStreams          = 64
+	maxStreamsOfAddress = 8
+	// longestStream bounds how long a stream takes, however fast its reader is.
+	longestStream = 10 * time.Minute
 )
 
-// streamThrottle keeps readers of long lists from slowing down registrations. While many seat
-// requests are under way, a stream pauses after each piece, one stream after the other. It is safe
-// for concurrent use.
+// streamThrottle keeps readers of long lists from slowing down everybody else. While many seat
+// requests are under way, a stream pauses after each piece, one stream after the other. What streams
+// hold of the store and of the memory is bounded. It is safe for concurrent use.
 type streamThrottle struct {
 	seatRequests atomic.Int64  // under way
 	pausing      chan struct{} // holds the streams that pause or wait for their turn
 	turn         chan struct{} // holds the one that pauses
+	reading      chan struct{} // holds the streams that read from the store
+	longest      time.Duration // that a stream takes
+
+	mu        sync.Mutex // guards all below
+	running   int        // streams that wait for their readers
+	ofAddress map[netip.Addr]int
 }
 
 func newStreamThrottle() *streamThrottle {
-	return &streamThrottle{pausing: make(chan struct{}, maxPausing), turn: make(chan struct{}, 1)}
+	return &streamThrottle{
+		pausing: make(chan struct{}, maxPausing), turn: make(chan struct{}, 1), reading: make(chan struct{}, maxReading),
+		longest: longestStream, ofAddress: make(map[netip.Addr]int),
+	}
+}
+
+// enter counts a stream to a client's address until leave is called.
+func (s *streamThrottle) enter(address netip.Addr) (leave func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ofAddress[address] >= maxStreamsOfAddress:
+		return nil, problem.Newf(problem.RateLimited, "%d long lists are being sent to this address; read these first, or read lists in pages, with limit.", maxStreamsOfAddress)
+	case s.running >= maxStreams:
+		return nil, problem.Newf(problem.Overloaded, "Too many long lists are being sent; try again after the time in Retry-After, or read lists in pages, with limit.")
+	}
+	s.running++
+	s.ofAddress[address]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.running--
+		if s.ofAddress[address]--; s.ofAddress[address] == 0 {
+			delete(s.ofAddress, address)
+		}
+	}, nil
+}
+
+// chunk reads a part of a list that is streamed, when it is the stream's turn, within the time of a
+// request. read gives everything of the store back before it returns, so that nothing of it is held
+// while the part is sent.
+func (a *API) chunk(ctx context.Context, read func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
+	defer cancel()
+	select {
+	case a.throttle.reading <- struct{}{}:
+		defer func() { <-a.throttle.reading }()
+	case <-ctx.Done():
+		return fmt.Errorf("wait to read a part of a list: %w: %w", store.ErrUnavailable, ctx.Err())
+	}
+	return read(ctx)
 }
 
 // pause delays a stream that has worked for so long. It returns at once while few seat requests

@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/messages"
@@ -74,7 +76,7 @@ func TestALongListIsWholeBesideSeatRequests(t *testing.T) {
 	for _, asking := range []int64{0, busySeatRequests} {
 		t.Run(strconv.FormatInt(asking, 10)+" seat requests", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := &API{throttle: newStreamThrottle(), config: Config{RequestTimeout: time.Second}}
+				a := &API{throttle: newStreamThrottle(), config: Config{RequestTimeout: time.Second}, gate: gate.New(gate.Config{}, zerolog.Nop())}
 				a.throttle.seatRequests.Add(asking)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()

@@ -2,9 +2,12 @@ package api
 
 import (
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/internal/fairqueue"
+	"github.com/eventio/eventio/internal/throttle"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -25,32 +28,39 @@ var storeErrors = []struct {
 	{store.ErrStorageFull, problem.StorageFull},
 }
 
-// outcomes has the problem of each outcome of a seat request that is not what was asked for. The
-// store's refusals come first, then what became of a request that the store did not decide.
-// Nothing changes the table.
-var outcomes = map[messages.Outcome]problem.Code{
-	messages.OutcomeAlreadyRegistered:     problem.AlreadyRegistered,
-	messages.OutcomeAlreadyWaitlisted:     problem.AlreadyWaitlisted,
-	messages.OutcomeSoldOut:               problem.SoldOut,
-	messages.OutcomeEventNotFound:         problem.EventNotFound,
-	messages.OutcomeRegistrationNotOpen:   problem.RegistrationNotOpen,
-	messages.OutcomeRegistrationClosed:    problem.RegistrationClosed,
-	messages.OutcomeRegistrationCancelled: problem.RegistrationCancelled,
-	messages.OutcomeEventCancelled:        problem.EventCancelled,
-	messages.OutcomeCapacityBelowSold:     problem.CapacityBelowSold,
-	messages.OutcomeVersionMismatch:       problem.VersionMismatch,
-	messages.OutcomeRegistrationChanged:   problem.RegistrationChanged,
-
-	messages.OutcomeOverloaded:  problem.Overloaded,
-	messages.OutcomeStorageFull: problem.StorageFull,
-	messages.OutcomeFailed:      problem.Internal,
-	messages.OutcomeUnknown:     problem.UnknownOutcome,
+// codeOf returns the code of the problem that an outcome is when it is not what was asked for: the same
+// word, but for the outcomes named here. It reports false for one that is no answer to a client: a
+// success, and whatever is our own fault.
+func codeOf(o messages.Outcome) (problem.Code, bool) {
+	switch o {
+	case messages.OutcomeFailed:
+		return problem.Internal, true
+	case messages.OutcomeInvalid: // not what problem.Invalid means: the client's request was sound
+		return "", false
+	}
+	code := problem.New(problem.Code(o)).Code // Internal for a word that is no code
+	return code, messages.ValidOutcome(o) && string(code) == string(o)
 }
 
 // problemOf returns the problem for any error of a handler. What is not known here is internal, and
 // its text reaches the log only.
 func problemOf(err error) *problem.Problem {
 	if p, ok := errors.AsType[*problem.Problem](err); ok {
+		return p
+	}
+	if slowed, ok := errors.AsType[*throttle.SlowedError](err); ok {
+		p := problem.Newf(problem.RateLimited, "Wrong passwords for this account slow it down; try again after the time in Retry-After.").Because(err)
+		p.RetryAfter = spread(slowed.RetryAfter)
+		return p
+	}
+	if busy, ok := errors.AsType[*fairqueue.BusyError](err); ok {
+		p := problem.New(problem.Overloaded).Because(err)
+		p.RetryAfter = spread(busy.RetryAfter)
+		return p
+	}
+	if used, ok := errors.AsType[*store.QuotaError](err); ok {
+		p := problem.New(problem.QuotaExceeded).Because(err)
+		p.RetryAfter = spread(time.Until(used.Until))
 		return p
 	}
 	for _, known := range storeErrors {
@@ -61,9 +71,15 @@ func problemOf(err error) *problem.Problem {
 	return problem.New(problem.Internal).Because(err)
 }
 
+// spread returns a time from wait on, up to half as long again and a second: who waits equally long
+// comes back together.
+func spread(wait time.Duration) time.Duration {
+	return wait + rand.N(wait/2+time.Second)
+}
+
 // refusal returns the problem for an answer whose outcome is not what was asked for.
 func refusal(a messages.Answer) *problem.Problem {
-	code, known := outcomes[a.Reply.Outcome]
+	code, known := codeOf(a.Reply.Outcome)
 	if !known {
 		return problem.Newf(problem.Internal, "The service sent itself a request that it did not accept; tell the operator the X-Request-Id of this answer.").Because(a.Cause)
 	}

@@ -11,22 +11,30 @@ import (
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
 )
 
-// TestEveryOutcomeIsTranslated: whatever a worker may answer has a problem of its own, or is
-// listed here as an outcome that needs none.
+// TestEveryOutcomeIsTranslated: whatever a worker may answer has a problem, of the same word unless it is
+// listed here, or is listed here as an outcome that needs none.
 func TestEveryOutcomeIsTranslated(t *testing.T) {
 	without := []messages.Outcome{
-		messages.OutcomeRegistered, messages.OutcomeWaitlisted, messages.OutcomeCancelled, messages.OutcomeEdited, // answers
-		messages.OutcomeRecounted, messages.OutcomeOverbooked, messages.OutcomeProbed, // the API never asks for these
-		messages.OutcomeInvalid, // our own fault, as is whatever is not known
+		store.Registered, store.Waitlisted, store.Cancelled, store.Edited, // answers
+		store.Recounted, store.Overbooked, messages.OutcomeProbed, // the API never asks for these
+		messages.OutcomeInvalid, store.NotOrganizer, // our own fault, as is whatever is not known
 	}
+	others := map[messages.Outcome]problem.Code{messages.OutcomeFailed: problem.Internal}
 	fault := refusal(messages.Answer{Reply: messages.SeatReply{Outcome: "not known"}})
-	for _, word := range testenv.Constants(t, "../pkg/messages", "Outcome") {
+	words := append(testenv.Constants(t, "../pkg/messages", "Outcome"), testenv.Constants(t, "../pkg/store", "Outcome")...)
+	for _, word := range append(words, "", "of tomorrow", string(problem.Forbidden)) { // the last three are no outcomes
 		o := messages.Outcome(word)
+		want, other := others[o]
+		if !other {
+			want = problem.Code(word)
+		}
 		p := refusal(messages.Answer{Reply: messages.SeatReply{Outcome: o}})
-		if unknown := p.Code == fault.Code && p.Detail == fault.Detail; unknown != slices.Contains(without, o) {
-			t.Errorf("%s becomes %s: %s", o, p.Code, p.Detail)
+		ours := p.Code == fault.Code && p.Detail == fault.Detail
+		if ours != (slices.Contains(without, o) || !messages.ValidOutcome(o)) || !ours && p.Code != want {
+			t.Errorf("%q becomes %s: %s", o, p.Code, p.Detail)
 		}
 	}
 }
@@ -37,8 +45,10 @@ func TestEveryRefusalIsDocumented(t *testing.T) {
 	for _, rt := range (&API{}).table() {
 		documented = append(documented, rt.operation.Problems...)
 	}
-	for o, code := range outcomes {
-		if code != problem.Internal && !slices.Contains(documented, code) {
+	words := append(testenv.Constants(t, "../pkg/messages", "Outcome"), testenv.Constants(t, "../pkg/store", "Outcome")...)
+	for _, o := range words {
+		code, refused := codeOf(messages.Outcome(o))
+		if refused && code != problem.Internal && !slices.Contains(documented, code) {
 			t.Errorf("%s becomes %s, which no operation documents", o, code)
 		}
 	}

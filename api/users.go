@@ -10,7 +10,6 @@ import (
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
-	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
@@ -35,8 +34,7 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	if err := a.gate.CountAccount(w, r.Request, store.EmailKey(u.Email)); err != nil {
 		return err
 	}
-	who := a.gate.Stranger(r.Request)
-	if err := a.hashes.Room(who); err != nil {
+	if err := a.hashes.Room(a.gate.Stranger(r.Request)); err != nil {
 		return err
 	}
 	ctx := r.Context()
@@ -46,12 +44,12 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 	}
 	u.ID, u.CreatedAt = c.Resource, c.CreatedAt
 	if done {
-		u, err = a.sameUser(ctx, who, u.ID, body.Password)
+		u, err = a.sameUser(ctx, r, u.ID, body.Password)
 		if errors.Is(err, store.ErrUserNotFound) { // erased since: the key stands for nobody any more
 			err = store.ErrKeyReused
 		}
 	} else {
-		err = a.signUp(ctx, who, c, u, body.Password)
+		err = a.signUp(r, c, u, body.Password)
 	}
 	if err != nil {
 		return err
@@ -79,15 +77,19 @@ func signUpScope(email string) string {
 }
 
 // signUp stores a new user.
-func (a *API) signUp(ctx context.Context, who fairqueue.Party, c creation, u store.User, password string) error {
+func (a *API) signUp(r *request, c creation, u store.User, password string) error {
+	who := a.gate.Stranger(r.Request)
 	create := func(ctx context.Context) (err error) {
+		if err := a.useSignUp(ctx, r); err != nil {
+			return err
+		}
 		if u.PasswordHash, err = a.hashes.Hash(ctx, who, password); err != nil {
 			return err
 		}
 		return a.store.CreateUser(ctx, u)
 	}
-	return c.carryOut(ctx, create, func(ctx context.Context) error {
-		_, err := a.sameUser(ctx, who, u.ID, password)
+	return c.carryOut(r.Context(), create, func(ctx context.Context) error {
+		_, err := a.sameUser(ctx, r, u.ID, password)
 		return err
 	})
 }
@@ -95,17 +97,26 @@ func (a *API) signUp(ctx context.Context, who fairqueue.Party, c creation, u sto
 // sameUser returns the user as stored, whose tokens have a later version when they were ended since
 // the sign-up. It fails when the user has another password. The fingerprint of a key leaves the
 // password out, because a fast digest of it must not be stored; here the slow one tells whether a
-// repetition is one.
-func (a *API) sameUser(ctx context.Context, who fairqueue.Party, id store.ID, password string) (store.User, error) {
+// repetition is one. So it tells whether a password is right, and is slowed like a log-in.
+func (a *API) sameUser(ctx context.Context, r *request, id store.ID, password string) (store.User, error) {
 	u, err := a.store.User(ctx, id)
 	if err != nil {
 		return u, err
 	}
-	same, _, err := a.hashes.Matches(ctx, who, password, u.PasswordHash)
-	if err == nil && !same {
-		err = store.ErrKeyReused
+	guess, err := a.guess(r, u.Email, u)
+	if err != nil {
+		return u, err
 	}
-	return u, err
+	defer guess.End()
+	same, _, err := a.hashes.Matches(ctx, guess.Party, password, u.PasswordHash)
+	if err != nil {
+		return u, err
+	}
+	guess.Decide(same)
+	if !same {
+		return u, store.ErrKeyReused
+	}
+	return u, nil
 }
 
 // userID reads the user's id in the path.
@@ -183,12 +194,8 @@ func (a *API) userPage(ctx context.Context, q userQuery) (page []wire.UserRegist
 		if h.Registration.Cancelled || q.when == wire.Upcoming && !upcoming || q.when == wire.Past && upcoming {
 			continue
 		}
-		status := wire.Confirmed
-		if !h.Event.Confirmed(h.Registration) {
-			status = wire.Waitlisted
-		}
 		page = append(page, wire.UserRegistration{
-			Event: wire.EventOf(h.Event), RegisteredAt: h.Registration.RegisteredAt, Number: h.Registration.Number, Status: status,
+			Event: wire.EventOf(h.Event), RegisteredAt: h.Registration.RegisteredAt, Number: h.Registration.Number, Status: statusOf(h.Event, h.Registration),
 		})
 	}
 	return page, last, false, nil

@@ -39,7 +39,7 @@ func TestMemoryAfterAFlood(t *testing.T) {
 	}
 	for _, conn := range conns {
 		crowd.Go(func() {
-			fmt.Fprintf(conn, "GET /api/events/%s HTTP/1.1\r\nHost: eventio\r\n\r\n", e.ID.Hex()) // an error shows below
+			fmt.Fprintf(conn, "GET /api/events/%s HTTP/1.1\r\nHost: %s\r\n\r\n", e.ID.Hex(), p.addr) // an error shows below
 			res, err := http.ReadResponse(bufio.NewReaderSize(conn, 512), nil)
 			if err != nil {
 				t.Error(err)

@@ -82,7 +82,7 @@ func TestAnUpgradeFromTheVersionBefore(t *testing.T) {
 	worker = c.start(t, "worker", "--nats-shared-subject")
 	testenv.Eventually(t, limit, "serve the old subject", func() error {
 		outcome, err := registerOld()
-		if err == nil && outcome != messages.OutcomeRegistered {
+		if err == nil && outcome != store.Registered {
 			t.Fatalf("the outcome is %s", outcome)
 		}
 		return err

@@ -64,6 +64,7 @@ func TestEveryAnswerHasItsSentence(t *testing.T) {
 	if len(states) != 7 {
 		t.Fatalf("states of registration in docs/openapi.json: %q", states)
 	}
+	form := string(asset("pages/form.html"))
 	for language, texts := range served.texts {
 		need := func(key string) {
 			t.Helper()
@@ -83,10 +84,15 @@ func TestEveryAnswerHasItsSentence(t *testing.T) {
 				need("state." + state)
 			}
 		}
+		asked := 0
 		for field := range openAPI(t).Components.Schemas["NewEvent"].Properties {
-			if field != "organizer_id" && field != "waitlist" { // with which nothing can be wrong
+			if strings.Contains(form, ` name="`+field+`"`) && field != "waitlist" && field != "requires_proven_email" { // with which nothing can be wrong
+				asked++
 				need("wrong." + field)
 			}
+		}
+		if asked < 9 {
+			t.Errorf("pages/form.html asks for %d fields only", asked)
 		}
 	}
 }

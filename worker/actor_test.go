@@ -51,7 +51,7 @@ func TestTheStoreIsToldWhoActs(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, reply := range all {
-			if reply.Outcome != messages.OutcomeRegistered {
+			if reply.Outcome != store.Registered {
 				t.Errorf("request %d is answered %s", reply.Item, reply.Outcome)
 			}
 		}

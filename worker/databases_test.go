@@ -204,7 +204,7 @@ func register(t *testing.T, nats *testenv.NATS, st store.Store, event store.ID, 
 				got := requester.Request(t.Context(), messages.SeatRequest{
 					Kind: messages.KindRegister, RequestID: wanted.RequestID, EventID: event, UserID: wanted.UserID,
 				}, time.Now().Add(limit))
-				if got.Reply.Outcome != messages.OutcomeRegistered {
+				if got.Reply.Outcome != store.Registered {
 					t.Errorf("the outcome is %s, %v", got.Reply.Outcome, got.Cause)
 					return
 				}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,9 +67,9 @@ func TestForgedEdits(t *testing.T) {
 		"a version that there is not":    {`"version":-2`, messages.OutcomeInvalid},
 		"a title twice":                  {`"title":"a","title":"b"`, messages.OutcomeInvalid},
 		"a right field and a wrong one":  {`"title":"fine","capacity":-5`, messages.OutcomeInvalid},
-		"it ends before it starts":       {`"ends_at":"2001-01-01T00:00:00Z"`, messages.OutcomeVersionMismatch},
-		"it closes before it opens":      {`"registration_opens_at":"2027-01-02T00:00:00Z","registration_closes_at":"2027-01-01T00:00:00Z"`, messages.OutcomeVersionMismatch},
-		"it closes at once, times alike": {`"registration_opens_at":"2027-01-02T00:00:00Z","registration_closes_at":"2027-01-02T01:00:00+01:00"`, messages.OutcomeVersionMismatch},
+		"it ends before it starts":       {`"ends_at":"2001-01-01T00:00:00Z"`, store.VersionMismatch},
+		"it closes before it opens":      {`"registration_opens_at":"2027-01-02T00:00:00Z","registration_closes_at":"2027-01-01T00:00:00Z"`, store.VersionMismatch},
+		"it closes at once, times alike": {`"registration_opens_at":"2027-01-02T00:00:00Z","registration_closes_at":"2027-01-02T01:00:00+01:00"`, store.VersionMismatch},
 	} {
 		edit := c.edit
 		if !strings.Contains(edit, `"version"`) {
@@ -95,7 +96,7 @@ func TestForgedEdits(t *testing.T) {
 	if after := s.read(); !after.Equal(before) {
 		t.Fatalf("the event was %+v and is %+v", before, after)
 	}
-	if got := s.send(s.forge("edit_event", organizer+`"edit":{"version":-1,"title":"Right","capacity":1000000000}`)); got.Outcome != messages.OutcomeEdited {
+	if got := s.send(s.forge("edit_event", organizer+`"edit":{"version":-1,"title":"Right","capacity":1000000000}`)); got.Outcome != store.Edited {
 		t.Errorf("a right edit of the organizer: %s", got.Outcome)
 	}
 }
@@ -115,16 +116,16 @@ func TestForgedChangesOfRegistrations(t *testing.T) {
 		{"register", as("person", guest, store.NewID()), messages.OutcomeInvalid},
 		{"register", as("organizer", event.OrganizerID, guest), messages.OutcomeInvalid},
 		{"register", as("unproven", store.NewID(), guest), messages.OutcomeInvalid},
-		{"register", as("person", guest, guest), messages.OutcomeRegistered},
+		{"register", as("person", guest, guest), store.Registered},
 		{"cancel", as("person", store.NewID(), guest), messages.OutcomeInvalid},
 		{"cancel", as("organizer", guest, guest), messages.OutcomeInvalid},
 		{"cancel", as("organizer", store.NewID(), guest), messages.OutcomeInvalid},
 		{"recount", `"actor_kind":"person","actor_id":"` + guest.Hex() + `"`, messages.OutcomeInvalid},
 		{"recount", `"actor_kind":"organizer","actor_id":"` + event.OrganizerID.Hex() + `"`, messages.OutcomeInvalid},
 		{"recount", `"actor_kind":"unproven"`, messages.OutcomeInvalid},
-		{"recount", `"actor_kind":"operator"`, messages.OutcomeRecounted},
-		{"register", as("person", guest, guest), messages.OutcomeAlreadyRegistered},
-		{"cancel", as("organizer", event.OrganizerID, guest), messages.OutcomeCancelled},
+		{"recount", `"actor_kind":"operator"`, store.Recounted},
+		{"register", as("person", guest, guest), store.AlreadyRegistered},
+		{"cancel", as("organizer", event.OrganizerID, guest), store.Cancelled},
 	} {
 		if got := s.send(s.forge(c.kind, c.fields)); got.Outcome != c.want {
 			t.Errorf("%d, a %s with %s: %s, want %s", i, c.kind, c.fields, got.Outcome, c.want)
@@ -157,7 +158,7 @@ func TestRepliesGoToInboxesOnly(t *testing.T) {
 			sent++
 		}
 	}
-	if got := s.ask(s.event); got != messages.OutcomeRegistered { // after all of the above
+	if got := s.ask(s.event); got != store.Registered { // after all of the above
 		t.Fatalf("outcome is %s", got)
 	}
 	if roster := storetest.Check(t, s.store, s.event); len(roster) != 1 {
@@ -193,7 +194,7 @@ func TestOneForgedTimeHarmsNobody(t *testing.T) {
 	}
 	forge()
 	for i, began := 0, time.Now(); i < 97 || time.Since(began) < 1500*time.Millisecond; i++ { // the worker knows the clock after 1 s
-		if got := s.ask(s.event); got != messages.OutcomeRegistered {
+		if got := s.ask(s.event); got != store.Registered {
 			t.Fatalf("request %d is answered %s", i, got)
 		}
 		if i%10 == 5 {
@@ -244,11 +245,15 @@ func TestHostileMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	answered := make(map[string]bool)
-	collect := func(wait time.Duration) {
-		for {
-			msg, err := answers.NextMsg(wait)
+	unanswered := func() bool {
+		return slices.ContainsFunc(names, func(name string) bool { return !answered[name] })
+	}
+	// Nothing is under way when everything is answered: then the store can be looked at.
+	collect := func() {
+		for unanswered() {
+			msg, err := answers.NextMsg(limit)
 			if err != nil {
-				return
+				return // said at the end
 			}
 			_, name := messages.SplitReplySubject(msg.Subject)
 			answered[name] = true
@@ -271,18 +276,17 @@ func TestHostileMessages(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got := s.ask(s.event); got != messages.OutcomeRegistered && got != messages.OutcomeSoldOut && got != messages.OutcomeEventCancelled &&
-			got != messages.OutcomeWaitlisted && got != messages.OutcomeRegistrationClosed && got != messages.OutcomeRegistrationNotOpen {
+		if got := s.ask(s.event); got != store.Registered && got != store.SoldOut && got != store.EventCancelled &&
+			got != store.Waitlisted && got != store.RegistrationClosed && got != store.RegistrationNotOpen {
 			t.Fatalf("in round %d the neighbour is answered %q", round, got)
 		}
+		collect()
 		checkBounds(t, s.read())
 		storetest.Check(t, s.store, s.event)
-		collect(time.Millisecond)
 	}
 	if e := s.read(); e.Version == 1 {
 		t.Error("no edit was right, so nothing is shown")
 	}
-	collect(time.Second)
 	for _, name := range names {
 		if !answered[name] {
 			t.Errorf("message %s is not answered", name)

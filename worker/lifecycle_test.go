@@ -201,7 +201,7 @@ func TestAnOldMessageIsNotWritten(t *testing.T) {
 	began := time.Now()
 	now := func() int64 { return 20_000 + time.Since(began).Milliseconds() }
 	testenv.Eventually(t, limit, "know the requester's clock", func() error {
-		if got := ask(now()); got != messages.OutcomeRegistered {
+		if got := ask(now()); got != store.Registered {
 			t.Fatalf("a new message is answered %s", got)
 		}
 		if got := ask(now() - 10_000); got != messages.OutcomeOverloaded {
@@ -209,7 +209,7 @@ func TestAnOldMessageIsNotWritten(t *testing.T) {
 		}
 		return nil
 	})
-	if got := ask(now()); got != messages.OutcomeRegistered {
+	if got := ask(now()); got != store.Registered {
 		t.Errorf("a new message is answered %s", got)
 	}
 }

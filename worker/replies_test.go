@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
 )
 
 // TestRepliesAreSentOnce: also when there are more than fit into a message, for several
@@ -34,7 +35,7 @@ func TestRepliesAreSentOnce(t *testing.T) {
 	for i := range each {
 		for _, inbox := range inboxes {
 			r := request{reply: inbox + ".message", item: i}
-			out.add(r, messages.SeatReply{Outcome: messages.OutcomeRegistered, Number: int64(i + 1)})
+			out.add(r, messages.SeatReply{Outcome: store.Registered, Number: int64(i + 1)})
 		}
 	}
 	out.send()

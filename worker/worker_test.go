@@ -141,7 +141,7 @@ func TestBatchesFormByThemselves(t *testing.T) {
 	var callers sync.WaitGroup
 	call := func() {
 		callers.Go(func() {
-			if got := s.ask(s.event); got != messages.OutcomeRegistered {
+			if got := s.ask(s.event); got != store.Registered {
 				t.Errorf("outcome is %s", got)
 			}
 		})
@@ -183,7 +183,7 @@ func TestWhatCannotBeReadIsAnsweredInvalid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := s.ask(s.event); got != messages.OutcomeRegistered {
+	if got := s.ask(s.event); got != store.Registered {
 		t.Fatalf("afterwards the outcome is %s", got)
 	}
 	if err := tap.Unsubscribe(); err != nil {
@@ -241,7 +241,7 @@ func TestFailures(t *testing.T) {
 			if got := s.ask(poison); got != c.want {
 				t.Errorf("outcome is %s, want %s", got, c.want)
 			}
-			if got := s.ask(s.event); got != messages.OutcomeRegistered {
+			if got := s.ask(s.event); got != store.Registered {
 				t.Errorf("afterwards the outcome is %s", got)
 			}
 		})
@@ -269,10 +269,10 @@ func TestAPoisonedNeighbourHarmsNobody(t *testing.T) {
 			}
 		})
 	}
-	call(s.event, messages.OutcomeRegistered)
+	call(s.event, store.Registered)
 	<-entered
 	for range 9 {
-		call(s.event, messages.OutcomeRegistered)
+		call(s.event, store.Registered)
 	}
 	call(poison, messages.OutcomeUnknown)
 	testenv.Eventually(t, limit, "gather", func() error {
@@ -310,7 +310,7 @@ func TestStopAnswersAllThatWasAccepted(t *testing.T) {
 		callers.Go(func() {
 			for {
 				switch got := s.ask(s.event); got {
-				case messages.OutcomeRegistered:
+				case store.Registered:
 					registered.Add(1)
 				case "": // no responders
 					return

@@ -4,6 +4,7 @@ package contracttest
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -34,12 +35,13 @@ const awhile = 20 * time.Second
 type site struct {
 	t *testing.T
 	*system.System
-	store  store.Store
-	apis   []*httptest.Server
-	client *http.Client
-	doc    *openapi.Document
-	log    logBuffer
-	worker *nats.Conn // the first worker's
+	store    store.Store
+	apis     []*httptest.Server
+	handlers []*api.API // of the same
+	client   *http.Client
+	doc      *openapi.Document
+	log      logBuffer
+	worker   *nats.Conn // the first worker's
 }
 
 // options say how a site differs from the usual one.
@@ -77,7 +79,7 @@ func newSite(t *testing.T, kind string, o options) *site {
 		t.Cleanup(a.Wait)
 		server := httptest.NewServer(a)
 		t.Cleanup(server.Close)
-		s.apis = append(s.apis, server)
+		s.apis, s.handlers = append(s.apis, server), append(s.handlers, a)
 	}
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 64}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -92,6 +94,21 @@ func newSite(t *testing.T, kind string, o options) *site {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// awaitWaits waits until so many clients wait for changes.
+func (s *site) awaitWaits(t *testing.T, want int) {
+	t.Helper()
+	testenv.Eventually(t, awhile, "wait for changes", func() error {
+		n := 0
+		for _, a := range s.handlers {
+			n += a.Waiting()
+		}
+		if n != want {
+			return fmt.Errorf("%d clients wait, want %d", n, want)
+		}
+		return nil
+	})
 }
 
 // startWorker starts a worker that takes requests when it returns. Closing its connection

@@ -50,7 +50,7 @@ func ExportUser() Operation {
 	body := wire.ExportedUser{ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt}
 	return Operation{
 		ID: "exportUser", Tag: "users", Summary: "Take one's data along",
-		Description: "Everything that is stored about the person but the hash of the password, as one array: the user, the log-ins that are remembered, the events that they organize, and their registrations, cancelled ones too. Streamed.",
+		Description: "Everything that is stored about the person but the hash of the password, as one array: the user, the log-ins that are remembered, the events that they organize, and their registrations, cancelled ones too, with what happened to them. Streamed.",
 		Answers: []Answer{{Status: http.StatusOK, Description: "The records.", Body: []wire.Export{},
 			Headers: []string{"Content-Disposition"}, Example: []wire.Export{{Type: wire.ExportUser, User: &body}}}},
 		Problems: []problem.Code{problem.UserNotFound, problem.Overloaded},

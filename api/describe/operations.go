@@ -2,6 +2,7 @@ package describe
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/eventio/eventio/api/describe/openapi"
@@ -26,8 +27,8 @@ func CreateUser() Operation {
 			Example: exampleSession(),
 			Links:   map[string]openapi.Link{"organize": {OperationID: "listEvents", Parameters: map[string]string{"query.organizer_id": "$response.body#/id"}}},
 		}},
-		Problems: []problem.Code{problem.EmailTaken, problem.AccountLocked, problem.RequestInProgress, problem.KeyReused, problem.Overloaded,
-			problem.StorageFull, problem.UnknownOutcome},
+		Problems: []problem.Code{problem.EmailTaken, problem.AccountLocked, problem.RequestInProgress, problem.KeyReused, problem.QuotaExceeded,
+			problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
@@ -103,7 +104,7 @@ func CreateEvent() Operation {
 				"cancel": {OperationID: "cancelEvent", Parameters: map[string]string{"path.id": "$response.body#/id"}},
 			},
 		}},
-		Problems: []problem.Code{problem.RequestInProgress, problem.KeyReused, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+		Problems: []problem.Code{problem.RequestInProgress, problem.KeyReused, problem.QuotaExceeded, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 
@@ -145,7 +146,7 @@ func Register() Operation {
 			"Where several answers apply the order is 404, 400 already_registered, what keeps anybody out, 409 sold_out.",
 		Parameters: []openapi.Parameter{keyParameter("Makes the request repeatable: while the registration that it made lives, the same key of the same user for the same " +
 			"event gets it again, and once it is cancelled, 409 registration_cancelled. Of a person's requests for an event that are over the latest 32 are kept. " +
-			"A refusal is not remembered. Another user's or event's equal key is independent.")},
+			"A refusal is not remembered. Another user's or event's equal key is independent."), admissionParameter()},
 		Body:    wire.NewRegistration{},
 		Example: wire.NewRegistration{UserID: new(exampleUser().ID.Hex())},
 		Answers: []Answer{{
@@ -155,7 +156,7 @@ func Register() Operation {
 				"path.id": "$response.body#/event_id", "path.user_id": "$response.body#/user_id",
 			}}},
 		}, waits()},
-		Problems: append(seatProblems(), problem.AlreadyRegistered, problem.AlreadyWaitlisted),
+		Problems: append(seatProblems(store.Register), problem.NotAdmitted),
 	}
 }
 
@@ -178,13 +179,13 @@ func PutRegistration() Operation {
 	return Operation{
 		ID: "putRegistration", Tag: "registrations", Summary: "Register a user unless they are registered",
 		Description: "The same as POST to the list, and repeatable as it is. It takes no body.",
-		Parameters:  []openapi.Parameter{keyParameter("As for POST to the list. 200 is remembered too: a late repetition does not register anew who has left since.")},
+		Parameters:  []openapi.Parameter{keyParameter("As for POST to the list. 200 is remembered too: a late repetition does not register anew who has left since."), admissionParameter()},
 		Answers: []Answer{
 			{Status: http.StatusOK, Description: "The user was registered or on the waiting list already.", Body: wire.Registration{}, Example: exampleRegistration()},
 			{Status: http.StatusCreated, Description: "Registered: the user has a seat.", Body: wire.Registration{}, Headers: []string{"Location"}, Example: exampleRegistration()},
 			waits(),
 		},
-		Problems: seatProblems(),
+		Problems: append(seatProblems(store.Register, store.AlreadyRegistered, store.AlreadyWaitlisted), problem.NotAdmitted),
 	}
 }
 
@@ -195,12 +196,16 @@ func waits() Answer {
 	return Answer{Status: http.StatusAccepted, Description: "On the waiting list.", Body: wire.Registration{}, Example: example}
 }
 
-// seatProblems are why there may be no seat.
-func seatProblems() []problem.Code {
-	return []problem.Code{
-		problem.EventNotFound, problem.EventCancelled, problem.RegistrationNotOpen, problem.RegistrationClosed, problem.RegistrationCancelled,
-		problem.SoldOut, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome,
+// seatProblems are why a seat request of a kind may not get what it asks for: the outcomes that are
+// problems, but for those that the route never gives or answers otherwise, and the failures of the way there.
+func seatProblems(kind store.Kind, never ...store.Outcome) []problem.Code {
+	all := []problem.Code{problem.Overloaded, problem.StorageFull, problem.UnknownOutcome}
+	for _, o := range kind.Outcomes() {
+		if p := problem.New(problem.Code(o)); string(p.Code) == string(o) && !slices.Contains(never, o) {
+			all = append(all, p.Code)
+		}
 	}
+	return all
 }
 
 // DeleteRegistration documents DELETE /api/events/{id}/registrations/{user_id}.
@@ -214,7 +219,7 @@ func DeleteRegistration() Operation {
 			registrationMatchParameter(),
 		},
 		Answers:  []Answer{{Status: http.StatusNoContent, Description: "The user is not registered."}},
-		Problems: []problem.Code{problem.EventNotFound, problem.RegistrationChanged, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+		Problems: seatProblems(store.Cancel),
 	}
 }
 
@@ -230,8 +235,7 @@ func EditEvent() Operation {
 		Example:    wire.EventEdit{Title: wire.Set("Opening night"), Capacity: wire.Set(int64(2))},
 		Answers: []Answer{{Status: http.StatusOK, Description: "The event as it is now.", Body: wire.Event{}, Headers: []string{"ETag"},
 			Example: exampleEventBody()}},
-		Problems: []problem.Code{problem.EventNotFound, problem.EventCancelled, problem.CapacityBelowSold, problem.VersionMismatch,
-			problem.PreconditionRequired, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+		Problems: append(seatProblems(store.EditEvent), problem.PreconditionRequired, problem.QuotaExceeded),
 	}
 }
 
@@ -242,7 +246,7 @@ func CancelEvent() Operation {
 		Description: "By the organizer, for good; repeatable. It stays readable and keeps its roster. It needs no body.",
 		Answers: []Answer{{Status: http.StatusOK, Description: "The event as it is now.", Body: wire.Event{}, Headers: []string{"ETag"},
 			Example: exampleEventBody()}},
-		Problems: []problem.Code{problem.EventNotFound, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+		Problems: seatProblems(store.EditEvent, store.VersionMismatch, store.CapacityBelowSold, store.EventCancelled),
 	}
 }
 

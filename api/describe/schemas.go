@@ -89,7 +89,8 @@ func schemas() openapi.Schemas {
 			newUserType: "NewUser", credentialsType: "Credentials", newEventType: "NewEvent", newRegistrationType: "NewRegistration",
 			reflect.TypeFor[wire.Session](): "Session", reflect.TypeFor[wire.CurrentUser](): "CurrentUser", passwordChangeType: "PasswordChange", editType: "EventEdit", reflect.TypeFor[wire.UserRegistration](): "Holding", reflect.TypeFor[wire.Event](): "Event", reflect.TypeFor[wire.Registration](): "Registration", reflect.TypeFor[wire.Attendee](): "Attendee",
 			reflect.TypeFor[wire.Health](): "Status", problemType: "Problem", reflect.TypeFor[problem.FieldError](): "FieldError",
-			reflect.TypeFor[anything]():  "OpenAPI",
+			reflect.TypeFor[anything]():    "OpenAPI",
+			reflect.TypeFor[wire.Change](): "Change", reflect.TypeFor[wire.Actor](): "Actor", reflect.TypeFor[wire.NumberRange](): "NumberRange",
 			reflect.TypeFor[wire.User](): "User", userEditType: "UserEdit", reflect.TypeFor[wire.LoginSession](): "LoginSession",
 			reflect.TypeFor[wire.Export](): "Export", reflect.TypeFor[wire.ExportedUser](): "ExportedUser", reflect.TypeFor[wire.ExportedAttendance](): "ExportedRegistration",
 		},
@@ -112,6 +113,7 @@ func schemas() openapi.Schemas {
 			{Type: newEventType, Name: "place"}:                  orNull(text("May be left out; one line.", optionalLinePattern, 0, input.MaxPlace)),
 			{Type: newEventType, Name: "time_zone"}:              zone,
 			{Type: newEventType, Name: "waitlist"}:               {Type: "boolean|null", Description: "Whether a full event takes people onto a waiting list. Default false."},
+			{Type: newEventType, Name: "requires_proven_email"}:  {Type: "boolean|null", Description: "Whether only people whose e-mail addresses are proven may register. Default false."},
 			{Type: newEventType, Name: "registration_opens_at"}:  orNull(instant("Nobody can register before it. May be left out.")),
 			{Type: newEventType, Name: "registration_closes_at"}: orNull(instant("Nobody can register from then on. May be left out.")),
 			{Type: eventType, Name: "state"}:                     stateSchema(),
@@ -121,6 +123,7 @@ func schemas() openapi.Schemas {
 			{Type: editType, Name: "place"}:                      orNull(text("One line.", optionalLinePattern, 0, input.MaxPlace)),
 			{Type: editType, Name: "time_zone"}:                  zone,
 			{Type: editType, Name: "waitlist"}:                   {Type: "boolean|null", Description: "Switched off, the list takes nobody and keeps who is in it."},
+			{Type: editType, Name: "requires_proven_email"}:      {Type: "boolean|null", Description: "Switched on, who is registered stays so."},
 			{Type: editType, Name: "capacity"}:                   capacity,
 			{Type: editType, Name: "starts_at"}:                  instant("RFC 3339, with any offset; kept in milliseconds."),
 			{Type: editType, Name: "ends_at"}:                    instant("After starts_at."),
@@ -151,6 +154,13 @@ func keyParameter(description string) openapi.Parameter {
 	return openapi.Parameter{
 		Name: wire.HeaderIdempotencyKey, In: "header", Description: description,
 		Schema: (&openapi.Schema{Type: "string", Pattern: keyPattern}).Length(1, messages.MaxRequestID),
+	}
+}
+
+func admissionParameter() openapi.Parameter {
+	return openapi.Parameter{
+		Name: "Eventio-Admission", In: "header", Description: "The admission of a gateway that stands before the queue, where the operator has one: 403 not_admitted without.",
+		Schema: &openapi.Schema{Type: "string"},
 	}
 }
 

@@ -120,7 +120,7 @@ func (g *Gate) BrowserRules(next http.Handler, exposed []string, refuse func(err
 // corsHeaders are what scripts of configured origins may send: what the API reads, and what libraries
 // for tracing and for requests add to every request. Nothing changes them.
 var corsHeaders = []string{
-	"Accept", "Authorization", "Cache-Control", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-Id", "Pragma", "Prefer",
+	"Accept", "Authorization", "Cache-Control", "Content-Type", HeaderAdmission, "Idempotency-Key", "If-Match", "If-None-Match", "Last-Event-Id", "Pragma", "Prefer",
 	"Range", "X-Request-Id", "X-Requested-With",
 	"Traceparent", "Tracestate", "Baggage", // W3C Trace Context and Baggage: OpenTelemetry
 	"Sentry-Trace", "B3", "X-B3-Traceid", "X-B3-Spanid", "X-B3-Parentspanid", "X-B3-Sampled", "X-B3-Flags", // Sentry, Zipkin

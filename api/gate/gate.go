@@ -12,10 +12,12 @@ import (
 	"net/netip"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/identity"
+	"github.com/eventio/eventio/internal/throttle"
 )
 
 // Mode says whose word counts.
@@ -37,10 +39,16 @@ type Config struct {
 	Mode Mode
 	// Guard signs and checks the tokens, and stays the caller's. nil: identity.Alone().
 	Guard *identity.Guard
-	// RateLimits turns the rate limits on.
+	// RateLimits turns the rate limits on, and slows down who guesses passwords.
 	RateLimits bool
 	// Rates are the numbers of the rate limits. The zero value means DefaultRates.
 	Rates Rates
+	// LongestPause is how long nobody has a turn after a wrong password for an account that is being
+	// guessed at, at most: well below the time that a request has. Default 3 s.
+	LongestPause time.Duration
+	// Admissions checks that who registers was admitted by a gateway. nil: nobody needs to be. It
+	// stays the caller's.
+	Admissions *identity.Admissions
 	// Crowds are networks with limits of their own.
 	Crowds Crowds
 	// Local says that in trusted mode the process serves its own machine only: what a proxy
@@ -78,14 +86,16 @@ const (
 
 // Gate admits requests. It is safe for concurrent use.
 type Gate struct {
-	mode    Mode
-	guard   *identity.Guard
-	limits  *limits // nil: nothing is limited
-	local   bool
-	another func(context.Context) bool
-	hosts   []string
-	proxies []netip.Prefix
-	origins []string
+	mode       Mode
+	guard      *identity.Guard
+	limits     *limits              // nil: nothing is limited
+	guesses    *throttle.Accounts   // nil: nothing is limited
+	admissions *identity.Admissions // nil: nobody needs to be admitted
+	local      bool
+	another    func(context.Context) bool
+	hosts      []string
+	proxies    []netip.Prefix
+	origins    []string
 	// corsHeaders are those of Config.
 	corsHeaders []string
 	log         zerolog.Logger
@@ -96,12 +106,13 @@ type Gate struct {
 
 // New makes a gate.
 func New(config Config, log zerolog.Logger) *Gate {
-	g := &Gate{mode: config.Mode, guard: config.Guard, local: config.Local, another: config.AnotherUser, hosts: config.Hosts, proxies: config.TrustedProxies, corsHeaders: config.CORSHeaders, log: log}
+	g := &Gate{mode: config.Mode, guard: config.Guard, admissions: config.Admissions, local: config.Local, another: config.AnotherUser, hosts: config.Hosts, proxies: config.TrustedProxies, corsHeaders: config.CORSHeaders, log: log}
 	if g.guard == nil {
 		g.guard = identity.Alone()
 	}
 	if config.RateLimits {
 		g.limits = newLimits(cmp.Or(config.Rates, DefaultRates()), config.Crowds)
+		g.guesses = throttle.New(throttle.Config{LongestPause: config.LongestPause, Log: log})
 	}
 	for _, origin := range config.CORSOrigins {
 		g.origins = append(g.origins, origin.Scheme+"://"+origin.Host)

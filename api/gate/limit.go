@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"net/netip"
 	"time"
-
-	"github.com/eventio/eventio/internal/fairqueue"
 )
 
 // Rates are the rate limits. One of them that is zero limits nothing.
@@ -139,11 +137,4 @@ func (g *Gate) clientAddress(r *http.Request) string {
 		return r.RemoteAddr
 	}
 	return o.Key()
-}
-
-// Stranger returns the party of a client who has proven nothing, which takes turns at hashing
-// with others. Clients whose address is not known share one.
-func (g *Gate) Stranger(r *http.Request) fairqueue.Party {
-	address, _ := netip.ParseAddr(g.clientAddress(r)) // invalid: not known
-	return fairqueue.Stranger(address)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -89,6 +90,39 @@ func (f *Fields) Limit(q url.Values) int {
 		f.Add("limit", fmt.Sprintf("must be a whole number from 1 to %d", MaxPage))
 	}
 	return n
+}
+
+// MaxWait is the longest time that a client may wait for news: below the usual time-out of gateways.
+const MaxWait = 50 * time.Second
+
+// WaitPattern matches what Wait takes.
+const WaitPattern = `^([0-9]|[1-4][0-9]|50)s$`
+
+// Revision reads a revision of an event; 0 when there is none.
+func (f *Fields) Revision(field string, q url.Values) int64 {
+	if !q.Has(field) {
+		return 0
+	}
+	digits := !strings.ContainsFunc(q.Get(field), func(r rune) bool { return r < '0' || r > '9' })
+	n, err := strconv.ParseInt(q.Get(field), 10, 64)
+	if err != nil || !digits {
+		f.Add(field, "must be a revision: a whole number from 0")
+	}
+	return n
+}
+
+// Wait reads how long a client waits for news; 0 when it does not.
+func (f *Fields) Wait(field string, q url.Values) time.Duration {
+	if !q.Has(field) {
+		return 0
+	}
+	seconds, ok := strings.CutSuffix(q.Get(field), "s")
+	n, err := strconv.Atoi(seconds)
+	if wait := time.Duration(n) * time.Second; ok && err == nil && wait <= MaxWait && strconv.Itoa(n) == seconds && n >= 0 {
+		return wait
+	}
+	f.Add(field, fmt.Sprintf("must be whole seconds from 0s to %ds, like 25s", MaxWait/time.Second))
+	return 0
 }
 
 // Search checks the text of a search and splits it into words. A text of signs alone has none, and

@@ -16,6 +16,8 @@ const (
 	AlreadyWaitlisted     Code = "already_waitlisted"
 	Unauthenticated       Code = "unauthenticated"
 	Forbidden             Code = "forbidden"
+	EmailUnproven         Code = "email_unproven"
+	NotAdmitted           Code = "not_admitted"
 	LoginTooOld           Code = "login_too_old"
 	AccountLocked         Code = "account_locked"
 	NotFound              Code = "not_found"
@@ -38,6 +40,7 @@ const (
 	TooLarge              Code = "too_large"
 	UnsupportedMediaType  Code = "unsupported_media_type"
 	RateLimited           Code = "rate_limited"
+	QuotaExceeded         Code = "quota_exceeded"
 	Internal              Code = "internal"
 	Overloaded            Code = "overloaded"
 	StorageFull           Code = "storage_full"
@@ -71,6 +74,10 @@ var meanings = []meaning{
 		"Log in at POST /api/login and send the token in the header Authorization: Bearer.", HeaderChallenge},
 	{Forbidden, http.StatusForbidden, "Permission denied",
 		"The caller may not do this; nothing was changed.", ""},
+	{EmailUnproven, http.StatusForbidden, "The event asks for a proven e-mail address",
+		"Prove that the e-mail address of the account is yours, and register then; nothing was changed.", ""},
+	{NotAdmitted, http.StatusForbidden, "No admission",
+		"Registrations need an admission of this site, in the header Eventio-Admission; get a new one where this event is announced.", ""},
 	{LoginTooOld, http.StatusForbidden, "The log-in is too old for this",
 		"Nothing was changed. Log in again at POST /api/login, and repeat the request with the new token within 5 minutes.", ""},
 	{AccountLocked, http.StatusForbidden, "The account is locked",
@@ -115,6 +122,8 @@ var meanings = []meaning{
 		"Read the event and send its ETag in If-Match, so that no edit of somebody else is lost.", ""},
 	{RateLimited, http.StatusTooManyRequests, "Too many requests",
 		"Try again after the time in Retry-After.", HeaderRetryAfter},
+	{QuotaExceeded, http.StatusTooManyRequests, "The quota of the day is used up",
+		"Nothing was changed; try again after the time in Retry-After, when the next day begins in UTC.", HeaderRetryAfter},
 	{Internal, http.StatusInternalServerError, "Internal error",
 		"Try again; if it fails again, tell the operator the X-Request-Id of this answer.", ""},
 	{Overloaded, http.StatusServiceUnavailable, "The service is not available",

@@ -44,7 +44,7 @@ func declared(t *testing.T) (codes []problem.Code) {
 }
 
 // TestTheTableIsWhole: every code has one row in the table and one in docs/api.md, with the same
-// status, and no other has.
+// status, and no other has. Each constant has a row; a code that no program names needs no constant.
 func TestTheTableIsWhole(t *testing.T) {
 	guide, err := os.ReadFile("../../docs/api.md")
 	if err != nil {
@@ -65,12 +65,10 @@ func TestTheTableIsWhole(t *testing.T) {
 	if slices.Sort(rows); !slices.Equal(rows, guided) {
 		t.Errorf("the table has\n%v, docs/api.md\n%v", rows, guided)
 	}
-	var codes []string
 	for _, code := range declared(t) {
-		codes = append(codes, strconv.Itoa(code.Status())+" "+string(code))
-	}
-	if slices.Sort(codes); !slices.Equal(rows, codes) {
-		t.Errorf("the table has\n%v, declared are\n%v", rows, codes)
+		if row := strconv.Itoa(code.Status()) + " " + string(code); !slices.Contains(rows, row) {
+			t.Errorf("%s is declared and has no row", code)
+		}
 	}
 }
 

@@ -49,15 +49,17 @@ type CurrentUser struct {
 
 // User is what a person is told of their own account.
 type User struct {
-	ID        store.ID  `json:"id"`
-	Name      string    `json:"name"`
-	Email     string    `json:"email"`
-	CreatedAt time.Time `json:"created_at"`
+	ID    store.ID `json:"id"`
+	Name  string   `json:"name"`
+	Email string   `json:"email"`
+	// EmailProvenAt is when the person has proven that the address is theirs.
+	EmailProvenAt time.Time `json:"email_proven_at,omitzero"`
+	CreatedAt     time.Time `json:"created_at"`
 }
 
 // UserOf makes the body of a user.
 func UserOf(u store.User) User {
-	return User{ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt}
+	return User{ID: u.ID, Name: u.Name, Email: u.Email, EmailProvenAt: u.EmailProvenAt, CreatedAt: u.CreatedAt}
 }
 
 // UserEdit is the body of an edit of a user: a JSON Merge Patch (RFC 7396). What is left out stays
@@ -97,6 +99,8 @@ type ExportedUser struct {
 	// TokensEndedAt is when all tokens were last ended: by a new password, or by a log-out
 	// everywhere.
 	TokensEndedAt time.Time `json:"tokens_ended_at,omitzero"`
+	// EmailProvenAt is when the person has proven that the address is theirs.
+	EmailProvenAt time.Time `json:"email_proven_at,omitzero"`
 	// LockedAt is when an operator locked the account.
 	LockedAt time.Time `json:"locked_at,omitzero"`
 }
@@ -122,4 +126,6 @@ type ExportedAttendance struct {
 	CancelledAt  time.Time `json:"cancelled_at,omitzero"`
 	// RequestIDs are the idempotency keys of the person's requests that are remembered.
 	RequestIDs []string `json:"request_ids"`
+	// Changes is what the record of changes tells of the registration.
+	Changes []Change `json:"changes,omitzero"`
 }

@@ -27,6 +27,8 @@ type config struct {
 type serveConfig struct {
 	setup.Servers
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer, in which a registration is sent to a worker at most twice."`
+	process.MaxConnections
+	setup.Quotas
 	process.Idle
 	DrainDelay time.Duration `env:"EVENTIO_DRAIN_DELAY" default:"1s" help:"How long to go on serving, unready, after SIGTERM, until gateways have noticed."`
 	Auth       string        `env:"EVENTIO_AUTH" enum:"token,trusted" default:"token" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only behind a gateway that knows its users."`
@@ -51,6 +53,14 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	if err := c.Serve.KeyFlags.Check(); err != nil {
+		return err
+	}
+	most, err := c.Serve.Bound()
+	if err != nil {
+		return err
+	}
+	quotas, err := c.Serve.APIQuotas()
+	if err != nil {
 		return err
 	}
 	listener, err := process.Listen(c.Addr)
@@ -79,15 +89,16 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	handler := api.New(connections.Store, requester, api.Config{
-		RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, Pages: web.Handler, Access: access,
+		RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, Pages: web.Handler, Access: access, Quotas: quotas,
 	}, log)
 	defer handler.Wait()
 	log.Info().Str("addr", listener.Addr().String()).Str("auth", setup.AuthOf(access.Mode)).
 		EmbedObject(connections.Namespace).Msg("serving HTTP")
 	ctx, end := process.EndOn(ctx, log, connections.Lost)
 	go handler.WatchReadiness(ctx)
+	defer context.AfterFunc(ctx, handler.EndWaits)()
 	err = process.Server{
-		Listener: listener, Handler: handler, DrainDelay: c.Serve.DrainDelay, IdleTimeout: c.Serve.IdleTimeout, Log: log,
+		Listener: listener, Handler: handler, DrainDelay: c.Serve.DrainDelay, IdleTimeout: c.Serve.IdleTimeout, MaxConnections: most, Log: log,
 	}.Serve(ctx)
 	return errors.Join(err, end())
 }

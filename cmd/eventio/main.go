@@ -18,6 +18,7 @@ import (
 
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/cmd/eventio/internal/backup"
+	"github.com/eventio/eventio/cmd/eventio/internal/event"
 	"github.com/eventio/eventio/cmd/eventio/internal/importer"
 	"github.com/eventio/eventio/cmd/eventio/internal/migrate"
 	"github.com/eventio/eventio/cmd/eventio/internal/simulate"
@@ -35,6 +36,7 @@ type config struct {
 	Simulate simulate.Command `cmd:"" help:"Prove that a burst never oversells: many users want few places at once."`
 	Token    token.Command    `cmd:"" help:"Print a token that speaks for a user, for operators and load tools."`
 	User     user.Command     `cmd:"" help:"Look at people, lock them, end their log-ins, set their passwords, erase them. It works while Event.io serves."`
+	Event    event.Command    `cmd:"" help:"Delete events, with their registrations. It works while Event.io serves."`
 	Verify   verify.Command   `cmd:"" help:"Prove that a whole database keeps every promise. It reads only, also while Event.io serves; exit 1 when it does not hold."`
 	Backup   backup.Command   `cmd:"" help:"Copy the database of a data folder into one new file, also while Event.io serves it."`
 	Migrate  migrate.Command  `cmd:"" help:"Bring the schema of a database to the version of this program, before its processes start. They do it themselves otherwise."`
@@ -48,6 +50,8 @@ type serveConfig struct {
 	NATSListenAuth string `name:"nats-listen-auth" env:"EVENTIO_NATS_LISTEN_AUTH" placeholder:"USER:PASSWORD" help:"What other processes must prove to use --nats-listen; a password of at least 16 characters. Use the variable: other users of the machine can see flags."`
 	setup.Prefix
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
+	process.MaxConnections
+	setup.Quotas
 	process.Idle
 	Auth string `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted, for the user who starts it, on a loopback address before which no proxy is named, else token."`
 	setup.Identity
@@ -66,6 +70,9 @@ func run(ctx context.Context, env process.Env) error {
 	log := c.Logger(env)
 	if strings.HasPrefix(line.Command, "user ") {
 		return line.Named(setup.Explain(c.User.Act(ctx, env, line.Command, log), log))
+	}
+	if strings.HasPrefix(line.Command, "event ") {
+		return line.Named(setup.Explain(c.Event.Act(ctx, env, log), log))
 	}
 	switch line.Command {
 	case "simulate":
@@ -94,6 +101,14 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	if err := cmp.Or(c.Flags.Check(), c.KeyFlags.Check()); err != nil {
 		return err
 	}
+	most, err := c.Bound()
+	if err != nil {
+		return err
+	}
+	quotas, err := c.APIQuotas()
+	if err != nil {
+		return err
+	}
 	listener, err := process.Listen(c.Addr)
 	if err != nil {
 		return err
@@ -108,7 +123,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 		return err
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
-	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, Access: access}, c.Identity)
+	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, Access: access, Quotas: quotas}, c.Identity)
 	if err != nil {
 		return err
 	}
@@ -120,6 +135,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 		forgetting.Wait()
 	}()
 	go handler.WatchReadiness(ctx)
+	defer context.AfterFunc(ctx, handler.EndWaits)()
 	banner{listener.Addr(), c.Data, embedded.Namespace.String(), access.Mode, c.AuthKeys != ""}.print(env.Stdout)
-	return process.Server{Listener: listener, Handler: handler, IdleTimeout: c.IdleTimeout, ConnContext: setup.ConnContext(access, log), Log: log}.Serve(ctx)
+	return process.Server{Listener: listener, Handler: handler, IdleTimeout: c.IdleTimeout, ConnContext: setup.ConnContext(access, log), MaxConnections: most, Log: log}.Serve(ctx)
 }

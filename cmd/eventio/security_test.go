@@ -38,6 +38,9 @@ func TestOperatorsAreTold(t *testing.T) {
 			{"sessions_ended", id, 0, []string{"user", "revoke", id}},
 			{"password_changed", id, 0, []string{"user", "set-password", id}},
 			{"email_changed", id, 0, []string{"user", "edit", id, "--email", "canary.other@example.org"}},
+			{"email_freed", id, 0, []string{"user", "free", id}},
+			{"email_proven", id, 0, []string{"user", "prove", id}},
+			{"", "", 0, []string{"user", "free", id}}, // it is proven
 			{"", "", 0, []string{"user", "edit", id, "--name", "Canary Other"}},
 			{"", "", 0, []string{"user", "show", id}},
 			{"account_exported", id, 0, []string{"user", "export", id}},

@@ -28,6 +28,7 @@ func TestWrongInputs(t *testing.T) {
 		"a port":          {servers(mongodb, nats, "--addr", "127.0.0.1:99999"), []string{"--addr", "65535"}, true},
 		"no MongoDB":      {servers(mongodb, nats), []string{"MongoDB cannot be reached at 127.0.0.1:1", "connection refused", "--mongodb-uri"}, false},
 		"a NATS password": {servers(mongodb, "nats://ada:hunter2@pass/w@127.0.0.1:1"), []string{"--nats-url", "percent-encoded"}, true},
+		"changes kept":    {servers(mongodb, nats, "--keep-changes", "23h"), []string{"--keep-changes", "24h"}, true},
 		"kept too short":  {servers(mongodb, nats, "--keep-cancelled", "23h"), []string{"--keep-cancelled", "24h"}, true},
 		"no batch":        {servers(mongodb, nats, "--max-batch", "0"), []string{"--max-batch", "above 0"}, true},
 		"a huge batch":    {servers(mongodb, nats, "--max-batch", "1000000000"), []string{"--max-batch", "10000"}, true},

@@ -109,7 +109,7 @@ func giveUp(ctx context.Context, st Store, seats Requester, user store.ID, by me
 			if e.CancelledAt.IsZero() && e.EndsAt.After(now) {
 				cancel = append(cancel, messages.SeatRequest{
 					Kind: messages.KindEditEvent, EventID: e.ID, RequestID: rand.Text(), Actor: by,
-					Edit: &messages.EventEdit{Version: store.AnyVersion, Cancel: true},
+					Edit: &store.Edit{Version: store.AnyVersion, Cancel: true},
 				})
 			}
 		}
@@ -133,7 +133,7 @@ func ask(ctx context.Context, seats Requester, requests []messages.SeatRequest) 
 		wg.Go(func() {
 			defer func() { <-places }()
 			switch got := seats.Request(ctx, req, deadline); got.Reply.Outcome {
-			case messages.OutcomeCancelled, messages.OutcomeEdited, messages.OutcomeEventCancelled, messages.OutcomeEventNotFound:
+			case store.Cancelled, store.Edited, store.EventCancelled, store.EventNotFound:
 			default:
 				failed <- &ErrRefused{got}
 			}

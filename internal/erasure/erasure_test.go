@@ -43,7 +43,7 @@ func (q *queue) Request(ctx context.Context, req messages.SeatRequest, _ time.Ti
 	if err != nil {
 		return messages.Answer{Reply: messages.SeatReply{Outcome: messages.OutcomeUnknown}, Cause: err}
 	}
-	return messages.Answer{Reply: messages.SeatReply{Outcome: messages.Outcome(results[0].Outcome)}}
+	return messages.Answer{Reply: messages.SeatReply{Outcome: results[0].Outcome}}
 }
 
 // person has more registrations and events than are read at once: of the even ones nothing is over.

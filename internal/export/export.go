@@ -15,6 +15,7 @@ type Store interface {
 	store.Sessions
 	store.Events
 	store.Registrations
+	store.Changes
 }
 
 // page is how many records are read at once. The connection to the store is given back before they
@@ -23,7 +24,7 @@ const page = 200
 
 // Person yields everything that is stored of a user, but the hash of the password: the account, the
 // log-ins that are remembered, the events that they organize, and their registrations, also
-// cancelled ones. It yields an error at most once, as the last element. Errors: store.ErrUserNotFound,
+// cancelled ones, with what the record of changes tells of them. It yields an error at most once, as the last element. Errors: store.ErrUserNotFound,
 // and those of the store.
 func Person(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, error] {
 	return func(yield func(wire.Export, error) bool) {
@@ -47,7 +48,7 @@ func account(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, 
 			return
 		}
 		yield(wire.Export{Type: wire.ExportUser, User: &wire.ExportedUser{
-			ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt, TokensEndedAt: u.PasswordChangedAt, LockedAt: u.LockedAt,
+			ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt, TokensEndedAt: u.PasswordChangedAt, EmailProvenAt: u.EmailProvenAt, LockedAt: u.LockedAt,
 		}}, nil)
 	}
 }
@@ -100,7 +101,8 @@ func registrations(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Ex
 			}
 			for _, r := range found {
 				before = r.Event.ID
-				if !yield(wire.Export{Type: wire.ExportRegistration, Registration: registration(r)}, nil) {
+				body, err := registration(ctx, st, r)
+				if !yield(wire.Export{Type: wire.ExportRegistration, Registration: body}, err) || err != nil {
 					return
 				}
 			}
@@ -110,7 +112,7 @@ func registrations(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Ex
 }
 
 // registration returns a registration with everything that is stored about it.
-func registration(r store.UserRegistration) *wire.ExportedAttendance {
+func registration(ctx context.Context, st Store, r store.UserRegistration) (*wire.ExportedAttendance, error) {
 	body := &wire.ExportedAttendance{
 		EventID: r.Event.ID, EventTitle: r.Event.Title, RegisteredAt: r.Registration.RegisteredAt, Number: r.Registration.Number,
 		Status: wire.Confirmed, CancelledAt: r.Registration.CancelledAt, RequestIDs: []string{r.Registration.RequestID},
@@ -126,5 +128,12 @@ func registration(r store.UserRegistration) *wire.ExportedAttendance {
 			body.RequestIDs = append(body.RequestIDs, past.ID)
 		}
 	}
-	return body
+	items, err := store.RegistrationChanges(ctx, st, r)
+	if err != nil {
+		return nil, err
+	}
+	for _, item := range items {
+		body.Changes = append(body.Changes, wire.OwnChangeOf(item.Record, item.ChangeItem))
+	}
+	return body, nil
 }

@@ -3,6 +3,7 @@ package passwords
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -18,6 +19,9 @@ import (
 // made. A hash takes about 20 ms, so the last of them waits for 2 s, and for 4 s when both
 // lanes are full. Any more would run out of time.
 const waitingPerHash = 100
+
+// errNoHash tells of a stored text that nobody can log in with.
+var errNoHash = errors.New("the stored hash of a password is none, or costs too much to check")
 
 // Hasher hashes and compares passwords, a few at a time: each takes 19 MiB and tens of
 // milliseconds of a core, which registrations need too. Who waits is served in fair turns, by
@@ -94,6 +98,9 @@ func (h *Hasher) Matches(ctx context.Context, who fairqueue.Party, password, has
 	}
 	defer release()
 	exists := hash != ""
+	if exists && !IsHash(hash) { // stored by a version that took it
+		return false, false, errNoHash
+	}
 	for i, form := range text.PasswordForms(password) {
 		same, params, err := argon2id.CheckHash(form, cmp.Or(hash, h.dummy))
 		if err != nil {

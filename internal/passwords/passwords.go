@@ -46,8 +46,23 @@ func Hash(password string) (string, error) {
 	return argon2id.CreateHash(text.PasswordForms(password)[0], &params)
 }
 
-// IsHash reports whether s is a hash that a log-in can be checked against.
+// The bounds of a hash that a log-in can be checked against. Those below are of RFC 9106, section
+// 3.1, and of the least that says anything; without them a log-in panics, or any password is right.
+// Those above keep one hash from taking all memory or a slot for minutes: they let through the most
+// costly parameters that libraries have names for.
+const (
+	maxHashMemory = 1 << 20 // KiB
+	maxHashPasses = 16
+	minSalt       = 8  // bytes
+	minKey        = 16 // bytes
+	maxKey        = 128
+)
+
+// IsHash reports whether s is a hash that a log-in can be checked against, at a cost that a process
+// can bear.
 func IsHash(s string) bool {
-	_, _, _, err := argon2id.DecodeHash(s)
-	return err == nil
+	p, _, _, err := argon2id.DecodeHash(s)
+	return err == nil && p.Iterations >= 1 && p.Iterations <= maxHashPasses && p.Parallelism >= 1 &&
+		p.Memory >= 8*uint32(p.Parallelism) && p.Memory <= maxHashMemory &&
+		p.SaltLength >= minSalt && p.KeyLength >= minKey && p.KeyLength <= maxKey
 }

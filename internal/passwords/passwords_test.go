@@ -1,6 +1,7 @@
 package passwords
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -76,5 +77,51 @@ func TestHasher(t *testing.T) {
 		if right, weak, err := h.Matches(t.Context(), somebody, "horse battery", old); err != nil || !right || !weak {
 			t.Errorf("a hash of less %s: right %t, weak %t, %v", name, right, weak, err)
 		}
+	}
+}
+
+// TestIsHash: what would panic, let any password in, or take a slot for minutes is no hash, neither
+// for an import nor for a log-in.
+func TestIsHash(t *testing.T) {
+	const salt, key = "c29tZXNhbHRzb21lc2FsdA", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+	phc := func(m, t, p int, salt, key string) string {
+		return fmt.Sprintf("$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", m, t, p, salt, key)
+	}
+	h := NewHasher(1, 1)
+	for _, c := range []struct {
+		name, hash string
+		want       bool
+	}{
+		{"ours", phc(19<<10, 2, 1, salt, key), true},
+		{"of a library that is careful", phc(64<<10, 3, 4, salt, key), true},
+		{"the most costly that a library has a name for", phc(1<<20, 4, 1, salt, key), true},
+		{"no passes", phc(19<<10, 0, 1, salt, key), false},
+		{"no threads", phc(19<<10, 2, 0, salt, key), false},
+		{"no memory", phc(0, 2, 1, salt, key), false},
+		{"less memory than its threads need", phc(31, 2, 4, salt, key), false},
+		{"more than 1 GiB", phc(1<<20+1, 1, 1, salt, key), false},
+		{"4 TiB", phc(1<<32-1, 1, 1, salt, key), false},
+		{"too many passes", phc(19<<10, 17, 1, salt, key), false},
+		{"passes for years", phc(19<<10, 1<<32-1, 1, salt, key), false},
+		{"no key, which any password has", phc(19<<10, 2, 1, salt, ""), false},
+		{"a key of a byte", phc(19<<10, 2, 1, salt, "AA"), false},
+		{"a key of a kilobyte", phc(19<<10, 2, 1, salt, strings.Repeat("AAAA", 342)), false},
+		{"no salt", phc(19<<10, 2, 1, "", key), false},
+		{"another kind", strings.Replace(phc(19<<10, 2, 1, salt, key), "argon2id", "argon2i", 1), false},
+		{"another version", strings.Replace(phc(19<<10, 2, 1, salt, key), "v=19", "v=16", 1), false},
+		{"nothing", "", false},
+		{"a password", "horse battery", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := IsHash(c.hash); got != c.want {
+				t.Errorf("it is a hash: %t", got)
+			}
+			if c.want || c.hash == "" {
+				return
+			}
+			if right, _, err := h.Matches(t.Context(), somebody, "horse battery", c.hash); err == nil || right {
+				t.Errorf("a log-in is right: %t, %v", right, err)
+			}
+		})
 	}
 }

@@ -74,7 +74,7 @@ type Logging struct {
 	LogLevel string `name:"log-level" env:"EVENTIO_LOG_LEVEL" enum:"debug,info,warn,error" default:"info" help:"Least level that is logged: debug, info, warn or error. debug tells more of each seat."`
 }
 
-// Logger logs to env.Stderr: JSON lines, or for people when it is a terminal.
+// Logger logs to env.Stderr, one line at a time: JSON, or for people when it is a terminal.
 func (l Logging) Logger(env Env) zerolog.Logger {
 	out := env.Stderr
 	if f, ok := out.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
@@ -84,7 +84,7 @@ func (l Logging) Logger(env Env) zerolog.Logger {
 	if err != nil || level == zerolog.NoLevel {
 		level = zerolog.InfoLevel
 	}
-	return zerolog.New(out).Level(level).With().Timestamp().Logger()
+	return zerolog.New(zerolog.SyncWriter(out)).Level(level).With().Timestamp().Logger()
 }
 
 // The limits of every HTTP server. Go sets none of them, and without them one slow client
@@ -119,6 +119,8 @@ type Server struct {
 	// DrainDelay is how long the server goes on serving, unready, after its context has
 	// ended: until gateways have noticed.
 	DrainDelay time.Duration
+	// MaxConnections bounds the open connections: see the flag of this name. Default: as the flag's.
+	MaxConnections int
 	// IdleTimeout is how long a connection may be without a request. Default 75 s.
 	IdleTimeout time.Duration
 	// ConnContext is that of http.Server. nil: none.
@@ -133,19 +135,23 @@ const shutdownLimit = 20 * time.Second
 // flight.
 func (s Server) Serve(ctx context.Context) error {
 	var came arrivals
+	open := newConnections(framing.Listen(s.Listener), cmp.Or(s.MaxConnections, connectionBound(descriptors())), s.Log)
 	server := &http.Server{
-		Handler:           framing.Handler(drainable(ctx, s.Handler)),
-		ConnState:         came.noteConnection,
+		Handler: framing.Handler(noteWork(drainable(ctx, s.Handler))),
+		ConnState: func(c net.Conn, state http.ConnState) {
+			open.track(c, state)
+			came.noteConnection(c, state)
+		},
+		ConnContext:       open.note(s.connContext),
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       cmp.Or(s.IdleTimeout, defaultIdleTimeout),
 		MaxHeaderBytes:    maxHeaderBytes,
-		ConnContext:       s.connContext,
 		ErrorLog:          stdlog.New(s.Log, "", 0),
 	}
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(framing.Listen(s.Listener)) }()
+	go func() { served <- server.Serve(open) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve HTTP: %w", err)

@@ -25,16 +25,21 @@ import (
 // pipes is a listener whose connections are pipes in memory.
 type pipes struct {
 	conns  chan net.Conn
+	fail   chan error // what Accept fails with, once each
 	closed chan struct{}
 	once   sync.Once
 }
 
-func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
+func newPipes() *pipes {
+	return &pipes{conns: make(chan net.Conn), fail: make(chan error), closed: make(chan struct{})}
+}
 
 func (p *pipes) Accept() (net.Conn, error) {
 	select {
 	case conn := <-p.conns:
 		return conn, nil
+	case err := <-p.fail:
+		return nil, err
 	case <-p.closed:
 		return nil, net.ErrClosed
 	}
@@ -43,8 +48,24 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
 
-func (p *pipes) dial(context.Context, string, string) (net.Conn, error) {
+func (p *pipes) dial(context.Context, string, string) (net.Conn, error) { return p.dialFrom("") }
+
+// addressed is a connection from an address.
+type addressed struct {
+	net.Conn
+	address string
+}
+
+func (a addressed) RemoteAddr() net.Addr { return a }
+func (a addressed) Network() string      { return "tcp" }
+func (a addressed) String() string       { return a.address }
+
+// dialFrom opens a connection from an address; "": none that is known.
+func (p *pipes) dialFrom(address string) (net.Conn, error) {
 	client, server := net.Pipe()
+	if address != "" {
+		server = addressed{server, address}
+	}
 	select {
 	case p.conns <- server:
 		return client, nil

@@ -1,5 +1,6 @@
 // Package retention forgets, every so often, what is not needed any more: registrations that were
-// given up long ago, and idempotency keys and log-ins that have expired.
+// given up long ago, idempotency keys and log-ins that have expired, and the record of changes of
+// events that ended long ago.
 package retention
 
 import (
@@ -20,12 +21,22 @@ const Minimum = store.KeyLife
 // Flags say how long what is not needed any more is kept.
 type Flags struct {
 	KeepCancelled time.Duration `env:"EVENTIO_KEEP_CANCELLED" default:"720h" help:"How long a registration that was given up is kept, with its person, its times and its request ids; 24h at least. 0 keeps it for ever. Expired idempotency keys and log-ins go within an hour."`
+	KeepChanges   time.Duration `env:"EVENTIO_KEEP_CHANGES" default:"9600h" help:"How long the record of an event's changes is kept after the end of the event; 24h at least. 0 keeps it for ever. It is kept while the event is to come, however old."`
+}
+
+// Store is what retention needs of a store: every store.Store has it.
+type Store interface {
+	store.Retention
+	PruneChanges(ctx context.Context, endedBefore time.Time, limit int) (int, error)
 }
 
 // Check fails with process.ErrUsage on a value that is out of range.
 func (f Flags) Check() error {
 	if f.KeepCancelled != 0 && f.KeepCancelled < Minimum {
 		return process.Usage("--keep-cancelled: %v is neither 0 nor at least %v", f.KeepCancelled, Minimum)
+	}
+	if f.KeepChanges != 0 && f.KeepChanges < Minimum {
+		return process.Usage("--keep-changes: %v is neither 0 nor at least %v", f.KeepChanges, Minimum)
 	}
 	return nil
 }
@@ -56,6 +67,8 @@ const (
 	every = time.Hour
 	// chunk is how many registrations are removed at once: one write, which is over soon.
 	chunk = 500
+	// events is how many records of changes are removed at once. Each is removed in pieces.
+	events = 10
 	// rest is the pause between two chunks, in which others write.
 	rest = 50 * time.Millisecond
 	// chunkLimit bounds one write.
@@ -64,7 +77,7 @@ const (
 
 // Run forgets until ctx ends. Any number of processes may do it at once. What fails is logged, and
 // tried again in the next round.
-func (f Flags) Run(ctx context.Context, st store.Retention, log zerolog.Logger) {
+func (f Flags) Run(ctx context.Context, st Store, log zerolog.Logger) {
 	next := rand.N(every)
 	for {
 		select {
@@ -74,13 +87,17 @@ func (f Flags) Run(ctx context.Context, st store.Retention, log zerolog.Logger) 
 		}
 		next = every
 		cancelled, keys, err := f.Once(ctx, st, time.Now())
+		records := 0
+		if err == nil {
+			records, err = f.OnceChanges(ctx, st, time.Now())
+		}
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
 			log.Warn().Err(err).Msg("what is not needed any more cannot be forgotten yet")
-		case cancelled > 0 || keys > 0:
-			log.Info().Int("registrations", cancelled).Int("keys", keys).Msg("forgot what is not needed any more")
+		case cancelled > 0 || keys > 0 || records > 0:
+			log.Info().Int("registrations", cancelled).Int("keys", keys).Int("records", records).Msg("forgot what is not needed any more")
 		}
 	}
 }
@@ -88,23 +105,39 @@ func (f Flags) Run(ctx context.Context, st store.Retention, log zerolog.Logger) 
 // Once forgets what is not needed at the time now, and returns how many cancelled registrations, and
 // how many keys and log-ins, that were.
 func (f Flags) Once(ctx context.Context, st store.Retention, now time.Time) (cancelled, keys int, err error) {
-	keys, err = bounded(ctx, st.ForgetKeys)
-	for err == nil && f.KeepCancelled > 0 {
-		var n int
-		n, err = bounded(ctx, func(ctx context.Context) (int, error) {
+	if keys, err = bounded(ctx, st.ForgetKeys); err == nil && f.KeepCancelled > 0 {
+		cancelled, err = inChunks(ctx, chunk, func(ctx context.Context) (int, error) {
 			return st.ForgetCancelled(ctx, now.Add(-f.KeepCancelled), chunk)
 		})
-		cancelled += n
-		if n < chunk {
-			break
+	}
+	return cancelled, keys, err
+}
+
+// OnceChanges removes the records of changes that are not needed at the time now, and returns of how
+// many events that were.
+func (f Flags) OnceChanges(ctx context.Context, st Store, now time.Time) (int, error) {
+	if f.KeepChanges == 0 {
+		return 0, nil
+	}
+	return inChunks(ctx, events, func(ctx context.Context) (int, error) {
+		return st.PruneChanges(ctx, now.Add(-f.KeepChanges), events)
+	})
+}
+
+// inChunks calls fn until it has found less than size, with pauses, and returns how many it found.
+func inChunks(ctx context.Context, size int, fn func(context.Context) (int, error)) (all int, err error) {
+	for {
+		n, err := bounded(ctx, fn)
+		all += n
+		if err != nil || n < size {
+			return all, err
 		}
 		select {
 		case <-ctx.Done():
-			err = ctx.Err()
+			return all, ctx.Err()
 		case <-time.After(rest):
 		}
 	}
-	return cancelled, keys, err
 }
 
 // bounded calls fn with chunkLimit.

@@ -47,6 +47,11 @@ const (
 	AccountErased       Event = "account_erased"
 	RegistrationRemoved Event = "registration_removed"
 	EventCancelled      Event = "event_cancelled"
+	EventDeleted        Event = "event_deleted"
+	EmailProven         Event = "email_proven"
+	EmailFreed          Event = "email_freed"
+	QuotaUsedUp         Event = "quota_used_up"
+	PasswordGuessing    Event = "password_guessing"
 )
 
 // Kind is an event with what is said of it.
@@ -81,6 +86,11 @@ var kinds = []Kind{
 	{AccountErased, true, "an account was erased", []string{"user_id"}},
 	{RegistrationRemoved, false, "an organizer removed the registration of somebody else", []string{"event_id", "user_id"}},
 	{EventCancelled, false, "an event was cancelled", []string{"event_id"}},
+	{EventDeleted, true, "an operator deleted an event with its registrations; user_id was its organizer", []string{"event_id", "user_id"}},
+	{EmailProven, false, "the e-mail address of an account was noted as proven", []string{"user_id"}},
+	{EmailFreed, true, "an address that was not proven was taken from an account, whose log-ins ended", []string{"user_id"}},
+	{PasswordGuessing, true, "somebody guesses the password of an account, from however many addresses; it is slowed down, and told once; count is how many were wrong", []string{"user_id", "count"}},
+	{QuotaUsedUp, true, "a quota of a person or a network is used up for the day; the reason is its kind; once a day and process", []string{"reason"}},
 }
 
 // Kinds returns what is said of each event, in the order of the documentation.

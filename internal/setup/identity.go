@@ -51,6 +51,7 @@ func (k Keys) Parse() (identity.Keys, error) {
 type Identity struct {
 	Keys
 	TokenLifetime time.Duration `env:"EVENTIO_TOKEN_LIFETIME" default:"1h" help:"How long a token is valid, at most 24h."`
+	AdmissionKeys string        `env:"EVENTIO_ADMISSION_KEYS" placeholder:"KID:SECRET,..." help:"Keys of a gateway that admits people before they may register, comma-separated like those of --auth-keys. With them each registration needs an admission in the header Eventio-Admission. Use the variable: other users of the machine can see flags."`
 	Limits
 	Gateways
 	CORSOrigins []string `name:"cors-origins" env:"EVENTIO_CORS_ORIGINS" placeholder:"ORIGIN" help:"Other origins, like https://app.example.org, whose scripts may use the API with tokens. By default none."`
@@ -70,6 +71,13 @@ func (i Identity) Access(auth string, addr net.Addr, log zerolog.Logger) (gate.C
 	}
 	if _, err := i.Parse(); err != nil {
 		return gate.Config{}, err
+	}
+	if i.AdmissionKeys != "" {
+		keys, err := identity.ParseKeys(i.AdmissionKeys)
+		if err != nil {
+			return gate.Config{}, process.Usage("--admission-keys: %v", err)
+		}
+		access.Admissions = identity.NewAdmissions(keys, time.Now)
 	}
 	if i.TokenLifetime < time.Second || i.TokenLifetime > identity.MaxLifetime {
 		return gate.Config{}, process.Usage("--token-lifetime: %v is not from 1s to %v", i.TokenLifetime, identity.MaxLifetime)

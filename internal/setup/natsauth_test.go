@@ -79,7 +79,7 @@ func TestRightsOfOthers(t *testing.T) {
 	got := requester.Request(t.Context(), messages.SeatRequest{
 		Kind: messages.KindRecount, RequestID: "r", EventID: store.NewID(), Actor: messages.Actor{Kind: messages.ActorOperator},
 	}, time.Now().Add(5*time.Second))
-	if got.Reply.Outcome != messages.OutcomeEventNotFound {
+	if got.Reply.Outcome != store.EventNotFound {
 		t.Errorf("a repair is answered %+v", got)
 	}
 	select {

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -22,8 +23,9 @@ func Waiting(ctx context.Context, log zerolog.Logger, what string) (stop func())
 }
 
 func waiting(ctx context.Context, log zerolog.Logger, what string, after time.Duration) (stop func()) {
-	ctx, stop = context.WithCancel(ctx)
-	go func() {
+	ctx, cancel := context.WithCancel(ctx)
+	var notices sync.WaitGroup
+	notices.Go(func() {
 		for {
 			select {
 			case <-ctx.Done():
@@ -37,6 +39,6 @@ func waiting(ctx context.Context, log zerolog.Logger, what string, after time.Du
 			line.Msg("still waiting for " + what)
 			after = noticeEvery
 		}
-	}()
-	return stop
+	})
+	return func() { cancel(); notices.Wait() } // nothing is said of a wait that is over
 }

@@ -42,6 +42,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/fairqueue"
+	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -159,7 +160,7 @@ func (a *Accounts) Begin(ctx context.Context, attempt Attempt) (*Turn, error) {
 	}
 	turn, acct, warn := a.unslowed(attempt, time.Now())
 	if warn > 0 {
-		a.log.Warn().Str("user_id", attempt.UserID.Hex()).Int("wrong_passwords", warn).Msg("security: password guessing")
+		security.Log(a.log, security.PasswordGuessing, security.Actor{}, security.About{User: attempt.UserID, Count: warn})
 	}
 	if turn != nil {
 		return turn, nil
@@ -180,7 +181,8 @@ func (a *Accounts) unslowed(attempt Attempt, now time.Time) (turn *Turn, acct *a
 			browser = &counter{}
 			a.browsers.Add(key, browser)
 		}
-		if browser.count(now, browserFree) < browserFree {
+		// Compared with one more, because a little has been let off since the last one.
+		if browser.count(now, browserFree)+1 <= browserFree {
 			browser.add(1, browserFree)
 			return &Turn{accounts: a, counter: browser, most: browserFree}, nil, 0
 		}

@@ -213,7 +213,7 @@ func TestTheOwnerGetsIn(t *testing.T) {
 		}
 		end()
 		wg.Wait()
-		if want := `{"level":"warn","user_id":"010000000000000000000000","wrong_passwords":20,"message":"security: password guessing"}` + "\n"; log.String() != want {
+		if want := `{"level":"warn","security_event":"password_guessing","user_id":"010000000000000000000000","count":20,"message":"security: somebody guesses the password of an account, from however many addresses; it is slowed down, and told once; count is how many were wrong"}` + "\n"; log.String() != want {
 			t.Errorf("the log has %s", log.String())
 		}
 	})
@@ -250,6 +250,26 @@ func TestAWarningComesOncePerAttack(t *testing.T) {
 			}
 			if n := strings.Count(log.String(), "\n"); n != c.warnings {
 				t.Errorf("after a pause of %v %d warnings, want %d", c.pause, n, c.warnings)
+			}
+		}
+	})
+}
+
+// TestAKnownBrowserThatGuessesIsSlowed: also when it takes its time, so that a little of its count is
+// let off between two guesses.
+func TestAKnownBrowserThatGuessesIsSlowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := New(Config{})
+		for i := range 2 * defaultFree {
+			_, _ = try(t, a, adas(i), false)
+		}
+		known := adas(1000)
+		known.Browser = "Ada's browser"
+		const pause = 100 * time.Millisecond
+		for i := range 3 * browserFree {
+			time.Sleep(pause)
+			if waited, err := try(t, a, known, false); err != nil || i != browserFree && (waited > 0) != (i > browserFree) {
+				t.Errorf("guess %d waited %v, %v", i+1, waited, err)
 			}
 		}
 	})

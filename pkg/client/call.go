@@ -45,6 +45,7 @@ type call struct {
 	repetition   repetition
 	key          string // of the request; empty: it takes none
 	ifMatch      string
+	wait         time.Duration // the API may hold back its answer for so long, beside the timeout of an attempt
 }
 
 // newKey makes an Idempotency-Key that nobody else makes.
@@ -103,7 +104,7 @@ func (c *Client) send(ctx context.Context, q call, body []byte, take func(*http.
 	// The reader of a stream stops the timer when the stream has begun.
 	sending, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	timer := time.AfterFunc(c.config.Retry.Timeout, func() { cancel(errTimeout) })
+	timer := time.AfterFunc(c.config.Retry.Timeout+q.wait, func() { cancel(errTimeout) })
 	defer timer.Stop()
 	// net/http repeats a request itself when a connection breaks that was used before, and the
 	// answer is then not that to the first one.

@@ -343,6 +343,7 @@ func TestItKnowsTheWholeAPI(t *testing.T) {
 		"putRegistration":  {"PutRegistration"},
 		"readRegistration": {"Registration"}, "deleteRegistration": {"CancelRegistration"},
 		"listHoldings": {"UserRegistrations", "UserRegistrationsPage"}, "ready": {"Ready"},
+		"listEventChanges": {"EventChangesPage", "FollowEvent"}, "listUserChanges": {"UserChanges", "UserChangesPage"},
 		"readUser": {"User"}, "editUser": {"EditUser"}, "deleteUser": {"DeleteUser"}, "exportUser": {"ExportUser"},
 		"listSessions": {"LogIns"}, "endSession": {"EndLogIn"}, "endSessions": {"EndLogIns"},
 		"logout": {"LogOut"}, "readSession": nil, "live": nil, "openapi": nil, "docs": nil, "docsStyle": nil,

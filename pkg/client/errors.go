@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/eventio/eventio/pkg/store"
 )
 
 // ErrUnknownOutcome matches, by errors.Is, each error that leaves it unknown whether the change
@@ -63,6 +66,8 @@ const (
 	CodeAlreadyWaitlisted     Code = "already_waitlisted"
 	CodeUnauthenticated       Code = "unauthenticated"
 	CodeForbidden             Code = "forbidden"
+	CodeEmailUnproven         Code = "email_unproven"
+	CodeNotAdmitted           Code = "not_admitted"
 	CodeLoginTooOld           Code = "login_too_old"
 	CodeAccountLocked         Code = "account_locked"
 	CodeNotFound              Code = "not_found"
@@ -85,6 +90,7 @@ const (
 	CodeTooLarge              Code = "too_large"
 	CodeUnsupportedMediaType  Code = "unsupported_media_type"
 	CodeRateLimited           Code = "rate_limited"
+	CodeQuotaExceeded         Code = "quota_exceeded"
 	CodeInternal              Code = "internal"
 	CodeOverloaded            Code = "overloaded"
 	CodeStorageFull           Code = "storage_full"
@@ -95,12 +101,8 @@ const (
 // carried out, in this attempt and in those before it. Others, like unauthenticated, are said
 // before anybody looks whether an earlier attempt has arrived.
 func (c Code) decides() bool {
-	switch c {
-	case CodeAlreadyRegistered, CodeAlreadyWaitlisted, CodeEventNotFound, CodeEmailTaken, CodeSoldOut,
-		CodeRegistrationNotOpen, CodeRegistrationClosed, CodeRegistrationCancelled, CodeEventCancelled, CodeRegistrationChanged:
-		return true
-	}
-	return false
+	o := store.Outcome(c) // every refusal of a seat request is one
+	return c == CodeEmailTaken || slices.Contains(store.Register.Outcomes(), o) || slices.Contains(store.Cancel.Outcomes(), o)
 }
 
 // Problem is an answer that is no success: the problem document (RFC 9457) of the API, or what

@@ -160,3 +160,25 @@ func TestTokens(t *testing.T) {
 		}
 	})
 }
+
+// TestWhichRefusalsDecide: those of a seat request and a used address do, whatever is said before or
+// after a request was looked at does not, nor does a success.
+func TestWhichRefusalsDecide(t *testing.T) {
+	for _, c := range []Code{
+		CodeAlreadyRegistered, CodeAlreadyWaitlisted, CodeEventNotFound, CodeEmailTaken, CodeSoldOut, CodeRegistrationNotOpen,
+		CodeRegistrationClosed, CodeRegistrationCancelled, CodeEventCancelled, CodeEmailUnproven, CodeRegistrationChanged,
+	} {
+		if !c.decides() {
+			t.Errorf("%s leaves it open", c)
+		}
+	}
+	for _, c := range []Code{
+		"", "of tomorrow", CodeInvalid, CodeUnauthenticated, CodeForbidden, CodeNotAdmitted, CodeLoginTooOld, CodeAccountLocked, CodeNotFound, CodeRegistrationNotFound,
+		CodeUserNotFound, CodeMethodNotAllowed, CodeCapacityBelowSold, CodeVersionMismatch, CodePreconditionRequired, CodeRequestInProgress,
+		CodeKeyReused, CodeTooLarge, CodeUnsupportedMediaType, CodeRateLimited, CodeQuotaExceeded, CodeInternal, CodeOverloaded, CodeStorageFull, CodeUnknownOutcome,
+	} {
+		if c.decides() {
+			t.Errorf("%s decides", c)
+		}
+	}
+}

@@ -64,24 +64,25 @@ const (
 // NewEvent is an event that is to be created. Title, Capacity, StartsAt and EndsAt are required.
 type NewEvent struct {
 	// OrganizerID is who it belongs to. With a token it may be zero, and is the token's user.
-	OrganizerID ID
-	Title       string
-	Description string
-	Capacity    int64 // seats, from 1 to 1,000,000,000
-	StartsAt    time.Time
-	EndsAt      time.Time
-	Place       string
-	TimeZone    string // like Europe/Berlin, for people
-	Waitlist    bool   // a full event takes people onto a waiting list
-	OpensAt     time.Time
-	ClosesAt    time.Time
+	OrganizerID         ID
+	Title               string
+	Description         string
+	Capacity            int64 // seats, from 1 to 1,000,000,000
+	StartsAt            time.Time
+	EndsAt              time.Time
+	Place               string
+	TimeZone            string // like Europe/Berlin, for people
+	Waitlist            bool   // a full event takes people onto a waiting list
+	RequiresProvenEmail bool   // only people with proven e-mail addresses may register
+	OpensAt             time.Time
+	ClosesAt            time.Time
 }
 
 // body makes the body of a request.
 func (e NewEvent) body() wire.NewEvent {
 	return wire.NewEvent{
 		OrganizerID: idOrNothing(e.OrganizerID), Title: e.Title, Description: e.Description, Capacity: e.Capacity,
-		StartsAt: instant(e.StartsAt), EndsAt: instant(e.EndsAt), Place: e.Place, TimeZone: e.TimeZone, Waitlist: e.Waitlist,
+		StartsAt: instant(e.StartsAt), EndsAt: instant(e.EndsAt), Place: e.Place, TimeZone: e.TimeZone, Waitlist: e.Waitlist, RequiresProvenEmail: e.RequiresProvenEmail,
 		OpensAt: instantOrNull(e.OpensAt), ClosesAt: instantOrNull(e.ClosesAt),
 	}
 }
@@ -89,23 +90,24 @@ func (e NewEvent) body() wire.NewEvent {
 // EventEdit changes an event. A nil field stays as it is; new(value) makes a pointer. An empty
 // text and a zero time take away what an event need not have.
 type EventEdit struct {
-	Title       *string
-	Description *string
-	Place       *string
-	TimeZone    *string
-	Waitlist    *bool
-	Capacity    *int64
-	StartsAt    *time.Time
-	EndsAt      *time.Time
-	OpensAt     *time.Time
-	ClosesAt    *time.Time
+	Title               *string
+	Description         *string
+	Place               *string
+	TimeZone            *string
+	Waitlist            *bool
+	RequiresProvenEmail *bool
+	Capacity            *int64
+	StartsAt            *time.Time
+	EndsAt              *time.Time
+	OpensAt             *time.Time
+	ClosesAt            *time.Time
 }
 
 // body makes the body of a request, in which null takes a field away.
 func (e EventEdit) body() wire.EventEdit {
 	return wire.EventEdit{
 		Title: given(e.Title, as), Description: given(e.Description, as), Place: given(e.Place, as), TimeZone: given(e.TimeZone, as),
-		Waitlist: given(e.Waitlist, as), Capacity: given(e.Capacity, as),
+		Waitlist: given(e.Waitlist, as), RequiresProvenEmail: given(e.RequiresProvenEmail, as), Capacity: given(e.Capacity, as),
 		StartsAt: given(e.StartsAt, instant), EndsAt: given(e.EndsAt, instant),
 		OpensAt: given(e.OpensAt, instantOrNull), ClosesAt: given(e.ClosesAt, instantOrNull),
 	}

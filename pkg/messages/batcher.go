@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -211,7 +212,7 @@ func (b *batcher) receiveForAll(name string, reply SeatReply) {
 		if c := b.remove(name, 0); c != nil {
 			c.done <- resultOf(reply, c.req.Kind)
 		}
-	case reply.Outcome.decides(""):
+	case slices.Contains(undecided, reply.Outcome):
 		b.completeAll(name, result{reply: reply})
 	default: // a decision is about one request, which it must name
 		b.completeAll(name, result{err: errWrongReply})
@@ -223,7 +224,7 @@ var errWrongReply = errors.New("the reply does not answer the request")
 
 // resultOf returns the result of a call with a request of a kind that got a reply.
 func resultOf(reply SeatReply, kind Kind) result {
-	if !reply.Outcome.decides(kind) {
+	if !fits(reply.Outcome, kind) {
 		return result{err: fmt.Errorf("%w: %s to a %s", errWrongReply, reply.Outcome, kind)}
 	}
 	return result{reply: reply}

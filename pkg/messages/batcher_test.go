@@ -8,6 +8,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/eventio/eventio/pkg/store"
 )
 
 const aSubject = "subject"
@@ -69,9 +71,9 @@ func TestEachCallGetsItsOwnReply(t *testing.T) {
 		t.Fatalf("%d requests", len(requests))
 	}
 	reply := func(item int) SeatReply {
-		return SeatReply{Message: name, Item: item, Outcome: OutcomeRegistered, Number: int64(item)}
+		return SeatReply{Message: name, Item: item, Outcome: store.Registered, Number: int64(item)}
 	}
-	replied(t, s, name, reply(1), reply(1), reply(-1), reply(4), SeatReply{Message: "other", Outcome: OutcomeSoldOut})
+	replied(t, s, name, reply(1), reply(1), reply(-1), reply(4), SeatReply{Message: "other", Outcome: store.SoldOut})
 	replied(t, s, name, reply(1))
 	if !s.abandon(calls[2]) {
 		t.Error("a call that was sent is said to have reached nobody")
@@ -111,7 +113,7 @@ func TestOneReplyForAll(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, calls := unsent(3)
 			message, _ := sentAs(t, s)
-			replied(t, s, message, SeatReply{Message: message, Item: 1, Outcome: OutcomeSoldOut})
+			replied(t, s, message, SeatReply{Message: message, Item: 1, Outcome: store.SoldOut})
 			c.msg.Subject = "inbox." + message
 			s.receive(&c.msg)
 			for _, i := range []int{0, 2} {
@@ -119,7 +121,7 @@ func TestOneReplyForAll(t *testing.T) {
 					t.Errorf("call %d is told %+v", i, v)
 				}
 			}
-			if v, _ := told(calls[1]); v.reply.Outcome != OutcomeSoldOut {
+			if v, _ := told(calls[1]); v.reply.Outcome != store.SoldOut {
 				t.Errorf("the one that had its answer is told %+v", v)
 			}
 			if len(s.inFlight) != 0 {
@@ -152,7 +154,7 @@ func TestWhatIsNotSent(t *testing.T) {
 			t.Errorf("%d ms remain, sent at %d", r.RemainingMillis, r.SentMillis)
 		}
 	}
-	replied(t, s, name, SeatReply{Message: name, Item: 1, Outcome: OutcomeRegistered})
+	replied(t, s, name, SeatReply{Message: name, Item: 1, Outcome: store.Registered})
 	if _, ok := told(calls[3]); !ok {
 		t.Error("the last call is the second of its message and was not answered")
 	}
@@ -173,7 +175,7 @@ func TestMessagesAreBounded(t *testing.T) {
 			t.Errorf("%d requests in a message, want %d", len(requests), want)
 		}
 	}
-	text := func(bytes int) *EventEdit { return &EventEdit{Title: new(strings.Repeat("a", bytes))} }
+	text := func(bytes int) *store.Edit { return &store.Edit{Title: new(strings.Repeat("a", bytes))} }
 	s, calls := unsent(4)
 	for _, c := range calls {
 		c.req.Kind, c.req.UserID, c.req.Edit = KindEditEvent, ID{}, text(MaxMessage/2-500)

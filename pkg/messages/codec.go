@@ -74,7 +74,7 @@ func DecodeReplies(data []byte) ([]SeatReply, error) {
 		return nil, err
 	}
 	for _, m := range replies {
-		if !m.Outcome.Valid() {
+		if !ValidOutcome(m.Outcome) {
 			return nil, fmt.Errorf("decode replies: outcome %.32q", m.Outcome)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
 )
 
 func request() messages.SeatRequest {
@@ -34,7 +35,7 @@ func TestRequestsThatAreRead(t *testing.T) {
 	capacity, title, nothing, none, off := int64(3), "New \u00fc \"title\"", "", time.Time{}, false
 	edit := request()
 	edit.Kind, edit.UserID = messages.KindEditEvent, bson.ObjectID{}
-	edit.Edit = &messages.EventEdit{Version: 4, Title: &title, Capacity: &capacity, ClosesAt: &none, Venue: &nothing, Waitlist: &off}
+	edit.Edit = &store.Edit{Version: 4, Title: &title, Capacity: &capacity, ClosesAt: &none, Venue: &nothing, Waitlist: &off}
 	cancel := request()
 	cancel.Kind = messages.KindCancel
 	meant := cancel
@@ -51,6 +52,27 @@ func TestRequestsThatAreRead(t *testing.T) {
 	}
 	if got, err := messages.DecodeRequests(message); err != nil || !reflect.DeepEqual(got, requests) {
 		t.Fatalf("got %+v, %v; want %+v", got, err, requests)
+	}
+}
+
+// TestAnEditKeepsItsNames: the names of an edit's fields on the wire are those that workers of the version
+// before read. An empty text and a zero time are sent, since they take something away.
+func TestAnEditKeepsItsNames(t *testing.T) {
+	at := time.Date(2027, 5, 1, 18, 0, 0, 0, time.UTC)
+	for want, edit := range map[string]store.Edit{
+		`{"version":4,"title":"T","description":"D","place":"P","time_zone":"UTC","waitlist":true,"requires_proven_email":true,"starts_at":"2027-05-01T18:00:00Z",` +
+			`"ends_at":"2027-05-01T18:00:00Z","registration_opens_at":"2027-05-01T18:00:00Z","registration_closes_at":"2027-05-01T18:00:00Z",` +
+			`"capacity":2,"cancel":true}`: {Version: 4, Title: new("T"), Description: new("D"), Venue: new("P"), TimeZone: new("UTC"), Waitlist: new(true), RequiresProvenEmail: new(true),
+			StartsAt: &at, EndsAt: &at, OpensAt: &at, ClosesAt: &at, Capacity: new(int64(2)), Cancel: true},
+		`{"version":-1,"place":"","waitlist":false,"registration_opens_at":"0001-01-01T00:00:00Z"}`: {
+			Version: store.AnyVersion, Venue: new(""), Waitlist: new(false), OpensAt: new(time.Time)},
+		`{"version":0}`: {},
+	} {
+		req := request()
+		req.Edit = &edit
+		if got := string(encode(t, req)); !strings.Contains(got, `"edit":`+want+`,`) {
+			t.Errorf("it is sent as %s, want the edit %s", got, want)
+		}
 	}
 }
 
@@ -82,7 +104,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		"no event":                    func(r *messages.SeatRequest) { r.EventID = bson.ObjectID{} },
 		"no user":                     func(r *messages.SeatRequest) { r.UserID = bson.ObjectID{} },
 		"an edit without one":         func(r *messages.SeatRequest) { r.Kind = messages.KindEditEvent },
-		"a registration with an edit": func(r *messages.SeatRequest) { r.Edit = &messages.EventEdit{} },
+		"a registration with an edit": func(r *messages.SeatRequest) { r.Edit = &store.Edit{} },
 		"no request id":               func(r *messages.SeatRequest) { r.RequestID = "" },
 		"id too long":                 func(r *messages.SeatRequest) { r.RequestID = strings.Repeat("x", 256) },
 		"id with a line end":          func(r *messages.SeatRequest) { r.RequestID = "a\nb" },
@@ -110,16 +132,16 @@ func TestRequestsThatAreRefused(t *testing.T) {
 // requestOfTheVersionBefore is a request in the version before actors, for API processes and
 // workers alike.
 type requestOfTheVersionBefore struct {
-	Kind            messages.Kind       `json:"kind"`
-	RequestID       string              `json:"request_id"`
-	EventID         messages.ID         `json:"event_id"`
-	UserID          messages.ID         `json:"user_id,omitzero"`
-	Keyed           bool                `json:"keyed,omitzero"`
-	Number          int64               `json:"number,omitzero"`
-	Edit            *messages.EventEdit `json:"edit,omitempty"`
-	RemainingMillis int64               `json:"remaining_ms"`
-	SentMillis      int64               `json:"sent_ms,omitzero"`
-	TraceID         string              `json:"trace_id,omitempty"`
+	Kind            messages.Kind `json:"kind"`
+	RequestID       string        `json:"request_id"`
+	EventID         messages.ID   `json:"event_id"`
+	UserID          messages.ID   `json:"user_id,omitzero"`
+	Keyed           bool          `json:"keyed,omitzero"`
+	Number          int64         `json:"number,omitzero"`
+	Edit            *store.Edit   `json:"edit,omitempty"`
+	RemainingMillis int64         `json:"remaining_ms"`
+	SentMillis      int64         `json:"sent_ms,omitzero"`
+	TraceID         string        `json:"trace_id,omitempty"`
 }
 
 // actors returns an actor of each kind, one of a kind of a newer version, and the zero actor.
@@ -213,7 +235,7 @@ func TestTheVersionBeforeReadsARequest(t *testing.T) {
 
 func TestReplies(t *testing.T) {
 	want := []messages.SeatReply{
-		{Message: "1a", Item: 3, Outcome: messages.OutcomeWaitlisted, Number: 7, Position: 2,
+		{Message: "1a", Item: 3, Outcome: store.Waitlisted, Number: 7, Position: 2,
 			RegisteredAt: time.Date(2026, 11, 24, 10, 0, 0, 123_000_000, time.UTC)},
 		{Outcome: messages.OutcomeInvalid},
 	}
@@ -230,8 +252,13 @@ func TestReplies(t *testing.T) {
 // TestEveryOutcomeIsValid: a requester refuses no outcome that a worker may give.
 func TestEveryOutcomeIsValid(t *testing.T) {
 	ours := testenv.Constants(t, ".", "Outcome")
-	for _, o := range append(ours, "", "Registered", "registered ") {
-		if want := slices.Contains(ours, o); messages.Outcome(o).Valid() != want {
+	for _, o := range testenv.Constants(t, "../store", "Outcome") {
+		if o != string(store.NotOrganizer) { // which travels as OutcomeInvalid
+			ours = append(ours, o)
+		}
+	}
+	for _, o := range append(ours, "", "Registered", "registered ", string(store.NotOrganizer)) {
+		if want := slices.Contains(ours, o); messages.ValidOutcome(messages.Outcome(o)) != want {
 			t.Errorf("%q is valid: %t", o, !want)
 		}
 	}
@@ -265,11 +292,11 @@ func FuzzDecodeRequests(f *testing.F) {
 }
 
 func FuzzDecodeReplies(f *testing.F) {
-	f.Add(encode(f, messages.SeatReply{Message: "z", Item: 1, Outcome: messages.OutcomeRegistered, Number: 1}))
+	f.Add(encode(f, messages.SeatReply{Message: "z", Item: 1, Outcome: store.Registered, Number: 1}))
 	f.Add([]byte(`{"outcome":"sold_out"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := messages.DecodeReplies(data)
-		if err == nil && (len(got) == 0 || !got[0].Outcome.Valid()) {
+		if err == nil && (len(got) == 0 || !messages.ValidOutcome(got[0].Outcome)) {
 			t.Fatalf("%+v passes", got)
 		}
 	})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
 )
 
 // TestAForgerWhoSeesPings: whoever is permitted to hear pings to workers, and so sees one inbox of
@@ -37,7 +38,7 @@ func TestAForgerWhoSeesPings(t *testing.T) {
 	<-seen
 	for _, inbox := range before(t, ping.Reply) {
 		for _, name := range []string{"0", "1"} {
-			forged := &nats.Msg{Subject: inbox + "." + name, Data: encode(t, messages.SeatReply{Outcome: messages.OutcomeRegistered, Number: 1})}
+			forged := &nats.Msg{Subject: inbox + "." + name, Data: encode(t, messages.SeatReply{Outcome: store.Registered, Number: 1})}
 			if err := forger.PublishMsg(forged); err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +90,7 @@ func TestAForgerWhoHasHeardOnce(t *testing.T) {
 		inbox, name := messages.SplitReplySubject(m.Reply)
 		inboxes <- inbox
 		if heard++; heard == 1 {
-			_ = m.Respond(encode(t, messages.SeatReply{Message: name, Outcome: messages.OutcomeSoldOut}))
+			_ = m.Respond(encode(t, messages.SeatReply{Message: name, Outcome: store.SoldOut}))
 		}
 	})
 	if err == nil {
@@ -99,7 +100,7 @@ func TestAForgerWhoHasHeardOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := requester(t, url)
-	if got := ask(t, r, 5*time.Second); got.Outcome != messages.OutcomeSoldOut {
+	if got := ask(t, r, 5*time.Second); got.Outcome != store.SoldOut {
 		t.Fatalf("outcome is %s", got.Outcome)
 	}
 	told := make(chan messages.SeatReply, 1)
@@ -114,7 +115,7 @@ func TestAForgerWhoHasHeardOnce(t *testing.T) {
 	for i := range 2000 {
 		name := strconv.FormatInt(int64(i), 36)
 		for _, reply := range []messages.SeatReply{
-			{Outcome: messages.OutcomeRegistered, Number: 1}, {Message: name, Outcome: messages.OutcomeRegistered, Number: 1},
+			{Outcome: store.Registered, Number: 1}, {Message: name, Outcome: store.Registered, Number: 1},
 		} {
 			if err := conn.Publish(inbox+"."+name, encode(t, reply)); err != nil {
 				t.Fatal(err)

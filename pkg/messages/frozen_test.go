@@ -12,6 +12,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
 )
 
 // freezer is a proxy in front of a NATS server. When it freezes it forwards nothing and closes
@@ -110,7 +111,7 @@ func TestTwoFrozenWorkers(t *testing.T) {
 			req, started := request(), time.Now()
 			req.EventID = bson.NewObjectID()
 			reply := r.Request(t.Context(), req, started.Add(4*time.Second)).Reply
-			if reply.Outcome != messages.OutcomeRegistered {
+			if reply.Outcome != store.Registered {
 				t.Errorf("an answer is %s", reply.Outcome)
 			}
 			if time.Since(started) > time.Second {

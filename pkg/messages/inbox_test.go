@@ -1,10 +1,13 @@
 package messages
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/eventio/eventio/pkg/store"
 )
 
 func TestIsInbox(t *testing.T) {
@@ -67,16 +70,23 @@ func TestRepliesFitTheirRequests(t *testing.T) {
 		replied(t, s, name, reply)
 		return told(calls[0])
 	}
-	for kind := range decisions {
+	rows := map[Kind][]Outcome{KindProbe: {OutcomeProbed}, "": undecided}
+	for _, kind := range []Kind{KindRegister, KindCancel, KindEditEvent, KindRecount} {
+		rows[kind] = store.Kind(kind).Outcomes()
+	}
+	for kind, own := range rows {
 		if kind == "" {
 			continue
 		}
-		for other, outcomes := range decisions {
+		for other, outcomes := range rows {
+			if len(outcomes) == 0 {
+				t.Fatalf("a %s has no outcomes", other)
+			}
 			for _, o := range outcomes {
-				fits := other == "" || other == kind || o.decides(kind)
+				want := other == "" || slices.Contains(own, o)
 				for _, named := range []bool{true, false} {
 					got, ok := answered(kind, o, named)
-					if !ok || fits != (got.err == nil) || !fits && neverSent(got.err) {
+					if !ok || want != (got.err == nil) || !want && neverSent(got.err) {
 						t.Errorf("a %s is answered %s, by name: %t: %+v", kind, o, named, got)
 					}
 				}
@@ -85,7 +95,7 @@ func TestRepliesFitTheirRequests(t *testing.T) {
 	}
 	s, calls := unsent(3)
 	name, _ := sentAs(t, s)
-	replied(t, s, name, SeatReply{Outcome: OutcomeRegistered, Number: 1})
+	replied(t, s, name, SeatReply{Outcome: store.Registered, Number: 1})
 	for i, c := range calls {
 		if got, ok := told(c); !ok || got.err == nil || neverSent(got.err) {
 			t.Errorf("one decision for three requests: call %d is told %+v", i, got)

@@ -58,6 +58,8 @@ package messages
 import (
 	"slices"
 	"time"
+
+	"github.com/eventio/eventio/pkg/store"
 )
 
 const (
@@ -104,7 +106,7 @@ type SeatRequest struct {
 	// an Actor each. A worker of a version before it ignores it.
 	Actor Actor `json:",embed"`
 	// Edit is for KindEditEvent only.
-	Edit *EventEdit `json:"edit,omitempty"`
+	Edit *store.Edit `json:"edit,omitempty"`
 	// RemainingMillis is how much longer the caller waits for the reply when the message is sent,
 	// in milliseconds. It is no instant, because clocks differ. A worker begins no write for the
 	// request after this time.
@@ -142,24 +144,6 @@ const (
 	ActorUnproven ActorKind = "unproven"
 )
 
-// EventEdit has what an organizer changes. A field that is nil stays as it is, and a zero time
-// removes a limit. The fields are those of store.Edit.
-type EventEdit struct {
-	// Only nil is left out: omitempty would lose an empty text, and omitzero a zero time.
-	Version     int64      `json:"version"`
-	Title       *string    `json:"title,omitzero"`
-	Description *string    `json:"description,omitzero"`
-	Venue       *string    `json:"place,omitzero"`
-	TimeZone    *string    `json:"time_zone,omitzero"`
-	Waitlist    *bool      `json:"waitlist,omitzero"`
-	StartsAt    *time.Time `json:"starts_at,omitempty"`
-	EndsAt      *time.Time `json:"ends_at,omitempty"`
-	OpensAt     *time.Time `json:"registration_opens_at,omitempty"`
-	ClosesAt    *time.Time `json:"registration_closes_at,omitempty"`
-	Capacity    *int64     `json:"capacity,omitzero"`
-	Cancel      bool       `json:"cancel,omitzero"`
-}
-
 // SeatReply answers a SeatRequest.
 type SeatReply struct {
 	// Message is the name of the message that is answered: the last token of its reply subject.
@@ -169,45 +153,20 @@ type SeatReply struct {
 	// Item is the position of the answered request in its message, from 0.
 	Item    int     `json:"item,omitzero"`
 	Outcome Outcome `json:"outcome"`
-	// Number is the number of the registration, when Outcome is one of OutcomeRegistered,
-	// OutcomeAlreadyRegistered, OutcomeWaitlisted and OutcomeAlreadyWaitlisted.
+	// Number is the number of the registration, when Outcome is one of store.Registered,
+	// store.AlreadyRegistered, store.Waitlisted and store.AlreadyWaitlisted.
 	Number int64 `json:"number,omitzero"`
 	// RegisteredAt is when the registration was made, for the same outcomes as Number.
 	RegisteredAt time.Time `json:"registered_at,omitzero"`
 	// Position is the position on the waiting list of a user who has just joined it, from 1.
 	Position int64 `json:"position,omitzero"`
-	// OpensAt is when registration opens, when Outcome is OutcomeRegistrationNotOpen.
+	// OpensAt is when registration opens, when Outcome is store.RegistrationNotOpen.
 	OpensAt time.Time `json:"opens_at,omitzero"`
 }
 
-// Outcome is what became of a SeatRequest.
-type Outcome string
-
-// The outcomes that the store decides, the same words as those of store.Outcome, where their
-// meaning is told. Never rename, never reuse.
-const (
-	OutcomeRegistered        Outcome = "registered"
-	OutcomeAlreadyRegistered Outcome = "already_registered"
-	OutcomeWaitlisted        Outcome = "waitlisted"
-	OutcomeAlreadyWaitlisted Outcome = "already_waitlisted"
-	OutcomeSoldOut           Outcome = "sold_out"
-	OutcomeEventNotFound     Outcome = "event_not_found"
-
-	OutcomeRegistrationNotOpen   Outcome = "registration_not_open"
-	OutcomeRegistrationClosed    Outcome = "registration_closed"
-	OutcomeRegistrationCancelled Outcome = "registration_cancelled"
-	OutcomeEventCancelled        Outcome = "event_cancelled"
-
-	OutcomeCancelled           Outcome = "cancelled"
-	OutcomeRegistrationChanged Outcome = "registration_changed" // only for a request with a Number
-
-	OutcomeEdited            Outcome = "edited"
-	OutcomeVersionMismatch   Outcome = "version_mismatch"
-	OutcomeCapacityBelowSold Outcome = "capacity_below_sold"
-
-	OutcomeRecounted  Outcome = "recounted"
-	OutcomeOverbooked Outcome = "overbooked"
-)
+// Outcome is what became of a SeatRequest: one of those that the store decides, which
+// store.Kind.Outcomes lists, or one of those below.
+type Outcome = store.Outcome
 
 // The outcomes that a worker or a Requester gives without the store. Never rename, never reuse.
 const (
@@ -221,31 +180,17 @@ const (
 	OutcomeUnknown Outcome = "unknown_outcome" // the change may have been made; repeating the request is safe
 )
 
-// decisions has the outcomes by which a worker decides about a request of each kind. Under "" are
-// those that any request may get. Nothing changes the table.
-var decisions = map[Kind][]Outcome{
-	KindRegister: {
-		OutcomeRegistered, OutcomeAlreadyRegistered, OutcomeWaitlisted, OutcomeAlreadyWaitlisted, OutcomeSoldOut, OutcomeEventNotFound,
-		OutcomeRegistrationNotOpen, OutcomeRegistrationClosed, OutcomeRegistrationCancelled, OutcomeEventCancelled,
-	},
-	KindCancel:    {OutcomeCancelled, OutcomeRegistrationChanged, OutcomeEventNotFound},
-	KindEditEvent: {OutcomeEdited, OutcomeVersionMismatch, OutcomeCapacityBelowSold, OutcomeEventCancelled, OutcomeEventNotFound},
-	KindRecount:   {OutcomeRecounted, OutcomeOverbooked, OutcomeEventNotFound},
-	KindProbe:     {OutcomeProbed},
-	"":            {OutcomeInvalid, OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed, OutcomeUnknown},
-}
+// undecided has the outcomes that a request of any kind may get without the store. Nothing changes
+// the list.
+var undecided = []Outcome{OutcomeInvalid, OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed, OutcomeUnknown}
 
-// decides reports whether a request of a kind may have the outcome o.
-func (o Outcome) decides(kind Kind) bool {
-	return slices.Contains(decisions[kind], o) || slices.Contains(decisions[""], o)
-}
-
-// Valid reports whether o is one of the outcomes above.
-func (o Outcome) Valid() bool {
-	for kind := range decisions {
-		if o.decides(kind) {
-			return true
-		}
+// fits reports whether a request of a kind may have the outcome o.
+func fits(o Outcome, kind Kind) bool {
+	if kind == KindProbe && o == OutcomeProbed {
+		return true
 	}
-	return false
+	return slices.Contains(store.Kind(kind).Outcomes(), o) || slices.Contains(undecided, o)
 }
+
+// ValidOutcome reports whether o may be in a reply, whatever the kind of its request.
+func ValidOutcome(o Outcome) bool { return o.Valid() || fits(o, KindProbe) }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
 )
 
 func TestNamesThatCannotBeInASubject(t *testing.T) {
@@ -75,7 +76,7 @@ func serveAs(t *testing.T, url string, n messages.Namespace, number int64) *mess
 	t.Helper()
 	conn := connect(t, url, "worker")
 	service, err := messages.Serve(messages.Link{Conn: conn, Namespace: n}, func(m *nats.Msg) {
-		_ = m.Respond(encode(t, messages.SeatReply{Outcome: messages.OutcomeRegistered, Number: number}))
+		_ = m.Respond(encode(t, messages.SeatReply{Outcome: store.Registered, Number: number}))
 	})
 	if err == nil {
 		err = conn.FlushTimeout(5 * time.Second)
@@ -108,7 +109,7 @@ func TestDatabasesOnOneServerDoNotMeet(t *testing.T) {
 			req := request()
 			req.EventID = bson.NewObjectID() // so that each worker gets some, once the router knows them
 			got := r.Request(t.Context(), req, time.Now().Add(10*time.Second))
-			if got.Cause != nil || got.Reply.Outcome != messages.OutcomeRegistered {
+			if got.Cause != nil || got.Reply.Outcome != store.Registered {
 				t.Fatalf("%+v", got)
 			}
 			if got.Reply.Number != int64(i) {

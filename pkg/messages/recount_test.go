@@ -5,13 +5,15 @@ import (
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/eventio/eventio/pkg/store"
 )
 
 func TestARecountNamesAnEventAndNobody(t *testing.T) {
 	sound := SeatRequest{Kind: KindRecount, RequestID: "x", EventID: bson.NewObjectID(), RemainingMillis: 1}
 	withUser, withEdit := sound, sound
 	withUser.UserID = bson.NewObjectID()
-	withEdit.Edit = &EventEdit{}
+	withEdit.Edit = &store.Edit{}
 	for _, c := range []struct {
 		name string
 		req  SeatRequest
@@ -26,7 +28,7 @@ func TestARecountNamesAnEventAndNobody(t *testing.T) {
 			t.Errorf("%s: got %+v, %v", c.name, got, err)
 		}
 	}
-	for _, o := range []Outcome{OutcomeRecounted, OutcomeOverbooked} {
+	for _, o := range []Outcome{store.Recounted, store.Overbooked} {
 		data, err := Encode(SeatReply{Outcome: o})
 		if err != nil {
 			t.Fatal(err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
 )
 
 func connect(t *testing.T, url, name string) *nats.Conn {
@@ -85,12 +86,12 @@ func TestRequester(t *testing.T) {
 		want     messages.Outcome
 		sent     int
 	}{
-		{"an answer", []messages.Outcome{messages.OutcomeRegistered}, messages.OutcomeRegistered, 1},
-		{"a refusal", []messages.Outcome{messages.OutcomeSoldOut}, messages.OutcomeSoldOut, 1},
+		{"an answer", []messages.Outcome{store.Registered}, store.Registered, 1},
+		{"a refusal", []messages.Outcome{store.SoldOut}, store.SoldOut, 1},
 		{"no worker", nil, messages.OutcomeOverloaded, 0},
 		{"a worker that is full", []messages.Outcome{messages.OutcomeOverloaded}, messages.OutcomeOverloaded, 1},
 		{"silence", []messages.Outcome{""}, messages.OutcomeUnknown, 2},
-		{"silence, then an answer", []messages.Outcome{"", messages.OutcomeRegistered}, messages.OutcomeRegistered, 2},
+		{"silence, then an answer", []messages.Outcome{"", store.Registered}, store.Registered, 2},
 		{"doubt is sticky", []messages.Outcome{"", messages.OutcomeOverloaded}, messages.OutcomeUnknown, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -105,7 +106,7 @@ func TestRequester(t *testing.T) {
 			if got.Reply.Outcome != c.want {
 				t.Errorf("outcome is %s, want %s", got.Reply.Outcome, c.want)
 			}
-			definite := c.want == messages.OutcomeRegistered || c.want == messages.OutcomeSoldOut
+			definite := c.want == store.Registered || c.want == store.SoldOut
 			if (got.Cause == nil) != definite {
 				t.Errorf("the cause of %s is %v", c.want, got.Cause)
 			}
@@ -126,9 +127,9 @@ func TestRequester(t *testing.T) {
 
 func TestRequesterWithoutAServer(t *testing.T) {
 	server := testenv.StartNATS(t)
-	answering(t, server.URL(), messages.OutcomeRegistered)
+	answering(t, server.URL(), store.Registered)
 	r := requester(t, server.URL())
-	if got := ask(t, r, 5*time.Second); got.Outcome != messages.OutcomeRegistered {
+	if got := ask(t, r, 5*time.Second); got.Outcome != store.Registered {
 		t.Fatalf("outcome is %s", got.Outcome)
 	}
 	server.Stop()
@@ -145,7 +146,7 @@ func TestRequesterWithoutAServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	testenv.Eventually(t, 15*time.Second, "serve again", func() error {
-		if got := ask(t, r, time.Second); got.Outcome != messages.OutcomeRegistered {
+		if got := ask(t, r, time.Second); got.Outcome != store.Registered {
 			return context.DeadlineExceeded
 		}
 		return nil
@@ -171,7 +172,7 @@ func TestRequestsShareMessages(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			replies = append(replies, encode(t, messages.SeatReply{Message: name, Item: i, Outcome: messages.OutcomeRegistered, Number: number})...)
+			replies = append(replies, encode(t, messages.SeatReply{Message: name, Item: i, Outcome: store.Registered, Number: number})...)
 		}
 		_ = m.Respond(replies)
 	})
@@ -190,7 +191,7 @@ func TestRequestsShareMessages(t *testing.T) {
 				req := request()
 				req.RequestID = strconv.Itoa(i*each + j + 1)
 				got := r.Request(t.Context(), req, time.Now().Add(10*time.Second))
-				if got.Cause != nil || got.Reply.Outcome != messages.OutcomeRegistered || strconv.FormatInt(got.Reply.Number, 10) != req.RequestID {
+				if got.Cause != nil || got.Reply.Outcome != store.Registered || strconv.FormatInt(got.Reply.Number, 10) != req.RequestID {
 					t.Errorf("request %s is answered %+v", req.RequestID, got)
 				}
 			}

@@ -16,9 +16,10 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
 )
 
-// pool is a number of workers that answer every request with OutcomeRegistered, and count the
+// pool is a number of workers that answer every request with store.Registered, and count the
 // requests for each event.
 type pool struct {
 	url string
@@ -56,7 +57,7 @@ func (p *pool) serve(t *testing.T, worker int, m *nats.Msg) {
 	_, name := messages.SplitReplySubject(m.Reply)
 	var replies []byte
 	for i, req := range all {
-		replies = append(replies, encode(t, messages.SeatReply{Message: name, Item: i, Outcome: messages.OutcomeRegistered})...)
+		replies = append(replies, encode(t, messages.SeatReply{Message: name, Item: i, Outcome: store.Registered})...)
 		if p.served[req.EventID] == nil {
 			p.served[req.EventID] = make(map[int]int)
 		}
@@ -88,7 +89,7 @@ func askFor(t *testing.T, r *messages.Requester, event messages.ID) {
 	t.Helper()
 	req := request()
 	req.EventID = event
-	if got := r.Request(t.Context(), req, time.Now().Add(10*time.Second)); got.Cause != nil || got.Reply.Outcome != messages.OutcomeRegistered {
+	if got := r.Request(t.Context(), req, time.Now().Add(10*time.Second)); got.Cause != nil || got.Reply.Outcome != store.Registered {
 		t.Fatalf("%+v", got)
 	}
 }
@@ -178,7 +179,7 @@ func TestAWorkerThatHangsIsNotAskedTwice(t *testing.T) {
 				req := request()
 				req.EventID = bson.NewObjectID()
 				reply := r.Request(t.Context(), req, time.Now().Add(2*time.Second)).Reply
-				if reply.Outcome != messages.OutcomeRegistered {
+				if reply.Outcome != store.Registered {
 					wrong.Store(&reply)
 				}
 			})
@@ -217,7 +218,7 @@ func TestTheFirstRequestSurvivesAFrozenWorker(t *testing.T) {
 		r := requester(t, p.url)
 		crowd.Go(func() {
 			reply := r.Request(t.Context(), request(), time.Now().Add(2*time.Second)).Reply
-			if reply.Outcome != messages.OutcomeRegistered {
+			if reply.Outcome != store.Registered {
 				t.Errorf("the answer is %s", reply.Outcome)
 			}
 		})

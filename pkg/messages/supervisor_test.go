@@ -22,6 +22,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
 )
 
 // awhile bounds every wait of these tests. The machine may be busy, and the pauses between trials
@@ -116,7 +117,7 @@ func (p *pair) connect(t *testing.T, user string, options ...nats.Option) *nats.
 	return conn
 }
 
-// register answers probes with OutcomeProbed and all other requests with OutcomeRegistered.
+// register answers probes with OutcomeProbed and all other requests with store.Registered.
 func (p *pair) register(t *testing.T) nats.MsgHandler {
 	return func(m *nats.Msg) {
 		all, err := messages.DecodeRequests(m.Data)
@@ -125,7 +126,7 @@ func (p *pair) register(t *testing.T) nats.MsgHandler {
 		}
 		_, name := messages.SplitReplySubject(m.Reply)
 		for i, req := range all {
-			reply := messages.SeatReply{Message: name, Item: i, Outcome: messages.OutcomeRegistered}
+			reply := messages.SeatReply{Message: name, Item: i, Outcome: store.Registered}
 			if req.Kind == messages.KindProbe {
 				reply.Outcome = messages.OutcomeProbed
 			}
@@ -143,7 +144,7 @@ func (p *pair) ready(t *testing.T) error {
 func (p *pair) serves(t *testing.T) {
 	t.Helper()
 	testenv.Eventually(t, awhile, "serve", func() error {
-		if got := ask(t, p.requester, time.Second); got.Outcome != messages.OutcomeRegistered {
+		if got := ask(t, p.requester, time.Second); got.Outcome != store.Registered {
 			return fmt.Errorf("outcome is %s", got.Outcome)
 		}
 		return p.ready(t)

@@ -1,6 +1,9 @@
 package store
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Actor is who made a SeatRequest, as the sender says. It proves nothing: whoever can send the
 // request can claim any Actor. The zero Actor stands for a request that does not say it: an API
@@ -39,6 +42,16 @@ type Action struct {
 	// cancelled. They are zero for EditEvent and Recount.
 	UserID ID
 	Number int64
+	// Waiting says that the registration waits (Register) or waited (Cancel).
+	Waiting   bool
+	RequestID string
+	At        time.Time // of the request, in milliseconds
+	// Edited has the keys (EventField.Key) of the fields that an EditEvent set.
+	Edited []string
+	// CancelsEvent says that an EditEvent cancelled the event.
+	CancelsEvent bool
+	// Promoted says who moved up because of this request: it freed seats, or made new ones.
+	Promoted Promotion
 }
 
 // CheckActor returns why the API cannot have sent the request for its Actor, or nil. It compares

@@ -49,20 +49,24 @@ func TestActionsOfABatch(t *testing.T) {
 	}, batch)
 	want := [][]store.Action{
 		{
-			{store.Register, person(0), crowd[0], 1},
-			{store.Register, later, crowd[1], 2},
-			{store.Register, person(2), crowd[2], 3},
-			{store.Cancel, organizer, crowd[0], 1},
-			{store.Register, store.Actor{}, crowd[0], 5}, // 4 keeps the key of a cancellation
-			{store.EditEvent, organizer, store.ID{}, 0},
-			{store.Recount, operator, store.ID{}, 0},
+			{Kind: store.Register, Actor: person(0), UserID: crowd[0], Number: 1},
+			{Kind: store.Register, Actor: later, UserID: crowd[1], Number: 2},
+			{Kind: store.Register, Actor: person(2), UserID: crowd[2], Number: 3},
+			{Kind: store.Cancel, Actor: organizer, UserID: crowd[0], Number: 1},
+			{Kind: store.Register, Actor: store.Actor{}, UserID: crowd[0], Number: 5}, // 4 keeps the key of a cancellation
+			{Kind: store.EditEvent, Actor: organizer, UserID: store.ID{}, Number: 0},
+			{Kind: store.Recount, Actor: operator, UserID: store.ID{}, Number: 0},
 		},
-		{{store.Register, person(0), crowd[0], 1}},
+		{{Kind: store.Register, Actor: person(0), UserID: crowd[0], Number: 1}},
 	}
 	if len(changes) != len(want) {
 		t.Fatalf("%d changes", len(changes))
 	}
 	for i, c := range changes {
+		for j := range c.Actions { // the rest is for TestChangeRecords
+			a := c.Actions[j]
+			c.Actions[j] = store.Action{Kind: a.Kind, Actor: a.Actor, UserID: a.UserID, Number: a.Number}
+		}
 		if !reflect.DeepEqual(c.Actions, want[i]) {
 			t.Errorf("change %d has the actions\n%+v, want\n%+v", i, c.Actions, want[i])
 		}

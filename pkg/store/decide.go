@@ -13,9 +13,12 @@ type EventState struct {
 	Event Event
 	// Registrations has those of the users in the batch, also cancelled ones, by user.
 	Registrations map[ID]Registration
-	// Waiting has the numbers of the waiting registrations, the lowest first: all of them, or at
-	// least as many as Promotable says.
-	Waiting []int64
+	// Waiting has the waiting registrations, the lowest number first: all of them, or at least as
+	// many as Promotable says.
+	Waiting []NumberedUser
+	// Proven has the users of the batch who have proven their addresses. It is needed when the event
+	// asks for that.
+	Proven map[ID]bool
 	// Counts must be set when the batch recounts the event. Waiting then begins after the
 	// ConfirmedThrough of the event that Counts.Repair returns.
 	Counts *Counts
@@ -33,10 +36,12 @@ type Change struct {
 	// Actions are the requests that made the change, in order of arrival, each with who acted. A
 	// request that changed nothing, or was only remembered, is not among them.
 	Actions []Action
+	// At is the latest time of the batch's requests about the event.
+	At time.Time
 }
 
 // Promotable returns how many waiting registrations of an event a batch can promote or remove at
-// most: so many numbers must be in EventState.Waiting.
+// most: so many must be in EventState.Waiting.
 func Promotable(e Event, batch []SeatRequest) int64 {
 	var requests, cancels int64
 	capacity := e.Capacity
@@ -53,8 +58,8 @@ func Promotable(e Event, batch []SeatRequest) int64 {
 		}
 	}
 	free := max(0, capacity-e.TicketsSold)
-	if requests == 1 && cancels == 0 && free >= e.Waiting {
-		return 0 // a single edit that makes room for all promotes all, and needs no numbers
+	if requests == 1 && cancels == 0 && free >= e.Waiting && e.Waiting > maxNamed {
+		return 0 // a single edit that makes room for all promotes all, and names none of so many
 	}
 	return min(cancels+free, e.Waiting)
 }
@@ -64,7 +69,7 @@ func Promotable(e Event, batch []SeatRequest) int64 {
 // not exist. The results, one for each request in order, hold only if all changes are stored.
 //
 // Where several outcomes apply, the first of these is given: EventNotFound, NotOrganizer, AlreadyRegistered,
-// then EventCancelled, RegistrationNotOpen or RegistrationClosed, then SoldOut. A request that
+// then EventCancelled, RegistrationNotOpen or RegistrationClosed, then EmailUnproven, then SoldOut. A request that
 // succeeded and comes again, in the batch or later, changes nothing as long as its registration
 // remembers it (Registration.RequestID and Past). Decide panics on a state that contradicts itself.
 func Decide(states map[ID]EventState, batch []SeatRequest) ([]SeatResult, []Change) {
@@ -98,7 +103,7 @@ func (d *decision) decide(req SeatRequest) SeatResult {
 		}
 		e = &eventDecision{
 			Event: state.Event, before: state.Event, loaded: state.Registrations, line: slices.Clone(state.Waiting),
-			changed: make(map[ID]Registration), removed: make(map[int64]bool),
+			changed: make(map[ID]Registration), removed: make(map[int64]bool), proven: state.Proven,
 		}
 		if state.Counts != nil {
 			e.recount(*state.Counts)
@@ -109,6 +114,9 @@ func (d *decision) decide(req SeatRequest) SeatResult {
 	if !e.mayAct(req.Actor) {
 		return SeatResult{Outcome: NotOrganizer}
 	}
+	if req.At.After(e.at) {
+		e.at = req.At
+	}
 	switch req.Kind {
 	case Register:
 		return e.register(req)
@@ -118,7 +126,8 @@ func (d *decision) decide(req SeatRequest) SeatResult {
 		return e.edit(req)
 	case Recount:
 		if e.repaired {
-			e.act(req, 0)
+			e.act(Action{Promoted: e.recountPromoted}, req)
+			e.recountPromoted = Promotion{} // told once
 		}
 		return SeatResult{Outcome: e.recounted}
 	}
@@ -133,14 +142,18 @@ type eventDecision struct {
 	loaded  map[ID]Registration // by user
 	changed map[ID]Registration // by user, as this batch has changed them
 	users   []ID                // the keys of changed, by first change
-	line    []int64             // numbers in the waiting list
+	line    []NumberedUser      // the waiting list
 	removed map[int64]bool      // numbers in line that have left the list
+	at      time.Time           // the latest of the requests
 	edits   *Edit
+	proven  map[ID]bool // users who have proven their addresses
 
 	actions []Action
 
 	recounted Outcome // of a recount; "": the batch has none
 	repaired  bool    // whether the recount changed anything
+
+	recountPromoted Promotion // who moved up by the recount
 }
 
 // registration returns the user's registration as it is now.
@@ -159,10 +172,16 @@ func (e *eventDecision) put(r Registration) {
 	e.changed[r.UserID] = r
 }
 
-// act notes that a request changed the registration with this number, or, with 0, the event.
-func (e *eventDecision) act(req SeatRequest, number int64) {
-	e.actions = append(e.actions, Action{Kind: req.Kind, Actor: req.Actor, UserID: req.UserID, Number: number})
+// act notes that a request changed a registration or the event. a says how; who, when and under
+// which id is in the request.
+func (e *eventDecision) act(a Action, req SeatRequest) {
+	a.Kind, a.Actor, a.UserID, a.RequestID = req.Kind, req.Actor, req.UserID, req.RequestID
+	a.At = req.At.UTC().Truncate(time.Millisecond)
+	e.actions = append(e.actions, a)
 }
+
+// nextRevision returns the revision of the event when the batch is stored.
+func (e *eventDecision) nextRevision() int64 { return e.before.Revision + 1 }
 
 func (e *eventDecision) register(req SeatRequest) SeatResult {
 	r, ok := e.registration(req.UserID)
@@ -179,6 +198,8 @@ func (e *eventDecision) register(req SeatRequest) SeatResult {
 		return SeatResult{Outcome: RegistrationNotOpen, OpensAt: e.OpensAt}
 	case !e.ClosesAt.IsZero() && !req.At.Before(e.ClosesAt):
 		return SeatResult{Outcome: RegistrationClosed}
+	case e.RequiresProvenEmail && !e.proven[req.UserID]:
+		return SeatResult{Outcome: EmailUnproven}
 	}
 	free := e.TicketsSold < e.Capacity && e.Waiting == 0
 	if !free && !e.Waitlist {
@@ -187,17 +208,17 @@ func (e *eventDecision) register(req SeatRequest) SeatResult {
 	e.LastNumber++
 	r = Registration{
 		EventID: e.ID, UserID: req.UserID, Number: e.LastNumber, RequestID: req.RequestID,
-		RegisteredAt: req.At.UTC().Truncate(time.Millisecond), Past: r.Past,
+		RegisteredAt: req.At.UTC().Truncate(time.Millisecond), Past: r.Past, Revisions: r.Revisions.add(e.nextRevision()),
 	}
 	e.put(r)
-	e.act(req, r.Number)
+	e.act(Action{Number: r.Number, Waiting: !free}, req)
 	if free {
 		e.TicketsSold++
 		e.ConfirmedThrough = r.Number
 		return SeatResult{Outcome: Registered, Registration: r}
 	}
 	e.Waiting++
-	e.line = append(e.line, r.Number)
+	e.line = append(e.line, NumberedUser{r.Number, r.UserID})
 	return SeatResult{Outcome: Waitlisted, Registration: r, Position: e.Waiting}
 }
 
@@ -241,17 +262,18 @@ func (e *eventDecision) cancel(req SeatRequest) SeatResult {
 		}
 		return SeatResult{Outcome: Cancelled}
 	}
-	r.Cancelled, r.CancelledAt = true, req.At.UTC().Truncate(time.Millisecond)
+	r.Cancelled, r.CancelledAt, r.Revisions = true, req.At.UTC().Truncate(time.Millisecond), r.Revisions.add(e.nextRevision())
 	r.Past = r.Past.add(maxPast, PastRequest{ID: r.RequestID}, PastRequest{ID: req.RequestID})
 	e.put(r)
-	e.act(req, r.Number)
+	action := Action{Number: r.Number, Waiting: !e.Confirmed(r)}
 	if e.Confirmed(r) {
 		e.TicketsSold--
-		e.promote()
+		action.Promoted = e.promote()
 	} else {
 		e.Waiting--
 		e.removed[r.Number] = true
 	}
+	e.act(action, req)
 	return SeatResult{Outcome: Cancelled}
 }
 
@@ -289,38 +311,53 @@ func (e *eventDecision) edit(req SeatRequest) SeatResult {
 		e.edits = &Edit{}
 	}
 	e.edits.merge(edit)
-	e.act(req, 0)
 	e.Event = edit.Apply(e.Event)
 	e.Version++
 	e.LastEdits = e.LastEdits.add(maxEdits, this)
 	if edit.Cancel {
 		e.CancelledAt = req.At.UTC().Truncate(time.Millisecond)
 	}
-	e.promote()
+	action := Action{CancelsEvent: edit.Cancel, Promoted: e.promote()}
+	for f := range edit.Fields() {
+		action.Edited = append(action.Edited, f.Key)
+	}
+	e.act(action, req)
 	return SeatResult{Outcome: Edited}
 }
 
 // promote gives free seats to waiting registrations, the lowest number first.
-func (e *eventDecision) promote() {
-	for e.TicketsSold < e.Capacity && e.Waiting > 0 && e.CancelledAt.IsZero() {
-		if e.Capacity-e.TicketsSold >= e.Waiting { // room for all
-			e.TicketsSold += e.Waiting
-			e.Waiting = 0
-			e.ConfirmedThrough = e.LastNumber
-			e.line = nil
-			return
-		}
-		for len(e.line) > 0 && e.removed[e.line[0]] {
-			e.line = e.line[1:]
-		}
-		if len(e.line) == 0 {
-			panic(fmt.Sprintf("store: event %s has %d waiting and none of them is loaded", e.ID.Hex(), e.Waiting))
-		}
-		e.ConfirmedThrough = e.line[0]
-		e.line = e.line[1:]
-		e.TicketsSold++
-		e.Waiting--
+func (e *eventDecision) promote() Promotion {
+	free := min(e.Capacity-e.TicketsSold, e.Waiting)
+	if free <= 0 || !e.CancelledAt.IsZero() {
+		return Promotion{}
 	}
+	p := Promotion{After: e.ConfirmedThrough, Count: free}
+	for len(e.line) > 0 && int64(len(p.Users)) < free {
+		next := e.line[0]
+		e.line = e.line[1:]
+		if !e.removed[next.Number] {
+			p.Users = append(p.Users, next)
+		}
+	}
+	switch named := int64(len(p.Users)) == free; {
+	case free == e.Waiting: // room for all, who need not be loaded
+		e.ConfirmedThrough = e.LastNumber
+		e.line = nil
+		if !named {
+			p.Users = nil
+		}
+	case !named:
+		panic(fmt.Sprintf("store: event %s has %d waiting and none of them is loaded", e.ID.Hex(), e.Waiting))
+	default:
+		e.ConfirmedThrough = p.Users[free-1].Number
+	}
+	e.TicketsSold += free
+	e.Waiting -= free
+	p.Through = e.ConfirmedThrough
+	if free > maxNamed {
+		p.Users = nil
+	}
+	return p
 }
 
 // change returns what the batch changed in the event, if it changed anything.
@@ -329,7 +366,11 @@ func (e *eventDecision) change() (Change, bool) {
 		return Change{}, false
 	}
 	e.Revision++
-	c := Change{Before: e.before, After: e.Event, Edit: e.edits, Actions: e.actions}
+	if recording {
+		e.Recorded = e.Revision
+	}
+	at := e.at.UTC().Truncate(time.Millisecond)
+	c := Change{Before: e.before, After: e.Event, Edit: e.edits, Actions: e.actions, At: at}
 	for _, user := range e.users {
 		if _, ok := e.loaded[user]; ok {
 			c.Replaced = append(c.Replaced, e.changed[user])

@@ -22,6 +22,8 @@ func TestPromotable(t *testing.T) {
 	e := store.Event{ID: store.NewID(), Capacity: 10, TicketsSold: 10, Waiting: 6}
 	free := e
 	free.TicketsSold = 4 // as an event whose counters are being mended
+	many, more := e, e
+	many.Waiting, more.Waiting = 10_000, 10_001
 	request := func(kind store.Kind, event store.ID) store.SeatRequest {
 		return store.SeatRequest{Kind: kind, EventID: event}
 	}
@@ -39,8 +41,10 @@ func TestPromotable(t *testing.T) {
 		"an edit makes some room":            {e, []store.SeatRequest{capacityEdit(e.ID, 13)}, 3},
 		"an edit takes room away":            {e, []store.SeatRequest{capacityEdit(e.ID, 7)}, 0},
 		"an edit leaves the capacity":        {e, []store.SeatRequest{{Kind: store.EditEvent, EventID: e.ID, Edit: &store.Edit{}}}, 0},
-		"alone, it makes room for all":       {e, []store.SeatRequest{capacityEdit(e.ID, 16)}, 0},
-		"alone, it makes room for more":      {e, []store.SeatRequest{capacityEdit(e.ID, 20)}, 0},
+		"alone, it makes room for all":       {e, []store.SeatRequest{capacityEdit(e.ID, 16)}, 6},
+		"alone, it makes room for more":      {e, []store.SeatRequest{capacityEdit(e.ID, 20)}, 6},
+		"as many as the record names":        {many, []store.SeatRequest{capacityEdit(e.ID, 20_010)}, 10_000},
+		"more than the record names":         {more, []store.SeatRequest{capacityEdit(e.ID, 20_011)}, 0},
 		"alone, it makes room for all but 1": {e, []store.SeatRequest{capacityEdit(e.ID, 15)}, 5},
 		"in two steps, room for all":         {e, []store.SeatRequest{capacityEdit(e.ID, 12), capacityEdit(e.ID, 20)}, 6},
 		"with one who leaves, room for all":  {e, []store.SeatRequest{capacityEdit(e.ID, 20), cancel}, 6},

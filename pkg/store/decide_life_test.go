@@ -17,6 +17,7 @@ import (
 type memory struct {
 	events map[store.ID]store.Event
 	rows   map[store.ID]map[store.ID]store.Registration // by event, then user
+	proven []store.ID                                   // users who have proven their addresses
 }
 
 func newMemory(events ...store.Event) *memory {
@@ -47,18 +48,25 @@ func (m *memory) load(batch []store.SeatRequest) map[store.ID]store.EventState {
 			states[e.ID].Registrations[req.UserID] = r
 		}
 	}
+	var asked []store.ID
+	for _, user := range store.NeedProof(states, batch) {
+		if slices.Contains(m.proven, user) {
+			asked = append(asked, user)
+		}
+	}
+	store.SetProven(states, asked)
 	return states
 }
 
-func (m *memory) line(e store.Event) []int64 {
-	var numbers []int64
+func (m *memory) line(e store.Event) []store.NumberedUser {
+	var line []store.NumberedUser
 	for _, r := range m.rows[e.ID] {
 		if !r.Cancelled && !e.Confirmed(r) {
-			numbers = append(numbers, r.Number)
+			line = append(line, store.NumberedUser{Number: r.Number, UserID: r.UserID})
 		}
 	}
-	slices.Sort(numbers)
-	return numbers
+	slices.SortFunc(line, func(a, b store.NumberedUser) int { return int(a.Number - b.Number) })
+	return line
 }
 
 func (m *memory) apply(t testing.TB, batch []store.SeatRequest) []store.SeatResult {
@@ -117,8 +125,8 @@ func (m *memory) check(t testing.TB, id store.ID) {
 }
 
 func newEvent(capacity int64) store.Event {
-	starts := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
-	return store.Event{ID: store.NewID(), Capacity: capacity, Version: 1, Revision: 1, StartsAt: starts, EndsAt: starts.Add(time.Hour)}
+	starts := storetest.Now().Add(24 * time.Hour) // after all hours that the tests draw
+	return store.Event{ID: store.NewID(), Capacity: capacity, StartsAt: starts, EndsAt: starts.Add(time.Hour), Version: 1, Revision: 1}
 }
 
 func newCrowd(n int) []store.ID {
@@ -136,7 +144,9 @@ func TestRandomSequencesOfEveryKind(t *testing.T) {
 		crowd := newCrowd(7)
 		event.OrganizerID = rapid.SampledFrom(crowd[:2]).Draw(rt, "organizer")
 		model.Organizer = event.OrganizerID
+		event.StartsAt, event.EndsAt = storetest.Now().AddDate(1, 0, 0), storetest.Now().AddDate(1, 0, 1) // after all hours that are drawn
 		m := newMemory(event)
+		m.proven, model.Proven = crowd[3:], crowd[3:]
 		for range rapid.IntRange(1, 12).Draw(rt, "batches") {
 			var batch []store.SeatRequest
 			var want []store.Outcome
@@ -190,6 +200,20 @@ func TestBatchesMayBeCutAnywhere(t *testing.T) {
 		whole, parts := newMemory(events...), newMemory(events...)
 		got := whole.apply(t, batch)
 		want := append(parts.apply(t, batch[:cut]), parts.apply(t, batch[cut:])...)
+		// In parts there are more revisions.
+		for _, results := range [][]store.SeatResult{got, want} {
+			for i := range results {
+				results[i].Registration.Revisions = nil
+			}
+		}
+		for _, m := range []*memory{whole, parts} {
+			for _, rows := range m.rows {
+				for user, r := range rows {
+					r.Revisions = nil
+					rows[user] = r
+				}
+			}
+		}
 		if !reflect.DeepEqual(got, want) || !reflect.DeepEqual(whole.rows, parts.rows) {
 			rt.Fatalf("whole %+v, in parts %+v", got, want)
 		}
@@ -201,6 +225,10 @@ func TestBatchesMayBeCutAnywhere(t *testing.T) {
 			}
 		}
 		alone.apply(t, only)
+		for user, r := range alone.rows[events[0].ID] {
+			r.Revisions = nil
+			alone.rows[events[0].ID][user] = r
+		}
 		if !reflect.DeepEqual(alone.rows[events[0].ID], whole.rows[events[0].ID]) {
 			rt.Fatal("another event's requests have made a difference")
 		}
@@ -238,7 +266,7 @@ func TestACapacityAtItsEdges(t *testing.T) {
 func TestNobodySlipsInBeforeTheLine(t *testing.T) {
 	e := newEvent(2)
 	e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough, e.Waitlist = 1, 1, 2, 1, true
-	results, _ := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Waiting: []int64{2}}}, storetest.NewRequests(e.ID, 1))
+	results, _ := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Waiting: []store.NumberedUser{{Number: 2}}}}, storetest.NewRequests(e.ID, 1))
 	if results[0].Outcome != store.Waitlisted || results[0].Position != 2 {
 		t.Errorf("the newcomer is %s at position %d", results[0].Outcome, results[0].Position)
 	}

@@ -17,6 +17,8 @@ var (
 	ErrRegistrationNotFound = errors.New("registration not found")
 	// ErrEmailTaken means that another user has the e-mail address.
 	ErrEmailTaken = errors.New("email taken")
+	// ErrEmailProven means that a user has proven that the e-mail address is theirs.
+	ErrEmailProven = errors.New("email proven")
 	// ErrPasswordChanged means that the user's password is no longer the one that the caller has
 	// read.
 	ErrPasswordChanged = errors.New("password changed meanwhile")

@@ -15,24 +15,30 @@ import (
 // The tag bson of a field is its key in MongoDB, and the tag sql its column in SQLite where that
 // has another name: see EventFields.
 type Event struct {
-	ID          ID        `bson:"_id" sql:"id"`
-	OrganizerID ID        `bson:"organizer_id"`
-	Title       string    `bson:"title"`
-	Description string    `bson:"description"`
-	Venue       string    `bson:"place,omitempty"`
-	TimeZone    string    `bson:"time_zone,omitempty"` // IANA name; "": none
-	Waitlist    bool      `bson:"waitlist"`            // whether a sold-out event takes people onto a waiting list
-	StartsAt    time.Time `bson:"starts_at"`
-	EndsAt      time.Time `bson:"ends_at"`
-	OpensAt     time.Time `bson:"registration_opens_at,omitempty" sql:"opens_at"`   // first moment at which people may register; zero: always
-	ClosesAt    time.Time `bson:"registration_closes_at,omitempty" sql:"closes_at"` // first moment at which they may not; zero: never
-	CancelledAt time.Time `bson:"cancelled_at,omitempty"`                           // zero: not cancelled
-	CreatedAt   time.Time `bson:"created_at"`
+	ID          ID     `bson:"_id" sql:"id"`
+	OrganizerID ID     `bson:"organizer_id"`
+	Title       string `bson:"title"`
+	Description string `bson:"description"`
+	Venue       string `bson:"place,omitempty"`
+	TimeZone    string `bson:"time_zone,omitempty"` // IANA name; "": none
+	Waitlist    bool   `bson:"waitlist"`            // whether a sold-out event takes people onto a waiting list
+	// RequiresProvenEmail is whether only those may register who have proven their e-mail addresses.
+	RequiresProvenEmail bool      `bson:"requires_proven_email,omitempty"`
+	StartsAt            time.Time `bson:"starts_at"`
+	EndsAt              time.Time `bson:"ends_at"`
+	OpensAt             time.Time `bson:"registration_opens_at,omitempty" sql:"opens_at"`   // first moment at which people may register; zero: always
+	ClosesAt            time.Time `bson:"registration_closes_at,omitempty" sql:"closes_at"` // first moment at which they may not; zero: never
+	CancelledAt         time.Time `bson:"cancelled_at,omitempty"`                           // zero: not cancelled
+	CreatedAt           time.Time `bson:"created_at"`
 
 	// Version counts the organizer's edits, from 1.
 	Version int64 `bson:"version"`
 	// Revision counts all changes of the event and of its registrations, from 1.
 	Revision int64 `bson:"revision"`
+	// Recorded is the Revision up to which the record of changes has everything. It is the lower
+	// one when a program that keeps no record, of an earlier version, changed the event last; 0 when
+	// there is no record, and RemovingRecord while it is being removed (see Changes).
+	Recorded int64 `bson:"recorded,omitempty"`
 	// LastEdits has the latest requests that edited the event, at most maxEdits.
 	LastEdits PastRequests `bson:"last_edit,omitempty"`
 
@@ -63,26 +69,31 @@ func (e Event) Equal(other Event) bool { return reflect.DeepEqual(e, other) }
 // AsCreated returns e as Events.CreateEvent stores it: as version 1, without registrations and not
 // cancelled.
 func (e Event) AsCreated() Event {
-	e.Version, e.Revision, e.LastEdits, e.CancelledAt = 1, 1, nil, time.Time{}
+	e.Version, e.Revision, e.Recorded, e.LastEdits, e.CancelledAt = 1, 1, 0, nil, time.Time{}
 	e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough = 0, 0, 0, 0
 	return e
 }
 
 // Edit is what an organizer changes in an event. A field that is nil leaves that of the same name
 // in Event as it is; a pointer to a zero time removes a limit.
+//
+// The tag json of a field is its name in the messages to workers. Never rename, never reuse.
 type Edit struct {
-	Version     int64 // the Event.Version that the organizer has seen, or AnyVersion
-	Title       *string
-	Description *string
-	Venue       *string
-	TimeZone    *string
-	Waitlist    *bool
-	StartsAt    *time.Time
-	EndsAt      *time.Time
-	OpensAt     *time.Time
-	ClosesAt    *time.Time
-	Capacity    *int64
-	Cancel      bool // cancels the event, for good
+	// Only nil is left out: omitempty would lose an empty text, and omitzero a zero time.
+	Version     int64   `json:"version"` // the Event.Version that the organizer has seen, or AnyVersion
+	Title       *string `json:"title,omitzero"`
+	Description *string `json:"description,omitzero"`
+	Venue       *string `json:"place,omitzero"`
+	TimeZone    *string `json:"time_zone,omitzero"`
+	Waitlist    *bool   `json:"waitlist,omitzero"`
+	// RequiresProvenEmail is ignored by a worker of a version before it, which lets everybody in.
+	RequiresProvenEmail *bool      `json:"requires_proven_email,omitzero"`
+	StartsAt            *time.Time `json:"starts_at,omitempty"`
+	EndsAt              *time.Time `json:"ends_at,omitempty"`
+	OpensAt             *time.Time `json:"registration_opens_at,omitempty"`
+	ClosesAt            *time.Time `json:"registration_closes_at,omitempty"`
+	Capacity            *int64     `json:"capacity,omitzero"`
+	Cancel              bool       `json:"cancel,omitzero"` // cancels the event, for good
 }
 
 // AnyVersion in Edit.Version applies the edit whatever version the event has.

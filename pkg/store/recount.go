@@ -39,6 +39,6 @@ func (e *eventDecision) recount(c Counts) {
 		return
 	}
 	e.Event, e.recounted = repaired, Recounted
-	e.promote()
+	e.recountPromoted = e.promote()
 	e.repaired = !e.Event.Equal(e.before)
 }

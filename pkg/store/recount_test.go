@@ -18,13 +18,13 @@ func TestRepair(t *testing.T) {
 			Waiting: some("waiting"), LastNumber: some("last_number"), ConfirmedThrough: some("confirmed_through"),
 		}
 		counts := Counts{LastNumber: people}
-		var line []int64
+		var line []NumberedUser
 		for n := int64(1); n <= people; n++ {
 			if e.Confirmed(Registration{Number: n}) {
 				counts.Confirmed++
 			} else {
 				counts.Waiting++
-				line = append(line, n)
+				line = append(line, NumberedUser{Number: n})
 			}
 		}
 		batch := []SeatRequest{{Kind: Recount, EventID: e.ID, RequestID: "x"}}

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +36,10 @@ type Registration struct {
 	// those that cancelled, and, of those that were Keyed, also those that found nothing to cancel
 	// or found a registration. A request that is no longer in the list is taken for a new one.
 	Past PastRequests
+	// Revisions are those of the event at which a request of somebody changed the registration, the
+	// oldest first, at most maxRevisions: where in the record of changes (Changes) it is. It has
+	// not the one at which the user moved up from the waiting list.
+	Revisions Revisions
 }
 
 // Equal reports whether two registrations agree in every field.
@@ -75,7 +80,58 @@ const (
 	// maxEdits bounds Event.LastEdits. An edit comes again only within the time limit of its HTTP
 	// request, under an id that nobody else has.
 	maxEdits = 8
+	// maxRevisions bounds Registration.Revisions.
+	maxRevisions = 32
 )
+
+// Revisions is a list of revisions of an event. Its methods never write to its elements.
+type Revisions []int64
+
+// add returns a new list with the revision at its end, unless it is there. It drops the oldest above
+// maxRevisions.
+func (r Revisions) add(revision int64) Revisions {
+	if slices.Contains(r, revision) {
+		return r
+	}
+	list := append(slices.Clone(r), revision)
+	return list[max(0, len(list)-maxRevisions):]
+}
+
+// String returns the list as databases store it: numbers with spaces between.
+func (r Revisions) String() string {
+	words := make([]string, len(r))
+	for i, n := range r {
+		words[i] = strconv.FormatInt(n, 10)
+	}
+	return strings.Join(words, " ")
+}
+
+// ParseRevisions reads what Revisions.String returns. It leaves out what is not a number.
+func ParseRevisions(stored string) Revisions {
+	var list Revisions
+	for word := range strings.FieldsSeq(stored) {
+		if n, err := strconv.ParseInt(word, 10, 64); err == nil {
+			list = append(list, n)
+		}
+	}
+	return list
+}
+
+// MarshalBSONValue implements bson.ValueMarshaler.
+func (r Revisions) MarshalBSONValue() (typ byte, data []byte, err error) {
+	t, data, err := bson.MarshalValue(r.String())
+	return byte(t), data, err
+}
+
+// UnmarshalBSONValue implements bson.ValueUnmarshaler.
+func (r *Revisions) UnmarshalBSONValue(typ byte, data []byte) error {
+	var stored string
+	if err := bson.UnmarshalValue(bson.Type(typ), data, &stored); err != nil {
+		return err
+	}
+	*r = ParseRevisions(stored)
+	return nil
+}
 
 // PastRequest is a request that is over, and is remembered in case it comes again.
 type PastRequest struct {

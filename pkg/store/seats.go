@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -36,7 +37,8 @@ type SeatRequest struct {
 	Edit *Edit // for EditEvent only
 }
 
-// Outcome is what became of a SeatRequest.
+// Outcome is what became of a SeatRequest. It is the same word everywhere: on the wire of
+// pkg/messages, in logs, and, when it is a refusal, as the code of its problem.
 type Outcome string
 
 // The outcomes of a seat request. Never rename, never reuse.
@@ -52,6 +54,7 @@ const (
 	RegistrationClosed    Outcome = "registration_closed"    // too late
 	RegistrationCancelled Outcome = "registration_cancelled" // the registration that this request made was cancelled since
 	EventCancelled        Outcome = "event_cancelled"        // the event takes no registrations and edits any more
+	EmailUnproven         Outcome = "email_unproven"         // the event asks for proven addresses, and the user's is not
 
 	Cancelled           Outcome = "cancelled"            // the user has no registration now, whether or not there was one
 	RegistrationChanged Outcome = "registration_changed" // the user has another registration than the Number of the request, or never had that
@@ -64,6 +67,33 @@ const (
 	Recounted  Outcome = "recounted"  // the counters are as the registrations say
 	Overbooked Outcome = "overbooked" // more registrations are confirmed than there are seats; nothing was changed
 )
+
+// outcomes has the outcomes of each kind of request. It is the only such table: what a requester
+// believes, and which problems a route documents, follow from it. NotOrganizer is in no row, because a
+// worker tells nobody: no API process asks for it. Nothing changes the table.
+var outcomes = map[Kind][]Outcome{
+	Register: {
+		Registered, AlreadyRegistered, Waitlisted, AlreadyWaitlisted, SoldOut, EventNotFound,
+		RegistrationNotOpen, RegistrationClosed, RegistrationCancelled, EventCancelled, EmailUnproven,
+	},
+	Cancel:    {Cancelled, RegistrationChanged, EventNotFound},
+	EditEvent: {Edited, VersionMismatch, CapacityBelowSold, EventCancelled, EventNotFound},
+	Recount:   {Recounted, Overbooked, EventNotFound},
+}
+
+// Outcomes returns what may become of a request of kind k as others are told it: all but
+// NotOrganizer. It is empty for an unknown kind. The caller must not change the list.
+func (k Kind) Outcomes() []Outcome { return outcomes[k] }
+
+// Valid reports whether o may become of a request of some kind, as Kind.Outcomes says.
+func (o Outcome) Valid() bool {
+	for _, row := range outcomes {
+		if slices.Contains(row, o) {
+			return true
+		}
+	}
+	return false
+}
 
 // SeatResult answers one SeatRequest.
 type SeatResult struct {

@@ -80,11 +80,12 @@ type Accounts interface {
 	LockUser(ctx context.Context, id ID, at time.Time) (User, error)
 	// UnlockUser sets LockedAt to the zero time.
 	UnlockUser(ctx context.Context, id ID) (User, error)
-	// EditUser stores the Name and Email of u, and nothing else of it. Errors: ErrEmailTaken.
+	// EditUser stores the Name and Email of u, and nothing else of it. Another address than before is
+	// not proven. Errors: ErrEmailTaken.
 	EditUser(ctx context.Context, u User) error
 	// EraseUser forgets a person: it removes the user and their sessions, remembers the id as
-	// erased at the given time, and takes the request ids from their registrations. Registrations
-	// that are not cancelled stay, under the id that means nobody any more, so that counts and
+	// erased at the given time, and takes the request ids from their registrations and from the
+	// record of changes (ChangeRecord.Forget). Registrations that are not cancelled stay, under the id that means nobody any more, so that counts and
 	// numbers stay true; cancelled ones are removed. The caller has cancelled what is to come.
 	// Erasing somebody who is erased, or an id that was nobody's, is no error.
 	EraseUser(ctx context.Context, id ID, at time.Time) error
@@ -98,8 +99,8 @@ const ErasedRequest = "erased"
 // Retention forgets what is not needed any more.
 type Retention interface {
 	// ForgetCancelled removes registrations that were cancelled before the given time, at most
-	// limit of them, and returns how many. What was asked under their request ids is new after
-	// that. No other registration, number or counter changes. Cancelled registrations whose time
+	// limit of them, and returns how many; their request ids go from the record of changes too. What
+	// was asked under these is new after that. No other registration, number or counter changes. Cancelled registrations whose time
 	// is not known, because an older version has written them, count as cancelled now.
 	ForgetCancelled(ctx context.Context, before time.Time, limit int) (int, error)
 	// ForgetKeys removes idempotency keys and sessions that have expired, and returns how many, or

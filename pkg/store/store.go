@@ -57,6 +57,9 @@ type Store interface {
 	Registrations
 	Attendees
 	Idempotency
+	Changes
+	Quotas
+	Deletions
 	Sessions
 	Accounts
 	Retention

@@ -22,8 +22,10 @@ type User struct {
 	PasswordChangedAt time.Time
 	// LockedAt is when an operator locked the user, who cannot log in until they are unlocked; zero:
 	// not locked.
-	LockedAt  time.Time
-	CreatedAt time.Time
+	LockedAt time.Time
+	// EmailProvenAt is when the person has proven that the Email is theirs; zero: never.
+	EmailProvenAt time.Time
+	CreatedAt     time.Time
 }
 
 // EmailKey returns the form in which e-mail addresses are compared: the key of text.Address, or,
@@ -59,6 +61,20 @@ func (k KeptKey) String() string {
 		k.User.Hex(), k.Email, k.Other.Hex())
 }
 
+// freedDomain is the end of addresses that no mail can reach (RFC 2606) and that sign-ups are refused.
+const freedDomain = "@freed.invalid"
+
+// FreedEmail returns the address of a user who has lost theirs to whoever has proven it.
+func FreedEmail(id ID) string { return id.Hex() + freedDomain }
+
+// WithoutEmail returns u as it is when it loses its address at the given time.
+func (u User) WithoutEmail(at time.Time) User {
+	u.Email = FreedEmail(u.ID)
+	u.PasswordVersion++
+	u.PasswordChangedAt = at.UTC()
+	return u
+}
+
 // Revocation ends the tokens of a user that carry an earlier version of the password. It goes by
 // versions and not by times, because the clocks of processes differ.
 type Revocation struct {
@@ -83,6 +99,16 @@ type Users interface {
 	// nothing else of it, if the stored hash and version are still those of before. Errors:
 	// ErrPasswordChanged when they are not, ErrUserNotFound.
 	SetPassword(ctx context.Context, before, after User) error
+	// ProveEmail notes that a person has proven that an address is theirs: it becomes the Email of
+	// the user, proven at the given time. Another user who has the address and has not proven it
+	// loses it as by FreeEmail. Errors: ErrUserNotFound; ErrEmailProven when another user has proven
+	// it. It returns the user as stored, and may be repeated.
+	ProveEmail(ctx context.Context, id ID, email string, at time.Time) (User, error)
+	// FreeEmail takes an address from the user who has it and has not proven it, so that somebody
+	// else can have it: the user gets the address FreedEmail, which nobody can log in with, and their
+	// tokens end. Errors: ErrUserNotFound when nobody has it, ErrEmailProven. It returns the user as
+	// stored.
+	FreeEmail(ctx context.Context, email string, at time.Time) (User, error)
 	// Revocations reads the revocations of all users whose PasswordChangedAt is at or after
 	// since, and of those who were erased at or after it. It sees every change that was acknowledged before the call. It yields an error at
 	// most once, as the last element.

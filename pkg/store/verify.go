@@ -45,4 +45,8 @@ type EventSnapshot struct {
 	// Registrations yields all registrations by Number, also cancelled ones, in constant memory.
 	// It is valid during the call of read only.
 	Registrations iter.Seq2[Registration, error]
+	// Changes yields the rows of the record by Revision, in constant memory; an ErrDamaged for a
+	// row that cannot be read. It is valid during the call of read only. nil: the schema has no
+	// record yet.
+	Changes iter.Seq2[ChangeRecord, error]
 }

@@ -65,10 +65,13 @@ func literal(value string) bson.D { return bson.D{{Key: "$literal", Value: value
 
 // EditUser implements store.Accounts.
 func (s *Store) EditUser(ctx context.Context, u store.User) error {
+	key := bson.D{{Key: "$cond", Value: bson.A{ // it stays with its address
+		bson.D{{Key: "$eq", Value: bson.A{"$email", literal(u.Email)}}}, "$email_key", literal(store.EmailKey(u.Email)),
+	}}}
 	res, err := s.users.UpdateOne(ctx, bson.D{{Key: "_id", Value: u.ID}}, mongo.Pipeline{{{Key: "$set", Value: bson.D{
-		{Key: "name", Value: literal(u.Name)}, {Key: "email", Value: literal(u.Email)},
-		{Key: "email_key", Value: bson.D{{Key: "$cond", Value: bson.A{ // it stays with its address
-			bson.D{{Key: "$eq", Value: bson.A{"$email", literal(u.Email)}}}, "$email_key", literal(store.EmailKey(u.Email)),
+		{Key: "name", Value: literal(u.Name)}, {Key: "email", Value: literal(u.Email)}, {Key: "email_key", Value: key},
+		{Key: "email_proven_at", Value: bson.D{{Key: "$cond", Value: bson.A{ // another address is not proven
+			bson.D{{Key: "$eq", Value: bson.A{"$email_key", key}}}, "$email_proven_at", "$$REMOVE",
 		}}}},
 	}}}})
 	switch {
@@ -106,7 +109,8 @@ func (s *Store) EraseUser(ctx context.Context, id store.ID, at time.Time) error 
 	return nil
 }
 
-// scrubRegistrations removes the cancelled registrations of a user, and the request ids from the others.
+// scrubRegistrations removes the cancelled registrations of a user, and the request ids from the others and
+// from the record of changes.
 func (s *Store) scrubRegistrations(ctx context.Context, id store.ID) error {
 	// The whole _id is compared, so that its index is used.
 	last := store.ID{}
@@ -116,6 +120,9 @@ func (s *Store) scrubRegistrations(ctx context.Context, id store.ID) error {
 	of := bson.E{Key: "_id", Value: bson.D{
 		{Key: "$gte", Value: registrationKey{id, store.ID{}}}, {Key: "$lte", Value: registrationKey{id, last}},
 	}}
+	if err := s.forgetRequests(ctx, bson.D{of}); err != nil {
+		return err
+	}
 	if _, err := s.registrations.DeleteMany(ctx, bson.D{of, {Key: "cancelled", Value: true}}); err != nil {
 		return err
 	}
@@ -206,6 +213,9 @@ func (s *Store) stampCancelled(ctx context.Context, filter bson.D, limit int) er
 func (s *Store) deleteSome(ctx context.Context, filter bson.D, limit int) (int64, error) {
 	ids, err := s.registrationKeys(ctx, filter, limit)
 	if err != nil || len(ids) == 0 {
+		return 0, err
+	}
+	if err := s.forgetRequests(ctx, append(mongodb.In("_id", ids), filter...)); err != nil {
 		return 0, err
 	}
 	res, err := s.registrations.DeleteMany(ctx, append(mongodb.In("_id", ids), filter...))

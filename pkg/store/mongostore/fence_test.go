@@ -157,6 +157,7 @@ func atOnce(t *testing.T, all []*prepared, do func(t *testing.T, s *prepared)) {
 func TestNoAnswerIsOvertaken(t *testing.T) {
 	set := testenv.StartReplicaSet(t, 1000) // the first election comes after that
 	must(t, set.SetElectionTimeout(10_000)) // MongoDB's own: no election comes in the way
+	t.Run("a_reader_of_the_record_when_the_primary_steps_down", func(t *testing.T) { stepDownUnderAReader(t, set) })
 	t.Run("while_no_majority_confirms", func(t *testing.T) { noMajority(t, set) })
 	t.Run("a_sign_up_when_the_primary_steps_down", func(t *testing.T) { steppedDown(t, set) })
 	t.Run("by_a_deposed_primary", func(t *testing.T) { deposedPrimary(t, set) })

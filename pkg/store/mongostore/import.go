@@ -186,7 +186,7 @@ func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.I
 		}
 		report(start + len(chunk))
 	}
-	_, err = s.events.InsertOne(ctx, newStoredEvent(store.ImportedEvent(e, len(roster))))
+	err = s.insertImported(ctx, newStoredEvent(store.ImportedEvent(e, len(roster))), store.ImportRecord(e, roster, time.Now()))
 	if mongodb.KeyTaken(err) {
 		return store.AlreadyThere, nil
 	}

@@ -107,7 +107,7 @@ func TestAddressesGetOneKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const before = 4 // the version that the step changes
+	const before = 6 // the version that the step changes
 	for range 2 {
 		setSchema(t, db, bson.D{{Key: "version", Value: before}})
 		if err := m.Migrate(t.Context(), known.Known, func(store.Migration) {}); err != nil {

@@ -173,7 +173,7 @@ func (p *plan) add(v any) {
 				continue
 			case "stage":
 				p.stages = append(p.stages, e.Value.(string))
-			case "$sort", "$group", "$sample":
+			case "$sort", "$group", "$sample", "$changeStream":
 				p.stages = append(p.stages, e.Key)
 			case "executionStats":
 				stats := e.Value.(bson.D)
@@ -200,6 +200,9 @@ func (p *plan) add(v any) {
 // bad says what is wrong with a plan: no collection may be scanned, and nothing sorted other than
 // by an index.
 func (p plan) bad() string {
+	if slices.Contains(p.stages, "$changeStream") {
+		return "" // it reads the oplog, from its position on
+	}
 	for _, stage := range p.stages {
 		switch stage {
 		case "COLLSCAN", "SORT", "$sort", "$group", "$sample":

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
@@ -27,6 +28,12 @@ func TestThePreconditionsAreNeeded(t *testing.T) {
 		{"with both", func(*Store) {}, false},
 		{"without the condition", func(s *Store) {
 			s.preconditions.events = byID
+			// The key of the record of changes is a second net under it.
+			s.preconditions.change = func(r store.ChangeRecord) any {
+				return struct {
+					At time.Time `bson:"at"`
+				}{r.At}
+			}
 		}, true},
 		{"without the unique key", func(s *Store) {
 			type salted struct {

@@ -30,20 +30,21 @@ type registrationDoc struct {
 	RegisteredAt time.Time          `bson:"registered_at"`
 	Cancelled    bool               `bson:"cancelled"`
 	Past         store.PastRequests `bson:"past,omitempty"`
+	Revisions    store.Revisions    `bson:"revisions,omitempty"`
 	CancelledAt  time.Time          `bson:"cancelled_at,omitempty"`
 }
 
 func newRegistrationDoc(r store.Registration) registrationDoc {
 	return registrationDoc{
 		Key: registrationKey{r.UserID, r.EventID}, Number: r.Number, RequestID: r.RequestID,
-		RegisteredAt: r.RegisteredAt, Cancelled: r.Cancelled, Past: r.Past, CancelledAt: r.CancelledAt,
+		RegisteredAt: r.RegisteredAt, Cancelled: r.Cancelled, Past: r.Past, Revisions: r.Revisions, CancelledAt: r.CancelledAt,
 	}
 }
 
 func (d registrationDoc) registration() store.Registration {
 	return store.Registration{
 		EventID: d.Key.EventID, UserID: d.Key.UserID, Number: d.Number, RequestID: d.RequestID,
-		RegisteredAt: d.RegisteredAt, Cancelled: d.Cancelled, Past: d.Past, CancelledAt: d.CancelledAt,
+		RegisteredAt: d.RegisteredAt, Cancelled: d.Cancelled, Past: d.Past, Revisions: d.Revisions, CancelledAt: d.CancelledAt,
 	}
 }
 

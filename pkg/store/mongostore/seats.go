@@ -125,6 +125,9 @@ func (a *attempt) decideOptimistically(ctx context.Context) bool {
 			return false // needs more than loadSnapshot reads
 		}
 	}
+	if err := a.store.loadProven(ctx, loaded, a.batch); err != nil {
+		return false
+	}
 	a.loadedState = loaded
 	a.results, a.changes = store.Decide(a.states, a.batch)
 	return true

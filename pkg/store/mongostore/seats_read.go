@@ -66,7 +66,7 @@ func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (loadedStat
 		}
 		l.states[id] = state
 	}
-	return l, nil
+	return l, s.loadProven(ctx, l, batch)
 }
 
 // loadSnapshot reads what load does, apart from the waiting list and a recount, in one command at
@@ -128,17 +128,19 @@ func withoutTexts() bson.D {
 	return bson.D{{Key: "title", Value: 0}, {Key: "description", Value: 0}, {Key: "beginnings", Value: 0}}
 }
 
-// firstWaiting reads the n lowest numbers of the waiting list.
-func (s *Store) firstWaiting(ctx context.Context, e store.Event, n int64) ([]int64, error) {
-	// The projection has nothing but the number, so that only the index is read.
-	docs, err := mongodb.FindAll[struct{ Number int64 }](ctx, s.registrations, numberRange(e.ID, e.ConfirmedThrough, e.LastNumber),
-		orderedByNumber().SetLimit(n).SetProjection(bson.D{{Key: "_id", Value: 0}, {Key: "number", Value: 1}}))
+// firstWaiting reads the n registrations of the waiting list with the lowest numbers.
+func (s *Store) firstWaiting(ctx context.Context, e store.Event, n int64) ([]store.NumberedUser, error) {
+	docs, err := mongodb.FindAll[struct {
+		Key    registrationKey `bson:"_id"`
+		Number int64           `bson:"number"`
+	}](ctx, s.registrations, numberRange(e.ID, e.ConfirmedThrough, e.LastNumber),
+		orderedByNumber().SetLimit(n).SetProjection(bson.D{{Key: "number", Value: 1}}))
 	if err != nil {
 		return nil, err
 	}
-	numbers := make([]int64, len(docs))
+	waiting := make([]store.NumberedUser, len(docs))
 	for i, d := range docs {
-		numbers[i] = d.Number
+		waiting[i] = store.NumberedUser{Number: d.Number, UserID: d.Key.UserID}
 	}
-	return numbers, nil
+	return waiting, nil
 }

@@ -42,12 +42,16 @@ type preconditions struct {
 	// registration returns the document of a registration, whose _id is unique for each user and
 	// event.
 	registration func(store.Registration) any
+	// change returns the document of a row of the record, whose _id is unique for each event and
+	// revision.
+	change func(store.ChangeRecord) any
 }
 
 func newPreconditions() preconditions {
 	return preconditions{
 		events:       unchanged,
 		registration: func(r store.Registration) any { return newRegistrationDoc(r) },
+		change:       func(r store.ChangeRecord) any { return newChangeDoc(r) },
 	}
 }
 
@@ -92,8 +96,8 @@ func byID(writes []eventWrite) bson.D {
 }
 
 // writeBatch writes everything that a batch changes, in the transaction of ctx: first its events,
-// under their preconditions, then the registrations that it replaces, then those that it adds. It
-// returns errConflict when a precondition fails.
+// under their preconditions, then their rows of the record of changes, then the registrations that it
+// replaces, then those that it adds. It returns errConflict when a precondition fails.
 func (s *Store) writeBatch(ctx context.Context, writes []eventWrite) error {
 	if len(writes) == 0 {
 		return nil
@@ -121,6 +125,9 @@ func (s *Store) writeBatch(ctx context.Context, writes []eventWrite) error {
 	if res.MatchedCount != int64(len(writes)) {
 		return errConflict
 	}
+	if err := s.insertChanges(ctx, writes); err != nil {
+		return err
+	}
 	if len(replaced) > 0 {
 		res, err := s.registrations.BulkWrite(ctx, replaced)
 		if err != nil {
@@ -140,6 +147,7 @@ func (s *Store) writeBatch(ctx context.Context, writes []eventWrite) error {
 // are zero when only the fence changes.
 type delta struct {
 	sold, waiting, lastNumber, confirmedThrough, revision int64
+	recorded                                              int64
 	available                                             bool // afterwards, if the event changes
 }
 
@@ -147,7 +155,7 @@ func deltaOf(w eventWrite) delta {
 	return delta{
 		sold: w.After.TicketsSold - w.Before.TicketsSold, waiting: w.After.Waiting - w.Before.Waiting,
 		lastNumber: w.After.LastNumber - w.Before.LastNumber, confirmedThrough: w.After.ConfirmedThrough - w.Before.ConfirmedThrough,
-		revision:  w.After.Revision - w.Before.Revision,
+		revision: w.After.Revision - w.Before.Revision, recorded: w.After.Recorded - w.Before.Recorded,
 		available: w.After.Revision != w.Before.Revision && w.After.IsAvailable(),
 	}
 }
@@ -182,6 +190,7 @@ func (s *Store) eventUpdate(ctx context.Context, w eventWrite) (bson.D, error) {
 	}{
 		{"tickets_sold", d.sold}, {"waiting", d.waiting}, {"last_number", d.lastNumber},
 		{"confirmed_through", d.confirmedThrough}, {"revision", d.revision},
+		{"recorded", d.recorded},
 	} {
 		if c.by != 0 {
 			counters = append(counters, bson.E{Key: c.field, Value: c.by})
@@ -221,6 +230,11 @@ func (s *Store) insertRegistrations(ctx context.Context, added []store.Registrat
 	for i, r := range added {
 		documents[i] = s.preconditions.registration(r)
 	}
+	return insertAll(ctx, s.registrations, documents)
+}
+
+// insertAll adds documents by one command insert.
+func insertAll(ctx context.Context, to *mongo.Collection, documents bson.A) error {
 	var reply struct {
 		N           int `bson:"n"`
 		WriteErrors []struct {
@@ -228,8 +242,8 @@ func (s *Store) insertRegistrations(ctx context.Context, added []store.Registrat
 			Message string `bson:"errmsg"`
 		} `bson:"writeErrors"`
 	}
-	err := s.registrations.Database().RunCommand(ctx, bson.D{
-		{Key: "insert", Value: s.registrations.Name()}, {Key: "documents", Value: documents},
+	err := to.Database().RunCommand(ctx, bson.D{
+		{Key: "insert", Value: to.Name()}, {Key: "documents", Value: documents},
 	}).Decode(&reply)
 	switch {
 	case err != nil:
@@ -237,8 +251,8 @@ func (s *Store) insertRegistrations(ctx context.Context, added []store.Registrat
 	case len(reply.WriteErrors) > 0: // which RunCommand takes for success
 		first := reply.WriteErrors[0]
 		return mongo.CommandError{Code: first.Code, Message: first.Message}
-	case reply.N != len(added):
-		return fmt.Errorf("%d of %d registrations were inserted", reply.N, len(added))
+	case reply.N != len(documents):
+		return fmt.Errorf("%d of %d documents were inserted into %s", reply.N, len(documents), to.Name())
 	}
 	return nil
 }

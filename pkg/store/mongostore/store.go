@@ -20,7 +20,8 @@
 //
 // The collections events and users are those of the original Event.io, except that the roster is
 // not in the event: the collection registrations has one small document for each registration,
-// with the unique _id {user_id, event_id}.
+// with the unique _id {user_id, event_id}. The collection changes is the record of changes: one
+// document for each event that a batch changed, with the unique _id {event_id, revision}.
 //
 // # Changing what is stored
 //
@@ -83,6 +84,9 @@ type Store struct {
 	registrations *mongo.Collection
 	keys          *mongo.Collection // of idempotency
 	signingKeys   *mongo.Collection
+	changes       *mongo.Collection
+	quotas        *mongo.Collection
+	deletedEvents *mongo.Collection
 	sessions      *mongo.Collection
 	erasedUsers   *mongo.Collection
 	cache         eventCache
@@ -149,6 +153,9 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		preconditions: newPreconditions(),
 		keys:          db.Collection("idempotency_keys"),
 		signingKeys:   db.Collection("signing_keys"),
+		changes:       db.Collection("changes"),
+		quotas:        db.Collection("quotas"),
+		deletedEvents: db.Collection("deleted_events"),
 		sessions:      db.Collection("sessions"),
 		erasedUsers:   db.Collection("erased_users"),
 	}, nil

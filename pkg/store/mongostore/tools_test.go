@@ -1,6 +1,7 @@
 package mongostore
 
 import (
+	"context"
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -30,16 +31,37 @@ func TestTools(t *testing.T) {
 				tb.Fatal(err)
 			}
 		}
-		return tooltest.Target{Store: s, VerifyReader: a, RemoveSearch: removeSearch, SetCounters: func(tb testing.TB, e store.Event) {
-			tb.Helper()
-			_, err := s.events.UpdateByID(tb.Context(), e.ID, bson.D{{Key: "$set", Value: bson.D{
-				{Key: "capacity", Value: e.Capacity}, {Key: "tickets_sold", Value: e.TicketsSold}, {Key: "waiting", Value: e.Waiting},
-				{Key: "last_number", Value: e.LastNumber}, {Key: "confirmed_through", Value: e.ConfirmedThrough},
-			}}})
-			if err != nil {
-				tb.Fatal(err)
+		change := func(do func(ctx context.Context, key changeKey, packed []byte) error) func(testing.TB, store.ChangeRecord) {
+			return func(tb testing.TB, r store.ChangeRecord) {
+				tb.Helper()
+				if err := do(tb.Context(), changeKey{r.EventID, r.Revision}, r.Pack()); err != nil {
+					tb.Fatal(err)
+				}
 			}
-		}}
+		}
+		setPacked := func(ctx context.Context, key changeKey, packed []byte) error {
+			_, err := s.changes.UpdateByID(ctx, key, bson.D{{Key: "$set", Value: bson.D{{Key: "packed", Value: packed}}}})
+			return err
+		}
+		return tooltest.Target{
+			SetChange: change(setPacked),
+			CutChange: change(func(ctx context.Context, key changeKey, packed []byte) error {
+				return setPacked(ctx, key, packed[:len(packed)-1])
+			}),
+			RemoveChange: change(func(ctx context.Context, key changeKey, _ []byte) error {
+				_, err := s.changes.DeleteOne(ctx, bson.D{{Key: "_id", Value: key}})
+				return err
+			}),
+			Store: s, VerifyReader: a, RemoveSearch: removeSearch, SetCounters: func(tb testing.TB, e store.Event) {
+				tb.Helper()
+				_, err := s.events.UpdateByID(tb.Context(), e.ID, bson.D{{Key: "$set", Value: bson.D{
+					{Key: "capacity", Value: e.Capacity}, {Key: "tickets_sold", Value: e.TicketsSold}, {Key: "waiting", Value: e.Waiting},
+					{Key: "last_number", Value: e.LastNumber}, {Key: "confirmed_through", Value: e.ConfirmedThrough},
+				}}})
+				if err != nil {
+					tb.Fatal(err)
+				}
+			}}
 	})
 }
 

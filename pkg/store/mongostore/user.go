@@ -27,20 +27,23 @@ type userDoc struct {
 	PasswordVersion   int64     `bson:"password_version,omitempty"`
 	PasswordChangedAt time.Time `bson:"password_changed_at,omitempty"`
 	LockedAt          time.Time `bson:"locked_at,omitempty"` // missing: not locked
+
+	// Missing until the address is proven.
+	EmailProvenAt time.Time `bson:"email_proven_at,omitempty"`
 }
 
 func newUserDoc(u store.User) userDoc {
 	return userDoc{
 		ID: u.ID, Name: u.Name, Email: u.Email, EmailKey: store.EmailKey(u.Email),
 		PasswordHash: u.PasswordHash, CreatedAt: u.CreatedAt,
-		PasswordVersion: u.PasswordVersion, PasswordChangedAt: u.PasswordChangedAt, LockedAt: u.LockedAt,
+		PasswordVersion: u.PasswordVersion, PasswordChangedAt: u.PasswordChangedAt, LockedAt: u.LockedAt, EmailProvenAt: u.EmailProvenAt,
 	}
 }
 
 func (d userDoc) user() store.User {
 	return store.User{
 		ID: d.ID, Name: d.Name, Email: d.Email, PasswordHash: d.PasswordHash,
-		PasswordVersion: d.PasswordVersion, PasswordChangedAt: d.PasswordChangedAt, CreatedAt: d.CreatedAt, LockedAt: d.LockedAt,
+		PasswordVersion: d.PasswordVersion, PasswordChangedAt: d.PasswordChangedAt, EmailProvenAt: d.EmailProvenAt, CreatedAt: d.CreatedAt, LockedAt: d.LockedAt,
 	}
 }
 

@@ -244,6 +244,7 @@ func (r *VerifyReader) ReadEvent(ctx context.Context, id store.ID, read func(sto
 		return fmt.Errorf("read the organizer of event %s: %w", id.Hex(), mongodb.ReadError(err, nil))
 	}
 	snapshot.Registrations = r.registrations(ctx, id)
+	snapshot.Changes = readDocuments(ctx, r.s.changes, changesOf(id, 0), options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}), changeOf)
 	return read(snapshot)
 }
 
@@ -269,6 +270,15 @@ func (r *VerifyReader) registrations(ctx context.Context, id store.ID) iter.Seq2
 			}
 		}
 	}
+}
+
+// changeOf decodes a row of the record.
+func changeOf(raw bson.Raw) (store.ChangeRecord, error) {
+	var d changeDoc
+	if err := bson.Unmarshal(raw, &d); err != nil {
+		return store.ChangeRecord{}, damaged("the change %s cannot be read: %v", raw.Lookup("_id"), err)
+	}
+	return d.record()
 }
 
 // registration decodes a registration and checks its key. The key is unique; that a user has no two

@@ -48,7 +48,8 @@ func (s *Store) UnlockUser(ctx context.Context, id store.ID) (store.User, error)
 // EditUser implements store.Accounts.
 func (s *Store) EditUser(ctx context.Context, u store.User) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE users SET name = ?1, email = ?2, email_key = iif(email = ?2, email_key, ?3) WHERE id = ?4`,
+		res, err := tx.ExecContext(ctx, `UPDATE users SET name = ?1, email = ?2, email_key = iif(email = ?2, email_key, ?3),
+			email_proven_at = iif(email = ?2 OR email_key = ?3, email_proven_at, 0) WHERE id = ?4`,
 			u.Name, u.Email, store.EmailKey(u.Email), u.ID[:])
 		if sqldb.Code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
 			return store.ErrEmailTaken
@@ -71,6 +72,9 @@ func (s *Store) EditUser(ctx context.Context, u store.User) error {
 // EraseUser implements store.Accounts, by one transaction.
 func (s *Store) EraseUser(ctx context.Context, id store.ID, at time.Time) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
+		if err := forgetRequests(ctx, tx, `user_id = ?`, id[:]); err != nil {
+			return err
+		}
 		for _, statement := range []struct {
 			text string
 			args []any
@@ -114,9 +118,13 @@ func (s *Store) ForgetCancelled(ctx context.Context, before time.Time, limit int
 		if err != nil {
 			return err
 		}
-		n, err = affected(tx.ExecContext(ctx, `DELETE FROM registrations WHERE (user_id, event_id) IN
-			(SELECT user_id, event_id FROM registrations WHERE cancelled = 1 AND given_up_at > 0 AND given_up_at < ? LIMIT ?)`,
-			before.UnixMilli(), limit))
+		// Twice the same rows: nothing comes between.
+		const old = `(user_id, event_id) IN
+			(SELECT user_id, event_id FROM registrations WHERE cancelled = 1 AND given_up_at > 0 AND given_up_at < ? ORDER BY given_up_at LIMIT ?)`
+		if err := forgetRequests(ctx, tx, old, before.UnixMilli(), limit); err != nil {
+			return err
+		}
+		n, err = affected(tx.ExecContext(ctx, `DELETE FROM registrations WHERE `+old, before.UnixMilli(), limit))
 		return err
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
 
@@ -105,6 +106,9 @@ func importEvent(ctx context.Context, tx *sql.Tx, e store.Event, roster []store.
 		return store.NotFromImport, nil
 	}
 	if err := insertEvent(ctx, tx, store.ImportedEvent(e, len(roster))); err != nil {
+		return "", err
+	}
+	if err := insertChanges(ctx, tx, []store.ChangeRecord{store.ImportRecord(e, roster, time.Now())}); err != nil {
 		return "", err
 	}
 	insert, err := tx.PrepareContext(ctx, `INSERT INTO registrations (`+registrationColumns+`) VALUES `+onePlaceholder)

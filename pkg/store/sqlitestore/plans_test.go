@@ -145,7 +145,7 @@ func TestConformance(t *testing.T) {
 		s, to := recorded(tb, path)
 		tb.Cleanup(func() {
 			for query, args := range to.take() {
-				if !seen[query] && !strings.HasPrefix(query, "PRAGMA") {
+				if !seen[query] && !strings.HasPrefix(query, "PRAGMA") && !strings.Contains(query, "sqlite_sequence") { // which has one row
 					seen[query] = true
 					checkPlan(tb, s, query, args)
 				}

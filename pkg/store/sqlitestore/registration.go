@@ -12,8 +12,8 @@ import (
 // registrationColumns are the columns of the table registrations, in the order of
 // registrationTargets and registrationValues. onePlaceholder has a placeholder for each.
 const (
-	registrationColumns = `user_id, event_id, number, request_id, registered_at, cancelled, past, given_up_at`
-	onePlaceholder      = `(?, ?, ?, ?, ?, ?, ?, ?)`
+	registrationColumns = `user_id, event_id, number, request_id, registered_at, cancelled, past, given_up_at, revisions`
+	onePlaceholder      = `(?, ?, ?, ?, ?, ?, ?, ?, ?)`
 )
 
 // registrationTargets returns what scans the registrationColumns into r.
@@ -21,6 +21,7 @@ func registrationTargets(r *store.Registration) []any {
 	return []any{
 		sqldb.ID{To: &r.UserID}, sqldb.ID{To: &r.EventID}, &r.Number, &r.RequestID,
 		sqldb.Millis{To: &r.RegisteredAt}, &r.Cancelled, sqldb.Past{To: &r.Past}, sqldb.Millis{To: &r.CancelledAt},
+		sqldb.Revisions{To: &r.Revisions},
 	}
 }
 
@@ -28,6 +29,7 @@ func registrationTargets(r *store.Registration) []any {
 func registrationValues(r store.Registration) []any {
 	return []any{
 		r.UserID[:], r.EventID[:], r.Number, r.RequestID, sqldb.UnixMillis(r.RegisteredAt), r.Cancelled, r.Past.String(), sqldb.UnixMillis(r.CancelledAt),
+		r.Revisions.String(),
 	}
 }
 

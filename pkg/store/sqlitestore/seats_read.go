@@ -54,7 +54,7 @@ func load(ctx context.Context, tx *sql.Tx, batch []store.SeatRequest) (map[store
 			return nil, err
 		}
 	}
-	return states, nil
+	return states, loadProven(ctx, tx, states, batch)
 }
 
 // loadRegistrations reads the registrations that the batch may be about into the states, by one
@@ -76,11 +76,15 @@ func loadRegistrations(ctx context.Context, tx *sql.Tx, states map[store.ID]stor
 	return nil
 }
 
-// firstWaiting reads the n lowest numbers of the waiting list.
-func firstWaiting(ctx context.Context, tx *sql.Tx, e store.Event, n int64) ([]int64, error) {
+// firstWaiting reads the n registrations of the waiting list with the lowest numbers.
+func firstWaiting(ctx context.Context, tx *sql.Tx, e store.Event, n int64) ([]store.NumberedUser, error) {
 	if n == 0 {
 		return nil, nil
 	}
-	return sqldb.All(ctx, tx, sqldb.ScanValue[int64], `SELECT number FROM registrations
+	scan := func(row sqldb.Scanner) (u store.NumberedUser, err error) {
+		err = row.Scan(&u.Number, sqldb.ID{To: &u.UserID})
+		return u, err
+	}
+	return sqldb.All(ctx, tx, scan, `SELECT number, user_id FROM registrations
 		WHERE event_id = ? AND number > ? AND cancelled = 0 ORDER BY number LIMIT ?`, e.ID[:], e.ConfirmedThrough, n)
 }

@@ -17,11 +17,15 @@ import (
 var errConflict = errors.New("the event was changed by another batch")
 
 // writeBatch writes everything that a batch changes: its events, each under the precondition that it
-// is as it was loaded and has enough seats, and the registrations that it replaces and adds.
+// is as it was loaded and has enough seats, their rows of the record of changes, and the registrations
+// that it replaces and adds.
 func writeBatch(ctx context.Context, tx *sql.Tx, changes []store.Change) error {
 	var rows []store.Registration
 	for _, c := range changes {
 		if err := updateEvent(ctx, tx, c); err != nil {
+			return err
+		}
+		if err := insertChanges(ctx, tx, c.Records()); err != nil {
 			return err
 		}
 		// Replaced rows are deleted here and inserted with the new ones, not by INSERT OR REPLACE: so
@@ -55,8 +59,8 @@ func insertRegistrations(ctx context.Context, tx *sql.Tx, rows []store.Registrat
 // updateEvent writes what a batch changes in one event.
 func updateEvent(ctx context.Context, tx *sql.Tx, c store.Change) error {
 	after, added := c.After, c.After.TicketsSold-c.Before.TicketsSold
-	columns := []string{"tickets_sold = ?", "waiting = ?", "last_number = ?", "confirmed_through = ?", "revision = ?"}
-	values := []any{after.TicketsSold, after.Waiting, after.LastNumber, after.ConfirmedThrough, after.Revision}
+	columns := []string{"tickets_sold = ?", "waiting = ?", "last_number = ?", "confirmed_through = ?", "revision = ?", "recorded = ?"}
+	values := []any{after.TicketsSold, after.Waiting, after.LastNumber, after.ConfirmedThrough, after.Revision, after.Recorded}
 	set := func(column string, value any) {
 		columns, values = append(columns, column+" = ?"), append(values, sqldb.Value(value))
 	}

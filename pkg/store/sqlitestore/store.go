@@ -65,8 +65,10 @@ type Store struct {
 
 	writeLock  chan struct{} // of capacity 1; whoever has sent to it may write and use uncertain
 	uncertain  bool          // it is unknown how a commit ended, and none has succeeded since
+	quotaDay   int64         // the last day of UseQuota; whoever may write may use it
 	fullErrors atomic.Int64  // counts the writes that found no disk space
 	ping       ping
+	news       news // of commits, for Follow
 
 	files    []file     // what was opened
 	index    *os.File   // of the log; see openIndex

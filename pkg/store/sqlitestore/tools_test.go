@@ -28,22 +28,34 @@ func TestTools(t *testing.T) {
 				tb.Fatal(err)
 			}
 		}
-		return tooltest.Target{Store: s, VerifyReader: a, RemoveSearch: removeSearch, SetCounters: func(tb testing.TB, e store.Event) {
-			tb.Helper()
-			conn, err := s.write.Conn(tb.Context())
-			if err != nil {
-				tb.Fatal(err)
-			}
-			defer conn.Close()
-			exec := func(query string, args ...any) {
-				if _, err := conn.ExecContext(context.WithoutCancel(tb.Context()), query, args...); err != nil {
+		change := func(statement string, cut int) func(testing.TB, store.ChangeRecord) {
+			return func(tb testing.TB, r store.ChangeRecord) {
+				tb.Helper()
+				packed := r.Pack()
+				if _, err := s.write.ExecContext(tb.Context(), statement, r.EventID[:], r.Revision, packed[:len(packed)-cut]); err != nil {
 					tb.Fatal(err)
 				}
 			}
-			exec(`PRAGMA ignore_check_constraints = 1`)
-			exec(`UPDATE events SET capacity = ?, tickets_sold = ?, waiting = ?, last_number = ?, confirmed_through = ? WHERE id = ?`,
-				e.Capacity, e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough, e.ID[:])
-			exec(`PRAGMA ignore_check_constraints = 0`)
-		}}
+		}
+		const set = `UPDATE changes SET packed = ?3 WHERE event_id = ?1 AND revision = ?2`
+		return tooltest.Target{
+			SetChange: change(set, 0), CutChange: change(set, 1), RemoveChange: change(`DELETE FROM changes WHERE event_id = ?1 AND revision = ?2 AND ?3 IS NOT NULL`, 0),
+			Store: s, VerifyReader: a, RemoveSearch: removeSearch, SetCounters: func(tb testing.TB, e store.Event) {
+				tb.Helper()
+				conn, err := s.write.Conn(tb.Context())
+				if err != nil {
+					tb.Fatal(err)
+				}
+				defer conn.Close()
+				exec := func(query string, args ...any) {
+					if _, err := conn.ExecContext(context.WithoutCancel(tb.Context()), query, args...); err != nil {
+						tb.Fatal(err)
+					}
+				}
+				exec(`PRAGMA ignore_check_constraints = 1`)
+				exec(`UPDATE events SET capacity = ?, tickets_sold = ?, waiting = ?, last_number = ?, confirmed_through = ? WHERE id = ?`,
+					e.Capacity, e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough, e.ID[:])
+				exec(`PRAGMA ignore_check_constraints = 0`)
+			}}
 	})
 }

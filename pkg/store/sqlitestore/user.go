@@ -14,12 +14,12 @@ import (
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
-const selectUser = `SELECT id, name, email, password_hash, password_version, password_changed_at, created_at, locked_at FROM users `
+const selectUser = `SELECT id, name, email, password_hash, password_version, password_changed_at, email_proven_at, created_at, locked_at FROM users `
 
 func scanUser(row sqldb.Scanner) (store.User, error) {
 	var u store.User
 	err := row.Scan(sqldb.ID{To: &u.ID}, &u.Name, &u.Email, &u.PasswordHash, &u.PasswordVersion,
-		sqldb.Millis{To: &u.PasswordChangedAt}, sqldb.Millis{To: &u.CreatedAt}, sqldb.Millis{To: &u.LockedAt})
+		sqldb.Millis{To: &u.PasswordChangedAt}, sqldb.Millis{To: &u.EmailProvenAt}, sqldb.Millis{To: &u.CreatedAt}, sqldb.Millis{To: &u.LockedAt})
 	if err != nil {
 		return store.User{}, sqldb.ReadError(err, store.ErrUserNotFound)
 	}
@@ -43,9 +43,9 @@ func (s *Store) CreateUser(ctx context.Context, u store.User) error {
 
 func insertUser(ctx context.Context, tx *sql.Tx, u store.User) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, email, email_key, password_hash, created_at,
-		password_version, password_changed_at, locked_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		password_version, password_changed_at, locked_at, email_proven_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		u.ID[:], u.Name, u.Email, store.EmailKey(u.Email), u.PasswordHash, sqldb.UnixMillis(u.CreatedAt),
-		u.PasswordVersion, sqldb.UnixMillis(u.PasswordChangedAt), sqldb.UnixMillis(u.LockedAt))
+		u.PasswordVersion, sqldb.UnixMillis(u.PasswordChangedAt), sqldb.UnixMillis(u.LockedAt), sqldb.UnixMillis(u.EmailProvenAt))
 	return err
 }
 

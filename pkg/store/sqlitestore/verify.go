@@ -260,5 +260,6 @@ func (r *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, read fun
 			}
 		}
 	}
+	snapshot.Changes = recordsOf(readRows(ctx, tx, scanChange, `SELECT `+changeColumns+` FROM changes WHERE event_id = ? ORDER BY revision`, eventID[:]))
 	return read(snapshot)
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -216,6 +217,23 @@ func testEditUser(t *testing.T, target Target) {
 	wish := ada
 	wish.PasswordHash, wish.PasswordVersion, wish.LockedAt = "other", 7, now // must not count
 	for range 2 {
+		if err := s.EditUser(Context(t), wish); err != nil {
+			t.Fatal(err)
+		}
+		wantUser(t, target.Again(t), ada)
+	}
+	proven, err := s.ProveEmail(Context(t), ada.ID, ada.Email, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ada.EmailProvenAt, ada.Name, ada.Email = now, "Ada", strings.ToUpper(ada.Email) // the same mailbox
+	for _, change := range []string{"", "another."} {
+		ada.Email = change + ada.Email
+		if change != "" {
+			ada.EmailProvenAt = time.Time{}
+		}
+		wish := ada
+		wish.EmailProvenAt = proven.EmailProvenAt.Add(time.Hour) // must not count
 		if err := s.EditUser(Context(t), wish); err != nil {
 			t.Fatal(err)
 		}

@@ -157,7 +157,7 @@ func testEdits(t *testing.T, target Target) {
 		change := NewEdit(event.ID, EveryField(1))
 		WantOutcomes(t, MustApply(t, s, change), store.Edited)
 		want := change.Edit.Apply(event)
-		want.Version, want.Revision, want.LastEdits = 2, 2, store.PastRequests{{ID: change.RequestID}}
+		want.Version, want.Revision, want.Recorded, want.LastEdits = 2, 2, 2, store.PastRequests{{ID: change.RequestID}}
 		if got := ReadEvent(t, target.Again(t), event.ID); !got.Equal(want) {
 			t.Fatalf("got %+v, want %+v", got, want)
 		}

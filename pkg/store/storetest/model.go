@@ -18,6 +18,8 @@ type Model struct {
 	Waitlist      bool
 	Opens, Closes time.Time
 	Ended         bool
+	AsksProof     bool
+	Proven        []store.ID // who has proven their addresses
 	Version       int64
 	Holders, Line []Seat
 	last          int64
@@ -101,6 +103,9 @@ func (m *Model) register(req store.SeatRequest) store.Outcome {
 	}
 	if !m.Closes.IsZero() && !req.At.Before(m.Closes) {
 		return store.RegistrationClosed
+	}
+	if m.AsksProof && !slices.Contains(m.Proven, req.UserID) {
+		return store.EmailUnproven
 	}
 	free := int64(len(m.Holders)) < m.Capacity && len(m.Line) == 0
 	if !free && !m.Waitlist {
@@ -186,6 +191,9 @@ func (m *Model) edit(req store.SeatRequest) store.Outcome {
 	if e.Waitlist != nil {
 		m.Waitlist = *e.Waitlist
 	}
+	if e.RequiresProvenEmail != nil {
+		m.AsksProof = *e.RequiresProvenEmail
+	}
 	m.Ended = m.Ended || e.Cancel
 	m.promote()
 	return store.Edited
@@ -220,7 +228,7 @@ func DrawRequest(rt *rapid.T, event store.ID, crowd []store.ID) store.SeatReques
 	}
 	req.UserID = store.ID{}
 	req.Edit = &store.Edit{Version: rapid.SampledFrom([]int64{1, 2, store.AnyVersion, store.AnyVersion}).Draw(rt, "version")}
-	switch rapid.IntRange(0, 9).Draw(rt, "edit") {
+	switch rapid.IntRange(0, 11).Draw(rt, "edit") {
 	case 0, 1, 2, 3:
 		capacity := rapid.Int64Range(1, 6).Draw(rt, "capacity")
 		req.Edit.Capacity = &capacity
@@ -239,6 +247,9 @@ func DrawRequest(rt *rapid.T, event store.ID, crowd []store.ID) store.SeatReques
 			}
 		}
 		req.Edit.OpensAt, req.Edit.ClosesAt = hour("opens"), hour("closes")
+	case 9, 10:
+		asks := rapid.Bool().Draw(rt, "proof")
+		req.Edit.RequiresProvenEmail = &asks
 	default:
 		req.Edit.Cancel = true
 	}
@@ -249,14 +260,24 @@ func DrawRequest(rt *rapid.T, event store.ID, crowd []store.ID) store.SeatReques
 // each of them.
 func testModel(t *testing.T, target Target) {
 	handles := []store.Store{target.Store, target.Again(t)}
+	var proven []store.ID
+	for range 3 {
+		u := NewUser(store.NewID().Hex() + "@example.org")
+		u.EmailProvenAt = now
+		if err := target.Store.CreateUser(Context(t), u); err != nil {
+			t.Fatal(err)
+		}
+		proven = append(proven, u.ID)
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		model := NewModel(rapid.Int64Range(1, 4).Draw(rt, "capacity"))
 		event := NewEvent(t, handles[0], model.Capacity)
 		model.Organizer = event.OrganizerID
-		crowd := make([]store.ID, 6)
+		crowd := make([]store.ID, 3)
 		for i := range crowd {
 			crowd[i] = store.NewID()
 		}
+		crowd, model.Proven = append(crowd, proven...), proven
 		for range rapid.IntRange(1, 6).Draw(rt, "batches") {
 			var batch []store.SeatRequest
 			var want []store.Outcome
@@ -268,6 +289,7 @@ func testModel(t *testing.T, target Target) {
 			WantOutcomes(t, MustApply(t, s, batch...), want...)
 			wantLists(t, s, event.ID, model)
 		}
+		wantReplayed(t, handles[0], event.ID)
 	})
 }
 

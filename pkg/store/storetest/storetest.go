@@ -57,6 +57,9 @@ func Run(t *testing.T, open func(testing.TB) Target) {
 		"lookups":            testLookups,
 		"user registrations": testUserRegistrations,
 		"idempotency":        testIdempotency,
+		"quotas":             testQuotas,
+		"proven addresses":   testProof,
+		"deleted events":     testDeletion,
 		"seats":              testSeats,
 		"cancelling":         testCancelling,
 		"waiting list":       testWaitingList,
@@ -64,6 +67,7 @@ func Run(t *testing.T, open func(testing.TB) Target) {
 		"cancel by number":   testCancelByNumber,
 		"endings":            testEndings,
 		"concurrency":        testConcurrency,
+		"changes":            testChanges,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

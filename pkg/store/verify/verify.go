@@ -5,8 +5,9 @@
 // Of an event it checks that tickets_sold is the number of confirmed registrations and at most the
 // capacity; that waiting is the number of waiting ones; that each number is at least 1, at maxListed
 // last_number, and given once; that confirmed_through is a number that was given; that nobody
-// waits while a seat is free; that lists and searches find the event; and that no registration is
-// without its event.
+// waits while a seat is free; that lists and searches find the event; that no registration is
+// without its event; and that replaying the record of changes gives the event's counters and its
+// registrations.
 //
 // That no user has two registrations follows from the key of a registration, which the adapters
 // check: each user and event can have one key only. Whether a registered user exists is not
@@ -98,6 +99,18 @@ const progressStep = 1000
 // checkSnapshot checks an event at one moment.
 func checkSnapshot(id store.ID, s store.EventSnapshot, progress func(int)) (EventReport, error) {
 	c := eventCheck{findings: findings{subject: "event " + id.Hex()}, event: s.Event, staleSearch: s.StaleSearch}
+	var replayed *replay
+	var err error
+	if s.Found {
+		replayed, err = c.replayed(s.Changes)
+	}
+	if err != nil {
+		return EventReport{}, err
+	}
+	list := roster{}
+	if replayed != nil {
+		list.base = replayed.base
+	}
 	for r, err := range s.Registrations {
 		switch {
 		case errors.Is(err, store.ErrDamaged):
@@ -106,6 +119,9 @@ func checkSnapshot(id store.ID, s store.EventSnapshot, progress func(int)) (Even
 			return EventReport{}, err
 		case s.Found:
 			c.registration(r)
+			if replayed != nil {
+				list.registration(r)
+			}
 		}
 		if c.read++; c.read%progressStep == 0 {
 			progress(progressStep)
@@ -115,6 +131,9 @@ func checkSnapshot(id store.ID, s store.EventSnapshot, progress func(int)) (Even
 	switch {
 	case s.Found:
 		c.counters()
+		if replayed != nil {
+			replayed.compare(&c, list)
+		}
 	case c.read > 0:
 		c.add("orphans", false, "does not exist and has %s (an import that was interrupted leaves such; run it again)",
 			many(c.read, "registration", "registrations"))

@@ -26,6 +26,7 @@ type Command struct {
 	setup.Database
 	From         string        `required:"" placeholder:"URI" help:"MongoDB of the original Event.io, which is only read: mongodb://host:27017/infosys. The database is infosys when none is named."`
 	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for each database at the start."`
+	EmailsProven bool          `help:"Take the addresses of the original's users for proven, because it has proven them."`
 }
 
 // errLeftOut ends an import that could not take everything over.
@@ -72,7 +73,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	if err != nil {
 		return setup.ExplainMongoDB(err, "--from")
 	}
-	i := importer{from: from, into: into, out: env.Stdout, started: time.Now()}
+	i := importer{from: from, into: into, proven: c.EmailsProven, out: env.Stdout, started: time.Now()}
 	err = i.run(ctx, size, env.Stderr)
 	i.report()
 	if ctx.Err() != nil {
@@ -140,6 +141,7 @@ type importer struct {
 	out      io.Writer
 	progress *progress.Bar
 	started  time.Time
+	proven   bool // the original has proven the addresses
 
 	users, events, registrations int // taken over
 	knownUsers, knownEvents      int // stored before this run

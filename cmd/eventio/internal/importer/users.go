@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/internal/original"
@@ -69,6 +70,9 @@ func (i *importer) importUserBatch(ctx context.Context, batch []original.User) e
 			continue
 		}
 		n := importedUserOf(u)
+		if i.proven && n.Email == strings.TrimSpace(u.Email) {
+			n.EmailProvenAt = i.started.UTC().Truncate(time.Millisecond)
+		}
 		if key := store.EmailKey(n.Email); first[key] {
 			n.duplicate()
 		} else {
@@ -126,7 +130,7 @@ const (
 // duplicate gives the user an address of their own: the one they had belongs to another
 // user, who has it from now on alone.
 func (n *importedUser) duplicate() {
-	n.Email = n.ID.Hex() + duplicateDomain
+	n.Email, n.EmailProvenAt = n.ID.Hex()+duplicateDomain, time.Time{}
 	n.note("the address %q belongs to another user, who keeps it; this one gets %s and cannot log in with the old one", n.address, n.Email)
 }
 

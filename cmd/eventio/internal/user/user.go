@@ -46,6 +46,8 @@ type Command struct {
 	Lock        Who      `cmd:"" help:"End all log-ins of a person within 5 s, and let them not log in again until they are unlocked."`
 	Unlock      Who      `cmd:"" help:"Let a person log in again."`
 	Revoke      Who      `cmd:"" help:"End all log-ins of a person within 5 s. They can log in again."`
+	Prove       Who      `cmd:"" help:"Note that a person has proven that their e-mail address is theirs, so that events which ask for it let them in."`
+	Free        Who      `cmd:"" help:"Take an address that is not proven from the person who has it, so that its owner can sign up with it. Their log-ins end within 5 s."`
 	SetPassword Who      `cmd:"" help:"Set a person's password, which is read from the standard input, and end all their log-ins within 5 s."`
 	Delete      deletion `cmd:"" help:"Erase a person: registrations for events that have not ended and their own such events are cancelled, log-ins end within 5 s, and the id means nobody any more."`
 }
@@ -123,6 +125,10 @@ func (c Command) Act(ctx context.Context, env process.Env, command string, log z
 		return do.change(ctx, c.Unlock, security.AccountUnlocked, func(id store.ID) (store.User, error) { return st.UnlockUser(ctx, id) })
 	case "revoke":
 		return do.change(ctx, c.Revoke, security.SessionsEnded, func(id store.ID) (store.User, error) { return st.EndTokens(ctx, id, now) })
+	case "prove":
+		return do.prove(ctx, c.Prove)
+	case "free":
+		return do.free(ctx, c.Free)
 	case "set-password":
 		return do.setPassword(ctx, c.SetPassword)
 	default:
@@ -132,12 +138,13 @@ func (c Command) Act(ctx context.Context, env process.Env, command string, log z
 
 // person is what is printed of a user. JSON keeps control characters in names from the terminal.
 type person struct {
-	ID        store.ID  `json:"id"`
-	Email     string    `json:"email"`
-	Name      string    `json:"name"`
-	CreatedAt time.Time `json:"created_at"`
-	LockedAt  time.Time `json:"locked_at,omitzero"`
-	Sessions  []session `json:"sessions,omitempty"`
+	ID            store.ID  `json:"id"`
+	Email         string    `json:"email"`
+	EmailProvenAt time.Time `json:"email_proven_at,omitzero"`
+	Name          string    `json:"name"`
+	CreatedAt     time.Time `json:"created_at"`
+	LockedAt      time.Time `json:"locked_at,omitzero"`
+	Sessions      []session `json:"sessions,omitempty"`
 }
 
 type session struct {
@@ -148,7 +155,7 @@ type session struct {
 }
 
 func personOf(u store.User) person {
-	return person{ID: u.ID, Email: u.Email, Name: u.Name, CreatedAt: u.CreatedAt, LockedAt: u.LockedAt}
+	return person{ID: u.ID, Email: u.Email, EmailProvenAt: u.EmailProvenAt, Name: u.Name, CreatedAt: u.CreatedAt, LockedAt: u.LockedAt}
 }
 
 func printLine(to io.Writer, v any) error {
@@ -296,6 +303,35 @@ func (a actions) edit(ctx context.Context, c edit) error {
 	if u.Email != before {
 		a.tell(security.EmailChanged, u.ID)
 	}
+	return printLine(a.env.Stdout, personOf(u))
+}
+
+// prove notes that the address of a person is proven.
+func (a actions) prove(ctx context.Context, who Who) error {
+	u, err := a.find(ctx, who)
+	if err == nil {
+		u, err = a.st.ProveEmail(ctx, u.ID, u.Email, a.now)
+	}
+	if err != nil {
+		return err
+	}
+	a.tell(security.EmailProven, u.ID)
+	return printLine(a.env.Stdout, personOf(u))
+}
+
+// free takes the address from a person.
+func (a actions) free(ctx context.Context, who Who) error {
+	u, err := a.find(ctx, who)
+	if err == nil {
+		u, err = a.st.FreeEmail(ctx, u.Email, a.now)
+	}
+	if errors.Is(err, store.ErrEmailProven) {
+		return &process.Failure{Sentence: "the person has proven that the address is theirs, so nobody else can have it; eventio user edit or delete changes that", Cause: err}
+	}
+	if err != nil {
+		return err
+	}
+	a.tell(security.EmailFreed, u.ID)
 	return printLine(a.env.Stdout, personOf(u))
 }
 

@@ -128,11 +128,11 @@ func (r *repairer) repair(ctx context.Context, event store.ID) (string, error) {
 		Actor: messages.Actor{Kind: messages.ActorOperator},
 	}, time.Now().Add(repairTimeout))
 	switch got.Reply.Outcome {
-	case messages.OutcomeRecounted:
+	case store.Recounted:
 		return "repaired", nil
-	case messages.OutcomeOverbooked:
+	case store.Overbooked:
 		return "not repaired: more people hold a place than there are", nil
-	case messages.OutcomeEventNotFound:
+	case store.EventNotFound:
 		return "not repaired: the workers do not know it", nil
 	case messages.OutcomeInvalid:
 		return "", errors.New("the workers do not know this request: they are older than this program")

@@ -86,7 +86,7 @@ func newRoster(n int) (store.Event, []store.ID) {
 	}
 	every := storetest.EveryField(1)
 	e := every.Apply(store.Event{ID: store.NewID(), OrganizerID: store.NewID(), CreatedAt: storetest.Now()})
-	e.Capacity, e.OpensAt, e.ClosesAt, e.Waitlist = int64(n)+2, time.Time{}, time.Time{}, false
+	e.Capacity, e.OpensAt, e.ClosesAt, e.Waitlist, e.RequiresProvenEmail = int64(n)+2, time.Time{}, time.Time{}, false, false
 	return e, roster
 }
 

@@ -25,6 +25,9 @@ type Target struct {
 	// RemoveSearch removes what lists and searches find an event by, as when a process of an earlier
 	// version has written the event.
 	RemoveSearch func(tb testing.TB, id store.ID)
+	// SetChange overwrites a row of the record of changes, RemoveChange removes it, and CutChange cuts
+	// off its end.
+	SetChange, RemoveChange, CutChange func(tb testing.TB, r store.ChangeRecord)
 }
 
 // Run runs the suite. open makes a fresh target for each test, and cleans it up.
@@ -40,6 +43,7 @@ func Run(t *testing.T, open func(testing.TB) Target) {
 		"import, interrupted":  testImportInterrupted,
 		"import, known users":  testKnownUsers,
 		"verify counts":        testVerifyCounts,
+		"verify replays":       testReplay,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

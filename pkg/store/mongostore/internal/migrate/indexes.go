@@ -40,6 +40,7 @@ func Indexes() []Index {
 		{Collection: "sessions", Keys: []string{"ended_at"}, sparse: true, Step: accountStep},
 		{Collection: "sessions", Keys: []string{"removed_at"}, expires: true, Step: accountStep},
 		{Collection: "erased_users", Keys: []string{"erased_at"}, Step: accountStep},
+		{Collection: "quotas", Keys: []string{"expires_at"}, expires: true, Step: quotaStep},
 	}
 }
 

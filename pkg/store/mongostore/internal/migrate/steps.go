@@ -30,6 +30,8 @@ func Steps() []Step {
 		{"the index of registrations gets its name", renameNumberIndex},
 		{"events are found by their words and places left", fillSearch},
 		{"sessions, erased users and when registrations were cancelled", createAccountIndexes},
+		{"quotas, deleted events and proven addresses", createQuotaIndexes},
+		{"the record of changes", createChanges},
 		{addressStep, renewKeys},
 	}
 }
@@ -63,6 +65,25 @@ const accountStep = 4
 // it is next looked for.
 func createAccountIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
 	return createIndexes(ctx, db, accountStep)
+}
+
+// quotaStep is the number of the step that makes the index of quotas.
+const quotaStep = 5
+
+// createQuotaIndexes is step 5. Events and users need no change: a field that is missing is false, or
+// the zero time.
+func createQuotaIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, quotaStep)
+}
+
+// createChanges is step 6: it makes the collection of the record of changes. A transaction could make
+// it too, but would then keep others waiting.
+func createChanges(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	err := db.CreateCollection(ctx, "changes")
+	if mongodb.HasCode(err, mongodb.CodeNamespaceExists) {
+		return nil
+	}
+	return err
 }
 
 // misnamed is the name that NumberIndex had by mistake before step 2.

@@ -10,7 +10,7 @@ import (
 )
 
 // AddressStep is the number of the step that gives addresses the keys of store.EmailKey.
-const AddressStep = 6
+const AddressStep = 8
 
 // userKey is the address of a user and the key that is stored of it.
 type userKey struct {

@@ -57,6 +57,19 @@ func (s Past) Scan(v any) error {
 	return nil
 }
 
+// Revisions scans a list of revisions from a text.
+type Revisions struct{ To *store.Revisions }
+
+// Scan implements sql.Scanner.
+func (s Revisions) Scan(v any) error {
+	text, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("revisions are %T, not a text", v)
+	}
+	*s.To = store.ParseRevisions(text)
+	return nil
+}
+
 // ScanTarget returns what scans a column into the variable at p, which is a field of the domain.
 func ScanTarget(p any) any {
 	switch p := p.(type) {

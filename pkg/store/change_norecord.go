@@ -1,0 +1,5 @@
+//go:build norecord
+
+package store
+
+const recording = false
