@@ -74,9 +74,11 @@ type Migrator interface {
 	// be interrupted at any moment and be called again. Errors: ErrSchema when no steps lead there
 	// or the database belongs to another program.
 	Migrate(ctx context.Context, to int, report func(Migration)) error
-	// KeptKeys reads which users keep the older keys of their addresses, in a database of the newest
-	// version. It reads all users. It yields an error at most once, as the last element.
-	KeptKeys(ctx context.Context) iter.Seq2[KeptKey, error]
+	// SettleKeys gives the users who have older keys of their addresses the new ones, as far as these are
+	// free, in a database of the newest version, and yields those who keep the older ones. It reads all
+	// users. It yields an error at most once, as the last element. A user comes to have an older key
+	// when the step that renews them finds the new one taken, or by a process of the version before.
+	SettleKeys(ctx context.Context) iter.Seq2[KeptKey, error]
 	// Close releases the database.
 	Close() error
 }

@@ -47,6 +47,13 @@ func RenewedEmailKey(email, key string) (renewed string, ok bool) {
 	return keys[len(keys)-1], len(keys) == 2 && key == keys[0]
 }
 
+// OlderEmailKeys returns those of EmailKeys that are not EmailKey: none, or one. Whoever creates a user
+// asks whether another one has it, because a database keeps only equal keys apart.
+func OlderEmailKeys(email string) []string {
+	keys := EmailKeys(email)
+	return keys[:len(keys)-1]
+}
+
 // KeptKey tells that a user keeps the older key of their address, because another user has the one that
 // both would have. They are two accounts, maybe of one person.
 type KeptKey struct {
@@ -57,7 +64,7 @@ type KeptKey struct {
 
 // String tells it to operators.
 func (k KeptKey) String() string {
-	return fmt.Sprintf("user %s (%q) has the address of user %s in another form: both accounts stay, and log in as they did; a person who has both can erase one",
+	return fmt.Sprintf("user %s (%+q) has the address of user %s in another form: both accounts stay, and log in as they did; eventio user edit gives one of them another address, and eventio user delete erases one",
 		k.User.Hex(), k.Email, k.Other.Hex())
 }
 

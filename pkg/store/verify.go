@@ -20,7 +20,7 @@ type VerifyReader interface {
 	// an ErrDamaged for each constraint that is missing or broken.
 	CheckConstraints(ctx context.Context) iter.Seq[error]
 	// ReadUsers reads all users, ordered by EmailKey: two with the same address are neighbours.
-	ReadUsers(ctx context.Context) iter.Seq2[User, error]
+	ReadUsers(ctx context.Context) iter.Seq2[StoredUser, error]
 	// ReadEventIDs reads the ids of all events, and the ids of events that do not exist but have
 	// registrations.
 	ReadEventIDs(ctx context.Context) iter.Seq2[ID, error]
@@ -29,6 +29,18 @@ type VerifyReader interface {
 	ReadEvent(ctx context.Context, id ID, read func(EventSnapshot) error) error
 	// Close releases the database.
 	Close() error
+}
+
+// StoredUser is a user with the key of the address as it is stored, one of EmailKeys.
+type StoredUser struct {
+	User
+	EmailKey string
+}
+
+// KeepsOlderKey reports whether the address is stored under a key of before EmailKey: see KeptKey.
+func (u StoredUser) KeepsOlderKey() bool {
+	_, ok := RenewedEmailKey(u.Email, u.EmailKey)
+	return ok
 }
 
 // Size counts records.

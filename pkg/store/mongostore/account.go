@@ -68,6 +68,9 @@ func (s *Store) EditUser(ctx context.Context, u store.User) error {
 	key := bson.D{{Key: "$cond", Value: bson.A{ // it stays with its address
 		bson.D{{Key: "$eq", Value: bson.A{"$email", literal(u.Email)}}}, "$email_key", literal(store.EmailKey(u.Email)),
 	}}}
+	if err := s.refuseOlderKey(ctx, u); err != nil {
+		return fmt.Errorf("edit user %s: %w", u.ID.Hex(), mongodb.WriteError(err))
+	}
 	res, err := s.users.UpdateOne(ctx, bson.D{{Key: "_id", Value: u.ID}}, mongo.Pipeline{{{Key: "$set", Value: bson.D{
 		{Key: "name", Value: literal(u.Name)}, {Key: "email", Value: literal(u.Email)}, {Key: "email_key", Value: key},
 		{Key: "email_proven_at", Value: bson.D{{Key: "$cond", Value: bson.A{ // another address is not proven

@@ -39,9 +39,9 @@ func (m *Migrator) Close() error { return m.s.Close() }
 // Schema implements store.Migrator.
 func (m *Migrator) Schema(ctx context.Context) (store.Schema, error) { return m.m.Schema(ctx) }
 
-// KeptKeys implements store.Migrator.
-func (m *Migrator) KeptKeys(ctx context.Context) iter.Seq2[store.KeptKey, error] {
-	return m.m.KeptKeys(ctx)
+// SettleKeys implements store.Migrator.
+func (m *Migrator) SettleKeys(ctx context.Context) iter.Seq2[store.KeptKey, error] {
+	return m.m.SettleKeys(ctx)
 }
 
 // Migrate implements store.Migrator. While another process migrates, or no primary can be reached,

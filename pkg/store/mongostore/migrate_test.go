@@ -91,13 +91,14 @@ func TestAddressesGetOneKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	check := storetest.OldKeys(t, s, func(id store.ID, email, key string) {
+	set := func(id store.ID, email, key string) {
 		_, err := db.Collection("users").UpdateOne(t.Context(), bson.D{{Key: "_id", Value: id}},
 			bson.D{{Key: "$set", Value: bson.D{{Key: "email", Value: email}, {Key: "email_key", Value: key}}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-	})
+	}
+	check := storetest.OldKeys(t, s, set)
 	m, err := OpenMigrator(t.Context(), uri, zerolog.Nop())
 	if err != nil {
 		t.Fatal(err)
@@ -115,6 +116,7 @@ func TestAddressesGetOneKey(t *testing.T) {
 		}
 	}
 	check(s, storetest.Kept(t, m))
+	storetest.LateKeys(t, s, m, set)
 }
 
 // TestACurrentSchemaNeedsNoRightToChangeIt checks that a process which may only read and write

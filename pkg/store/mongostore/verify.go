@@ -95,20 +95,20 @@ func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 }
 
 // ReadUsers implements store.VerifyReader.
-func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, error] {
+func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.StoredUser, error] {
 	// Without the index, which may be missing, the server sorts on disk.
 	order := options.Find().SetSort(bson.D{{Key: "email_key", Value: 1}}).SetAllowDiskUse(true)
-	return readDocuments(ctx, r.s.users, bson.D{}, order, func(raw bson.Raw) (store.User, error) {
+	return readDocuments(ctx, r.s.users, bson.D{}, order, func(raw bson.Raw) (store.StoredUser, error) {
 		var d userDoc
 		if err := bson.Unmarshal(raw, &d); err != nil {
-			return store.User{}, damaged("user %s: it cannot be read: %v", raw.Lookup("_id"), err)
+			return store.StoredUser{}, damaged("user %s: it cannot be read: %v", raw.Lookup("_id"), err)
 		}
 		if !slices.Contains(store.EmailKeys(d.Email), d.EmailKey) {
-			return store.User{}, damaged("user %s: email_key does not belong to the address", d.ID.Hex())
+			return store.StoredUser{}, damaged("user %s: email_key does not belong to the address", d.ID.Hex())
 		}
-		return store.User{
+		return store.StoredUser{User: store.User{
 			ID: d.ID, Name: d.Name, Email: d.Email, PasswordHash: d.PasswordHash, CreatedAt: d.CreatedAt,
-		}, nil
+		}, EmailKey: d.EmailKey}, nil
 	})
 }
 

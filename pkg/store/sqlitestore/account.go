@@ -48,6 +48,9 @@ func (s *Store) UnlockUser(ctx context.Context, id store.ID) (store.User, error)
 // EditUser implements store.Accounts.
 func (s *Store) EditUser(ctx context.Context, u store.User) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
+		if err := refuseOlderKey(ctx, tx, u); err != nil {
+			return err
+		}
 		res, err := tx.ExecContext(ctx, `UPDATE users SET name = ?1, email = ?2, email_key = iif(email = ?2, email_key, ?3),
 			email_proven_at = iif(email = ?2 OR email_key = ?3, email_proven_at, 0) WHERE id = ?4`,
 			u.Name, u.Email, store.EmailKey(u.Email), u.ID[:])

@@ -152,9 +152,10 @@ func TestAnOldFileBecomesVersionOne(t *testing.T) {
 func TestAddressesGetOneKey(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "eventio.db")
 	s := open(t, path)
-	check := storetest.OldKeys(t, s, func(id store.ID, email, key string) {
+	set := func(id store.ID, email, key string) {
 		edit(t, path, fmt.Sprintf(`UPDATE users SET email = '%s', email_key = '%s' WHERE id = x'%s'`, email, key, id.Hex()))
-	})
+	}
+	check := storetest.OldKeys(t, s, set)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -166,6 +167,7 @@ func TestAddressesGetOneKey(t *testing.T) {
 	}
 	defer m.Close()
 	check(s, storetest.Kept(t, m))
+	storetest.LateKeys(t, s, m, set)
 }
 
 // TestAMissingIndexIsMade checks that a start creates a missing index.

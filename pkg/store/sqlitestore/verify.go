@@ -111,18 +111,17 @@ func damaged(format string, args ...any) error {
 }
 
 // ReadUsers implements store.VerifyReader.
-func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, error] {
-	return readRows(ctx, r.db, func(row sqldb.Scanner) (store.User, error) {
-		var u store.User
+func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.StoredUser, error] {
+	return readRows(ctx, r.db, func(row sqldb.Scanner) (store.StoredUser, error) {
+		var u store.StoredUser
 		var raw []byte
-		var key string
-		if err := row.Scan(&raw, &u.Name, &u.Email, &key, &u.PasswordHash, sqldb.Millis{To: &u.CreatedAt}, sqldb.Millis{To: &u.LockedAt}); err != nil {
+		if err := row.Scan(&raw, &u.Name, &u.Email, &u.EmailKey, &u.PasswordHash, sqldb.Millis{To: &u.CreatedAt}, sqldb.Millis{To: &u.LockedAt}); err != nil {
 			return u, err
 		}
 		if err := (sqldb.ID{To: &u.ID}).Scan(raw); err != nil {
 			return u, damaged("user %x: its id has not 12 bytes", raw)
 		}
-		if !slices.Contains(store.EmailKeys(u.Email), key) {
+		if !slices.Contains(store.EmailKeys(u.Email), u.EmailKey) {
 			return u, damaged("user %s: email_key does not belong to the address", u.ID.Hex())
 		}
 		return u, nil

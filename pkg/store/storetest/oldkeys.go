@@ -1,10 +1,12 @@
 package storetest
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -32,7 +34,7 @@ func OldKeys(t *testing.T, s store.Store, set func(id store.ID, email, key strin
 		got := make(map[store.ID]store.ID)
 		for _, k := range kept {
 			got[k.User] = k.Other
-			if !strings.Contains(k.String(), k.Other.Hex()) {
+			if !strings.Contains(k.String(), k.User.Hex()) || !strings.Contains(k.String(), k.Other.Hex()) {
 				t.Errorf("it says %s", k)
 			}
 		}
@@ -64,10 +66,84 @@ func OldKeys(t *testing.T, s store.Store, set func(id store.ID, email, key strin
 	}
 }
 
+// LateKeys checks what becomes of users whom a process of the version before creates after the migration:
+// nobody else gets their addresses, and SettleKeys gives them the new keys, unless another user has them.
+func LateKeys(t *testing.T, s store.Store, m store.Migrator, set func(id store.ID, email, key string)) {
+	t.Helper()
+	late := func(email string) store.User {
+		u := createUser(t, s)
+		u.Email = email
+		set(u.ID, email, email)
+		return u
+	}
+	alone := late("late@b\u00fccher.example")
+	if err := s.CreateUser(Context(t), NewUser(alone.Email)); !errors.Is(err, store.ErrEmailTaken) {
+		t.Errorf("another user signs up with the address: %v", err)
+	}
+	other := createUser(t, s)
+	other.Email = alone.Email
+	if err := s.EditUser(Context(t), other); !errors.Is(err, store.ErrEmailTaken) {
+		t.Errorf("another user changes to the address: %v", err)
+	}
+	first := NewUser("two@xn--bcher-kva.example")
+	if err := s.CreateUser(Context(t), first); err != nil {
+		t.Fatal(err)
+	}
+	second := late("two@b\u00fccher.example")
+	kept := func() (of []store.ID) {
+		for _, k := range Kept(t, m) {
+			of = append(of, k.User)
+		}
+		return of
+	}
+	if got := kept(); !slices.Contains(got, second.ID) || slices.Contains(got, alone.ID) {
+		t.Errorf("kept are %v", got)
+	}
+	wantEmail := func(typed string, want store.User) {
+		t.Helper()
+		if u, err := s.UserByEmail(Context(t), typed); err != nil || u.ID != want.ID {
+			t.Errorf("%+q leads to %s, %v, want %s", typed, u.ID.Hex(), err, want.ID.Hex())
+		}
+	}
+	wantEmail("late@xn--bcher-kva.example", alone)
+	wantEmail(second.Email, second)
+	wantEmail(first.Email, first)
+	// Who proves the address has it alone.
+	at := now.Add(time.Hour)
+	got, err := s.ProveEmail(Context(t), second.ID, second.Email, at)
+	if err != nil || got.EmailProvenAt != at {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	wantEmail(first.Email, second)
+	wantEmail(store.FreedEmail(first.ID), first)
+	// An address is freed by the form that its user has.
+	third := NewUser("three@xn--bcher-kva.example")
+	if err := s.CreateUser(Context(t), third); err != nil {
+		t.Fatal(err)
+	}
+	fourth := late("three@b\u00fccher.example")
+	if u, err := s.FreeEmail(Context(t), fourth.Email, at); err != nil || u.ID != fourth.ID {
+		t.Errorf("freed is %s, %v, want %s", u.ID.Hex(), err, fourth.ID.Hex())
+	}
+	// The key is free when the other one is gone.
+	fifth := late("Three@b\u00fccher.example")
+	set(fifth.ID, fifth.Email, strings.ToLower(fifth.Email))
+	if got := kept(); !slices.Contains(got, fifth.ID) {
+		t.Errorf("kept are %v", got)
+	}
+	if err := s.EraseUser(Context(t), third.ID, at); err != nil {
+		t.Fatal(err)
+	}
+	if got := kept(); slices.Contains(got, fifth.ID) {
+		t.Errorf("kept are %v", got)
+	}
+	wantEmail(third.Email, fifth)
+}
+
 // Kept gathers what a migrator tells of keys.
 func Kept(t *testing.T, m store.Migrator) (all []store.KeptKey) {
 	t.Helper()
-	for k, err := range m.KeptKeys(Context(t)) {
+	for k, err := range m.SettleKeys(Context(t)) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -73,7 +73,7 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 	if to < before.Known {
 		return nil
 	}
-	for kept, err := range m.KeptKeys(ctx) {
+	for kept, err := range m.SettleKeys(ctx) {
 		if err != nil {
 			return c.Explain(err)
 		}

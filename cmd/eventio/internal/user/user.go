@@ -176,7 +176,7 @@ func (c Command) list(ctx context.Context, to io.Writer) (err error) {
 	out := bufio.NewWriter(to)
 	for u, err := range reader.ReadUsers(ctx) {
 		if err == nil {
-			err = printLine(out, personOf(u))
+			err = printLine(out, personOf(u.User))
 		}
 		if err != nil {
 			return errors.Join(err, out.Flush())

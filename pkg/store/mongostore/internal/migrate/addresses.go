@@ -2,6 +2,7 @@ package migrate
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -55,13 +56,10 @@ func renewKeys(ctx context.Context, db *mongo.Database, done func(n, all int64))
 	users := db.Collection("users")
 	var n int64
 	for u, err := range changingKeys(ctx, users) {
-		if err != nil {
-			return err
+		if err == nil {
+			_, err = renewKey(ctx, users, u)
 		}
-		renewed, _ := store.RenewedEmailKey(u.Email, u.Key)
-		_, err := users.UpdateOne(ctx, bson.D{{Key: "_id", Value: u.ID}, {Key: "email_key", Value: u.Key}},
-			bson.D{{Key: "$set", Value: bson.D{{Key: "email_key", Value: renewed}}}})
-		if err != nil && !mongo.IsDuplicateKeyError(err) {
+		if err != nil {
 			return err
 		}
 		n++
@@ -70,19 +68,36 @@ func renewKeys(ctx context.Context, db *mongo.Database, done func(n, all int64))
 	return nil
 }
 
-// KeptKeys reads which users keep the older keys of their addresses.
-func (m *Migrator) KeptKeys(ctx context.Context) iter.Seq2[store.KeptKey, error] {
+// renewKey gives a user the new key of the address unless another user has it. kept reports whether one has.
+func renewKey(ctx context.Context, users *mongo.Collection, u userKey) (kept bool, err error) {
+	renewed, _ := store.RenewedEmailKey(u.Email, u.Key)
+	_, err = users.UpdateOne(ctx, bson.D{{Key: "_id", Value: u.ID}, {Key: "email_key", Value: u.Key}},
+		bson.D{{Key: "$set", Value: bson.D{{Key: "email_key", Value: renewed}}}})
+	if mongo.IsDuplicateKeyError(err) {
+		return true, nil
+	}
+	return false, err
+}
+
+// SettleKeys implements store.Migrator.
+func (m *Migrator) SettleKeys(ctx context.Context) iter.Seq2[store.KeptKey, error] {
 	return func(yield func(store.KeptKey, error) bool) {
 		users := m.db.Collection("users")
 		for u, err := range changingKeys(ctx, users) {
-			var other userKey
-			k := store.KeptKey{User: u.ID, Email: u.Email}
+			k, kept := store.KeptKey{User: u.ID, Email: u.Email}, false
 			if err == nil {
+				kept, err = renewKey(ctx, users, u)
+			}
+			if err == nil && kept {
+				var other userKey
 				renewed, _ := store.RenewedEmailKey(u.Email, u.Key)
 				err = users.FindOne(ctx, bson.D{{Key: "email_key", Value: renewed}}).Decode(&other)
 				k.Other = other.ID
+				if errors.Is(err, mongo.ErrNoDocuments) { // gone meanwhile: the next run renews the key
+					continue
+				}
 			}
-			if !yield(k, err) || err != nil {
+			if (kept || err != nil) && !yield(k, err) || err != nil {
 				return
 			}
 		}

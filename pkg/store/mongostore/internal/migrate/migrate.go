@@ -117,7 +117,7 @@ func (m *Migrator) Start(ctx context.Context) error {
 		return err
 	}
 	if renewed {
-		for kept, err := range m.KeptKeys(ctx) {
+		for kept, err := range m.SettleKeys(ctx) {
 			if err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package migrate
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"iter"
 
 	"github.com/eventio/eventio/pkg/store"
@@ -45,8 +46,7 @@ func renewKeys(ctx context.Context, tx *sql.Tx, done func(n, all int64)) error {
 		return err
 	}
 	for i, u := range changing {
-		renewed, _ := store.RenewedEmailKey(u.email, u.key)
-		if _, err := tx.ExecContext(ctx, `UPDATE OR IGNORE users SET email_key = ? WHERE id = ?`, renewed, u.id[:]); err != nil {
+		if _, err := renewKey(ctx, tx, u); err != nil {
 			return err
 		}
 		done(int64(i+1), int64(len(changing)))
@@ -54,20 +54,43 @@ func renewKeys(ctx context.Context, tx *sql.Tx, done func(n, all int64)) error {
 	return nil
 }
 
-// KeptKeys implements store.Migrator.
-func (m *Migrator) KeptKeys(ctx context.Context) iter.Seq2[store.KeptKey, error] {
+// execer is a database or a transaction.
+type execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+// renewKey gives a user the new key of the address unless another user has it. kept reports whether one has.
+func renewKey(ctx context.Context, db execer, u userKey) (kept bool, err error) {
+	renewed, _ := store.RenewedEmailKey(u.email, u.key)
+	res, err := db.ExecContext(ctx, `UPDATE OR IGNORE users SET email_key = ? WHERE id = ? AND email_key = ?`, renewed, u.id[:], u.key)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n == 0, err
+}
+
+// SettleKeys implements store.Migrator.
+func (m *Migrator) SettleKeys(ctx context.Context) iter.Seq2[store.KeptKey, error] {
 	return func(yield func(store.KeptKey, error) bool) {
-		kept, err := userKeys(ctx, m.write)
-		for _, u := range kept {
-			renewed, _ := store.RenewedEmailKey(u.email, u.key)
-			k := store.KeptKey{User: u.id, Email: u.email}
-			err := m.write.QueryRowContext(ctx, `SELECT id FROM users WHERE email_key = ?`, renewed).Scan(sqldb.ID{To: &k.Other})
-			if !yield(k, err) || err != nil {
-				return
-			}
-		}
+		changing, err := userKeys(ctx, m.write)
 		if err != nil {
 			yield(store.KeptKey{}, err)
+			return
+		}
+		for _, u := range changing {
+			k := store.KeptKey{User: u.id, Email: u.email}
+			kept, err := renewKey(ctx, m.write, u)
+			if err == nil && kept {
+				renewed, _ := store.RenewedEmailKey(u.email, u.key)
+				err = m.write.QueryRowContext(ctx, `SELECT id FROM users WHERE email_key = ?`, renewed).Scan(sqldb.ID{To: &k.Other})
+				if errors.Is(err, sql.ErrNoRows) { // gone meanwhile: the next run renews the key
+					continue
+				}
+			}
+			if (kept || err != nil) && !yield(k, err) || err != nil {
+				return
+			}
 		}
 	}
 }
