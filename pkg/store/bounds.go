@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/eventio/eventio/internal/text"
 	"github.com/eventio/eventio/internal/zone"
@@ -78,16 +80,22 @@ func Capacity(seats int64) error {
 }
 
 // Check returns what is wrong with the fields that the edit sets, each by itself. A field that is
-// not in its normal form is wrong too: an API process sends normal forms. Those of the version before
-// were trimmed lines, and texts as they came.
+// not in its normal form is wrong too: an API process sends normal forms. Texts are only held to the
+// normal forms of the version before, so that APIs and workers may be replaced in either order: lines
+// were trimmed, and no character but control characters was refused.
 func (e *Edit) Check() []FieldError {
 	var wrong checker
 	if e.Version < AnyVersion {
 		wrong.add("version", errors.New("must be a version of the event, or -1"))
 	}
-	check(&wrong, "title", e.Title, func(v string) (string, error) { return trimmed(v, Line, MaxTitle) })
-	check(&wrong, "description", e.Description, func(v string) (string, error) { return asIs(v, Text, MaxDescription) })
-	check(&wrong, "place", e.Venue, func(v string) (string, error) { return trimmed(v, OptionalLine, MaxVenue) })
+	check(&wrong, "title", e.Title, func(v string) (string, error) { return earlierLine(v, MaxTitle) })
+	check(&wrong, "description", e.Description, func(v string) (string, error) { return v, earlierText(v, MaxDescription) })
+	check(&wrong, "place", e.Venue, func(v string) (string, error) {
+		if v == "" {
+			return "", nil
+		}
+		return earlierLine(v, MaxVenue)
+	})
 	check(&wrong, "time_zone", e.TimeZone, func(v string) (string, error) { return v, TimeZone(v) })
 	for field, value := range map[string]*time.Time{
 		"starts_at": e.StartsAt, "ends_at": e.EndsAt, "registration_opens_at": e.OpensAt, "registration_closes_at": e.ClosesAt,
@@ -104,17 +112,33 @@ func (e *Edit) Check() []FieldError {
 	return wrong
 }
 
-// trimmed checks a line and returns it trimmed.
-func trimmed(v string, form func(string, int) (string, error), maxChars int) (string, error) {
-	_, err := form(v, maxChars)
-	return strings.TrimSpace(v), err
+// earlierLine returns the normal form that a line had before Line followed package text.
+func earlierLine(v string, maxChars int) (string, error) {
+	trimmed := strings.TrimSpace(v)
+	switch {
+	case trimmed == "":
+		return "", errors.New("is required and must not be blank")
+	case strings.ContainsAny(trimmed, "\t\r\n"):
+		return "", errControl
+	}
+	return trimmed, earlierText(trimmed, maxChars)
 }
 
-// asIs checks a text and returns it as it is.
-func asIs(v string, form func(string, int) (string, error), maxChars int) (string, error) {
-	_, err := form(v, maxChars)
-	return v, err
+// earlierText returns what is wrong with a text by the rules of before Text followed package text.
+func earlierText(v string, maxChars int) error {
+	control := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
+	switch {
+	case utf8.RuneCountInString(v) > maxChars:
+		return fmt.Errorf("must have at most %d characters", maxChars)
+	case !utf8.ValidString(v):
+		return errors.New("must be valid UTF-8")
+	case strings.ContainsFunc(v, control):
+		return errControl
+	}
+	return nil
 }
+
+var errControl = errors.New("must not contain control characters")
 
 // checker collects what is wrong.
 type checker []FieldError
