@@ -204,6 +204,16 @@ func TestListsOfETags(t *testing.T) {
 				t.Errorf("%s: %d %s", name, a.status, a.body)
 			}
 		}
+		read := tag()
+		core := strings.Trim(read, `"`)
+		for sent, want := range map[string]int{
+			read: 304, "W/" + read: 304, `"` + core + `-gzip"`: 304, `"` + core + `--gzip"`: 304, `W/"` + core + `;gzip"`: 304, `"` + core + `:br"`: 304,
+			read + `-gzip`: 304, `"99.1", W/` + read: 304, "*": 304, `"99.1"`: 200, `"` + core + `gzip"`: 200, `"` + core + `-x"`: 200, `"x` + core + `"`: 200,
+		} {
+			if a := e.do(t, "GET", path, "", "If-None-Match", sent); a.status != want {
+				t.Errorf("If-None-Match: %s: %d, want %d", sent, a.status, want)
+			}
+		}
 		user := newUser()
 		e.register(t, path, user).object(t, 201, registrationFields)
 		registration := path + "/registrations/" + user
