@@ -345,6 +345,12 @@ func TestImportBringsTextsIntoOneForm(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if u.Email != "b@b\u00fccher.example" || u.Name != "Zo\u00eb" {
+			t.Errorf("it is %+v", u)
+		}
+		if e, err := s.Event(t.Context(), plain.ID); err != nil || e.Title != "M\u00fcnchner Nacht" || e.Description != plain.Description {
+			t.Errorf("the event is %+v, %v", e, err)
+		}
 		for _, typed := range []string{books.Password, "umlaut: \u00fc"} {
 			if right, _, err := hasher.Matches(t.Context(), fairqueue.Known(u.ID), typed, u.PasswordHash); err != nil || !right {
 				t.Errorf("%+q is right: %v, %v", typed, right, err)
