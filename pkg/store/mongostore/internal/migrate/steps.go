@@ -32,6 +32,7 @@ func Steps() []Step {
 		{"sessions, erased users and when registrations were cancelled", createAccountIndexes},
 		{"quotas, deleted events and proven addresses", createQuotaIndexes},
 		{"the record of changes", createChanges},
+		{addressStep, renewKeys},
 	}
 }
 
