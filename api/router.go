@@ -59,10 +59,10 @@ type lifetime int
 
 // The lifetimes. The zero value is none of them.
 const (
-	_                 lifetime = iota
-	whileClientWaits           // ends when the client leaves: a read, or what is not worth its cost then
-	afterClientLeaves          // goes on: a change of which a part may be stored already
-	whileClientListens         // a stream without an end: it has no deadline, and each message is sent at once
+	_                  lifetime = iota
+	whileClientWaits            // ends when the client leaves: a read, or what is not worth its cost then
+	afterClientLeaves           // goes on: a change of which a part may be stored already
+	whileClientListens          // a stream without an end: it has no deadline, and each message is sent at once
 )
 
 // table has all routes of the API.

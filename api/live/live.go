@@ -64,6 +64,7 @@ type Config struct {
 
 // Streams serves the streams of one process. It is safe for concurrent use.
 type Streams struct {
+	store          Store
 	events, people *hub
 	most           int
 
@@ -78,7 +79,7 @@ type Streams struct {
 
 // New makes Streams.
 func New(c Config) *Streams {
-	s := &Streams{most: c.Most, ofAddress: make(map[netip.Addr]int), ended: make(chan struct{})}
+	s := &Streams{store: c.Store, most: c.Most, ofAddress: make(map[netip.Addr]int), ended: make(chan struct{})}
 	if s.most <= 0 {
 		s.most = DefaultStreams
 	}

@@ -48,39 +48,33 @@ func (s *Streams) ServeEvent(ctx context.Context, st Stream, id store.ID) error 
 		after = 0
 	}
 	o := &output{Stream: st, after: after}
-	return s.serve(ctx, s.events, o, id, nil)
+	return s.serve(ctx, s.events, o, id, func() ([]Frame, error) { return nil, nil })
 }
 
 // ServePerson sends what happens to a person's registrations, as ServeEvent does: first what the client
 // has missed since LastEventID.
 func (s *Streams) ServePerson(ctx context.Context, st Stream, user store.ID) error {
 	o := &output{Stream: st}
-	var before func() error
-	if st.LastEventID != "" {
-		before = func() error {
-			feed := s.people.open(user).(*personFeed)
-			reading, cancel := context.WithTimeout(ctx, s.people.timeout)
-			defer cancel()
-			frames, err := missed(reading, feed.store, user, st.LastEventID)
-			for _, f := range frames {
-				o.add(f)
-			}
-			return err
-		}
-	}
-	return s.serve(ctx, s.people, o, user, before)
+	return s.serve(ctx, s.people, o, user, func() ([]Frame, error) {
+		reading, cancel := context.WithTimeout(ctx, s.people.timeout)
+		defer cancel()
+		return missed(reading, s.store, user, st.LastEventID)
+	})
 }
 
-// serve subscribes a stream, and sends what it is told. before runs when it is subscribed.
-func (s *Streams) serve(ctx context.Context, h *hub, o *output, id store.ID, before func() error) error {
+// serve subscribes a stream, and sends what it is told. first returns what comes before that; it is called
+// when the stream is subscribed, so that nothing is missed between the two.
+func (s *Streams) serve(ctx context.Context, h *hub, o *output, id store.ID, first func() ([]Frame, error)) error {
 	l, leave := h.subscribe(id)
 	defer leave()
-	if before != nil {
-		if err := before(); err != nil {
-			return err
-		}
+	frames, err := first()
+	if err != nil {
+		return err
 	}
 	o.begin()
+	for _, f := range frames {
+		o.add(f)
+	}
 	began := time.Now()
 	end := began.Add(longest - rand.N(longest/10))
 	beat := began.Add(heartbeat)
@@ -94,12 +88,12 @@ func (s *Streams) serve(ctx context.Context, h *hub, o *output, id store.ID, bef
 		if behind {
 			return o.end() // it comes back with its Last-Event-ID
 		}
-		for _, f := range frames {
-			o.add(f)
-		}
 		if ready && !started { // from now on the client misses nothing, so it is told that the stream is open
 			started = true
 			o.comment("open")
+		}
+		for _, f := range frames {
+			o.add(f)
 		}
 		now := time.Now()
 		if o.Check != nil && !now.Before(checkAt) {
