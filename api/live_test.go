@@ -243,7 +243,7 @@ func TestWhoMayListen(t *testing.T) {
 		again := i.ask(t, "POST", "/api/login", logInBody(eve.email, eve.password)).want(t, 200, "").field(t, "token")
 		there = other.openStream(t, path, bearer(again))
 		began = time.Now()
-		i.ask(t, "POST", "/api/users/"+eve.id+"/password", changeBody(eve.password, goodPassword+"2"), bearer(again)).want(t, 200, "")
+		i.ask(t, "POST", "/api/users/"+eve.id+"/password", changeBody(eve.password, goodPassword+"2"), bearer(again)).want(t, 204, "")
 		there.wantEnd(t)
 		if took := time.Since(began); took > 5*time.Second {
 			t.Errorf("the stream ends %v after the password was changed", took)
