@@ -14,7 +14,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/eventio/eventio/api/problem"
-	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 )
 
 // reasons lists what is wrong, as "field reason; field reason", or the code of another problem.
@@ -278,7 +278,7 @@ func TestFields(t *testing.T) {
 	}
 	f.OneOf("a", "y", "x", "y")
 	f.Check("a", nil)
-	if got := f.Search("a", "Grand  Café!"); !reflect.DeepEqual(got, store.Words("grand cafe")) {
+	if got := f.Search("a", "Grand  Café!"); !reflect.DeepEqual(got, search.Words("grand cafe")) {
 		t.Errorf("the words are %q", got)
 	}
 	if !f.OK() || f.Err() != nil {

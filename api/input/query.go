@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/eventio/eventio/api/problem"
-	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 )
 
 // Limits of queries.
@@ -138,5 +138,5 @@ func (f *Fields) Search(field, value string) []string {
 	case strings.ContainsFunc(value, unicode.IsControl):
 		f.Add(field, "must not contain control characters")
 	}
-	return store.Words(value)
+	return search.Words(value)
 }

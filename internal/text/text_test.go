@@ -9,7 +9,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 	"pgregory.net/rapid"
 
-	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 )
 
 // Forms of the same text.
@@ -227,7 +227,7 @@ func checkLine(t fataler, sent string) {
 			if n := utf8.RuneCountInString(got); n > most || !norm.NFC.IsNormalString(got) {
 				t.Fatalf("%s(%+q) = %+q of %d", name, sent, got, n)
 			}
-			if before, after := store.Words(sent), store.Words(got); strings.Join(before, " ") != strings.Join(after, " ") {
+			if before, after := search.Words(sent), search.Words(got); strings.Join(before, " ") != strings.Join(after, " ") {
 				t.Fatalf("%+q is found by %q, its form by %q", sent, before, after)
 			}
 		}

@@ -28,8 +28,5 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 	return results, nil
 }
 
-// Bounds of one statement; SQLite takes 32,766 parameters.
-const (
-	keysPerStatement = 512 // that it looks up
-	rowsPerStatement = 128 // that it writes
-)
+// rowsPerStatement is how many rows one statement writes at most; SQLite takes 32,766 parameters.
+const rowsPerStatement = 128

@@ -19,6 +19,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/verify"
 )
 
 // Command has the flags of eventio import.
@@ -148,7 +149,7 @@ type importer struct {
 	odd, leftOut                 int // records
 }
 
-func (i *importer) run(ctx context.Context, size store.Size, stderr io.Writer) error {
+func (i *importer) run(ctx context.Context, size verify.Size, stderr io.Writer) error {
 	i.progress = progress.New(stderr, "users", size.Users)
 	err := i.importUsers(ctx)
 	i.progress.Finish()

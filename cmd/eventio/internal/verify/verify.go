@@ -98,7 +98,7 @@ func (c Command) check() error {
 
 // verification is one run of a proof.
 type verification struct {
-	reader   store.VerifyReader
+	reader   verify.Reader
 	repairer *repairer // nil: nothing is to be repaired
 	out      io.Writer
 	progress *progress.Bar
