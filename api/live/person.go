@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 )
 
 const (
@@ -92,7 +93,7 @@ func (f *personFeed) Read(ctx context.Context) (frames []Frame, next time.Time, 
 
 // changesOf reads what has happened to a registration since it was known.
 func (f *personFeed) changesOf(ctx context.Context, h store.UserRegistration, known *followed) (frames []Frame, told []string, err error) {
-	items, err := store.RegistrationChanges(ctx, f.store, h)
+	items, err := changes.OfRegistration(ctx, f.store, h)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -125,8 +126,8 @@ func registrationsOf(ctx context.Context, st Store, user store.ID) (held []store
 
 // changeFrame makes a frame of an item of the record. Its id has the time, so that a client that comes
 // back is told what it has missed.
-func changeFrame(item store.ItemOf) (Frame, error) {
-	change := wire.OwnChangeOf(item.Record, item.ChangeItem)
+func changeFrame(item changes.ItemOf) (Frame, error) {
+	change := wire.OwnChangeOf(item.Record, item.Item)
 	return newFrame(OwnChange, strconv.FormatInt(change.At.UnixMilli(), 10)+"-"+change.ID, change)
 }
 
@@ -143,9 +144,9 @@ func missed(ctx context.Context, st Store, user store.ID, last string) ([]Frame,
 	if err != nil {
 		return nil, err
 	}
-	var items []store.ItemOf
+	var items []changes.ItemOf
 	for _, h := range held {
-		of, err := store.RegistrationChanges(ctx, st, h)
+		of, err := changes.OfRegistration(ctx, st, h)
 		if err != nil {
 			return nil, err
 		}
@@ -155,7 +156,7 @@ func missed(ctx context.Context, st Store, user store.ID, last string) ([]Frame,
 			}
 		}
 	}
-	slices.SortStableFunc(items, func(a, b store.ItemOf) int { return a.Action.At.Compare(b.Action.At) })
+	slices.SortStableFunc(items, func(a, b changes.ItemOf) int { return a.Action.At.Compare(b.Action.At) })
 	var frames []Frame
 	for _, item := range items {
 		frame, err := changeFrame(item)
