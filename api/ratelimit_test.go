@@ -208,6 +208,8 @@ func TestEveryRouteCounts(t *testing.T) {
 		"GET /api/users/{user_id}/registrations":            {address, person, address},
 		"GET /api/users/{user_id}/changes":                  {address, person, address},
 		"GET /api/events/{id}/changes":                      {address, person, address},
+		"GET /api/events/{id}/live":                         {address, address, address},
+		"GET /api/users/{user_id}/live":                     {address, person, address},
 		"GET /openapi.json":                                 {address, address, address},
 		"GET /docs":                                         {address, address, address},
 		"GET /docs/docs.css":                                {address, address, address},

@@ -108,6 +108,25 @@ type SeatResult struct {
 	OpensAt time.Time
 }
 
+// toldKey is the key of a context's function for changes.
+type toldKey struct{}
+
+// WithChanges returns a context under which Seats.Apply hands on what it has stored: it calls take once,
+// with the changes of the batch, before it returns without an error. take must not block and not change
+// them. A batch that was stored by an attempt whose answer was lost is handed on by nobody: the record
+// of changes alone has everything.
+func WithChanges(ctx context.Context, take func([]Change)) context.Context {
+	return context.WithValue(ctx, toldKey{}, take)
+}
+
+// TellChanges is for adapters: it hands the stored changes of a batch to whoever asked for them with
+// WithChanges.
+func TellChanges(ctx context.Context, changes []Change) {
+	if take, ok := ctx.Value(toldKey{}).(func([]Change)); ok && len(changes) > 0 {
+		take(changes)
+	}
+}
+
 // Seats decides who gets a seat, and stores it.
 type Seats interface {
 	Database

@@ -54,6 +54,7 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 		}
 		if err == nil {
 			s.cache.put(a.loadedState, a.changes)
+			store.TellChanges(ctx, a.changes)
 			return a.results, nil
 		}
 		s.cache.markShared(a.states)
@@ -62,6 +63,7 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 		committing, err := a.transact(ctx, a.decide)
 		if err == nil {
 			s.cache.put(a.loadedState, a.changes)
+			store.TellChanges(ctx, a.changes)
 			return a.results, nil
 		}
 		sent = sent || committing

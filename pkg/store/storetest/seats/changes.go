@@ -51,6 +51,7 @@ func testChanges(t *testing.T, target storetest.Target) {
 	t.Run("of one registration", func(t *testing.T) { testRegistrationChanges(t, target) })
 	t.Run("of who is erased or forgotten", func(t *testing.T) { testForgotten(t, target) })
 	t.Run("news", func(t *testing.T) { testNextChange(t, target) })
+	t.Run("handed_on", func(t *testing.T) { testWithChanges(t, target) })
 	t.Run("removed after the end", func(t *testing.T) {
 		old, young := storetest.NewEvent(t, s, 3), storetest.NewEvent(t, s, 3)
 		storetest.MustApply(t, s, storetest.NewRequest(old.ID), storetest.NewRequest(young.ID))
@@ -185,4 +186,34 @@ func wantReplayed(t *testing.T, s store.Store, id store.ID) []store.ChangeRecord
 		t.Fatalf("the record has %v, the lists have %v", live, stored)
 	}
 	return rows
+}
+
+// testWithChanges: who asks for the changes of a batch gets those that it stored, once, and by then they
+// are stored; and of a batch that changes nothing, none.
+func testWithChanges(t *testing.T, target storetest.Target) {
+	event := storetest.NewEvent(t, target.Store, 1)
+	var got []store.Change
+	apply := func(batch ...store.SeatRequest) []store.Change {
+		t.Helper()
+		got = nil
+		ctx := store.WithChanges(storetest.Context(t), func(changes []store.Change) { got = append(got, changes...) })
+		if _, err := target.Store.Apply(ctx, batch); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	first := storetest.NewRequest(event.ID)
+	changes := apply(first, storetest.NewRequest(event.ID))
+	if len(changes) != 1 || changes[0].After.Revision != 2 || len(changes[0].Actions) != 1 || changes[0].Actions[0].UserID != first.UserID {
+		t.Errorf("told %+v", changes)
+	}
+	if changes := apply(storetest.NewRequest(event.ID)); len(changes) != 0 { // sold out
+		t.Errorf("told %+v of nothing", changes)
+	}
+	if changes := apply(first); len(changes) != 0 { // comes again
+		t.Errorf("told %+v of a repetition", changes)
+	}
+	if _, err := target.Store.Apply(storetest.Context(t), []store.SeatRequest{first}); err != nil { // nobody asks
+		t.Error(err)
+	}
 }
