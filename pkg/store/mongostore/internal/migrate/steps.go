@@ -32,6 +32,8 @@ func Steps() []Step {
 		{"sessions, erased users and when registrations were cancelled", createAccountIndexes},
 		{"quotas, deleted events and proven addresses", createQuotaIndexes},
 		{"the record of changes", createChanges},
+		{"taken by another branch", func(context.Context, *mongo.Database, func(n, all int64)) error { return nil }},
+		{"consumers of the record and webhooks", createWebhookIndexes},
 	}
 }
 
@@ -83,6 +85,14 @@ func createChanges(ctx context.Context, db *mongo.Database, _ func(n, all int64)
 		return nil
 	}
 	return err
+}
+
+// webhookStep is the number of the step that makes the indexes of webhooks.
+const webhookStep = 8
+
+// createWebhookIndexes is step 8.
+func createWebhookIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, webhookStep)
 }
 
 // misnamed is the name that NumberIndex had by mistake before step 2.
