@@ -28,9 +28,10 @@ type Held struct {
 // Position returns where the consumer was when the lease was taken.
 func (h *Held) Position() store.Position { return h.lease.Position }
 
-// StorePosition stores how far the consumer has come.
+// StorePosition stores how far the consumer has come, also when ctx has ended: what was told is not to be
+// told again. The store refuses it when the lease is lost.
 func (h *Held) StorePosition(ctx context.Context, to store.Position) error {
-	return h.keep(ctx, func(ctx context.Context) error { return h.store.StorePosition(ctx, h.lease, to, h.length) })
+	return h.keep(context.WithoutCancel(ctx), func(ctx context.Context) error { return h.store.StorePosition(ctx, h.lease, to, h.length) })
 }
 
 // keep makes a call that renews the lease. The lease counts from before the call.

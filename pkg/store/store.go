@@ -64,6 +64,7 @@ type Store interface {
 	Accounts
 	Retention
 	Consumers
+	Webhooks
 	// Ping reports whether the store can be written to now. Errors: ErrUnavailable,
 	// ErrDatabaseReplaced.
 	Ping(ctx context.Context) error

@@ -69,6 +69,7 @@ func Run(t *testing.T, open func(testing.TB) Target) {
 		"concurrency":        testConcurrency,
 		"changes":            testChanges,
 		"consumers":          testConsumers,
+		"webhooks":           testWebhooks,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -20,7 +20,7 @@ CREATE TABLE webhooks (
 ) STRICT;
 
 CREATE INDEX webhooks_by_owner ON webhooks (owner_id, id);
-CREATE INDEX webhooks_of_all_events ON webhooks (id) WHERE all_events = 1;
+CREATE INDEX webhooks_of_all_events ON webhooks (all_events, id);
 
 -- What a webhook was told of an event: the revisions up to told, and it is to be told those up to due.
 CREATE TABLE webhook_marks (
@@ -34,11 +34,10 @@ CREATE TABLE webhook_marks (
 CREATE INDEX webhook_marks_due ON webhook_marks (webhook_id, event_id) WHERE told < due;
 CREATE INDEX webhook_marks_by_event ON webhook_marks (event_id);
 
--- The last calls, each in the slot of the one that it replaces. call: JSON, see store.WebhookCall.
+-- The last calls. call: JSON, see store.WebhookCall.
 CREATE TABLE webhook_calls (
   webhook_id BLOB NOT NULL,
-  slot       INTEGER NOT NULL,
   number     INTEGER NOT NULL,
   call       TEXT NOT NULL,
-  PRIMARY KEY (webhook_id, slot)
+  PRIMARY KEY (webhook_id, number)
 ) STRICT;
