@@ -40,6 +40,8 @@ type Store interface {
 	store.Sessions
 	store.Accounts
 	store.Changes
+	store.Webhooks
+	store.Consumers
 	Ping(ctx context.Context) error
 }
 
@@ -60,6 +62,8 @@ type Config struct {
 	Access gate.Config
 	// Quotas say how much of it.
 	Quotas Quotas
+	// Webhooks says which webhooks may be made.
+	Webhooks Webhooks
 }
 
 // API answers HTTP requests.

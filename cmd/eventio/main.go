@@ -59,6 +59,7 @@ type serveConfig struct {
 	retention.Flags
 	retention.KeyFlags
 	setup.Relay
+	setup.WebhookAPI
 }
 
 func main() { process.Main(run) }
@@ -111,6 +112,10 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	if err != nil {
 		return err
 	}
+	hooks, err := c.APIWebhooks(c.WebhookTargets)
+	if err != nil {
+		return err
+	}
 	listener, err := process.Listen(c.Addr)
 	if err != nil {
 		return err
@@ -125,7 +130,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 		return err
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
-	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, Access: access, Quotas: quotas}, c.Identity)
+	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, Access: access, Quotas: quotas, Webhooks: hooks}, c.Identity)
 	if err != nil {
 		return err
 	}

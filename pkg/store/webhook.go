@@ -117,6 +117,17 @@ type Webhooks interface {
 	WebhookCalls(ctx context.Context, webhook ID) ([]WebhookCall, error)
 }
 
+// RemoveWebhook forgets a webhook and its lease.
+func RemoveWebhook(ctx context.Context, s interface {
+	Webhooks
+	Consumers
+}, id ID) error {
+	if err := s.DeleteWebhook(ctx, id); err != nil {
+		return err
+	}
+	return s.RemoveConsumer(ctx, WebhookConsumer(id))
+}
+
 // OnceByID sorts webhooks by id, and leaves each of them once.
 func OnceByID(all []Webhook) []Webhook {
 	slices.SortFunc(all, func(a, b Webhook) int { return bytes.Compare(a.ID[:], b.ID[:]) })

@@ -3,6 +3,7 @@ package webhooks
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -85,6 +86,7 @@ func TestACallIsBounded(t *testing.T) {
 	called := false
 	local := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		called = true
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client leaves
 		switch r.URL.Path {
 		case "/endless":
 			for r.Context().Err() == nil {
@@ -98,7 +100,10 @@ func TestACallIsBounded(t *testing.T) {
 			for r.Context().Err() == nil {
 				_, _ = w.Write([]byte{'.'})
 				w.(http.Flusher).Flush()
-				time.Sleep(5 * time.Millisecond)
+				select {
+				case <-r.Context().Done():
+				case <-time.After(5 * time.Millisecond):
+				}
 			}
 		case "/header":
 			w.Header().Set("A", strings.Repeat("a", 2*maxHeader))

@@ -16,6 +16,7 @@ type Document struct {
 	Info       Info                  `json:"info"`
 	Tags       []Tag                 `json:"tags,omitempty"`
 	Paths      map[string]*PathItem  `json:"paths"`
+	Webhooks   map[string]*PathItem  `json:"webhooks,omitempty"`
 	Components Components            `json:"components"`
 	Security   []map[string][]string `json:"security,omitempty"`
 }
