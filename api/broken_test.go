@@ -40,6 +40,7 @@ type brokenStore struct {
 	events  atomic.Pointer[store.ID] // how the list of events breaks
 	claims  atomic.Bool              // whether a claim of a key fails oddly
 	stalled chan struct{}            // gets a value when a read that stalls has ended
+	reading atomic.Int64             // how many reads that stall have begun
 }
 
 func (s *brokenStore) Event(ctx context.Context, id store.ID) (store.Event, error) {
@@ -118,6 +119,7 @@ func (s *brokenStore) FindEvents(ctx context.Context, q store.EventQuery) (page 
 func breaking[T any](s *brokenStore, ctx context.Context, how store.ID, item T) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		if how == stalls {
+			s.reading.Add(1)
 			defer func() { s.stalled <- struct{}{} }()
 		}
 		for n := 0; n < manySeats && how != failsAtOnce; n++ {
@@ -242,12 +244,19 @@ func TestBrokenLists(t *testing.T) {
 			})
 		}
 		t.Run("a_reader_that_leaves_ends_the_read", func(t *testing.T) {
-			conn := e.dial(t)
+			conn, before := e.dial(t), broken.reading.Load()
 			_, err := fmt.Fprintf(conn, "GET %s/registrations HTTP/1.1\r\nHost: x\r\n\r\n", at(stalls))
 			must(t, err)
-			// Nearly all of the first piece, which is two writes of 32 KiB: the next one is read now.
+			// Nearly all of what comes before the read that stalls: it can begin then.
 			_, err = io.ReadFull(conn, make([]byte, 60_000))
 			must(t, err)
+			// A reader that left earlier would end the list in the middle of a write.
+			testenv.Eventually(t, awhile, "the read that stalls", func() error {
+				if broken.reading.Load() == before {
+					return errors.New("it has not begun")
+				}
+				return nil
+			})
 			must(t, conn.Close())
 			select {
 			case <-broken.stalled:

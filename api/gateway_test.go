@@ -51,8 +51,6 @@ func TestBelowAPathOfAGateway(t *testing.T) {
 // one that says UTF-8 in whichever way is not.
 func TestBodiesAreUTF8(t *testing.T) {
 	i := newSite(t, "sqlite").start(t, identity.Keys{})
-	ada := i.newMember(t)
-	event := i.organized(t, ada)
 	typed := func(types ...string) func(*http.Request) {
 		return func(r *http.Request) { r.Header["Content-Type"] = types }
 	}
@@ -60,7 +58,8 @@ func TestBodiesAreUTF8(t *testing.T) {
 		if rt.body == ignoredBody {
 			continue
 		}
-		path := strings.NewReplacer("/api/events/{id}", event, "{user_id}", ada.id).Replace(rt.pattern)
+		ada := i.newMember(t) // for each route: some end the member's sessions, one the member
+		path := strings.NewReplacer("/api/events/{id}", i.organized(t, ada), "{user_id}", ada.id).Replace(rt.pattern)
 		for _, media := range []string{
 			"application/json; charset=iso-8859-1", "application/json;charset=windows-1252", `application/json; charset="UTF-16"`, "application/json; Charset=latin1",
 			"application/json; charset=utf-16le", "application/json; charset=utf-32", "application/json; charset=shift_jis", "application/json; charset=utf-7",
@@ -72,13 +71,13 @@ func TestBodiesAreUTF8(t *testing.T) {
 				t.Errorf("%s %s with %q: %d %s", rt.method, rt.pattern, media, r.status, r.body)
 			}
 		}
+		if r := i.ask(t, rt.method, path, `{}`, bearer(ada.token), typed("application/json", "application/json; charset=latin1")); r.status != http.StatusUnsupportedMediaType {
+			t.Errorf("%s %s with two types: %d %s", rt.method, rt.pattern, r.status, r.body)
+		}
 		for _, media := range []string{"application/json", "application/json; charset=utf-8", "application/json;charset=UTF-8", `application/json; charset="utf-8"`, "application/json; charset=utf8", "application/json; charset=us-ascii"} {
 			if r := i.ask(t, rt.method, path, `{}`, bearer(ada.token), typed(media)); r.status == http.StatusUnsupportedMediaType {
 				t.Errorf("%s %s with %q: %d %s", rt.method, rt.pattern, media, r.status, r.body)
 			}
-		}
-		if r := i.ask(t, rt.method, path, `{}`, bearer(ada.token), typed("application/json", "application/json; charset=latin1")); r.status != http.StatusUnsupportedMediaType {
-			t.Errorf("%s %s with two types: %d %s", rt.method, rt.pattern, r.status, r.body)
 		}
 	}
 }

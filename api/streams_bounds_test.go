@@ -47,6 +47,7 @@ func (r reply) whole() bool { return strings.HasSuffix(strings.TrimSpace(r.body)
 func TestReadersThatStallKeepNobodyOut(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *site) {
 		i := s.start(t, identity.Keys{})
+		i.config.RequestTimeout = 2 * patience // 80 pieces take the race detector longer than the default
 		organizer := i.newMember(t)
 		var event string
 		for range 2 * eventsPiece / 5 {
@@ -56,7 +57,7 @@ func TestReadersThatStallKeepNobodyOut(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		batch := make([]store.SeatRequest, 3000)
+		batch := make([]store.SeatRequest, 1500)
 		for n := range batch {
 			batch[n] = store.SeatRequest{Kind: store.Register, EventID: id, UserID: store.NewID(), RequestID: fmt.Sprint(n), At: time.Now()}
 		}
@@ -84,7 +85,7 @@ func TestReadersThatStallKeepNobodyOut(t *testing.T) {
 						told.Store(n, reply{w.Code, w.Result().Header, w.Body.String()})
 					})
 				}
-				testenv.Eventually(t, patience, "tell those that are too many", func() error {
+				testenv.Eventually(t, 2*patience, "tell those that are too many", func() error {
 					done := 0
 					told.Range(func(any, any) bool { done++; return true })
 					if n := writes.Load(); done != crowd-maxStreamsOfAddress || n != maxStreamsOfAddress {

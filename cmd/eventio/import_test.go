@@ -160,7 +160,7 @@ func TestImport(t *testing.T) {
 		got := wantRoster(t, s, e.ID, big)
 		want := store.Event{
 			ID: e.ID, OrganizerID: e.OrganizerID, Title: "Concert", Description: "Live", Capacity: n + 3,
-			StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt, Version: 1, Revision: 1,
+			StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt, Version: 1, Revision: 1, Recorded: 1,
 			TicketsSold: n, LastNumber: n, ConfirmedThrough: n,
 		}
 		if !got.Equal(want) {

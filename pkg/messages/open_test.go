@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/testenv"
@@ -66,5 +67,20 @@ func TestAPrefixIsNoInbox(t *testing.T) {
 		if messages.CheckPrefix(prefix) == nil {
 			t.Errorf("%s is taken", prefix)
 		}
+	}
+}
+
+// TestServerInThisProcessHasNoAddress: the log names no address at which another server may listen.
+func TestServerInThisProcessHasNoAddress(t *testing.T) {
+	srv := testenv.StartNATS(t)
+	log := new(logged)
+	conn, err := messages.Connect("", "api", zerolog.New(log), nats.InProcessServer(srv))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	log.await(t, "connected to NATS")
+	if s := log.String(); !strings.Contains(s, `"server":"in this process"`) || strings.Contains(s, "nats://") {
+		t.Errorf("the log is %s", s)
 	}
 }

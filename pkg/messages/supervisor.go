@@ -71,7 +71,7 @@ func (s *supervisor) connect() (*nats.Conn, error) {
 	options.ReconnectErrCB = func(_ *nats.Conn, err error) { s.logAway(err) }
 	options.AsyncErrorCB = s.onAsyncError
 	options.LameDuckModeHandler = func(c *nats.Conn) {
-		s.log.Warn().Str("server", c.ConnectedUrlRedacted()).Msg("the NATS server is about to stop, another one will be looked for")
+		s.log.Warn().Str("server", s.server(c)).Msg("the NATS server is about to stop, another one will be looked for")
 	}
 	options.ClosedCB = func(*nats.Conn) { close(s.closed) }
 	conn, err := options.Connect()
@@ -93,11 +93,20 @@ func (s *supervisor) onConnect(c *nats.Conn) {
 	s.smallPayload = err != nil
 	s.mu.Unlock()
 	s.warnOfExposure(c)
-	s.log.Info().Str("server", c.ConnectedUrlRedacted()).Msg("connected to NATS")
+	s.log.Info().Str("server", s.server(c)).Msg("connected to NATS")
 	if err != nil {
 		s.log.Error().Err(err).Msg("NATS has a limit that stops seat requests, looking whether it is raised")
 		s.startTrials(c)
 	}
+}
+
+// server returns where the NATS server of a connection is, without credentials. One in this process has
+// no address: nats.go would name its default, where another server may listen.
+func (s *supervisor) server(c *nats.Conn) string {
+	if s.options.InProcessServer != nil {
+		return "in this process"
+	}
+	return c.ConnectedUrlRedacted()
 }
 
 // onDisconnect is the callback for a connection that is lost. err is nil when this process closed
