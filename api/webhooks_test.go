@@ -171,9 +171,9 @@ func TestWebhooksThatAreRefused(t *testing.T) {
 			status int
 			code   problem.Code
 		}{
-			`{"url":"http://example.org/"}`:                                      {400, problem.Invalid},
-			`{"url":""}`:                                                         {400, problem.Invalid},
-			`{}`:                                                                 {400, problem.Invalid},
+			`{"url":"http://example.org/"}`: {400, problem.Invalid},
+			`{"url":""}`:                    {400, problem.Invalid},
+			`{}`:                            {400, problem.Invalid},
 			`{"url":"https://example.org/","owner_id":"` + bob.id + `"}`:         {403, problem.Forbidden},
 			`{"url":"https://example.org/","owner_id":"x"}`:                      {400, problem.Invalid},
 			`{"url":"https://example.org/","all_events":true}`:                   {201, ""},

@@ -13,7 +13,6 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/ready"
 	"github.com/eventio/eventio/internal/setup"
-	"github.com/eventio/eventio/relay"
 	"github.com/eventio/eventio/worker"
 )
 
@@ -71,7 +70,7 @@ func serve(ctx context.Context, c config, listener net.Listener, connections *se
 	var telling sync.WaitGroup
 	telling.Go(func() {
 		parts := setup.RelayParts{Store: connections.Store, Link: connections.Link()}
-		c.Serve.Relay.Run(ctx, parts, relay.Config{}, log)
+		c.Serve.Relay.Run(ctx, parts, log)
 	})
 	health, stopHealth := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopHealth()

@@ -28,6 +28,10 @@ func TestWrongInputs(t *testing.T) {
 		"a port":          {servers(mongodb, nats, "--addr", "127.0.0.1:99999"), []string{"--addr", "65535"}, true},
 		"no MongoDB":      {servers(mongodb, nats), []string{"MongoDB cannot be reached at 127.0.0.1:1", "connection refused", "--mongodb-uri"}, false},
 		"a NATS password": {servers(mongodb, "nats://ada:hunter2@pass/w@127.0.0.1:1"), []string{"--nats-url", "percent-encoded"}, true},
+		"no network":      {servers(mongodb, nats, "--webhook-allow", "10.0.0.0/8,hunter2"), []string{"--webhook-allow", "10.1.0.0/16"}, true},
+		"mapped network":  {servers(mongodb, nats, "--webhook-allow", "::ffff:10.0.0.0/104"), []string{"--webhook-allow"}, true},
+		"a short lease":   {servers(mongodb, nats, "--relay-lease", "10ms"), []string{"--relay-lease", "1s"}, true},
+		"a long lease":    {servers(mongodb, nats, "--relay-lease", "1h"), []string{"--relay-lease", "1m"}, true},
 		"nobody to ask":   {[]string{"healthcheck", "--addr", "127.0.0.1:1"}, []string{"127.0.0.1:1", "connection refused", "--addr"}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -63,14 +64,21 @@ func (f WebhookAPI) APIWebhooks(targets WebhookTargets) (api.Webhooks, error) {
 	return w, nil
 }
 
-// Relay are the flags of the part that tells others of changes: of cmd/notifier, and of eventio. The
-// zero value works.
+// Relay are the flags of the part that tells others of changes: of cmd/notifier, and of eventio.
 type Relay struct {
 	WebhookTargets
+	RelayLease time.Duration `name:"relay-lease" env:"EVENTIO_RELAY_LEASE" default:"10s" help:"How long what a process tells others may stand still after it was killed, from 1s to 1m. The same for all."`
 }
+
+// The shortest and the longest time of --relay-lease. A lease is renewed after a third of it, and a
+// failover of the database takes some seconds.
+const minLease, maxLease = time.Second, time.Minute
 
 // Check fails with process.ErrUsage on a value that is out of range.
 func (f Relay) Check() error {
+	if f.RelayLease < minLease || f.RelayLease > maxLease {
+		return process.Usage("--relay-lease: %v is not from %v to %v", f.RelayLease, minLease, maxLease)
+	}
 	_, err := f.targets()
 	return err
 }
@@ -82,15 +90,15 @@ type RelayParts struct {
 }
 
 // Run tells others of changes until ctx ends, and has ended all of it when it returns.
-func (f Relay) Run(ctx context.Context, parts RelayParts, config relay.Config, log zerolog.Logger) {
+func (f Relay) Run(ctx context.Context, parts RelayParts, log zerolog.Logger) {
 	targets, err := f.targets()
 	if err != nil {
 		panic("setup: Check was not called: " + err.Error())
 	}
-	caller := webhooks.NewCaller(parts.Store, webhooks.Config{Targets: targets, Lease: config.Lease}, log)
+	caller := webhooks.NewCaller(parts.Store, webhooks.Config{Targets: targets, Lease: f.RelayLease}, log)
 	var all sync.WaitGroup
 	all.Go(func() { caller.Run(ctx) })
-	relay.New(parts.Store, config, log).Run(ctx, f.sinks(parts, caller)...)
+	relay.New(parts.Store, relay.Config{Lease: f.RelayLease}, log).Run(ctx, f.sinks(parts, caller)...)
 	all.Wait()
 }
 
