@@ -21,7 +21,8 @@
 // The collections events and users are those of the original Event.io, except that the roster is
 // not in the event: the collection registrations has one small document for each registration,
 // with the unique _id {user_id, event_id}. The collection changes is the record of changes: one
-// document for each event that a batch changed, with the unique _id {event_id, revision}.
+// document for each event that a batch changed, with the unique _id {event_id, revision}. The collection
+// webhook_marks has what each webhook was told of each event.
 //
 // # Changing what is stored
 //
