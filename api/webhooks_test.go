@@ -60,7 +60,7 @@ func TestTheLifeOfAWebhook(t *testing.T) {
 		}
 		t.Run("it is edited", func(t *testing.T) {
 			off := i.ask(t, "PATCH", path, `{"active":false}`, bearer(ada.token)).want(t, 200, "")
-			if off.field(t, "active") != "false" || off.field(t, "url") != made.URL {
+			if !strings.Contains(off.body, `"active":false`) || off.field(t, "url") != made.URL {
 				t.Errorf("it is %s", off.body)
 			}
 			for _, what := range []string{"/test", "/replay?since=2026-01-01T00:00:00Z"} {
@@ -88,7 +88,7 @@ func TestTheLifeOfAWebhook(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := get(path)
-			if r.field(t, "failures") != "7" || r.field(t, "last_error") != "the answer is 502" || r.field(t, "active") != "false" || !strings.Contains(r.body, `"switched_off_at":`) {
+			if !strings.Contains(r.body, `"failures":7`) || r.field(t, "last_error") != "the answer is 502" || !strings.Contains(r.body, `"active":false`) || !strings.Contains(r.body, `"switched_off_at":`) {
 				t.Errorf("it is %s", r.body)
 			}
 			if r := get(path + "/calls"); !strings.Contains(r.body, `"ms":12`) || !strings.Contains(r.body, `bad gateway`) || !strings.Contains(r.body, `"status":502`) {

@@ -28,6 +28,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/relay"
 )
 
 type config struct {
@@ -141,7 +142,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	var background sync.WaitGroup
 	background.Go(func() { c.Flags.Run(ctx, embedded.Store, log) })
 	background.Go(func() {
-		c.Relay.Run(ctx, setup.RelayParts{Store: embedded.Store, Link: link}, log)
+		c.Relay.Run(ctx, setup.RelayParts{Store: embedded.Store, Link: link}, relay.Config{}, log)
 	})
 	defer func() { // before the parts are closed
 		err = errors.Join(err, end())

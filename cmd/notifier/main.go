@@ -13,6 +13,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/ready"
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/relay"
 	"github.com/eventio/eventio/worker"
 )
 
@@ -70,7 +71,7 @@ func serve(ctx context.Context, c config, listener net.Listener, connections *se
 	var telling sync.WaitGroup
 	telling.Go(func() {
 		parts := setup.RelayParts{Store: connections.Store, Link: connections.Link()}
-		c.Serve.Relay.Run(ctx, parts, log)
+		c.Serve.Relay.Run(ctx, parts, relay.Config{}, log)
 	})
 	health, stopHealth := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopHealth()

@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -90,15 +91,16 @@ type RelayParts struct {
 }
 
 // Run tells others of changes until ctx ends, and has ended all of it when it returns.
-func (f Relay) Run(ctx context.Context, parts RelayParts, log zerolog.Logger) {
+func (f Relay) Run(ctx context.Context, parts RelayParts, config relay.Config, log zerolog.Logger) {
+	config.Lease = cmp.Or(config.Lease, f.RelayLease)
 	targets, err := f.targets()
 	if err != nil {
 		panic("setup: Check was not called: " + err.Error())
 	}
-	caller := webhooks.NewCaller(parts.Store, webhooks.Config{Targets: targets, Lease: f.RelayLease}, log)
+	caller := webhooks.NewCaller(parts.Store, webhooks.Config{Targets: targets, Lease: config.Lease}, log)
 	var all sync.WaitGroup
 	all.Go(func() { caller.Run(ctx) })
-	relay.New(parts.Store, relay.Config{Lease: f.RelayLease}, log).Run(ctx, f.sinks(parts, caller)...)
+	relay.New(parts.Store, config, log).Run(ctx, f.sinks(parts, caller)...)
 	all.Wait()
 }
 
