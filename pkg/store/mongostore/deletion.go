@@ -68,6 +68,9 @@ func (s *Store) deletePart(ctx context.Context, id store.ID, at time.Time) (d de
 		if n, err := s.deleteChanges(ctx, id); err != nil || n > 0 {
 			return d, false, err
 		}
+		if _, err := s.webhookMarks.DeleteMany(ctx, bson.D{{Key: "_id.event_id", Value: id}}); err != nil {
+			return d, false, err
+		}
 		if _, err := s.events.DeleteOne(ctx, byID); err != nil {
 			return d, false, err
 		}

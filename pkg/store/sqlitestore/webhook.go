@@ -114,20 +114,22 @@ func (s *Store) DeleteWebhook(ctx context.Context, id store.ID) error {
 
 // MarkWebhooks implements store.Webhooks. A webhook that was deleted gets no marks.
 func (s *Store) MarkWebhooks(ctx context.Context, marks []store.WebhookMark) error {
-	return s.setMarks(ctx, marks, `UPDATE SET due = max(due, excluded.due)`)
+	return s.setMarks(ctx, marks, insertMark+`UPDATE SET due = max(due, excluded.due)`)
 }
 
 // RewindWebhook implements store.Webhooks.
 func (s *Store) RewindWebhook(ctx context.Context, mark store.WebhookMark) error {
-	return s.setMarks(ctx, []store.WebhookMark{mark}, `UPDATE SET told = min(told, excluded.told), due = max(due, excluded.due)`)
+	return s.setMarks(ctx, []store.WebhookMark{mark}, insertMark+`UPDATE SET told = min(told, excluded.told), due = max(due, excluded.due)`)
 }
 
-func (s *Store) setMarks(ctx context.Context, marks []store.WebhookMark, onConflict string) error {
+// insertMark stores a mark, and ends where it says what to do with one that exists.
+const insertMark = `INSERT INTO webhook_marks (webhook_id, event_id, told, due) SELECT ?1, ?2, ?3, ?4
+	WHERE EXISTS (SELECT 1 FROM webhooks WHERE id = ?1) ON CONFLICT (webhook_id, event_id) DO `
+
+func (s *Store) setMarks(ctx context.Context, marks []store.WebhookMark, query string) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		for _, m := range marks {
-			_, err := tx.ExecContext(ctx, `INSERT INTO webhook_marks (webhook_id, event_id, told, due) SELECT ?1, ?2, ?3, ?4
-				WHERE EXISTS (SELECT 1 FROM webhooks WHERE id = ?1) ON CONFLICT (webhook_id, event_id) DO `+onConflict,
-				m.WebhookID[:], m.EventID[:], m.Told, m.Due)
+			_, err := tx.ExecContext(ctx, query, m.WebhookID[:], m.EventID[:], m.Told, m.Due)
 			if err != nil {
 				return err
 			}

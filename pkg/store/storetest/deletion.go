@@ -47,11 +47,20 @@ func testDeletion(t *testing.T, target Target) {
 		bystander.UserID = crowd[0].UserID
 		MustApply(t, s, NewCancel(crowd[1]), WithKey(NewCancel(NewRequest(e.ID))), bystander, cancel(e.ID))
 		last := ReadEvent(t, s, e.ID).LastNumber
+		hook := NewWebhook(e.OrganizerID, "https://example.org")
+		if err := errors.Join(s.CreateWebhook(Context(t), hook), s.MarkWebhooks(Context(t), []store.WebhookMark{
+			{WebhookID: hook.ID, EventID: e.ID, Told: 1, Due: 2}, {WebhookID: hook.ID, EventID: other.ID, Told: 1, Due: 2},
+		})); err != nil {
+			t.Fatal(err)
+		}
 		got, err := s.DeleteEvent(Context(t), e.ID, at)
 		if err != nil || got.Registrations != last || got.OrganizerID != e.OrganizerID {
 			t.Fatalf("%+v, %v", got, err)
 		}
 		wantGone(t, e, last)
+		if marks, err := s.DueMarks(Context(t), hook.ID, store.ID{}, 10); err != nil || len(marks) != 1 || marks[0].EventID != other.ID {
+			t.Errorf("the marks of a webhook are %+v, %v", marks, err)
+		}
 		if rows := Check(t, s, other.ID); len(rows) != 1 {
 			t.Errorf("another event has %d registrations", len(rows))
 		}
