@@ -41,6 +41,8 @@ type Store interface {
 	store.Sessions
 	store.Accounts
 	store.Changes
+	store.Webhooks
+	store.Consumers
 	Ping(ctx context.Context) error
 }
 
@@ -63,6 +65,8 @@ type Config struct {
 	Quotas Quotas
 	// LiveStreams is how many live streams there may be at once. Default live.DefaultStreams.
 	LiveStreams int
+	// Webhooks says which webhooks may be made.
+	Webhooks Webhooks
 }
 
 // API answers HTTP requests.

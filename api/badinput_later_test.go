@@ -9,6 +9,8 @@ import (
 const (
 	theRegistration       = theRoster + "/" + someID
 	theUsersRegistrations = users + "/" + someID + "/registrations"
+	hooks                 = "/api/webhooks"
+	theHook               = hooks + "/" + someID
 	thePassword           = users + "/" + someID + "/password"
 )
 
@@ -157,6 +159,25 @@ var laterBadInputs = []badInput{
 	{"account/sessions_of_nobody", "GET", users + "/" + someID + "/sessions", "", nil, 404, "user_not_found", ""},
 	{"account/end_sessions_of_nobody", "DELETE", users + "/" + someID + "/sessions", "", nil, 404, "user_not_found", ""},
 	{"account/end_star", "DELETE", users + "/" + someID + "/sessions/*", "", nil, 400, invalid, "session_id"},
+
+	{"webhook/empty_body", "POST", hooks, "", nil, 400, invalid, "body"},
+	{"webhook/no_url", "POST", hooks, `{"owner_id":"` + someID + `"}`, nil, 400, invalid, "url"},
+	{"webhook/of_nobody", "POST", hooks, `{"url":"https://example.org/"}`, nil, 400, invalid, "owner_id,url"},
+	{"webhook/list_of_star", "GET", hooks + "?owner_id=*", "", nil, 400, invalid, "owner_id"},
+	{"webhook/list_limit", "GET", hooks + "?limit=1", "", nil, 400, invalid, "limit"},
+	{"webhook/read_nobody's", "GET", theHook, "", nil, 404, "webhook_not_found", ""},
+	{"webhook/read_star", "GET", hooks + "/*", "", nil, 400, invalid, "webhook_id"},
+	{"webhook/edit_nobody's", "PATCH", theHook, `{"active":true}`, nil, 404, "webhook_not_found", ""},
+	{"webhook/delete_nobody's", "DELETE", theHook, "", nil, 404, "webhook_not_found", ""},
+	{"webhook/delete_with_a_body", "DELETE", theHook, `{"a":1}`, nil, 400, invalid, "body"},
+	{"webhook/secret_with_a_body", "POST", theHook + "/secret", `{"secret":"mine"}`, nil, 400, invalid, "body"},
+	{"webhook/secret_of_nobody's", "POST", theHook + "/secret", "", nil, 404, "webhook_not_found", ""},
+	{"webhook/calls_of_nobody's", "GET", theHook + "/calls", "", nil, 404, "webhook_not_found", ""},
+	{"webhook/test_of_nobody's", "POST", theHook + "/test", "", nil, 404, "webhook_not_found", ""},
+	{"webhook/replay_since_nothing", "POST", theHook + "/replay", "", nil, 400, invalid, "since"},
+	{"webhook/replay_since_yesterday", "POST", theHook + "/replay?since=yesterday", "", nil, 400, invalid, "since"},
+	{"webhook/replay_of_the_future", "POST", theHook + "/replay?since=2999-01-01T00:00:00Z", "", nil, 400, invalid, "since"},
+	{"webhook/replay_of_nobody's", "POST", theHook + "/replay?since=2026-01-01T00:00:00Z", "", nil, 404, "webhook_not_found", ""},
 
 	{"query/of_a_sign_up", "POST", users + "?x=1", userBody(), nil, 400, invalid, "x"},
 	{"query/of_the_list", "GET", events + "?x=1", "", nil, 400, invalid, "x"},

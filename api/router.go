@@ -72,6 +72,7 @@ func (a *API) table() []route {
 		registrations = event + "/registrations"
 		registration  = registrations + "/{user_id}"
 		user          = pathUsers + "/{user_id}"
+		webhook       = pathWebhooks + "/{webhook_id}"
 	)
 	return []route{
 		{http.MethodPost, pathUsers, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.createUser, describe.CreateUser()},
@@ -102,6 +103,15 @@ func (a *API) table() []route {
 		{http.MethodGet, event + "/live", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientListens, a.liveEvent, describe.LiveEvent()},
 		{http.MethodGet, user + "/live", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientListens, a.liveUser, describe.LiveUser()},
 		{http.MethodGet, user + "/registrations", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listUserRegistrations, describe.UserRegistrations()},
+		{http.MethodPost, pathWebhooks, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.createWebhook, describe.CreateWebhook()},
+		{http.MethodGet, pathWebhooks, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listWebhooks, describe.ListWebhooks()},
+		{http.MethodGet, webhook, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readWebhook, describe.ReadWebhook()},
+		{http.MethodPatch, webhook, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.editWebhook, describe.EditWebhook()},
+		{http.MethodDelete, webhook, gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.deleteWebhook, describe.DeleteWebhook()},
+		{http.MethodPost, webhook + "/secret", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.renewSecret, describe.RenewSecret()},
+		{http.MethodGet, webhook + "/calls", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listWebhookCalls, describe.WebhookCalls()},
+		{http.MethodPost, webhook + "/test", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.testWebhook, describe.TestWebhook()},
+		{http.MethodPost, webhook + "/replay", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.replayWebhook, describe.ReplayWebhook()},
 		{http.MethodGet, "/livez", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.livez, describe.Livez()},
 		{http.MethodGet, "/readyz", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.readyz, describe.Readyz()},
 		{http.MethodGet, "/openapi.json", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.openAPI, describe.OpenAPI()},

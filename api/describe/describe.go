@@ -119,12 +119,14 @@ func Document(routes []Route) *openapi.Document {
 			{Name: "users", Description: "People who sign up and log in."},
 			{Name: "events", Description: "What people register for, each with a limited number of seats."},
 			{Name: "registrations", Description: "Who has a seat or is on the waiting list."},
+			{Name: "webhooks", Description: "Addresses that are told of changes."},
 			{Name: "service", Description: "The service itself."},
 		},
 	}
 	for _, r := range routes {
 		d.Add(r.Method, r.Pattern, r.document(&schemas))
 	}
+	d.Webhooks = callbacks(&schemas)
 	if unused := schemas.Unused(); len(unused) > 0 {
 		panic(fmt.Sprintf("describe: constraints for fields that are not there: %v", unused))
 	}
@@ -259,6 +261,9 @@ func pathParameters(pattern string, schemas *openapi.Schemas) []openapi.Paramete
 		if name, ok := strings.CutPrefix(part, "{"); ok {
 			name = strings.TrimSuffix(name, "}")
 			description := "The event's id."
+			if name == "webhook_id" {
+				description = "The webhook's id."
+			}
 			if name == "user_id" {
 				description = "The user's id."
 			}

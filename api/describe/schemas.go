@@ -94,6 +94,7 @@ func schemas() openapi.Schemas {
 		editType                     = reflect.TypeFor[wire.EventEdit]()
 		eventType                    = reflect.TypeFor[wire.Event]()
 		userEditType                 = reflect.TypeFor[wire.UserEdit]()
+		newWebhookType, hookEditType = reflect.TypeFor[wire.NewWebhook](), reflect.TypeFor[wire.WebhookEdit]()
 	)
 	return openapi.Schemas{
 		Known: map[reflect.Type]openapi.Named{
@@ -109,9 +110,11 @@ func schemas() openapi.Schemas {
 			reflect.TypeFor[anything]():    "OpenAPI",
 			reflect.TypeFor[wire.Change](): "Change", reflect.TypeFor[wire.Actor](): "Actor", reflect.TypeFor[wire.NumberRange](): "NumberRange",
 			reflect.TypeFor[wire.User](): "User", userEditType: "UserEdit", reflect.TypeFor[wire.LoginSession](): "LoginSession",
+			newWebhookType: "NewWebhook", hookEditType: "WebhookEdit", reflect.TypeFor[wire.Webhook](): "Webhook", reflect.TypeFor[wire.WebhookCall](): "WebhookCall",
+			reflect.TypeFor[wire.WebhookMessage](): "WebhookMessage", reflect.TypeFor[wire.WebhookData](): "WebhookData",
 			reflect.TypeFor[wire.Export](): "Export", reflect.TypeFor[wire.ExportedUser](): "ExportedUser", reflect.TypeFor[wire.ExportedAttendance](): "ExportedRegistration",
 		},
-		Closed: []reflect.Type{passwordChangeType, editType, userEditType},
+		Closed: []reflect.Type{passwordChangeType, editType, userEditType, hookEditType},
 		Fields: map[openapi.Field]*openapi.Schema{
 			{Type: newUserType, Name: "name"}:                    line("", linePattern, 1, input.MaxName),
 			{Type: newUserType, Name: "email"}:                   email(),
@@ -148,6 +151,11 @@ func schemas() openapi.Schemas {
 			{Type: editType, Name: "registration_closes_at"}:     orNull(instant("Nobody can register from then on. null takes it away.")),
 			{Type: userEditType, Name: "name"}:                   line("", linePattern, 1, input.MaxName),
 			{Type: userEditType, Name: "email"}:                  email(),
+			{Type: newWebhookType, Name: "url"}:                  text("Where to call: https, a public address, no user, no fragment.", "", 1, MaxWebhookURL),
+			{Type: newWebhookType, Name: "owner_id"}:             self("Whose events it is told of. With a token it may be left out and is the token's user; without one, in trusted mode, it is required."),
+			{Type: newWebhookType, Name: "all_events"}:           {Type: "boolean|null", Description: "Everybody's events; only for operators. Default false."},
+			{Type: hookEditType, Name: "url"}:                    text("Where to call: https, a public address, no user, no fragment.", "", 1, MaxWebhookURL),
+			{Type: hookEditType, Name: "active"}:                 {Type: "boolean", Description: "Whether it is called."},
 			{Type: problemType, Name: "code"}:                    {Type: "string", Description: "Says what went wrong, for programs. Expect new ones."},
 			{Type: problemType, Name: "status"}:                  {Type: "integer", Description: "The status of the answer."},
 		},

@@ -24,6 +24,8 @@ const (
 	EventNotFound         Code = "event_not_found"
 	RegistrationNotFound  Code = "registration_not_found"
 	UserNotFound          Code = "user_not_found"
+	WebhookNotFound       Code = "webhook_not_found"
+	WebhookOff            Code = "webhook_off"
 	MethodNotAllowed      Code = "method_not_allowed"
 	EmailTaken            Code = "email_taken"
 	SoldOut               Code = "sold_out"
@@ -90,6 +92,8 @@ var meanings = []meaning{
 		"This user is not registered for the event; PUT to this path registers them.", ""},
 	{UserNotFound, http.StatusNotFound, "User not found",
 		"No user has this id.", ""},
+	{WebhookNotFound, http.StatusNotFound, "Webhook not found",
+		"No webhook has this id; GET /api/webhooks lists them.", ""},
 	{MethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed",
 		"The Allow header lists the methods of this path.", ""},
 	{EmailTaken, http.StatusConflict, "The e-mail address is in use",
@@ -106,6 +110,8 @@ var meanings = []meaning{
 		"A cancelled event takes no registrations and no edits; nothing was changed.", ""},
 	{CapacityBelowSold, http.StatusConflict, "The capacity is below the number of seats taken",
 		"Nothing was changed; cancel registrations first, or choose a capacity of at least tickets_sold.", ""},
+	{WebhookOff, http.StatusConflict, "The webhook is switched off",
+		"Nothing was changed; switch the webhook on first.", ""},
 	{RequestInProgress, http.StatusConflict, "A request with this Idempotency-Key is in progress",
 		"Repeat the request after the time in Retry-After to get its answer.", HeaderRetryAfter},
 	{VersionMismatch, http.StatusPreconditionFailed, "The event was edited since it was read",

@@ -51,6 +51,7 @@ const (
 	EmailProven         Event = "email_proven"
 	EmailFreed          Event = "email_freed"
 	QuotaUsedUp         Event = "quota_used_up"
+	WebhookChanged      Event = "webhook_changed"
 	PasswordGuessing    Event = "password_guessing"
 )
 
@@ -91,6 +92,7 @@ var kinds = []Kind{
 	{EmailFreed, true, "an address that was not proven was taken from an account, whose log-ins ended", []string{"user_id"}},
 	{PasswordGuessing, true, "somebody guesses the password of an account, from however many addresses; it is slowed down, and told once; count is how many were wrong", []string{"user_id", "count"}},
 	{QuotaUsedUp, true, "a quota of a person or a network is used up for the day; the reason is its kind; once a day and process", []string{"reason"}},
+	{WebhookChanged, false, "a webhook was created, edited or deleted, or has a new secret; the reason says which; user_id is its owner", []string{"user_id", "reason"}},
 }
 
 // Kinds returns what is said of each event, in the order of the documentation.

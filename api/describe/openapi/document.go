@@ -17,6 +17,7 @@ type Document struct {
 	Servers    []Server             `json:"servers,omitempty"`
 	Tags       []Tag                `json:"tags,omitempty"`
 	Paths      map[string]*PathItem `json:"paths"`
+	Webhooks   map[string]*PathItem `json:"webhooks,omitempty"`
 	Components Components           `json:"components"`
 	// Security has the alternatives of operations that have none of their own.
 	Security []map[string][]string `json:"security,omitempty"`

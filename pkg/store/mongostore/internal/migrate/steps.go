@@ -33,6 +33,7 @@ func Steps() []Step {
 		{"quotas, deleted events and proven addresses", createQuotaIndexes},
 		{"the record of changes", createChanges},
 		{addressStep, renewKeys},
+		{"consumers of the record and webhooks", createWebhookIndexes},
 	}
 }
 
@@ -84,6 +85,14 @@ func createChanges(ctx context.Context, db *mongo.Database, _ func(n, all int64)
 		return nil
 	}
 	return err
+}
+
+// webhookStep is the number of the step that makes the indexes of webhooks.
+const webhookStep = 8
+
+// createWebhookIndexes is step 8.
+func createWebhookIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, webhookStep)
 }
 
 // misnamed is the name that NumberIndex had by mistake before step 2.
