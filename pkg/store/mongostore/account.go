@@ -97,6 +97,9 @@ func (s *Store) EraseUser(ctx context.Context, id store.ID, at time.Time) error 
 			if err == nil {
 				_, err = s.sessions.DeleteMany(ctx, bson.D{{Key: "user_id", Value: id}})
 			}
+			if err == nil {
+				err = s.forgetMailsOf(ctx, id)
+			}
 			return err
 		})
 	}

@@ -89,6 +89,9 @@ type Store struct {
 	deletedEvents *mongo.Collection
 	sessions      *mongo.Collection
 	erasedUsers   *mongo.Collection
+	mails         *mongo.Collection
+	mailTokens    *mongo.Collection
+	mailSettings  *mongo.Collection
 	cache         eventCache
 	preconditions preconditions
 	id            string // of the database
@@ -158,6 +161,9 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		deletedEvents: db.Collection("deleted_events"),
 		sessions:      db.Collection("sessions"),
 		erasedUsers:   db.Collection("erased_users"),
+		mails:         db.Collection("mails"),
+		mailTokens:    db.Collection("mail_tokens"),
+		mailSettings:  db.Collection("mail_settings"),
 	}, nil
 }
 

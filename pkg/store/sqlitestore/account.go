@@ -89,6 +89,11 @@ func (s *Store) EraseUser(ctx context.Context, id store.ID, at time.Time) error 
 				return err
 			}
 		}
+		for _, statement := range forgetMailsOf() {
+			if _, err := tx.ExecContext(ctx, statement, id[:]); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
 	if err != nil {

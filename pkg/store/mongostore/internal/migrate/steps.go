@@ -32,6 +32,7 @@ func Steps() []Step {
 		{"sessions, erased users and when registrations were cancelled", createAccountIndexes},
 		{"quotas, deleted events and proven addresses", createQuotaIndexes},
 		{"the record of changes", createChanges},
+		{"mails, their tokens and what people want of mail", createMailIndexes},
 	}
 }
 
@@ -83,6 +84,14 @@ func createChanges(ctx context.Context, db *mongo.Database, _ func(n, all int64)
 		return nil
 	}
 	return err
+}
+
+// mailStep is the number of the step that makes the indexes of mails.
+const mailStep = 7
+
+// createMailIndexes is step 7.
+func createMailIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, mailStep)
 }
 
 // misnamed is the name that NumberIndex had by mistake before step 2.
