@@ -28,6 +28,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/relay"
 )
 
 type config struct {
@@ -57,6 +58,7 @@ type serveConfig struct {
 	setup.Identity
 	retention.Flags
 	retention.KeyFlags
+	setup.Relay
 }
 
 func main() { process.Main(run) }
@@ -98,7 +100,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	if err := cmp.Or(process.RequestTimeout(c.RequestTimeout), c.CheckIdle()); err != nil {
 		return err
 	}
-	if err := cmp.Or(c.Flags.Check(), c.KeyFlags.Check()); err != nil {
+	if err := cmp.Or(c.Flags.Check(), c.KeyFlags.Check(), c.Relay.Check()); err != nil {
 		return err
 	}
 	most, err := c.Bound()
@@ -128,11 +130,18 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 		return err
 	}
 	ctx, end := process.EndOn(ctx, log, embedded.Lost()...)
-	var forgetting sync.WaitGroup
-	forgetting.Go(func() { c.Flags.Run(ctx, embedded.Store, log) })
+	link, err := embedded.Connect("notifier")
+	if err != nil {
+		return errors.Join(err, end())
+	}
+	var background sync.WaitGroup
+	background.Go(func() { c.Flags.Run(ctx, embedded.Store, log) })
+	background.Go(func() {
+		c.Relay.Run(ctx, setup.RelayParts{Store: embedded.Store, Link: link}, relay.Config{}, log)
+	})
 	defer func() { // before the parts are closed
 		err = errors.Join(err, end())
-		forgetting.Wait()
+		background.Wait()
 	}()
 	go handler.WatchReadiness(ctx)
 	defer context.AfterFunc(ctx, handler.EndWaits)()

@@ -63,6 +63,7 @@ type Store interface {
 	Sessions
 	Accounts
 	Retention
+	Consumers
 	// Ping reports whether the store can be written to now. Errors: ErrUnavailable,
 	// ErrDatabaseReplaced.
 	Ping(ctx context.Context) error

@@ -89,6 +89,10 @@ type Store struct {
 	deletedEvents *mongo.Collection
 	sessions      *mongo.Collection
 	erasedUsers   *mongo.Collection
+	consumers     *mongo.Collection
+	webhooks      *mongo.Collection
+	webhookMarks  *mongo.Collection
+	webhookCalls  *mongo.Collection
 	mails         *mongo.Collection
 	mailTokens    *mongo.Collection
 	mailSettings  *mongo.Collection
@@ -161,6 +165,10 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		deletedEvents: db.Collection("deleted_events"),
 		sessions:      db.Collection("sessions"),
 		erasedUsers:   db.Collection("erased_users"),
+		consumers:     db.Collection("consumers"),
+		webhooks:      db.Collection("webhooks"),
+		webhookMarks:  db.Collection("webhook_marks"),
+		webhookCalls:  db.Collection("webhook_calls"),
 		mails:         db.Collection("mails"),
 		mailTokens:    db.Collection("mail_tokens"),
 		mailSettings:  db.Collection("mail_settings"),

@@ -68,6 +68,7 @@ func Run(t *testing.T, open func(testing.TB) Target) {
 		"endings":            testEndings,
 		"concurrency":        testConcurrency,
 		"changes":            testChanges,
+		"consumers":          testConsumers,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -32,6 +32,8 @@ func Steps() []Step {
 		{"sessions, erased users and when registrations were cancelled", createAccountIndexes},
 		{"quotas, deleted events and proven addresses", createQuotaIndexes},
 		{"the record of changes", createChanges},
+		{"taken by another branch", func(context.Context, *mongo.Database, func(n, all int64)) error { return nil }},
+		{"consumers of the record and webhooks", createWebhookIndexes},
 		{"mails, their tokens and what people want of mail", createMailIndexes},
 	}
 }
@@ -86,10 +88,18 @@ func createChanges(ctx context.Context, db *mongo.Database, _ func(n, all int64)
 	return err
 }
 
-// mailStep is the number of the step that makes the indexes of mails.
-const mailStep = 7
+// webhookStep is the number of the step that makes the indexes of webhooks.
+const webhookStep = 8
 
-// createMailIndexes is step 7.
+// createWebhookIndexes is step 8.
+func createWebhookIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, webhookStep)
+}
+
+// mailStep is the number of the step that makes the indexes of mails.
+const mailStep = 9
+
+// createMailIndexes is step 9.
 func createMailIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
 	return createIndexes(ctx, db, mailStep)
 }

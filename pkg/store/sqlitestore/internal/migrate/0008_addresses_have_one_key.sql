@@ -1,0 +1,1 @@
+-- Taken by another branch. This file is only so that the next one has its number.
