@@ -8,12 +8,14 @@ import (
 	"github.com/eventio/eventio/pkg/store/outbox"
 )
 
-// calendarMethod says what the calendar of a mail does (RFC 5546); "": the mail has none.
-func calendarMethod(k outbox.Kind) ics.Method {
-	switch k {
-	case outbox.Registered, outbox.Promoted, outbox.EventChanged:
+// calendarMethod says what the calendar of a mail does (RFC 5546); "": the mail has none, as for those
+// who wait.
+func calendarMethod(l letter) ics.Method {
+	seated := l.Number <= l.event.ConfirmedThrough
+	switch {
+	case l.Kind == outbox.Registered, l.Kind == outbox.Promoted, l.Kind == outbox.EventChanged && seated:
 		return ics.MethodRequest
-	case outbox.Cancelled, outbox.EventCancelled:
+	case l.Kind == outbox.Cancelled, l.Kind == outbox.EventCancelled && seated:
 		return ics.MethodCancel
 	default:
 		return ""

@@ -93,7 +93,7 @@ func (c composer) compose(l letter) (*gomail.Msg, error) {
 		return nil, fmt.Errorf("write a mail: %w", err)
 	}
 	m.AddAlternativeString(gomail.TypeTextHTML, html.String())
-	if method := calendarMethod(l.Kind); method != "" {
+	if method := calendarMethod(l); method != "" {
 		kind := gomail.ContentType("text/calendar; charset=utf-8; method=" + string(method))
 		err := m.AttachReader("event.ics", strings.NewReader(c.calendar(l, method)), gomail.WithFileContentType(kind))
 		if err != nil {
