@@ -26,6 +26,7 @@ import (
 	"github.com/eventio/eventio/internal/ready"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/outbox"
 )
 
 // Store is what the API may ask of a store: everything but the seats.
@@ -60,6 +61,9 @@ type Config struct {
 	Access gate.Config
 	// Quotas say how much of it.
 	Quotas Quotas
+	// Mail takes the mails that clients ask for, which a notifier sends. nil: there is none, and who asks
+	// for a mail is told so.
+	Mail outbox.Outbox
 }
 
 // API answers HTTP requests.

@@ -19,6 +19,8 @@ const (
 	control = `\u0000-\u001f\u007f-\u009f`
 	// linePattern matches what input.Fields.Line takes: something between blanks, without controls.
 	linePattern = `^[` + blank + `]*[^` + blank + control + `]([^` + control + `]*[^` + blank + control + `])?[` + blank + `]*$`
+	// tokenPattern matches the token of a link in a mail.
+	tokenPattern = `^[A-Za-z0-9_-]*$`
 	// optionalLinePattern matches what input.Fields.OptionalLine takes: a line, or nothing.
 	optionalLinePattern = `^$|` + linePattern
 	// textPattern matches what input.Fields.Text takes: no controls but tabs and line ends.
@@ -77,6 +79,8 @@ func schemas() openapi.Schemas {
 		editType                     = reflect.TypeFor[wire.EventEdit]()
 		eventType                    = reflect.TypeFor[wire.Event]()
 		userEditType                 = reflect.TypeFor[wire.UserEdit]()
+		resetType, newPasswordType   = reflect.TypeFor[wire.PasswordReset](), reflect.TypeFor[wire.NewPassword]()
+		proofType, proofTokenType    = reflect.TypeFor[wire.EmailProof](), reflect.TypeFor[wire.ProofToken]()
 	)
 	return openapi.Schemas{
 		Known: map[reflect.Type]openapi.Named{
@@ -92,6 +96,7 @@ func schemas() openapi.Schemas {
 			reflect.TypeFor[anything]():    "OpenAPI",
 			reflect.TypeFor[wire.Change](): "Change", reflect.TypeFor[wire.Actor](): "Actor", reflect.TypeFor[wire.NumberRange](): "NumberRange",
 			reflect.TypeFor[wire.User](): "User", userEditType: "UserEdit", reflect.TypeFor[wire.LoginSession](): "LoginSession",
+			resetType: "PasswordReset", newPasswordType: "NewPassword", proofType: "EmailProof", proofTokenType: "ProofToken", reflect.TypeFor[wire.MailSettings](): "MailSettings",
 			reflect.TypeFor[wire.Export](): "Export", reflect.TypeFor[wire.ExportedUser](): "ExportedUser", reflect.TypeFor[wire.ExportedAttendance](): "ExportedRegistration",
 		},
 		Closed: []reflect.Type{passwordChangeType, editType, userEditType},
@@ -131,6 +136,11 @@ func schemas() openapi.Schemas {
 			{Type: editType, Name: "registration_closes_at"}:     orNull(instant("Nobody can register from then on. null takes it away.")),
 			{Type: userEditType, Name: "name"}:                   text("Trimmed; one line.", linePattern, 1, input.MaxName),
 			{Type: userEditType, Name: "email"}:                  email(),
+			{Type: resetType, Name: "email"}:                     email(),
+			{Type: newPasswordType, Name: "token"}:               text("What follows the # in the link.", tokenPattern, 43, 43),
+			{Type: newPasswordType, Name: "password"}:            password("Taken exactly as it is; at least 8 characters, and at most 256 bytes of UTF-8.", passwords.MinLength),
+			{Type: proofType, Name: "email"}:                     email(),
+			{Type: proofTokenType, Name: "token"}:                text("What follows the # in the link.", tokenPattern, 43, 43),
 			{Type: problemType, Name: "code"}:                    {Type: "string", Description: "Says what went wrong, for programs. Expect new ones."},
 			{Type: problemType, Name: "status"}:                  {Type: "integer", Description: "The status of the answer."},
 		},

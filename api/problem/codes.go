@@ -24,6 +24,8 @@ const (
 	EventNotFound         Code = "event_not_found"
 	RegistrationNotFound  Code = "registration_not_found"
 	UserNotFound          Code = "user_not_found"
+	NoMail                Code = "no_mail"
+	LinkInvalid           Code = "link_invalid"
 	MethodNotAllowed      Code = "method_not_allowed"
 	EmailTaken            Code = "email_taken"
 	SoldOut               Code = "sold_out"
@@ -90,6 +92,8 @@ var meanings = []meaning{
 		"This user is not registered for the event; PUT to this path registers them.", ""},
 	{UserNotFound, http.StatusNotFound, "User not found",
 		"No user has this id.", ""},
+	{NoMail, http.StatusNotFound, "This service sends no mail",
+		"Ask whoever runs it: they can set a new password, or note that an address is proven.", ""},
 	{MethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed",
 		"The Allow header lists the methods of this path.", ""},
 	{EmailTaken, http.StatusConflict, "The e-mail address is in use",
@@ -108,6 +112,8 @@ var meanings = []meaning{
 		"Nothing was changed; cancel registrations first, or choose a capacity of at least tickets_sold.", ""},
 	{RequestInProgress, http.StatusConflict, "A request with this Idempotency-Key is in progress",
 		"Repeat the request after the time in Retry-After to get its answer.", HeaderRetryAfter},
+	{LinkInvalid, http.StatusGone, "The link does not count any more",
+		"It was used, has expired, or was made for somebody else; nothing was changed. Ask for a new one.", ""},
 	{VersionMismatch, http.StatusPreconditionFailed, "The event was edited since it was read",
 		"Nothing was changed; read the event again, and send the edit with its new ETag.", ""},
 	{RegistrationChanged, http.StatusPreconditionFailed, "The registration does not match If-Match",
