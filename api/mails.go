@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -213,11 +214,7 @@ func (a *API) askForProof(w http.ResponseWriter, r *request) error {
 	if err := r.decode(&body); err != nil {
 		return err
 	}
-	u, err := a.store.User(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	email := u.Email
+	email := ""
 	if body.Email != "" {
 		var f input.Fields
 		email = f.Email("email", body.Email)
@@ -225,6 +222,11 @@ func (a *API) askForProof(w http.ResponseWriter, r *request) error {
 			return err
 		}
 	}
+	u, err := a.store.User(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	email = cmp.Or(email, u.Email)
 	if store.EmailKey(email) != store.EmailKey(u.Email) {
 		if err := r.caller.RequireFresh(time.Now()); err != nil {
 			return err
