@@ -186,6 +186,13 @@ func TestEveryRouteCounts(t *testing.T) {
 	want := map[string]row{
 		"POST /api/users":                                   {passwords, passwords, passwords},
 		"POST /api/login":                                   {passwords, passwords, passwords},
+		"POST /api/password-resets":                         {passwords, passwords, passwords},
+		"POST /api/password-resets/confirm":                 {passwords, passwords, passwords},
+		"POST /api/users/{user_id}/email-proof":             {address, person, address},
+		"POST /api/users/{user_id}/email-proof/confirm":     {address, person, address},
+		"GET /api/mail-settings/{token}":                    {address, address, address},
+		"POST /api/mail-settings/{token}":                   {address, address, address},
+		"PUT /api/mail-settings/{token}":                    {address, address, address},
 		"POST /api/logout":                                  {address, address, address},
 		"POST /api/users/{user_id}/password":                {passwords, passwords, passwords},
 		"GET /api/users/{user_id}":                          {address, person, address},

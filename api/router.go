@@ -73,6 +73,7 @@ func (a *API) table() []route {
 		registration  = registrations + "/{user_id}"
 		user          = pathUsers + "/{user_id}"
 		webhook       = pathWebhooks + "/{webhook_id}"
+		mailSettings  = "/api/mail-settings/{token}"
 	)
 	return []route{
 		{http.MethodPost, pathUsers, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.createUser, describe.CreateUser()},
@@ -85,6 +86,13 @@ func (a *API) table() []route {
 		{http.MethodDelete, user + "/sessions/{session_id}", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.endSession, describe.EndSession()},
 		{http.MethodPost, user + "/password", gate.TokenHolders, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.changePassword, describe.ChangePassword()},
 		{http.MethodPost, "/api/login", gate.Anybody, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.login, describe.Login()},
+		{http.MethodPost, pathResets, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.resetPassword, describe.ResetPassword()},
+		{http.MethodPost, pathResets + "/confirm", gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.setNewPassword, describe.SetNewPassword()},
+		{http.MethodPost, user + "/email-proof", gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.askForProof, describe.AskForProof()},
+		{http.MethodPost, user + "/email-proof/confirm", gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.proveEmail, describe.ProveEmail()},
+		{http.MethodGet, mailSettings, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.showMailSettings, describe.ShowMailSettings()},
+		{http.MethodPost, mailSettings, gate.Anybody, gate.RequestsPerAddress, ignoredBody, afterClientLeaves, a.stopEventMail, describe.StopEventMail()},
+		{http.MethodPut, mailSettings, gate.Anybody, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.editMailSettings, describe.EditMailSettings()},
 		{http.MethodGet, pathSession, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readSession, describe.ReadSession()},
 		{http.MethodPost, "/api/logout", gate.Anybody, gate.RequestsPerAddress, ignoredBody, afterClientLeaves, a.logout, describe.Logout()},
 		{http.MethodPost, pathEvents, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.createEvent, describe.CreateEvent()},
@@ -295,6 +303,7 @@ func (r *request) urlParam(name string) string { return chi.URLParam(r.Request, 
 const (
 	pathEvents = "/api/events"
 	pathUsers  = "/api/users"
+	pathResets = "/api/password-resets"
 )
 
 func eventPath(id store.ID) string                 { return pathEvents + "/" + id.Hex() }

@@ -36,6 +36,7 @@ type serveConfig struct {
 	retention.KeyFlags
 	setup.WebhookTargets
 	setup.WebhookAPI
+	Mail bool `env:"EVENTIO_MAIL" help:"A notifier sends mail (--smtp-url there): take requests for links that set a new password or prove an address."`
 }
 
 func main() { process.Main(run) }
@@ -94,9 +95,11 @@ func run(ctx context.Context, env process.Env) (err error) {
 	if err != nil {
 		return err
 	}
-	handler := api.New(connections.Store, requester, api.Config{
-		RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, Pages: web.Handler, Access: access, Quotas: quotas, Webhooks: hooks,
-	}, log)
+	settings := api.Config{RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, Pages: web.Handler, Access: access, Quotas: quotas, Webhooks: hooks}
+	if c.Serve.Mail {
+		settings.Mail = connections.Store
+	}
+	handler := api.New(connections.Store, requester, settings, log)
 	defer handler.Wait()
 	log.Info().Str("addr", listener.Addr().String()).Str("auth", setup.AuthOf(access.Mode)).
 		EmbedObject(connections.Namespace).Msg("serving HTTP")

@@ -130,7 +130,11 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 		return err
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
-	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, Access: access, Quotas: quotas, Webhooks: hooks}, c.Identity)
+	settings := api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, Access: access, Quotas: quotas, Webhooks: hooks}
+	if c.Relay.On() {
+		settings.Mail = embedded.Store
+	}
+	handler, err := embedded.NewAPI(ctx, settings, c.Identity)
 	if err != nil {
 		return err
 	}

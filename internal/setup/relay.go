@@ -14,7 +14,10 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/outbox"
 	"github.com/eventio/eventio/relay"
+	"github.com/eventio/eventio/relay/cloudevents"
+	"github.com/eventio/eventio/relay/mail"
 	"github.com/eventio/eventio/relay/webhooks"
 )
 
@@ -69,6 +72,8 @@ func (f WebhookAPI) APIWebhooks(targets WebhookTargets) (api.Webhooks, error) {
 type Relay struct {
 	WebhookTargets
 	RelayLease time.Duration `name:"relay-lease" env:"EVENTIO_RELAY_LEASE" default:"10s" help:"How long what a process tells others may stand still after it was killed, from 1s to 1m. The same for all."`
+	NATSEvents bool          `name:"nats-events" env:"EVENTIO_NATS_EVENTS" default:"true" negatable:"" help:"Publish every change as a CloudEvent on NATS, on PREFIX.events.EVENT_ID.TYPE."`
+	Mail
 }
 
 // The shortest and the longest time of --relay-lease. A lease is renewed after a third of it, and a
@@ -80,13 +85,21 @@ func (f Relay) Check() error {
 	if f.RelayLease < minLease || f.RelayLease > maxLease {
 		return process.Usage("--relay-lease: %v is not from %v to %v", f.RelayLease, minLease, maxLease)
 	}
-	_, err := f.targets()
-	return err
+	if _, err := f.targets(); err != nil {
+		return err
+	}
+	return f.Mail.Check()
+}
+
+// RelayStore is what the relay asks of a store.
+type RelayStore interface {
+	store.Store
+	outbox.Outbox
 }
 
 // RelayParts are what the relay works with.
 type RelayParts struct {
-	Store store.Store
+	Store RelayStore
 	Link  messages.Link
 }
 
@@ -98,13 +111,25 @@ func (f Relay) Run(ctx context.Context, parts RelayParts, config relay.Config, l
 		panic("setup: Check was not called: " + err.Error())
 	}
 	caller := webhooks.NewCaller(parts.Store, webhooks.Config{Targets: targets, Lease: config.Lease}, log)
-	var all sync.WaitGroup
-	all.Go(func() { caller.Run(ctx) })
-	relay.New(parts.Store, config, log).Run(ctx, f.sinks(parts, caller)...)
-	all.Wait()
-}
-
-// sinks makes the sinks that the flags ask for. Each way to tell others adds its own here.
-func (Relay) sinks(parts RelayParts, caller *webhooks.Caller) []relay.Sink {
-	return []relay.Sink{webhooks.NewSink(parts.Store, caller.Wake)}
+	sinks := []relay.Sink{webhooks.NewSink(parts.Store, caller.Wake)}
+	var running sync.WaitGroup
+	running.Go(func() { caller.Run(ctx) })
+	if f.NATSEvents {
+		if sink, err := cloudevents.NewSink(parts.Link); err != nil {
+			log.Error().Err(err).Msg("no events are published on NATS")
+		} else {
+			sinks = append(sinks, sink)
+		}
+	}
+	if f.On() {
+		if server, site, err := f.server(); err != nil { // which Check has read
+			log.Error().Err(err).Msg("no mail is sent")
+		} else {
+			sender := mail.NewSender(parts.Store, server, site, log)
+			sinks = append(sinks, mail.NewSink(parts.Store, sender.Wake))
+			running.Go(func() { sender.Run(ctx) })
+		}
+	}
+	relay.New(parts.Store, config, log).Run(ctx, sinks...)
+	running.Wait()
 }

@@ -45,6 +45,12 @@ func Indexes() []Index {
 		{Collection: "webhooks", Keys: []string{"all_events", "_id"}, sparse: true, Step: webhookStep},
 		{Collection: "webhook_marks", Keys: []string{"due_to_tell", "_id.webhook_id", "_id.event_id"}, Step: webhookStep},
 		{Collection: "webhook_marks", Keys: []string{"_id.event_id"}, Step: webhookStep},
+		{Collection: "mails", Keys: []string{"due_at"}, sparse: true, Step: mailStep},
+		{Collection: "mails", Keys: []string{"user_id"}, Step: mailStep},
+		{Collection: "mails", Keys: []string{"removed_at"}, expires: true, Step: mailStep},
+		{Collection: "mail_tokens", Keys: []string{"user_id", "kind"}, Step: mailStep},
+		{Collection: "mail_tokens", Keys: []string{"expires_at"}, expires: true, Step: mailStep},
+		{Collection: "mail_settings", Keys: []string{"token"}, Unique: true, Step: mailStep},
 	}
 }
 

@@ -34,6 +34,7 @@ func Steps() []Step {
 		{"the record of changes", createChanges},
 		{addressStep, renewKeys},
 		{"consumers of the record and webhooks", createWebhookIndexes},
+		{"mails, their tokens and what people want of mail", createMailIndexes},
 	}
 }
 
@@ -93,6 +94,14 @@ const webhookStep = 8
 // createWebhookIndexes is step 8.
 func createWebhookIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
 	return createIndexes(ctx, db, webhookStep)
+}
+
+// mailStep is the number of the step that makes the indexes of mails.
+const mailStep = 9
+
+// createMailIndexes is step 9.
+func createMailIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, mailStep)
 }
 
 // misnamed is the name that NumberIndex had by mistake before step 2.

@@ -1,10 +1,10 @@
 // Package relay keeps what SQLite has for those who tell others of changes: how far each consumer of the
-// record of changes has come, webhooks, and what each of them was told.
+// record of changes has come, webhooks, what each of them was told, and mails to send.
 package relay
 
 import "github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 
-// Relay implements store.Consumers and store.Webhooks. It is safe for concurrent use.
+// Relay implements store.Consumers, store.Webhooks and outbox.Outbox. It is safe for concurrent use.
 type Relay struct {
 	read     *sqldb.ReadPool
 	transact sqldb.Transact
