@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -162,6 +163,11 @@ func (i *instance) ask(t testing.TB, method, path, body string, options ...func(
 		o(r)
 	}
 	w := httptest.NewRecorder()
+	if method == http.MethodGet && strings.HasSuffix(path, "/live") { // which ends only when the client leaves
+		ctx, cancel := context.WithTimeout(r.Context(), time.Second/2)
+		defer cancel()
+		r = r.WithContext(ctx)
+	}
 	i.ServeHTTP(w, r)
 	sent := w.Result().Header
 	text := w.Body.Bytes()

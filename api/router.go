@@ -59,9 +59,10 @@ type lifetime int
 
 // The lifetimes. The zero value is none of them.
 const (
-	_                 lifetime = iota
-	whileClientWaits           // ends when the client leaves: a read, or what is not worth its cost then
-	afterClientLeaves          // goes on: a change of which a part may be stored already
+	_                  lifetime = iota
+	whileClientWaits            // ends when the client leaves: a read, or what is not worth its cost then
+	afterClientLeaves           // goes on: a change of which a part may be stored already
+	whileClientListens          // a stream without an end: it has no deadline, and each message is sent at once
 )
 
 // table has all routes of the API.
@@ -99,6 +100,8 @@ func (a *API) table() []route {
 		{http.MethodPost, event + "/cancel", gate.TokenHolders, gate.RequestsPerAddress, noBody, afterClientLeaves, a.cancelEvent, describe.CancelEvent()},
 		{http.MethodGet, event + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listEventChanges, describe.EventChanges()},
 		{http.MethodGet, user + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listUserChanges, describe.UserChanges()},
+		{http.MethodGet, event + "/live", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientListens, a.liveEvent, describe.LiveEvent()},
+		{http.MethodGet, user + "/live", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientListens, a.liveUser, describe.LiveUser()},
 		{http.MethodGet, user + "/registrations", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listUserRegistrations, describe.UserRegistrations()},
 		{http.MethodPost, pathWebhooks, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.createWebhook, describe.CreateWebhook()},
 		{http.MethodGet, pathWebhooks, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listWebhooks, describe.ListWebhooks()},
@@ -137,7 +140,9 @@ func (a *API) routes(table []route) http.Handler {
 		}
 		handle := a.observe(rt.pattern, a.enforce(rt))
 		if rt.method == http.MethodGet {
-			handle = compress(handle)
+			if rt.lifetime != whileClientListens { // else compression would keep messages back
+				handle = compress(handle)
+			}
 			mux.Method(http.MethodHead, rt.pattern, handle) // net/http leaves the body out
 		}
 		mux.Method(rt.method, rt.pattern, handle)

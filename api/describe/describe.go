@@ -112,7 +112,9 @@ func Document(routes []Route) *openapi.Document {
 			Title:       "Event.io",
 			Version:     "1",
 			Description: "Registrations for events with few seats: never one seat too many, nobody twice, and a definite answer to everybody. Errors are problem documents (RFC 9457); programs read their code.",
+			License:     &openapi.License{Name: "MIT", Identifier: "MIT"},
 		},
+		Servers: []openapi.Server{{URL: ".", Description: "Where this document is served, also below the path of a gateway."}},
 		Tags: []openapi.Tag{
 			{Name: "users", Description: "People who sign up and log in."},
 			{Name: "events", Description: "What people register for, each with a limited number of seats."},
@@ -131,6 +133,7 @@ func Document(routes []Route) *openapi.Document {
 	d.Components.Schemas = schemas.Components()
 	addReadOnly(d, "EventEdit", "Event")
 	d.Components.Headers = limitHeaders()
+	d.Security = []map[string][]string{{}} // operations that name no scheme ask for none
 	d.Components.SecuritySchemes = map[string]openapi.SecurityScheme{securityScheme: {
 		Type: "http", Scheme: "bearer", BearerFormat: "JWT",
 		Description: "From signing up or logging in. In trusted mode it may be left out.",

@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 )
 
 // Store is what an export reads: every store.Store has it.
@@ -145,12 +146,12 @@ func registration(ctx context.Context, st Store, r store.UserRegistration) (*wir
 			body.RequestIDs = append(body.RequestIDs, past.ID)
 		}
 	}
-	items, err := store.RegistrationChanges(ctx, st, r)
+	items, err := changes.OfRegistration(ctx, st, r)
 	if err != nil {
 		return nil, err
 	}
 	for _, item := range items {
-		body.Changes = append(body.Changes, wire.OwnChangeOf(item.Record, item.ChangeItem))
+		body.Changes = append(body.Changes, wire.OwnChangeOf(item.Record, item.Item))
 	}
 	return body, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 )
 
 // delivery calls one webhook, whose lease this process holds.
@@ -182,7 +183,7 @@ func (d *delivery) collectEvent(ctx context.Context, m store.WebhookMark, b *bat
 		if err != nil {
 			return p, err
 		}
-		items := row.Items()
+		items := changes.Items(row)
 		for i := min(p.items, len(items)); i < len(items); i++ {
 			if len(b.changes) == MaxChanges {
 				return p, nil

@@ -24,9 +24,11 @@ import (
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 	"github.com/eventio/eventio/pkg/store/mongostore"
 	"github.com/eventio/eventio/pkg/store/sqlitestore"
 	"github.com/eventio/eventio/pkg/store/storetest"
+	relaytest "github.com/eventio/eventio/pkg/store/storetest/relay"
 	"github.com/eventio/eventio/relay"
 	"github.com/eventio/eventio/relay/webhooks"
 )
@@ -99,7 +101,7 @@ func (r *receiver) told(st store.Store, event store.ID, after int64) {
 		if err != nil {
 			r.t.Fatal(err)
 		}
-		for _, i := range row.Items() {
+		for _, i := range changes.Items(row) {
 			want = append(want, wire.ChangeOf(row, i).ID)
 		}
 	}
@@ -186,7 +188,7 @@ func (s *site) event() store.Event {
 // hook stores a webhook that calls a receiver.
 func (s *site) hook(r *receiver) store.Webhook {
 	s.t.Helper()
-	w := storetest.NewWebhook(s.owner, r.URL+"/hook")
+	w := relaytest.NewWebhook(s.owner, r.URL+"/hook")
 	w.CreatedAt = storetest.Now().Add(-time.Hour)
 	if err := s.store.CreateWebhook(s.t.Context(), w); err != nil {
 		s.t.Fatal(err)
@@ -480,7 +482,7 @@ func TestReplayAndTestCalls(t *testing.T) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
 			for i, row := range rows {
-				id := wire.ChangeOf(row, row.Items()[0]).ID
+				id := wire.ChangeOf(row, changes.Items(row)[0]).ID
 				want := 1
 				if !row.At.Before(since) {
 					want = 2

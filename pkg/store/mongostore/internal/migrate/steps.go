@@ -32,7 +32,7 @@ func Steps() []Step {
 		{"sessions, erased users and when registrations were cancelled", createAccountIndexes},
 		{"quotas, deleted events and proven addresses", createQuotaIndexes},
 		{"the record of changes", createChanges},
-		{"taken by another branch", func(context.Context, *mongo.Database, func(n, all int64)) error { return nil }},
+		{addressStep, renewKeys},
 		{"consumers of the record and webhooks", createWebhookIndexes},
 	}
 }
