@@ -68,6 +68,7 @@ type Caller struct {
 	woken  chan struct{} // of capacity 1
 	slots  chan struct{} // who calls a webhook
 	slow   chan struct{} // who calls one whose last call failed
+	after  store.ID      // where the next look begins; only Run uses it
 
 	mu   sync.Mutex // guards busy
 	busy map[store.ID]time.Time
@@ -121,22 +122,26 @@ func (c *Caller) Run(ctx context.Context) {
 	}
 }
 
-// look starts to call all webhooks that are to be told something, but for those that somebody calls.
+// look starts to call all webhooks that are to be told something, but for those that somebody calls. When
+// as many are called as may be, the next look goes on from there, so that each has its turn.
 func (c *Caller) look(ctx context.Context, calling *sync.WaitGroup) error {
-	for after := (store.ID{}); ; {
+	begun := c.after.IsZero()
+	for after := c.after; ; {
 		ids, err := c.due(ctx, after)
 		if err != nil {
 			return err
 		}
 		for _, id := range ids {
+			before := after
 			after = id
 			if !c.enter(id) {
 				continue
 			}
 			select {
 			case c.slots <- struct{}{}:
-			default: // all are taken: the next look finds it again
+			default:
 				c.leave(id, 0)
+				c.after = before
 				return nil
 			}
 			calling.Go(func() {
@@ -144,9 +149,13 @@ func (c *Caller) look(ctx context.Context, calling *sync.WaitGroup) error {
 				c.leave(id, c.serve(ctx, id))
 			})
 		}
-		if len(ids) < duePage {
+		if len(ids) == duePage {
+			continue
+		}
+		if c.after = (store.ID{}); begun {
 			return nil
 		}
+		begun, after = true, store.ID{}
 	}
 }
 
@@ -204,7 +213,7 @@ func (c *Caller) serve(ctx context.Context, id store.ID) time.Duration {
 	case errors.Is(err, store.ErrWebhookNotFound): // it was deleted
 		return time.Minute
 	case errors.Is(err, errNoSlot):
-		return c.config.Poll
+		return 2*c.config.Poll + rand.N(2*c.config.Poll)
 	}
 	c.log.Warn().Err(err).Str("webhook_id", id.Hex()).Msg("a webhook cannot be called now")
 	return time.Second

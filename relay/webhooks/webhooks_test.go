@@ -374,7 +374,8 @@ func TestADeadReceiverIsSwitchedOff(t *testing.T) {
 	}
 }
 
-// TestASlowReceiverHoldsUpNobody: more of them than may be called at once.
+// TestASlowReceiverHoldsUpNobody: there are more of them than may be called at once, and none answers
+// before the test ends. Their last calls have failed.
 func TestASlowReceiverHoldsUpNobody(t *testing.T) {
 	sites(t, func(t *testing.T, s *site) {
 		e := s.event()
@@ -386,15 +387,18 @@ func TestASlowReceiverHoldsUpNobody(t *testing.T) {
 			<-release
 			slow.mu.Lock()
 		}
-		s.config.Timeout = 300 * time.Millisecond
+		s.config.Timeout = 4 * limit
 		for range 3 * s.config.AtOnce {
-			s.hook(slow)
+			w := s.hook(slow)
+			if _, err := store.EditWebhook(t.Context(), s.store, w.ID, func(w *store.Webhook) error { w.Failures = 1; return nil }); err != nil {
+				t.Fatal(err)
+			}
 		}
 		s.start(slow, fast)
 		s.register(e, 1)
-		testenv.Eventually(t, limit, "call the slow one", func() error {
-			if slow.count() < s.config.AtOnce {
-				return errors.New("it was not called")
+		testenv.Eventually(t, limit, "call as many of them as may be called", func() error {
+			if slow.count() < s.config.AtOnce/2 {
+				return errors.New("they are not called")
 			}
 			return nil
 		})
