@@ -23,8 +23,8 @@ const (
 	unseen = `\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff`
 	// linePattern matches what input.Fields.Line takes: something between blanks, without controls and what nobody sees.
 	linePattern = `^[` + blank + `]*[^` + blank + control + unseen + `]([^` + control + unseen + `]*[^` + blank + control + unseen + `])?[` + blank + `]*$`
-	// tokenPattern matches the token of a link in a mail.
-	tokenPattern = `^[A-Za-z0-9_-]*$`
+	// linkPattern matches what a link in a mail has after the #.
+	linkPattern = `^[A-Za-z0-9_-]*$`
 	// optionalLinePattern matches what input.Fields.OptionalLine takes: a line, or nothing.
 	optionalLinePattern = `^$|` + linePattern
 	// textPattern matches what input.Fields.Text takes: no controls but tabs and line ends, and nothing that nobody
@@ -162,10 +162,10 @@ func schemas() openapi.Schemas {
 			{Type: hookEditType, Name: "url"}:                    text("Where to call: https, a public address, no user, no fragment.", "", 1, MaxWebhookURL),
 			{Type: hookEditType, Name: "active"}:                 {Type: "boolean", Description: "Whether it is called."},
 			{Type: resetType, Name: "email"}:                     email(),
-			{Type: newPasswordType, Name: "token"}:               text("What follows the # in the link.", tokenPattern, 43, 43),
+			{Type: newPasswordType, Name: "token"}:               text("What follows the # in the link.", linkPattern, 43, 43),
 			{Type: newPasswordType, Name: "password"}:            newPassword(),
 			{Type: proofType, Name: "email"}:                     email(),
-			{Type: proofTokenType, Name: "token"}:                text("What follows the # in the link.", tokenPattern, 43, 43),
+			{Type: proofTokenType, Name: "token"}:                text("What follows the # in the link.", linkPattern, 43, 43),
 			{Type: problemType, Name: "code"}:                    {Type: "string", Description: "Says what went wrong, for programs. Expect new ones."},
 			{Type: problemType, Name: "status"}:                  {Type: "integer", Description: "The status of the answer."},
 		},

@@ -70,7 +70,7 @@ func Start(tb testing.TB, o Options) *Server {
 	s.server.Domain, s.server.AllowInsecureAuth, s.server.EnableSMTPUTF8 = "mailbox.test", true, true
 	s.server.ErrorLog = log.New(io.Discard, "", 0)
 	if o.STARTTLS || o.TLS {
-		s.server.TLSConfig = &tls.Config{Certificates: secure.TLS.Certificates} //nolint:gosec // of a test
+		s.server.TLSConfig = &tls.Config{Certificates: secure.TLS.Certificates}
 	}
 	addr := o.Addr
 	if addr == "" {

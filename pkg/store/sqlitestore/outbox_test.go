@@ -3,7 +3,7 @@ package sqlitestore
 import (
 	"testing"
 
-	"github.com/eventio/eventio/pkg/store/outbox/outboxtest"
+	"github.com/eventio/eventio/pkg/store/storetest/outboxtest"
 )
 
 func TestOutbox(t *testing.T) { outboxtest.Run(t, target) }
