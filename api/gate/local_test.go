@@ -130,3 +130,20 @@ func TestOnlyLocal(t *testing.T) {
 		})
 	}
 }
+
+// TestAPageWithoutAName: what is no page of the web, like an extension of the browser, has no name by
+// which it was opened, and may read.
+func TestAPageWithoutAName(t *testing.T) {
+	for origin, want := range map[string]int{
+		"null": http.StatusOK, "chrome-extension://abcdef": http.StatusOK, "file://evil.example": http.StatusOK, "%": http.StatusOK,
+		"http://evil.example": http.StatusForbidden, "https://evil.example": http.StatusForbidden,
+	} {
+		w := httptest.NewRecorder()
+		r := request(from("127.0.0.1:4711"), to("127.0.0.1:3000"), with("Origin", origin))
+		r.Method = "GET"
+		New(Config{Local: true}, zerolog.Nop()).BrowserRules(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil, refuse).ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", origin, w.Code, want)
+		}
+	}
+}

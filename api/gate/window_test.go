@@ -183,4 +183,13 @@ func TestCharge(t *testing.T) {
 	if limited, _ := ask(0, elsewhere); !limited {
 		t.Error("it is not used up")
 	}
+	for _, more := range []int{0, -5} {
+		w := httptest.NewRecorder()
+		if err := g.Charge(w, request(elsewhere), RequestsPerAddress, Caller{}, more); err != nil || len(w.Header()) > 0 {
+			t.Errorf("%d more: %v, %v", more, err, w.Header())
+		}
+	}
+	if limited, _ := ask(0, elsewhere); !limited {
+		t.Error("what costs less than nothing gives requests back")
+	}
 }
