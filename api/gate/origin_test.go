@@ -167,6 +167,7 @@ func TestTheCookieCountsForOurOwnPages(t *testing.T) {
 		"our page in an old browser":      {[]change{with("Origin", "http://example.com")}, true},
 		"a person typed it":               {[]change{with("Sec-Fetch-Site", "none")}, true},
 		"a followed link":                 {[]change{reading, with("Sec-Fetch-Site", "cross-site"), with("Sec-Fetch-Mode", "navigate"), with("Sec-Fetch-Dest", "document")}, true},
+		"a followed link, its header":     {[]change{func(r *http.Request) { r.Method = "HEAD" }, with("Sec-Fetch-Site", "cross-site"), with("Sec-Fetch-Mode", "navigate"), with("Sec-Fetch-Dest", "document")}, true},
 		"a form of the same site":         {[]change{with("Sec-Fetch-Site", "same-site"), with("Origin", "http://app.example.com"), with("Sec-Fetch-Mode", "navigate"), with("Sec-Fetch-Dest", "document")}, false},
 		"a form of another site":          {[]change{with("Sec-Fetch-Site", "cross-site"), with("Origin", "http://app.example")}, false},
 		"a script of the same site":       {[]change{with("Sec-Fetch-Site", "same-site"), with("Origin", "http://app.example.com"), with("Sec-Fetch-Mode", "cors")}, false},
