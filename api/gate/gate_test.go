@@ -285,6 +285,9 @@ func TestClientAddresses(t *testing.T) {
 			if c.want != "" && got != c.want || (hsts != "") != c.secure {
 				t.Errorf("the address is %q, HSTS %q", got, hsts)
 			}
+			if corp := w.Header().Get("Cross-Origin-Resource-Policy"); corp != "same-origin" {
+				t.Errorf("pages of other origins may embed it: %q", corp)
+			}
 			w = httptest.NewRecorder()
 			c.g.SetCookie(w, request(c.options...), "token")
 			name := map[bool]string{true: "__Host-eventio_token", false: "eventio_token"}[c.secure]

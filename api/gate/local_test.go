@@ -101,6 +101,8 @@ func TestOnlyLocal(t *testing.T) {
 
 		"off loopback":               {open, []change{from("203.0.113.9:1"), to("tickets.example.org"), with("X-Forwarded-For", "x")}, ""},
 		"off loopback, a named host": {restricted, []change{from("203.0.113.9:1"), to("tickets.example.org")}, ""},
+		"off loopback, handed on":    {restricted, []change{from("203.0.113.9:1"), to("tickets.example.org"), with("X-Forwarded-For", "x")}, ""},
+		"off loopback, another user": {Config{Hosts: restricted.Hosts, AnotherUser: others.AnotherUser}, []change{from("203.0.113.9:1"), to("tickets.example.org")}, ""},
 		"off loopback, an address":   {restricted, []change{from("203.0.113.9:1"), to("198.51.100.1:3000")}, ""},
 		"off loopback, another host": {restricted, []change{from("203.0.113.9:1"), to("evil.example")}, "EVENTIO_HOSTS"},
 		"tokens":                     {token, []change{from("203.0.113.9:1"), to("evil.example"), with("X-Forwarded-For", "203.0.113.9")}, ""},

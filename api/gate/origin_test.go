@@ -177,6 +177,7 @@ func TestTheCookieCountsForOurOwnPages(t *testing.T) {
 		"an old browser, another origin":  {[]change{with("Origin", "http://app.example.com")}, false},
 		"an old browser, another port":    {[]change{with("Origin", "http://example.com:8080")}, false},
 		"an old browser, an opaque one":   {[]change{with("Origin", "null")}, false},
+		"an opaque one, and no host":      {[]change{with("Origin", "null"), to("")}, false},
 		"an old browser, a script reads":  {[]change{reading, with("Origin", "http://app.example.com")}, false},
 		"an old browser, two, one is us":  {[]change{with("Origin", "http://example.com"), with("Origin", "http://app.example.com")}, false},
 		"a browser of the future":         {[]change{with("Sec-Fetch-Site", "same-planet"), with("Origin", "http://example.com")}, false},
