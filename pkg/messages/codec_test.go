@@ -102,6 +102,19 @@ func TestMessagesThatAreRefused(t *testing.T) {
 	}
 }
 
+// TestWhatCannotBeWritten: a time that no reader takes fails where it is sent, and not as an empty message.
+func TestWhatCannotBeWritten(t *testing.T) {
+	late := time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
+	req := request()
+	req.Edit = &store.Edit{StartsAt: &late}
+	if data, err := messages.Encode(req); err == nil {
+		t.Errorf("a request is sent as %q", data)
+	}
+	if data, err := messages.Encode(messages.SeatReply{Outcome: store.Registered, RegisteredAt: late}); err == nil {
+		t.Errorf("a reply is sent as %q", data)
+	}
+}
+
 // TestTheLargestMessageIsRead: a message of MaxMessage bytes is, and one of a byte more is not.
 func TestTheLargestMessageIsRead(t *testing.T) {
 	good := string(encode(t, request()))
@@ -116,6 +129,7 @@ func TestTheLargestMessageIsRead(t *testing.T) {
 func TestRequestsThatAreRefused(t *testing.T) {
 	for name, change := range map[string]func(*messages.SeatRequest){
 		"unknown kind":                func(r *messages.SeatRequest) { r.Kind = "steal" },
+		"unknown kind about nobody":   func(r *messages.SeatRequest) { r.Kind, r.UserID = "steal", bson.ObjectID{} },
 		"no event":                    func(r *messages.SeatRequest) { r.EventID = bson.ObjectID{} },
 		"no user":                     func(r *messages.SeatRequest) { r.UserID = bson.ObjectID{} },
 		"an edit without one":         func(r *messages.SeatRequest) { r.Kind = messages.KindEditEvent },
