@@ -46,7 +46,8 @@ func TestRequestsThatAreRead(t *testing.T) {
 	patient.RemainingMillis, patient.SentMillis, patient.RequestID = time.Hour.Milliseconds(), 1<<40, "~ !"
 	hasty := request()
 	hasty.RemainingMillis, hasty.SentMillis, hasty.RequestID = 1, 1, " "
-	requests := []messages.SeatRequest{request(), cancel, meant, edit, longest, patient, hasty}
+	probe := messages.SeatRequest{Kind: messages.KindProbe, RequestID: "probe", RemainingMillis: 1000}
+	requests := []messages.SeatRequest{request(), cancel, meant, edit, longest, patient, hasty, probe}
 	var message []byte
 	for _, req := range requests {
 		if err := req.Check(); err != nil {
