@@ -134,7 +134,7 @@ func (a *API) exportUser(w http.ResponseWriter, r *request) error {
 	w.Header().Set("Content-Disposition", `attachment; filename="eventio-`+id.Hex()+`.json"`)
 	a.tell(r, security.AccountExported, messages.ActorPerson, security.About{User: id})
 	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
-		return encoded(export.Person(ctx, chunked{a.store, a}, id), func(record wire.Export) any {
+		return encoded(export.Person(ctx, chunked{a.store, a}, a.config.Mail, id), func(record wire.Export) any {
 			if record.Session != nil {
 				record.Session.Current = record.Session.ID == r.caller.SessionID
 			}

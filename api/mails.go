@@ -82,7 +82,7 @@ func (a *API) newMail(r *request, k outbox.Kind, of string, life time.Duration) 
 	digest := sha256.Sum256([]byte(of))
 	return outbox.Mail{
 		Key:  fmt.Sprintf("%s-%s-%d", k, hex.EncodeToString(digest[:16]), now.UnixMilli()/mailEvery.Milliseconds()),
-		Kind: k, Language: languageOf(r.Request), CreatedAt: now, DueAt: now, ExpiresAt: now.Add(life),
+		Kind: k, Language: languageOf(r.Request), CreatedAt: now, DueAt: now.Add(-outbox.Ahead), ExpiresAt: now.Add(life),
 	}
 }
 
