@@ -3,16 +3,16 @@
 package web
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/fetch"
-	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"github.com/eventio/eventio/internal/testenv"
 )
 
 // within fails unless a condition holds so soon that nobody can have asked: the next question would come
@@ -23,6 +23,18 @@ func (v *visitor) within(limit time.Duration, what string, since time.Time) {
 	if took := time.Since(since); took > limit {
 		v.t.Errorf("%s holds after %v", what, took)
 	}
+}
+
+// listens waits until the page has a stream, or opens one.
+func (v *visitor) listens() {
+	v.t.Helper()
+	testenv.Eventually(v.t, waitLimit, "listen", func() error {
+		held, err := chromedp.Run(v.ctx, chromedp.Evaluate[bool](`navigator.locks.query().then(({ held }) => held.some(({ name }) => name.startsWith('eventio-stream')))`, chromedp.EvalAwaitPromise))
+		if err == nil && !held {
+			err = errors.New("no stream")
+		}
+		return err
+	})
 }
 
 func shows(id, text string) string {
@@ -36,18 +48,17 @@ func TestLive(t *testing.T) {
 	s, browser := startEventio(t), startChromium(t)
 	organizer, first := s.person(), s.person()
 	event := organizer.event(map[string]any{"title": "Harbour night", "capacity": 1, "waitlist": true})
-	seat := func(p *person) string { return "/api/events/" + event + "/registrations/" + p.id }
+	seat := func(p person) string { return "/api/events/" + event + "/registrations/" + p.id }
 	guest, grace, list := newVisitor(t, browser, s), newVisitor(t, browser, s), newVisitor(t, browser, s)
 	grace.signedUp("Grace")
 	const soon = 2 * time.Second
-	streaming := `performance.getEntriesByType('resource').some((each) => each.name.endsWith('/live'))`
 	tell(t, map[string]*visitor{"guest": guest, "grace": grace, "list": list}, []step{
 		{"a_third_window_sees_the_count_move", func(t *testing.T) {
 			guest.open("/events/" + event)
 			guest.sees("left", "1")
-			guest.until(streaming)
-			guest.do(chromedp.Evaluate(`window.before = document.getElementById('left'); window.top0 = document.getElementById('description').getBoundingClientRect().top;
-				window.shifts = 0; new PerformanceObserver((list) => { for (const each of list.getEntries()) if (!each.hadRecentInput) window.shifts += each.value; }).observe({ type: 'layout-shift' });`, nil))
+			guest.listens()
+			guest.do(chromedp.Evaluate[chromedp.Void](`window.before = document.getElementById('left');
+				window.shifts = 0; new PerformanceObserver((list) => { for (const each of list.getEntries()) if (!each.hadRecentInput) window.shifts += each.value; }).observe({ type: 'layout-shift' });`))
 			began := time.Now()
 			if status, _ := first.call(http.MethodPut, seat(first), nil); status != 201 {
 				t.Fatalf("register: %d", status)
@@ -59,6 +70,7 @@ func TestLive(t *testing.T) {
 			grace.open("/events/" + event)
 			grace.click("#register")
 			grace.sees("left", "1") // in line
+			grace.listens()
 			began := time.Now()
 			if status, _ := first.call(http.MethodDelete, seat(first), nil); status != 204 {
 				t.Fatalf("leave: %d", status)
@@ -88,16 +100,20 @@ func TestLiveIsRefused(t *testing.T) {
 	event := organizer.event(map[string]any{"title": "Harbour night", "capacity": 5})
 	guest := newVisitor(t, browser, s)
 	refused := make(chan struct{}, 100)
-	chromedp.ListenTarget(guest.ctx, func(ev any) {
-		if paused, ok := ev.(*fetch.EventRequestPaused); ok {
-			go func() {
-				refused <- struct{}{}
-				executor := cdp.WithExecutor(context.WithoutCancel(guest.ctx), chromedp.FromContext(guest.ctx).Target)
-				_ = fetch.FailRequest(paused.RequestID, network.ErrorReasonConnectionRefused).Do(executor)
-			}()
+	paused := chromedp.Events(guest.ctx, fetch.RequestPaused)
+	if _, err := chromedp.Call(guest.ctx, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: "*/live"}}}); err != nil {
+		t.Fatal(err)
+	}
+	refuse := refusal(http.StatusServiceUnavailable, "overloaded", "3")
+	go func() { // ends with the visitor's window
+		for ev, err := range paused {
+			if err != nil {
+				return
+			}
+			refuse(guest, ev.RequestID)
+			refused <- struct{}{}
 		}
-	})
-	guest.do(fetch.Enable().WithPatterns([]*fetch.RequestPattern{{URLPattern: "*/live"}}))
+	}()
 	guest.open("/events/" + event)
 	guest.sees("left", "5")
 	<-refused
