@@ -61,7 +61,8 @@ type Config struct {
 	Access gate.Config
 	// Quotas say how much of it.
 	Quotas Quotas
-	// LiveStreams is how many live streams there may be at once. Default live.DefaultStreams.
+	// LiveStreams is how many live streams there may be at once, at most
+	// live.DefaultStreams, which is also the default.
 	LiveStreams int
 }
 
