@@ -27,6 +27,7 @@ import (
 	"github.com/eventio/eventio/internal/ready"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/outbox"
 )
 
 // Store is what the API may ask of a store: everything but the seats.
@@ -41,6 +42,8 @@ type Store interface {
 	store.Sessions
 	store.Accounts
 	store.Changes
+	store.Webhooks
+	store.Consumers
 	Ping(ctx context.Context) error
 }
 
@@ -64,6 +67,11 @@ type Config struct {
 	// LiveStreams is how many live streams there may be at once, at most
 	// live.DefaultStreams, which is also the default.
 	LiveStreams int
+	// Webhooks says which webhooks may be made.
+	Webhooks Webhooks
+	// Mail takes the mails that clients ask for, which a notifier sends. nil: there is none, and who asks
+	// for a mail is told so.
+	Mail outbox.Outbox
 }
 
 // API answers HTTP requests.

@@ -22,6 +22,7 @@ import (
 	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/outbox"
 )
 
 // patience bounds every wait of these tests.
@@ -133,7 +134,7 @@ func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*gate.Confi
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &instance{New(s.st, requester, Config{Access: access}, log), guard}
+	i := &instance{New(s.st, requester, Config{Access: access, Mail: s.st.(outbox.Outbox)}, log), guard}
 	t.Cleanup(i.Wait)
 	return i, conn
 }

@@ -67,7 +67,6 @@ type topic struct {
 	hinted    chan struct{}
 	seen      int64 // the latest revision that was read
 	stop      context.CancelFunc
-	silence   func() // ends the listening to news
 }
 
 // listener is one stream. hub.mu guards its fields but wake.

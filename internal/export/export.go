@@ -17,6 +17,7 @@ type Store interface {
 	store.Events
 	store.Registrations
 	store.Changes
+	store.Webhooks
 }
 
 // page is how many records are read at once. The connection to the store is given back before they
@@ -25,12 +26,12 @@ const page = 200
 
 // Person yields everything that is stored of a user, but the hash of the password: the account, the
 // log-ins that are remembered, the events that they organize, and their registrations, also
-// cancelled ones, with what the record of changes tells of them. It yields an error at most once, as the last element. Errors: store.ErrUserNotFound,
+// cancelled ones, with what the record of changes tells of them, and their webhooks without the secrets. It yields an error at most once, as the last element. Errors: store.ErrUserNotFound,
 // and those of the store.
 func Person(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, error] {
 	return func(yield func(wire.Export, error) bool) {
 		for _, part := range []iter.Seq2[wire.Export, error]{
-			account(ctx, st, id), sessions(ctx, st, id), events(ctx, st, id), registrations(ctx, st, id),
+			account(ctx, st, id), sessions(ctx, st, id), events(ctx, st, id), registrations(ctx, st, id), webhooks(ctx, st, id),
 		} {
 			for record, err := range part {
 				if !yield(record, err) || err != nil {
@@ -108,6 +109,22 @@ func registrations(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Ex
 				}
 			}
 			last = len(found) < page
+		}
+	}
+}
+
+func webhooks(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, error] {
+	return func(yield func(wire.Export, error) bool) {
+		hooks, err := st.WebhooksOf(ctx, []store.ID{id}, false)
+		if err != nil {
+			yield(wire.Export{}, err)
+			return
+		}
+		for _, w := range hooks {
+			body := wire.WebhookOf(w)
+			if !yield(wire.Export{Type: wire.ExportWebhook, Webhook: &body}, nil) {
+				return
+			}
 		}
 	}
 }

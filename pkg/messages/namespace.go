@@ -91,6 +91,15 @@ func (n Namespace) EventNews(event ID) string { return n.base() + ".v1.news." + 
 // PeopleNews returns the subject on which API processes learn whose registrations have changed.
 func (n Namespace) PeopleNews() string { return n.base() + ".v1.people" }
 
+// Event returns the subject on which others are told that something of a type has happened to an event.
+// It has no database id: ids of events are unique, and who listens knows the prefix only.
+func (n Namespace) Event(eventID, changeType string) string {
+	return n.Prefix + ".events." + eventID + "." + changeType
+}
+
+// Events returns the subjects of all events.
+func (n Namespace) Events() string { return n.Event("*", "*") }
+
 // The keys of a worker's metadata in NATS's service discovery.
 const (
 	metadataDatabase = "database"

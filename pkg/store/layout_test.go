@@ -47,7 +47,7 @@ func TestTheAdaptersLookAlike(t *testing.T) {
 		"backup.go", "checkpoint.go", "errors.go", "files.go", "openmark.go", "transaction.go", "wal.go", "internal/sqldb", // of SQLite
 	}
 	names := func(adapter string) (all []string) {
-		for _, folder := range []string{"", "internal", "internal/people", "internal/record"} {
+		for _, folder := range []string{"", "internal", "internal/people", "internal/record", "internal/relay"} {
 			entries, err := os.ReadDir(path.Join(adapter, folder))
 			if err != nil {
 				t.Fatal(err)

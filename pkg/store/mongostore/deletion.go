@@ -69,6 +69,9 @@ func (s *Store) deletePart(ctx context.Context, id store.ID, at time.Time) (d de
 		if n, err := record.Delete(ctx, s.changes, s.events, id); err != nil || n > 0 {
 			return d, false, err
 		}
+		if err := s.ForgetMarks(ctx, id); err != nil {
+			return d, false, err
+		}
 		if _, err := s.events.DeleteOne(ctx, byID); err != nil {
 			return d, false, err
 		}

@@ -20,7 +20,12 @@ import (
 func (s *Store) EraseUser(ctx context.Context, id store.ID, at time.Time) error {
 	err := s.scrubRegistrations(ctx, id)
 	if err == nil {
-		err = mongodb.Transaction(ctx, s.client, func(ctx context.Context) error { return people.Erase(ctx, s.People, id, at) })
+		err = mongodb.Transaction(ctx, s.client, func(ctx context.Context) error {
+			if err := people.Erase(ctx, s.People, id, at); err != nil {
+				return err
+			}
+			return s.ForgetMailsOf(ctx, id)
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("erase user %s: %w", id.Hex(), mongodb.WriteError(err))

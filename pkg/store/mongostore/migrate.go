@@ -3,9 +3,11 @@ package mongostore
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/schema"
 )
@@ -37,6 +39,11 @@ func (m *Migrator) Close() error { return m.s.Close() }
 
 // Schema implements schema.Migrator.
 func (m *Migrator) Schema(ctx context.Context) (schema.State, error) { return m.m.Schema(ctx) }
+
+// SettleKeys implements schema.Migrator.
+func (m *Migrator) SettleKeys(ctx context.Context) iter.Seq2[store.KeptKey, error] {
+	return m.m.SettleKeys(ctx)
+}
 
 // Migrate implements schema.Migrator. While another process migrates, or no primary can be reached,
 // it waits as long as ctx allows.

@@ -21,7 +21,8 @@
 // The collections events and users are those of the original Event.io, except that the roster is
 // not in the event: the collection registrations has one small document for each registration,
 // with the unique _id {user_id, event_id}. The collection changes is the record of changes: one
-// document for each event that a batch changed, with the unique _id {event_id, revision}.
+// document for each event that a batch changed, with the unique _id {event_id, revision}. The collection
+// webhook_marks has what each webhook was told of each event.
 //
 // # Changing what is stored
 //
@@ -55,6 +56,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/people"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/record"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/relay"
 )
 
 const (
@@ -78,6 +80,7 @@ const (
 // Store implements store.Store over one database. It is safe for concurrent use.
 type Store struct {
 	*people.People
+	*relay.Relay
 	*record.Record
 
 	client        *mongo.Client
@@ -145,6 +148,7 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 	db := client.Database(name)
 	s := &Store{
 		People:        people.New(db),
+		Relay:         relay.New(db),
 		client:        client,
 		users:         db.Collection("users"),
 		events:        db.Collection("events"),

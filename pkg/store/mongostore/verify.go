@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -97,20 +98,20 @@ func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 }
 
 // ReadUsers implements verify.Reader.
-func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, error] {
+func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[verify.StoredUser, error] {
 	// Without the index, which may be missing, the server sorts on disk.
 	order := options.Find().SetSort(bson.D{{Key: "email_key", Value: 1}}).SetAllowDiskUse(true)
-	return readDocuments(ctx, r.s.users, bson.D{}, order, func(raw bson.Raw) (store.User, error) {
+	return readDocuments(ctx, r.s.users, bson.D{}, order, func(raw bson.Raw) (verify.StoredUser, error) {
 		var d people.UserDoc
 		if err := bson.Unmarshal(raw, &d); err != nil {
-			return store.User{}, damaged("user %s: it cannot be read: %v", raw.Lookup("_id"), err)
+			return verify.StoredUser{}, damaged("user %s: it cannot be read: %v", raw.Lookup("_id"), err)
 		}
-		if d.EmailKey != store.EmailKey(d.Email) {
-			return store.User{}, damaged("user %s: email_key does not belong to the address", d.ID.Hex())
+		if !slices.Contains(store.EmailKeys(d.Email), d.EmailKey) {
+			return verify.StoredUser{}, damaged("user %s: email_key does not belong to the address", d.ID.Hex())
 		}
-		return store.User{
+		return verify.StoredUser{User: store.User{
 			ID: d.ID, Name: d.Name, Email: d.Email, PasswordHash: d.PasswordHash, CreatedAt: d.CreatedAt,
-		}, nil
+		}, EmailKey: d.EmailKey}, nil
 	})
 }
 

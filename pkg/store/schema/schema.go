@@ -5,6 +5,7 @@ package schema
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -77,6 +78,11 @@ type Migrator interface {
 	// be interrupted at any moment and be called again. Errors: ErrSchema when no steps lead there
 	// or the database belongs to another program.
 	Migrate(ctx context.Context, to int, report func(Migration)) error
+	// SettleKeys gives the users who have older keys of their addresses the new ones, as far as these are
+	// free, in a database of the newest version, and yields those who keep the older ones. It reads all
+	// users. It yields an error at most once, as the last element. A user comes to have an older key
+	// when the step that renews them finds the new one taken, or by a process of the version before.
+	SettleKeys(ctx context.Context) iter.Seq2[store.KeptKey, error]
 	// Close releases the database.
 	Close() error
 }

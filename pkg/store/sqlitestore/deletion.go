@@ -55,6 +55,9 @@ func deletePart(ctx context.Context, tx *sql.Tx, id store.ID, at time.Time) (d s
 	if err := removeWordPrefixes(ctx, tx, e, search.WordPrefixes(e)); err != nil {
 		return d, false, err
 	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM webhook_marks WHERE event_id = ?`, id[:]); err != nil {
+		return d, false, err
+	}
 	if _, err := tx.ExecContext(ctx, `DELETE FROM events WHERE id = ?`, id[:]); err != nil {
 		return d, false, err
 	}

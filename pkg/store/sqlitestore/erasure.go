@@ -9,6 +9,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/people"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/record"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/relay"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
@@ -20,6 +21,11 @@ func (s *Store) EraseUser(ctx context.Context, id store.ID, at time.Time) error 
 		}
 		if err := people.Erase(ctx, tx, id, at); err != nil {
 			return err
+		}
+		for _, statement := range relay.ForgetMailsOf() {
+			if _, err := tx.ExecContext(ctx, statement, id[:]); err != nil {
+				return err
+			}
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM registrations WHERE user_id = ? AND cancelled = 1`, id[:]); err != nil {
 			return err

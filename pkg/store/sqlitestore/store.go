@@ -47,6 +47,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/people"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/record"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/relay"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
@@ -56,6 +57,7 @@ const readers = 8
 // Store implements store.Store over one file. It is safe for concurrent use.
 type Store struct {
 	*people.People
+	*relay.Relay
 	*record.Record
 
 	write *sql.DB // one connection
@@ -119,7 +121,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		lost: make(chan error, 1), longLog: make(chan int64, 1),
 		writeLock: make(chan struct{}, 1), ping: ping{lock: make(chan struct{}, 1)},
 	}
-	s.People, s.Record = people.New(s.read, s.transact), record.New(s.read, s.transact, &s.news)
+	s.People, s.Relay, s.Record = people.New(s.read, s.transact), relay.New(s.read, s.transact), record.New(s.read, s.transact, &s.news)
 	if err := s.start(ctx, path, hadNoLog); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/eventio/eventio/pkg/store"
@@ -112,18 +113,17 @@ func damaged(format string, args ...any) error {
 }
 
 // ReadUsers implements verify.Reader.
-func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, error] {
-	return readRows(ctx, r.db, func(row sqldb.Scanner) (store.User, error) {
-		var u store.User
+func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[verify.StoredUser, error] {
+	return readRows(ctx, r.db, func(row sqldb.Scanner) (verify.StoredUser, error) {
+		var u verify.StoredUser
 		var raw []byte
-		var key string
-		if err := row.Scan(&raw, &u.Name, &u.Email, &key, &u.PasswordHash, sqldb.Millis{To: &u.CreatedAt}, sqldb.Millis{To: &u.LockedAt}); err != nil {
+		if err := row.Scan(&raw, &u.Name, &u.Email, &u.EmailKey, &u.PasswordHash, sqldb.Millis{To: &u.CreatedAt}, sqldb.Millis{To: &u.LockedAt}); err != nil {
 			return u, err
 		}
 		if err := (sqldb.ID{To: &u.ID}).Scan(raw); err != nil {
 			return u, damaged("user %x: its id has not 12 bytes", raw)
 		}
-		if key != store.EmailKey(u.Email) {
+		if !slices.Contains(store.EmailKeys(u.Email), u.EmailKey) {
 			return u, damaged("user %s: email_key does not belong to the address", u.ID.Hex())
 		}
 		return u, nil

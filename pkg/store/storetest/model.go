@@ -16,6 +16,7 @@ type Model struct {
 	Capacity      int64
 	Waitlist      bool
 	Opens, Closes time.Time
+	Starts, Ends  time.Time
 	Ended         bool
 	AsksProof     bool
 	Proven        []store.ID // who has proven their addresses
@@ -35,9 +36,10 @@ type Seat struct {
 	Number  int64
 }
 
-// NewModel returns a new event with that capacity.
-func NewModel(capacity int64) *Model {
+// NewModel returns the model of a new event with that capacity, which is at these times.
+func NewModel(capacity int64, starts, ends time.Time) *Model {
 	return &Model{
+		Starts: starts, Ends: ends,
 		Capacity: capacity, Version: 1, done: make(map[store.ID]map[string]bool), found: make(map[store.ID]map[string]bool),
 		given: make(map[store.ID]int64),
 		edits: make(map[string]bool),
@@ -171,17 +173,21 @@ func (m *Model) edit(req store.SeatRequest) store.Outcome {
 	case e.Capacity != nil && *e.Capacity < int64(len(m.Holders)):
 		return store.CapacityBelowSold
 	}
-	opens, closes := m.Opens, m.Closes
-	if e.OpensAt != nil {
-		opens = *e.OpensAt
+	or := func(new *time.Time, old time.Time) time.Time {
+		if new == nil {
+			return old
+		}
+		return *new
 	}
-	if e.ClosesAt != nil {
-		closes = *e.ClosesAt
-	}
-	if !opens.IsZero() && !closes.IsZero() && !opens.Before(closes) {
+	opens, closes := or(e.OpensAt, m.Opens), or(e.ClosesAt, m.Closes)
+	starts, ends := or(e.StartsAt, m.Starts), or(e.EndsAt, m.Ends)
+	switch {
+	case !starts.Before(ends),
+		!opens.IsZero() && !closes.IsZero() && !opens.Before(closes),
+		!opens.IsZero() && !opens.Before(ends): // nobody could ever register
 		return store.VersionMismatch
 	}
-	m.Opens, m.Closes = opens, closes
+	m.Opens, m.Closes, m.Starts, m.Ends = opens, closes, starts, ends
 	m.Version++
 	m.edits[req.RequestID] = true
 	if e.Capacity != nil {
@@ -227,14 +233,21 @@ func DrawRequest(rt *rapid.T, event store.ID, crowd []store.ID) store.SeatReques
 	}
 	req.UserID = store.ID{}
 	req.Edit = &store.Edit{Version: rapid.SampledFrom([]int64{1, 2, store.AnyVersion, store.AnyVersion}).Draw(rt, "version")}
-	switch rapid.IntRange(0, 11).Draw(rt, "edit") {
-	case 0, 1, 2, 3:
-		capacity := rapid.Int64Range(1, 6).Draw(rt, "capacity")
-		req.Edit.Capacity = &capacity
-	case 4, 5, 6:
-		on := rapid.Bool().Draw(rt, "waitlist")
-		req.Edit.Waitlist = &on
-	case 7, 8:
+	// Small numbers are drawn more often.
+	switch rapid.IntRange(0, 13).Draw(rt, "edit") {
+	case 0, 1:
+		half := func(name string) *time.Time {
+			n := rapid.IntRange(-1, 9).Draw(rt, name)
+			if n < 0 {
+				return nil
+			}
+			return new(now.Add(time.Duration(n) * 30 * time.Minute))
+		}
+		req.Edit.StartsAt, req.Edit.EndsAt, req.Edit.OpensAt = half("starts"), half("ends"), half("opens")
+	case 2:
+		asks := rapid.Bool().Draw(rt, "proof")
+		req.Edit.RequiresProvenEmail = &asks
+	case 3, 4:
 		hour := func(name string) *time.Time {
 			switch n := rapid.IntRange(0, 4).Draw(rt, name); n {
 			case 0:
@@ -246,9 +259,12 @@ func DrawRequest(rt *rapid.T, event store.ID, crowd []store.ID) store.SeatReques
 			}
 		}
 		req.Edit.OpensAt, req.Edit.ClosesAt = hour("opens"), hour("closes")
-	case 9, 10:
-		asks := rapid.Bool().Draw(rt, "proof")
-		req.Edit.RequiresProvenEmail = &asks
+	case 5, 6, 7:
+		on := rapid.Bool().Draw(rt, "waitlist")
+		req.Edit.Waitlist = &on
+	case 8, 9, 10, 11:
+		capacity := rapid.Int64Range(1, 6).Draw(rt, "capacity")
+		req.Edit.Capacity = &capacity
 	default:
 		req.Edit.Cancel = true
 	}

@@ -22,7 +22,7 @@ type Reader interface {
 	// an ErrDamaged for each constraint that is missing or broken.
 	CheckConstraints(ctx context.Context) iter.Seq[error]
 	// ReadUsers reads all users, ordered by EmailKey: two with the same address are neighbours.
-	ReadUsers(ctx context.Context) iter.Seq2[store.User, error]
+	ReadUsers(ctx context.Context) iter.Seq2[StoredUser, error]
 	// ReadEventIDs reads the ids of all events, and the ids of events that do not exist but have
 	// registrations.
 	ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, error]
@@ -31,6 +31,18 @@ type Reader interface {
 	ReadEvent(ctx context.Context, id store.ID, read func(Snapshot) error) error
 	// Close releases the database.
 	Close() error
+}
+
+// StoredUser is a user with the key of the address as it is stored, one of store.EmailKeys.
+type StoredUser struct {
+	store.User
+	EmailKey string
+}
+
+// KeepsOlderKey reports whether the address is stored under a key of before store.EmailKey: see store.KeptKey.
+func (u StoredUser) KeepsOlderKey() bool {
+	_, ok := store.RenewedEmailKey(u.Email, u.EmailKey)
+	return ok
 }
 
 // Size counts records.

@@ -273,12 +273,12 @@ func (f *findings) list() []Finding {
 // CheckUsers checks the users, calls found with each finding, and returns how many users there are.
 // It calls progress, when it is not nil, with 1 for each user. users must be ordered as those of
 // Reader.ReadUsers are.
-func CheckUsers(users iter.Seq2[store.User, error], found func(Finding), progress func(int)) (int64, error) {
+func CheckUsers(users iter.Seq2[StoredUser, error], found func(Finding), progress func(int)) (int64, error) {
 	if progress == nil {
 		progress = func(int) {}
 	}
 	var n int64
-	var previous store.User
+	var previous StoredUser
 	for u, err := range users {
 		if errors.Is(err, store.ErrDamaged) {
 			found(Damage(err))
@@ -290,11 +290,10 @@ func CheckUsers(users iter.Seq2[store.User, error], found func(Finding), progres
 		say := func(format string, args ...any) {
 			found(Finding{Text: "user " + u.ID.Hex() + ": " + fmt.Sprintf(format, args...)})
 		}
-		key := store.EmailKey(u.Email)
 		switch {
-		case key == "":
+		case u.EmailKey == "":
 			say("has no e-mail address")
-		case n > 0 && key == store.EmailKey(previous.Email):
+		case n > 0 && u.EmailKey == previous.EmailKey: // two forms of one address, each with its key, are a store.KeptKey
 			say("has the same e-mail address as user %s", previous.ID.Hex())
 		}
 		if u.ID.IsZero() {

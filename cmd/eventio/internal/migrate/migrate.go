@@ -70,6 +70,15 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 		return c.Explain(err)
 	}
 	fmt.Fprintf(env.Stdout, "migrate: the database has version %d\n", to)
+	if to < before.Known {
+		return nil
+	}
+	for kept, err := range m.SettleKeys(ctx) {
+		if err != nil {
+			return c.Explain(err)
+		}
+		fmt.Fprintln(env.Stdout, "note:", kept)
+	}
 	return nil
 }
 

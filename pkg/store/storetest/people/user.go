@@ -58,6 +58,22 @@ func testUsers(t *testing.T, target storetest.Target) {
 			}
 		})
 	}
+	for first, other := range map[string]string{
+		"jos\u00e9@example.org": "JOSE\u0301@example.org", "b@b\u00fccher.example": "b@xn--bcher-kva.example", "c@xn--mnchen-3ya.example": "c@m\u00fcnchen.example",
+	} {
+		t.Run("two forms of "+first, func(t *testing.T) {
+			u := storetest.NewUser(first)
+			if err := s.CreateUser(storetest.Context(t), u); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := s.UserByEmail(storetest.Context(t), other); err != nil || got != u {
+				t.Fatalf("got %+v, %v; want %+v", got, err, u)
+			}
+			if err := s.CreateUser(storetest.Context(t), storetest.NewUser(other)); !errors.Is(err, store.ErrEmailTaken) {
+				t.Fatalf("error is %v, want ErrEmailTaken", err)
+			}
+		})
+	}
 	t.Run("an unknown address is not found", func(t *testing.T) {
 		if _, err := s.UserByEmail(storetest.Context(t), "nobody@example.org"); !errors.Is(err, store.ErrUserNotFound) {
 			t.Fatalf("error is %v, want ErrUserNotFound", err)

@@ -10,6 +10,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/storetest/relay"
 )
 
 // testDeletion checks that a deleted event is gone with all its registrations and is remembered, and
@@ -49,11 +50,20 @@ func testDeletion(t *testing.T, target storetest.Target) {
 		bystander.UserID = crowd[0].UserID
 		storetest.MustApply(t, s, storetest.NewCancel(crowd[1]), storetest.WithKey(storetest.NewCancel(storetest.NewRequest(e.ID))), bystander, cancel(e.ID))
 		last := storetest.ReadEvent(t, s, e.ID).LastNumber
+		hook := relay.NewWebhook(e.OrganizerID, "https://example.org")
+		if err := errors.Join(s.CreateWebhook(storetest.Context(t), hook), s.MarkWebhooks(storetest.Context(t), []store.WebhookMark{
+			{WebhookID: hook.ID, EventID: e.ID, Told: 1, Due: 2}, {WebhookID: hook.ID, EventID: other.ID, Told: 1, Due: 2},
+		})); err != nil {
+			t.Fatal(err)
+		}
 		got, err := s.DeleteEvent(storetest.Context(t), e.ID, at)
 		if err != nil || got.Registrations != last || got.OrganizerID != e.OrganizerID {
 			t.Fatalf("%+v, %v", got, err)
 		}
 		wantGone(t, e, last)
+		if marks, err := s.DueMarks(storetest.Context(t), hook.ID, store.ID{}, 10); err != nil || len(marks) != 1 || marks[0].EventID != other.ID {
+			t.Errorf("the marks of a webhook are %+v, %v", marks, err)
+		}
 		if rows := storetest.Check(t, s, other.ID); len(rows) != 1 {
 			t.Errorf("another event has %d registrations", len(rows))
 		}

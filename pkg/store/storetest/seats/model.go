@@ -24,8 +24,8 @@ func testModel(t *testing.T, target storetest.Target) {
 		proven = append(proven, u.ID)
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		model := storetest.NewModel(rapid.Int64Range(1, 4).Draw(rt, "capacity"))
-		event := storetest.NewEvent(t, handles[0], model.Capacity)
+		event := storetest.NewEvent(t, handles[0], rapid.Int64Range(1, 4).Draw(rt, "capacity"))
+		model := storetest.NewModel(event.Capacity, event.StartsAt, event.EndsAt)
 		model.Organizer = event.OrganizerID
 		crowd := make([]store.ID, 3)
 		for i := range crowd {
@@ -63,7 +63,8 @@ func wantLists(tb testing.TB, s store.Store, id store.ID, m *storetest.Model) {
 	if !slices.Equal(roster, m.Holders) || !slices.Equal(line, m.Line) {
 		tb.Fatalf("roster %v and line %v, the model has %v and %v", roster, line, m.Holders, m.Line)
 	}
-	if e.Version != m.Version || e.Capacity != m.Capacity || e.CancelledAt.IsZero() == m.Ended {
+	if e.Version != m.Version || e.Capacity != m.Capacity || e.CancelledAt.IsZero() == m.Ended ||
+		!e.StartsAt.Equal(m.Starts) || !e.EndsAt.Equal(m.Ends) || !e.OpensAt.Equal(m.Opens) || !e.ClosesAt.Equal(m.Closes) {
 		tb.Fatalf("the event is %+v, the model %+v", e, m)
 	}
 }

@@ -110,8 +110,20 @@ func (m *Migrator) collection() *mongo.Collection { return m.db.Collection("sche
 // Start brings the database to the newest version, and creates indexes that are missing. A database
 // in order is only read.
 func (m *Migrator) Start(ctx context.Context) error {
-	if err := m.Migrate(ctx, len(m.steps), func(schema.Migration) {}); err != nil {
+	renewed := false
+	finished := func(s schema.Migration) {
+		renewed = renewed || s.Finished && m.steps[s.Step.Number-1].Name == addressStep
+	}
+	if err := m.Migrate(ctx, len(m.steps), finished); err != nil {
 		return err
+	}
+	if renewed {
+		for kept, err := range m.SettleKeys(ctx) {
+			if err != nil {
+				return err
+			}
+			m.log.Warn().Str("user_id", kept.User.Hex()).Str("other_id", kept.Other.Hex()).Msg("two users have one address in two forms; eventio migrate lists them")
+		}
 	}
 	missing, err := Missing(ctx, m.db, Indexes())
 	if mongodb.HasCode(err, mongodb.CodeUnauthorized) {

@@ -58,17 +58,23 @@ func (s *People) UnlockUser(ctx context.Context, id store.ID) (store.User, error
 	return s.updateUser(ctx, "unlock", id, nil, bson.D{{Key: "$unset", Value: bson.D{{Key: "locked_at", Value: ""}}}})
 }
 
+// literal is a value in an expression that is not looked into.
+func literal(value string) bson.D { return bson.D{{Key: "$literal", Value: value}} }
+
 // EditUser implements store.Accounts.
 func (s *People) EditUser(ctx context.Context, u store.User) error {
-	key := store.EmailKey(u.Email)
-	set := bson.E{Key: "$set", Value: bson.D{
-		{Key: "name", Value: u.Name}, {Key: "email", Value: u.Email}, {Key: "email_key", Value: key},
-	}}
-	res, err := s.users.UpdateOne(ctx, bson.D{{Key: "_id", Value: u.ID}, {Key: "email_key", Value: key}}, bson.D{set})
-	if err == nil && res.MatchedCount == 0 { // another address, which is not proven
-		res, err = s.users.UpdateOne(ctx, bson.D{{Key: "_id", Value: u.ID}},
-			bson.D{set, {Key: "$unset", Value: bson.D{{Key: "email_proven_at", Value: ""}}}})
+	key := bson.D{{Key: "$cond", Value: bson.A{ // it stays with its address
+		bson.D{{Key: "$eq", Value: bson.A{"$email", literal(u.Email)}}}, "$email_key", literal(store.EmailKey(u.Email)),
+	}}}
+	if err := s.refuseOlderKey(ctx, u); err != nil {
+		return fmt.Errorf("edit user %s: %w", u.ID.Hex(), mongodb.WriteError(err))
 	}
+	res, err := s.users.UpdateOne(ctx, bson.D{{Key: "_id", Value: u.ID}}, mongo.Pipeline{{{Key: "$set", Value: bson.D{
+		{Key: "name", Value: literal(u.Name)}, {Key: "email", Value: literal(u.Email)}, {Key: "email_key", Value: key},
+		{Key: "email_proven_at", Value: bson.D{{Key: "$cond", Value: bson.A{ // another address is not proven
+			bson.D{{Key: "$eq", Value: bson.A{"$email_key", key}}}, "$email_proven_at", "$$REMOVE",
+		}}}},
+	}}}})
 	switch {
 	case mongodb.KeyTaken(err):
 		err = store.ErrEmailTaken

@@ -2,11 +2,11 @@ package people
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
@@ -18,17 +18,18 @@ func (s *People) ProveEmail(ctx context.Context, id store.ID, email string, at t
 		if u, err = s.User(tctx, id); err != nil {
 			return err
 		}
-		switch other, err := s.UserByEmail(tctx, email); {
-		case errors.Is(err, store.ErrUserNotFound):
-		case err != nil:
+		others, err := mongodb.FindAll[UserDoc](tctx, s.users, append(mongodb.In("email_key", store.EmailKeys(email)),
+			bson.E{Key: "_id", Value: bson.D{{Key: "$ne", Value: id}}}), options.Find())
+		if err != nil {
 			return err
-		case other.ID != id:
-			if _, err := s.freeEmail(tctx, other, at); err != nil {
+		}
+		for _, other := range others {
+			if _, err := s.freeEmail(tctx, other.user(), at); err != nil {
 				return err
 			}
 		}
 		u.Email, u.EmailProvenAt = email, at.UTC()
-		_, err := s.users.UpdateByID(tctx, id, bson.D{{Key: "$set", Value: bson.D{
+		_, err = s.users.UpdateByID(tctx, id, bson.D{{Key: "$set", Value: bson.D{
 			{Key: "email", Value: u.Email}, {Key: "email_key", Value: store.EmailKey(u.Email)}, {Key: "email_proven_at", Value: u.EmailProvenAt},
 		}}})
 		return err

@@ -41,6 +41,8 @@ func stepCode(number int) func(context.Context, *sql.Tx, func(n, all int64)) err
 	switch number {
 	case SearchStep:
 		return FillSearch
+	case AddressStep:
+		return renewKeys
 	default:
 		return nil
 	}

@@ -48,8 +48,11 @@ func (s *People) UnlockUser(ctx context.Context, id store.ID) (store.User, error
 // EditUser implements store.Accounts.
 func (s *People) EditUser(ctx context.Context, u store.User) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE users SET name = ?1, email = ?2, email_key = ?3,
-			email_proven_at = CASE WHEN email_key = ?3 THEN email_proven_at ELSE 0 END WHERE id = ?4`,
+		if err := refuseOlderKey(ctx, tx, u); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, `UPDATE users SET name = ?1, email = ?2, email_key = iif(email = ?2, email_key, ?3),
+			email_proven_at = iif(email = ?2 OR email_key = ?3, email_proven_at, 0) WHERE id = ?4`,
 			u.Name, u.Email, store.EmailKey(u.Email), u.ID[:])
 		if sqldb.Code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
 			return store.ErrEmailTaken

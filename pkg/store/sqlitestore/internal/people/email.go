@@ -17,13 +17,15 @@ func (s *People) ProveEmail(ctx context.Context, id store.ID, email string, at t
 		if u, err = scanUser(tx.QueryRowContext(ctx, selectUser+`WHERE id = ?`, id[:])); err != nil {
 			return err
 		}
-		switch other, err := scanUser(tx.QueryRowContext(ctx, selectUser+`WHERE email_key = ?`, store.EmailKey(email))); {
-		case errors.Is(err, store.ErrUserNotFound):
-		case err != nil:
-			return err
-		case other.ID != id:
-			if _, err := freeEmail(ctx, tx, other, at); err != nil {
+		for _, key := range store.EmailKeys(email) {
+			switch other, err := scanUser(tx.QueryRowContext(ctx, selectUser+`WHERE email_key = ?`, key)); {
+			case errors.Is(err, store.ErrUserNotFound):
+			case err != nil:
 				return err
+			case other.ID != id:
+				if _, err := freeEmail(ctx, tx, other, at); err != nil {
+					return err
+				}
 			}
 		}
 		u.Email, u.EmailProvenAt = email, at.UTC()
@@ -40,7 +42,7 @@ func (s *People) ProveEmail(ctx context.Context, id store.ID, email string, at t
 // FreeEmail implements store.Users.
 func (s *People) FreeEmail(ctx context.Context, email string, at time.Time) (u store.User, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) error {
-		holder, err := scanUser(tx.QueryRowContext(ctx, selectUser+`WHERE email_key = ?`, store.EmailKey(email)))
+		holder, err := userByEmail(ctx, tx, email)
 		if err == nil {
 			u, err = freeEmail(ctx, tx, holder, at)
 		}

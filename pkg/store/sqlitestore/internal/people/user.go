@@ -29,6 +29,9 @@ func scanUser(row sqldb.Scanner) (store.User, error) {
 // CreateUser implements store.Users.
 func (s *People) CreateUser(ctx context.Context, u store.User) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
+		if err := refuseOlderKey(ctx, tx, u); err != nil {
+			return err
+		}
 		err := insertUser(ctx, tx, u)
 		if sqldb.Code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
 			return store.ErrEmailTaken
@@ -37,6 +40,21 @@ func (s *People) CreateUser(ctx context.Context, u store.User) error {
 	})
 	if err != nil {
 		return fmt.Errorf("create user %s: %w", u.ID.Hex(), err)
+	}
+	return nil
+}
+
+// refuseOlderKey returns store.ErrEmailTaken when another user has the older key of the address, which the
+// index of keys does not see.
+func refuseOlderKey(ctx context.Context, tx *sql.Tx, u store.User) error {
+	for _, key := range store.OlderEmailKeys(u.Email) {
+		switch other, err := scanUser(tx.QueryRowContext(ctx, selectUser+`WHERE email_key = ?`, key)); {
+		case errors.Is(err, store.ErrUserNotFound):
+		case err != nil:
+			return err
+		case other.ID != u.ID:
+			return store.ErrEmailTaken
+		}
 	}
 	return nil
 }
@@ -60,11 +78,22 @@ func (s *People) User(ctx context.Context, userID store.ID) (store.User, error) 
 
 // UserByEmail implements store.Users.
 func (s *People) UserByEmail(ctx context.Context, email string) (store.User, error) {
-	u, err := scanUser(s.read.QueryRowContext(ctx, selectUser+`WHERE email_key = ?`, store.EmailKey(email)))
+	u, err := userByEmail(ctx, s.read, email)
 	if err != nil {
 		return store.User{}, fmt.Errorf("find user by address: %w", err)
 	}
 	return u, nil
+}
+
+// userByEmail finds the user with the first of the keys of an address that one has.
+func userByEmail(ctx context.Context, q sqldb.Querier, email string) (u store.User, err error) {
+	for _, key := range store.EmailKeys(email) {
+		u, err = scanUser(q.QueryRowContext(ctx, selectUser+`WHERE email_key = ?`, key))
+		if !errors.Is(err, store.ErrUserNotFound) {
+			break
+		}
+	}
+	return u, err
 }
 
 // SetPassword implements store.Users.
