@@ -173,5 +173,6 @@ func (a *API) Waiting() int { return a.waits.count() }
 // store is closed. It may be called more than once.
 func (a *API) Wait() {
 	a.end()
+	a.live.End()
 	a.background.Wait()
 }

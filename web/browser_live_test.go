@@ -37,6 +37,12 @@ func (v *visitor) listens() {
 	})
 }
 
+// userID is the id of who is logged in.
+func (v *visitor) userID() string {
+	v.t.Helper()
+	return must[string](v, `JSON.parse(document.getElementById('state').textContent).user.id`)
+}
+
 func shows(id, text string) string {
 	return fmt.Sprintf(`document.getElementById('%s').checkVisibility() && document.getElementById('%[1]s').textContent.includes(%q)`, id, text)
 }
@@ -49,10 +55,11 @@ func TestLive(t *testing.T) {
 	organizer, first := s.person(), s.person()
 	event := organizer.event(map[string]any{"title": "Harbour night", "capacity": 1, "waitlist": true})
 	seat := func(p person) string { return "/api/events/" + event + "/registrations/" + p.id }
-	guest, grace, list := newVisitor(t, browser, s), newVisitor(t, browser, s), newVisitor(t, browser, s)
+	guest, grace, ada := newVisitor(t, browser, s), newVisitor(t, browser, s), newVisitor(t, browser, s)
 	grace.signedUp("Grace")
+	ada.signedUp("Ada")
 	const soon = 2 * time.Second
-	tell(t, map[string]*visitor{"guest": guest, "grace": grace, "list": list}, []step{
+	tell(t, map[string]*visitor{"guest": guest, "grace": grace, "ada": ada}, []step{
 		{"a_third_window_sees_the_count_move", func(t *testing.T) {
 			guest.open("/events/" + event)
 			guest.sees("left", "1")
@@ -77,6 +84,29 @@ func TestLive(t *testing.T) {
 			}
 			grace.within(soon, shows("flash-text", "You"), began)
 			grace.sees("left", "No. 2")
+		}},
+		{"on_the_list_of_ones_registrations_too", func(t *testing.T) {
+			grace.open("/registrations")
+			grace.sees("upcoming", "no. 2")
+			grace.listens()
+			began := time.Now()
+			if status, _ := organizer.call(http.MethodDelete, "/api/events/"+event+"/registrations/"+grace.userID(), nil); status != 204 {
+				t.Fatalf("remove: %d", status)
+			}
+			grace.within(soon, `!document.getElementById('upcoming').textContent.includes('no. 2')`, began)
+			grace.open("/events/" + event)
+		}},
+		{"the_organizers_page_counts", func(t *testing.T) {
+			ada.open("/events/new")
+			path := ada.newEvent(map[string]string{"title": "Night swim", "capacity": "3"})
+			ada.sees("sold", "0")
+			ada.listens()
+			began := time.Now()
+			if status, _ := first.call(http.MethodPut, "/api"+path+"/registrations/"+first.id, nil); status != 201 {
+				t.Fatalf("register: %d", status)
+			}
+			ada.within(soon, shows("sold", "1"), began)
+			ada.until(`document.getElementById('roster').textContent.trim() !== ''`)
 		}},
 		{"the_organizer_cancels_it", func(t *testing.T) {
 			began := time.Now()
