@@ -665,13 +665,37 @@ func TestWhoIsBehindIsSentAway(t *testing.T) {
 	})
 }
 
+// TestFramesOfAReadingThatFailsAreTold: who was read before the fault is not read again.
+func TestFramesOfAReadingThatFailsAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var running sync.WaitGroup
+		feed := &burst{more: make(chan []Frame, 10), fails: errors.New("an election")}
+		h := &hub{
+			open: func(store.ID) Feed { return feed }, listen: func(store.ID) func() { return func() {} }, keep: 3, timeout: time.Second,
+			pace: func(context.Context, int) {}, running: &running, topics: make(map[store.ID]*topic),
+		}
+		feed.more <- make([]Frame, 2)
+		l, leave := h.subscribe(store.NewID())
+		synctest.Wait()
+		if frames, ready, _, _ := h.take(l); len(frames) != 2 || ready {
+			t.Errorf("%d frames, ready %v", len(frames), ready)
+		}
+		leave()
+		close(feed.more)
+		running.Wait()
+	})
+}
+
 // burst is a Feed whose frames a test gives.
-type burst struct{ more chan []Frame }
+type burst struct {
+	more  chan []Frame
+	fails error
+}
 
 func (b *burst) Read(context.Context) ([]Frame, time.Time, error) {
 	select {
 	case frames := <-b.more:
-		return frames, time.Time{}, nil
+		return frames, time.Time{}, b.fails
 	default:
 		return nil, time.Time{}, nil
 	}
