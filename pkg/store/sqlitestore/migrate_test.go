@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/schema"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/storetest/tooltest"
 )
@@ -151,11 +152,14 @@ func TestAnOldFileBecomesVersionOne(t *testing.T) {
 func olderFile(tb testing.TB, newest string, version int) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "eventio.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil { // a migrator makes none
+		tb.Fatal(err)
+	}
 	m, err := OpenMigrator(path)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if err := errors.Join(m.Migrate(tb.Context(), version, func(store.Migration) {}), m.Close()); err != nil {
+	if err := errors.Join(m.Migrate(tb.Context(), version, func(schema.Migration) {}), m.Close()); err != nil {
 		tb.Fatal(err)
 	}
 	const columns = `id, name, email, email_key, password_hash, created_at, password_version, password_changed_at, locked_at`
