@@ -18,7 +18,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-func (a *API) readUser(w http.ResponseWriter, r *request) error {
+func (a *accountHandlers) readUser(w http.ResponseWriter, r *request) error {
 	id, err := ownUser(r)
 	if err != nil {
 		return err
@@ -33,7 +33,7 @@ func (a *API) readUser(w http.ResponseWriter, r *request) error {
 
 // editUser changes the name, and after a fresh log-in the e-mail address: who has the address can
 // take the account over.
-func (a *API) editUser(w http.ResponseWriter, r *request) error {
+func (a *accountHandlers) editUser(w http.ResponseWriter, r *request) error {
 	id, err := ownUser(r)
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func (a *API) editUser(w http.ResponseWriter, r *request) error {
 
 // deleteUser erases the person after a fresh log-in. When it runs out of time, repeating it goes on
 // from there.
-func (a *API) deleteUser(w http.ResponseWriter, r *request) error {
+func (a *accountHandlers) deleteUser(w http.ResponseWriter, r *request) error {
 	id, err := ownUser(r)
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ const tokensEnd = 5 * time.Second
 // eraseAgain erases a person again behind the answer, when what another process has still taken from
 // them is over: it would hold a seat for nobody. Wait does not wait for that time, and has it done at
 // once.
-func (a *API) eraseAgain(id store.ID, by messages.Actor) {
+func (a *accountHandlers) eraseAgain(id store.ID, by messages.Actor) {
 	a.background.Go(func() {
 		select {
 		case <-a.ending:
@@ -125,7 +125,7 @@ func (a *API) eraseAgain(id store.ID, by messages.Actor) {
 }
 
 // exportUser sends everything that is stored about the person, but the hash of the password.
-func (a *API) exportUser(w http.ResponseWriter, r *request) error {
+func (a *accountHandlers) exportUser(w http.ResponseWriter, r *request) error {
 	id, err := ownUser(r)
 	if err != nil {
 		return err
@@ -134,7 +134,7 @@ func (a *API) exportUser(w http.ResponseWriter, r *request) error {
 	w.Header().Set("Content-Disposition", `attachment; filename="eventio-`+id.Hex()+`.json"`)
 	a.tell(r, security.AccountExported, messages.ActorPerson, security.About{User: id})
 	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
-		return encoded(export.Person(ctx, chunked{a.store, a}, id), func(record wire.Export) any {
+		return encoded(export.Person(ctx, a.chunked(), id), func(record wire.Export) any {
 			if record.Session != nil {
 				record.Session.Current = record.Session.ID == r.caller.SessionID
 			}

@@ -110,9 +110,9 @@ func TestALogInNeedsNoWrites(t *testing.T) {
 	s := newSite(t, "sqlite")
 	i := s.start(t, identity.Keys{})
 	ada := i.newMember(t)
-	i.store = noSessions{s.st}
+	i.core.store = noSessions{s.st}
 	token := i.logIn(t, ada)
-	i.store = s.st
+	i.core.store = s.st
 	i.ask(t, "GET", "/api/users/"+ada.id, "", bearer(token)).want(t, 200, "")
 	// It is in no list, and can be ended all the same.
 	i.ask(t, "POST", "/api/logout", "", bearer(token)).want(t, 204, "")

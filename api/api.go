@@ -11,107 +11,42 @@
 package api
 
 import (
-	"context"
 	"net/http"
-	"sync"
-	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api/describe"
-	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/framing"
-	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/internal/ready"
 	"github.com/eventio/eventio/pkg/messages"
-	"github.com/eventio/eventio/pkg/store"
 )
-
-// Store is what the API may ask of a store: everything but the seats.
-type Store interface {
-	store.Users
-	store.Keys
-	store.Events
-	store.Registrations
-	store.Attendees
-	store.Idempotency
-	store.Quotas
-	store.Sessions
-	store.Accounts
-	store.Changes
-	Ping(ctx context.Context) error
-}
-
-// Config has the API's settings. The zero value works.
-type Config struct {
-	// RequestTimeout bounds every answer that is not a stream. A registration is sent to a
-	// worker at most twice within it. Default 5 s. Keep it above twice the store's usual
-	// commit and below the time-outs of clients and gateways.
-	RequestTimeout time.Duration
-	// KeyLife is how long the idempotency key of what was created is remembered. Default
-	// store.KeyLife.
-	KeyLife time.Duration
-	// Pages serves everything outside the API, given what answers an unknown path and the
-	// routes of the API, which it may ask in the name of its visitor (see inner). nil: there
-	// are no pages.
-	Pages func(notFound, routes http.Handler) http.Handler
-	// Access says who may do what.
-	Access gate.Config
-	// Quotas say how much of it.
-	Quotas Quotas
-}
 
 // API answers HTTP requests.
 type API struct {
-	store  Store
-	seats  *messages.Requester
-	config Config
-	log    zerolog.Logger
-	hashes *passwords.Hasher
-	gate   *gate.Gate
-	router http.Handler
+	core          *Core
+	accounts      *accountHandlers
+	events        *eventHandlers
+	registrations *registrationHandlers
+	router        http.Handler
 	// ambiguous answers a request of which it is not clear where it ends.
 	ambiguous http.Handler
 
-	throttle   *streamThrottle
-	waits      *changeWaits
-	told       toldQuotas
-	ready      *ready.Check
-	background sync.WaitGroup // what goes on after its answer
-	ending     chan struct{}  // closed when Wait is called: nothing of that is put off any more
-	end        func()         // closes ending, once
-
-	described    describe.Rendered
-	newPasswords passwords.Policy
+	ready     *ready.Check
+	described describe.Rendered
 }
-
-// longestPause is the default of gate.Config.LongestPause, where requests have the time.
-const longestPause = 3 * time.Second
 
 // New makes the API over a store and a requester, which stay the caller's. It panics on a row of the
 // table of routes that is not whole, and on a configured origin that is none.
 func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger) *API {
-	if config.RequestTimeout <= 0 {
-		config.RequestTimeout = 5 * time.Second
+	core := NewCore(st, seats, config, log)
+	a := &API{
+		core: core, accounts: NewAccountHandlers(core), events: NewEventHandlers(core), registrations: NewRegistrationHandlers(core),
 	}
-	a := &API{store: st, seats: seats, config: config, log: log, hashes: passwords.NewHasher(0, 0), throttle: newStreamThrottle()}
-	a.waits = newChangeWaits(st, config.RequestTimeout, &a.background)
-	a.ending = make(chan struct{})
-	a.end = sync.OnceFunc(func() { close(a.ending) })
 	a.ready = ready.New(a.look, "ready: seat requests get through, and the store answers", log)
-	if config.Access.LongestPause <= 0 {
-		config.Access.LongestPause = min(longestPause, config.RequestTimeout/2)
-	}
-	a.gate = gate.New(config.Access, log)
 	table := a.table()
 	a.described = describe.Render(described(table))
-	// In trusted mode a password protects nothing, because anybody may act as anybody, and
-	// the original's clients send what they always sent.
-	if config.Access.Mode != gate.Trusted {
-		a.newPasswords = passwords.RefuseGuessable()
-	}
-	a.router = a.gate.BrowserRules(a.routes(table), a.described.AnswerHeaders, func(err error) http.Handler {
+	a.router = a.core.gate.BrowserRules(a.routes(table), a.described.AnswerHeaders, func(err error) http.Handler {
 		return a.observe("", func(http.ResponseWriter, *request) error { return err })
 	})
 	a.ambiguous = a.observe("", func(http.ResponseWriter, *request) error {
@@ -141,15 +76,12 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // EndWaits answers everybody who waits for changes, and lets nobody wait any more. Call it when the
 // process begins to drain.
-func (a *API) EndWaits() { a.waits.end() }
+func (a *API) EndWaits() { a.events.EndWaits() }
 
 // Waiting returns how many clients wait for changes.
-func (a *API) Waiting() int { return a.waits.count() }
+func (a *API) Waiting() int { return a.events.Waiting() }
 
 // Wait returns when nothing goes on any more that outlived its answer. That takes a second at most, or
 // RequestTimeout when somebody has just been erased. Call it when requests have ended, before the
 // store is closed. It may be called more than once.
-func (a *API) Wait() {
-	a.end()
-	a.background.Wait()
-}
+func (a *API) Wait() { a.core.Wait() }

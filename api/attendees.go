@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,7 +34,7 @@ type guestList struct {
 }
 
 // listAttendees answers with a page of an event's guest list, or streams the whole of it.
-func (a *API) listAttendees(w http.ResponseWriter, r *request) error {
+func (a *registrationHandlers) listAttendees(w http.ResponseWriter, r *request) error {
 	id, err := eventID(r)
 	if err != nil {
 		return err
@@ -73,7 +74,7 @@ func (a *API) listAttendees(w http.ResponseWriter, r *request) error {
 	case list.csv != nil:
 		h := w.Header()
 		h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="attendees-%s.csv"`, id.Hex()))
-		return a.stream(w, r, list.csv.format(), func(ctx context.Context) iter.Seq2[any, error] {
+		return a.stream(w, r, guestCSV(*list.csv), func(ctx context.Context) iter.Seq2[any, error] {
 			return encoded(a.allAttendees(ctx, q), func(g store.Attendee) any { return told(g) })
 		})
 	}
@@ -137,7 +138,7 @@ func guestListOf(r *request, event store.ID) (guestList, error) {
 
 // allAttendees reads attendees piece by piece, each within its own time limit, so that a slow reader
 // keeps nothing open in the store.
-func (a *API) allAttendees(ctx context.Context, q store.AttendeeQuery) iter.Seq2[store.Attendee, error] {
+func (a *registrationHandlers) allAttendees(ctx context.Context, q store.AttendeeQuery) iter.Seq2[store.Attendee, error] {
 	if q.Limit == 0 {
 		q.Limit = rosterPiece
 	}
@@ -177,7 +178,7 @@ func (a *API) allAttendees(ctx context.Context, q store.AttendeeQuery) iter.Seq2
 }
 
 // guestPage sends one page, and in Link where the next one is.
-func (a *API) guestPage(w http.ResponseWriter, r *request, l guestList, q store.AttendeeQuery, told func(store.Attendee) wire.Attendee) error {
+func (a *registrationHandlers) guestPage(w http.ResponseWriter, r *request, l guestList, q store.AttendeeQuery, told func(store.Attendee) wire.Attendee) error {
 	read := a.pageByNumber
 	if l.sorted() {
 		read = a.pageSorted
@@ -199,7 +200,7 @@ func (a *API) guestPage(w http.ResponseWriter, r *request, l guestList, q store.
 
 // pageByNumber reads a page in the order of an index. last is the place at which the next page
 // begins; nil: there is none.
-func (a *API) pageByNumber(ctx context.Context, l guestList, q store.AttendeeQuery) (page []store.Attendee, last *guestPlace, err error) {
+func (a *registrationHandlers) pageByNumber(ctx context.Context, l guestList, q store.AttendeeQuery) (page []store.Attendee, last *guestPlace, err error) {
 	if l.after != nil && q.Descending {
 		q.Through = min(q.Through, l.after.number-1)
 	} else if l.after != nil {
@@ -233,7 +234,7 @@ type keyedGuest struct {
 
 // pageSorted reads a page in an order that no index has: it reads all attendees and keeps those that
 // come first after the cursor, in memory for two pages.
-func (a *API) pageSorted(ctx context.Context, l guestList, q store.AttendeeQuery) (page []store.Attendee, last *guestPlace, err error) {
+func (a *registrationHandlers) pageSorted(ctx context.Context, l guestList, q store.AttendeeQuery) (page []store.Attendee, last *guestPlace, err error) {
 	keyed := func(g store.Attendee) keyedGuest {
 		if l.sort == wire.SortTime {
 			return keyedGuest{Attendee: g}
@@ -320,4 +321,13 @@ func guestCursor(f *input.Fields, event store.ID, q url.Values) *guestPlace {
 		registeredAt: time.UnixMilli(int64(binary.BigEndian.Uint64(place[8:]))).UTC(),
 		userID:       store.ID(place[16:]),
 	}
+}
+
+// guestCSV makes CSV of a guest list.
+func guestCSV(o csvOptions) listFormat {
+	return o.list([]string{"number", "status", "name", "email", "registered_at", "user_id"}, func(item any) []string {
+		g := item.(wire.Attendee)
+		return []string{strconv.FormatInt(g.Number, 10), string(g.Status), defused(g.Name), defused(g.Email),
+			g.RegisteredAt.Format(time.RFC3339Nano), g.UserID.Hex()}
+	})
 }

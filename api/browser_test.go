@@ -193,9 +193,9 @@ func TestSecurityHeaders(t *testing.T) {
 	i := s.start(t, identity.Keys{})
 	ada := i.newMember(t)
 	event := i.organized(t, ada)
-	pages := New(s.st, nil, Config{Access: gate.Config{Mode: gate.Token, Guard: i.guard}, Pages: web.Handler}, i.log)
+	pages := New(s.st, nil, Config{Access: gate.Config{Mode: gate.Token, Guard: i.guard}, Pages: web.Handler}, i.core.log)
 	broken := *i
-	brokenAPI := New(lostAnswer{nil}, nil, Config{Access: gate.Config{Mode: gate.Token, Guard: i.guard}}, i.log)
+	brokenAPI := New(lostAnswer{nil}, nil, Config{Access: gate.Config{Mode: gate.Token, Guard: i.guard}}, i.core.log)
 	broken.API = brokenAPI
 	withPages := instance{pages, i.guard}
 	type call struct {

@@ -20,7 +20,7 @@ const changesPiece = 100
 
 // listEventChanges answers with the changes of an event after a revision: with a page of them, or with
 // all, streamed. A client that sends wait is answered when there is one, or when the wait is over.
-func (a *API) listEventChanges(w http.ResponseWriter, r *request) error {
+func (a *eventHandlers) listEventChanges(w http.ResponseWriter, r *request) error {
 	id, err := eventID(r)
 	if err != nil {
 		return err
@@ -55,7 +55,7 @@ func (a *API) listEventChanges(w http.ResponseWriter, r *request) error {
 }
 
 // awaitChange waits for a row after a revision, and gives the answer its time anew.
-func (a *API) awaitChange(w http.ResponseWriter, r *request, e store.Event, after int64, wait time.Duration) error {
+func (a *eventHandlers) awaitChange(w http.ResponseWriter, r *request, e store.Event, after int64, wait time.Duration) error {
 	// Not every writer has deadlines (tests); the server's own limit stands then.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(wait + a.config.RequestTimeout + sendTimeout))
 	ctx, cancel := context.WithTimeout(r.lasting, wait)
@@ -91,7 +91,7 @@ type changesRange struct {
 }
 
 // changesPage sends one page, and in Link where the next one is.
-func (a *API) changesPage(w http.ResponseWriter, r *request, form listFormat, page changesRange) error {
+func (a *eventHandlers) changesPage(w http.ResponseWriter, r *request, form listFormat, page changesRange) error {
 	var changes []wire.Change
 	last := page.after
 	for row, err := range a.store.EventChanges(r.Context(), page.event, page.after, page.limit+1) {
@@ -110,23 +110,6 @@ func (a *API) changesPage(w http.ResponseWriter, r *request, form listFormat, pa
 	return writeList(w, r, form, changes)
 }
 
-// writeList sends a page of changes.
-func writeList(w http.ResponseWriter, r *request, form listFormat, changes []wire.Change) error {
-	buf := []byte(form.begin)
-	for i, c := range changes {
-		if i > 0 {
-			buf = append(buf, form.between...)
-		}
-		item, err := form.item(c)
-		if err != nil {
-			return fmt.Errorf("encode a change: %w", err)
-		}
-		buf = append(buf, item...)
-	}
-	writeTagged(w, r.Request, form.media, append(buf, form.end...))
-	return nil
-}
-
 // linkAfter says in a header where the next page of changes is.
 func linkAfter(w http.ResponseWriter, path string, q url.Values, limit int, after int64) {
 	q.Set("limit", strconv.Itoa(limit))
@@ -136,7 +119,7 @@ func linkAfter(w http.ResponseWriter, path string, q url.Values, limit int, afte
 
 // allChanges reads the changes after a revision piece by piece, each within its own time limit, so that
 // a slow reader keeps nothing open in the store.
-func (a *API) allChanges(ctx context.Context, id store.ID, after int64) iter.Seq2[any, error] {
+func (a *eventHandlers) allChanges(ctx context.Context, id store.ID, after int64) iter.Seq2[any, error] {
 	read := func() (rows []store.ChangeRecord, err error) {
 		ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
 		defer cancel()
@@ -175,7 +158,7 @@ const maxUserChanges = 50
 
 // listUserChanges answers with what happened to the registrations of a person, the newest event first,
 // and in order within an event. A page has whole registrations.
-func (a *API) listUserChanges(w http.ResponseWriter, r *request) error {
+func (a *eventHandlers) listUserChanges(w http.ResponseWriter, r *request) error {
 	user, err := ownUser(r)
 	if err != nil {
 		return err

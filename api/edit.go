@@ -18,7 +18,7 @@ import (
 
 // editEvent applies a JSON Merge Patch of the organizer, under the version in If-Match. The patch may
 // be a whole event as it was read, with some fields changed.
-func (a *API) editEvent(w http.ResponseWriter, r *request) error {
+func (a *eventHandlers) editEvent(w http.ResponseWriter, r *request) error {
 	id, err := eventID(r)
 	if err != nil {
 		return err
@@ -141,4 +141,22 @@ func checkReadOnly(f *input.Fields, others jsontext.Value, e store.Event, latest
 		}
 	}
 	return nil
+}
+
+// editVersion reads the version that an edit of e is based on, from If-Match. Of several versions it is
+// that of e, if it is among them.
+func editVersion(h http.Header, e store.Event) (int64, error) {
+	sent := h.Values("If-Match")
+	numbers := tagNumbers(sent)
+	switch {
+	case len(sent) == 0:
+		return 0, problem.New(problem.PreconditionRequired)
+	case anyTag(sent):
+		return store.AnyVersion, nil
+	case len(numbers) == 0: // an ETag that the API never gave matches no event
+		return 0, problem.New(problem.VersionMismatch)
+	case slices.Contains(numbers, e.Version):
+		return e.Version, nil
+	}
+	return slices.Max(numbers), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
@@ -17,8 +18,25 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
+// eventHandlers answers requests about events and their changes.
+type eventHandlers struct {
+	*Core
+	waits *changeWaits
+}
+
+// NewEventHandlers makes the handlers over what all share.
+func NewEventHandlers(core *Core) *eventHandlers {
+	return &eventHandlers{core, newChangeWaits(core.store, core.config.RequestTimeout, &core.background)}
+}
+
+// EndWaits answers everybody who waits for changes, and lets nobody wait any more.
+func (a *eventHandlers) EndWaits() { a.waits.end() }
+
+// Waiting returns how many clients wait for changes.
+func (a *eventHandlers) Waiting() int { return a.waits.count() }
+
 // createEvent stores a new event, under its Idempotency-Key if there is one.
-func (a *API) createEvent(w http.ResponseWriter, r *request) error {
+func (a *eventHandlers) createEvent(w http.ResponseWriter, r *request) error {
 	var body wire.NewEvent
 	if err := r.decode(&body); err != nil {
 		return err
@@ -69,7 +87,7 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 }
 
 // readEvent answers with an event.
-func (a *API) readEvent(w http.ResponseWriter, r *request) error {
+func (a *eventHandlers) readEvent(w http.ResponseWriter, r *request) error {
 	id, err := eventID(r)
 	if err != nil {
 		return err
@@ -83,7 +101,7 @@ func (a *API) readEvent(w http.ResponseWriter, r *request) error {
 }
 
 // listEvents answers with a page of the events that the filters leave, or streams all of them.
-func (a *API) listEvents(w http.ResponseWriter, r *request) error {
+func (a *eventHandlers) listEvents(w http.ResponseWriter, r *request) error {
 	q := input.Query(r.URL)
 	query, err := eventQuery(q)
 	if err != nil {
@@ -97,18 +115,10 @@ func (a *API) listEvents(w http.ResponseWriter, r *request) error {
 	}
 	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
 		query.Limit = eventsPiece
-		found := store.AllEvents(ctx, chunked{a.store, a}, query)
+		found := store.AllEvents(ctx, a.chunked(), query)
 		return encoded(found, func(e store.Event) any { return wire.EventOf(e) })
 	})
 }
-
-// What lists cost, in requests of the rate limit, by what the store does for them. A page without a
-// search costs what reading an event does, up to pageOfOne events.
-const (
-	costOfSearch    = 5  // several indexes are read and compared
-	costOfWholeList = 20 // the list is read to its end
-	pageOfOne       = 100
-)
 
 // eventsCost returns what a list of events costs.
 func eventsCost(q store.EventQuery) int {
@@ -126,7 +136,7 @@ func eventsCost(q store.EventQuery) int {
 const eventsPiece = 100
 
 // eventsPage sends one page, and in Link where the next one is.
-func (a *API) eventsPage(w http.ResponseWriter, r *request, q url.Values, query store.EventQuery) error {
+func (a *eventHandlers) eventsPage(w http.ResponseWriter, r *request, q url.Values, query store.EventQuery) error {
 	found, err := a.store.FindEvents(r.Context(), query)
 	if err != nil {
 		return err
@@ -194,7 +204,7 @@ func eventsCursor(f *input.Fields, q url.Values) *store.EventCursor {
 }
 
 // cancelEvent cancels an event for good.
-func (a *API) cancelEvent(w http.ResponseWriter, r *request) error {
+func (a *eventHandlers) cancelEvent(w http.ResponseWriter, r *request) error {
 	id, err := eventID(r)
 	if err != nil {
 		return err
@@ -215,7 +225,7 @@ func (a *API) cancelEvent(w http.ResponseWriter, r *request) error {
 
 // sendEdit sends an edit to the workers, since it may change registrations, and answers with the event
 // as it is then.
-func (a *API) sendEdit(w http.ResponseWriter, r *request, event store.ID, edit *store.Edit) error {
+func (a *eventHandlers) sendEdit(w http.ResponseWriter, r *request, event store.ID, edit *store.Edit) error {
 	got := a.send(w, r, messages.SeatRequest{
 		Kind: messages.KindEditEvent, RequestID: rand.Text(), EventID: event, Edit: edit,
 		Actor: actor(r.caller, messages.ActorOrganizer, store.ID{}),
@@ -231,20 +241,11 @@ func (a *API) sendEdit(w http.ResponseWriter, r *request, event store.ID, edit *
 	return writeJSON(w, http.StatusOK, wire.EventOf(e))
 }
 
-// eventID reads the event's id in the path. No event has the zero id.
-func eventID(r *request) (store.ID, error) {
-	id, err := store.ParseID(r.urlParam("id"))
-	if err != nil {
-		return id, problem.InvalidField("id", "must be an id of 24 hexadecimal digits")
-	}
-	if id.IsZero() {
-		return id, store.ErrEventNotFound
-	}
-	return id, nil
-}
-
-// exists returns the error of reading an event: nil when there is one.
-func (a *API) exists(ctx context.Context, id store.ID) error {
-	_, err := a.store.Event(ctx, id)
-	return err
+// eventTag makes the ETag of an event: the organizer's version, the revision of everything, and the
+// states, which change with time alone. The whole of it tells whether the event is as it was
+// (If-None-Match); for an edit only the version counts (If-Match), so that seats which are taken
+// meanwhile do not make it fail.
+func eventTag(e store.Event) string {
+	life, registration := e.States(time.Now())
+	return fmt.Sprintf(`"%d.%d.%s.%s"`, e.Version, e.Revision, life, registration)
 }

@@ -54,7 +54,7 @@ func keyScope(who gate.Caller, route string) string {
 type creation struct {
 	store.Claim
 	keyed bool
-	api   *API
+	api   *Core
 }
 
 // settleLimit bounds the writes that settle a claim, which may go on after the answer.
@@ -62,7 +62,7 @@ const settleLimit = time.Second
 
 // begin claims the key of a request within its keyScope. content is what the key stands for, and has
 // no secret: its digest is stored. done tells that an earlier request has created everything.
-func (a *API) begin(ctx context.Context, key, scope string, content any) (c creation, done bool, err error) {
+func (a *Core) begin(ctx context.Context, key, scope string, content any) (c creation, done bool, err error) {
 	c = creation{api: a, keyed: key != "", Claim: store.Claim{
 		Resource: store.NewID(), Owner: store.NewID(), CreatedAt: time.Now().UTC().Truncate(time.Millisecond), Life: a.config.KeyLife,
 	}}

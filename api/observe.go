@@ -1,10 +1,8 @@
 package api
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -27,7 +25,7 @@ func (a *API) observe(pattern string, handle func(http.ResponseWriter, *request)
 		if err != nil {
 			p := problemOf(err)
 			outcome, cause = string(p.Code), p.Cause
-			a.tellRefusal(req, p)
+			a.core.tellRefusal(req, p)
 			if ww.Status() == 0 {
 				p.Write(ww)
 			} else {
@@ -35,25 +33,15 @@ func (a *API) observe(pattern string, handle func(http.ResponseWriter, *request)
 				defer panic(http.ErrAbortHandler)
 			}
 		}
-		line := a.log.Info()
+		line := a.core.log.Info()
 		if ww.Status() >= http.StatusInternalServerError {
-			line = a.log.Error()
+			line = a.core.log.Error()
 		}
 		if id := chi.URLParam(r, "id"); len(id) == 24 {
 			line.Str("event_id", id)
 		}
-		line.Err(cause).EmbedObject(a.sentBy(req)).Str("method", r.Method).Str("route", pattern).Int("status", ww.Status()).
+		line.Err(cause).EmbedObject(a.core.sentBy(req)).Str("method", r.Method).Str("route", pattern).Int("status", ww.Status()).
 			Str("outcome", outcome).Int("bytes", ww.BytesWritten()).
 			Float64("duration_ms", float64(time.Since(started).Microseconds())/1000).Msg("request")
 	})
-}
-
-// recovered runs work and turns its panic into an error, so that the process lives on.
-func recovered(work func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return work()
 }

@@ -1,17 +1,10 @@
 package api
 
 import (
-	"context"
-	"errors"
-	"math"
-	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/eventio/eventio/api/problem"
-	"github.com/eventio/eventio/pkg/store"
 )
 
 // entityTags reads a list of ETags (RFC 9110, section 8.8.3), weak or not, without their quotes. It
@@ -60,47 +53,4 @@ func tagNumbers(sent []string) (numbers []int64) {
 		}
 	}
 	return numbers
-}
-
-// editVersion reads the version that an edit of e is based on, from If-Match. Of several versions it is
-// that of e, if it is among them.
-func editVersion(h http.Header, e store.Event) (int64, error) {
-	sent := h.Values("If-Match")
-	numbers := tagNumbers(sent)
-	switch {
-	case len(sent) == 0:
-		return 0, problem.New(problem.PreconditionRequired)
-	case anyTag(sent):
-		return store.AnyVersion, nil
-	case len(numbers) == 0: // an ETag that the API never gave matches no event
-		return 0, problem.New(problem.VersionMismatch)
-	case slices.Contains(numbers, e.Version):
-		return e.Version, nil
-	}
-	return slices.Max(numbers), nil
-}
-
-// registrationNumber reads from If-Match which registration of a user is meant; 0 means whichever there
-// is. Of several it is the user's, if that is among them. For ETags that GET never gave it returns a
-// number that no registration has, so that an unknown event is reported first.
-func (a *API) registrationNumber(ctx context.Context, h http.Header, event, user store.ID) (int64, error) {
-	sent := h.Values("If-Match")
-	if len(sent) == 0 || anyTag(sent) {
-		return 0, nil
-	}
-	numbers := tagNumbers(sent)
-	switch len(numbers) {
-	case 0:
-		return math.MaxInt64, nil
-	case 1:
-		return numbers[0], nil
-	}
-	found, err := a.store.Registration(ctx, event, user)
-	switch {
-	case err == nil && slices.Contains(numbers, found.Number):
-		return found.Number, nil
-	case err == nil, errors.Is(err, store.ErrEventNotFound), errors.Is(err, store.ErrRegistrationNotFound):
-		return slices.Max(numbers), nil // which is surely the latest of them
-	}
-	return 0, err
 }

@@ -50,14 +50,14 @@ func textBytes(texts ...string) int64 {
 }
 
 // useEvents counts events and bytes of a person. It fails with *store.QuotaError.
-func (a *API) useEvents(ctx context.Context, r *request, person store.ID, events, bytes int64) error {
+func (a *Core) useEvents(ctx context.Context, r *request, person store.ID, events, bytes int64) error {
 	q := a.config.Quotas
 	return a.use(ctx, r, "person "+person.Hex(),
 		quota(quotaEvents, events, q.Events, DefaultEvents), quota(quotaEventBytes, bytes, q.EventBytes, DefaultEventBytes))
 }
 
 // useSignUp counts a sign-up from the client's network. It fails with *store.QuotaError.
-func (a *API) useSignUp(ctx context.Context, r *request) error {
+func (a *Core) useSignUp(ctx context.Context, r *request) error {
 	network := fairqueue.Network(a.gate.Client(r.Request))
 	return a.use(ctx, r, "network "+network.String(), quota(quotaSignUps, 1, a.config.Quotas.SignUps, DefaultSignUps))
 }
@@ -72,7 +72,7 @@ func quota(kind string, amount, limit, otherwise int64) store.QuotaAmount {
 
 // use counts amounts of somebody, but for those that are not bounded. It fails with *store.QuotaError,
 // and tells the log of the first one for somebody in a day.
-func (a *API) use(ctx context.Context, r *request, subject string, amounts ...store.QuotaAmount) error {
+func (a *Core) use(ctx context.Context, r *request, subject string, amounts ...store.QuotaAmount) error {
 	u := store.QuotaUse{Subject: subject, At: time.Now()}
 	for _, amount := range amounts {
 		if amount.Limit > 0 && amount.Amount > 0 {

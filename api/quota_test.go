@@ -32,7 +32,7 @@ func TestWhatAPersonMayStoreInADay(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *site) {
 		one, two := s.start(t, identity.Keys{}, manyPasswords(0)), s.start(t, identity.Keys{}, manyPasswords(0))
 		limit := func(q Quotas) {
-			one.config.Quotas, two.config.Quotas = q, q
+			one.core.config.Quotas, two.core.config.Quotas = q, q
 		}
 		create := func(i *instance, by member, options ...func(*http.Request)) reply {
 			return i.ask(t, "POST", "/api/events", eventWith(`"description":`+jsonText(strings.Repeat("x", 1000))+`,`), append(options, bearer(by.token))...)
@@ -112,7 +112,7 @@ func TestWhatAPersonMayStoreInADay(t *testing.T) {
 		})
 		t.Run("limits are off", func(t *testing.T) {
 			off := s.start(t, identity.Keys{})
-			off.config.Quotas = Quotas{Events: 1, SignUps: 1}
+			off.core.config.Quotas = Quotas{Events: 1, SignUps: 1}
 			for range 2 {
 				create(off, off.newMember(t)).want(t, 201, "")
 			}
@@ -124,7 +124,7 @@ func TestWhatAPersonMayStoreInADay(t *testing.T) {
 func TestSignUpsOfANetworkInADay(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *site) {
 		i := s.start(t, identity.Keys{}, manyPasswords(0))
-		i.config.Quotas.SignUps = 3
+		i.core.config.Quotas.SignUps = 3
 		for name, network := range map[string]struct{ inside, outside string }{
 			"IPv4": {"203.0.113.%d:1", "203.0.114.9:1"},
 			"IPv6": {"[2001:db8:1:%d::1]:1", "[2001:db8:2::1]:1"},

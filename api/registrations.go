@@ -3,9 +3,13 @@ package api
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"iter"
+	"math"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
@@ -15,8 +19,16 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
+// registrationHandlers answers requests about who is registered for an event.
+type registrationHandlers struct {
+	*Core
+}
+
+// NewRegistrationHandlers makes the handlers over what all share.
+func NewRegistrationHandlers(core *Core) *registrationHandlers { return &registrationHandlers{core} }
+
 // register registers the user of the body.
-func (a *API) register(w http.ResponseWriter, r *request) error {
+func (a *registrationHandlers) register(w http.ResponseWriter, r *request) error {
 	event, err := eventID(r)
 	if err != nil {
 		return err
@@ -52,7 +64,7 @@ func (a *API) register(w http.ResponseWriter, r *request) error {
 
 // putRegistration registers the user of the path unless they are registered already: 201, or 202 on
 // the waiting list, for the request that did it, 200 for every later one.
-func (a *API) putRegistration(w http.ResponseWriter, r *request) error {
+func (a *registrationHandlers) putRegistration(w http.ResponseWriter, r *request) error {
 	req, err := seatRequestOf(r)
 	if err != nil {
 		return err
@@ -78,7 +90,7 @@ func (a *API) putRegistration(w http.ResponseWriter, r *request) error {
 }
 
 // readRegistration answers with the registration of the user of the path.
-func (a *API) readRegistration(w http.ResponseWriter, r *request) error {
+func (a *registrationHandlers) readRegistration(w http.ResponseWriter, r *request) error {
 	event, user, err := registrationIDs(r)
 	if err != nil {
 		return err
@@ -107,7 +119,7 @@ func (a *API) readRegistration(w http.ResponseWriter, r *request) error {
 
 // deleteRegistration cancels the registration of the user of the path: 204, also when there is none.
 // If-Match says which registration is meant.
-func (a *API) deleteRegistration(w http.ResponseWriter, r *request) error {
+func (a *registrationHandlers) deleteRegistration(w http.ResponseWriter, r *request) error {
 	req, err := seatRequestOf(r)
 	if err != nil {
 		return err
@@ -172,7 +184,7 @@ func registrationIDs(r *request) (event, user store.ID, err error) {
 
 // sendRegister sends a request to register, and returns what can be told of the registration,
 // with the position of who waits.
-func (a *API) sendRegister(w http.ResponseWriter, r *request, req messages.SeatRequest) (wire.Registration, messages.Answer) {
+func (a *registrationHandlers) sendRegister(w http.ResponseWriter, r *request, req messages.SeatRequest) (wire.Registration, messages.Answer) {
 	got := a.send(w, r, req)
 	answer := registrationOf(req.EventID, req.UserID, got.Reply)
 	if answer.Status == wire.Waitlisted && got.Reply.Position == 0 {
@@ -184,7 +196,7 @@ func (a *API) sendRegister(w http.ResponseWriter, r *request, req messages.SeatR
 
 // mayRegister returns the problem Forbidden when the caller may not act for the user, NotAdmitted when
 // nobody has admitted the user, and that of an unknown event before either.
-func (a *API) mayRegister(r *request, req messages.SeatRequest) error {
+func (a *registrationHandlers) mayRegister(r *request, req messages.SeatRequest) error {
 	denied := r.caller.Require(req.UserID, "You can only register yourself: leave user_id out.")
 	if denied == nil {
 		denied = a.gate.RequireAdmission(r.Request, req.EventID, req.UserID)
@@ -196,15 +208,6 @@ func (a *API) mayRegister(r *request, req messages.SeatRequest) error {
 		return err
 	}
 	return denied
-}
-
-// send sends a seat request to the workers and returns their answer. The requester keeps to the
-// deadline by itself.
-func (a *API) send(w http.ResponseWriter, r *request, req messages.SeatRequest) messages.Answer {
-	a.throttle.seatRequests.Add(1)
-	defer a.throttle.seatRequests.Add(-1)
-	req.TraceID = requestID(w)
-	return a.seats.Request(r.lasting, req, r.deadline)
 }
 
 // registrationOf makes the body of a registration from a reply.
@@ -230,7 +233,7 @@ func statusOf(e store.Event, reg store.Registration) wire.Status {
 
 // readPosition reads the position on the waiting list, which a reply tells only to who has just
 // joined. An answer can do without: when the position cannot be read, that is logged.
-func (a *API) readPosition(ctx context.Context, answer *wire.Registration) {
+func (a *registrationHandlers) readPosition(ctx context.Context, answer *wire.Registration) {
 	n, err := a.store.Position(ctx, answer.EventID, answer.Number)
 	if err != nil {
 		a.log.Warn().Err(err).Str("event_id", answer.EventID.Hex()).Msg("a position on the waiting list cannot be read")
@@ -242,28 +245,8 @@ func (a *API) readPosition(ctx context.Context, answer *wire.Registration) {
 	}
 }
 
-// actingFor reads the id of the user for whom a request acts. Who is proven may leave it out.
-func actingFor(who gate.Caller, f *input.Fields, field string, id *string) store.ID {
-	switch {
-	case id != nil:
-		return f.ID(field, *id)
-	case who.Proven:
-		return who.ID
-	}
-	return f.ID(field, "")
-}
-
-// actor makes what tells the workers who acts, and in which role. Somebody unproven acts as the user
-// whom the request is for, or as the zero id where it is for nobody.
-func actor(who gate.Caller, role messages.ActorKind, user store.ID) messages.Actor {
-	if !who.Proven {
-		return messages.Actor{Kind: messages.ActorUnproven, ID: user}
-	}
-	return messages.Actor{Kind: role, ID: who.ID}
-}
-
 // listRegistrations answers with a page of the roster or of the waiting list, or streams the whole of it.
-func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
+func (a *registrationHandlers) listRegistrations(w http.ResponseWriter, r *request) error {
 	id, err := eventID(r)
 	if err != nil {
 		return err
@@ -324,7 +307,7 @@ const rosterPiece = 2000
 
 // wholeRoster reads a roster piece by piece, each within its own time limit, so that a slow reader
 // keeps nothing open in the store.
-func (a *API) wholeRoster(ctx context.Context, id store.ID, after, through int64) iter.Seq2[store.Registration, error] {
+func (a *registrationHandlers) wholeRoster(ctx context.Context, id store.ID, after, through int64) iter.Seq2[store.Registration, error] {
 	read := func() (piece []store.Registration, err error) {
 		err = a.chunk(ctx, func(ctx context.Context) error {
 			for reg, err := range a.store.Roster(ctx, id, after, through, rosterPiece) {
@@ -363,7 +346,7 @@ type rosterRange struct {
 }
 
 // rosterPage sends one page, and in Link where the next one is.
-func (a *API) rosterPage(w http.ResponseWriter, r *request, id store.ID, page rosterRange) error {
+func (a *registrationHandlers) rosterPage(w http.ResponseWriter, r *request, id store.ID, page rosterRange) error {
 	users := make([]store.ID, 0, page.limit)
 	var last int64
 	for reg, err := range a.store.Roster(r.Context(), id, page.after, page.through, page.limit+1) {
@@ -378,4 +361,40 @@ func (a *API) rosterPage(w http.ResponseWriter, r *request, id store.ID, page ro
 		users, last = append(users, reg.UserID), reg.Number
 	}
 	return writeRead(w, r, users)
+}
+
+// registrationNumber reads from If-Match which registration of a user is meant; 0 means whichever there
+// is. Of several it is the user's, if that is among them. For ETags that GET never gave it returns a
+// number that no registration has, so that an unknown event is reported first.
+func (a *registrationHandlers) registrationNumber(ctx context.Context, h http.Header, event, user store.ID) (int64, error) {
+	sent := h.Values("If-Match")
+	if len(sent) == 0 || anyTag(sent) {
+		return 0, nil
+	}
+	numbers := tagNumbers(sent)
+	switch len(numbers) {
+	case 0:
+		return math.MaxInt64, nil
+	case 1:
+		return numbers[0], nil
+	}
+	found, err := a.store.Registration(ctx, event, user)
+	switch {
+	case err == nil && slices.Contains(numbers, found.Number):
+		return found.Number, nil
+	case err == nil, errors.Is(err, store.ErrEventNotFound), errors.Is(err, store.ErrRegistrationNotFound):
+		return slices.Max(numbers), nil // which is surely the latest of them
+	}
+	return 0, err
+}
+
+// registrationTag makes the ETag of a registration: its number, its status, and its position on the
+// waiting list. The whole of it tells whether the registration is as it was (If-None-Match); only the
+// number says which one it is (If-Match), so that who has moved up meanwhile can still leave. It is
+// weak, as all ETags but those of events are.
+func registrationTag(r wire.Registration) string {
+	if r.Status == wire.Waitlisted {
+		return fmt.Sprintf(`W/"%d.%s.%d"`, r.Number, r.Status, r.Position)
+	}
+	return fmt.Sprintf(`W/"%d.%s"`, r.Number, r.Status)
 }

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/klauspost/compress/gzhttp"
@@ -18,7 +17,6 @@ import (
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/messages"
-	"github.com/eventio/eventio/pkg/store"
 )
 
 // encode returns v as JSON, which ends a line: on a terminal what comes next begins a new one.
@@ -89,26 +87,6 @@ func writeTagged(w http.ResponseWriter, r *http.Request, media string, body []by
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(body) // a client that is gone needs no answer
-}
-
-// eventTag makes the ETag of an event: the organizer's version, the revision of everything, and the
-// states, which change with time alone. The whole of it tells whether the event is as it was
-// (If-None-Match); for an edit only the version counts (If-Match), so that seats which are taken
-// meanwhile do not make it fail.
-func eventTag(e store.Event) string {
-	life, registration := e.States(time.Now())
-	return fmt.Sprintf(`"%d.%d.%s.%s"`, e.Version, e.Revision, life, registration)
-}
-
-// registrationTag makes the ETag of a registration: its number, its status, and its position on the
-// waiting list. The whole of it tells whether the registration is as it was (If-None-Match); only the
-// number says which one it is (If-Match), so that who has moved up meanwhile can still leave. It is
-// weak, as all ETags but those of events are.
-func registrationTag(r wire.Registration) string {
-	if r.Status == wire.Waitlisted {
-		return fmt.Sprintf(`W/"%d.%s.%d"`, r.Number, r.Status, r.Position)
-	}
-	return fmt.Sprintf(`W/"%d.%s"`, r.Number, r.Status)
 }
 
 // noPreconditions refuses headers with conditions that a route does not support: ignoring one would do

@@ -2,26 +2,18 @@ package api
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-json-experiment/json"
 
 	"github.com/eventio/eventio/api/describe"
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
-	"github.com/eventio/eventio/pkg/store"
 )
-
-// handler does a route's work for a request that the route's row has let through. An error
-// becomes a problem document.
-type handler func(http.ResponseWriter, *request) error
 
 // route is a row of the table of routes. The router enforces it before the handler runs, so no
 // handler can forget who may call it or what its requests count against.
@@ -73,32 +65,32 @@ func (a *API) table() []route {
 		user          = pathUsers + "/{user_id}"
 	)
 	return []route{
-		{http.MethodPost, pathUsers, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.createUser, describe.CreateUser()},
-		{http.MethodGet, user, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readUser, describe.ReadUser()},
-		{http.MethodPatch, user, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.editUser, describe.EditUser()},
-		{http.MethodDelete, user, gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.deleteUser, describe.DeleteUser()},
-		{http.MethodGet, user + "/export", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.exportUser, describe.ExportUser()},
-		{http.MethodGet, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listSessions, describe.ListSessions()},
-		{http.MethodDelete, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.endSessions, describe.EndSessions()},
-		{http.MethodDelete, user + "/sessions/{session_id}", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.endSession, describe.EndSession()},
-		{http.MethodPost, user + "/password", gate.TokenHolders, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.changePassword, describe.ChangePassword()},
-		{http.MethodPost, "/api/login", gate.Anybody, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.login, describe.Login()},
-		{http.MethodGet, pathSession, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readSession, describe.ReadSession()},
-		{http.MethodPost, "/api/logout", gate.Anybody, gate.RequestsPerAddress, ignoredBody, afterClientLeaves, a.logout, describe.Logout()},
-		{http.MethodPost, pathEvents, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.createEvent, describe.CreateEvent()},
-		{http.MethodGet, pathEvents, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.listEvents, describe.ListEvents()},
-		{http.MethodGet, event, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.readEvent, describe.ReadEvent()},
-		{http.MethodPost, registrations, gate.TokenHolders, gate.RegistrationsPerPerson, jsonBody, afterClientLeaves, a.register, describe.Register()},
-		{http.MethodGet, registrations, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listRegistrations, describe.ListRegistrations()},
-		{http.MethodGet, event + "/attendees", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listAttendees, describe.ListAttendees()},
-		{http.MethodPut, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.putRegistration, describe.PutRegistration()},
-		{http.MethodGet, registration, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readRegistration, describe.ReadRegistration()},
-		{http.MethodDelete, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.deleteRegistration, describe.DeleteRegistration()},
-		{http.MethodPatch, event, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.editEvent, describe.EditEvent()},
-		{http.MethodPost, event + "/cancel", gate.TokenHolders, gate.RequestsPerAddress, noBody, afterClientLeaves, a.cancelEvent, describe.CancelEvent()},
-		{http.MethodGet, event + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listEventChanges, describe.EventChanges()},
-		{http.MethodGet, user + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listUserChanges, describe.UserChanges()},
-		{http.MethodGet, user + "/registrations", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listUserRegistrations, describe.UserRegistrations()},
+		{http.MethodPost, pathUsers, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.accounts.createUser, describe.CreateUser()},
+		{http.MethodGet, user, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.accounts.readUser, describe.ReadUser()},
+		{http.MethodPatch, user, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.accounts.editUser, describe.EditUser()},
+		{http.MethodDelete, user, gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.accounts.deleteUser, describe.DeleteUser()},
+		{http.MethodGet, user + "/export", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.accounts.exportUser, describe.ExportUser()},
+		{http.MethodGet, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.accounts.listSessions, describe.ListSessions()},
+		{http.MethodDelete, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.accounts.endSessions, describe.EndSessions()},
+		{http.MethodDelete, user + "/sessions/{session_id}", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.accounts.endSession, describe.EndSession()},
+		{http.MethodPost, user + "/password", gate.TokenHolders, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.accounts.changePassword, describe.ChangePassword()},
+		{http.MethodPost, "/api/login", gate.Anybody, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.accounts.login, describe.Login()},
+		{http.MethodGet, pathSession, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.accounts.readSession, describe.ReadSession()},
+		{http.MethodPost, "/api/logout", gate.Anybody, gate.RequestsPerAddress, ignoredBody, afterClientLeaves, a.accounts.logout, describe.Logout()},
+		{http.MethodPost, pathEvents, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.events.createEvent, describe.CreateEvent()},
+		{http.MethodGet, pathEvents, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.events.listEvents, describe.ListEvents()},
+		{http.MethodGet, event, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.events.readEvent, describe.ReadEvent()},
+		{http.MethodPost, registrations, gate.TokenHolders, gate.RegistrationsPerPerson, jsonBody, afterClientLeaves, a.registrations.register, describe.Register()},
+		{http.MethodGet, registrations, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.registrations.listRegistrations, describe.ListRegistrations()},
+		{http.MethodGet, event + "/attendees", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.registrations.listAttendees, describe.ListAttendees()},
+		{http.MethodPut, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.registrations.putRegistration, describe.PutRegistration()},
+		{http.MethodGet, registration, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.registrations.readRegistration, describe.ReadRegistration()},
+		{http.MethodDelete, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.registrations.deleteRegistration, describe.DeleteRegistration()},
+		{http.MethodPatch, event, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.events.editEvent, describe.EditEvent()},
+		{http.MethodPost, event + "/cancel", gate.TokenHolders, gate.RequestsPerAddress, noBody, afterClientLeaves, a.events.cancelEvent, describe.CancelEvent()},
+		{http.MethodGet, event + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.events.listEventChanges, describe.EventChanges()},
+		{http.MethodGet, user + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.events.listUserChanges, describe.UserChanges()},
+		{http.MethodGet, user + "/registrations", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.registrations.listUserRegistrations, describe.UserRegistrations()},
 		{http.MethodGet, "/livez", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.livez, describe.Livez()},
 		{http.MethodGet, "/readyz", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.readyz, describe.Readyz()},
 		{http.MethodGet, "/openapi.json", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.openAPI, describe.OpenAPI()},
@@ -138,8 +130,8 @@ func (a *API) routes(table []route) http.Handler {
 	}
 	notFound := a.observe("", noPath)
 	mux.NotFound(notFound.ServeHTTP)
-	if a.config.Pages != nil {
-		mux.NotFound(a.config.Pages(notFound, inner(mux)).ServeHTTP)
+	if a.core.config.Pages != nil {
+		mux.NotFound(a.core.config.Pages(notFound, inner(mux)).ServeHTTP)
 	}
 	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *request) error {
 		var allowed []string
@@ -171,84 +163,26 @@ func (a *API) enforce(rt route) func(http.ResponseWriter, *request) error {
 	return func(w http.ResponseWriter, req *request) error {
 		r := req.Request
 		var err error
-		if req.caller, err = a.gate.Admit(w, r, rt.access, rt.limit); err != nil {
+		if req.caller, err = a.core.gate.Admit(w, r, rt.access, rt.limit); err != nil {
 			return err
 		}
-		req.charge = func(cost int) error { return a.gate.Charge(w, r, rt.limit, req.caller, cost-1) }
+		req.charge = func(cost int) error { return a.core.gate.Charge(w, r, rt.limit, req.caller, cost-1) }
 		if r.URL.RawQuery != "" {
 			if err := input.CheckQuery(r.URL.RawQuery, parameters); err != nil {
 				return err
 			}
 		}
-		if err := req.readBody(w, rt.body); err != nil {
+		if err := readBody(w, req, rt.body); err != nil {
 			return err
 		}
-		req.start(rt.lifetime, a.config.RequestTimeout)
+		req.start(rt.lifetime == afterClientLeaves, a.core.config.RequestTimeout)
 		defer req.end()
 		return rt.handle(w, req)
 	}
 }
 
-// request is a request that the row of its route has let through.
-type request struct {
-	*http.Request
-	pattern   string // of the route; empty: it has none
-	requestID string
-	// caller is who sent it. It is the zero value on routes that are open to anybody.
-	caller gate.Caller
-	// body is what was sent on a route with jsonBody. strict says that the client wants to be told
-	// of fields in it that would be ignored.
-	body   []byte
-	strict bool
-	// deadline is when the answer is due, or the first piece of a streamed one. The time for it
-	// begins when the request has been read.
-	deadline time.Time
-
-	// charge counts a request against the limit of its row as so many, when the handler knows what
-	// it costs. It fails with the problem RateLimited.
-	charge func(cost int) error
-
-	// lasting ends when the lifetime of the row says so, and not at the deadline. It is for what
-	// keeps to the deadline by itself.
-	lasting context.Context
-	bounded context.Context // what Context returns, once it was asked for
-	release context.CancelFunc
-}
-
-// start sets the deadline and the lifetime of the work.
-func (r *request) start(l lifetime, limit time.Duration) {
-	r.deadline = time.Now().Add(limit)
-	r.lasting = r.Request.Context()
-	if l == afterClientLeaves {
-		r.lasting = context.WithoutCancel(r.lasting)
-	}
-}
-
-// restart gives the answer its time anew, after a wait that the client asked for.
-func (r *request) restart(limit time.Duration) {
-	r.end()
-	r.bounded, r.release = nil, nil
-	r.deadline = time.Now().Add(limit)
-}
-
-// end releases what Context has made.
-func (r *request) end() {
-	if r.release != nil {
-		r.release()
-	}
-}
-
-// Context returns the context of the work for the answer. It ends at the deadline, and when the
-// client leaves where the row says so.
-func (r *request) Context() context.Context {
-	if r.bounded == nil {
-		r.bounded, r.release = context.WithDeadline(r.lasting, r.deadline)
-	}
-	return r.bounded
-}
-
 // readBody reads the body, or makes sure that it says nothing.
-func (r *request) readBody(w http.ResponseWriter, rule bodyRule) (err error) {
+func readBody(w http.ResponseWriter, r *request, rule bodyRule) (err error) {
 	if rule != ignoredBody {
 		err = input.CheckCharset(r.Header)
 	}
@@ -264,29 +198,3 @@ func (r *request) readBody(w http.ResponseWriter, rule bodyRule) (err error) {
 	}
 	return err
 }
-
-// decode decodes the body into the struct that v points to.
-func (r *request) decode(v any, options ...json.Options) error {
-	if r.strict {
-		options = append(options, json.RejectUnknownMembers(true))
-	}
-	return input.Decode(r.body, v, options...)
-}
-
-// urlParam returns the part of the path that the route's pattern gives a name.
-func (r *request) urlParam(name string) string { return chi.URLParam(r.Request, name) }
-
-// Paths that answers tell or that cursors belong to.
-const (
-	pathEvents = "/api/events"
-	pathUsers  = "/api/users"
-)
-
-func eventPath(id store.ID) string                 { return pathEvents + "/" + id.Hex() }
-func rosterPath(event store.ID) string             { return eventPath(event) + "/registrations" }
-func attendeesPath(event store.ID) string          { return eventPath(event) + "/attendees" }
-func registrationPath(event, user store.ID) string { return rosterPath(event) + "/" + user.Hex() }
-func userPath(id store.ID) string                  { return pathUsers + "/" + id.Hex() }
-func changesPath(event store.ID) string            { return eventPath(event) + "/changes" }
-func userChangesPath(user store.ID) string         { return userPath(user) + "/changes" }
-func userRegistrationsPath(user store.ID) string   { return userPath(user) + "/registrations" }

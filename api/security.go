@@ -13,7 +13,7 @@ import (
 )
 
 // sentBy returns who sent a request, as far as that is known by now.
-func (a *API) sentBy(r *request) security.Actor {
+func (a *Core) sentBy(r *request) security.Actor {
 	by := security.Actor{Address: a.gate.Address(r.Request), RequestID: r.requestID}
 	if r.caller.Proven {
 		by.ID, by.TokenID, by.Kind = r.caller.ID, r.caller.SessionID, string(messages.ActorPerson)
@@ -22,7 +22,7 @@ func (a *API) sentBy(r *request) security.Actor {
 }
 
 // tell writes the message that something happened by a request, in the role in which its sender acts.
-func (a *API) tell(r *request, event security.Event, role messages.ActorKind, about security.About) {
+func (a *Core) tell(r *request, event security.Event, role messages.ActorKind, about security.About) {
 	by := a.sentBy(r)
 	by.Kind = string(role)
 	if !r.caller.Proven {
@@ -32,7 +32,7 @@ func (a *API) tell(r *request, event security.Event, role messages.ActorKind, ab
 }
 
 // tellRefusal writes the message about a request that was refused because of who sent it, or how often.
-func (a *API) tellRefusal(r *request, p *problem.Problem) {
+func (a *Core) tellRefusal(r *request, p *problem.Problem) {
 	about := security.About{Route: r.Method + " " + r.pattern, Reason: string(p.Code)}
 	if id, err := store.ParseID(chi.URLParam(r.Request, "id")); err == nil {
 		about.Event = id

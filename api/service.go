@@ -25,11 +25,11 @@ var errQueue = errors.New("seat requests do not get through")
 // look finds out whether seat requests get through and the store takes writes. It returns
 // messages.ErrNoWorkers only when the store does.
 func (a *API) look(ctx context.Context) error {
-	queue := a.seats.Ready(ctx)
+	queue := a.core.seats.Ready(ctx)
 	if queue != nil && !errors.Is(queue, messages.ErrNoWorkers) {
 		return fmt.Errorf("%w: %w", errQueue, queue)
 	}
-	return cmp.Or(a.store.Ping(ctx), queue)
+	return cmp.Or(a.core.store.Ping(ctx), queue)
 }
 
 // WatchReadiness logs, until ctx ends, whenever the API becomes ready or unready, and why.

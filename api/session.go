@@ -8,13 +8,11 @@ import (
 	"github.com/eventio/eventio/api/wire"
 )
 
-const pathSession = "/api/session"
-
 // readSession tells who the caller is. A browser's cookie is renewed by it when half of its life is
 // over, so that nobody is logged out while they are there. The new token is of the same session, has the
 // password version of the old one, and says when the password was proven: what ends the old one
 // ends both, and what needs a fresh log-in goes on needing one.
-func (a *API) readSession(w http.ResponseWriter, r *request) error {
+func (a *accountHandlers) readSession(w http.ResponseWriter, r *request) error {
 	if !r.caller.Proven {
 		return problem.New(problem.Unauthenticated)
 	}

@@ -21,7 +21,7 @@ import (
 )
 
 // login checks an e-mail address and a password, and answers with a token.
-func (a *API) login(w http.ResponseWriter, r *request) error {
+func (a *accountHandlers) login(w http.ResponseWriter, r *request) error {
 	var body wire.Credentials
 	if err := r.decode(&body); err != nil {
 		return err
@@ -77,7 +77,7 @@ func (a *API) login(w http.ResponseWriter, r *request) error {
 
 // guess waits for the turn of a password that was sent for an account, for as long as leaves time to
 // look at it.
-func (a *API) guess(r *request, email string, u store.User) (*gate.Guess, error) {
+func (a *accountHandlers) guess(r *request, email string, u store.User) (*gate.Guess, error) {
 	ctx, cancel := context.WithDeadline(r.Context(), r.deadline.Add(-a.config.RequestTimeout/4))
 	defer cancel()
 	return a.gate.Guess(ctx, r.Request, email, u, r.caller)
@@ -85,7 +85,7 @@ func (a *API) guess(r *request, email string, u store.User) (*gate.Guess, error)
 
 // writeSession answers with a user and a new token, and sets the token as a cookie too. The browser
 // is known from then on.
-func (a *API) writeSession(w http.ResponseWriter, r *request, status int, u store.User) error {
+func (a *accountHandlers) writeSession(w http.ResponseWriter, r *request, status int, u store.User) error {
 	token, expires, err := a.openSession(r, u)
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func personOf(u store.User) identity.Person {
 
 // logout takes the cookie away, and ends the session of the token that was sent, in the cookie or
 // the header: all copies of the token with it. Without a token that counts there is nothing to end.
-func (a *API) logout(w http.ResponseWriter, r *request) error {
+func (a *accountHandlers) logout(w http.ResponseWriter, r *request) error {
 	a.gate.SetCookie(w, r.Request, "")
 	noStore(w)
 	if who := a.gate.Sender(r.Request); who.Proven && !who.SessionID.IsZero() {
@@ -120,7 +120,7 @@ func (a *API) logout(w http.ResponseWriter, r *request) error {
 }
 
 // changePassword changes the password of a user who knows the old one.
-func (a *API) changePassword(w http.ResponseWriter, r *request) error {
+func (a *accountHandlers) changePassword(w http.ResponseWriter, r *request) error {
 	id, err := store.ParseID(r.urlParam("user_id"))
 	if err != nil {
 		return problem.InvalidField("user_id", "must be an id of 24 hexadecimal digits")
@@ -174,7 +174,7 @@ func (a *API) changePassword(w http.ResponseWriter, r *request) error {
 }
 
 // replacePassword checks the old password, stores the new one, and ends all earlier tokens.
-func (a *API) replacePassword(r *request, u store.User, change wire.PasswordChange) (store.User, error) {
+func (a *accountHandlers) replacePassword(r *request, u store.User, change wire.PasswordChange) (store.User, error) {
 	ctx, wrong := r.Context(), problem.Newf(problem.Unauthenticated, "The old password is wrong.")
 	guess, err := a.guess(r, u.Email, u)
 	if err != nil {
@@ -211,7 +211,7 @@ func (a *API) replacePassword(r *request, u store.User, change wire.PasswordChan
 
 // renewHash hashes a password that was just proven with the current parameters, and stores that. A
 // failure is logged only: the next log-in tries again.
-func (a *API) renewHash(ctx context.Context, u store.User, password string) {
+func (a *accountHandlers) renewHash(ctx context.Context, u store.User, password string) {
 	after := u
 	var err error
 	if after.PasswordHash, err = a.hashes.Hash(ctx, fairqueue.Known(u.ID), password); err == nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -36,7 +37,7 @@ func jsonArray() listFormat {
 }
 
 // streamJSON sends the items of a list as one array. See stream.
-func (a *API) streamJSON(w http.ResponseWriter, r *request, list func(context.Context) iter.Seq2[any, error]) error {
+func (a *Core) streamJSON(w http.ResponseWriter, r *request, list func(context.Context) iter.Seq2[any, error]) error {
 	return a.stream(w, r, jsonArray(), list)
 }
 
@@ -50,7 +51,7 @@ func (a *API) streamJSON(w http.ResponseWriter, r *request, list func(context.Co
 //
 // A list that fits into the first piece is sent as one answer with its ETag; a longer one
 // has none, because it would have to be read twice. HEAD reads no further than that piece.
-func (a *API) stream(w http.ResponseWriter, r *request, format listFormat, list func(context.Context) iter.Seq2[any, error]) error {
+func (a *Core) stream(w http.ResponseWriter, r *request, format listFormat, list func(context.Context) iter.Seq2[any, error]) error {
 	ctx, cancel := context.WithTimeout(r.lasting, a.throttle.longest)
 	defer cancel()
 	end, _ := ctx.Deadline()
@@ -114,14 +115,14 @@ func (a *API) stream(w http.ResponseWriter, r *request, format listFormat, list 
 	return send(false)
 }
 
-// chunked is the store as streams read it: each page is a chunk.
-type chunked struct {
+// chunks is the store as streams read it: each page is a chunk.
+type chunks struct {
 	Store
-	api *API
+	api *Core
 }
 
 // FindEvents finds a page of events.
-func (c chunked) FindEvents(ctx context.Context, q store.EventQuery) (page store.EventPage, err error) {
+func (c chunks) FindEvents(ctx context.Context, q store.EventQuery) (page store.EventPage, err error) {
 	err = c.api.chunk(ctx, func(ctx context.Context) (err error) {
 		page, err = c.Store.FindEvents(ctx, q)
 		return err
@@ -130,7 +131,7 @@ func (c chunked) FindEvents(ctx context.Context, q store.EventQuery) (page store
 }
 
 // UserRegistrations reads a page of a user's registrations before it yields the first one.
-func (c chunked) UserRegistrations(ctx context.Context, user, before store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
+func (c chunks) UserRegistrations(ctx context.Context, user, before store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
 	return func(yield func(store.UserRegistration, error) bool) {
 		var page []store.UserRegistration
 		err := c.api.chunk(ctx, func(ctx context.Context) error {
@@ -243,7 +244,7 @@ func (s *streamThrottle) enter(address netip.Addr) (leave func(), err error) {
 // chunk reads a part of a list that is streamed, when it is the stream's turn, within the time of a
 // request. read gives everything of the store back before it returns, so that nothing of it is held
 // while the part is sent.
-func (a *API) chunk(ctx context.Context, read func(context.Context) error) error {
+func (a *Core) chunk(ctx context.Context, read func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
 	defer cancel()
 	select {
@@ -278,3 +279,34 @@ func (s *streamThrottle) pause(ctx context.Context, worked time.Duration) {
 	case <-ctx.Done():
 	}
 }
+
+// What lists cost, in requests of the rate limit, by what the store does for them. A page without a
+// search costs what reading an event does, up to pageOfOne events.
+const (
+	costOfSearch    = 5  // several indexes are read and compared
+	costOfWholeList = 20 // the list is read to its end
+	pageOfOne       = 100
+)
+
+// writeList sends a page of changes.
+func writeList(w http.ResponseWriter, r *request, form listFormat, changes []wire.Change) error {
+	buf := []byte(form.begin)
+	for i, c := range changes {
+		if i > 0 {
+			buf = append(buf, form.between...)
+		}
+		item, err := form.item(c)
+		if err != nil {
+			return fmt.Errorf("encode a change: %w", err)
+		}
+		buf = append(buf, item...)
+	}
+	writeTagged(w, r.Request, form.media, append(buf, form.end...))
+	return nil
+}
+
+// defaultUserPage is the size of a page of a user's registrations when none is asked for.
+const defaultUserPage = 100
+
+// chunked returns the store as streams read it.
+func (a *Core) chunked() Store { return chunks{a.store, a} }

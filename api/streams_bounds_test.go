@@ -47,7 +47,7 @@ func (r reply) whole() bool { return strings.HasSuffix(strings.TrimSpace(r.body)
 func TestReadersThatStallKeepNobodyOut(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *site) {
 		i := s.start(t, identity.Keys{})
-		i.config.RequestTimeout = 2 * patience // 80 pieces take the race detector longer than the default
+		i.core.config.RequestTimeout = 2 * patience // 80 pieces take the race detector longer than the default
 		organizer := i.newMember(t)
 		var event string
 		for range 2 * eventsPiece / 5 {
@@ -159,9 +159,9 @@ func TestAStreamEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := &API{throttle: newStreamThrottle(), config: Config{RequestTimeout: time.Second}, gate: gate.New(gate.Config{}, zerolog.Nop())}
+				a := &Core{throttle: newStreamThrottle(), config: Config{RequestTimeout: time.Second}, gate: gate.New(gate.Config{}, zerolog.Nop())}
 				req := &request{Request: httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)}
-				req.start(whileClientWaits, a.config.RequestTimeout)
+				req.start(false, a.config.RequestTimeout)
 				began := time.Now()
 				err := a.streamJSON(slowWriter{httptest.NewRecorder(), c.write}, req, func(ctx context.Context) iter.Seq2[any, error] {
 					return func(yield func(any, error) bool) {
@@ -207,7 +207,7 @@ func (w slowWriter) Write(p []byte) (int, error) {
 // TestStreamsReadAFewAtATime: so that they never take all connections to the store.
 func TestStreamsReadAFewAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := &API{throttle: newStreamThrottle(), config: Config{RequestTimeout: 10 * time.Second}}
+		a := &Core{throttle: newStreamThrottle(), config: Config{RequestTimeout: 10 * time.Second}}
 		var now, most atomic.Int64
 		var streams sync.WaitGroup
 		began := time.Now()
@@ -228,7 +228,7 @@ func TestStreamsReadAFewAtATime(t *testing.T) {
 		if took := time.Since(began); most.Load() != maxReading || took != 3*time.Second {
 			t.Errorf("%d read at a time, and all have after %v", most.Load(), took)
 		}
-		long := &API{throttle: a.throttle, config: Config{RequestTimeout: time.Minute}}
+		long := &Core{throttle: a.throttle, config: Config{RequestTimeout: time.Minute}}
 		for range maxReading {
 			streams.Go(func() {
 				_ = long.chunk(t.Context(), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })

@@ -76,7 +76,7 @@ func TestALongListIsWholeBesideSeatRequests(t *testing.T) {
 	for _, asking := range []int64{0, busySeatRequests} {
 		t.Run(strconv.FormatInt(asking, 10)+" seat requests", func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := &API{throttle: newStreamThrottle(), config: Config{RequestTimeout: time.Second}, gate: gate.New(gate.Config{}, zerolog.Nop())}
+				a := &Core{throttle: newStreamThrottle(), config: Config{RequestTimeout: time.Second}, gate: gate.New(gate.Config{}, zerolog.Nop())}
 				a.throttle.seatRequests.Add(asking)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
@@ -84,7 +84,7 @@ func TestALongListIsWholeBesideSeatRequests(t *testing.T) {
 				w := httptest.NewRecorder()
 				started := time.Now()
 				req := &request{Request: r}
-				req.start(whileClientWaits, a.config.RequestTimeout)
+				req.start(false, a.config.RequestTimeout)
 				err := a.streamJSON(w, req, func(context.Context) iter.Seq2[any, error] {
 					return func(yield func(any, error) bool) {
 						for i := range items {
@@ -125,7 +125,7 @@ func TestSeatRequestsAreCounted(t *testing.T) {
 	conn := s.connect(t)
 	asking := make(chan int64, 1)
 	if _, err := conn.Subscribe(s.link(conn).Namespace.Seats(), func(m *nats.Msg) {
-		asking <- i.throttle.seatRequests.Load()
+		asking <- i.core.throttle.seatRequests.Load()
 		_ = m.Respond(full) // else the request below fails
 	}); err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestSeatRequestsAreCounted(t *testing.T) {
 	if r := i.ask(t, http.MethodPost, path, `{"user_id":"`+store.NewID().Hex()+`"}`); r.status != http.StatusServiceUnavailable {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
-	if during, after := <-asking, i.throttle.seatRequests.Load(); during != 1 || after != 0 {
+	if during, after := <-asking, i.core.throttle.seatRequests.Load(); during != 1 || after != 0 {
 		t.Errorf("%d are under way during the request and %d after it, want 1 and 0", during, after)
 	}
 }

@@ -119,7 +119,7 @@ func TestVerifyingAsksNobody(t *testing.T) {
 	s := newSite(t, "sqlite")
 	i := s.start(t, identity.Keys{})
 	ada := i.newMember(t)
-	i.store = nil // any access panics, and that is a 500
+	i.core.store = nil // any access panics, and that is a 500
 	s.nats.Stop()
 	i.ask(t, "POST", "/api/events", `{`, bearer(ada.token)).want(t, 400, problem.Invalid)
 	i.ask(t, "POST", "/api/events", `{`, bearer("x")).want(t, 401, problem.Unauthenticated)
@@ -183,9 +183,9 @@ func TestALostAnswerOfAChangeRevokesNothingYet(t *testing.T) {
 		i := s.start(t, identity.Keys{})
 		ada := i.newMember(t)
 		seats := i.organized(t, ada) + "/registrations"
-		i.store = lostAnswer{s.st}
+		i.core.store = lostAnswer{s.st}
 		i.ask(t, "POST", "/api/users/"+ada.id+"/password", changeBody(ada.password, "another horse battery"), bearer(ada.token)).want(t, 504, problem.UnknownOutcome)
-		i.store = s.st
+		i.core.store = s.st
 		testenv.Eventually(t, promise, "the end of the token", func() error {
 			if r := i.ask(t, "GET", seats, "", bearer(ada.token)); r.status != 401 {
 				return fmt.Errorf("still answers %d", r.status)

@@ -22,7 +22,7 @@ const maxClient = 200
 // openSession signs a token for somebody who has just proven their password, and stores the
 // session, so that the person finds it in their list. When that fails the log-in stands: a store
 // that takes no writes keeps nobody from reading, and the token can still be ended.
-func (a *API) openSession(r *request, u store.User) (token string, expires time.Time, err error) {
+func (a *accountHandlers) openSession(r *request, u store.User) (token string, expires time.Time, err error) {
 	p := personOf(u)
 	p.SessionID = store.NewID()
 	if token, expires, err = a.gate.Guard().Sign(p); err != nil {
@@ -46,7 +46,7 @@ func (a *API) openSession(r *request, u store.User) (token string, expires time.
 // renewSession makes a token that takes the place of the caller's, and moves the end of the session
 // in the list of the person. Like openSession it succeeds when the store takes no writes. Its
 // expires is zero when the session was ended, which this process has not learned yet.
-func (a *API) renewSession(r *request) (token string, expires time.Time, err error) {
+func (a *accountHandlers) renewSession(r *request) (token string, expires time.Time, err error) {
 	p := r.caller.Person
 	if p.SessionID.IsZero() { // of a version that gave none
 		p.SessionID = store.NewID()
@@ -86,7 +86,7 @@ func clientOf(agent string) string {
 
 // stopSession ends a session that began at since or later, in the store and here. Its end is
 // remembered until the last token that may have been signed for it until now has expired.
-func (a *API) stopSession(ctx context.Context, user, id store.ID, since time.Time) error {
+func (a *accountHandlers) stopSession(ctx context.Context, user, id store.ID, since time.Time) error {
 	s := store.Session{ID: id, UserID: user, CreatedAt: since, ExpiresAt: time.Now().UTC().Truncate(time.Millisecond).Add(identity.MaxLifetime)}
 	if err := a.store.EndSession(ctx, s); err != nil {
 		return unlessStored(err)
@@ -95,19 +95,8 @@ func (a *API) stopSession(ctx context.Context, user, id store.ID, since time.Tim
 	return nil
 }
 
-const onlySelf = "Only the person themself may do this."
-
-// ownUser reads the user's id in the path, who must be the caller.
-func ownUser(r *request) (store.ID, error) {
-	id, err := userID(r)
-	if err != nil {
-		return id, err
-	}
-	return id, r.caller.Require(id, onlySelf)
-}
-
 // currentSessions reads the user and their sessions that count.
-func (a *API) currentSessions(ctx context.Context, id store.ID) (u store.User, sessions []store.Session, err error) {
+func (a *accountHandlers) currentSessions(ctx context.Context, id store.ID) (u store.User, sessions []store.Session, err error) {
 	if u, err = a.store.User(ctx, id); err != nil {
 		return u, nil, err
 	}
@@ -124,7 +113,7 @@ func sessionOf(s store.Session, current store.ID) wire.LoginSession {
 	return wire.LoginSession{ID: s.ID, Client: s.Client, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Current: s.ID == current, EndedAt: s.EndedAt}
 }
 
-func (a *API) listSessions(w http.ResponseWriter, r *request) error {
+func (a *accountHandlers) listSessions(w http.ResponseWriter, r *request) error {
 	id, err := ownUser(r)
 	if err != nil {
 		return err
@@ -142,7 +131,7 @@ func (a *API) listSessions(w http.ResponseWriter, r *request) error {
 }
 
 // endSessions logs the person out everywhere.
-func (a *API) endSessions(w http.ResponseWriter, r *request) error {
+func (a *accountHandlers) endSessions(w http.ResponseWriter, r *request) error {
 	id, err := ownUser(r)
 	if err != nil {
 		return err
@@ -162,7 +151,7 @@ func (a *API) endSessions(w http.ResponseWriter, r *request) error {
 }
 
 // endSession ends one session of the person: 204, also when there is none.
-func (a *API) endSession(w http.ResponseWriter, r *request) error {
+func (a *accountHandlers) endSession(w http.ResponseWriter, r *request) error {
 	id, err := ownUser(r)
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"mime"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/eventio/eventio/api/describe"
 	"github.com/eventio/eventio/api/input"
@@ -76,15 +75,6 @@ func prefersCSV(accept []string) bool {
 
 // byteOrderMark is U+FEFF.
 const byteOrderMark = "\ufeff"
-
-// format makes CSV of a guest list.
-func (o csvOptions) format() listFormat {
-	return o.list([]string{"number", "status", "name", "email", "registered_at", "user_id"}, func(item any) []string {
-		g := item.(wire.Attendee)
-		return []string{strconv.FormatInt(g.Number, 10), string(g.Status), defused(g.Name), defused(g.Email),
-			g.RegisteredAt.Format(time.RFC3339Nano), g.UserID.Hex()}
-	})
-}
 
 // list makes CSV of a list (RFC 4180), with a first line of names.
 func (o csvOptions) list(names []string, cells func(any) []string) listFormat {
