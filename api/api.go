@@ -15,19 +15,32 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/api/accounts"
 	"github.com/eventio/eventio/api/describe"
+	"github.com/eventio/eventio/api/events"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/registrations"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/internal/framing"
 	"github.com/eventio/eventio/internal/ready"
 	"github.com/eventio/eventio/pkg/messages"
 )
 
+// Store is what the API may ask of a store: everything but the seats.
+type Store = serve.Store
+
+// Config has the API's settings. The zero value works.
+type Config = serve.Config
+
+// Quotas bound what is stored for somebody in a day of UTC.
+type Quotas = serve.Quotas
+
 // API answers HTTP requests.
 type API struct {
-	core          *Core
-	accounts      *accountHandlers
-	events        *eventHandlers
-	registrations *registrationHandlers
+	core          *serve.Core
+	accounts      *accounts.Handlers
+	events        *events.Handlers
+	registrations *registrations.Handlers
 	router        http.Handler
 	// ambiguous answers a request of which it is not clear where it ends.
 	ambiguous http.Handler
@@ -38,18 +51,18 @@ type API struct {
 
 // New makes the API over a store and a requester, which stay the caller's. It panics on a row of the
 // table of routes that is not whole, and on a configured origin that is none.
-func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger) *API {
-	core := NewCore(st, seats, config, log)
+func New(st serve.Store, seats *messages.Requester, config serve.Config, log zerolog.Logger) *API {
+	core := serve.New(st, seats, config, log)
 	a := &API{
-		core: core, accounts: NewAccountHandlers(core), events: NewEventHandlers(core), registrations: NewRegistrationHandlers(core),
+		core: core, accounts: accounts.New(core), events: events.New(core), registrations: registrations.New(core),
 	}
 	a.ready = ready.New(a.look, "ready: seat requests get through, and the store answers", log)
 	table := a.table()
 	a.described = describe.Render(described(table))
-	a.router = a.core.gate.BrowserRules(a.routes(table), a.described.AnswerHeaders, func(err error) http.Handler {
-		return a.observe("", func(http.ResponseWriter, *request) error { return err })
+	a.router = a.core.Gate.BrowserRules(a.routes(table), a.described.AnswerHeaders, func(err error) http.Handler {
+		return a.observe("", func(http.ResponseWriter, *serve.Request) error { return err })
 	})
-	a.ambiguous = a.observe("", func(http.ResponseWriter, *request) error {
+	a.ambiguous = a.observe("", func(http.ResponseWriter, *serve.Request) error {
 		return problem.InvalidField("Content-Length", "must not come with Transfer-Encoding; send one of them")
 	})
 	return a
@@ -57,7 +70,7 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 
 // ServeHTTP implements http.Handler.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	setRequestID(w, r)
+	serve.SetRequestID(w, r)
 	if len(r.TransferEncoding) > 0 {
 		switch framing.Of(r) {
 		case framing.Clear:

@@ -16,6 +16,7 @@ import (
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/internal/testenv/system"
@@ -132,7 +133,7 @@ func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*gate.Confi
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &instance{New(s.st, requester, Config{Access: access}, log), guard}
+	i := &instance{New(s.st, requester, serve.Config{Access: access}, log), guard}
 	t.Cleanup(i.Wait)
 	return i, conn
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 )
 
 // route is a row of the table of routes. The router enforces it before the handler runs, so no
@@ -26,7 +27,7 @@ type route struct {
 	limit           gate.Limit
 	body            bodyRule
 	lifetime        lifetime
-	handle          handler
+	handle          serve.Handler
 	operation       describe.Operation
 }
 
@@ -59,38 +60,38 @@ const (
 // table has all routes of the API.
 func (a *API) table() []route {
 	const (
-		event         = pathEvents + "/{id}"
+		event         = serve.PathEvents + "/{id}"
 		registrations = event + "/registrations"
 		registration  = registrations + "/{user_id}"
-		user          = pathUsers + "/{user_id}"
+		user          = serve.PathUsers + "/{user_id}"
 	)
 	return []route{
-		{http.MethodPost, pathUsers, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.accounts.createUser, describe.CreateUser()},
-		{http.MethodGet, user, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.accounts.readUser, describe.ReadUser()},
-		{http.MethodPatch, user, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.accounts.editUser, describe.EditUser()},
-		{http.MethodDelete, user, gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.accounts.deleteUser, describe.DeleteUser()},
-		{http.MethodGet, user + "/export", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.accounts.exportUser, describe.ExportUser()},
-		{http.MethodGet, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.accounts.listSessions, describe.ListSessions()},
-		{http.MethodDelete, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.accounts.endSessions, describe.EndSessions()},
-		{http.MethodDelete, user + "/sessions/{session_id}", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.accounts.endSession, describe.EndSession()},
-		{http.MethodPost, user + "/password", gate.TokenHolders, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.accounts.changePassword, describe.ChangePassword()},
-		{http.MethodPost, "/api/login", gate.Anybody, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.accounts.login, describe.Login()},
-		{http.MethodGet, pathSession, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.accounts.readSession, describe.ReadSession()},
-		{http.MethodPost, "/api/logout", gate.Anybody, gate.RequestsPerAddress, ignoredBody, afterClientLeaves, a.accounts.logout, describe.Logout()},
-		{http.MethodPost, pathEvents, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.events.createEvent, describe.CreateEvent()},
-		{http.MethodGet, pathEvents, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.events.listEvents, describe.ListEvents()},
-		{http.MethodGet, event, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.events.readEvent, describe.ReadEvent()},
-		{http.MethodPost, registrations, gate.TokenHolders, gate.RegistrationsPerPerson, jsonBody, afterClientLeaves, a.registrations.register, describe.Register()},
-		{http.MethodGet, registrations, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.registrations.listRegistrations, describe.ListRegistrations()},
-		{http.MethodGet, event + "/attendees", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.registrations.listAttendees, describe.ListAttendees()},
-		{http.MethodPut, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.registrations.putRegistration, describe.PutRegistration()},
-		{http.MethodGet, registration, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.registrations.readRegistration, describe.ReadRegistration()},
-		{http.MethodDelete, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.registrations.deleteRegistration, describe.DeleteRegistration()},
-		{http.MethodPatch, event, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.events.editEvent, describe.EditEvent()},
-		{http.MethodPost, event + "/cancel", gate.TokenHolders, gate.RequestsPerAddress, noBody, afterClientLeaves, a.events.cancelEvent, describe.CancelEvent()},
-		{http.MethodGet, event + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.events.listEventChanges, describe.EventChanges()},
-		{http.MethodGet, user + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.events.listUserChanges, describe.UserChanges()},
-		{http.MethodGet, user + "/registrations", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.registrations.listUserRegistrations, describe.UserRegistrations()},
+		{http.MethodPost, serve.PathUsers, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.accounts.CreateUser, describe.CreateUser()},
+		{http.MethodGet, user, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.accounts.ReadUser, describe.ReadUser()},
+		{http.MethodPatch, user, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.accounts.EditUser, describe.EditUser()},
+		{http.MethodDelete, user, gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.accounts.DeleteUser, describe.DeleteUser()},
+		{http.MethodGet, user + "/export", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.accounts.ExportUser, describe.ExportUser()},
+		{http.MethodGet, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.accounts.ListSessions, describe.ListSessions()},
+		{http.MethodDelete, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.accounts.EndSessions, describe.EndSessions()},
+		{http.MethodDelete, user + "/sessions/{session_id}", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.accounts.EndSession, describe.EndSession()},
+		{http.MethodPost, user + "/password", gate.TokenHolders, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.accounts.ChangePassword, describe.ChangePassword()},
+		{http.MethodPost, "/api/login", gate.Anybody, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.accounts.Login, describe.Login()},
+		{http.MethodGet, serve.PathSession, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.accounts.ReadSession, describe.ReadSession()},
+		{http.MethodPost, "/api/logout", gate.Anybody, gate.RequestsPerAddress, ignoredBody, afterClientLeaves, a.accounts.Logout, describe.Logout()},
+		{http.MethodPost, serve.PathEvents, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.events.CreateEvent, describe.CreateEvent()},
+		{http.MethodGet, serve.PathEvents, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.events.ListEvents, describe.ListEvents()},
+		{http.MethodGet, event, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.events.ReadEvent, describe.ReadEvent()},
+		{http.MethodPost, registrations, gate.TokenHolders, gate.RegistrationsPerPerson, jsonBody, afterClientLeaves, a.registrations.Register, describe.Register()},
+		{http.MethodGet, registrations, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.registrations.ListRegistrations, describe.ListRegistrations()},
+		{http.MethodGet, event + "/attendees", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.registrations.ListAttendees, describe.ListAttendees()},
+		{http.MethodPut, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.registrations.PutRegistration, describe.PutRegistration()},
+		{http.MethodGet, registration, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.registrations.ReadRegistration, describe.ReadRegistration()},
+		{http.MethodDelete, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.registrations.DeleteRegistration, describe.DeleteRegistration()},
+		{http.MethodPatch, event, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.events.EditEvent, describe.EditEvent()},
+		{http.MethodPost, event + "/cancel", gate.TokenHolders, gate.RequestsPerAddress, noBody, afterClientLeaves, a.events.CancelEvent, describe.CancelEvent()},
+		{http.MethodGet, event + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.events.ListEventChanges, describe.EventChanges()},
+		{http.MethodGet, user + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.events.ListUserChanges, describe.UserChanges()},
+		{http.MethodGet, user + "/registrations", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.registrations.ListUserRegistrations, describe.UserRegistrations()},
 		{http.MethodGet, "/livez", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.livez, describe.Livez()},
 		{http.MethodGet, "/readyz", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.readyz, describe.Readyz()},
 		{http.MethodGet, "/openapi.json", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.openAPI, describe.OpenAPI()},
@@ -111,7 +112,7 @@ func described(table []route) []describe.Route {
 // routes makes the handler of all paths. It panics on a row that is not whole.
 func (a *API) routes(table []route) http.Handler {
 	mux := chi.NewRouter()
-	compress := compressing()
+	compress := serve.Compressing()
 	methods := []string{http.MethodHead}
 	for _, rt := range table {
 		if !rt.whole() {
@@ -125,15 +126,15 @@ func (a *API) routes(table []route) http.Handler {
 		mux.Method(rt.method, rt.pattern, handle)
 		methods = append(methods, rt.method)
 	}
-	noPath := func(http.ResponseWriter, *request) error {
+	noPath := func(http.ResponseWriter, *serve.Request) error {
 		return problem.New(problem.NotFound)
 	}
 	notFound := a.observe("", noPath)
 	mux.NotFound(notFound.ServeHTTP)
-	if a.core.config.Pages != nil {
-		mux.NotFound(a.core.config.Pages(notFound, inner(mux)).ServeHTTP)
+	if a.core.Config.Pages != nil {
+		mux.NotFound(a.core.Config.Pages(notFound, inner(mux)).ServeHTTP)
 	}
-	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *request) error {
+	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *serve.Request) error {
 		var allowed []string
 		path := cmp.Or(r.URL.RawPath, r.URL.Path) // what chi routes by
 		for _, m := range methods {
@@ -158,15 +159,15 @@ func (a *API) routes(table []route) http.Handler {
 
 // enforce applies a row to each request: it counts the request (429), then finds out who sent it
 // (401), checks the query and reads the body (400, 413, 415), and starts the clock of the answer.
-func (a *API) enforce(rt route) func(http.ResponseWriter, *request) error {
+func (a *API) enforce(rt route) func(http.ResponseWriter, *serve.Request) error {
 	parameters := rt.operation.QueryNames()
-	return func(w http.ResponseWriter, req *request) error {
+	return func(w http.ResponseWriter, req *serve.Request) error {
 		r := req.Request
 		var err error
-		if req.caller, err = a.core.gate.Admit(w, r, rt.access, rt.limit); err != nil {
+		if req.Caller, err = a.core.Gate.Admit(w, r, rt.access, rt.limit); err != nil {
 			return err
 		}
-		req.charge = func(cost int) error { return a.core.gate.Charge(w, r, rt.limit, req.caller, cost-1) }
+		req.Charge = func(cost int) error { return a.core.Gate.Charge(w, r, rt.limit, req.Caller, cost-1) }
 		if r.URL.RawQuery != "" {
 			if err := input.CheckQuery(r.URL.RawQuery, parameters); err != nil {
 				return err
@@ -175,24 +176,24 @@ func (a *API) enforce(rt route) func(http.ResponseWriter, *request) error {
 		if err := readBody(w, req, rt.body); err != nil {
 			return err
 		}
-		req.start(rt.lifetime == afterClientLeaves, a.core.config.RequestTimeout)
-		defer req.end()
+		req.Start(rt.lifetime == afterClientLeaves, a.core.Config.RequestTimeout)
+		defer req.End()
 		return rt.handle(w, req)
 	}
 }
 
 // readBody reads the body, or makes sure that it says nothing.
-func readBody(w http.ResponseWriter, r *request, rule bodyRule) (err error) {
+func readBody(w http.ResponseWriter, r *serve.Request, rule bodyRule) (err error) {
 	if rule != ignoredBody {
 		err = input.CheckCharset(r.Header)
 	}
 	switch {
 	case err != nil:
 	case rule == jsonBody:
-		if r.strict = input.Strict(r.Header); r.strict {
+		if r.Strict = input.Strict(r.Header); r.Strict {
 			w.Header().Set("Preference-Applied", "handling=strict")
 		}
-		r.body, err = input.ReadBody(w, r.Request)
+		r.Sent, err = input.ReadBody(w, r.Request)
 	case rule == noBody:
 		err = input.RefuseBody(w, r.Request)
 	}

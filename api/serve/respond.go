@@ -1,4 +1,4 @@
-package api
+package serve
 
 import (
 	"compress/gzip"
@@ -28,8 +28,8 @@ func encode(v any) ([]byte, error) {
 	return append(body, '\n'), nil
 }
 
-// writeJSON sends v with a status.
-func writeJSON(w http.ResponseWriter, status int, v any) error {
+// WriteJSON sends v with a status.
+func WriteJSON(w http.ResponseWriter, status int, v any) error {
 	body, err := encode(v)
 	if err != nil {
 		return err
@@ -42,33 +42,33 @@ func writeJSON(w http.ResponseWriter, status int, v any) error {
 	return nil
 }
 
-// writeCreated sends v with 201, and in Location where the new thing is.
-func writeCreated(w http.ResponseWriter, location string, replayed bool, v any) error {
-	setCreated(w, location, replayed)
-	return writeJSON(w, http.StatusCreated, v)
+// WriteCreated sends v with 201, and in Location where the new thing is.
+func WriteCreated(w http.ResponseWriter, location string, replayed bool, v any) error {
+	SetCreated(w, location, replayed)
+	return WriteJSON(w, http.StatusCreated, v)
 }
 
-// setCreated sets the headers of a 201.
-func setCreated(w http.ResponseWriter, location string, replayed bool) {
+// SetCreated sets the headers of a 201.
+func SetCreated(w http.ResponseWriter, location string, replayed bool) {
 	w.Header().Set("Location", location)
 	if replayed {
 		w.Header().Set(wire.HeaderReplayed, "true")
 	}
 }
 
-// writeRead sends the answer v to a read, or 304 when the client has it already.
-func writeRead(w http.ResponseWriter, r *request, v any) error {
+// WriteRead sends the answer v to a read, or 304 when the client has it already.
+func WriteRead(w http.ResponseWriter, r *Request, v any) error {
 	body, err := encode(v)
 	if err != nil {
 		return err
 	}
-	writeTagged(w, r.Request, "application/json", body)
+	WriteTagged(w, r.Request, "application/json", body)
 	return nil
 }
 
-// writeTagged sends a body with its ETag, which it makes unless the header is set. The tag is weak,
+// WriteTagged sends a body with its ETag, which it makes unless the header is set. The tag is weak,
 // because compression may change the bytes on the way and not the content.
-func writeTagged(w http.ResponseWriter, r *http.Request, media string, body []byte) {
+func WriteTagged(w http.ResponseWriter, r *http.Request, media string, body []byte) {
 	h := w.Header()
 	tag := h.Get("ETag")
 	if tag == "" {
@@ -79,7 +79,7 @@ func writeTagged(w http.ResponseWriter, r *http.Request, media string, body []by
 	if h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "no-cache") // keep it, but ask before using it
 	}
-	if matches(r.Header.Values("If-None-Match"), tag) {
+	if Matches(r.Header.Values("If-None-Match"), tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
@@ -89,20 +89,20 @@ func writeTagged(w http.ResponseWriter, r *http.Request, media string, body []by
 	_, _ = w.Write(body) // a client that is gone needs no answer
 }
 
-// noPreconditions refuses headers with conditions that a route does not support: ignoring one would do
+// NoPreconditions refuses headers with conditions that a route does not support: ignoring one would do
 // what the client did not want.
-func noPreconditions(h http.Header, names ...string) error {
+func NoPreconditions(h http.Header, names ...string) error {
 	var f input.Fields
 	for _, name := range names {
-		if sent := h.Values(name); len(sent) > 0 && (name != "If-Match" || !anyTag(sent)) {
+		if sent := h.Values(name); len(sent) > 0 && (name != "If-Match" || !AnyTag(sent)) {
 			f.Add(name, "is not supported here")
 		}
 	}
 	return f.Err()
 }
 
-// linkNext says in a header where the next page is.
-func linkNext(w http.ResponseWriter, path string, q url.Values, limit int, cursor string) {
+// LinkNext says in a header where the next page is.
+func LinkNext(w http.ResponseWriter, path string, q url.Values, limit int, cursor string) {
 	next := make(url.Values, len(q)+1)
 	maps.Copy(next, q)
 	next.Set("limit", strconv.Itoa(limit))
@@ -110,12 +110,12 @@ func linkNext(w http.ResponseWriter, path string, q url.Values, limit int, curso
 	w.Header().Set("Link", fmt.Sprintf("<%s?%s>; rel=\"next\"", path, next.Encode()))
 }
 
-// noStore keeps caches from storing an answer that is for one person.
-func noStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store") }
+// NoStore keeps caches from storing an answer that is for one person.
+func NoStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store") }
 
-// setRequestID gives the answer the client's X-Request-Id, or a new one when the client sent none,
+// SetRequestID gives the answer the client's X-Request-Id, or a new one when the client sent none,
 // several, or one that is not safe to repeat.
-func setRequestID(w http.ResponseWriter, r *http.Request) {
+func SetRequestID(w http.ResponseWriter, r *http.Request) {
 	var id string
 	if sent := r.Header[wire.HeaderRequestID]; len(sent) == 1 && messages.ValidTraceID(sent[0]) {
 		id = sent[0]
@@ -125,15 +125,15 @@ func setRequestID(w http.ResponseWriter, r *http.Request) {
 	w.Header()[wire.HeaderRequestID] = []string{id}
 }
 
-// requestID returns the request id of an answer.
-func requestID(w http.ResponseWriter) string { return w.Header().Get(wire.HeaderRequestID) }
+// RequestID returns the request id of an answer.
+func RequestID(w http.ResponseWriter) string { return w.Header().Get(wire.HeaderRequestID) }
 
 // compressAbove is the size from which answers are compressed, in bytes.
 const compressAbove = 1 << 10
 
-// compressing wraps the handlers of reads. Changes stay without: their answers are small, and their
+// Compressing wraps the handlers of reads. Changes stay without: their answers are small, and their
 // time is what matters.
-func compressing() func(http.Handler) http.Handler {
+func Compressing() func(http.Handler) http.Handler {
 	// Without Zstandard, whose window would take megabytes for each list that is streamed.
 	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(compressAbove), gzhttp.CompressionLevel(gzip.BestSpeed), gzhttp.EnableZstd(false))
 	if err != nil { // the options above are wrong

@@ -1,4 +1,5 @@
-package api
+// Package accounts answers requests about people, their log-ins and their passwords.
+package accounts
 
 import (
 	"context"
@@ -8,6 +9,7 @@ import (
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/internal/security"
@@ -15,31 +17,31 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// accountHandlers answers requests about people, their log-ins and their passwords.
-type accountHandlers struct {
-	*Core
+// Handlers answers requests about people, their log-ins and their passwords.
+type Handlers struct {
+	*serve.Core
 	newPasswords passwords.Policy
 }
 
-// NewAccountHandlers makes the handlers over what all share.
-func NewAccountHandlers(core *Core) *accountHandlers {
-	a := &accountHandlers{Core: core}
+// New makes the handlers over what all share.
+func New(core *serve.Core) *Handlers {
+	a := &Handlers{Core: core}
 	// In trusted mode a password protects nothing, because anybody may act as anybody, and
 	// the original's clients send what they always sent.
-	if core.config.Access.Mode != gate.Trusted {
+	if core.Config.Access.Mode != gate.Trusted {
 		a.newPasswords = passwords.RefuseGuessable()
 	}
 	return a
 }
 
-// createUser signs somebody up and logs them in.
-func (a *accountHandlers) createUser(w http.ResponseWriter, r *request) error {
+// CreateUser signs somebody up and logs them in.
+func (a *Handlers) CreateUser(w http.ResponseWriter, r *serve.Request) error {
 	var body wire.NewUser
-	if err := r.decode(&body); err != nil {
+	if err := r.Decode(&body); err != nil {
 		return err
 	}
 	var f input.Fields
-	key, _ := idempotencyKey(&f, r.Header)
+	key, _ := serve.IdempotencyKey(&f, r.Header)
 	u := store.User{
 		Name:  f.Line("name", body.Name, input.MaxName),
 		Email: f.Email("email", body.Email),
@@ -48,14 +50,14 @@ func (a *accountHandlers) createUser(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := a.gate.CountAccount(w, r.Request, store.EmailKey(u.Email)); err != nil {
+	if err := a.Gate.CountAccount(w, r.Request, store.EmailKey(u.Email)); err != nil {
 		return err
 	}
-	if err := a.hashes.Room(a.gate.Stranger(r.Request)); err != nil {
+	if err := a.Hashes.Room(a.Gate.Stranger(r.Request)); err != nil {
 		return err
 	}
 	ctx := r.Context()
-	c, done, err := a.begin(ctx, key, signUpScope(u.Email), wire.NewUser{Name: u.Name, Email: u.Email})
+	c, done, err := a.Begin(ctx, key, signUpScope(u.Email), wire.NewUser{Name: u.Name, Email: u.Email})
 	if err != nil {
 		return err
 	}
@@ -72,10 +74,10 @@ func (a *accountHandlers) createUser(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	if !u.LockedAt.IsZero() {
-		a.tell(r, security.LoginRefused, "", security.About{User: u.ID})
+		a.Tell(r, security.LoginRefused, "", security.About{User: u.ID})
 		return problem.New(problem.AccountLocked)
 	}
-	setCreated(w, userPath(u.ID), done)
+	serve.SetCreated(w, serve.UserPath(u.ID), done)
 	if err := a.writeSession(w, r, http.StatusCreated, u); err != nil {
 		return err
 	}
@@ -83,29 +85,29 @@ func (a *accountHandlers) createUser(w http.ResponseWriter, r *request) error {
 	if done {
 		happened = security.LoginSucceeded // the answer to a repetition has a token too
 	}
-	a.tell(r, happened, messages.ActorPerson, security.About{User: u.ID})
+	a.Tell(r, happened, messages.ActorPerson, security.About{User: u.ID})
 	return nil
 }
 
 // signUpScope names what the key of a sign-up belongs to: the e-mail address, since nobody is known
 // yet, and strangers choose equal keys.
 func signUpScope(email string) string {
-	return "POST " + pathUsers + " " + store.EmailKey(email)
+	return "POST " + serve.PathUsers + " " + store.EmailKey(email)
 }
 
 // signUp stores a new user.
-func (a *accountHandlers) signUp(r *request, c creation, u store.User, password string) error {
-	who := a.gate.Stranger(r.Request)
+func (a *Handlers) signUp(r *serve.Request, c serve.Creation, u store.User, password string) error {
+	who := a.Gate.Stranger(r.Request)
 	create := func(ctx context.Context) (err error) {
-		if err := a.useSignUp(ctx, r); err != nil {
+		if err := a.UseSignUp(ctx, r); err != nil {
 			return err
 		}
-		if u.PasswordHash, err = a.hashes.Hash(ctx, who, password); err != nil {
+		if u.PasswordHash, err = a.Hashes.Hash(ctx, who, password); err != nil {
 			return err
 		}
-		return a.store.CreateUser(ctx, u)
+		return a.Store.CreateUser(ctx, u)
 	}
-	return c.carryOut(r.Context(), create, func(ctx context.Context) error {
+	return c.CarryOut(r.Context(), create, func(ctx context.Context) error {
 		_, err := a.sameUser(ctx, r, u.ID, password)
 		return err
 	})
@@ -115,8 +117,8 @@ func (a *accountHandlers) signUp(r *request, c creation, u store.User, password 
 // the sign-up. It fails when the user has another password. The fingerprint of a key leaves the
 // password out, because a fast digest of it must not be stored; here the slow one tells whether a
 // repetition is one. So it tells whether a password is right, and is slowed like a log-in.
-func (a *accountHandlers) sameUser(ctx context.Context, r *request, id store.ID, password string) (store.User, error) {
-	u, err := a.store.User(ctx, id)
+func (a *Handlers) sameUser(ctx context.Context, r *serve.Request, id store.ID, password string) (store.User, error) {
+	u, err := a.Store.User(ctx, id)
 	if err != nil {
 		return u, err
 	}
@@ -125,7 +127,7 @@ func (a *accountHandlers) sameUser(ctx context.Context, r *request, id store.ID,
 		return u, err
 	}
 	defer guess.End()
-	same, _, err := a.hashes.Matches(ctx, guess.Party, password, u.PasswordHash)
+	same, _, err := a.Hashes.Matches(ctx, guess.Party, password, u.PasswordHash)
 	if err != nil {
 		return u, err
 	}

@@ -1,4 +1,4 @@
-package api
+package serve
 
 import (
 	"regexp"
@@ -25,17 +25,17 @@ func entityTags(lines []string) (tags []string) {
 	return tags
 }
 
-// anyTag reports whether a condition is *, which matches whatever there is. In If-Match that is no
+// AnyTag reports whether a condition is *, which matches whatever there is. In If-Match that is no
 // condition here: what is not there cannot be edited, and need not be deleted.
-func anyTag(sent []string) bool { return len(sent) == 1 && strings.TrimSpace(sent[0]) == "*" }
+func AnyTag(sent []string) bool { return len(sent) == 1 && strings.TrimSpace(sent[0]) == "*" }
 
 // coding matches what gateways that compress add to an ETag: Apache "x-gzip", Jetty "x--gzip", others
 // with another sign. The ETags of the API end otherwise.
 var coding = regexp.MustCompile(`[-;:+]{1,2}(gzip|br|zstd|deflate)$`)
 
-// matches compares ETags weakly (RFC 9110, section 13.1.2).
-func matches(sent []string, tag string) bool {
-	if anyTag(sent) {
+// Matches compares ETags weakly (RFC 9110, section 13.1.2).
+func Matches(sent []string, tag string) bool {
+	if AnyTag(sent) {
 		return true
 	}
 	tags := entityTags(sent)
@@ -43,9 +43,9 @@ func matches(sent []string, tag string) bool {
 	return slices.Contains(tags, own) || slices.ContainsFunc(tags, func(t string) bool { return coding.ReplaceAllString(t, "") == own })
 }
 
-// tagNumbers reads the numbers before the first dots of ETags. The ETags may be weak: some proxies make
+// TagNumbers reads the numbers before the first dots of ETags. The ETags may be weak: some proxies make
 // strong ones so, and the number means the same.
-func tagNumbers(sent []string) (numbers []int64) {
+func TagNumbers(sent []string) (numbers []int64) {
 	for _, tag := range entityTags(sent) {
 		number, _, ok := strings.Cut(tag, ".")
 		if n, err := strconv.ParseInt(number, 10, 64); ok && err == nil && n > 0 {

@@ -1,4 +1,4 @@
-package api
+package registrations
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -18,9 +19,9 @@ const (
 	maxUserScan = input.MaxPage
 )
 
-// listUserRegistrations answers with a page of a user's registrations, the newest event first.
-func (a *registrationHandlers) listUserRegistrations(w http.ResponseWriter, r *request) error {
-	user, err := userID(r)
+// ListUserRegistrations answers with a page of a user's registrations, the newest event first.
+func (a *Handlers) ListUserRegistrations(w http.ResponseWriter, r *serve.Request) error {
+	user, err := serve.UserID(r)
 	if err != nil {
 		return err
 	}
@@ -33,21 +34,21 @@ func (a *registrationHandlers) listUserRegistrations(w http.ResponseWriter, r *r
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := r.caller.Require(user, "Only the user may list their registrations."); err != nil {
+	if err := r.Caller.Require(user, "Only the user may list their registrations."); err != nil {
 		return err
 	}
 	if limit == 0 {
-		limit = defaultUserPage
+		limit = serve.DefaultUserPage
 	}
 	page, last, more, err := a.userPage(r.Context(), userQuery{user, before, when, limit})
 	if err != nil {
 		return err
 	}
 	if more {
-		linkNext(w, userRegistrationsPath(user), q, limit, userRegistrationsList(user, q).Cursor(last[:]))
+		serve.LinkNext(w, serve.UserRegistrationsPath(user), q, limit, userRegistrationsList(user, q).Cursor(last[:]))
 	}
-	noStore(w)
-	return writeRead(w, r, page)
+	serve.NoStore(w)
+	return serve.WriteRead(w, r, page)
 }
 
 // userQuery says which of a user's registrations a page has: those for events before one, by the
@@ -60,11 +61,11 @@ type userQuery struct {
 
 // userPage reads one page of a user's registrations. last is the event that was looked at last, and
 // more tells whether there may be others behind it.
-func (a *registrationHandlers) userPage(ctx context.Context, q userQuery) (page []wire.UserRegistration, last store.ID, more bool, err error) {
+func (a *Handlers) userPage(ctx context.Context, q userQuery) (page []wire.UserRegistration, last store.ID, more bool, err error) {
 	now := time.Now()
 	page = []wire.UserRegistration{}
 	seen := 0
-	for h, err := range a.store.UserRegistrations(ctx, q.user, q.before, maxUserScan+1) {
+	for h, err := range a.Store.UserRegistrations(ctx, q.user, q.before, maxUserScan+1) {
 		if err != nil {
 			return nil, last, false, err
 		}
@@ -86,7 +87,7 @@ func (a *registrationHandlers) userPage(ctx context.Context, q userQuery) (page 
 
 // userRegistrationsList names the list of a user's registrations, for cursors.
 func userRegistrationsList(user store.ID, q url.Values) input.List {
-	return input.ListOf(userRegistrationsPath(user), q)
+	return input.ListOf(serve.UserRegistrationsPath(user), q)
 }
 
 // userRegistrationsCursor reads the event before which a page begins; the zero id when it is the

@@ -1,4 +1,6 @@
-package api
+// Package serve has what the handlers of all routes share: the request, answers of every form, streams,
+// idempotency keys, quotas, and the problems that outcomes and errors become. It knows no route.
+package serve
 
 import (
 	"context"
@@ -52,17 +54,17 @@ type Config struct {
 
 // Core is what the handlers of all routes share. It is safe for concurrent use.
 type Core struct {
-	store  Store
-	seats  *messages.Requester
-	config Config // with its defaults
-	log    zerolog.Logger
-	gate   *gate.Gate
+	Store  Store
+	Seats  *messages.Requester
+	Config Config // with its defaults
+	Log    zerolog.Logger
+	Gate   *gate.Gate
 
-	// hashes says how many passwords are looked at, at a time.
-	hashes *passwords.Hasher
+	// Hashes says how many passwords are looked at, at a time.
+	Hashes *passwords.Hasher
 
-	background sync.WaitGroup  // what goes on after its answer
-	ending     <-chan struct{} // closed when Wait is called: nothing of that is put off any more
+	Background sync.WaitGroup  // what goes on after its answer
+	Ending     <-chan struct{} // closed when Wait is called: nothing of that is put off any more
 	end        func()          // closes ending, once
 	throttle   *streamThrottle
 	told       toldQuotas
@@ -71,9 +73,9 @@ type Core struct {
 // longestPause is the default of gate.Config.LongestPause, where requests have the time.
 const longestPause = 3 * time.Second
 
-// NewCore makes what the handlers of all routes share, over a store and a requester, which stay the
+// New makes what the handlers of all routes share, over a store and a requester, which stay the
 // caller's. It panics on a configured origin that is none.
-func NewCore(st Store, seats *messages.Requester, config Config, log zerolog.Logger) *Core {
+func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger) *Core {
 	if config.RequestTimeout <= 0 {
 		config.RequestTimeout = 5 * time.Second
 	}
@@ -82,8 +84,8 @@ func NewCore(st Store, seats *messages.Requester, config Config, log zerolog.Log
 	}
 	ending := make(chan struct{})
 	return &Core{
-		store: st, seats: seats, config: config, log: log, gate: gate.New(config.Access, log),
-		ending: ending, end: sync.OnceFunc(func() { close(ending) }), throttle: newStreamThrottle(), hashes: passwords.NewHasher(0, 0),
+		Store: st, Seats: seats, Config: config, Log: log, Gate: gate.New(config.Access, log),
+		Ending: ending, end: sync.OnceFunc(func() { close(ending) }), throttle: newStreamThrottle(), Hashes: passwords.NewHasher(0, 0),
 	}
 }
 
@@ -92,11 +94,11 @@ func NewCore(st Store, seats *messages.Requester, config Config, log zerolog.Log
 // store is closed. It may be called more than once.
 func (a *Core) Wait() {
 	a.end()
-	a.background.Wait()
+	a.Background.Wait()
 }
 
-// recovered runs work and turns its panic into an error, so that the process lives on.
-func recovered(work func() error) (err error) {
+// Recovered runs work and turns its panic into an error, so that the process lives on.
+func Recovered(work func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())

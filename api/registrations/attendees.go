@@ -1,4 +1,4 @@
-package api
+package registrations
 
 import (
 	"cmp"
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -30,12 +31,12 @@ type guestList struct {
 	sort   string
 	limit  int // 0: the whole list
 	after  *guestPlace
-	csv    *csvOptions // nil: JSON
+	csv    *serve.CSVOptions // nil: JSON
 }
 
-// listAttendees answers with a page of an event's guest list, or streams the whole of it.
-func (a *registrationHandlers) listAttendees(w http.ResponseWriter, r *request) error {
-	id, err := eventID(r)
+// ListAttendees answers with a page of an event's guest list, or streams the whole of it.
+func (a *Handlers) ListAttendees(w http.ResponseWriter, r *serve.Request) error {
+	id, err := serve.EventID(r)
 	if err != nil {
 		return err
 	}
@@ -44,11 +45,11 @@ func (a *registrationHandlers) listAttendees(w http.ResponseWriter, r *request) 
 	if err != nil {
 		return err
 	}
-	e, err := a.store.Event(r.Context(), id)
+	e, err := a.Store.Event(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	if err := r.caller.Require(e.OrganizerID, "Only the organizer may see the guest list."); err != nil {
+	if err := r.Caller.Require(e.OrganizerID, "Only the organizer may see the guest list."); err != nil {
 		return err
 	}
 	if list.sorted() && e.TicketsSold+e.Waiting > input.MaxSorted {
@@ -56,10 +57,10 @@ func (a *registrationHandlers) listAttendees(w http.ResponseWriter, r *request) 
 		f.Add("sort", fmt.Sprintf("must be %s or %s for an event with more than %d registrations", wire.SortNumber, wire.SortNumberDescending, input.MaxSorted))
 		return f.Err()
 	}
-	if err := r.charge(list.cost()); err != nil {
+	if err := r.Charge(list.cost()); err != nil {
 		return err
 	}
-	noStore(w)
+	serve.NoStore(w)
 	q := store.AttendeeQuery{EventID: id, Through: e.LastNumber, Descending: list.sort == wire.SortNumberDescending}
 	switch list.status {
 	case wire.Confirmed:
@@ -74,12 +75,12 @@ func (a *registrationHandlers) listAttendees(w http.ResponseWriter, r *request) 
 	case list.csv != nil:
 		h := w.Header()
 		h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="attendees-%s.csv"`, id.Hex()))
-		return a.stream(w, r, guestCSV(*list.csv), func(ctx context.Context) iter.Seq2[any, error] {
-			return encoded(a.allAttendees(ctx, q), func(g store.Attendee) any { return told(g) })
+		return a.Stream(w, r, guestCSV(*list.csv), func(ctx context.Context) iter.Seq2[any, error] {
+			return serve.Encoded(a.allAttendees(ctx, q), func(g store.Attendee) any { return told(g) })
 		})
 	}
-	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
-		return encoded(a.allAttendees(ctx, q), func(g store.Attendee) any { return told(g) })
+	return a.StreamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
+		return serve.Encoded(a.allAttendees(ctx, q), func(g store.Attendee) any { return told(g) })
 	})
 }
 
@@ -99,18 +100,18 @@ func (l guestList) sorted() bool { return l.sort == wire.SortName || l.sort == w
 
 // cost returns what the list costs: one that is sorted or searched reads more than it shows.
 func (l guestList) cost() int {
-	cost := max(1, l.limit/pageOfOne)
+	cost := max(1, l.limit/serve.PageOfOne)
 	if l.limit == 0 {
-		cost = costOfWholeList
+		cost = serve.CostOfWholeList
 	}
 	if l.sorted() || l.words != nil {
-		cost *= costOfSearch
+		cost *= serve.CostOfSearch
 	}
 	return cost
 }
 
 // guestListOf reads which attendees are asked for, and in which form.
-func guestListOf(r *request, event store.ID) (guestList, error) {
+func guestListOf(r *serve.Request, event store.ID) (guestList, error) {
 	q := input.Query(r.URL)
 	var f input.Fields
 	l := guestList{limit: f.Limit(q), after: guestCursor(&f, event, q), status: wire.Status(q.Get("status")), sort: wire.SortNumber}
@@ -124,7 +125,7 @@ func guestListOf(r *request, event store.ID) (guestList, error) {
 	if q.Has("q") {
 		l.words = f.Search("q", q.Get("q"))
 	}
-	l.csv = csvOptionsOf(&f, r)
+	l.csv = serve.CSVOptionsOf(&f, r)
 	switch {
 	case l.csv != nil && q.Has("limit"):
 		f.Add("limit", "must be left out for CSV, which is the whole list")
@@ -138,13 +139,13 @@ func guestListOf(r *request, event store.ID) (guestList, error) {
 
 // allAttendees reads attendees piece by piece, each within its own time limit, so that a slow reader
 // keeps nothing open in the store.
-func (a *registrationHandlers) allAttendees(ctx context.Context, q store.AttendeeQuery) iter.Seq2[store.Attendee, error] {
+func (a *Handlers) allAttendees(ctx context.Context, q store.AttendeeQuery) iter.Seq2[store.Attendee, error] {
 	if q.Limit == 0 {
 		q.Limit = rosterPiece
 	}
 	read := func() (piece []store.Attendee, err error) {
-		err = a.chunk(ctx, func(ctx context.Context) error {
-			for g, err := range a.store.Attendees(ctx, q) {
+		err = a.Chunk(ctx, func(ctx context.Context) error {
+			for g, err := range a.Store.Attendees(ctx, q) {
 				if err != nil {
 					return err
 				}
@@ -178,7 +179,7 @@ func (a *registrationHandlers) allAttendees(ctx context.Context, q store.Attende
 }
 
 // guestPage sends one page, and in Link where the next one is.
-func (a *registrationHandlers) guestPage(w http.ResponseWriter, r *request, l guestList, q store.AttendeeQuery, told func(store.Attendee) wire.Attendee) error {
+func (a *Handlers) guestPage(w http.ResponseWriter, r *serve.Request, l guestList, q store.AttendeeQuery, told func(store.Attendee) wire.Attendee) error {
 	read := a.pageByNumber
 	if l.sorted() {
 		read = a.pageSorted
@@ -189,18 +190,18 @@ func (a *registrationHandlers) guestPage(w http.ResponseWriter, r *request, l gu
 	}
 	if last != nil {
 		values := input.Query(r.URL)
-		linkNext(w, attendeesPath(q.EventID), values, l.limit, last.cursor(q.EventID, values))
+		serve.LinkNext(w, serve.AttendeesPath(q.EventID), values, l.limit, last.cursor(q.EventID, values))
 	}
 	page := make([]wire.Attendee, len(guests))
 	for i, g := range guests {
 		page[i] = told(g)
 	}
-	return writeRead(w, r, page)
+	return serve.WriteRead(w, r, page)
 }
 
 // pageByNumber reads a page in the order of an index. last is the place at which the next page
 // begins; nil: there is none.
-func (a *registrationHandlers) pageByNumber(ctx context.Context, l guestList, q store.AttendeeQuery) (page []store.Attendee, last *guestPlace, err error) {
+func (a *Handlers) pageByNumber(ctx context.Context, l guestList, q store.AttendeeQuery) (page []store.Attendee, last *guestPlace, err error) {
 	if l.after != nil && q.Descending {
 		q.Through = min(q.Through, l.after.number-1)
 	} else if l.after != nil {
@@ -234,7 +235,7 @@ type keyedGuest struct {
 
 // pageSorted reads a page in an order that no index has: it reads all attendees and keeps those that
 // come first after the cursor, in memory for two pages.
-func (a *registrationHandlers) pageSorted(ctx context.Context, l guestList, q store.AttendeeQuery) (page []store.Attendee, last *guestPlace, err error) {
+func (a *Handlers) pageSorted(ctx context.Context, l guestList, q store.AttendeeQuery) (page []store.Attendee, last *guestPlace, err error) {
 	keyed := func(g store.Attendee) keyedGuest {
 		if l.sort == wire.SortTime {
 			return keyedGuest{Attendee: g}
@@ -244,7 +245,7 @@ func (a *registrationHandlers) pageSorted(ctx context.Context, l guestList, q st
 	var after keyedGuest
 	if l.after != nil {
 		g := store.Attendee{UserID: l.after.userID, Number: l.after.number, RegisteredAt: l.after.registeredAt}
-		u, err := a.store.User(ctx, g.UserID)
+		u, err := a.Store.User(ctx, g.UserID)
 		if err != nil && !errors.Is(err, store.ErrUserNotFound) {
 			return nil, nil, err
 		}
@@ -307,12 +308,12 @@ func placeOf(g store.Attendee) *guestPlace { return &guestPlace{g.Number, g.Regi
 func (p guestPlace) cursor(event store.ID, q url.Values) string {
 	place := binary.BigEndian.AppendUint64(nil, uint64(p.number))
 	place = binary.BigEndian.AppendUint64(place, uint64(p.registeredAt.UnixMilli()))
-	return input.ListOf(attendeesPath(event), q).Cursor(append(place, p.userID[:]...))
+	return input.ListOf(serve.AttendeesPath(event), q).Cursor(append(place, p.userID[:]...))
 }
 
 // guestCursor reads the place after which a page begins; nil when it is the first one.
 func guestCursor(f *input.Fields, event store.ID, q url.Values) *guestPlace {
-	place := f.Cursor(input.ListOf(attendeesPath(event), q), q, guestPlaceSize)
+	place := f.Cursor(input.ListOf(serve.AttendeesPath(event), q), q, guestPlaceSize)
 	if place == nil {
 		return nil
 	}
@@ -324,10 +325,10 @@ func guestCursor(f *input.Fields, event store.ID, q url.Values) *guestPlace {
 }
 
 // guestCSV makes CSV of a guest list.
-func guestCSV(o csvOptions) listFormat {
-	return o.list([]string{"number", "status", "name", "email", "registered_at", "user_id"}, func(item any) []string {
+func guestCSV(o serve.CSVOptions) serve.ListFormat {
+	return o.Format([]string{"number", "status", "name", "email", "registered_at", "user_id"}, func(item any) []string {
 		g := item.(wire.Attendee)
-		return []string{strconv.FormatInt(g.Number, 10), string(g.Status), defused(g.Name), defused(g.Email),
+		return []string{strconv.FormatInt(g.Number, 10), string(g.Status), serve.Defused(g.Name), serve.Defused(g.Email),
 			g.RegisteredAt.Format(time.RFC3339Nano), g.UserID.Hex()}
 	})
 }
