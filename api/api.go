@@ -2,8 +2,9 @@
 // message to a worker, and the worker's outcome becomes the status.
 //
 // A request comes through router.go, where the table has a row for each route: who may call it, which
-// rate limit counts, what is read. The row's handler is in the file of its noun. An error becomes a problem
-// document in translate.go, which has the tables of outcomes and of the store's errors.
+// rate limit counts, what is read. The row's handler is in the package of its noun:
+// accounts, events or registrations, which share serve. An error becomes a problem
+// document in serve/translate.go, which has the tables of outcomes and of the store's errors.
 //
 // The packages below know no route, and each knows only those before it: problem (the codes and documents
 // of errors), input (reads bodies, fields, queries), wire (the bodies as Go types), gate (who may, and
