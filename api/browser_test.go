@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/web"
@@ -197,9 +198,9 @@ func TestSecurityHeaders(t *testing.T) {
 	i := s.start(t, identity.Keys{})
 	ada := i.newMember(t)
 	event := i.organized(t, ada)
-	pages := New(s.st, nil, Config{Access: gate.Config{Mode: gate.Token, Guard: i.guard}, Pages: web.Handler}, i.log)
+	pages := New(s.st, nil, serve.Config{Access: gate.Config{Mode: gate.Token, Guard: i.guard}, Pages: web.Handler}, i.core.Log)
 	broken := *i
-	brokenAPI := New(lostAnswer{nil}, nil, Config{Access: gate.Config{Mode: gate.Token, Guard: i.guard}}, i.log)
+	brokenAPI := New(lostAnswer{nil}, nil, serve.Config{Access: gate.Config{Mode: gate.Token, Guard: i.guard}}, i.core.Log)
 	broken.API = brokenAPI
 	withPages := instance{pages, i.guard}
 	type call struct {

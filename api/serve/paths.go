@@ -1,0 +1,77 @@
+package serve
+
+import (
+	"context"
+
+	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// Paths that answers tell or that cursors belong to.
+const (
+	PathEvents   = "/api/events"
+	PathUsers    = "/api/users"
+	PathResets   = "/api/password-resets"
+	PathWebhooks = "/api/webhooks"
+)
+
+func EventPath(id store.ID) string                 { return PathEvents + "/" + id.Hex() }
+func RosterPath(event store.ID) string             { return EventPath(event) + "/registrations" }
+func AttendeesPath(event store.ID) string          { return EventPath(event) + "/attendees" }
+func RegistrationPath(event, user store.ID) string { return RosterPath(event) + "/" + user.Hex() }
+func UserPath(id store.ID) string                  { return PathUsers + "/" + id.Hex() }
+func ChangesPath(event store.ID) string            { return EventPath(event) + "/changes" }
+func UserChangesPath(user store.ID) string         { return UserPath(user) + "/changes" }
+func UserRegistrationsPath(user store.ID) string   { return UserPath(user) + "/registrations" }
+func WebhookPath(id store.ID) string               { return PathWebhooks + "/" + id.Hex() }
+
+// EventID reads the event's id in the path. No event has the zero id.
+func EventID(r *Request) (store.ID, error) {
+	id, err := store.ParseID(r.URLParam("id"))
+	if err != nil {
+		return id, problem.InvalidField("id", "must be an id of 24 hexadecimal digits")
+	}
+	if id.IsZero() {
+		return id, store.ErrEventNotFound
+	}
+	return id, nil
+}
+
+// UserID reads the user's id in the path.
+func UserID(r *Request) (store.ID, error) {
+	var f input.Fields
+	id := f.ID("user_id", r.URLParam("user_id"))
+	return id, f.Err()
+}
+
+const onlySelf = "Only the person themself may do this."
+
+// OwnUser reads the user's id in the path, who must be the caller.
+func OwnUser(r *Request) (store.ID, error) {
+	id, err := UserID(r)
+	if err != nil {
+		return id, err
+	}
+	return id, r.Caller.Require(id, onlySelf)
+}
+
+// ActingFor reads the id of the user for whom a request acts. Who is proven may leave it out.
+func ActingFor(who gate.Caller, f *input.Fields, field string, id *string) store.ID {
+	switch {
+	case id != nil:
+		return f.ID(field, *id)
+	case who.Proven:
+		return who.ID
+	}
+	return f.ID(field, "")
+}
+
+// Exists returns the error of reading an event: nil when there is one.
+func (a *Core) Exists(ctx context.Context, id store.ID) error {
+	_, err := a.Store.Event(ctx, id)
+	return err
+}
+
+const PathSession = "/api/session"
