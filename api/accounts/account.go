@@ -19,6 +19,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
+// ReadUser answers with an account, to its owner.
 func (a *Handlers) ReadUser(w http.ResponseWriter, r *serve.Request) error {
 	id, err := serve.OwnUser(r)
 	if err != nil {

@@ -114,6 +114,7 @@ func sessionOf(s store.Session, current store.ID) wire.LoginSession {
 	return wire.LoginSession{ID: s.ID, Client: s.Client, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Current: s.ID == current, EndedAt: s.EndedAt}
 }
 
+// ListSessions answers with the log-ins of a person, to themself.
 func (a *Handlers) ListSessions(w http.ResponseWriter, r *serve.Request) error {
 	id, err := serve.OwnUser(r)
 	if err != nil {

@@ -13,19 +13,37 @@ import (
 const (
 	PathEvents   = "/api/events"
 	PathUsers    = "/api/users"
+	PathSession  = "/api/session"
 	PathResets   = "/api/password-resets"
 	PathWebhooks = "/api/webhooks"
 )
 
-func EventPath(id store.ID) string                 { return PathEvents + "/" + id.Hex() }
-func RosterPath(event store.ID) string             { return EventPath(event) + "/registrations" }
-func AttendeesPath(event store.ID) string          { return EventPath(event) + "/attendees" }
+// EventPath returns the path of an event.
+func EventPath(id store.ID) string { return PathEvents + "/" + id.Hex() }
+
+// RosterPath returns the path of an event's registrations.
+func RosterPath(event store.ID) string { return EventPath(event) + "/registrations" }
+
+// AttendeesPath returns the path of an event's guest list.
+func AttendeesPath(event store.ID) string { return EventPath(event) + "/attendees" }
+
+// RegistrationPath returns the path of one person's registration for an event.
 func RegistrationPath(event, user store.ID) string { return RosterPath(event) + "/" + user.Hex() }
-func UserPath(id store.ID) string                  { return PathUsers + "/" + id.Hex() }
-func ChangesPath(event store.ID) string            { return EventPath(event) + "/changes" }
-func UserChangesPath(user store.ID) string         { return UserPath(user) + "/changes" }
-func UserRegistrationsPath(user store.ID) string   { return UserPath(user) + "/registrations" }
-func WebhookPath(id store.ID) string               { return PathWebhooks + "/" + id.Hex() }
+
+// UserPath returns the path of a person.
+func UserPath(id store.ID) string { return PathUsers + "/" + id.Hex() }
+
+// ChangesPath returns the path of what changed of an event.
+func ChangesPath(event store.ID) string { return EventPath(event) + "/changes" }
+
+// UserChangesPath returns the path of what changed of a person's registrations.
+func UserChangesPath(user store.ID) string { return UserPath(user) + "/changes" }
+
+// UserRegistrationsPath returns the path of a person's registrations.
+func UserRegistrationsPath(user store.ID) string { return UserPath(user) + "/registrations" }
+
+// WebhookPath returns the path of a webhook.
+func WebhookPath(id store.ID) string { return PathWebhooks + "/" + id.Hex() }
 
 // EventID reads the event's id in the path. No event has the zero id.
 func EventID(r *Request) (store.ID, error) {
@@ -73,5 +91,3 @@ func (a *Core) Exists(ctx context.Context, id store.ID) error {
 	_, err := a.Store.Event(ctx, id)
 	return err
 }
-
-const PathSession = "/api/session"
