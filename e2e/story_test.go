@@ -20,6 +20,7 @@ import (
 	"github.com/eventio/eventio/internal/testenv/mailbox"
 	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 )
 
 // told is a cluster with everybody who hears of changes: a webhook's receiver, a consumer of NATS, a
@@ -72,7 +73,7 @@ func newTold(t *testing.T) *told {
 	for _, sink := range []string{"mail", "cloudevents", "webhooks"} {
 		testenv.Eventually(t, limit, "begin to tell by "+sink, func() error {
 			for _, n := range w.notifiers {
-				if n.Says(`"sink":"` + sink + `","message":"telling of changes"`) {
+				if n.Says(`{"level":"info","sink":"` + sink + `"`) { // telling of changes
 					return nil
 				}
 			}
@@ -104,7 +105,7 @@ func (w *told) newPerson(name string) client.Session {
 			if err != nil {
 				return // the test ends
 			}
-			if change.Type == string(store.ChangePromoted) {
+			if change.Type == string(changes.Promoted) {
 				w.mu.Lock()
 				w.stream[u.ID] = append(w.stream[u.ID], change.ID)
 				w.mu.Unlock()
@@ -150,7 +151,7 @@ func (w *told) heard(u client.Session) (map[string][]string, error) {
 	w.mu.Unlock()
 	w.hook.mu.Lock()
 	for _, c := range w.hook.changes {
-		if c.Type == string(store.ChangePromoted) && c.UserID == u.ID {
+		if c.Type == string(changes.Promoted) && c.UserID == u.ID {
 			heard["webhook"] = append(heard["webhook"], c.ID)
 		}
 	}

@@ -54,6 +54,10 @@ func (m MaxConnections) Bound() (int, error) {
 	return m.MaxConnections, nil
 }
 
+// Streams returns how many live streams may be among so many connections: half of them, so that the other
+// half is left for requests.
+func Streams(connections int) int { return connections / 2 }
+
 // connectionBound returns the default bound for a process that may have so many descriptors; 0: it is
 // not known how many.
 func connectionBound(descriptors uint64) int {
@@ -220,7 +224,11 @@ func noteWork(next http.Handler) http.Handler {
 			if r.Body == nil || r.Body == http.NoBody {
 				c.wait(working)
 			} else {
-				r.Body = &notedBody{r.Body, c}
+				// On a copy: by the body of its own request the server knows that it must not wait for what
+				// nobody has asked for (Expect: 100-continue), and when too much has been left unread.
+				noted := *r
+				noted.Body = &notedBody{r.Body, c}
+				r = &noted
 			}
 		}
 		next.ServeHTTP(w, r)
