@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -176,8 +177,15 @@ func (w *told) heard(u client.Session) (map[string][]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if strings.HasSuffix(msg.Subject, ".promoted") && strings.Contains(string(msg.Data), u.ID.Hex()) {
-			heard["NATS"] = append(heard["NATS"], msg.Header.Get(nats.MsgIdHdr))
+		var told struct {
+			ID   string        `json:"id"`
+			Data client.Change `json:"data"`
+		}
+		if err := json.Unmarshal(msg.Data, &told); err != nil {
+			return nil, err
+		}
+		if strings.HasSuffix(msg.Subject, ".promoted") && told.Data.UserID == u.ID {
+			heard["NATS"] = append(heard["NATS"], told.ID)
 		}
 	}
 	return heard, nil
