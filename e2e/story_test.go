@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -246,7 +247,29 @@ func TestEverybodyIsTold(t *testing.T) {
 			}
 		}
 	}
-	for _, u := range line { // in the line, and in the end
+	// Somebody whose receiver is gone learns that too.
+	owner := line[0]
+	if _, err := w.people.CreateWebhook(t.Context(), client.NewWebhook{URL: w.hook.URL + "/gone", OwnerID: owner.ID}); err != nil {
+		t.Fatal(err)
+	}
+	e := newEvent(1)
+	e.OrganizerID = owner.ID
+	own, err := w.people.CreateEvent(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.people.Register(t.Context(), own.ID, line[tries].ID); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, limit, "tell the owner of a webhook that it is off", func() error {
+		for _, m := range w.box.To(owner.Email) {
+			if m.Read(t).Subject == "A webhook is switched off" {
+				return nil
+			}
+		}
+		return errors.New("no mail")
+	})
+	for _, u := range line[1:tries] { // in the line, and in the end
 		if got := len(w.box.To(u.Email)); got > 3 {
 			t.Errorf("%d mails to one person", got)
 		}

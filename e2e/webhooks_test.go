@@ -52,8 +52,12 @@ func (r *receiver) count() int {
 	return r.calls
 }
 
-// ServeHTTP fails every fourth call after it has taken it.
+// ServeHTTP fails every fourth call after it has taken it. There is nothing at /gone any more.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if req.URL.Path == "/gone" {
+		w.WriteHeader(http.StatusGone)
+		return
+	}
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		return

@@ -110,7 +110,22 @@ func (f Relay) Run(ctx context.Context, parts RelayParts, config relay.Config, l
 	if err != nil {
 		panic("setup: Check was not called: " + err.Error())
 	}
-	caller := webhooks.NewCaller(parts.Store, webhooks.Config{Targets: targets, Lease: config.Lease}, log)
+	var sender *mail.Sender
+	hooks := webhooks.Config{Targets: targets, Lease: config.Lease}
+	if f.On() {
+		if server, site, err := f.server(); err != nil { // which Check has read
+			log.Error().Err(err).Msg("no mail is sent")
+		} else {
+			sender = mail.NewSender(parts.Store, server, site, log)
+			hooks.SwitchedOff = func(ctx context.Context, w store.Webhook) {
+				if err := parts.Store.AddMails(ctx, []outbox.Mail{mail.OfWebhook(w)}); err != nil {
+					log.Warn().Err(err).Str("webhook_id", w.ID.Hex()).Msg("the owner of a webhook gets no mail that it was switched off")
+				}
+				sender.Wake()
+			}
+		}
+	}
+	caller := webhooks.NewCaller(parts.Store, hooks, log)
 	sinks := []relay.Sink{webhooks.NewSink(parts.Store, caller.Wake)}
 	var running sync.WaitGroup
 	running.Go(func() { caller.Run(ctx) })
@@ -121,14 +136,9 @@ func (f Relay) Run(ctx context.Context, parts RelayParts, config relay.Config, l
 			sinks = append(sinks, sink)
 		}
 	}
-	if f.On() {
-		if server, site, err := f.server(); err != nil { // which Check has read
-			log.Error().Err(err).Msg("no mail is sent")
-		} else {
-			sender := mail.NewSender(parts.Store, server, site, log)
-			sinks = append(sinks, mail.NewSink(parts.Store, sender.Wake))
-			running.Go(func() { sender.Run(ctx) })
-		}
+	if sender != nil {
+		sinks = append(sinks, mail.NewSink(parts.Store, sender.Wake))
+		running.Go(func() { sender.Run(ctx) })
 	}
 	relay.New(parts.Store, config, log).Run(ctx, sinks...)
 	running.Wait()

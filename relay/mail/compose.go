@@ -32,10 +32,11 @@ var ErrUndeliverable = errors.New("no mail can be sent to this address")
 type letter struct {
 	outbox.Mail
 	user  store.User
-	event store.Event // zero for mails that somebody asked for
+	event store.Event // zero for mails that are about none
 	// settings has the token of the link that switches mails off; zero for mails that somebody asked for.
 	settings outbox.Settings
-	token    string // of the link of a mail that somebody asked for
+	token    string          // of the link of a mail that somebody asked for
+	hooks    []store.Webhook // of a mail about webhooks: those that are switched off
 }
 
 // to returns where the letter goes.
@@ -77,7 +78,7 @@ func (c composer) compose(l letter) (*gomail.Msg, error) {
 	m.SetGenHeader("Auto-Submitted", "auto-generated")
 	m.SetGenHeader("Content-Language", v.Language)
 	m.SetUserAgent("Event.io")
-	if !l.Kind.Asked() {
+	if l.Kind.AboutEvent() {
 		m.SetListUnsubscribe(c.offURL(l.settings))
 		if strings.HasPrefix(c.site.PublicURL, "https://") { // RFC 8058 allows nothing else
 			m.SetListUnsubscribePost()
@@ -120,6 +121,11 @@ func (c composer) view(l letter) view {
 	case l.Kind == outbox.EmailProof:
 		// It goes to whoever has the address, who may know nobody of that name.
 		v.Hello, v.Link, v.Why = t.HelloNobody, c.site.PublicURL+"/prove#"+l.token, t.AskedWhy
+	case l.Kind == outbox.WebhookOff:
+		v.Link, v.Why = c.site.PublicURL+"/docs", fill(t.HooksWhy, "site", site)
+		for _, hook := range l.hooks {
+			v.Facts = append(v.Facts, fact{hostOf(hook.URL), oneLine(hook.LastError)})
+		}
 	default:
 		v.Button, v.Link = t.ToEvent, c.site.PublicURL+"/events/"+l.EventID.Hex()
 		v.Why, v.Off, v.OffLink = fill(t.Why, "site", site), t.Off, c.site.PublicURL+"/mail#"+url.QueryEscape(l.settings.Token)
@@ -137,6 +143,15 @@ func (c composer) view(l letter) view {
 // offURL is where a mail program switches mails off by itself.
 func (c composer) offURL(s outbox.Settings) string {
 	return c.site.PublicURL + "/api/mail-settings/" + url.PathEscape(s.Token)
+}
+
+// hostOf returns whom a webhook calls. The rest of its URL may be a secret.
+func hostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "?"
+	}
+	return u.Host
 }
 
 // domainOf returns what is behind the @.

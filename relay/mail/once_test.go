@@ -288,6 +288,47 @@ func TestSwitchedOff(t *testing.T) {
 	}
 }
 
+// TestAWebhookThatIsOff: its owner is told whom it called and what was answered, but for what may be a secret in
+// its URL, and nothing when it is on again. It is no mail about events, so it cannot be switched off.
+func TestAWebhookThatIsOff(t *testing.T) {
+	st := openSQLite(t)
+	box := mailbox.Start(t, mailbox.Options{})
+	s := relayed(t, st, box, &logs{})
+	u := newUser(t, st, "Ada")
+	if _, err := st.MailSettings(t.Context(), outbox.Settings{UserID: u.ID, Token: outbox.NewToken(), OffAt: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	hook := store.Webhook{ID: store.NewID(), OwnerID: u.ID, URL: "https://hooks.example.org/key-of-ada?secret=1", LastError: "the answer is 410", OffSince: now, CreatedAt: now, Version: 1}
+	if err := st.CreateWebhook(t.Context(), hook); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.AddMails(t.Context(), []outbox.Mail{mail.OfWebhook(hook), mail.OfWebhook(hook)}); err != nil { // told once
+		t.Fatal(err)
+	}
+	r := box.Await(t, u.Email, 1, limit)[0].Read(t)
+	text := r.Parts["text/plain"]
+	if r.Subject != "A webhook is switched off" || !strings.Contains(text, "hooks.example.org: the answer is 410") || !strings.Contains(text, public+"/docs") {
+		t.Errorf("%s\n%s", r.Subject, text)
+	}
+	if strings.Contains(text+r.Parts["text/html"], "key-of-ada") || r.Header.Get("List-Unsubscribe") != "" {
+		t.Errorf("it tells a secret, or can be switched off: %v\n%s", r.Header, text)
+	}
+	if err := store.RemoveWebhook(t.Context(), st, hook.ID); err != nil {
+		t.Fatal(err)
+	}
+	hook.OffSince = now.Add(time.Millisecond)
+	if err := st.AddMails(t.Context(), []outbox.Mail{mail.OfWebhook(hook)}); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, limit, "drop the mail about a webhook that is gone", func() error {
+		if got := s.Stats(); got.Dropped != 1 || got.Sent != 1 {
+			return fmt.Errorf("%+v", got)
+		}
+		return nil
+	})
+}
+
 // TestOldNews: nobody is told of what happened long ago, when mail is switched on again.
 func TestOldNews(t *testing.T) {
 	st := openSQLite(t)

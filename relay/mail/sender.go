@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/textproto"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,6 +40,7 @@ const (
 type SenderStore interface {
 	store.Users
 	store.Events
+	store.Webhooks
 	outbox.Outbox
 }
 
@@ -291,6 +293,7 @@ const (
 	reasonNobody  = "nobody"
 	reasonOff     = "switched_off"
 	reasonEvent   = "no_event"
+	reasonHooks   = "no_webhook"
 )
 
 // prepare makes a mail as it is now, or returns the reason why nobody is to get it.
@@ -318,7 +321,12 @@ func (s *Sender) prepare(ctx context.Context, m outbox.Mail) (msg *gomail.Msg, r
 	if err != nil {
 		return nil, "", err
 	}
-	if m.Kind.Asked() {
+	switch {
+	case m.Kind == outbox.WebhookOff:
+		if l.hooks, err = s.switchedOff(ctx, m.UserID); err == nil && len(l.hooks) == 0 {
+			return nil, reasonHooks, nil
+		}
+	case m.Kind.Asked():
 		life := resetLife
 		if m.Kind == outbox.EmailProof {
 			life = proofLife
@@ -328,7 +336,7 @@ func (s *Sender) prepare(ctx context.Context, m outbox.Mail) (msg *gomail.Msg, r
 			Hash: outbox.Hash(l.token), Kind: m.Kind, UserID: l.user.ID, Address: l.to(), PasswordVersion: l.user.PasswordVersion,
 			ExpiresAt: now.Add(life).UTC().Truncate(time.Millisecond),
 		})
-	} else {
+	default:
 		if !l.settings.OffAt.IsZero() {
 			return nil, reasonOff, nil
 		}
@@ -345,6 +353,12 @@ func (s *Sender) prepare(ctx context.Context, m outbox.Mail) (msg *gomail.Msg, r
 		return nil, reasonAddress, nil
 	}
 	return msg, "", err
+}
+
+// switchedOff returns the webhooks of a person that are off because their calls fail.
+func (s *Sender) switchedOff(ctx context.Context, owner store.ID) ([]store.Webhook, error) {
+	hooks, err := s.store.WebhooksOf(ctx, []store.ID{owner}, false)
+	return slices.DeleteFunc(hooks, func(w store.Webhook) bool { return w.Active || w.OffSince.IsZero() }), err
 }
 
 // smtpError writes an error of SMTP into a line of the log, without what the server has said: that may

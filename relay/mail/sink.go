@@ -15,6 +15,14 @@ import (
 // nobody gets the mails of a year when mail is switched on again.
 const eventMailLife = 3 * 24 * time.Hour
 
+// OfWebhook makes the mail that tells the owner of a webhook that it was switched off.
+func OfWebhook(w store.Webhook) outbox.Mail {
+	return outbox.Mail{
+		Key:  fmt.Sprintf("%s-%s-%d", outbox.WebhookOff, w.ID.Hex(), w.OffSince.UnixMilli()),
+		Kind: outbox.WebhookOff, UserID: w.OwnerID, CreatedAt: w.OffSince, DueAt: w.OffSince, ExpiresAt: w.OffSince.Add(eventMailLife),
+	}
+}
+
 // chunk bounds how many mails are stored at once.
 const chunk = 200
 

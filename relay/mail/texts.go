@@ -40,6 +40,7 @@ type texts struct {
 	Why             string              `json:"why"`
 	Off             string              `json:"off"`
 	AskedWhy        string              `json:"asked_why"`
+	HooksWhy        string              `json:"hooks_why"`
 	Kinds           map[outbox.Kind]say `json:"kinds"`
 }
 

@@ -33,11 +33,15 @@ const (
 	EventCancelled Kind = "event_cancelled" // the organizer has cancelled the event
 	PasswordReset  Kind = "password_reset"  // the link that sets a new password
 	EmailProof     Kind = "email_proof"     // the link that proves an address
+	WebhookOff     Kind = "webhook_off"     // a webhook of the person was switched off, because its calls fail
 )
 
 // Asked reports whether somebody has asked for the mail itself. Such mails are always sent; what is
 // told of events can be switched off.
 func (k Kind) Asked() bool { return k == PasswordReset || k == EmailProof }
+
+// AboutEvent reports whether the mail tells of an event.
+func (k Kind) AboutEvent() bool { return !k.Asked() && k != WebhookOff }
 
 // Mail is one mail to one person.
 type Mail struct {
