@@ -83,6 +83,26 @@ func (s *Store) Registration(ctx context.Context, eventID, userID store.ID) (sto
 	return d.registration(), nil
 }
 
+// RegistrationsByID implements store.Registrations.
+func (s *Store) RegistrationsByID(ctx context.Context, ids []store.RegistrationID) (map[store.RegistrationID]store.Registration, error) {
+	keys := make([]registrationKey, len(ids))
+	for i, id := range ids {
+		keys[i] = registrationKey{id.UserID, id.EventID}
+	}
+	found := make(map[store.RegistrationID]store.Registration, len(ids))
+	for r, err := range mongodb.Stream(ctx, s.registrations, bson.D{
+		{Key: "find", Value: s.registrations.Name()},
+		{Key: "filter", Value: bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}}, {Key: "cancelled", Value: false}}},
+		{Key: "batchSize", Value: len(ids) + 1},
+	}, registrationDoc.registration) {
+		if err != nil {
+			return nil, fmt.Errorf("read %d registrations: %w", len(ids), err)
+		}
+		found[store.RegistrationID{EventID: r.EventID, UserID: r.UserID}] = r
+	}
+	return found, nil
+}
+
 // Position implements store.Registrations.
 func (s *Store) Position(ctx context.Context, eventID store.ID, number int64) (int64, error) {
 	e, err := s.Event(ctx, eventID)

@@ -57,6 +57,23 @@ func (s *Store) Registration(ctx context.Context, eventID, userID store.ID) (sto
 	return r, nil
 }
 
+// RegistrationsByID implements store.Registrations.
+func (s *Store) RegistrationsByID(ctx context.Context, ids []store.RegistrationID) (map[store.RegistrationID]store.Registration, error) {
+	args := make([]any, 0, 2*len(ids))
+	for i := range ids {
+		args = append(args, ids[i].UserID[:], ids[i].EventID[:])
+	}
+	found := make(map[store.RegistrationID]store.Registration, len(ids))
+	for r, err := range sqldb.Stream(ctx, s.read, scanRegistration, `SELECT `+registrationColumns+` FROM registrations
+		WHERE (user_id, event_id) IN (VALUES `+placeholders("(?, ?)", len(ids))+`) AND cancelled = 0`, args...) {
+		if err != nil {
+			return nil, fmt.Errorf("read %d registrations: %w", len(ids), err)
+		}
+		found[store.RegistrationID{EventID: r.EventID, UserID: r.UserID}] = r
+	}
+	return found, nil
+}
+
 // Position implements store.Registrations.
 func (s *Store) Position(ctx context.Context, eventID store.ID, number int64) (int64, error) {
 	var n int64
