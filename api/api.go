@@ -21,6 +21,7 @@ import (
 	"github.com/eventio/eventio/api/describe"
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/reads"
 	"github.com/eventio/eventio/internal/framing"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/internal/ready"
@@ -41,6 +42,22 @@ type Store interface {
 	store.Accounts
 	store.Changes
 	Ping(ctx context.Context) error
+}
+
+// sharing is a Store whose events and registrations are read for all who ask at the same time.
+type sharing struct {
+	Store
+	reads *reads.Reads
+}
+
+// Event reads an event.
+func (s sharing) Event(ctx context.Context, id store.ID) (store.Event, error) {
+	return s.reads.Event(ctx, id)
+}
+
+// Registration reads a registration that is not cancelled.
+func (s sharing) Registration(ctx context.Context, eventID, userID store.ID) (store.Registration, error) {
+	return s.reads.Registration(ctx, eventID, userID)
 }
 
 // Config has the API's settings. The zero value works.
@@ -64,7 +81,8 @@ type Config struct {
 
 // API answers HTTP requests.
 type API struct {
-	store  Store
+	store  Store // whose events and registrations are those of reads
+	reads  *reads.Reads
 	seats  *messages.Requester
 	config Config
 	log    zerolog.Logger
@@ -95,7 +113,9 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	if config.RequestTimeout <= 0 {
 		config.RequestTimeout = 5 * time.Second
 	}
-	a := &API{store: st, seats: seats, config: config, log: log, hashes: passwords.NewHasher(0, 0), throttle: newStreamThrottle()}
+	a := &API{seats: seats, config: config, log: log, hashes: passwords.NewHasher(0, 0), throttle: newStreamThrottle()}
+	a.reads = reads.New(st, reads.Config{Timeout: config.RequestTimeout / 2, Encode: encodeEvent, Go: a.background.Go})
+	a.store = sharing{st, a.reads}
 	a.waits = newChangeWaits(st, config.RequestTimeout, &a.background)
 	a.ending = make(chan struct{})
 	a.end = sync.OnceFunc(func() { close(a.ending) })

@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/reads"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/messages"
@@ -74,12 +75,20 @@ func (a *API) readEvent(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	e, err := a.store.Event(r.Context(), id)
+	answer, err := a.reads.EventAnswer(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	w.Header().Set("ETag", eventTag(e))
-	return writeRead(w, r, wire.EventOf(e))
+	w.Header().Set("ETag", answer.Tag)
+	writeTagged(w, r.Request, "application/json", answer.Body)
+	return nil
+}
+
+// encodeEvent makes the answer of an event that was just read. Body and tag are of one moment.
+func encodeEvent(e store.Event) (reads.Answer, error) {
+	now := time.Now()
+	body, err := encode(wire.EventAt(e, now))
+	return reads.Answer{Body: body, Tag: eventTagAt(e, now)}, err
 }
 
 // listEvents answers with a page of the events that the filters leave, or streams all of them.

@@ -95,8 +95,11 @@ func writeTagged(w http.ResponseWriter, r *http.Request, media string, body []by
 // states, which change with time alone. The whole of it tells whether the event is as it was
 // (If-None-Match); for an edit only the version counts (If-Match), so that seats which are taken
 // meanwhile do not make it fail.
-func eventTag(e store.Event) string {
-	life, registration := e.States(time.Now())
+func eventTag(e store.Event) string { return eventTagAt(e, time.Now()) }
+
+// eventTagAt makes the ETag of an event as it is at a time.
+func eventTagAt(e store.Event, now time.Time) string {
+	life, registration := e.States(now)
 	return fmt.Sprintf(`"%d.%d.%s.%s"`, e.Version, e.Revision, life, registration)
 }
 
