@@ -14,5 +14,6 @@ func scenarios() []scenario {
 		{"S9", "1 to 8 workers", workers},
 		{"S10", "one process with SQLite", embedded},
 		{"S11", "a list of 10,000 events and a roster of 1,000,000 read beside a burst", reads},
+		{"S14", "many read at once", readers},
 	}
 }

@@ -119,7 +119,7 @@ func (r *runner) drive(c *Conn) (Result, error) {
 		if !ok {
 			return part, nil
 		}
-		status, err := c.Register(request)
+		status, err := c.Send(request)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			part.Unanswered++
