@@ -71,8 +71,8 @@ fresh: ## register at one process and read at another, READS=1000000 times on ea
 chaos: ## people come and go while all around them is frozen, killed and restarted; CHAOS=10m for longer, EVENTIO_SEED repeats one
 	EVENTIO_CHAOS=$(CHAOS) go test ./e2e -run Chaos -count=1 -v -timeout 0
 
-schemathesis: ## a fuzzer and a generated client against both stores; needs Python 3
-	go test -tags schemathesis -run "TestSchemathesis|TestGeneratedClient" -count 1 -timeout 10m ./e2e
+schemathesis: ## what others make of the OpenAPI document: a linter, generated clients in Python and Go, a fuzzer; needs Python 3 and node
+	go test -tags schemathesis -run "TestSchemathesis|TestGenerated|TestRedocly" -count 1 -timeout 10m ./e2e
 
 gateways: ## nginx, HAProxy, Caddy and Apache before eventio, fetched from Debian where they are missing
 	@for gateway in nginx haproxy caddy apache2; do sh scripts/gateways.sh $$gateway >/dev/null || exit 1; done

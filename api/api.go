@@ -20,6 +20,7 @@ import (
 
 	"github.com/eventio/eventio/api/describe"
 	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/api/live"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/reads"
 	"github.com/eventio/eventio/internal/framing"
@@ -27,6 +28,7 @@ import (
 	"github.com/eventio/eventio/internal/ready"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/outbox"
 )
 
 // Store is what the API may ask of a store: everything but the seats.
@@ -41,6 +43,8 @@ type Store interface {
 	store.Sessions
 	store.Accounts
 	store.Changes
+	store.Webhooks
+	store.Consumers
 	Ping(ctx context.Context) error
 }
 
@@ -77,6 +81,13 @@ type Config struct {
 	Access gate.Config
 	// Quotas say how much of it.
 	Quotas Quotas
+	// LiveStreams is how many live streams there may be at once. Default live.DefaultStreams.
+	LiveStreams int
+	// Webhooks says which webhooks may be made.
+	Webhooks Webhooks
+	// Mail takes the mails that clients ask for, which a notifier sends. nil: there is none, and who asks
+	// for a mail is told so.
+	Mail outbox.Outbox
 }
 
 // API answers HTTP requests.
@@ -94,6 +105,7 @@ type API struct {
 
 	throttle   *streamThrottle
 	waits      *changeWaits
+	live       *live.Streams
 	told       toldQuotas
 	ready      *ready.Check
 	background sync.WaitGroup // what goes on after its answer
@@ -116,7 +128,10 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	a := &API{seats: seats, config: config, log: log, hashes: passwords.NewHasher(0, 0), throttle: newStreamThrottle()}
 	a.reads = reads.New(st, reads.Config{Timeout: config.RequestTimeout / 2, Encode: encodeEvent, Go: a.background.Go})
 	a.store = sharing{st, a.reads}
-	a.waits = newChangeWaits(st, config.RequestTimeout, &a.background)
+	a.waits = newChangeWaits(st, config.RequestTimeout, &a.background, seats.Link())
+	a.live = live.New(live.Config{
+		Store: st, News: seats.Link(), Timeout: config.RequestTimeout, Most: config.LiveStreams, Busy: a.throttle.busy, Running: &a.background,
+	})
 	a.ending = make(chan struct{})
 	a.end = sync.OnceFunc(func() { close(a.ending) })
 	a.ready = ready.New(a.look, "ready: seat requests get through, and the store answers", log)
@@ -159,9 +174,15 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.router.ServeHTTP(w, r)
 }
 
-// EndWaits answers everybody who waits for changes, and lets nobody wait any more. Call it when the
-// process begins to drain.
-func (a *API) EndWaits() { a.waits.end() }
+// EndWaits answers everybody who waits for changes, ends the live streams, and lets nobody begin any
+// more. Call it when the process begins to drain.
+func (a *API) EndWaits() {
+	a.waits.end()
+	a.live.End()
+}
+
+// Listening returns how many live streams there are.
+func (a *API) Listening() int { return a.live.Open() }
 
 // Waiting returns how many clients wait for changes.
 func (a *API) Waiting() int { return a.waits.count() }

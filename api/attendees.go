@@ -16,6 +16,7 @@ import (
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 )
 
 // maxAttendeeScan bounds how many attendees one page of a search looks at, so that a name that few
@@ -218,7 +219,7 @@ func (a *API) pageByNumber(ctx context.Context, l guestList, q store.AttendeeQue
 		}
 		seen++
 		last = placeOf(g)
-		if l.words == nil || len(l.words) > 0 && g.MatchesWords(l.words) {
+		if l.words == nil || len(l.words) > 0 && search.MatchesAttendee(g, l.words) {
 			page = append(page, g)
 		}
 	}
@@ -238,7 +239,7 @@ func (a *API) pageSorted(ctx context.Context, l guestList, q store.AttendeeQuery
 		if l.sort == wire.SortTime {
 			return keyedGuest{Attendee: g}
 		}
-		return keyedGuest{g, g.NameKey()}
+		return keyedGuest{g, search.NameKey(g)}
 	}
 	var after keyedGuest
 	if l.after != nil {
@@ -257,7 +258,7 @@ func (a *API) pageSorted(ctx context.Context, l guestList, q store.AttendeeQuery
 			return nil, nil, err
 		}
 		k := keyed(g)
-		if l.after != nil && l.compare(k, after) <= 0 || l.words != nil && (len(l.words) == 0 || !g.MatchesWords(l.words)) {
+		if l.after != nil && l.compare(k, after) <= 0 || l.words != nil && (len(l.words) == 0 || !search.MatchesAttendee(g, l.words)) {
 			continue
 		}
 		if first = append(first, k); len(first) == cap(first) {

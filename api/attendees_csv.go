@@ -33,10 +33,7 @@ func csvOptionsOf(f *input.Fields, r *request) *csvOptions {
 			f.Add(name, "must be left out without format=csv")
 		}
 	}
-	if q.Has("bom") {
-		f.OneOf("bom", q.Get("bom"), "true", "false")
-		options.mark = q.Get("bom") == "true"
-	}
+	options.mark = f.Bool("bom", q)
 	if q.Has("separator") {
 		f.OneOf("separator", q.Get("separator"), wire.SeparatorComma, wire.SeparatorSemicolon)
 		if q.Get("separator") == wire.SeparatorSemicolon {

@@ -10,6 +10,7 @@ import (
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/outbox"
 )
 
 func TestSignUpAndLogInAnswerAToken(t *testing.T) {
@@ -53,6 +54,13 @@ func TestRightsByRole(t *testing.T) {
 	rights := map[string]roles{
 		"POST /api/users":                                   {201, 201, 201, 201, 201, 201},
 		"POST /api/login":                                   {200, 200, 200, 200, 200, 200},
+		"POST /api/password-resets":                         {202, 202, 202, 202, 202, 202},
+		"POST /api/password-resets/confirm":                 {410, 410, 410, 410, 410, 410},
+		"POST /api/users/{user_id}/email-proof":             {401, 401, 403, 403, 403, 202},
+		"POST /api/users/{user_id}/email-proof/confirm":     {401, 401, 403, 403, 403, 410},
+		"GET /api/mail-settings/{token}":                    {410, 410, 410, 410, 410, 410},
+		"POST /api/mail-settings/{token}":                   {410, 410, 410, 410, 410, 410},
+		"PUT /api/mail-settings/{token}":                    {410, 410, 410, 410, 410, 410},
 		"POST /api/logout":                                  {204, 204, 204, 204, 204, 204},
 		"POST /api/users/{user_id}/password":                {401, 401, 403, 403, 403, 204},
 		"GET /api/users/{user_id}":                          {401, 401, 403, 403, 403, 200},
@@ -75,6 +83,17 @@ func TestRightsByRole(t *testing.T) {
 		"GET /api/users/{user_id}/registrations":            {401, 401, 403, 403, 403, 200},
 		"GET /api/users/{user_id}/changes":                  {401, 401, 403, 403, 403, 200},
 		"GET /api/events/{id}/changes":                      {401, 401, 403, 403, 200, 403},
+		"GET /api/events/{id}/live":                         {200, 200, 200, 200, 200, 200},
+		"GET /api/users/{user_id}/live":                     {401, 401, 403, 403, 403, 200},
+		"POST /api/webhooks":                                {401, 401, 403, 403, 201, 403},
+		"GET /api/webhooks":                                 {401, 401, 200, 200, 200, 200},
+		"GET /api/webhooks/{webhook_id}":                    {401, 401, 403, 403, 200, 403},
+		"PATCH /api/webhooks/{webhook_id}":                  {401, 401, 403, 403, 200, 403},
+		"DELETE /api/webhooks/{webhook_id}":                 {401, 401, 403, 403, 204, 403},
+		"POST /api/webhooks/{webhook_id}/secret":            {401, 401, 403, 403, 200, 403},
+		"GET /api/webhooks/{webhook_id}/calls":              {401, 401, 403, 403, 200, 403},
+		"POST /api/webhooks/{webhook_id}/test":              {401, 401, 403, 403, 202, 403},
+		"POST /api/webhooks/{webhook_id}/replay":            {401, 401, 403, 403, 202, 403},
 		"GET /openapi.json":                                 {200, 200, 200, 200, 200, 200},
 		"GET /docs":                                         {200, 200, 200, 200, 200, 200},
 		"GET /docs/docs.css":                                {200, 200, 200, 200, 200, 200},
@@ -84,9 +103,10 @@ func TestRightsByRole(t *testing.T) {
 		"GET /api/session":                                  {401, 401, 404, 200, 200, 200},
 	}
 	eachStore(t, func(t *testing.T, s *site) {
-		i := s.start(t, identity.Keys{})
+		i := s.start(t, identity.Keys{}).takesWebhooks()
 		organizer, registered := i.newMember(t), i.newMember(t)
 		event := i.organized(t, organizer)
+		_, hook := i.hooked(t, organizer, hookBody)
 		i.ask(t, "POST", event+"/registrations", `{}`, bearer(registered.token)).want(t, 201, "")
 		for _, rt := range i.table() {
 			name := rt.method + " " + rt.pattern
@@ -119,15 +139,25 @@ func TestRightsByRole(t *testing.T) {
 							role.token = func(m member) string { return m.token }
 						}
 					}
-					path := strings.NewReplacer("/api/events/{id}", event, "{user_id}", owner.id, "{session_id}", store.NewID().Hex()).Replace(rt.pattern)
+					if rt.method == http.MethodDelete && strings.Contains(rt.pattern, "{webhook_id}") {
+						_, hook = i.hooked(t, organizer, hookBody)
+					}
+					path := strings.NewReplacer("/replay", "/replay?since=2026-11-01T00:00:00Z", "{webhook_id}", hook.ID.Hex(), "/api/events/{id}", event, "{user_id}", owner.id, "{session_id}", store.NewID().Hex(), "{token}", outbox.NewToken()).Replace(rt.pattern)
 					body := map[string]string{
-						"/api/users":                     signUpBody(store.NewID().Hex()+"@example.org", goodPassword),
-						"/api/login":                     logInBody(owner.email, owner.password),
-						"/api/users/{user_id}/password":  changeBody(owner.password, "another horse battery"),
-						"/api/events":                    eventWith(`"organizer_id":"` + organizer.id + `",`),
-						"/api/events/{id}/registrations": `{"user_id":"` + owner.id + `"}`,
-						"/api/events/{id}":               `{"description":"Edited."}`,
-						"/api/users/{user_id}":           `{"name":"Countess"}`,
+						"/api/users":                               signUpBody(store.NewID().Hex()+"@example.org", goodPassword),
+						"/api/login":                               logInBody(owner.email, owner.password),
+						"/api/users/{user_id}/password":            changeBody(owner.password, "another horse battery"),
+						"/api/events":                              eventWith(`"organizer_id":"` + organizer.id + `",`),
+						"/api/events/{id}/registrations":           `{"user_id":"` + owner.id + `"}`,
+						"/api/events/{id}":                         `{"description":"Edited."}`,
+						"/api/users/{user_id}":                     `{"name":"Countess"}`,
+						"/api/webhooks":                            `{"url":"https://example.org/hook","owner_id":"` + organizer.id + `"}`,
+						"/api/webhooks/{webhook_id}":               `{"active":true}`,
+						"/api/password-resets":                     `{"email":"` + owner.email + `"}`,
+						"/api/password-resets/confirm":             `{"token":"` + outbox.NewToken() + `","password":"another horse battery"}`,
+						"/api/users/{user_id}/email-proof":         `{}`,
+						"/api/users/{user_id}/email-proof/confirm": `{"token":"` + outbox.NewToken() + `"}`,
+						"/api/mail-settings/{token}":               `{"event_mail":true}`,
 					}[rt.pattern]
 					if rt.method == http.MethodGet || rt.method == http.MethodDelete {
 						body = ""

@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -21,6 +22,7 @@ import (
 	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/outbox"
 )
 
 // patience bounds every wait of these tests.
@@ -132,7 +134,7 @@ func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*gate.Confi
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &instance{New(s.st, requester, Config{Access: access}, log), guard}
+	i := &instance{New(s.st, requester, Config{Access: access, Mail: s.st.(outbox.Outbox)}, log), guard}
 	t.Cleanup(i.Wait)
 	return i, conn
 }
@@ -162,6 +164,11 @@ func (i *instance) ask(t testing.TB, method, path, body string, options ...func(
 		o(r)
 	}
 	w := httptest.NewRecorder()
+	if method == http.MethodGet && strings.HasSuffix(path, "/live") { // which ends only when the client leaves
+		ctx, cancel := context.WithTimeout(r.Context(), time.Second/2)
+		defer cancel()
+		r = r.WithContext(ctx)
+	}
 	i.ServeHTTP(w, r)
 	sent := w.Result().Header
 	text := w.Body.Bytes()

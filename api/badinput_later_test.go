@@ -9,6 +9,8 @@ import (
 const (
 	theRegistration       = theRoster + "/" + someID
 	theUsersRegistrations = users + "/" + someID + "/registrations"
+	hooks                 = "/api/webhooks"
+	theHook               = hooks + "/" + someID
 	thePassword           = users + "/" + someID + "/password"
 )
 
@@ -157,6 +159,46 @@ var laterBadInputs = []badInput{
 	{"account/sessions_of_nobody", "GET", users + "/" + someID + "/sessions", "", nil, 404, "user_not_found", ""},
 	{"account/end_sessions_of_nobody", "DELETE", users + "/" + someID + "/sessions", "", nil, 404, "user_not_found", ""},
 	{"account/end_star", "DELETE", users + "/" + someID + "/sessions/*", "", nil, 400, invalid, "session_id"},
+
+	{"webhook/empty_body", "POST", hooks, "", nil, 400, invalid, "body"},
+	{"webhook/no_url", "POST", hooks, `{"owner_id":"` + someID + `"}`, nil, 400, invalid, "url"},
+	{"webhook/of_nobody", "POST", hooks, `{"url":"https://example.org/"}`, nil, 400, invalid, "owner_id,url"},
+	{"webhook/list_of_star", "GET", hooks + "?owner_id=*", "", nil, 400, invalid, "owner_id"},
+	{"webhook/list_limit", "GET", hooks + "?limit=1", "", nil, 400, invalid, "limit"},
+	{"webhook/read_nobody's", "GET", theHook, "", nil, 404, "webhook_not_found", ""},
+	{"webhook/read_star", "GET", hooks + "/*", "", nil, 400, invalid, "webhook_id"},
+	{"webhook/edit_nobody's", "PATCH", theHook, `{"active":true}`, nil, 404, "webhook_not_found", ""},
+	{"webhook/delete_nobody's", "DELETE", theHook, "", nil, 404, "webhook_not_found", ""},
+	{"webhook/delete_with_a_body", "DELETE", theHook, `{"a":1}`, nil, 400, invalid, "body"},
+	{"webhook/secret_with_a_body", "POST", theHook + "/secret", `{"secret":"mine"}`, nil, 400, invalid, "body"},
+	{"webhook/secret_of_nobody's", "POST", theHook + "/secret", "", nil, 404, "webhook_not_found", ""},
+	{"webhook/calls_of_nobody's", "GET", theHook + "/calls", "", nil, 404, "webhook_not_found", ""},
+	{"webhook/test_of_nobody's", "POST", theHook + "/test", "", nil, 404, "webhook_not_found", ""},
+	{"webhook/replay_since_nothing", "POST", theHook + "/replay", "", nil, 400, invalid, "since"},
+	{"webhook/replay_since_yesterday", "POST", theHook + "/replay?since=yesterday", "", nil, 400, invalid, "since"},
+	{"webhook/replay_of_the_future", "POST", theHook + "/replay?since=2999-01-01T00:00:00Z", "", nil, 400, invalid, "since"},
+	{"webhook/replay_of_nobody's", "POST", theHook + "/replay?since=2026-01-01T00:00:00Z", "", nil, 404, "webhook_not_found", ""},
+	{"mail/reset_without_an_address", "POST", "/api/password-resets", `{}`, nil, 400, invalid, "email"},
+	{"mail/reset_of_no_address", "POST", "/api/password-resets", `{"email":"nobody"}`, nil, 400, invalid, "email"},
+	{"mail/reset_of_two_lines", "POST", "/api/password-resets", `{"email":"a@example.org\r\nBcc: b@example.org"}`, nil, 400, invalid, "email"},
+	{"mail/reset_of_two_addresses", "POST", "/api/password-resets", `{"email":"a@example.org, b@example.org"}`, nil, 400, invalid, "email"},
+	{"mail/reset_of_a_list", "POST", "/api/password-resets", `{"email":["a@example.org"]}`, nil, 400, invalid, "email"},
+	{"mail/reset_form", "POST", "/api/password-resets", `<a/>`, []string{"Content-Type", "text/xml"}, 415, badMediaType, ""},
+	{"mail/password_without_a_token", "POST", "/api/password-resets/confirm", `{"password":"correct horse battery"}`, nil, 400, invalid, "token"},
+	{"mail/password_with_a_short_token", "POST", "/api/password-resets/confirm", `{"token":"x","password":"short"}`, nil, 400, invalid, "token,password"},
+	{"mail/password_with_a_strange_token", "POST", "/api/password-resets/confirm", `{"token":"` + strings.Repeat("/", 43) + `","password":"correct horse battery"}`, nil, 400, invalid, "token"},
+	{"mail/password_with_nobodys_token", "POST", "/api/password-resets/confirm", `{"token":"` + strings.Repeat("A", 43) + `","password":"correct horse battery"}`, nil, 410, "link_invalid", ""},
+	{"mail/proof_of_no_address", "POST", users + "/" + someID + "/email-proof", `{"email":"nobody"}`, nil, 400, invalid, "email"},
+	{"mail/proof_of_an_address_that_is_no_text", "POST", users + "/" + someID + "/email-proof", `{"email":1}`, nil, 400, invalid, "email"},
+	{"mail/proof_of_nobody", "POST", users + "/" + someID + "/email-proof", `{}`, nil, 404, "user_not_found", ""},
+	{"mail/proof_of_no_id", "POST", users + "/x/email-proof", `{}`, nil, 400, invalid, "user_id"},
+	{"mail/proof_without_a_token", "POST", users + "/" + someID + "/email-proof/confirm", `{}`, nil, 400, invalid, "token"},
+	{"mail/proof_with_nobodys_token", "POST", users + "/" + someID + "/email-proof/confirm", `{"token":"` + strings.Repeat("A", 43) + `"}`, nil, 410, "link_invalid", ""},
+	{"mail/settings_of_nobody", "GET", "/api/mail-settings/" + strings.Repeat("A", 43), "", nil, 410, "link_invalid", ""},
+	{"mail/settings_of_no_token", "GET", "/api/mail-settings/x", "", nil, 410, "link_invalid", ""},
+	{"mail/one_click_of_nobody", "POST", "/api/mail-settings/" + strings.Repeat("A", 43), "List-Unsubscribe=One-Click", []string{"Content-Type", "application/x-www-form-urlencoded"}, 410, "link_invalid", ""},
+	{"mail/edit_of_nobody", "PUT", "/api/mail-settings/" + strings.Repeat("A", 43), `{"event_mail":true}`, nil, 410, "link_invalid", ""},
+	{"mail/edit_that_is_none", "PUT", "/api/mail-settings/" + strings.Repeat("A", 43), `{"event_mail":"no"}`, nil, 400, invalid, "event_mail"},
 
 	{"query/of_a_sign_up", "POST", users + "?x=1", userBody(), nil, 400, invalid, "x"},
 	{"query/of_the_list", "GET", events + "?x=1", "", nil, 400, invalid, "x"},

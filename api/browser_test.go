@@ -79,9 +79,10 @@ func TestTheCookieOfThePages(t *testing.T) {
 // whatever they bring along, and no GET changes anything.
 func TestCrossOriginWrites(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *site) {
-		i := s.start(t, identity.Keys{})
+		i := s.start(t, identity.Keys{}).takesWebhooks()
 		ada := i.newMember(t)
 		event := i.organized(t, ada)
+		_, hook := i.hooked(t, ada, hookBody)
 		bodies := map[string]string{
 			"/api/users":                     signUpBody("eve@example.org", goodPassword),
 			"/api/login":                     logInBody(ada.email, ada.password),
@@ -92,7 +93,7 @@ func TestCrossOriginWrites(t *testing.T) {
 		}
 		i.ask(t, "PUT", event+"/registrations/"+ada.id, "", bearer(ada.token)).want(t, 201, "")
 		for _, rt := range i.table() {
-			path := strings.NewReplacer("/api/events/{id}", event, "{user_id}", ada.id).Replace(rt.pattern)
+			path := strings.NewReplacer("{webhook_id}", hook.ID.Hex(), "/api/events/{id}", event, "{user_id}", ada.id).Replace(rt.pattern)
 			if rt.method == http.MethodGet {
 				foreign := with("Sec-Fetch-Site", "cross-site")
 				i.ask(t, "GET", path, "", cookie("eventio_token", ada.token), foreign, with("Sec-Fetch-Mode", "navigate"), with("Sec-Fetch-Dest", "document")).want(t, 200, "")

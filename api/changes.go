@@ -13,6 +13,7 @@ import (
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 )
 
 // changesPiece is how many rows of a record are read at once.
@@ -92,28 +93,28 @@ type changesRange struct {
 
 // changesPage sends one page, and in Link where the next one is.
 func (a *API) changesPage(w http.ResponseWriter, r *request, form listFormat, page changesRange) error {
-	var changes []wire.Change
+	var told []wire.Change
 	last := page.after
 	for row, err := range a.store.EventChanges(r.Context(), page.event, page.after, page.limit+1) {
 		if err != nil {
 			return err
 		}
-		if len(changes) >= page.limit { // one more row tells whether there is a next page
+		if len(told) >= page.limit { // one more row tells whether there is a next page
 			linkAfter(w, changesPath(page.event), r.URL.Query(), page.limit, last)
 			break
 		}
-		for _, item := range row.Items() {
-			changes = append(changes, wire.ChangeOf(row, item))
+		for _, item := range changes.Items(row) {
+			told = append(told, wire.ChangeOf(row, item))
 		}
 		last = row.Revision
 	}
-	return writeList(w, r, form, changes)
+	return writeList(w, r, form, told)
 }
 
 // writeList sends a page of changes.
-func writeList(w http.ResponseWriter, r *request, form listFormat, changes []wire.Change) error {
+func writeList(w http.ResponseWriter, r *request, form listFormat, told []wire.Change) error {
 	buf := []byte(form.begin)
-	for i, c := range changes {
+	for i, c := range told {
 		if i > 0 {
 			buf = append(buf, form.between...)
 		}
@@ -152,7 +153,7 @@ func (a *API) allChanges(ctx context.Context, id store.ID, after int64) iter.Seq
 		for {
 			rows, err := read()
 			for _, row := range rows {
-				for _, item := range row.Items() {
+				for _, item := range changes.Items(row) {
 					if !yield(wire.ChangeOf(row, item), nil) {
 						return
 					}
@@ -200,22 +201,22 @@ func (a *API) listUserChanges(w http.ResponseWriter, r *request) error {
 		}
 		held = append(held, h)
 	}
-	var changes []wire.Change
+	var told []wire.Change
 	for i, h := range held {
-		if i == maxUserChanges || len(changes) >= limit {
+		if i == maxUserChanges || len(told) >= limit {
 			last := held[i-1].Event.ID
 			linkNext(w, userChangesPath(user), q, limit, list.Cursor(last[:]))
 			break
 		}
-		items, err := store.RegistrationChanges(r.Context(), a.store, h)
+		items, err := changes.OfRegistration(r.Context(), a.store, h)
 		if err != nil {
 			return err
 		}
 		for _, item := range items {
-			changes = append(changes, wire.OwnChangeOf(item.Record, item.ChangeItem))
+			told = append(told, wire.OwnChangeOf(item.Record, item.Item))
 		}
 	}
 	form := changesForm(w, r.Request)
 	noStore(w)
-	return writeList(w, r, form, changes)
+	return writeList(w, r, form, told)
 }

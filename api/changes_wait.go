@@ -5,13 +5,16 @@ import (
 	"sync"
 	"time"
 
+	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
 const (
-	// waitPoll is how often the revision of an event is read while somebody waits for it and other
-	// processes make the changes.
+	// waitPoll is how often the revision of an event is read while somebody waits for it and no news
+	// comes from the processes that make the changes, because NATS is away; waitHeal is how often it is
+	// read beside the news, which may be lost.
 	waitPoll = 250 * time.Millisecond
+	waitHeal = 2 * time.Second
 	// waitGap is the least time between two reads: a busy event changes hundreds of times a second.
 	waitGap = 50 * time.Millisecond
 	// maxWaits bounds how many clients wait at once, and maxOrganizerWaits how many of them for events
@@ -26,11 +29,18 @@ type changeStore interface {
 	NextChange() <-chan struct{}
 }
 
+// eventNews tells of changes that workers have made: a messages.Link.
+type eventNews interface {
+	ListenEvent(event store.ID, take func(messages.EventNews)) (stop func(), err error)
+	Connected() bool
+}
+
 // changeWaits holds the clients that wait for changes of events. It is safe for concurrent use.
 type changeWaits struct {
 	store      changeStore
 	timeout    time.Duration   // of a read
 	background *sync.WaitGroup // has what reads
+	news       eventNews
 
 	mu         sync.Mutex // guards all below
 	events     map[store.ID]*watchedEvent
@@ -48,9 +58,9 @@ type watchedEvent struct {
 	stop     context.CancelFunc
 }
 
-func newChangeWaits(st changeStore, timeout time.Duration, background *sync.WaitGroup) *changeWaits {
+func newChangeWaits(st changeStore, timeout time.Duration, background *sync.WaitGroup, news eventNews) *changeWaits {
 	return &changeWaits{
-		store: st, timeout: timeout, background: background, events: make(map[store.ID]*watchedEvent), organizers: make(map[store.ID]int), ended: make(chan struct{}),
+		store: st, timeout: timeout, background: background, news: news, events: make(map[store.ID]*watchedEvent), organizers: make(map[store.ID]int), ended: make(chan struct{}),
 	}
 }
 
@@ -129,17 +139,32 @@ func (c *changeWaits) leave(e store.Event, watched *watchedEvent) {
 	}
 }
 
-// watch reads an event whenever this process has changed something, and every waitPoll, until nobody
-// waits for it any more. A read that fails is repeated.
+// watch reads an event whenever this process has changed something or there is news of the event, and
+// now and then, until nobody waits for it any more. A read that fails is repeated.
 func (c *changeWaits) watch(ctx context.Context, id store.ID, watched *watchedEvent) {
+	hinted := make(chan struct{}, 1)
+	stop, err := c.news.ListenEvent(id, func(messages.EventNews) {
+		select {
+		case hinted <- struct{}{}:
+		default: // it will be read
+		}
+	})
+	if err == nil {
+		defer stop()
+	}
 	for {
 		next, begun := c.store.NextChange(), time.Now() // taken before the read, so that nothing is missed
 		if e, err := c.read(ctx, id); err == nil {
 			c.tell(watched, e.Recorded)
 		}
+		poll := waitPoll
+		if err == nil && c.news.Connected() {
+			poll = waitHeal
+		}
 		select {
 		case <-next:
-		case <-time.After(waitPoll):
+		case <-hinted:
+		case <-time.After(poll):
 		case <-ctx.Done():
 			return
 		}

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -18,8 +19,19 @@ type recordStore struct {
 	event store.Event
 	next  chan struct{} // nil: it does not learn of changes
 	fails bool
+	away  bool // NATS is
+	take  func(messages.EventNews)
 	reads atomic.Int64
 }
+
+func (s *recordStore) ListenEvent(_ store.ID, take func(messages.EventNews)) (func(), error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.take = take
+	return func() {}, nil
+}
+
+func (s *recordStore) Connected() bool { return !s.away }
 
 func (s *recordStore) Event(context.Context, store.ID) (store.Event, error) {
 	s.reads.Add(1)
@@ -53,11 +65,11 @@ func waits(t *testing.T, told bool, test func(t *testing.T, s *recordStore, c *c
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &recordStore{event: store.Event{ID: store.NewID(), OrganizerID: store.NewID(), Recorded: 5}}
-		if told {
+		if s.away = !told; told {
 			s.next = make(chan struct{})
 		}
 		var background sync.WaitGroup
-		test(t, s, newChangeWaits(s, time.Second, &background))
+		test(t, s, newChangeWaits(s, time.Second, &background, s))
 		background.Wait() // nobody waits any more, so nobody reads
 	})
 }
@@ -159,6 +171,45 @@ func TestAReadThatFailsIsRepeated(t *testing.T) {
 		s.mu.Unlock()
 		if began := time.Now(); !<-done || time.Since(began) > 2*waitPoll {
 			t.Errorf("it goes on after %v", time.Since(began))
+		}
+	})
+}
+
+// TestNewsSparesReads: while NATS tells of changes, the store is read when there is one, and now and then
+// in case the message was lost. Forged news causes few reads and lets nobody go on.
+func TestNewsSparesReads(t *testing.T) {
+	waits(t, false, func(t *testing.T, s *recordStore, c *changeWaits) {
+		s.away = false
+		var done atomic.Bool
+		var all sync.WaitGroup
+		e := s.event
+		all.Go(func() { done.Store(c.await(t.Context(), e, 5)) })
+		time.Sleep(10 * time.Second)
+		if n := s.reads.Swap(0); n > int64(10*time.Second/waitHeal)+1 {
+			t.Errorf("%d reads in 10 s without a change", n)
+		}
+		for range 1000 {
+			s.take(messages.EventNews{EventID: e.ID, Revision: 1 << 40})
+			time.Sleep(time.Millisecond)
+		}
+		if n := s.reads.Load(); n > int64(time.Second/waitGap)+1 || done.Load() {
+			t.Errorf("forged news causes %d reads in 1 s; goes on: %v", n, done.Load())
+		}
+		began := time.Now()
+		s.change()
+		s.take(messages.EventNews{EventID: e.ID, Revision: 6})
+		all.Wait()
+		if took := time.Since(began); took > waitGap {
+			t.Errorf("it goes on %v after the news", took)
+		}
+		e.Recorded = 6
+		all.Go(func() { done.Store(c.await(t.Context(), e, 6)) })
+		time.Sleep(time.Second)
+		began = time.Now()
+		s.change() // the news of it is lost
+		all.Wait()
+		if took := time.Since(began); took > waitHeal+waitGap {
+			t.Errorf("it goes on %v after a change of which no news came", took)
 		}
 	})
 }

@@ -29,6 +29,7 @@ import (
 	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/outbox"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -123,6 +124,9 @@ func newEnv(t testing.TB, kind string, s setup) *env {
 	log := zerolog.New(e.log)
 	requester, err := messages.NewRequester(e.parts.Link(e.connect(t, "api")))
 	must(t, err)
+	if s.config.Mail == nil {
+		s.config.Mail = e.store.(outbox.Outbox)
+	}
 	handler := api.New(front, requester, s.config, log)
 	e.api = handler
 	t.Cleanup(handler.Wait)

@@ -167,8 +167,7 @@ func eventQuery(q url.Values) (query store.EventQuery, err error) {
 		query.Words = f.Search("q", q.Get("q"))
 	}
 	if q.Has("available") {
-		f.OneOf("available", q.Get("available"), "true", "false")
-		query.Available, query.At = q.Get("available") == "true", time.Now()
+		query.Available, query.At = f.Bool("available", q), time.Now()
 	}
 	if q.Has("sort") {
 		f.OneOf("sort", q.Get("sort"), wire.SortEarliest, wire.SortLatest)

@@ -66,10 +66,13 @@ func TestBodiesThatSayNothing(t *testing.T) {
 func TestFormsOfValues(t *testing.T) {
 	forEachStore(t, func(t *testing.T, e *env) {
 		for field, forms := range map[string]map[string]string{
-			"capacity": {"10": "10", "10.0": "10", "1e2": "100", "1E+1": "10", "25e-1": "", "1000000000.0": "1000000000", "1e10": ""},
+			"capacity": {"10": "10", "10.0": "10", "1e2": "100", "1E+1": "10", "25e-1": "", "1000000000.0": "1000000000", "1e10": "", "1.0e1": "10", "100e-1": "10", "10.50": "", "-0": "", `"10"`: "", "010": ""},
 			"starts_at": {
 				`"2027-05-01t18:00:00z"`: `"2027-05-01T18:00:00Z"`, `"2027-05-01t20:00:00.5+02:00"`: `"2027-05-01T18:00:00.5Z"`,
 				`"2027-04-30T23:59:60Z"`: `"2027-05-01T00:00:00Z"`, `"2027-05-01 18:00:00Z"`: "",
+				`"2027-05-01T18:00:00+00:00"`: `"2027-05-01T18:00:00Z"`, `"2027-05-01T18:00:00-00:00"`: `"2027-05-01T18:00:00Z"`,
+				`"2027-05-01T01:59:60+02:00"`: `"2027-05-01T00:00:00Z"`, `"2027-05-01T17:30:60Z"`: "", `"2027-05-01T18:00:00.123456789Z"`: `"2027-05-01T18:00:00.123Z"`,
+				`"2027-05-01T18:00:00+0000"`: "", `"2027-05-01T18:00:00"`: "", `"2027-05-01T24:00:00Z"`: "",
 			},
 		} {
 			for sent, want := range forms {
@@ -85,7 +88,7 @@ func TestFormsOfValues(t *testing.T) {
 		}
 		for _, query := range []string{
 			"?q=&limit=&cursor=&from=&to=&organizer_id=&available=&sort=", "?q", "?available=false&sort=", "?limit=10&sort=starts_at&q=",
-			"?from=2000-01-01t00:00:00z", "?from=2000-01-01T02:00:00+02:00",
+			"?from=2000-01-01t00:00:00z", "?from=2000-01-01T02:00:00+02:00", "?available=True", "?available=FALSE&limit=10.0", "?limit=1e1", "?limit=010",
 		} {
 			if list := decode[[]object](t, e.get(t, events+query).body); len(list) == 0 {
 				t.Errorf("%s finds nothing", query)
@@ -184,6 +187,9 @@ func TestListsOfETags(t *testing.T) {
 			"second line":      func(tag string) []string { return []string{"If-Match", `"99.1"`, "If-Match", tag} },
 			"weak":             func(tag string) []string { return []string{"If-Match", "W/" + tag} },
 			"of a gateway":     func(tag string) []string { return []string{"If-Match", strings.TrimSuffix(tag, `"`) + `-gzip"`} },
+			"of Jetty":         func(tag string) []string { return []string{"If-Match", strings.TrimSuffix(tag, `"`) + `--gzip"`} },
+			"of Apache, br":    func(tag string) []string { return []string{"If-Match", strings.TrimSuffix(tag, `"`) + `-br"`} },
+			"weak, of another": func(tag string) []string { return []string{"If-Match", "W/" + strings.TrimSuffix(tag, `"`) + `;gzip"`} },
 			"beside what none": func(tag string) []string { return []string{"If-Match", `x, ` + tag} },
 		} {
 			if a := edit(headers(tag())...); a.status != 200 {
@@ -196,6 +202,16 @@ func TestListsOfETags(t *testing.T) {
 		} {
 			if a := edit(headers...); a.status != 412 {
 				t.Errorf("%s: %d %s", name, a.status, a.body)
+			}
+		}
+		read := tag()
+		core := strings.Trim(read, `"`)
+		for sent, want := range map[string]int{
+			read: 304, "W/" + read: 304, `"` + core + `-gzip"`: 304, `"` + core + `--gzip"`: 304, `W/"` + core + `;gzip"`: 304, `"` + core + `:br"`: 304,
+			read + `-gzip`: 304, `"99.1", W/` + read: 304, "*": 304, `"99.1"`: 200, `"` + core + `gzip"`: 200, `"` + core + `-x"`: 200, `"x` + core + `"`: 200,
+		} {
+			if a := e.do(t, "GET", path, "", "If-None-Match", sent); a.status != want {
+				t.Errorf("If-None-Match: %s: %d, want %d", sent, a.status, want)
 			}
 		}
 		user := newUser()

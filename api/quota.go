@@ -21,6 +21,8 @@ type Quotas struct {
 	Events, EventBytes int64
 	// SignUps bounds the sign-ups from a network: an IPv4 /24 or an IPv6 /48. Default 100.
 	SignUps int64
+	// Webhooks bounds the webhooks that a person creates. Default 50.
+	Webhooks int64
 }
 
 // The defaults of Quotas.
@@ -28,6 +30,7 @@ const (
 	DefaultEvents     = 200
 	DefaultEventBytes = 4 << 20
 	DefaultSignUps    = 100
+	DefaultWebhooks   = 50
 )
 
 // eventOverhead is what an event or an edit takes beside its texts, about, in bytes.
@@ -38,6 +41,7 @@ const (
 	quotaEvents     = "events"
 	quotaEventBytes = "event_bytes"
 	quotaSignUps    = "sign_ups"
+	quotaWebhooks   = "webhooks"
 )
 
 // textBytes returns how many bytes an event or an edit with these texts takes, about.

@@ -186,6 +186,13 @@ func TestEveryRouteCounts(t *testing.T) {
 	want := map[string]row{
 		"POST /api/users":                                   {passwords, passwords, passwords},
 		"POST /api/login":                                   {passwords, passwords, passwords},
+		"POST /api/password-resets":                         {passwords, passwords, passwords},
+		"POST /api/password-resets/confirm":                 {passwords, passwords, passwords},
+		"POST /api/users/{user_id}/email-proof":             {address, person, address},
+		"POST /api/users/{user_id}/email-proof/confirm":     {address, person, address},
+		"GET /api/mail-settings/{token}":                    {address, address, address},
+		"POST /api/mail-settings/{token}":                   {address, address, address},
+		"PUT /api/mail-settings/{token}":                    {address, address, address},
 		"POST /api/logout":                                  {address, address, address},
 		"POST /api/users/{user_id}/password":                {passwords, passwords, passwords},
 		"GET /api/users/{user_id}":                          {address, person, address},
@@ -208,6 +215,17 @@ func TestEveryRouteCounts(t *testing.T) {
 		"GET /api/users/{user_id}/registrations":            {address, person, address},
 		"GET /api/users/{user_id}/changes":                  {address, person, address},
 		"GET /api/events/{id}/changes":                      {address, person, address},
+		"GET /api/events/{id}/live":                         {address, address, address},
+		"GET /api/users/{user_id}/live":                     {address, person, address},
+		"POST /api/webhooks":                                {address, person, address},
+		"GET /api/webhooks":                                 {address, person, address},
+		"GET /api/webhooks/{webhook_id}":                    {address, person, address},
+		"PATCH /api/webhooks/{webhook_id}":                  {address, person, address},
+		"DELETE /api/webhooks/{webhook_id}":                 {address, person, address},
+		"POST /api/webhooks/{webhook_id}/secret":            {address, person, address},
+		"GET /api/webhooks/{webhook_id}/calls":              {address, person, address},
+		"POST /api/webhooks/{webhook_id}/test":              {address, person, address},
+		"POST /api/webhooks/{webhook_id}/replay":            {address, person, address},
 		"GET /openapi.json":                                 {address, address, address},
 		"GET /docs":                                         {address, address, address},
 		"GET /docs/docs.css":                                {address, address, address},
@@ -232,7 +250,7 @@ func TestEveryRouteCounts(t *testing.T) {
 			t.Errorf("%s has no row", name)
 			continue
 		}
-		path := strings.NewReplacer("{id}", store.NewID().Hex(), "{user_id}", store.NewID().Hex()).Replace(rt.pattern)
+		path := strings.NewReplacer("{id}", store.NewID().Hex(), "{webhook_id}", store.NewID().Hex(), "{user_id}", store.NewID().Hex()).Replace(rt.pattern)
 		if name == "GET /api/events" {
 			path += "?limit=1" // the whole list counts as more: see TestWhatAListCosts
 		}

@@ -59,9 +59,10 @@ type lifetime int
 
 // The lifetimes. The zero value is none of them.
 const (
-	_                 lifetime = iota
-	whileClientWaits           // ends when the client leaves: a read, or what is not worth its cost then
-	afterClientLeaves          // goes on: a change of which a part may be stored already
+	_                  lifetime = iota
+	whileClientWaits            // ends when the client leaves: a read, or what is not worth its cost then
+	afterClientLeaves           // goes on: a change of which a part may be stored already
+	whileClientListens          // a stream without an end: it has no deadline, and each message is sent at once
 )
 
 // table has all routes of the API.
@@ -71,6 +72,8 @@ func (a *API) table() []route {
 		registrations = event + "/registrations"
 		registration  = registrations + "/{user_id}"
 		user          = pathUsers + "/{user_id}"
+		webhook       = pathWebhooks + "/{webhook_id}"
+		mailSettings  = "/api/mail-settings/{token}"
 	)
 	return []route{
 		{http.MethodPost, pathUsers, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.createUser, describe.CreateUser()},
@@ -83,6 +86,13 @@ func (a *API) table() []route {
 		{http.MethodDelete, user + "/sessions/{session_id}", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.endSession, describe.EndSession()},
 		{http.MethodPost, user + "/password", gate.TokenHolders, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.changePassword, describe.ChangePassword()},
 		{http.MethodPost, "/api/login", gate.Anybody, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.login, describe.Login()},
+		{http.MethodPost, pathResets, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.resetPassword, describe.ResetPassword()},
+		{http.MethodPost, pathResets + "/confirm", gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.setNewPassword, describe.SetNewPassword()},
+		{http.MethodPost, user + "/email-proof", gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.askForProof, describe.AskForProof()},
+		{http.MethodPost, user + "/email-proof/confirm", gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.proveEmail, describe.ProveEmail()},
+		{http.MethodGet, mailSettings, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.showMailSettings, describe.ShowMailSettings()},
+		{http.MethodPost, mailSettings, gate.Anybody, gate.RequestsPerAddress, ignoredBody, afterClientLeaves, a.stopEventMail, describe.StopEventMail()},
+		{http.MethodPut, mailSettings, gate.Anybody, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.editMailSettings, describe.EditMailSettings()},
 		{http.MethodGet, pathSession, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readSession, describe.ReadSession()},
 		{http.MethodPost, "/api/logout", gate.Anybody, gate.RequestsPerAddress, ignoredBody, afterClientLeaves, a.logout, describe.Logout()},
 		{http.MethodPost, pathEvents, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.createEvent, describe.CreateEvent()},
@@ -98,7 +108,18 @@ func (a *API) table() []route {
 		{http.MethodPost, event + "/cancel", gate.TokenHolders, gate.RequestsPerAddress, noBody, afterClientLeaves, a.cancelEvent, describe.CancelEvent()},
 		{http.MethodGet, event + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listEventChanges, describe.EventChanges()},
 		{http.MethodGet, user + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listUserChanges, describe.UserChanges()},
+		{http.MethodGet, event + "/live", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientListens, a.liveEvent, describe.LiveEvent()},
+		{http.MethodGet, user + "/live", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientListens, a.liveUser, describe.LiveUser()},
 		{http.MethodGet, user + "/registrations", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listUserRegistrations, describe.UserRegistrations()},
+		{http.MethodPost, pathWebhooks, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.createWebhook, describe.CreateWebhook()},
+		{http.MethodGet, pathWebhooks, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listWebhooks, describe.ListWebhooks()},
+		{http.MethodGet, webhook, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readWebhook, describe.ReadWebhook()},
+		{http.MethodPatch, webhook, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.editWebhook, describe.EditWebhook()},
+		{http.MethodDelete, webhook, gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.deleteWebhook, describe.DeleteWebhook()},
+		{http.MethodPost, webhook + "/secret", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.renewSecret, describe.RenewSecret()},
+		{http.MethodGet, webhook + "/calls", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listWebhookCalls, describe.WebhookCalls()},
+		{http.MethodPost, webhook + "/test", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.testWebhook, describe.TestWebhook()},
+		{http.MethodPost, webhook + "/replay", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.replayWebhook, describe.ReplayWebhook()},
 		{http.MethodGet, "/livez", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.livez, describe.Livez()},
 		{http.MethodGet, "/readyz", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.readyz, describe.Readyz()},
 		{http.MethodGet, "/openapi.json", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.openAPI, describe.OpenAPI()},
@@ -127,7 +148,9 @@ func (a *API) routes(table []route) http.Handler {
 		}
 		handle := a.observe(rt.pattern, a.enforce(rt))
 		if rt.method == http.MethodGet {
-			handle = compress(handle)
+			if rt.lifetime != whileClientListens { // else compression would keep messages back
+				handle = compress(handle)
+			}
 			mux.Method(http.MethodHead, rt.pattern, handle) // net/http leaves the body out
 		}
 		mux.Method(rt.method, rt.pattern, handle)
@@ -280,6 +303,7 @@ func (r *request) urlParam(name string) string { return chi.URLParam(r.Request, 
 const (
 	pathEvents = "/api/events"
 	pathUsers  = "/api/users"
+	pathResets = "/api/password-resets"
 )
 
 func eventPath(id store.ID) string                 { return pathEvents + "/" + id.Hex() }

@@ -144,6 +144,10 @@ func TestSecurityEvents(t *testing.T) {
 				entry{Security: "sessions_ended", Level: "info", Actor: bob.id, ActorKind: "person", UserID: bob.id, Reason: "one", Session: old}},
 			{"all log-ins are ended", bob.token, "DELETE", "/api/users/" + bob.id + "/sessions", "", nil, 204,
 				entry{Security: "sessions_ended", Level: "info", Actor: bob.id, ActorKind: "person", UserID: bob.id, Reason: "all"}},
+			{"a forgotten password", "", "POST", pathResets, resetBody("canary.other@example.org"), nil, 202,
+				entry{Security: "password_reset_asked", Level: "info", ActorKind: "unproven"}},
+			{"a proof of an address", ada.token, "POST", self + "/email-proof", "{}", nil, 202,
+				entry{Security: "email_proof_asked", Level: "info", Actor: ada.id, ActorKind: "person", UserID: ada.id}},
 			{"another password", ada.token, "POST", self + "/password", changeBody(ada.password, "Canary-other-one"), nil, 204,
 				entry{Security: "password_changed", Level: "info", Actor: ada.id, ActorKind: "person", UserID: ada.id}},
 			{"an account is erased", gone.token, "DELETE", "/api/users/" + gone.id, "", nil, 204,
@@ -191,6 +195,7 @@ func TestSecurityEvents(t *testing.T) {
 			switch k.Event {
 			case security.TokenIssued, security.AccountLocked, security.AccountUnlocked, security.EmailProven, security.EmailFreed: // by commands: TestOperatorsAreTold
 			case security.EventDeleted: // TestEventsAreDeletedWhileTheyAreServed, of commands too
+			case security.WebhookChanged: // TestTheLifeOfAWebhook
 			case security.PasswordGuessing, security.QuotaUsedUp: // TestGuessingFromManyAddresses, TestWhatAPersonMayStoreInADay
 			default:
 				if !seen[k.Event] {

@@ -27,7 +27,7 @@ func (a *API) login(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	var f input.Fields
-	email := f.Email("email", body.Email)
+	email := f.KnownEmail("email", body.Email)
 	password := body.Password
 	f.Check("password", passwords.Check(password))
 	if err := f.Err(); err != nil {

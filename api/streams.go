@@ -218,6 +218,9 @@ func newStreamThrottle() *streamThrottle {
 	}
 }
 
+// busy reports whether more seat requests are under way than on an ordinary day.
+func (s *streamThrottle) busy() bool { return s.seatRequests.Load() >= busySeatRequests }
+
 // enter counts a stream to a client's address until leave is called.
 func (s *streamThrottle) enter(address netip.Addr) (leave func(), err error) {
 	s.mu.Lock()
@@ -258,7 +261,7 @@ func (a *API) chunk(ctx context.Context, read func(context.Context) error) error
 // pause delays a stream that has worked for so long. It returns at once while few seat requests
 // are under way, when enough streams pause already, and when ctx ends.
 func (s *streamThrottle) pause(ctx context.Context, worked time.Duration) {
-	if s.seatRequests.Load() < busySeatRequests {
+	if !s.busy() {
 		return
 	}
 	select {

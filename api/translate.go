@@ -21,6 +21,7 @@ var storeErrors = []struct {
 	{store.ErrEventNotFound, problem.EventNotFound},
 	{store.ErrRegistrationNotFound, problem.RegistrationNotFound},
 	{store.ErrUserNotFound, problem.UserNotFound},
+	{store.ErrWebhookNotFound, problem.WebhookNotFound},
 	{store.ErrEmailTaken, problem.EmailTaken},
 	{store.ErrInProgress, problem.RequestInProgress},
 	{store.ErrKeyReused, problem.KeyReused},
@@ -102,7 +103,7 @@ func unlessStored(err error) error {
 
 // surelyNotStored reports errors of a write after which nothing is stored.
 func surelyNotStored(err error) bool {
-	for _, known := range []error{store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrNothingStored} {
+	for _, known := range []error{store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrWebhookNotFound, store.ErrNothingStored} {
 		if errors.Is(err, known) {
 			return true
 		}

@@ -49,7 +49,9 @@ func (a *API) createUser(w http.ResponseWriter, r *request) error {
 			err = store.ErrKeyReused
 		}
 	} else {
-		err = a.signUp(r, c, u, body.Password)
+		if err = a.signUp(r, c, u, body.Password); err == nil {
+			a.noteLanguage(r, u.ID)
+		}
 	}
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func run(m *testing.M) int {
 	var err error
 	if programs, err = os.MkdirTemp("", "eventio-e2e-"); err == nil {
 		defer os.RemoveAll(programs)
-		err = testenv.Build(context.Background(), programs, "api", "worker", "eventio")
+		err = testenv.Build(context.Background(), programs, "api", "worker", "notifier", "eventio")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

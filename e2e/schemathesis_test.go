@@ -5,6 +5,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
@@ -84,4 +85,60 @@ func TestGeneratedClient(t *testing.T) {
 			"--meta", "none", "--output-path", filepath.Join(dir, "event_io_client"), "--fail-on-warning"))
 		t.Logf("%s", python(t, ".", "python", "generated_client.py", dir, url))
 	})
+}
+
+// TestGeneratedGoClient: a client that oapi-codegen makes of the served document compiles, and signs up,
+// searches, sends an event back as it was read, and takes a seat.
+func TestGeneratedGoClient(t *testing.T) {
+	onEveryStore(t, func(t *testing.T, url string) {
+		dir := t.TempDir()
+		if err := os.CopyFS(dir, os.DirFS(filepath.Join("testdata", "generated"))); err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]string{
+			{"tool", "oapi-codegen", "-generate", "types,client", "-package", "main", "-o", "client.gen.go", url + "/openapi.json"},
+			{"build", "-mod=readonly", "-o", "generated", "."},
+		} {
+			runs(t, dir, "go", args...)
+		}
+		t.Logf("%s", runs(t, dir, filepath.Join(dir, "generated"), url))
+	})
+}
+
+// TestRedocly: the served document has neither an error nor a warning of Redocly's recommended rules.
+func TestRedocly(t *testing.T) {
+	var said bytes.Buffer
+	script := exec.Command("sh", "../scripts/redocly.sh")
+	script.Stderr = &said
+	program, err := script.Output()
+	if err != nil {
+		t.Fatalf("prepare Redocly: %v\n%s", err, said.Bytes())
+	}
+	document, err := filepath.Abs("../docs/openapi.json") // which is what is served: TestOpenAPIIsCommitted
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := runs(t, t.TempDir(), "node", strings.TrimSpace(string(program)), "lint", "--extends=recommended", "--format=json", document)
+	var found struct {
+		Totals struct{ Errors, Warnings, Ignored int } `json:"totals"`
+	}
+	if err := json.NewDecoder(bytes.NewReader(out[bytes.IndexByte(out, '{'):])).Decode(&found); err != nil || found.Totals.Errors+found.Totals.Warnings+found.Totals.Ignored > 0 {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// runs runs a program in a folder and returns what it said. It fails unless the program succeeds.
+func runs(t *testing.T, dir, program string, args ...string) []byte {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, args...)
+	// No update notice, no account of what was run.
+	cmd.Env = append(os.Environ(), "NO_COLOR=1", "REDOCLY_TELEMETRY=off", "REDOCLY_SUPPRESS_UPDATE_NOTICE=true", "GOFLAGS=")
+	cmd.Dir, cmd.WaitDelay = dir, time.Second
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %v: %v\n%s", program, args, err, out)
+	}
+	return out
 }

@@ -21,6 +21,10 @@ const (
 	pageLogin         = "login"
 	pageSignup        = "signup"
 	pageAccount       = "account"
+	pageForgot        = "forgot" // asks for a link to set a new password
+	pageReset         = "reset"  // where that link leads
+	pageProve         = "prove"  // asks for a link to prove an address, and is where it leads
+	pageMail          = "mail"   // switches mails off
 	pageMissing       = "missing"
 	pageCalendar      = "calendar" // no page, but a file to download
 )
@@ -30,6 +34,7 @@ var (
 	fixedPages = map[string]string{
 		"/": pageEvents, "/events/new": pageForm, "/registrations": pageRegistrations,
 		"/login": pageLogin, "/signup": pageSignup, "/account": pageAccount,
+		"/forgot": pageForgot, "/reset": pageReset, "/prove": pageProve, "/mail": pageMail,
 	}
 	eventPages = map[string]string{"": pageEvent, "manage": pageManage, "edit": pageForm, "event.ics": pageCalendar}
 )
@@ -49,7 +54,7 @@ func loadPages(languages map[string]texts, files map[string]file) map[string]map
 	for l, t := range languages {
 		all[l] = make(map[string]*page)
 		scripted := hashedPath(scriptName(l), script(t))
-		for _, name := range []string{pageEvents, pageEvent, pageManage, pageForm, pageRegistrations, pageLogin, pageSignup, pageAccount, pageMissing} {
+		for _, name := range []string{pageEvents, pageEvent, pageManage, pageForm, pageRegistrations, pageLogin, pageSignup, pageAccount, pageForgot, pageReset, pageProve, pageMail, pageMissing} {
 			parsed := template.Must(template.New("layout.html").Funcs(t.funcs()).ParseFS(embedded, "pages/layout.html", "pages/parts.html", "pages/"+name+".html"))
 			all[l][name] = &page{template: parsed, script: scripted, style: styled}
 		}

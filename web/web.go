@@ -42,6 +42,10 @@ Disallow: /api/
 Disallow: /login
 Disallow: /signup
 Disallow: /account
+Disallow: /forgot
+Disallow: /reset
+Disallow: /prove
+Disallow: /mail
 Disallow: /registrations
 Disallow: /events/new
 `

@@ -176,6 +176,10 @@ func TestPages(t *testing.T) {
 		"/account":                           "<h1>Your account</h1>",
 		"/login":                             "<h1>Log in</h1>",
 		"/signup":                            "<h1>Sign up</h1>",
+		"/forgot":                            "<h1>Forgot your password?</h1>",
+		"/reset":                             "<h1>A new password</h1>",
+		"/prove":                             "<h1>Is this address yours?</h1>",
+		"/mail":                              "<h1>Mails about events</h1>",
 	} {
 		t.Run("served "+address, func(t *testing.T) {
 			answer := ask(t, http.MethodGet, address)

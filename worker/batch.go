@@ -144,7 +144,7 @@ func (w *Worker) applyOnce(batch []request) (results []store.SeatResult, err err
 		}
 		requests[i] = storeRequest(r.SeatRequest, now)
 	}
-	ctx, cancel := context.WithDeadline(w.applying, deadline)
+	ctx, cancel := context.WithDeadline(store.WithChanges(w.applying, w.news.take), deadline)
 	defer cancel()
 	return w.seats.Apply(ctx, requests)
 }

@@ -97,8 +97,9 @@ type Worker struct {
 	queue      *queue
 	delays     *delayEstimator
 	pauses     *pauseDetector
+	news       *announcer
 	batchers   sync.WaitGroup // the goroutines that apply batches
-	background sync.WaitGroup // the goroutine of pauses
+	background sync.WaitGroup // the goroutines of pauses and news
 
 	applying    context.Context // ends when Stop waits no longer for batches in flight
 	endApplying context.CancelFunc
@@ -121,6 +122,9 @@ func New(conn *nats.Conn, seats store.Seats, config Config, log zerolog.Logger) 
 		applying: applying, endApplying: endApplying,
 	}
 	w.pauses = newPauseDetector(w.drainPending)
+	w.news = newAnnouncer(messages.Link{Conn: conn, Namespace: w.namespace}, func(err error) {
+		w.sampledLog.Warn().Err(err).Msg("news cannot be sent")
+	})
 	return w
 }
 
@@ -155,6 +159,7 @@ func (w *Worker) Start() error {
 		}
 	}
 	w.background.Go(func() { w.pauses.run(w.applying) })
+	w.background.Go(func() { w.news.run(w.applying) })
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 )
 
 // EventChanges documents GET /api/events/{id}/changes.
@@ -57,5 +58,5 @@ func exampleChange() wire.Change {
 			Kind: store.Register, UserID: u.ID, Number: 1, RequestID: "4f1c", At: u.CreatedAt, Actor: store.Actor{Kind: store.ActorPerson, ID: u.ID},
 		}},
 	}
-	return wire.ChangeOf(row, row.Items()[0])
+	return wire.ChangeOf(row, changes.Items(row)[0])
 }

@@ -112,23 +112,28 @@ func Document(routes []Route) *openapi.Document {
 			Title:       "Event.io",
 			Version:     "1",
 			Description: "Registrations for events with few seats: never one seat too many, nobody twice, and a definite answer to everybody. Errors are problem documents (RFC 9457); programs read their code.",
+			License:     &openapi.License{Name: "MIT", Identifier: "MIT"},
 		},
+		Servers: []openapi.Server{{URL: ".", Description: "Where this document is served, also below the path of a gateway."}},
 		Tags: []openapi.Tag{
 			{Name: "users", Description: "People who sign up and log in."},
 			{Name: "events", Description: "What people register for, each with a limited number of seats."},
 			{Name: "registrations", Description: "Who has a seat or is on the waiting list."},
+			{Name: "webhooks", Description: "Addresses that are told of changes."},
 			{Name: "service", Description: "The service itself."},
 		},
 	}
 	for _, r := range routes {
 		d.Add(r.Method, r.Pattern, r.document(&schemas))
 	}
+	d.Webhooks = callbacks(&schemas)
 	if unused := schemas.Unused(); len(unused) > 0 {
 		panic(fmt.Sprintf("describe: constraints for fields that are not there: %v", unused))
 	}
 	d.Components.Schemas = schemas.Components()
 	addReadOnly(d, "EventEdit", "Event")
 	d.Components.Headers = limitHeaders()
+	d.Security = []map[string][]string{{}} // operations that name no scheme ask for none
 	d.Components.SecuritySchemes = map[string]openapi.SecurityScheme{securityScheme: {
 		Type: "http", Scheme: "bearer", BearerFormat: "JWT",
 		Description: "From signing up or logging in. In trusted mode it may be left out.",
@@ -256,6 +261,9 @@ func pathParameters(pattern string, schemas *openapi.Schemas) []openapi.Paramete
 		if name, ok := strings.CutPrefix(part, "{"); ok {
 			name = strings.TrimSuffix(name, "}")
 			description := "The event's id."
+			if name == "webhook_id" {
+				description = "The webhook's id."
+			}
 			if name == "user_id" {
 				description = "The user's id."
 			}

@@ -17,16 +17,25 @@ import (
 const (
 	blank   = `\u0009-\u000d\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000`
 	control = `\u0000-\u001f\u007f-\u009f`
-	// linePattern matches what input.Fields.Line takes: something between blanks, without controls.
-	linePattern = `^[` + blank + `]*[^` + blank + control + `]([^` + control + `]*[^` + blank + control + `])?[` + blank + `]*$`
+	// unseen are the other characters of the basic plane that package text takes nowhere: nobody sees them, or
+	// they turn the direction of others. It refuses more that a pattern would be too long for, such as
+	// what Unicode does not assign.
+	unseen = `\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ue000-\uf8ff\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff`
+	// linePattern matches what input.Fields.Line takes: something between blanks, without controls and what nobody sees.
+	linePattern = `^[` + blank + `]*[^` + blank + control + unseen + `]([^` + control + unseen + `]*[^` + blank + control + unseen + `])?[` + blank + `]*$`
+	// linkPattern matches what a link in a mail has after the #.
+	linkPattern = `^[A-Za-z0-9_-]*$`
 	// optionalLinePattern matches what input.Fields.OptionalLine takes: a line, or nothing.
 	optionalLinePattern = `^$|` + linePattern
-	// textPattern matches what input.Fields.Text takes: no controls but tabs and line ends.
-	textPattern = `^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f]*$`
+	// textPattern matches what input.Fields.Text takes: no controls but tabs and line ends, and nothing that nobody
+	// sees. White space at the ends does not count.
+	textPattern = `^[` + blank + `]*[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f` + unseen + `]*[` + blank + `]*$`
 	// searchPattern matches what input.Fields.Search takes: words, without controls.
 	searchPattern = `^[^` + control + `]*[^` + blank + control + `][^` + control + `]*$`
 	// passwordPattern matches what passwords.Check takes: not blank, no null bytes.
 	passwordPattern = `^[^\u0000]*[^` + blank + `\u0000][^\u0000]*$`
+	// newPasswordPattern matches what passwords.Policy takes: nothing that not every keyboard can type again.
+	newPasswordPattern = `^[^` + control + unseen + `]*[^` + blank + control + unseen + `][^` + control + unseen + `]*$`
 	// idPattern leaves out the id of zeros, with a length of idLength.
 	idPattern  = `^[0-9a-fA-F]*[1-9a-fA-F][0-9a-fA-F]*$`
 	keyPattern = `^[\u0021-\u007e]([\u0020-\u007e]*[\u0021-\u007e])?$` // HTTP itself strips blanks at the ends
@@ -62,12 +71,22 @@ func schemas() openapi.Schemas {
 	capacity := (&openapi.Schema{Type: "integer", Format: "int64", Description: "Seats."}).Between(1, input.MaxCapacity)
 	zone := orNull(&openapi.Schema{Type: "string", Description: "A name of the IANA time zone database, like Europe/Berlin, or empty for none."})
 	email := func() *openapi.Schema {
-		s := text("An e-mail address; compared without regard to case and surrounding blanks.", "", 3, input.MaxEmail)
+		s := text("An e-mail address. It is trimmed, its domain is stored in lower case and in letters, whether sent so or in punycode (UTS 46), and what is before the @ composed (RFC 8265, UsernameCasePreserved). All forms of it, in every case, are one address.", "", 3, input.MaxEmail)
 		s.Format = "email"
 		return s
 	}
-	password := func(description string, least int) *openapi.Schema {
-		return text(description, passwordPattern, least, passwords.MaxBytes)
+	password := func(description string) *openapi.Schema {
+		return text(description, passwordPattern, 1, passwords.MaxBytes)
+	}
+	newPassword := func() *openapi.Schema {
+		return text("At least 8 characters, and at most 256 bytes of UTF-8, in the normal form of RFC 8265 (OpaqueString), so that it is one password on every keyboard: composed, and every kind of blank as U+0020. "+
+			"Nothing is trimmed, and case counts. Control characters, and what else RFC 8264 disallows in passwords, are refused.", newPasswordPattern, passwords.MinLength, passwords.MaxBytes)
+	}
+	line := func(more string, pattern string, least, most int) *openapi.Schema {
+		return text(more+"One line, which is trimmed and stored composed (NFC). Characters that nobody sees or that turn the direction are refused, except where emoji and scripts need them.", pattern, least, most)
+	}
+	lines := func(more string) *openapi.Schema {
+		return orNull(text(more+"May have several lines; is trimmed and stored composed (NFC). Characters that nobody sees or that turn the direction are refused, except where emoji and scripts need them.", textPattern, 0, input.MaxDescription))
 	}
 	var (
 		newUserType, credentialsType = reflect.TypeFor[wire.NewUser](), reflect.TypeFor[wire.Credentials]()
@@ -77,6 +96,9 @@ func schemas() openapi.Schemas {
 		editType                     = reflect.TypeFor[wire.EventEdit]()
 		eventType                    = reflect.TypeFor[wire.Event]()
 		userEditType                 = reflect.TypeFor[wire.UserEdit]()
+		newWebhookType, hookEditType = reflect.TypeFor[wire.NewWebhook](), reflect.TypeFor[wire.WebhookEdit]()
+		resetType, newPasswordType   = reflect.TypeFor[wire.PasswordReset](), reflect.TypeFor[wire.NewPassword]()
+		proofType, proofTokenType    = reflect.TypeFor[wire.EmailProof](), reflect.TypeFor[wire.ProofToken]()
 	)
 	return openapi.Schemas{
 		Known: map[reflect.Type]openapi.Named{
@@ -92,45 +114,58 @@ func schemas() openapi.Schemas {
 			reflect.TypeFor[anything]():    "OpenAPI",
 			reflect.TypeFor[wire.Change](): "Change", reflect.TypeFor[wire.Actor](): "Actor", reflect.TypeFor[wire.NumberRange](): "NumberRange",
 			reflect.TypeFor[wire.User](): "User", userEditType: "UserEdit", reflect.TypeFor[wire.LoginSession](): "LoginSession",
+			newWebhookType: "NewWebhook", hookEditType: "WebhookEdit", reflect.TypeFor[wire.Webhook](): "Webhook", reflect.TypeFor[wire.WebhookCall](): "WebhookCall",
+			reflect.TypeFor[wire.WebhookMessage](): "WebhookMessage", reflect.TypeFor[wire.WebhookData](): "WebhookData",
+			resetType: "PasswordReset", newPasswordType: "NewPassword", proofType: "EmailProof", proofTokenType: "ProofToken", reflect.TypeFor[wire.MailSettings](): "MailSettings",
 			reflect.TypeFor[wire.Export](): "Export", reflect.TypeFor[wire.ExportedUser](): "ExportedUser", reflect.TypeFor[wire.ExportedAttendance](): "ExportedRegistration",
 		},
-		Closed: []reflect.Type{passwordChangeType, editType, userEditType},
+		Closed: []reflect.Type{passwordChangeType, editType, userEditType, hookEditType},
 		Fields: map[openapi.Field]*openapi.Schema{
-			{Type: newUserType, Name: "name"}:                    text("Trimmed; one line.", linePattern, 1, input.MaxName),
+			{Type: newUserType, Name: "name"}:                    line("", linePattern, 1, input.MaxName),
 			{Type: newUserType, Name: "email"}:                   email(),
-			{Type: newUserType, Name: "password"}:                password("Taken exactly as it is; at least 8 characters, and at most 256 bytes of UTF-8.", passwords.MinLength),
+			{Type: newUserType, Name: "password"}:                newPassword(),
 			{Type: credentialsType, Name: "email"}:               email(),
-			{Type: credentialsType, Name: "password"}:            password("The password of the sign-up.", 1),
-			{Type: passwordChangeType, Name: "old_password"}:     password("The password until now.", 1),
-			{Type: passwordChangeType, Name: "new_password"}:     password("Taken exactly as it is; at least 8 characters, and at most 256 bytes of UTF-8.", passwords.MinLength),
+			{Type: credentialsType, Name: "password"}:            password("The password of the sign-up, composed or decomposed."),
+			{Type: passwordChangeType, Name: "old_password"}:     password("The password until now."),
+			{Type: passwordChangeType, Name: "new_password"}:     newPassword(),
 			{Type: newEventType, Name: "organizer_id"}:           self("Who it belongs to. With a token it may be left out and is the token's user; without one, in trusted mode, it is required."),
-			{Type: newEventType, Name: "title"}:                  text("Trimmed; one line.", linePattern, 1, input.MaxTitle),
-			{Type: newEventType, Name: "description"}:            orNull(text("May be left out; may have several lines.", textPattern, 0, input.MaxDescription)),
+			{Type: newEventType, Name: "title"}:                  line("", linePattern, 1, input.MaxTitle),
+			{Type: newEventType, Name: "description"}:            lines("May be left out. "),
 			{Type: newEventType, Name: "capacity"}:               capacity,
 			{Type: newEventType, Name: "starts_at"}:              instant("RFC 3339, with any offset; kept in milliseconds."),
 			{Type: newEventType, Name: "ends_at"}:                instant("After starts_at."),
 			{Type: newRegistrationType, Name: "user_id"}:         self("Who is to be registered. With a token it may be left out and is the token's user; without one, in trusted mode, it is required."),
-			{Type: newEventType, Name: "place"}:                  orNull(text("May be left out; one line.", optionalLinePattern, 0, input.MaxPlace)),
+			{Type: newEventType, Name: "place"}:                  orNull(line("May be left out. ", optionalLinePattern, 0, input.MaxPlace)),
 			{Type: newEventType, Name: "time_zone"}:              zone,
 			{Type: newEventType, Name: "waitlist"}:               {Type: "boolean|null", Description: "Whether a full event takes people onto a waiting list. Default false."},
 			{Type: newEventType, Name: "requires_proven_email"}:  {Type: "boolean|null", Description: "Whether only people whose e-mail addresses are proven may register. Default false."},
-			{Type: newEventType, Name: "registration_opens_at"}:  orNull(instant("Nobody can register before it. May be left out.")),
+			{Type: newEventType, Name: "registration_opens_at"}:  orNull(instant("Nobody can register before it. Before ends_at. May be left out.")),
 			{Type: newEventType, Name: "registration_closes_at"}: orNull(instant("Nobody can register from then on. May be left out.")),
 			{Type: eventType, Name: "state"}:                     stateSchema(),
 			{Type: eventType, Name: "registration_state"}:        registrationStateSchema(),
-			{Type: editType, Name: "title"}:                      text("Trimmed; one line.", linePattern, 1, input.MaxTitle),
-			{Type: editType, Name: "description"}:                orNull(text("May have several lines.", textPattern, 0, input.MaxDescription)),
-			{Type: editType, Name: "place"}:                      orNull(text("One line.", optionalLinePattern, 0, input.MaxPlace)),
+			{Type: editType, Name: "title"}:                      line("", linePattern, 1, input.MaxTitle),
+			{Type: editType, Name: "description"}:                lines(""),
+			{Type: editType, Name: "place"}:                      orNull(line("", optionalLinePattern, 0, input.MaxPlace)),
 			{Type: editType, Name: "time_zone"}:                  zone,
 			{Type: editType, Name: "waitlist"}:                   {Type: "boolean|null", Description: "Switched off, the list takes nobody and keeps who is in it."},
 			{Type: editType, Name: "requires_proven_email"}:      {Type: "boolean|null", Description: "Switched on, who is registered stays so."},
 			{Type: editType, Name: "capacity"}:                   capacity,
 			{Type: editType, Name: "starts_at"}:                  instant("RFC 3339, with any offset; kept in milliseconds."),
 			{Type: editType, Name: "ends_at"}:                    instant("After starts_at."),
-			{Type: editType, Name: "registration_opens_at"}:      orNull(instant("Nobody can register before it. null takes it away.")),
+			{Type: editType, Name: "registration_opens_at"}:      orNull(instant("Nobody can register before it. Before ends_at. null takes it away.")),
 			{Type: editType, Name: "registration_closes_at"}:     orNull(instant("Nobody can register from then on. null takes it away.")),
-			{Type: userEditType, Name: "name"}:                   text("Trimmed; one line.", linePattern, 1, input.MaxName),
+			{Type: userEditType, Name: "name"}:                   line("", linePattern, 1, input.MaxName),
 			{Type: userEditType, Name: "email"}:                  email(),
+			{Type: newWebhookType, Name: "url"}:                  text("Where to call: https, a public address, no user, no fragment.", "", 1, MaxWebhookURL),
+			{Type: newWebhookType, Name: "owner_id"}:             self("Whose events it is told of. With a token it may be left out and is the token's user; without one, in trusted mode, it is required."),
+			{Type: newWebhookType, Name: "all_events"}:           {Type: "boolean|null", Description: "Everybody's events; only for operators. Default false."},
+			{Type: hookEditType, Name: "url"}:                    text("Where to call: https, a public address, no user, no fragment.", "", 1, MaxWebhookURL),
+			{Type: hookEditType, Name: "active"}:                 {Type: "boolean", Description: "Whether it is called."},
+			{Type: resetType, Name: "email"}:                     email(),
+			{Type: newPasswordType, Name: "token"}:               text("What follows the # in the link.", linkPattern, 43, 43),
+			{Type: newPasswordType, Name: "password"}:            newPassword(),
+			{Type: proofType, Name: "email"}:                     email(),
+			{Type: proofTokenType, Name: "token"}:                text("What follows the # in the link.", linkPattern, 43, 43),
 			{Type: problemType, Name: "code"}:                    {Type: "string", Description: "Says what went wrong, for programs. Expect new ones."},
 			{Type: problemType, Name: "status"}:                  {Type: "integer", Description: "The status of the answer."},
 		},
@@ -224,7 +259,7 @@ func eventParameters() []openapi.Parameter {
 		openapi.Parameter{Name: "from", In: "query", Description: "Only events that start at this time or later.", Schema: instant},
 		openapi.Parameter{Name: "to", In: "query", Description: "Only events that start before this time.", Schema: instant},
 		openapi.Parameter{Name: "q", In: "query",
-			Description: "Only events that have each of these words at the beginning of a word of their title, place or description. Case and accents do not count, nor does what is neither letter nor digit. At most 10 words.",
+			Description: "Only events that have each of these words at the beginning of a word of their title, place or description. Case, accents and the form in which they are typed do not count, nor does what is neither letter nor digit. At most 10 words.",
 			Schema:      (&openapi.Schema{Type: "string", Pattern: searchPattern}).Length(1, input.MaxSearch)},
 		openapi.Parameter{Name: "organizer_id", In: "query", Description: "Only events of this organizer.",
 			Schema: (&openapi.Schema{Type: "string", Pattern: idPattern}).Length(idLength, idLength)},

@@ -59,6 +59,13 @@ func (g *Gate) Sender(r *http.Request) Caller {
 	return who
 }
 
+// Recheck fails when the caller of a request that was admitted may not go on by now: their token has
+// expired, or was ended.
+func (g *Gate) Recheck(r *http.Request) error {
+	_, err := g.caller(r)
+	return err
+}
+
 // caller finds out who sent a request. Without a token it fails in token mode, and returns
 // somebody who is believed in trusted mode. Its error is always the same: nobody learns what is wrong
 // with a token.

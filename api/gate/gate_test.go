@@ -285,6 +285,9 @@ func TestClientAddresses(t *testing.T) {
 			if c.want != "" && got != c.want || (hsts != "") != c.secure {
 				t.Errorf("the address is %q, HSTS %q", got, hsts)
 			}
+			if corp := w.Header().Get("Cross-Origin-Resource-Policy"); corp != "same-origin" {
+				t.Errorf("pages of other origins may embed it: %q", corp)
+			}
 			w = httptest.NewRecorder()
 			c.g.SetCookie(w, request(c.options...), "token")
 			name := map[bool]string{true: "__Host-eventio_token", false: "eventio_token"}[c.secure]
@@ -340,6 +343,9 @@ func TestOtherOrigins(t *testing.T) {
 			if h := w.Result().Header; (w.Code == http.StatusForbidden) != c.denied || h.Get("Access-Control-Allow-Origin") != c.allowed || h.Get("Access-Control-Allow-Credentials") != "" {
 				t.Errorf("%d %v", w.Code, h)
 			}
+			if c.denied && !strings.Contains(w.Body.String(), "EVENTIO_CORS_ORIGINS") {
+				t.Errorf("the problem does not say what the operator can do: %s", w.Body)
+			}
 		})
 	}
 	if code(t, ErrOrigin()) != problem.Forbidden {
@@ -374,6 +380,7 @@ func TestAnUnknownProxyIsWarnedOfOnce(t *testing.T) {
 		"no limits":       {Config{}, "203.0.113.9:1", 0},
 		"a trusted proxy": {trusted, "10.1.1.1:1", 0},
 		"another proxy":   {trusted, "172.18.0.1:1", 1},
+		"without limits":  {Config{TrustedProxies: tenNetwork}, "172.18.0.1:1", 1},
 	} {
 		for _, header := range []string{"X-Forwarded-For", "Forwarded", "X-Real-IP"} {
 			var log strings.Builder

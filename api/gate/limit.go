@@ -111,6 +111,15 @@ func (g *Gate) CountAccount(w http.ResponseWriter, r *http.Request, account stri
 	return g.limits.account.pass(w, g.clientAddress(r)+" "+account, 1, 1)
 }
 
+// Factor returns how many times as much as another client a request's client may have of what is bounded
+// for each address; 0: nothing is bounded for an address.
+func (g *Gate) Factor(r *http.Request) int {
+	if g.limits == nil {
+		return 0
+	}
+	return g.crowd(r)
+}
+
 // crowd returns how many times as many requests as from another address may come from a client's.
 func (g *Gate) crowd(r *http.Request) int {
 	client := g.origin(r).Client

@@ -101,6 +101,8 @@ func TestOnlyLocal(t *testing.T) {
 
 		"off loopback":               {open, []change{from("203.0.113.9:1"), to("tickets.example.org"), with("X-Forwarded-For", "x")}, ""},
 		"off loopback, a named host": {restricted, []change{from("203.0.113.9:1"), to("tickets.example.org")}, ""},
+		"off loopback, handed on":    {restricted, []change{from("203.0.113.9:1"), to("tickets.example.org"), with("X-Forwarded-For", "x")}, ""},
+		"off loopback, another user": {Config{Hosts: restricted.Hosts, AnotherUser: others.AnotherUser}, []change{from("203.0.113.9:1"), to("tickets.example.org")}, ""},
 		"off loopback, an address":   {restricted, []change{from("203.0.113.9:1"), to("198.51.100.1:3000")}, ""},
 		"off loopback, another host": {restricted, []change{from("203.0.113.9:1"), to("evil.example")}, "EVENTIO_HOSTS"},
 		"tokens":                     {token, []change{from("203.0.113.9:1"), to("evil.example"), with("X-Forwarded-For", "203.0.113.9")}, ""},
@@ -128,5 +130,22 @@ func TestOnlyLocal(t *testing.T) {
 				t.Errorf("reached %d times, told %d times: %s", reached, n, &log)
 			}
 		})
+	}
+}
+
+// TestAPageWithoutAName: what is no page of the web, like an extension of the browser, has no name by
+// which it was opened, and may read.
+func TestAPageWithoutAName(t *testing.T) {
+	for origin, want := range map[string]int{
+		"null": http.StatusOK, "chrome-extension://abcdef": http.StatusOK, "file://evil.example": http.StatusOK, "%": http.StatusOK,
+		"http://evil.example": http.StatusForbidden, "https://evil.example": http.StatusForbidden,
+	} {
+		w := httptest.NewRecorder()
+		r := request(from("127.0.0.1:4711"), to("127.0.0.1:3000"), with("Origin", origin))
+		r.Method = "GET"
+		New(Config{Local: true}, zerolog.Nop()).BrowserRules(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}), nil, refuse).ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%s: %d, want %d", origin, w.Code, want)
+		}
 	}
 }

@@ -5,12 +5,14 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/internal/forwarded"
 	"github.com/eventio/eventio/internal/identity"
 )
 
@@ -165,6 +167,7 @@ func TestTheCookieCountsForOurOwnPages(t *testing.T) {
 		"our page in an old browser":      {[]change{with("Origin", "http://example.com")}, true},
 		"a person typed it":               {[]change{with("Sec-Fetch-Site", "none")}, true},
 		"a followed link":                 {[]change{reading, with("Sec-Fetch-Site", "cross-site"), with("Sec-Fetch-Mode", "navigate"), with("Sec-Fetch-Dest", "document")}, true},
+		"a followed link, its header":     {[]change{func(r *http.Request) { r.Method = "HEAD" }, with("Sec-Fetch-Site", "cross-site"), with("Sec-Fetch-Mode", "navigate"), with("Sec-Fetch-Dest", "document")}, true},
 		"a form of the same site":         {[]change{with("Sec-Fetch-Site", "same-site"), with("Origin", "http://app.example.com"), with("Sec-Fetch-Mode", "navigate"), with("Sec-Fetch-Dest", "document")}, false},
 		"a form of another site":          {[]change{with("Sec-Fetch-Site", "cross-site"), with("Origin", "http://app.example")}, false},
 		"a script of the same site":       {[]change{with("Sec-Fetch-Site", "same-site"), with("Origin", "http://app.example.com"), with("Sec-Fetch-Mode", "cors")}, false},
@@ -174,6 +177,7 @@ func TestTheCookieCountsForOurOwnPages(t *testing.T) {
 		"an old browser, another origin":  {[]change{with("Origin", "http://app.example.com")}, false},
 		"an old browser, another port":    {[]change{with("Origin", "http://example.com:8080")}, false},
 		"an old browser, an opaque one":   {[]change{with("Origin", "null")}, false},
+		"an opaque one, and no host":      {[]change{with("Origin", "null"), to("")}, false},
 		"an old browser, a script reads":  {[]change{reading, with("Origin", "http://app.example.com")}, false},
 		"an old browser, two, one is us":  {[]change{with("Origin", "http://example.com"), with("Origin", "http://app.example.com")}, false},
 		"a browser of the future":         {[]change{with("Sec-Fetch-Site", "same-planet"), with("Origin", "http://example.com")}, false},
@@ -195,5 +199,85 @@ func TestTheCookieCountsForOurOwnPages(t *testing.T) {
 				t.Errorf("that it sets a cookie is %v", set)
 			}
 		})
+	}
+}
+
+// TestWhatAHandlerLearnsOfTheOrigin: where the request came from is in its context, and the Host is the
+// one that the client used. One that cannot be read stays as it came.
+func TestWhatAHandlerLearnsOfTheOrigin(t *testing.T) {
+	g := New(Config{TrustedProxies: tenNetwork}, zerolog.Nop())
+	for name, c := range map[string]struct {
+		changes []func(*http.Request)
+		host    string
+		known   bool
+	}{
+		"a proxy":              {[]func(*http.Request){from("10.1.1.1:1"), with("X-Forwarded-Host", "tickets.example.org:8443")}, "tickets.example.org:8443", true},
+		"a host nobody reads":  {[]func(*http.Request){from("10.1.1.1:1"), to("a b")}, "a b", true},
+		"a stranger says so":   {[]func(*http.Request){with("X-Forwarded-Host", "evil.example")}, "example.com", false},
+		"nobody says anything": {nil, "example.com", false},
+	} {
+		var host string
+		var o forwarded.Origin
+		var known bool
+		g.BrowserRules(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			host = r.Host
+			o, known = forwarded.FromContext(r.Context())
+		}), nil, refuse).ServeHTTP(httptest.NewRecorder(), request(c.changes...))
+		if host != c.host || known != c.known || known && o.Via != netip.MustParseAddr("10.1.1.1") {
+			t.Errorf("%s: the host is %q, the origin %+v, %v", name, host, o, known)
+		}
+	}
+}
+
+// statuses notes what is called on an answer.
+type statuses struct {
+	*httptest.ResponseRecorder
+	calls []string
+}
+
+func (s *statuses) WriteHeader(status int) {
+	s.calls = append(s.calls, strconv.Itoa(status))
+	s.ResponseRecorder.WriteHeader(status)
+}
+
+func (s *statuses) Write(data []byte) (int, error) {
+	s.calls = append(s.calls, string(data))
+	return s.ResponseRecorder.Write(data)
+}
+
+func (s *statuses) Flush() { s.calls = append(s.calls, "flush") }
+
+// TestAnAnswerBelowAPrefixComesAsItWasGiven: with its one status, and the informational ones before it.
+func TestAnAnswerBelowAPrefixComesAsItWasGiven(t *testing.T) {
+	g := New(Config{TrustedProxies: tenNetwork}, zerolog.Nop())
+	flush := func(w http.ResponseWriter) { _ = http.NewResponseController(w).Flush() }
+	write := func(w http.ResponseWriter) { _, _ = io.WriteString(w, "a") }
+	for name, c := range map[string]struct {
+		answer func(w http.ResponseWriter)
+		want   string
+	}{
+		"a status and a body":  {func(w http.ResponseWriter) { w.WriteHeader(201); write(w); write(w); flush(w) }, "201 a a flush"},
+		"a status and a flush": {func(w http.ResponseWriter) { w.WriteHeader(201); flush(w) }, "201 flush"},
+		"a body":               {func(w http.ResponseWriter) { write(w); write(w) }, "200 a a"},
+		"a flush":              {func(w http.ResponseWriter) { flush(w); flush(w); write(w) }, "200 flush flush a"},
+		"early hints":          {func(w http.ResponseWriter) { w.WriteHeader(103); w.WriteHeader(200) }, "103 200"},
+	} {
+		s := &statuses{ResponseRecorder: httptest.NewRecorder()}
+		g.BrowserRules(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { c.answer(w) }), nil, refuse).
+			ServeHTTP(s, request(from("10.1.1.1:1"), with("X-Forwarded-Prefix", "/tickets")))
+		if got := strings.Join(s.calls, " "); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	w := &below{ResponseWriter: httptest.NewRecorder(), prefix: "/tickets"}
+	w.Header().Set("Location", "/early")
+	w.WriteHeader(http.StatusEarlyHints)
+	if got := w.Header().Get("Location"); got != "/early" {
+		t.Errorf("before the answer Location is %q", got)
+	}
+	w.WriteHeader(http.StatusCreated)
+	w.WriteHeader(http.StatusCreated)
+	if got := w.Header().Get("Location"); got != "/tickets/early" {
+		t.Errorf("Location is %q", got)
 	}
 }

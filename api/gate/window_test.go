@@ -82,6 +82,20 @@ func TestManyClients(t *testing.T) {
 	}
 }
 
+// TestEndedWindowsAreForgotten: a counter keeps nobody whose window has ended for longer than another one.
+func TestEndedWindowsAreForgotten(t *testing.T) {
+	c := newCounter("requests", Rate{1, time.Minute})
+	now := c.turned
+	for n := range 100 {
+		c.take(strconv.Itoa(n), 1, 1, now)
+	}
+	c.take("later", 1, 1, now.Add(time.Minute))
+	c.take("last", 1, 1, now.Add(2*time.Minute))
+	if len(c.young) != 1 || len(c.old) != 1 {
+		t.Errorf("%d and %d clients are kept", len(c.young), len(c.old))
+	}
+}
+
 // TestTwoLimitsOnOneAnswer: both are told, on one line each.
 func TestTwoLimitsOnOneAnswer(t *testing.T) {
 	g := New(Config{Mode: Token, RateLimits: true}, zerolog.Nop())
@@ -182,5 +196,14 @@ func TestCharge(t *testing.T) {
 	}
 	if limited, _ := ask(0, elsewhere); !limited {
 		t.Error("it is not used up")
+	}
+	for _, more := range []int{0, -5} {
+		w := httptest.NewRecorder()
+		if err := g.Charge(w, request(elsewhere), RequestsPerAddress, Caller{}, more); err != nil || len(w.Header()) > 0 {
+			t.Errorf("%d more: %v, %v", more, err, w.Header())
+		}
+	}
+	if limited, _ := ask(0, elsewhere); !limited {
+		t.Error("what costs less than nothing gives requests back")
 	}
 }

@@ -7,13 +7,14 @@ import (
 	"unicode"
 
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/internal/text"
 	"github.com/eventio/eventio/pkg/store"
 )
 
 // Limits of fields. Characters are Unicode code points.
 const (
-	MaxName        = 200 // characters
-	MaxEmail       = 254 // bytes (RFC 5321, section 4.5.3.1.3, less the brackets)
+	MaxName        = 200             // characters
+	MaxEmail       = text.MaxAddress // bytes
 	MaxTitle       = store.MaxTitle
 	MaxDescription = store.MaxDescription
 	MaxPlace       = store.MaxVenue
@@ -71,9 +72,22 @@ func (f *Fields) Text(field, value string, maxChars int) string {
 	return value
 }
 
-// Email checks an e-mail address, only as far as no real one fails, and trims it.
+// Email checks an e-mail address, and returns its normal form: see text.Address.
 func (f *Fields) Email(field, value string) string {
+	address, _, err := text.Address(value)
+	f.Check(field, err)
+	return address
+}
+
+// KnownEmail checks an e-mail address that somebody types to log in. Accounts may have addresses of
+// before text.Address, which it refuses, and keys of
+// what was typed then (store.EmailKeys), so the address is only trimmed.
+func (f *Fields) KnownEmail(field, value string) string {
+	_, _, err := text.Address(value)
 	value = strings.TrimSpace(value)
+	if err == nil {
+		return value
+	}
 	local, domain, _ := strings.Cut(value, "@")
 	strange := func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }
 	switch {

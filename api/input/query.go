@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/eventio/eventio/api/problem"
-	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/internal/text"
+	"github.com/eventio/eventio/pkg/store/search"
 )
 
 // Limits of queries.
@@ -82,13 +84,32 @@ func (f *Fields) Limit(q url.Values) int {
 	if !q.Has("limit") {
 		return 0
 	}
-	// Digits only: Atoi would also take a sign.
-	digits := !strings.ContainsFunc(q.Get("limit"), func(r rune) bool { return r < '0' || r > '9' })
-	n, err := strconv.Atoi(q.Get("limit"))
-	if err != nil || !digits || n < 1 || n > MaxPage {
+	n, err := queryNumber(q.Get("limit"))
+	if err != nil || n < 1 || n > MaxPage {
 		f.Add("limit", fmt.Sprintf("must be a whole number from 1 to %d", MaxPage))
 	}
-	return n
+	return int(n)
+}
+
+// unsigned matches a number of JSON without a sign, also with zeros before it.
+var unsigned = regexp.MustCompile(`^[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+
+// queryNumber reads a whole number from 0 in each form that a body may have it in: 10.0 is what some
+// languages make of 10.
+func queryNumber(value string) (int64, error) {
+	if !unsigned.MatchString(value) {
+		return 0, errNotWhole
+	}
+	return wholeNumber(value)
+}
+
+// Bool reads true or false, in every case: Python's libraries send True.
+func (f *Fields) Bool(field string, q url.Values) bool {
+	value := strings.ToLower(q.Get(field))
+	if q.Has(field) {
+		f.OneOf(field, value, "true", "false")
+	}
+	return value == "true"
 }
 
 // MaxWait is the longest time that a client may wait for news: below the usual time-out of gateways.
@@ -102,9 +123,8 @@ func (f *Fields) Revision(field string, q url.Values) int64 {
 	if !q.Has(field) {
 		return 0
 	}
-	digits := !strings.ContainsFunc(q.Get(field), func(r rune) bool { return r < '0' || r > '9' })
-	n, err := strconv.ParseInt(q.Get(field), 10, 64)
-	if err != nil || !digits {
+	n, err := queryNumber(q.Get(field))
+	if err != nil {
 		f.Add(field, "must be a revision: a whole number from 0")
 	}
 	return n
@@ -138,5 +158,5 @@ func (f *Fields) Search(field, value string) []string {
 	case strings.ContainsFunc(value, unicode.IsControl):
 		f.Add(field, "must not contain control characters")
 	}
-	return store.Words(value)
+	return search.Words(text.Seen(value))
 }

@@ -24,6 +24,10 @@ const (
 	EventNotFound         Code = "event_not_found"
 	RegistrationNotFound  Code = "registration_not_found"
 	UserNotFound          Code = "user_not_found"
+	WebhookNotFound       Code = "webhook_not_found"
+	WebhookOff            Code = "webhook_off"
+	NoMail                Code = "no_mail"
+	LinkInvalid           Code = "link_invalid"
 	MethodNotAllowed      Code = "method_not_allowed"
 	EmailTaken            Code = "email_taken"
 	SoldOut               Code = "sold_out"
@@ -90,6 +94,10 @@ var meanings = []meaning{
 		"This user is not registered for the event; PUT to this path registers them.", ""},
 	{UserNotFound, http.StatusNotFound, "User not found",
 		"No user has this id.", ""},
+	{WebhookNotFound, http.StatusNotFound, "Webhook not found",
+		"No webhook has this id; GET /api/webhooks lists them.", ""},
+	{NoMail, http.StatusNotFound, "This service sends no mail",
+		"Ask whoever runs it: they can set a new password, or note that an address is proven.", ""},
 	{MethodNotAllowed, http.StatusMethodNotAllowed, "Method not allowed",
 		"The Allow header lists the methods of this path.", ""},
 	{EmailTaken, http.StatusConflict, "The e-mail address is in use",
@@ -106,8 +114,12 @@ var meanings = []meaning{
 		"A cancelled event takes no registrations and no edits; nothing was changed.", ""},
 	{CapacityBelowSold, http.StatusConflict, "The capacity is below the number of seats taken",
 		"Nothing was changed; cancel registrations first, or choose a capacity of at least tickets_sold.", ""},
+	{WebhookOff, http.StatusConflict, "The webhook is switched off",
+		"Nothing was changed; switch the webhook on first.", ""},
 	{RequestInProgress, http.StatusConflict, "A request with this Idempotency-Key is in progress",
 		"Repeat the request after the time in Retry-After to get its answer.", HeaderRetryAfter},
+	{LinkInvalid, http.StatusGone, "The link does not count any more",
+		"It was used, has expired, or was made for somebody else; nothing was changed. Ask for a new one.", ""},
 	{VersionMismatch, http.StatusPreconditionFailed, "The event was edited since it was read",
 		"Nothing was changed; read the event again, and send the edit with its new ETag.", ""},
 	{RegistrationChanged, http.StatusPreconditionFailed, "The registration does not match If-Match",

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 )
 
 // Change is one thing that happened to an event or to a registration.
@@ -15,7 +16,7 @@ type Change struct {
 	ID       string    `json:"id"`
 	EventID  store.ID  `json:"event_id"`
 	Revision int64     `json:"revision"` // of the event, with this change
-	Type     string    `json:"type"`     // see store.ChangeType
+	Type     string    `json:"type"`     // see changes.Type
 	At       time.Time `json:"at"`
 	// UserID and Number are those of the registration that the change is about, if it is about one.
 	UserID store.ID `json:"user_id,omitzero"`
@@ -50,7 +51,7 @@ type NumberRange struct {
 }
 
 // ChangeOf makes the body of an item of a row.
-func ChangeOf(r store.ChangeRecord, i store.ChangeItem) Change {
+func ChangeOf(r store.ChangeRecord, i changes.Item) Change {
 	c := Change{
 		ID: changeID(r, i.Index), EventID: r.EventID, Revision: r.Revision, Type: string(i.Type), At: i.Action.At,
 		UserID: i.UserID, Number: i.Number, RequestID: i.Action.RequestID, Fields: i.Action.Edited,
@@ -60,12 +61,12 @@ func ChangeOf(r store.ChangeRecord, i store.ChangeItem) Change {
 		c.Actor = &Actor{string(i.Action.Actor.Kind), i.Action.Actor.ID}
 	}
 	switch i.Type {
-	case store.ChangeCancelled:
+	case changes.Cancelled:
 		c.Status = Confirmed
 		if i.Waited {
 			c.Status = Waitlisted
 		}
-	case store.ChangePromoted:
+	case changes.Promoted:
 		c.Cause, c.Fields = changeID(r, i.Cause), nil
 		if p := i.Promoted; p.Count > 0 {
 			c.Range = &NumberRange{p.After, p.Through, p.Count}
@@ -76,10 +77,10 @@ func ChangeOf(r store.ChangeRecord, i store.ChangeItem) Change {
 
 // OwnChangeOf makes the body of an item about a registration for the registered user, who is not told
 // what others asked for: only in which role they did it.
-func OwnChangeOf(r store.ChangeRecord, i store.ChangeItem) Change {
+func OwnChangeOf(r store.ChangeRecord, i changes.Item) Change {
 	c := ChangeOf(r, i)
 	c.Cause = ""
-	if c.Actor != nil && c.Actor.ID != i.UserID && i.Action.Actor.Kind != store.ActorImport {
+	if c.Actor != nil && c.Actor.ID != i.UserID && i.Action.Actor.Kind != changes.ActorImport {
 		c.Actor, c.RequestID = &Actor{Kind: c.Actor.Kind}, ""
 	}
 	return c

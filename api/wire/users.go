@@ -87,6 +87,7 @@ type Export struct {
 	Session      *LoginSession       `json:"session,omitzero"`
 	Event        *Event              `json:"event,omitzero"` // that the person organizes
 	Registration *ExportedAttendance `json:"registration,omitzero"`
+	Webhook      *Webhook            `json:"webhook,omitzero"`
 }
 
 // ExportedUser is the account of a person with everything that is stored of it, but the hash of the
@@ -114,6 +115,7 @@ const (
 	ExportSession      ExportType = "session"
 	ExportEvent        ExportType = "event"
 	ExportRegistration ExportType = "registration"
+	ExportWebhook      ExportType = "webhook"
 )
 
 // ExportedAttendance is a registration of a person with everything that is stored about it.

@@ -34,6 +34,9 @@ type serveConfig struct {
 	Auth       string        `env:"EVENTIO_AUTH" enum:"token,trusted" default:"token" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only behind a gateway that knows its users."`
 	setup.Identity
 	retention.KeyFlags
+	setup.WebhookTargets
+	setup.WebhookAPI
+	Mail bool `env:"EVENTIO_MAIL" help:"A notifier sends mail (--smtp-url there): take requests for links that set a new password or prove an address."`
 }
 
 func main() { process.Main(run) }
@@ -63,6 +66,10 @@ func run(ctx context.Context, env process.Env) (err error) {
 	if err != nil {
 		return err
 	}
+	hooks, err := c.Serve.APIWebhooks(c.Serve.WebhookTargets)
+	if err != nil {
+		return err
+	}
 	listener, err := process.Listen(c.Addr)
 	if err != nil {
 		return err
@@ -88,9 +95,11 @@ func run(ctx context.Context, env process.Env) (err error) {
 	if err != nil {
 		return err
 	}
-	handler := api.New(connections.Store, requester, api.Config{
-		RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, Pages: web.Handler, Access: access, Quotas: quotas,
-	}, log)
+	settings := api.Config{RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, Pages: web.Handler, Access: access, Quotas: quotas, Webhooks: hooks}
+	if c.Serve.Mail {
+		settings.Mail = connections.Store
+	}
+	handler := api.New(connections.Store, requester, settings, log)
 	defer handler.Wait()
 	log.Info().Str("addr", listener.Addr().String()).Str("auth", setup.AuthOf(access.Mode)).
 		EmbedObject(connections.Namespace).Msg("serving HTTP")

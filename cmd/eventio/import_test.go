@@ -15,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/setup"
@@ -172,7 +173,7 @@ func TestImport(t *testing.T) {
 			password string
 		}{{ada, "correct horse"}, {kept, "battery staple"}} {
 			got, err := s.UserByEmail(t.Context(), u.Email)
-			if err != nil || got.ID != u.ID || got.Name != u.Name || got.Email != u.Email || got.CreatedAt != u.CreatedAt {
+			if err != nil || got.ID != u.ID || got.Name != u.Name || !strings.EqualFold(got.Email, u.Email) || got.CreatedAt != u.CreatedAt {
 				t.Errorf("got %+v, %v; want %+v", got, err, u)
 			}
 			if ok, err := argon2id.ComparePasswordAndHash(u.password, got.PasswordHash); err != nil || !ok {
@@ -290,6 +291,73 @@ func TestImportTellsWhatIsOdd(t *testing.T) {
 		}
 		if u, err := s.UserByEmail(t.Context(), bcrypt.Email); err != nil || u.PasswordHash != "" {
 			t.Errorf("got %+v, %v", u, err)
+		}
+	})
+}
+
+// TestImportBringsTextsIntoOneForm: what people typed in another form is told and found, what has no
+// normal form stays and is told, and two forms of one address are two accounts of which one has it.
+func TestImportBringsTextsIntoOneForm(t *testing.T) {
+	src := newSource(t)
+	jose, joseAgain := soundUser("jos\u00e9@example.org", "one"), soundUser("JOSE\u0301@example.org", "two")
+	books, ligature := soundUser("b@xn--bcher-kva.example", "umlaut: u\u0308"), soundUser("\ufb01@example.org", "x")
+	books.Name, ligature.Name = "Zoe\u0308", "Ada\u200b"
+	plain, odd := soundEvent(nil), soundEvent(nil)
+	plain.Title, plain.Description = " Mu\u0308nchner Nacht ", "1\r\n2"
+	odd.Title, odd.Description, odd.EndsAt = "abc\u202egpj", "a\u0000", odd.StartsAt
+	src.insert(t, "users", jose, joseAgain, books, ligature)
+	src.insert(t, "events", plain, odd)
+	forBoth(t, func(t *testing.T, f *fixture) {
+		out, err := tool(t, append(f.importFrom(src), "--emails-proven")...)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		wantPrinted(t, out,
+			"user "+joseAgain.ID.Hex()+": the address \"JOSE\u0301@example.org\" belongs to another user",
+			"user "+books.ID.Hex()+": the address \"b@xn--bcher-kva.example\" is stored in its normal form, \"b@b\u00fccher.example\"",
+			"user "+books.ID.Hex()+": the name is stored in its normal form, \"Zo\u00eb\"",
+			"user "+ligature.ID.Hex()+`: the address "\ufb01@example.org" must not contain U+FB01 LATIN SMALL LIGATURE FI; it stays`,
+			"user "+ligature.ID.Hex()+": the name must not contain U+200B ZERO WIDTH SPACE in this place; it stays",
+			"event "+plain.ID.Hex()+": the title is stored in its normal form, \"M\u00fcnchner Nacht\"",
+			"event "+odd.ID.Hex()+": the title must not contain U+202E RIGHT-TO-LEFT OVERRIDE; it stays",
+			"event "+odd.ID.Hex()+": the description must not contain U+0000, a control character; it stays",
+			"event "+odd.ID.Hex()+": ends_at must be after starts_at; it stays",
+		)
+		if strings.Contains(out, jose.ID.Hex()+":") || strings.Contains(out, plain.ID.Hex()+": the description") {
+			t.Errorf("it tells of what is in order:\n%s", out)
+		}
+		f.verify(t)
+		s := f.open(t)
+		closeAtEnd(t, s)
+		for typed, want := range map[string]originalUser{
+			"jose\u0301@example.org": jose, "B@B\u00dcCHER.example": books, "b@xn--bcher-kva.example": books, "\ufb01@example.org": ligature,
+		} {
+			u, err := s.UserByEmail(t.Context(), typed)
+			if err != nil || u.ID != want.ID || u.EmailProvenAt.IsZero() {
+				t.Errorf("%+q is of %+v, %v", typed, u, err)
+			}
+		}
+		if u, err := s.User(t.Context(), joseAgain.ID); err != nil || !u.EmailProvenAt.IsZero() || !strings.HasSuffix(u.Email, "@duplicate.invalid") {
+			t.Errorf("the second one is %+v, %v", u, err)
+		}
+		hasher := passwords.NewHasher(1, 0)
+		u, err := s.User(t.Context(), books.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u.Email != "b@b\u00fccher.example" || u.Name != "Zo\u00eb" {
+			t.Errorf("it is %+v", u)
+		}
+		if e, err := s.Event(t.Context(), plain.ID); err != nil || e.Title != "M\u00fcnchner Nacht" || e.Description != plain.Description {
+			t.Errorf("the event is %+v, %v", e, err)
+		}
+		for _, typed := range []string{books.Password, "umlaut: \u00fc"} {
+			if right, _, err := hasher.Matches(t.Context(), fairqueue.Known(u.ID), typed, u.PasswordHash); err != nil || !right {
+				t.Errorf("%+q is right: %v, %v", typed, right, err)
+			}
+		}
+		if e, err := s.Event(t.Context(), odd.ID); err != nil || e.Title != odd.Title || e.Description != odd.Description || !e.EndsAt.Equal(odd.EndsAt) {
+			t.Errorf("the odd event is %+v, %v", e, err)
 		}
 	})
 }

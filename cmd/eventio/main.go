@@ -28,6 +28,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/relay"
 )
 
 type config struct {
@@ -57,6 +58,8 @@ type serveConfig struct {
 	setup.Identity
 	retention.Flags
 	retention.KeyFlags
+	setup.Relay
+	setup.WebhookAPI
 }
 
 func main() { process.Main(run) }
@@ -98,7 +101,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	if err := cmp.Or(process.RequestTimeout(c.RequestTimeout), c.CheckIdle()); err != nil {
 		return err
 	}
-	if err := cmp.Or(c.Flags.Check(), c.KeyFlags.Check()); err != nil {
+	if err := cmp.Or(c.Flags.Check(), c.KeyFlags.Check(), c.Relay.Check()); err != nil {
 		return err
 	}
 	most, err := c.Bound()
@@ -106,6 +109,10 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 		return err
 	}
 	quotas, err := c.APIQuotas()
+	if err != nil {
+		return err
+	}
+	hooks, err := c.APIWebhooks(c.WebhookTargets)
 	if err != nil {
 		return err
 	}
@@ -123,16 +130,27 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 		return err
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
-	handler, err := embedded.NewAPI(ctx, api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, Access: access, Quotas: quotas}, c.Identity)
+	settings := api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, Access: access, Quotas: quotas, Webhooks: hooks}
+	if c.Relay.On() {
+		settings.Mail = embedded.Store
+	}
+	handler, err := embedded.NewAPI(ctx, settings, c.Identity)
 	if err != nil {
 		return err
 	}
 	ctx, end := process.EndOn(ctx, log, embedded.Lost()...)
-	var forgetting sync.WaitGroup
-	forgetting.Go(func() { c.Flags.Run(ctx, embedded.Store, log) })
+	link, err := embedded.Connect("notifier")
+	if err != nil {
+		return errors.Join(err, end())
+	}
+	var background sync.WaitGroup
+	background.Go(func() { c.Flags.Run(ctx, embedded.Store, log) })
+	background.Go(func() {
+		c.Relay.Run(ctx, setup.RelayParts{Store: embedded.Store, Link: link}, relay.Config{}, log)
+	})
 	defer func() { // before the parts are closed
 		err = errors.Join(err, end())
-		forgetting.Wait()
+		background.Wait()
 	}()
 	go handler.WatchReadiness(ctx)
 	defer context.AfterFunc(ctx, handler.EndWaits)()

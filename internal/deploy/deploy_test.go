@@ -37,7 +37,7 @@ func loadCompose(t *testing.T) *types.Project {
 
 func TestComposeServices(t *testing.T) {
 	project := loadCompose(t)
-	if got, want := slices.Sorted(maps.Keys(project.Services)), []string{"api", "mongodb", "nats", "worker"}; !slices.Equal(got, want) {
+	if got, want := slices.Sorted(maps.Keys(project.Services)), []string{"api", "mongodb", "nats", "notifier", "worker"}; !slices.Equal(got, want) {
 		t.Fatalf("services %v, want %v", got, want)
 	}
 	pinned := regexp.MustCompile(`:\d+\.\d+\.\d+(-[a-z0-9.]+)?$|@sha256:[0-9a-f]{64}$`)
@@ -75,7 +75,7 @@ func TestComposeServices(t *testing.T) {
 
 func TestComposeOurPrograms(t *testing.T) {
 	project := loadCompose(t)
-	for name, addr := range map[string]string{"api": "0.0.0.0:3000", "worker": "0.0.0.0:3001"} {
+	for name, addr := range map[string]string{"api": "0.0.0.0:3000", "worker": "0.0.0.0:3001", "notifier": "0.0.0.0:3002"} {
 		service := project.Services[name]
 		t.Run(name, func(t *testing.T) {
 			if service.Build == nil {
@@ -238,7 +238,7 @@ func TestDockerfileImage(t *testing.T) {
 			command = i.rest
 		}
 	}
-	if slices.Sort(programs); !slices.Equal(programs, []string{"api", "eventio", "worker"}) {
+	if slices.Sort(programs); !slices.Equal(programs, []string{"api", "eventio", "notifier", "worker"}) {
 		t.Errorf("holds the programs %v", programs)
 	}
 	for _, program := range programs {

@@ -17,6 +17,8 @@ import (
 // Store is what an erasure needs of a store: every store.Store has it.
 type Store interface {
 	store.Accounts
+	store.Webhooks
+	store.Consumers
 	Reader
 }
 
@@ -59,6 +61,9 @@ func Erase(ctx context.Context, st Store, seats Requester, user store.ID, by mes
 	if err := giveUp(ctx, st, seats, user, by); err != nil {
 		return err
 	}
+	if err := removeWebhooks(ctx, st, user); err != nil {
+		return err
+	}
 	if err := st.EraseUser(ctx, user, time.Now().UTC().Truncate(time.Millisecond)); err != nil {
 		return err
 	}
@@ -66,7 +71,21 @@ func Erase(ctx context.Context, st Store, seats Requester, user store.ID, by mes
 	if err := giveUp(ctx, st, seats, user, by); err != nil {
 		return err
 	}
+	if err := removeWebhooks(ctx, st, user); err != nil {
+		return err
+	}
 	return st.EraseUser(ctx, user, time.Now().UTC().Truncate(time.Millisecond)) // of these registrations too
+}
+
+// removeWebhooks forgets the webhooks of a person.
+func removeWebhooks(ctx context.Context, st Store, user store.ID) error {
+	hooks, err := st.WebhooksOf(ctx, []store.ID{user}, false)
+	for _, w := range hooks {
+		if err == nil {
+			err = store.RemoveWebhook(ctx, st, w.ID)
+		}
+	}
+	return err
 }
 
 // giveUp cancels what a person has before them.

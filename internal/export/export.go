@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 )
 
 // Store is what an export reads: every store.Store has it.
@@ -16,6 +17,7 @@ type Store interface {
 	store.Events
 	store.Registrations
 	store.Changes
+	store.Webhooks
 }
 
 // page is how many records are read at once. The connection to the store is given back before they
@@ -24,12 +26,12 @@ const page = 200
 
 // Person yields everything that is stored of a user, but the hash of the password: the account, the
 // log-ins that are remembered, the events that they organize, and their registrations, also
-// cancelled ones, with what the record of changes tells of them. It yields an error at most once, as the last element. Errors: store.ErrUserNotFound,
+// cancelled ones, with what the record of changes tells of them, and their webhooks without the secrets. It yields an error at most once, as the last element. Errors: store.ErrUserNotFound,
 // and those of the store.
 func Person(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, error] {
 	return func(yield func(wire.Export, error) bool) {
 		for _, part := range []iter.Seq2[wire.Export, error]{
-			account(ctx, st, id), sessions(ctx, st, id), events(ctx, st, id), registrations(ctx, st, id),
+			account(ctx, st, id), sessions(ctx, st, id), events(ctx, st, id), registrations(ctx, st, id), webhooks(ctx, st, id),
 		} {
 			for record, err := range part {
 				if !yield(record, err) || err != nil {
@@ -111,6 +113,22 @@ func registrations(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Ex
 	}
 }
 
+func webhooks(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, error] {
+	return func(yield func(wire.Export, error) bool) {
+		hooks, err := st.WebhooksOf(ctx, []store.ID{id}, false)
+		if err != nil {
+			yield(wire.Export{}, err)
+			return
+		}
+		for _, w := range hooks {
+			body := wire.WebhookOf(w)
+			if !yield(wire.Export{Type: wire.ExportWebhook, Webhook: &body}, nil) {
+				return
+			}
+		}
+	}
+}
+
 // registration returns a registration with everything that is stored about it.
 func registration(ctx context.Context, st Store, r store.UserRegistration) (*wire.ExportedAttendance, error) {
 	body := &wire.ExportedAttendance{
@@ -128,12 +146,12 @@ func registration(ctx context.Context, st Store, r store.UserRegistration) (*wir
 			body.RequestIDs = append(body.RequestIDs, past.ID)
 		}
 	}
-	items, err := store.RegistrationChanges(ctx, st, r)
+	items, err := changes.OfRegistration(ctx, st, r)
 	if err != nil {
 		return nil, err
 	}
 	for _, item := range items {
-		body.Changes = append(body.Changes, wire.OwnChangeOf(item.Record, item.ChangeItem))
+		body.Changes = append(body.Changes, wire.OwnChangeOf(item.Record, item.Item))
 	}
 	return body, nil
 }

@@ -18,6 +18,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/verify"
 )
 
 // defaultDatabase is the one of the original.
@@ -95,8 +96,8 @@ func look(ctx context.Context, db *mongo.Database) (empty, newer bool, err error
 }
 
 // Size tells about how much there is.
-func (d *DB) Size(ctx context.Context) (store.Size, error) {
-	var size store.Size
+func (d *DB) Size(ctx context.Context) (verify.Size, error) {
+	var size verify.Size
 	var err error
 	if size.Users, err = d.users.EstimatedDocumentCount(ctx); err != nil {
 		return size, fmt.Errorf("count the original's users: %w", err)

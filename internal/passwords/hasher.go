@@ -11,6 +11,7 @@ import (
 	"github.com/alexedwards/argon2id"
 
 	"github.com/eventio/eventio/internal/fairqueue"
+	"github.com/eventio/eventio/internal/text"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -81,13 +82,15 @@ func (h *Hasher) Hash(ctx context.Context, who fairqueue.Party, password string)
 		return "", err
 	}
 	defer release()
-	return argon2id.CreateHash(password, &h.params)
+	return argon2id.CreateHash(text.PasswordForms(password)[0], &h.params)
 }
 
 // Matches compares a password with a PHC string in constant time, and reports whether the
-// string was made with weaker parameters than those of new hashes. An empty string stands
-// for a user who does not exist: the comparison takes as long and never succeeds. Matches
-// fails as Acquire does, and on a string that is no hash.
+// string is weak: made with weaker parameters than those of new hashes, or of another form of the
+// password than the normal one. Then it should be made anew. An empty string stands for a user who does
+// not exist: the comparison takes as long as with any wrong password and never succeeds. That is as
+// long as a hash, or as two, which depends on the password alone. Matches fails as Acquire does, and on a
+// string that is no hash.
 func (h *Hasher) Matches(ctx context.Context, who fairqueue.Party, password, hash string) (right, weak bool, err error) {
 	release, err := h.Acquire(ctx, who)
 	if err != nil {
@@ -98,11 +101,17 @@ func (h *Hasher) Matches(ctx context.Context, who fairqueue.Party, password, has
 	if exists && !IsHash(hash) { // stored by a version that took it
 		return false, false, errNoHash
 	}
-	right, params, err := argon2id.CheckHash(password, cmp.Or(hash, h.dummy))
-	if err != nil {
-		return false, false, err
+	for i, form := range text.PasswordForms(password) {
+		same, params, err := argon2id.CheckHash(form, cmp.Or(hash, h.dummy))
+		if err != nil {
+			return false, false, err
+		}
+		if same && exists {
+			return true, i > 0 || h.weaker(params), nil
+		}
+		weak = h.weaker(params)
 	}
-	return right && exists, h.weaker(params), nil
+	return false, weak, nil
 }
 
 // weaker reports whether any parameter of a hash is below that of new hashes.

@@ -1,8 +1,9 @@
 // Package passwords holds everything about passwords that HTTP does not decide: which ones
 // are allowed, how they are hashed, and how many are hashed at once.
 //
-// Hashes are argon2id in the PHC string format. Passwords are compared exactly as typed:
-// nothing is trimmed, folded or cut.
+// Hashes are argon2id in the PHC string format, of the normal form of a password (package text: the
+// OpaqueString profile of RFC 8265), so that ü is ü on every keyboard. Nothing is trimmed, folded or
+// cut. Hashes that are older than that are of what was typed; they are accepted and renewed.
 package passwords
 
 import (
@@ -11,9 +12,11 @@ import (
 	"strings"
 
 	"github.com/alexedwards/argon2id"
+
+	"github.com/eventio/eventio/internal/text"
 )
 
-// MaxBytes is the largest size of any password, in bytes of UTF-8.
+// MaxBytes is the largest size of the normal form of any password, in bytes of UTF-8.
 const MaxBytes = 256
 
 // Check returns why a text cannot be anybody's password, in words that follow the name of
@@ -22,7 +25,7 @@ func Check(password string) error {
 	switch {
 	case strings.TrimSpace(password) == "":
 		return errors.New("is required and must not be blank")
-	case len(password) > MaxBytes:
+	case len(text.PasswordForms(password)[0]) > MaxBytes:
 		return fmt.Errorf("must have at most %d bytes", MaxBytes)
 	case strings.ContainsRune(password, 0):
 		return errors.New("must not contain null bytes")
@@ -40,7 +43,7 @@ func Params() argon2id.Params {
 // core: the caller bounds how many run at once, or uses a Hasher.
 func Hash(password string) (string, error) {
 	params := Params()
-	return argon2id.CreateHash(password, &params)
+	return argon2id.CreateHash(text.PasswordForms(password)[0], &params)
 }
 
 // The bounds of a hash that a log-in can be checked against. Those below are of RFC 9106, section

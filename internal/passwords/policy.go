@@ -4,8 +4,11 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/eventio/eventio/internal/text"
 )
 
 // MinLength is the least length of a new password, in characters.
@@ -39,6 +42,10 @@ func (p Policy) Check(password, email string) error {
 	if err := Check(password); err != nil {
 		return err
 	}
+	password, err := text.Password(password)
+	if err != nil {
+		return err
+	}
 	lower := strings.ToLower(password)
 	_, common := p.common[lower]
 	switch {
@@ -46,7 +53,7 @@ func (p Policy) Check(password, email string) error {
 		return fmt.Errorf("must have at least %d characters", MinLength)
 	case common:
 		return errors.New("is one of the most common passwords, which are tried first; choose another")
-	case p.common != nil && lower == strings.ToLower(strings.TrimSpace(email)):
+	case p.common != nil && slices.Contains(text.AddressKeys(email), lower):
 		return errors.New("must not be the e-mail address")
 	}
 	return nil

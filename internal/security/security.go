@@ -50,7 +50,10 @@ const (
 	EventDeleted        Event = "event_deleted"
 	EmailProven         Event = "email_proven"
 	EmailFreed          Event = "email_freed"
+	PasswordResetAsked  Event = "password_reset_asked"
+	EmailProofAsked     Event = "email_proof_asked"
 	QuotaUsedUp         Event = "quota_used_up"
+	WebhookChanged      Event = "webhook_changed"
 	PasswordGuessing    Event = "password_guessing"
 )
 
@@ -78,7 +81,7 @@ var kinds = []Kind{
 	{TokenIssued, true, "an operator made a token that speaks for a user, or many for made-up users", []string{"count"}},
 	{AccessDenied, true, "a request was refused with 403; the reason is the code of the problem", []string{"route", "reason"}},
 	{RateLimited, true, "a request was refused with 429; the reason is the code of the problem", []string{"route", "reason"}},
-	{PasswordChanged, false, "a password was changed, which ended all log-ins of the account", []string{"user_id"}},
+	{PasswordChanged, false, "a password was changed, which ended all log-ins of the account; with the reason reset by a link that was mailed", []string{"user_id"}},
 	{EmailChanged, false, "the e-mail address of an account was changed", []string{"user_id"}},
 	{AccountLocked, true, "an operator locked an account", []string{"user_id"}},
 	{AccountUnlocked, true, "an operator unlocked an account", []string{"user_id"}},
@@ -89,8 +92,11 @@ var kinds = []Kind{
 	{EventDeleted, true, "an operator deleted an event with its registrations; user_id was its organizer", []string{"event_id", "user_id"}},
 	{EmailProven, false, "the e-mail address of an account was noted as proven", []string{"user_id"}},
 	{EmailFreed, true, "an address that was not proven was taken from an account, whose log-ins ended", []string{"user_id"}},
+	{PasswordResetAsked, false, "somebody asked for a link to set a new password; whose is not looked up", nil},
+	{EmailProofAsked, false, "somebody asked for a link to prove an address", []string{"user_id"}},
 	{PasswordGuessing, true, "somebody guesses the password of an account, from however many addresses; it is slowed down, and told once; count is how many were wrong", []string{"user_id", "count"}},
 	{QuotaUsedUp, true, "a quota of a person or a network is used up for the day; the reason is its kind; once a day and process", []string{"reason"}},
+	{WebhookChanged, false, "a webhook was created, edited or deleted, or has a new secret; the reason says which; user_id is its owner", []string{"user_id", "reason"}},
 }
 
 // Kinds returns what is said of each event, in the order of the documentation.

@@ -16,7 +16,9 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore"
+	"github.com/eventio/eventio/pkg/store/schema"
 	"github.com/eventio/eventio/pkg/store/sqlitestore"
+	"github.com/eventio/eventio/pkg/store/verify"
 )
 
 // DatabaseFile is the name of the database's file in a data folder.
@@ -96,7 +98,7 @@ func (d Database) Open(ctx context.Context, log zerolog.Logger) (Store, error) {
 }
 
 // OpenVerifyReader opens a database that exists for a proof, which reads only.
-func (d Database) OpenVerifyReader(ctx context.Context) (store.VerifyReader, error) {
+func (d Database) OpenVerifyReader(ctx context.Context) (verify.Reader, error) {
 	if d.MongoDBURI != "" {
 		return mongostore.OpenVerifyReader(ctx, d.MongoDBURI)
 	}
@@ -109,7 +111,7 @@ func (d Database) OpenVerifyReader(ctx context.Context) (store.VerifyReader, err
 // ReopenVerifyReader is OpenVerifyReader beside a store of the same database in this process. It does not
 // try whether the file can be read: on most systems a process loses its locks on a file when it
 // closes that once.
-func (d Database) ReopenVerifyReader(ctx context.Context) (store.VerifyReader, error) {
+func (d Database) ReopenVerifyReader(ctx context.Context) (verify.Reader, error) {
 	if d.MongoDBURI != "" {
 		return mongostore.OpenVerifyReader(ctx, d.MongoDBURI)
 	}
@@ -121,7 +123,7 @@ func (d Database) ReopenVerifyReader(ctx context.Context) (store.VerifyReader, e
 }
 
 // OpenMigrator opens a database that exists for looking at its schema and changing it.
-func (d Database) OpenMigrator(ctx context.Context, log zerolog.Logger) (store.Migrator, error) {
+func (d Database) OpenMigrator(ctx context.Context, log zerolog.Logger) (schema.Migrator, error) {
 	if d.MongoDBURI != "" {
 		return mongostore.OpenMigrator(ctx, d.MongoDBURI, log)
 	}

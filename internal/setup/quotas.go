@@ -11,6 +11,7 @@ type Quotas struct {
 	EventsPerDay     int64 `env:"EVENTIO_EVENTS_PER_DAY" default:"200" help:"Events that a person may create in a day (UTC). -1: any number. Quotas hold where rate limits do."`
 	EventBytesPerDay int64 `env:"EVENTIO_EVENT_BYTES_PER_DAY" default:"4194304" help:"Bytes of texts of events that a person may store in a day, edits included. -1: any number."`
 	SignUpsPerDay    int64 `env:"EVENTIO_SIGN_UPS_PER_DAY" default:"100" help:"Sign-ups from a network (IPv4 /24, IPv6 /48) in a day. -1: any number."`
+	WebhooksPerDay   int64 `env:"EVENTIO_WEBHOOKS_PER_DAY" default:"50" help:"Webhooks that a person may create in a day. -1: any number."`
 }
 
 // APIQuotas checks the flags. Its errors match process.ErrUsage.
@@ -20,10 +21,11 @@ func (q Quotas) APIQuotas() (api.Quotas, error) {
 		value int64
 	}{
 		{"--events-per-day", q.EventsPerDay}, {"--event-bytes-per-day", q.EventBytesPerDay}, {"--sign-ups-per-day", q.SignUpsPerDay},
+		{"--webhooks-per-day", q.WebhooksPerDay},
 	} {
 		if f.value < -1 {
 			return api.Quotas{}, process.Usage("%s: %d is neither a number of what a day has nor -1, for any number", f.name, f.value)
 		}
 	}
-	return api.Quotas{Events: q.EventsPerDay, EventBytes: q.EventBytesPerDay, SignUps: q.SignUpsPerDay}, nil
+	return api.Quotas{Events: q.EventsPerDay, EventBytes: q.EventBytesPerDay, SignUps: q.SignUpsPerDay, Webhooks: q.WebhooksPerDay}, nil
 }

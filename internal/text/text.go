@@ -9,7 +9,7 @@
 //	Password       new passwords
 //	PasswordForms  what a stored hash is compared with
 //
-// What is searched for is folded by store.Words, which ignores case and marks too. It finds a
+// What is searched for is folded by search.Words, which ignores case and marks too. It finds a
 // text and its normal form by the same words.
 //
 // # Promises

@@ -2,6 +2,7 @@ package text
 
 import (
 	"slices"
+	"strings"
 	"unicode"
 )
 
@@ -12,6 +13,19 @@ const (
 	mongolianSeparator = '\u180e' // between a stem and its last vowel
 	blackFlag          = '\U0001F3F4'
 )
+
+// Seen returns a text that is searched for without the characters that no stored text has because
+// nobody sees them. People paste them. Joiners and the zero-width space stay: words of stored texts end at
+// them, too.
+func Seen(typed string) string {
+	return strings.Map(func(r rune) rune {
+		if r != zeroWidthSpace && r != zeroWidthJoiner && r != zeroWidthNonJoiner && !unicode.Is(unicode.Prepended_Concatenation_Mark, r) &&
+			unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
+			return -1
+		}
+		return r
+	}, typed)
+}
 
 // checkVisible refuses the first character that nobody sees or that turns the direction of
 // others, unless it does there what Unicode has it for.

@@ -45,6 +45,7 @@ type call struct {
 	repetition   repetition
 	key          string // of the request; empty: it takes none
 	ifMatch      string
+	lastEventID  string        // of a stream that is opened again
 	wait         time.Duration // the API may hold back its answer for so long, beside the timeout of an attempt
 }
 
@@ -174,7 +175,7 @@ func (c *Client) request(ctx context.Context, q call, body []byte) (*http.Reques
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	for name, value := range map[string]string{"Idempotency-Key": q.key, "If-Match": q.ifMatch} {
+	for name, value := range map[string]string{"Idempotency-Key": q.key, "If-Match": q.ifMatch, "Last-Event-ID": q.lastEventID} {
 		if value != "" {
 			req.Header.Set(name, value)
 		}

@@ -346,6 +346,9 @@ func TestItKnowsTheWholeAPI(t *testing.T) {
 		"listEventChanges": {"EventChangesPage", "FollowEvent"}, "listUserChanges": {"UserChanges", "UserChangesPage"},
 		"readUser": {"User"}, "editUser": {"EditUser"}, "deleteUser": {"DeleteUser"}, "exportUser": {"ExportUser"},
 		"listSessions": {"LogIns"}, "endSession": {"EndLogIn"}, "endSessions": {"EndLogIns"},
+		"createWebhook": {"CreateWebhook"}, "listWebhooks": {"Webhooks"}, "readWebhook": {"Webhook"}, "editWebhook": {"EditWebhook"},
+		"deleteWebhook": {"DeleteWebhook"}, "renewWebhookSecret": {"RenewWebhookSecret"}, "listWebhookCalls": {"WebhookCalls"},
+		"testWebhook": {"TestWebhook"}, "replayWebhook": {"ReplayWebhook"},
 		"logout": {"LogOut"}, "readSession": nil, "live": nil, "openapi": nil, "docs": nil, "docsStyle": nil,
 	}
 	have := []string{"As", "URL", "WithToken"}

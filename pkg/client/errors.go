@@ -74,6 +74,8 @@ const (
 	CodeEventNotFound         Code = "event_not_found"
 	CodeRegistrationNotFound  Code = "registration_not_found"
 	CodeUserNotFound          Code = "user_not_found"
+	CodeWebhookNotFound       Code = "webhook_not_found"
+	CodeWebhookOff            Code = "webhook_off"
 	CodeMethodNotAllowed      Code = "method_not_allowed"
 	CodeEmailTaken            Code = "email_taken"
 	CodeSoldOut               Code = "sold_out"

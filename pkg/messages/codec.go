@@ -83,7 +83,7 @@ func DecodeReplies(data []byte) ([]SeatReply, error) {
 
 // decode reads the messages of a kind that data holds, one in a line. It fails on data that is
 // malformed, larger than MaxMessage, or empty.
-func decode[M SeatRequest | SeatReply | Revocation](data []byte) ([]M, error) {
+func decode[M SeatRequest | SeatReply | Revocation | EventNews | PeopleNews](data []byte) ([]M, error) {
 	var all []M
 	if len(data) > MaxMessage {
 		return nil, fmt.Errorf("decode %T: %d bytes, at most %d", all, len(data), MaxMessage)

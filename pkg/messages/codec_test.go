@@ -42,7 +42,12 @@ func TestRequestsThatAreRead(t *testing.T) {
 	meant.Keyed, meant.Number = true, 7
 	longest := request()
 	longest.RequestID = strings.Repeat("~", messages.MaxRequestID)
-	requests := []messages.SeatRequest{request(), cancel, meant, edit, longest}
+	patient := request()
+	patient.RemainingMillis, patient.SentMillis, patient.RequestID = time.Hour.Milliseconds(), 1<<40, "~ !"
+	hasty := request()
+	hasty.RemainingMillis, hasty.SentMillis, hasty.RequestID = 1, 1, " "
+	probe := messages.SeatRequest{Kind: messages.KindProbe, RequestID: "probe", RemainingMillis: 1000}
+	requests := []messages.SeatRequest{request(), cancel, meant, edit, longest, patient, hasty, probe}
 	var message []byte
 	for _, req := range requests {
 		if err := req.Check(); err != nil {
@@ -98,9 +103,34 @@ func TestMessagesThatAreRefused(t *testing.T) {
 	}
 }
 
+// TestWhatCannotBeWritten: a time that no reader takes fails where it is sent, and not as an empty message.
+func TestWhatCannotBeWritten(t *testing.T) {
+	late := time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
+	req := request()
+	req.Edit = &store.Edit{StartsAt: &late}
+	if data, err := messages.Encode(req); err == nil {
+		t.Errorf("a request is sent as %q", data)
+	}
+	if data, err := messages.Encode(messages.SeatReply{Outcome: store.Registered, RegisteredAt: late}); err == nil {
+		t.Errorf("a reply is sent as %q", data)
+	}
+}
+
+// TestTheLargestMessageIsRead: a message of MaxMessage bytes is, and one of a byte more is not.
+func TestTheLargestMessageIsRead(t *testing.T) {
+	good := string(encode(t, request()))
+	for size, want := range map[int]bool{messages.MaxMessage: true, messages.MaxMessage + 1: false} {
+		padded := strings.Replace(good, "{", "{"+strings.Repeat(" ", size-len(good)), 1)
+		if got, err := messages.DecodeRequests([]byte(padded)); (err == nil) != want || want && len(got) != 1 {
+			t.Errorf("%d bytes: %d requests, %v", len(padded), len(got), err)
+		}
+	}
+}
+
 func TestRequestsThatAreRefused(t *testing.T) {
 	for name, change := range map[string]func(*messages.SeatRequest){
 		"unknown kind":                func(r *messages.SeatRequest) { r.Kind = "steal" },
+		"unknown kind about nobody":   func(r *messages.SeatRequest) { r.Kind, r.UserID = "steal", bson.ObjectID{} },
 		"no event":                    func(r *messages.SeatRequest) { r.EventID = bson.ObjectID{} },
 		"no user":                     func(r *messages.SeatRequest) { r.UserID = bson.ObjectID{} },
 		"an edit without one":         func(r *messages.SeatRequest) { r.Kind = messages.KindEditEvent },
@@ -114,6 +144,11 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		"no time left":                func(r *messages.SeatRequest) { r.RemainingMillis = 0 },
 		"time in the past":            func(r *messages.SeatRequest) { r.RemainingMillis = -1 },
 		"time without end":            func(r *messages.SeatRequest) { r.RemainingMillis = 1 << 40 },
+		"more time than anybody has":  func(r *messages.SeatRequest) { r.RemainingMillis = time.Hour.Milliseconds() + 1 },
+		"sent before the clock began": func(r *messages.SeatRequest) { r.SentMillis = -1 },
+		"sent in thirty years":        func(r *messages.SeatRequest) { r.SentMillis = 1<<40 + 1 },
+		"id with a control character": func(r *messages.SeatRequest) { r.RequestID = "\x1f" },
+		"id with a delete":            func(r *messages.SeatRequest) { r.RequestID = "\x7f" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := request()

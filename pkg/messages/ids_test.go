@@ -8,8 +8,8 @@ import (
 )
 
 func TestTraceIDs(t *testing.T) {
-	valid := []string{"a", "0", "A.b_c-9", strings.Repeat("x", MaxTraceID)}
-	wrong := []string{"", strings.Repeat("x", MaxTraceID+1), "a b", "a\r\nb", "ä", `"`, "a/b"}
+	valid := []string{"a", "z", "A", "Z", "0", "9", ".", "_", "-", "A.b_c-9", strings.Repeat("x", MaxTraceID)}
+	wrong := []string{"", strings.Repeat("x", MaxTraceID+1), "a b", "a\r\nb", "ä", `"`, "a/b", "`", "{", "@", "[", ":"}
 	with := func(trace string) SeatRequest {
 		data, err := Encode(SeatRequest{
 			Kind: KindRegister, RequestID: "r", EventID: bson.NewObjectID(), UserID: bson.NewObjectID(),

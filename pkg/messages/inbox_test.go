@@ -22,7 +22,10 @@ func TestIsInbox(t *testing.T) {
 		newInbox(&nats.Conn{}) + "." + newMessageName():                                    true,
 		newInbox(&nats.Conn{Opts: nats.Options{InboxPrefix: "_INBOX_api"}}) + "." + "name": true,
 
-		"":                                     false,
+		"_INBOX" + strings.Repeat("."+long, 3) + "." + long[:maxInbox-6-3*65-1]: true, // the longest
+
+		"": false,
+		"_INBOX" + strings.Repeat("."+long, 3) + "." + long[:maxInbox-6-3*65-1] + "x": false,
 		"_INBOX":                               false,
 		"_INBOX.":                              false,
 		"_INBOX.a":                             false, // a requester without a message: whose clock would it be?

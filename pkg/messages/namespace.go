@@ -85,6 +85,21 @@ func (n Namespace) Worker(id string) string { return n.Seats() + "." + id }
 // Revocations returns the subject on which all API processes learn whose tokens have ended.
 func (n Namespace) Revocations() string { return n.base() + ".v1.revocations" }
 
+// EventNews returns the subject on which API processes learn that an event has changed.
+func (n Namespace) EventNews(event ID) string { return n.base() + ".v1.news." + event.Hex() }
+
+// PeopleNews returns the subject on which API processes learn whose registrations have changed.
+func (n Namespace) PeopleNews() string { return n.base() + ".v1.people" }
+
+// Event returns the subject on which others are told that something of a type has happened to an event.
+// It has no database id: ids of events are unique, and who listens knows the prefix only.
+func (n Namespace) Event(eventID, changeType string) string {
+	return n.Prefix + ".events." + eventID + "." + changeType
+}
+
+// Events returns the subjects of all events.
+func (n Namespace) Events() string { return n.Event("*", "*") }
+
 // The keys of a worker's metadata in NATS's service discovery.
 const (
 	metadataDatabase = "database"

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+	"github.com/rs/zerolog"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/eventio/eventio/internal/testenv"
@@ -298,4 +299,36 @@ func TestRequestersOfTheVersionBefore(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestANamespaceIsTold: people and logs read both parts of it.
+func TestANamespaceIsTold(t *testing.T) {
+	var log strings.Builder
+	logger := zerolog.New(&log)
+	logger.Log().EmbedObject(names("a1")).Send()
+	if want := `{"database":"a1","nats_prefix":"eventio"}` + "\n"; log.String() != want {
+		t.Errorf("the log has %s, want %s", &log, want)
+	}
+	if got := names("a1").String(); got != "a1 (prefix eventio)" {
+		t.Errorf("people read %q", got)
+	}
+}
+
+// TestARevocationThatIsNotSent: who sends one on a connection that is closed is told, so that they know
+// that the others learn of it from the store only; and likewise of one that cannot be written.
+func TestARevocationThatIsNotSent(t *testing.T) {
+	conn := connect(t, testenv.StartNATS(t).URL(), "test")
+	r := messages.Revocation{UserID: bson.NewObjectID(), PasswordVersion: 1, ChangedAt: time.Now()}
+	late := r
+	late.ChangedAt = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)
+	if err := messages.PublishRevocation(link(conn, "here"), late); err == nil {
+		t.Error("one of the year 10000 is sent")
+	}
+	if err := messages.PublishRevocation(link(conn, "here"), r); err != nil {
+		t.Error(err)
+	}
+	conn.Close()
+	if err := messages.PublishRevocation(link(conn, "here"), r); err == nil {
+		t.Error("one is sent on a closed connection")
+	}
 }

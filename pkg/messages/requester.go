@@ -28,6 +28,7 @@ const (
 // Requester sends seat requests and waits for their replies. It is safe for concurrent use.
 type Requester struct {
 	conn     *nats.Conn
+	link     Link
 	batcher  *batcher
 	router   *router
 	refusals *publishRefusals
@@ -49,7 +50,7 @@ func NewRequester(link Link) (*Requester, error) {
 	}
 	refusals := new(publishRefusals)
 	refusals.listen(link.Conn, link.Namespace.Seats())
-	return &Requester{conn: link.Conn, batcher: b, router: r, refusals: refusals}, nil
+	return &Requester{conn: link.Conn, link: link, batcher: b, router: r, refusals: refusals}, nil
 }
 
 // Answer is what became of a request. There always is one.

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/eventio/eventio/internal/text"
 	"github.com/eventio/eventio/internal/zone"
 )
 
@@ -32,22 +33,9 @@ type FieldError struct {
 // Error implements error.
 func (e FieldError) Error() string { return e.Field + " " + e.Reason }
 
-// Line returns the normal form of a required text of one line: trimmed. An error says in words
+// Line returns the normal form of a required text of one line: see text.Line. An error says in words
 // that follow the field's name why it has none.
-func Line(value string, maxChars int) (string, error) {
-	trimmed := strings.TrimSpace(value)
-	switch {
-	case trimmed == "":
-		return "", errors.New("is required and must not be blank")
-	case utf8.RuneCountInString(value) > maxChars:
-		return "", fmt.Errorf("must have at most %d characters", maxChars)
-	case !utf8.ValidString(value):
-		return "", errEncoding
-	case strings.ContainsFunc(trimmed, unicode.IsControl):
-		return "", errors.New("must not contain control characters")
-	}
-	return trimmed, nil
-}
+func Line(value string, maxChars int) (string, error) { return text.Line(value, maxChars) }
 
 // OptionalLine is Line for a text that may be empty.
 func OptionalLine(value string, maxChars int) (string, error) {
@@ -57,22 +45,9 @@ func OptionalLine(value string, maxChars int) (string, error) {
 	return Line(value, maxChars)
 }
 
-// Text returns the normal form of a text that may be empty and may have several lines: as it is.
+// Text returns the normal form of a text that may be empty and may have several lines: see text.Lines.
 // An error says in words that follow the field's name why it has none.
-func Text(value string, maxChars int) (string, error) {
-	control := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
-	switch {
-	case utf8.RuneCountInString(value) > maxChars:
-		return "", fmt.Errorf("must have at most %d characters", maxChars)
-	case !utf8.ValidString(value):
-		return "", errEncoding
-	case strings.ContainsFunc(value, control):
-		return "", errors.New("must not contain control characters other than tabs and line breaks")
-	}
-	return value, nil
-}
-
-var errEncoding = errors.New("must be valid UTF-8")
+func Text(value string, maxChars int) (string, error) { return text.Lines(value, maxChars) }
 
 // Instant returns the normal form of a time: in UTC and milliseconds. An error says in words that
 // follow the field's name why it has none.
@@ -105,15 +80,22 @@ func Capacity(seats int64) error {
 }
 
 // Check returns what is wrong with the fields that the edit sets, each by itself. A field that is
-// not in its normal form is wrong too: an API process sends normal forms.
+// not in its normal form is wrong too: an API process sends normal forms. Texts are only held to the
+// normal forms of the version before, so that APIs and workers may be replaced in either order: lines
+// were trimmed, and no character but control characters was refused.
 func (e *Edit) Check() []FieldError {
 	var wrong checker
 	if e.Version < AnyVersion {
 		wrong.add("version", errors.New("must be a version of the event, or -1"))
 	}
-	check(&wrong, "title", e.Title, func(v string) (string, error) { return Line(v, MaxTitle) })
-	check(&wrong, "description", e.Description, func(v string) (string, error) { return Text(v, MaxDescription) })
-	check(&wrong, "place", e.Venue, func(v string) (string, error) { return OptionalLine(v, MaxVenue) })
+	check(&wrong, "title", e.Title, func(v string) (string, error) { return earlierLine(v, MaxTitle) })
+	check(&wrong, "description", e.Description, func(v string) (string, error) { return v, earlierText(v, MaxDescription) })
+	check(&wrong, "place", e.Venue, func(v string) (string, error) {
+		if v == "" {
+			return "", nil
+		}
+		return earlierLine(v, MaxVenue)
+	})
 	check(&wrong, "time_zone", e.TimeZone, func(v string) (string, error) { return v, TimeZone(v) })
 	for field, value := range map[string]*time.Time{
 		"starts_at": e.StartsAt, "ends_at": e.EndsAt, "registration_opens_at": e.OpensAt, "registration_closes_at": e.ClosesAt,
@@ -129,6 +111,34 @@ func (e *Edit) Check() []FieldError {
 	check(&wrong, "capacity", e.Capacity, func(v int64) (int64, error) { return v, Capacity(v) })
 	return wrong
 }
+
+// earlierLine returns the normal form that a line had before Line followed package text.
+func earlierLine(v string, maxChars int) (string, error) {
+	trimmed := strings.TrimSpace(v)
+	switch {
+	case trimmed == "":
+		return "", errors.New("is required and must not be blank")
+	case strings.ContainsAny(trimmed, "\t\r\n"):
+		return "", errControl
+	}
+	return trimmed, earlierText(trimmed, maxChars)
+}
+
+// earlierText returns what is wrong with a text by the rules of before Text followed package text.
+func earlierText(v string, maxChars int) error {
+	control := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
+	switch {
+	case utf8.RuneCountInString(v) > maxChars:
+		return fmt.Errorf("must have at most %d characters", maxChars)
+	case !utf8.ValidString(v):
+		return errors.New("must be valid UTF-8")
+	case strings.ContainsFunc(v, control):
+		return errControl
+	}
+	return nil
+}
+
+var errControl = errors.New("must not contain control characters")
 
 // checker collects what is wrong.
 type checker []FieldError

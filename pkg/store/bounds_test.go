@@ -20,6 +20,7 @@ func TestEditsAreChecked(t *testing.T) {
 		"the longest texts":   {Title: new(strings.Repeat("😀", 200)), Venue: new(strings.Repeat("é", 200)), Description: new(strings.Repeat("é", 10_000))},
 		"texts that are none": {Venue: new(""), Description: new(""), TimeZone: new("")},
 		"lines":               {Description: new("a\r\n\tb\n")},
+		"of an API of before": {Title: new("Mu\u0308n\u200bchen \u202e"), Venue: new("\ufeffKo\u0308ln"), Description: new(" \u2028\n")},
 		"the bounds of seats": {Capacity: new(int64(1_000_000_000))},
 		"one seat":            {Capacity: new(int64(1))},
 		"the first year":      {StartsAt: year(1), EndsAt: year(9999)},

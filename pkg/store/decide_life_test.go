@@ -139,12 +139,12 @@ func newCrowd(n int) []store.ID {
 
 func TestRandomSequencesOfEveryKind(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		model := storetest.NewModel(rapid.Int64Range(1, 4).Draw(rt, "capacity"))
-		event := newEvent(model.Capacity)
+		event := newEvent(rapid.Int64Range(1, 4).Draw(rt, "capacity"))
 		crowd := newCrowd(7)
 		event.OrganizerID = rapid.SampledFrom(crowd[:2]).Draw(rt, "organizer")
-		model.Organizer = event.OrganizerID
 		event.StartsAt, event.EndsAt = storetest.Now().AddDate(1, 0, 0), storetest.Now().AddDate(1, 0, 1) // after all hours that are drawn
+		model := storetest.NewModel(event.Capacity, event.StartsAt, event.EndsAt)
+		model.Organizer = event.OrganizerID
 		m := newMemory(event)
 		m.proven, model.Proven = crowd[3:], crowd[3:]
 		for range rapid.IntRange(1, 12).Draw(rt, "batches") {

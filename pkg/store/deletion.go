@@ -21,7 +21,7 @@ var ErrNotCancelled = errors.New("the event is not cancelled")
 // Deletions removes events for good, which only operators do. Errors of every method, beside those
 // that it names: ErrUnavailable, and ErrNothingStored for a fault that does not pass.
 type Deletions interface {
-	// DeleteEvent removes an event that is cancelled, with all its registrations and its record of changes, and remembers that
+	// DeleteEvent removes an event that is cancelled, with all its registrations, its record of changes and the marks of webhooks, and remembers that
 	// it was deleted at the given time. It removes the registrations a few at a time, and at every
 	// moment the event's counters are those of the registrations that are left, so that a batch of
 	// requests is decided either before or after each part: who asks for a registration in the event

@@ -69,38 +69,10 @@ func AllEvents(ctx context.Context, from Events, q EventQuery) iter.Seq2[Event, 
 	}
 }
 
-// Matches reports whether the query selects e, apart from After and Limit.
-func (q EventQuery) Matches(e Event) bool {
-	return (q.From.IsZero() || !e.StartsAt.Before(q.From)) && (q.To.IsZero() || e.StartsAt.Before(q.To)) &&
-		(q.OrganizerID.IsZero() || e.OrganizerID == q.OrganizerID) &&
-		(!q.Available || e.IsAvailable() && q.takes(e)) && (q.Words == nil || len(q.Words) > 0 && e.MatchesWords(q.Words))
-}
-
-// takes reports whether one can register for an event at the time that the query names.
-func (q EventQuery) takes(e Event) bool {
-	_, registration := e.States(q.At)
-	return q.At.IsZero() || registration == RegistrationIsOpen
-}
-
 // Compare orders cursors by StartsAt, then ID.
 func (c EventCursor) Compare(other EventCursor) int {
 	if n := c.StartsAt.Compare(other.StartsAt); n != 0 {
 		return n
 	}
 	return bytes.Compare(c.ID[:], other.ID[:])
-}
-
-// next returns the cursor that follows c immediately: the one above it or, descending, below it.
-func (c EventCursor) next(descending bool) EventCursor {
-	step, wraps, ms := byte(1), byte(0), time.Millisecond
-	if descending {
-		step, wraps, ms = 0xff, 0xff, -ms
-	}
-	for i := len(c.ID) - 1; i >= 0; i-- {
-		if c.ID[i] += step; c.ID[i] != wraps {
-			return c
-		}
-	}
-	c.StartsAt = c.StartsAt.Add(ms) // times keep milliseconds
-	return c
 }

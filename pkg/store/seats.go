@@ -108,6 +108,25 @@ type SeatResult struct {
 	OpensAt time.Time
 }
 
+// toldKey is the key of a context's function for changes.
+type toldKey struct{}
+
+// WithChanges returns a context under which Seats.Apply hands on what it has stored: it calls take once,
+// with the changes of the batch, before it returns without an error. take must not block and not change
+// them. A batch that was stored by an attempt whose answer was lost is handed on by nobody: the record
+// of changes alone has everything.
+func WithChanges(ctx context.Context, take func([]Change)) context.Context {
+	return context.WithValue(ctx, toldKey{}, take)
+}
+
+// TellChanges is for adapters: it hands the stored changes of a batch to whoever asked for them with
+// WithChanges.
+func TellChanges(ctx context.Context, changes []Change) {
+	if take, ok := ctx.Value(toldKey{}).(func([]Change)); ok && len(changes) > 0 {
+		take(changes)
+	}
+}
+
 // Seats decides who gets a seat, and stores it.
 type Seats interface {
 	Database
@@ -135,4 +154,43 @@ type Seats interface {
 	// Time. Apply retries by itself while ctx allows. It begins no write after ctx has ended, and
 	// never waits longer than ctx for an answer.
 	Apply(ctx context.Context, batch []SeatRequest) ([]SeatResult, error)
+}
+
+// NeedProof returns the users of a batch of whom a decision needs to know whether they have proven
+// their addresses: those who register for an event that asks for it, or that the batch makes ask. An
+// event that takes anybody costs nothing.
+func NeedProof(states map[ID]EventState, batch []SeatRequest) []ID {
+	asks := make(map[ID]bool)
+	for id, state := range states {
+		asks[id] = state.Event.RequiresProvenEmail
+	}
+	for _, req := range batch {
+		if req.Kind == EditEvent && req.Edit.RequiresProvenEmail != nil && *req.Edit.RequiresProvenEmail {
+			if _, exists := states[req.EventID]; exists {
+				asks[req.EventID] = true
+			}
+		}
+	}
+	var users []ID
+	seen := make(map[ID]bool)
+	for _, req := range batch {
+		if req.Kind == Register && asks[req.EventID] && !seen[req.UserID] {
+			seen[req.UserID] = true
+			users = append(users, req.UserID)
+		}
+	}
+	return users
+}
+
+// SetProven notes in the states that these users have proven their addresses.
+func SetProven(states map[ID]EventState, proven []ID) {
+	for id, state := range states {
+		if state.Proven == nil {
+			state.Proven = make(map[ID]bool, len(proven))
+		}
+		for _, user := range proven {
+			state.Proven[user] = true
+		}
+		states[id] = state
+	}
 }

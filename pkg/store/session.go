@@ -85,7 +85,7 @@ type Accounts interface {
 	EditUser(ctx context.Context, u User) error
 	// EraseUser forgets a person: it removes the user and their sessions, remembers the id as
 	// erased at the given time, and takes the request ids from their registrations and from the
-	// record of changes (ChangeRecord.Forget). Registrations that are not cancelled stay, under the id that means nobody any more, so that counts and
+	// record of changes (changes.Forget). Registrations that are not cancelled stay, under the id that means nobody any more, so that counts and
 	// numbers stay true; cancelled ones are removed. The caller has cancelled what is to come.
 	// Erasing somebody who is erased, or an id that was nobody's, is no error.
 	EraseUser(ctx context.Context, id ID, at time.Time) error

@@ -48,22 +48,3 @@ func TestStates(t *testing.T) {
 		}
 	}
 }
-
-func TestAvailableAtATime(t *testing.T) {
-	noon := time.Date(2027, 5, 1, 12, 0, 0, 0, time.UTC)
-	e := Event{Capacity: 1, StartsAt: noon.Add(6 * time.Hour), EndsAt: noon.Add(8 * time.Hour), OpensAt: noon}
-	for name, test := range map[string]struct {
-		query EventQuery
-		want  bool
-	}{
-		"before the hours":         {EventQuery{Available: true, At: noon.Add(-time.Second)}, false},
-		"in the hours":             {EventQuery{Available: true, At: noon}, true},
-		"when it is over":          {EventQuery{Available: true, At: noon.Add(8 * time.Hour)}, false},
-		"by places alone":          {EventQuery{Available: true}, true},
-		"a time without Available": {EventQuery{At: noon.Add(-time.Second)}, true},
-	} {
-		if got := test.query.Matches(e); got != test.want {
-			t.Errorf("%s: %v", name, got)
-		}
-	}
-}

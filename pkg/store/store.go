@@ -63,6 +63,8 @@ type Store interface {
 	Sessions
 	Accounts
 	Retention
+	Consumers
+	Webhooks
 	// Ping reports whether the store can be written to now. Errors: ErrUnavailable,
 	// ErrDatabaseReplaced.
 	Ping(ctx context.Context) error

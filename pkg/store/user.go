@@ -2,16 +2,18 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"iter"
-	"strings"
 	"time"
+
+	"github.com/eventio/eventio/internal/text"
 )
 
 // User is a person who can log in.
 type User struct {
 	ID           ID
 	Name         string
-	Email        string // as the person wrote it, trimmed; EmailKey(Email) is unique
+	Email        string // in its normal form, or as it was written before there was one; its key is unique
 	PasswordHash string // PHC string, never the password
 	// PasswordVersion counts what ends all earlier tokens of the user: changes of the password,
 	// log-outs everywhere, and locks. Tokens carry it.
@@ -26,8 +28,45 @@ type User struct {
 	CreatedAt     time.Time
 }
 
-// EmailKey returns the form in which e-mail addresses are compared: trimmed and in lower case.
-func EmailKey(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
+// EmailKey returns the form in which e-mail addresses are compared: the key of text.Address, or,
+// of what is no address, the text trimmed and in lower case.
+func EmailKey(email string) string {
+	keys := text.AddressKeys(email)
+	return keys[len(keys)-1]
+}
+
+// EmailKeys returns the keys that a user with this address may have, one or two: the one of before
+// EmailKey followed text.Address, which is trimmed and in lower case, and EmailKey. A user has the older one
+// when another user had the new one already. What a person types is looked for under each, in this
+// order.
+func EmailKeys(email string) []string { return text.AddressKeys(email) }
+
+// RenewedEmailKey returns the key that a user whose key is the older one gets, if it is another one.
+func RenewedEmailKey(email, key string) (renewed string, ok bool) {
+	keys := EmailKeys(email)
+	return keys[len(keys)-1], len(keys) == 2 && key == keys[0]
+}
+
+// OlderEmailKeys returns those of EmailKeys that are not EmailKey: none, or one. Whoever creates a user
+// asks whether another one has it, because a database keeps only equal keys apart.
+func OlderEmailKeys(email string) []string {
+	keys := EmailKeys(email)
+	return keys[:len(keys)-1]
+}
+
+// KeptKey tells that a user keeps the older key of their address, because another user has the one that
+// both would have. They are two accounts, maybe of one person.
+type KeptKey struct {
+	User  ID
+	Email string // of User
+	Other ID
+}
+
+// String tells it to operators.
+func (k KeptKey) String() string {
+	return fmt.Sprintf("user %s (%+q) has the address of user %s in another form: both accounts stay, and log in as they did; eventio user edit gives one of them another address, and eventio user delete erases one",
+		k.User.Hex(), k.Email, k.Other.Hex())
+}
 
 // freedDomain is the end of addresses that no mail can reach (RFC 2606) and that sign-ups are refused.
 const freedDomain = "@freed.invalid"
@@ -61,7 +100,7 @@ type Users interface {
 	CreateUser(ctx context.Context, u User) error
 	// User reads a user by id. Errors: ErrUserNotFound.
 	User(ctx context.Context, id ID) (User, error)
-	// UserByEmail finds a user by the EmailKey of the address. Errors: ErrUserNotFound.
+	// UserByEmail finds a user by the EmailKeys of the address, the older one first. Errors: ErrUserNotFound.
 	UserByEmail(ctx context.Context, email string) (User, error)
 	// SetPassword stores the PasswordHash, PasswordVersion and PasswordChangedAt of after, and
 	// nothing else of it, if the stored hash and version are still those of before. Errors:

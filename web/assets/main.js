@@ -8,6 +8,7 @@ import { startEvent } from './page-event.js';
 import { startEvents } from './page-events.js';
 import { startForm } from './page-form.js';
 import { startLogin, startSignup } from './page-login.js';
+import { startForgot, startMail, startProve, startReset } from './page-mail.js';
 import { startManage } from './page-manage.js';
 import { startRegistrations } from './page-registrations.js';
 import { startLayout } from './layout.js';
@@ -22,6 +23,10 @@ const startPage = {
   login: startLogin,
   signup: startSignup,
   account: startAccount,
+  forgot: startForgot,
+  reset: startReset,
+  prove: startProve,
+  mail: startMail,
 }[state.page];
 
 startLayout();

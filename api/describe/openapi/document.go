@@ -12,18 +12,34 @@ import (
 
 // Document is an OpenAPI document.
 type Document struct {
-	OpenAPI    string                `json:"openapi"`
-	Info       Info                  `json:"info"`
-	Tags       []Tag                 `json:"tags,omitempty"`
-	Paths      map[string]*PathItem  `json:"paths"`
-	Components Components            `json:"components"`
-	Security   []map[string][]string `json:"security,omitempty"`
+	OpenAPI    string               `json:"openapi"`
+	Info       Info                 `json:"info"`
+	Servers    []Server             `json:"servers,omitempty"`
+	Tags       []Tag                `json:"tags,omitempty"`
+	Paths      map[string]*PathItem `json:"paths"`
+	Webhooks   map[string]*PathItem `json:"webhooks,omitempty"`
+	Components Components           `json:"components"`
+	// Security has the alternatives of operations that have none of their own.
+	Security []map[string][]string `json:"security,omitempty"`
 }
 
 // Info says what the document is about.
 type Info struct {
-	Title       string `json:"title"`
-	Version     string `json:"version"`
+	Title       string   `json:"title"`
+	Version     string   `json:"version"`
+	Description string   `json:"description,omitempty"`
+	License     *License `json:"license,omitempty"`
+}
+
+// License says under which terms the service may be used.
+type License struct {
+	Name       string `json:"name"`
+	Identifier string `json:"identifier,omitempty"` // of SPDX
+}
+
+// Server is where the paths begin. A relative URL starts from where the document is served.
+type Server struct {
+	URL         string `json:"url"`
 	Description string `json:"description,omitempty"`
 }
 

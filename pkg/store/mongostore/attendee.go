@@ -69,7 +69,12 @@ func (s *Store) nameAttendees(ctx context.Context, attendees []store.Attendee) e
 	for i, a := range attendees {
 		ids[i] = a.UserID
 	}
-	users, err := mongodb.QueryAll[userDoc](ctx, s.users, bson.D{
+	type named struct {
+		ID    store.ID `bson:"_id"`
+		Name  string   `bson:"name"`
+		Email string   `bson:"email"`
+	}
+	users, err := mongodb.QueryAll[named](ctx, s.users, bson.D{
 		{Key: "find", Value: s.users.Name()}, {Key: "filter", Value: mongodb.In("_id", ids)},
 		{Key: "projection", Value: bson.D{{Key: "name", Value: 1}, {Key: "email", Value: 1}}},
 		{Key: "batchSize", Value: mongodb.BatchSize(len(ids))},
@@ -77,7 +82,7 @@ func (s *Store) nameAttendees(ctx context.Context, attendees []store.Attendee) e
 	if err != nil {
 		return fmt.Errorf("read the names of attendees: %w", mongodb.ReadError(err, nil))
 	}
-	byID := make(map[store.ID]userDoc, len(users))
+	byID := make(map[store.ID]named, len(users))
 	for _, u := range users {
 		byID[u.ID] = u
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/record"
 )
 
 // deletedDoc is a document of the collection deleted_events.
@@ -27,9 +28,9 @@ type deletedDoc struct {
 func (s *Store) DeleteEvent(ctx context.Context, id store.ID, at time.Time) (store.DeletedEvent, error) {
 	var d deletedDoc
 	begun := false // whether a commit that ends everything may have reached the server
-	for pause := minPause; ; {
+	for pause := mongodb.MinPause; ; {
 		gone := false
-		err := s.tryTransaction(ctx, func(tctx context.Context) (err error) {
+		err := mongodb.TryTransaction(ctx, s.client, func(tctx context.Context) (err error) {
 			d, gone, err = s.deletePart(tctx, id, at)
 			return err
 		})
@@ -38,14 +39,14 @@ func (s *Store) DeleteEvent(ctx context.Context, id store.ID, at time.Time) (sto
 		case err == nil && gone:
 			return store.DeletedEvent(d), nil
 		case err == nil:
-			pause = minPause
+			pause = mongodb.MinPause
 			continue
 		case begun && errors.Is(err, store.ErrEventNotFound): // by the commit whose answer was lost
 			return s.DeletedEvent(ctx, id)
 		case !retryable(err) || !mongodb.Wait(ctx, rand.N(pause)):
 			return store.DeletedEvent{}, fmt.Errorf("delete event %s: %w", id.Hex(), err)
 		}
-		pause = min(2*pause, maxPause)
+		pause = min(2*pause, mongodb.MaxPause)
 	}
 }
 
@@ -65,7 +66,10 @@ func (s *Store) deletePart(ctx context.Context, id store.ID, at time.Time) (d de
 		return d, false, err
 	}
 	if len(rows) == 0 {
-		if n, err := s.deleteChanges(ctx, id); err != nil || n > 0 {
+		if n, err := record.Delete(ctx, s.changes, s.events, id); err != nil || n > 0 {
+			return d, false, err
+		}
+		if err := s.ForgetMarks(ctx, id); err != nil {
 			return d, false, err
 		}
 		if _, err := s.events.DeleteOne(ctx, byID); err != nil {

@@ -17,7 +17,7 @@ import (
 // new id. A copy of the server's files, and mongorestore --preserveUUID, keep the id.
 func (s *Store) DatabaseID() string { return s.id }
 
-// DatabaseID implements store.VerifyReader.
+// DatabaseID implements verify.Reader.
 func (r *VerifyReader) DatabaseID(ctx context.Context) (string, error) {
 	id, err := r.s.readDatabaseID(ctx)
 	if err == nil && id == "" {

@@ -3,11 +3,13 @@ package mongostore
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/schema"
 )
 
 // Migrator changes the schema of a database over connections of its own.
@@ -17,7 +19,7 @@ type Migrator struct {
 	log zerolog.Logger
 }
 
-var _ store.Migrator = (*Migrator)(nil)
+var _ schema.Migrator = (*Migrator)(nil)
 
 // OpenMigrator connects to the replica set at uri and changes nothing yet. While no primary can be
 // reached it waits, until ctx ends.
@@ -35,11 +37,16 @@ func OpenMigrator(ctx context.Context, uri string, log zerolog.Logger) (*Migrato
 // Close closes all connections.
 func (m *Migrator) Close() error { return m.s.Close() }
 
-// Schema implements store.Migrator.
-func (m *Migrator) Schema(ctx context.Context) (store.Schema, error) { return m.m.Schema(ctx) }
+// Schema implements schema.Migrator.
+func (m *Migrator) Schema(ctx context.Context) (schema.State, error) { return m.m.Schema(ctx) }
 
-// Migrate implements store.Migrator. While another process migrates, or no primary can be reached,
+// SettleKeys implements schema.Migrator.
+func (m *Migrator) SettleKeys(ctx context.Context) iter.Seq2[store.KeptKey, error] {
+	return m.m.SettleKeys(ctx)
+}
+
+// Migrate implements schema.Migrator. While another process migrates, or no primary can be reached,
 // it waits as long as ctx allows.
-func (m *Migrator) Migrate(ctx context.Context, to int, report func(store.Migration)) error {
+func (m *Migrator) Migrate(ctx context.Context, to int, report func(schema.Migration)) error {
 	return retryTransient(ctx, m.log, func() error { return m.m.Migrate(ctx, to, report) })
 }

@@ -18,7 +18,9 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+	"github.com/eventio/eventio/pkg/store/schema"
 	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/storetest/tooltest"
 )
 
 // wantSchemaError wants an ErrSchema whose text is one sentence.
@@ -79,6 +81,44 @@ func TestOpenRefusesWhatItDoesNotKnow(t *testing.T) {
 			return err
 		})
 	})
+}
+
+// TestAddressesGetOneKey checks the step that gives users the new keys of their addresses, what it
+// reports, and that it may run twice.
+func TestAddressesGetOneKey(t *testing.T) {
+	uri := testenv.MongoDB(t)
+	db := database(t, uri)
+	s, err := Open(t.Context(), uri, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	set := func(id store.ID, email, key string) {
+		_, err := db.Collection("users").UpdateOne(t.Context(), bson.D{{Key: "_id", Value: id}},
+			bson.D{{Key: "$set", Value: bson.D{{Key: "email", Value: email}, {Key: "email_key", Value: key}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := tooltest.OldKeys(t, s, set)
+	m, err := OpenMigrator(t.Context(), uri, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	known, err := m.Schema(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const before = 6 // the version that the step changes
+	for range 2 {
+		setSchema(t, db, bson.D{{Key: "version", Value: before}})
+		if err := m.Migrate(t.Context(), known.Known, func(schema.Migration) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(s, tooltest.Kept(t, m))
+	tooltest.LateKeys(t, s, m, set)
 }
 
 // TestACurrentSchemaNeedsNoRightToChangeIt checks that a process which may only read and write

@@ -16,7 +16,10 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/storetest/conformance"
+	"github.com/eventio/eventio/pkg/store/storetest/lists"
 )
 
 // recorder records the commands that a store sends. It is safe for concurrent use.
@@ -219,7 +222,7 @@ func (p plan) wasteful() bool { return p.keys > 2*p.returned+10 || p.docs > 2*p.
 // that the suite leads to: every query is found by an index.
 func TestConformance(t *testing.T) {
 	seen := make(map[string]bool)
-	storetest.Run(t, func(tb testing.TB) storetest.Target {
+	conformance.Run(t, func(tb testing.TB) storetest.Target {
 		uri, app := testenv.MongoDB(tb), "app"+store.NewID().Hex()
 		s, r := recorded(tb, uri, app)
 		tb.Cleanup(func() {
@@ -274,7 +277,7 @@ func checkPlan(tb testing.TB, s *Store, query bson.D) {
 // the filters, the order and the cursor, among many events of which most start at the same time.
 func TestAListCostsWhatItShows(t *testing.T) {
 	s, r := recorded(t, testenv.MongoDB(t), "recorded")
-	storetest.CheckListCosts(t, s, func(tb testing.TB, events []store.Event) {
+	lists.CheckCosts(t, s, func(tb testing.TB, events []store.Event) {
 		docs := make([]any, len(events))
 		for i, e := range events {
 			docs[i] = newStoredEvent(e)
@@ -325,7 +328,7 @@ func TestAReadHasATimeLimit(t *testing.T) {
 	for name, read := range map[string]func() error{
 		"events": func() error { _, err := s.FindEvents(ctx, store.EventQuery{}); return err },
 		"words": func() error {
-			_, err := s.FindEvents(ctx, store.EventQuery{Words: store.Words("live concert"), Available: true})
+			_, err := s.FindEvents(ctx, store.EventQuery{Words: search.Words("live concert"), Available: true})
 			return err
 		},
 		"event": func() error { _, err := s.Event(ctx, e.ID); return err },

@@ -11,11 +11,12 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+	"github.com/eventio/eventio/pkg/store/search"
 )
 
 // FindEvents implements store.Events.
 func (s *Store) FindEvents(ctx context.Context, q store.EventQuery) (store.EventPage, error) {
-	page, err := store.ReadEvents(ctx, eventReader{s}, q)
+	page, err := search.ReadEvents(ctx, eventReader{s}, q)
 	if err != nil {
 		return store.EventPage{}, fmt.Errorf("find events: %w", mongodb.ReadError(err, nil))
 	}
@@ -25,15 +26,15 @@ func (s *Store) FindEvents(ctx context.Context, q store.EventQuery) (store.Event
 // eventReader reads each list of events by its index and no other.
 type eventReader struct{ s *Store }
 
-var _ store.EventReader = eventReader{}
+var _ search.EventReader = eventReader{}
 
-// ReadRange implements store.EventReader.
-func (r eventReader) ReadRange(ctx context.Context, rng store.EventRange) ([]store.Event, error) {
+// ReadRange implements search.EventReader.
+func (r eventReader) ReadRange(ctx context.Context, rng search.EventRange) ([]store.Event, error) {
 	return mongodb.QueryAll[store.Event](ctx, r.s.events, rangeCommand(r.s.events, rng, withoutSearch()))
 }
 
-// ReadCursors implements store.EventReader. Its projection has nothing that is not in the index.
-func (r eventReader) ReadCursors(ctx context.Context, rng store.EventRange) ([]store.EventCursor, error) {
+// ReadCursors implements search.EventReader. Its projection has nothing that is not in the index.
+func (r eventReader) ReadCursors(ctx context.Context, rng search.EventRange) ([]store.EventCursor, error) {
 	docs, err := mongodb.QueryAll[struct {
 		ID       store.ID  `bson:"_id"`
 		StartsAt time.Time `bson:"starts_at"`
@@ -45,7 +46,7 @@ func (r eventReader) ReadCursors(ctx context.Context, rng store.EventRange) ([]s
 	return cursors, err
 }
 
-// ReadByID implements store.EventReader.
+// ReadByID implements search.EventReader.
 func (r eventReader) ReadByID(ctx context.Context, ids []store.ID) ([]store.Event, error) {
 	return mongodb.QueryAll[store.Event](ctx, r.s.events, bson.D{
 		{Key: "find", Value: r.s.events.Name()}, {Key: "filter", Value: mongodb.In("_id", ids)},
@@ -55,7 +56,7 @@ func (r eventReader) ReadByID(ctx context.Context, ids []store.ID) ([]store.Even
 
 // rangeCommand returns the command that reads a range. Its hint keeps the server from trying other
 // indexes, which it would read to the end before it knows better.
-func rangeCommand(events *mongo.Collection, r store.EventRange, projection bson.D) bson.D {
+func rangeCommand(events *mongo.Collection, r search.EventRange, projection bson.D) bson.D {
 	condition, index := indexFilter(r.EventIndex)
 	direction := 1
 	if r.Descending {
@@ -71,7 +72,7 @@ func rangeCommand(events *mongo.Collection, r store.EventRange, projection bson.
 
 // indexFilter returns the condition of a list of events, and the keys of the index that has the
 // list in order.
-func indexFilter(i store.EventIndex) (condition, index bson.D) {
+func indexFilter(i search.EventIndex) (condition, index bson.D) {
 	by := func(field string, value any) {
 		condition, index = append(condition, bson.E{Key: field, Value: value}), append(index, bson.E{Key: field, Value: 1})
 	}
@@ -92,7 +93,7 @@ func indexFilter(i store.EventIndex) (condition, index bson.D) {
 // the index, which the server merges in order: the events that start at the same moment, from the
 // cursor's id on, and those that start later. Each branch of the $or has all conditions: if they
 // had their common ones outside of the $or, the server might read the list from its beginning.
-func rangeFilter(r store.EventRange, condition bson.D) bson.D {
+func rangeFilter(r search.EventRange, condition bson.D) bson.D {
 	starts := func(from, to time.Time, more ...bson.E) bson.D {
 		bounds := more
 		if !from.IsZero() {

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 )
 
 // searchDoc has the fields of an event's document by which lists and searches find the event. They
@@ -20,9 +21,9 @@ type searchDoc struct {
 	Available    bool     `bson:"available"`
 }
 
-func newSearchDoc(e store.Event) searchDoc { return searchDoc{e.WordPrefixes(), e.IsAvailable()} }
+func newSearchDoc(e store.Event) searchDoc { return searchDoc{search.WordPrefixes(e), e.IsAvailable()} }
 
-// staleSearch says which of the search fields differ from the event; see store.EventSnapshot.
+// staleSearch says which of the search fields differ from the event; see verify.Snapshot.
 func (d storedEvent) staleSearch() string {
 	want := newSearchDoc(d.Event)
 	words, available := slices.Equal(d.Search.WordPrefixes, want.WordPrefixes), d.Search.Available == want.Available
@@ -52,7 +53,7 @@ func (s *Store) editedSearch(ctx context.Context, c store.Change) (bson.D, error
 	if err != nil {
 		return nil, err
 	}
-	return bson.D{{Key: "beginnings", Value: c.Edit.Apply(e).WordPrefixes()}}, nil
+	return bson.D{{Key: "beginnings", Value: search.WordPrefixes(c.Edit.Apply(e))}}, nil
 }
 
 // repairSearch repairs the search fields of an event, in the transaction of a recount. It does not

@@ -13,6 +13,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -35,9 +36,9 @@ func TestWhatIsOldFindsNothingWrong(t *testing.T) {
 		want  int
 	}{
 		"with places left":            {store.EventQuery{Available: true}, 1},
-		"by a word":                   {store.EventQuery{Words: store.Words("concert")}, 2},
-		"by a word, with places left": {store.EventQuery{Words: store.Words("concert"), Available: true}, 0},
-		"by two words":                {store.EventQuery{Words: store.Words("concert harbour")}, 2},
+		"by a word":                   {store.EventQuery{Words: search.Words("concert")}, 2},
+		"by a word, with places left": {store.EventQuery{Words: search.Words("concert"), Available: true}, 0},
+		"by two words":                {store.EventQuery{Words: search.Words("concert harbour")}, 2},
 	} {
 		page, err := s.FindEvents(t.Context(), c.query)
 		if err != nil || len(page.Events) != c.want {
@@ -120,7 +121,7 @@ func TestASlowReadEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
 	begun := time.Now()
-	_, err := s.FindEvents(ctx, store.EventQuery{Words: store.Words("concert")})
+	_, err := s.FindEvents(ctx, store.EventQuery{Words: search.Words("concert")})
 	if !errors.Is(err, store.ErrUnavailable) || time.Since(begun) > 2*time.Second {
 		t.Fatalf("after %v: %v", time.Since(begun), err)
 	}

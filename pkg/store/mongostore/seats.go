@@ -11,24 +11,13 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
-	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
-// The pause before a transaction is retried grows from minPause to maxPause, with full jitter, so
-// that workers that collided do not collide again.
-const (
-	minPause = 2 * time.Millisecond
-	maxPause = 100 * time.Millisecond
-)
-
 // errConflict means that an event is no longer as it was when its batch was decided.
 var errConflict = errors.New("the event was changed by another batch")
-
-// errCommit marks an error of a commit.
-var errCommit = errors.New("commit")
 
 // Apply implements store.Seats: one transaction a batch, over all its events.
 //
@@ -65,14 +54,16 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 		}
 		if err == nil {
 			s.cache.put(a.loadedState, a.changes)
+			store.TellChanges(ctx, a.changes)
 			return a.results, nil
 		}
 		s.cache.markShared(a.states)
 	}
-	for pause := minPause; ; pause = min(2*pause, maxPause) {
+	for pause := mongodb.MinPause; ; pause = min(2*pause, mongodb.MaxPause) {
 		committing, err := a.transact(ctx, a.decide)
 		if err == nil {
 			s.cache.put(a.loadedState, a.changes)
+			store.TellChanges(ctx, a.changes)
 			return a.results, nil
 		}
 		sent = sent || committing
@@ -91,12 +82,9 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 	}
 }
 
-// retryable reports whether another transaction may succeed after this error: an error of a commit,
-// of the network, of an election or of a login that is being changed, or a collision with another
-// batch.
-func retryable(err error) bool {
-	return errors.Is(err, errConflict) || errors.Is(err, errCommit) || mongo.IsDuplicateKeyError(err) || mongodb.Transient(err)
-}
+// retryable reports whether another transaction may succeed after this error: one of those of
+// mongodb.Retryable, or a collision with another batch.
+func retryable(err error) bool { return errors.Is(err, errConflict) || mongodb.Retryable(err) }
 
 // attempt is one try to apply a batch: what was last loaded and decided.
 type attempt struct {
@@ -155,14 +143,11 @@ func (a *attempt) transact(ctx context.Context, decide func(context.Context) err
 	defer func() {
 		// Aborts a transaction that is still open. It needs a context of its own: otherwise the
 		// locks would stay until the server's lifetime limit.
-		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), endLimit)
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), mongodb.EndLimit)
 		defer cancel()
 		session.EndSession(end)
 	}()
-	err = session.StartTransaction(options.Transaction().
-		SetReadConcern(readconcern.Snapshot()).
-		SetWriteConcern(journaledMajority()).
-		SetReadPreference(readpref.Primary()))
+	err = session.StartTransaction(mongodb.Snapshot())
 	if err != nil {
 		return false, err
 	}
@@ -180,7 +165,7 @@ func (a *attempt) transact(ctx context.Context, decide func(context.Context) err
 		return false, err
 	}
 	if err := session.CommitTransaction(ctx); err != nil {
-		return true, fmt.Errorf("%w: %w", errCommit, err)
+		return true, fmt.Errorf("%w: %w", mongodb.ErrCommit, err)
 	}
 	return true, nil
 }

@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -143,4 +144,26 @@ func (s *Store) firstWaiting(ctx context.Context, e store.Event, n int64) ([]sto
 		waiting[i] = store.NumberedUser{Number: d.Number, UserID: d.Key.UserID}
 	}
 	return waiting, nil
+}
+
+// loadProven reads which users of the batch have proven their addresses, for the events that ask for
+// it. A proof is not part of what a transaction decides about: it is read as it is now.
+func (s *Store) loadProven(ctx context.Context, l loadedState, batch []store.SeatRequest) error {
+	need := store.NeedProof(l.states, batch)
+	if len(need) == 0 {
+		return nil
+	}
+	filter := append(mongodb.In("_id", need), bson.E{Key: "email_proven_at", Value: bson.D{{Key: "$gt", Value: time.Time{}}}})
+	found, err := mongodb.FindAll[struct {
+		ID store.ID `bson:"_id"`
+	}](ctx, s.users, filter, options.Find().SetProjection(mongodb.OnlyID()))
+	if err != nil {
+		return err
+	}
+	proven := make([]store.ID, len(found))
+	for i, d := range found {
+		proven[i] = d.ID
+	}
+	store.SetProven(l.states, proven)
+	return nil
 }

@@ -2,13 +2,13 @@ package mongostore
 
 import (
 	"context"
-	"fmt"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/record"
 )
 
 // eventWrite is what a batch writes to one event: its change or, when Before and After are the
@@ -51,7 +51,7 @@ func newPreconditions() preconditions {
 	return preconditions{
 		events:       unchanged,
 		registration: func(r store.Registration) any { return newRegistrationDoc(r) },
-		change:       func(r store.ChangeRecord) any { return newChangeDoc(r) },
+		change:       func(r store.ChangeRecord) any { return record.NewDoc(r) },
 	}
 }
 
@@ -111,7 +111,11 @@ func (s *Store) writeBatch(ctx context.Context, writes []eventWrite) error {
 		updates = append(updates, mongo.NewUpdateManyModel().SetFilter(s.preconditions.events(group)).SetUpdate(update))
 	}
 	var added []store.Registration
+	var recorded []store.ChangeRecord
 	for _, w := range writes {
+		if w.After.Revision != w.Before.Revision { // not only the fence
+			recorded = append(recorded, w.Records()...)
+		}
 		added = append(added, w.Added...)
 		for _, r := range w.Replaced {
 			replaced = append(replaced, mongo.NewReplaceOneModel().
@@ -125,7 +129,7 @@ func (s *Store) writeBatch(ctx context.Context, writes []eventWrite) error {
 	if res.MatchedCount != int64(len(writes)) {
 		return errConflict
 	}
-	if err := s.insertChanges(ctx, writes); err != nil {
+	if err := record.Insert(ctx, s.changes, recorded, s.preconditions.change); err != nil {
 		return err
 	}
 	if len(replaced) > 0 {
@@ -230,29 +234,5 @@ func (s *Store) insertRegistrations(ctx context.Context, added []store.Registrat
 	for i, r := range added {
 		documents[i] = s.preconditions.registration(r)
 	}
-	return insertAll(ctx, s.registrations, documents)
-}
-
-// insertAll adds documents by one command insert.
-func insertAll(ctx context.Context, to *mongo.Collection, documents bson.A) error {
-	var reply struct {
-		N           int `bson:"n"`
-		WriteErrors []struct {
-			Code    int32  `bson:"code"`
-			Message string `bson:"errmsg"`
-		} `bson:"writeErrors"`
-	}
-	err := to.Database().RunCommand(ctx, bson.D{
-		{Key: "insert", Value: to.Name()}, {Key: "documents", Value: documents},
-	}).Decode(&reply)
-	switch {
-	case err != nil:
-		return err
-	case len(reply.WriteErrors) > 0: // which RunCommand takes for success
-		first := reply.WriteErrors[0]
-		return mongo.CommandError{Code: first.Code, Message: first.Message}
-	case reply.N != len(documents):
-		return fmt.Errorf("%d of %d documents were inserted into %s", reply.N, len(documents), to.Name())
-	}
-	return nil
+	return mongodb.InsertAll(ctx, s.registrations, documents)
 }

@@ -21,7 +21,8 @@
 // The collections events and users are those of the original Event.io, except that the roster is
 // not in the event: the collection registrations has one small document for each registration,
 // with the unique _id {user_id, event_id}. The collection changes is the record of changes: one
-// document for each event that a batch changed, with the unique _id {event_id, revision}.
+// document for each event that a batch changed, with the unique _id {event_id, revision}. The collection
+// webhook_marks has what each webhook was told of each event.
 //
 // # Changing what is stored
 //
@@ -48,12 +49,14 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
-	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/people"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/record"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/relay"
 )
 
 const (
@@ -72,22 +75,20 @@ const (
 
 	// maxLifetimeLimit is the highest transactionLifetimeLimitSeconds without a warning.
 	maxLifetimeLimit = 5
-	// endLimit bounds the abort of a transaction whose caller has left.
-	endLimit = time.Second
 )
 
 // Store implements store.Store over one database. It is safe for concurrent use.
 type Store struct {
+	*people.People
+	*relay.Relay
+	*record.Record
+
 	client        *mongo.Client
 	users         *mongo.Collection
 	events        *mongo.Collection
 	registrations *mongo.Collection
-	keys          *mongo.Collection // of idempotency
-	signingKeys   *mongo.Collection
 	changes       *mongo.Collection
-	quotas        *mongo.Collection
 	deletedEvents *mongo.Collection
-	sessions      *mongo.Collection
 	erasedUsers   *mongo.Collection
 	cache         eventCache
 	preconditions preconditions
@@ -138,34 +139,27 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		// A retry by the driver would hide what the first attempt may have done: it returns the
 		// error of the retry, "no primary, nothing was done". Callers retry instead.
 		SetRetryWrites(false).
-		SetWriteConcern(journaledMajority()).
+		SetWriteConcern(mongodb.JournaledMajority()).
 		SetReadConcern(readconcern.Majority()).
 		SetReadPreference(readpref.Primary())}, settings...)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to MongoDB: %w", err)
 	}
 	db := client.Database(name)
-	return &Store{
+	s := &Store{
+		People:        people.New(db),
+		Relay:         relay.New(db),
 		client:        client,
 		users:         db.Collection("users"),
 		events:        db.Collection("events"),
 		registrations: db.Collection("registrations"),
 		preconditions: newPreconditions(),
-		keys:          db.Collection("idempotency_keys"),
-		signingKeys:   db.Collection("signing_keys"),
 		changes:       db.Collection("changes"),
-		quotas:        db.Collection("quotas"),
 		deletedEvents: db.Collection("deleted_events"),
-		sessions:      db.Collection("sessions"),
 		erasedUsers:   db.Collection("erased_users"),
-	}, nil
-}
-
-// journaledMajority returns the write concern of all writes: a write is acknowledged when a majority
-// of the nodes has it on disk.
-func journaledMajority() *writeconcern.WriteConcern {
-	journaled := true
-	return &writeconcern.WriteConcern{W: writeconcern.WCMajority, Journal: &journaled}
+	}
+	s.Record = record.New(db, s.DatabaseID)
+	return s, nil
 }
 
 // prepare waits for a primary, checks the server, brings the schema up to date, and reads the
@@ -260,7 +254,7 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // Close closes all connections.
 func (s *Store) Close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), endLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), mongodb.EndLimit)
 	defer cancel()
 	return s.client.Disconnect(ctx)
 }

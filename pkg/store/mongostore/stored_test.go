@@ -148,7 +148,7 @@ func TestAMigratedDatabaseIsLikeAFreshOne(t *testing.T) {
 	}
 	got := schemaOf(t, open(t, old, "a").users.Database())
 	s := open(t, fresh, "a")
-	if _, err := s.signingKeys.InsertOne(t.Context(), bson.D{{Key: "_id", Value: "x"}}); err != nil { // made with the first key
+	if _, err := s.users.Database().Collection("signing_keys").InsertOne(t.Context(), bson.D{{Key: "_id", Value: "x"}}); err != nil { // made with the first key
 		t.Fatal(err)
 	}
 	storetest.NewEvent(t, s, 1)

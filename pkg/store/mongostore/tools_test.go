@@ -8,6 +8,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 	"github.com/eventio/eventio/pkg/store/storetest/tooltest"
 )
 
@@ -31,24 +32,24 @@ func TestTools(t *testing.T) {
 				tb.Fatal(err)
 			}
 		}
-		change := func(do func(ctx context.Context, key changeKey, packed []byte) error) func(testing.TB, store.ChangeRecord) {
+		change := func(do func(ctx context.Context, key bson.D, packed []byte) error) func(testing.TB, store.ChangeRecord) {
 			return func(tb testing.TB, r store.ChangeRecord) {
 				tb.Helper()
-				if err := do(tb.Context(), changeKey{r.EventID, r.Revision}, r.Pack()); err != nil {
+				if err := do(tb.Context(), bson.D{{Key: "event_id", Value: r.EventID}, {Key: "revision", Value: r.Revision}}, changes.Pack(r)); err != nil {
 					tb.Fatal(err)
 				}
 			}
 		}
-		setPacked := func(ctx context.Context, key changeKey, packed []byte) error {
+		setPacked := func(ctx context.Context, key bson.D, packed []byte) error {
 			_, err := s.changes.UpdateByID(ctx, key, bson.D{{Key: "$set", Value: bson.D{{Key: "packed", Value: packed}}}})
 			return err
 		}
 		return tooltest.Target{
 			SetChange: change(setPacked),
-			CutChange: change(func(ctx context.Context, key changeKey, packed []byte) error {
+			CutChange: change(func(ctx context.Context, key bson.D, packed []byte) error {
 				return setPacked(ctx, key, packed[:len(packed)-1])
 			}),
-			RemoveChange: change(func(ctx context.Context, key changeKey, _ []byte) error {
+			RemoveChange: change(func(ctx context.Context, key bson.D, _ []byte) error {
 				_, err := s.changes.DeleteOne(ctx, bson.D{{Key: "_id", Value: key}})
 				return err
 			}),

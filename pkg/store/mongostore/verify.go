@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -15,15 +16,18 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/people"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/record"
+	"github.com/eventio/eventio/pkg/store/verify"
 )
 
-// VerifyReader implements store.VerifyReader. It never writes, not even a missing index.
+// VerifyReader implements verify.Reader. It never writes, not even a missing index.
 type VerifyReader struct {
 	s       *Store
 	version int // of the schema
 }
 
-var _ store.VerifyReader = (*VerifyReader)(nil)
+var _ verify.Reader = (*VerifyReader)(nil)
 
 // OpenVerifyReader connects to the replica set at uri. It refuses a schema that is newer than it
 // knows with store.ErrSchema.
@@ -48,16 +52,16 @@ func OpenVerifyReader(ctx context.Context, uri string) (*VerifyReader, error) {
 // Close closes all connections.
 func (r *VerifyReader) Close() error { return r.s.Close() }
 
-// Size implements store.VerifyReader, by the metadata of the collections.
-func (r *VerifyReader) Size(ctx context.Context) (store.Size, error) {
-	var size store.Size
+// Size implements verify.Reader, by the metadata of the collections.
+func (r *VerifyReader) Size(ctx context.Context) (verify.Size, error) {
+	var size verify.Size
 	for _, part := range []struct {
 		to   *int64
 		from *mongo.Collection
 	}{{&size.Users, r.s.users}, {&size.Events, r.s.events}, {&size.Registrations, r.s.registrations}} {
 		n, err := part.from.EstimatedDocumentCount(ctx)
 		if err != nil {
-			return store.Size{}, fmt.Errorf("count %s: %w", part.from.Name(), mongodb.ReadError(err, nil))
+			return verify.Size{}, fmt.Errorf("count %s: %w", part.from.Name(), mongodb.ReadError(err, nil))
 		}
 		*part.to = n
 	}
@@ -69,7 +73,7 @@ func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", store.ErrDamaged, fmt.Sprintf(format, args...))
 }
 
-// CheckConstraints implements store.VerifyReader: it checks the unique indexes. The _id of
+// CheckConstraints implements verify.Reader: it checks the unique indexes. The _id of
 // registrations, by which no user has two of them, cannot be missing.
 func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 	return func(yield func(error) bool) {
@@ -93,21 +97,21 @@ func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 	}
 }
 
-// ReadUsers implements store.VerifyReader.
-func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, error] {
+// ReadUsers implements verify.Reader.
+func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[verify.StoredUser, error] {
 	// Without the index, which may be missing, the server sorts on disk.
 	order := options.Find().SetSort(bson.D{{Key: "email_key", Value: 1}}).SetAllowDiskUse(true)
-	return readDocuments(ctx, r.s.users, bson.D{}, order, func(raw bson.Raw) (store.User, error) {
-		var d userDoc
+	return readDocuments(ctx, r.s.users, bson.D{}, order, func(raw bson.Raw) (verify.StoredUser, error) {
+		var d people.UserDoc
 		if err := bson.Unmarshal(raw, &d); err != nil {
-			return store.User{}, damaged("user %s: it cannot be read: %v", raw.Lookup("_id"), err)
+			return verify.StoredUser{}, damaged("user %s: it cannot be read: %v", raw.Lookup("_id"), err)
 		}
-		if d.EmailKey != store.EmailKey(d.Email) {
-			return store.User{}, damaged("user %s: email_key does not belong to the address", d.ID.Hex())
+		if !slices.Contains(store.EmailKeys(d.Email), d.EmailKey) {
+			return verify.StoredUser{}, damaged("user %s: email_key does not belong to the address", d.ID.Hex())
 		}
-		return store.User{
+		return verify.StoredUser{User: store.User{
 			ID: d.ID, Name: d.Name, Email: d.Email, PasswordHash: d.PasswordHash, CreatedAt: d.CreatedAt,
-		}, nil
+		}, EmailKey: d.EmailKey}, nil
 	})
 }
 
@@ -142,7 +146,7 @@ func notObjectID(field string) bson.D {
 // minutes, so none may stay open while everything is checked.
 const pageSize = 1000
 
-// ReadEventIDs implements store.VerifyReader.
+// ReadEventIDs implements verify.Reader.
 func (r *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, error] {
 	return func(yield func(store.ID, error) bool) {
 		how := options.Find().SetProjection(mongodb.OnlyID())
@@ -208,16 +212,16 @@ func (r *VerifyReader) orphaned(ctx context.Context) iter.Seq2[store.ID, error] 
 	}, func(g group) store.ID { return g.ID })
 }
 
-// ReadEvent implements store.VerifyReader. All its reads are of one snapshot, which the server keeps
+// ReadEvent implements verify.Reader. All its reads are of one snapshot, which the server keeps
 // for minSnapshotHistoryWindowInSeconds (300 by default).
-func (r *VerifyReader) ReadEvent(ctx context.Context, id store.ID, read func(store.EventSnapshot) error) error {
+func (r *VerifyReader) ReadEvent(ctx context.Context, id store.ID, read func(verify.Snapshot) error) error {
 	session, err := r.s.client.StartSession(options.Session().SetSnapshot(true))
 	if err != nil {
 		return mongodb.NothingStored(err)
 	}
 	defer session.EndSession(context.WithoutCancel(ctx))
 	ctx = mongo.NewSessionContext(ctx, session)
-	snapshot := store.EventSnapshot{}
+	snapshot := verify.Snapshot{}
 	raw, err := r.s.events.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Raw()
 	switch {
 	case err == nil:
@@ -232,8 +236,8 @@ func (r *VerifyReader) ReadEvent(ctx context.Context, id store.ID, read func(sto
 	case !errors.Is(err, mongo.ErrNoDocuments):
 		return fmt.Errorf("read event %s: %w", id.Hex(), mongodb.ReadError(err, nil))
 	}
-	for _, people := range []*mongo.Collection{r.s.users, r.s.erasedUsers} {
-		err = people.FindOne(ctx, bson.D{{Key: "_id", Value: snapshot.Event.OrganizerID}},
+	for _, who := range []*mongo.Collection{r.s.users, r.s.erasedUsers} {
+		err = who.FindOne(ctx, bson.D{{Key: "_id", Value: snapshot.Event.OrganizerID}},
 			options.FindOne().SetProjection(mongodb.OnlyID())).Err()
 		if !errors.Is(err, mongo.ErrNoDocuments) {
 			break
@@ -243,7 +247,7 @@ func (r *VerifyReader) ReadEvent(ctx context.Context, id store.ID, read func(sto
 		return fmt.Errorf("read the organizer of event %s: %w", id.Hex(), mongodb.ReadError(err, nil))
 	}
 	snapshot.Registrations = r.registrations(ctx, id)
-	snapshot.Changes = readDocuments(ctx, r.s.changes, changesOf(id, 0), options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}), changeOf)
+	snapshot.Changes = readDocuments(ctx, r.s.changes, record.OfEvent(id, 0), options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}), record.Decode)
 	return read(snapshot)
 }
 
@@ -269,15 +273,6 @@ func (r *VerifyReader) registrations(ctx context.Context, id store.ID) iter.Seq2
 			}
 		}
 	}
-}
-
-// changeOf decodes a row of the record.
-func changeOf(raw bson.Raw) (store.ChangeRecord, error) {
-	var d changeDoc
-	if err := bson.Unmarshal(raw, &d); err != nil {
-		return store.ChangeRecord{}, damaged("the change %s cannot be read: %v", raw.Lookup("_id"), err)
-	}
-	return d.record()
 }
 
 // registration decodes a registration and checks its key. The key is unique; that a user has no two

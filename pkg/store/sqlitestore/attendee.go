@@ -24,5 +24,5 @@ func (s *Store) Attendees(ctx context.Context, q store.AttendeeQuery) iter.Seq2[
 	if q.Descending {
 		order = `ORDER BY r.number DESC LIMIT ?`
 	}
-	return sqldb.Stream(ctx, s.read, scanAttendee, selectAttendees+order, q.EventID[:], q.After, q.Through, sqlLimit(q.Limit))
+	return sqldb.Stream(ctx, s.read, scanAttendee, selectAttendees+order, q.EventID[:], q.After, q.Through, sqldb.Limit(q.Limit))
 }

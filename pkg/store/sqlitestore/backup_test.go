@@ -15,6 +15,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/verify"
 )
 
 func quiet(int64, int64) {}
@@ -234,7 +235,7 @@ func TestABackupNoticesWhoOpensTheDatabase(t *testing.T) {
 	}
 	defer a.Close()
 	open(t, a.path)
-	if err := a.ReadEvent(t.Context(), e.ID, func(store.EventSnapshot) error { return nil }); !errors.Is(err, ErrDisturbed) {
+	if err := a.ReadEvent(t.Context(), e.ID, func(verify.Snapshot) error { return nil }); !errors.Is(err, ErrDisturbed) {
 		t.Errorf("a proof beside a process that has just begun to serve: %v", err)
 	}
 }

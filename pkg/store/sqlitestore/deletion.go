@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/record"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
@@ -47,10 +49,13 @@ func deletePart(ctx context.Context, tx *sql.Tx, id store.ID, at time.Time) (d s
 		}
 		return d, false, updateEvent(ctx, tx, store.Change{Before: e, After: e.Without(rows)})
 	}
-	if n, err := deleteChanges(ctx, tx, id); err != nil || n > 0 {
+	if n, err := record.Delete(ctx, tx, id); err != nil || n > 0 {
 		return d, false, err
 	}
-	if err := removeWordPrefixes(ctx, tx, e, e.WordPrefixes()); err != nil {
+	if err := removeWordPrefixes(ctx, tx, e, search.WordPrefixes(e)); err != nil {
+		return d, false, err
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM webhook_marks WHERE event_id = ?`, id[:]); err != nil {
 		return d, false, err
 	}
 	if _, err := tx.ExecContext(ctx, `DELETE FROM events WHERE id = ?`, id[:]); err != nil {

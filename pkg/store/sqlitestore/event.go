@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
@@ -57,7 +58,7 @@ func insertEvent(ctx context.Context, tx *sql.Tx, e store.Event) error {
 	if err != nil {
 		return err
 	}
-	return addWordPrefixes(ctx, tx, e, e.WordPrefixes())
+	return addWordPrefixes(ctx, tx, e, search.WordPrefixes(e))
 }
 
 // Event implements store.Events.

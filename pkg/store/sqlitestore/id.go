@@ -20,7 +20,7 @@ const selectDatabaseID = `SELECT value FROM meta WHERE name = 'database_id'`
 // id of the original.
 func (s *Store) DatabaseID() string { return s.id }
 
-// DatabaseID implements store.VerifyReader.
+// DatabaseID implements verify.Reader.
 func (r *VerifyReader) DatabaseID(ctx context.Context) (string, error) {
 	var tables int
 	err := r.db.QueryRowContext(ctx, `SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'meta'`).Scan(&tables)

@@ -4,12 +4,15 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/storetest/tooltest"
 )
 
 // edit runs SQL on a file without Event.io.
@@ -142,6 +145,29 @@ func TestAnOldFileBecomesVersionOne(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestAddressesGetOneKey checks the step that gives users the new keys of their addresses, and what it
+// reports.
+func TestAddressesGetOneKey(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "eventio.db")
+	s := open(t, path)
+	set := func(id store.ID, email, key string) {
+		edit(t, path, fmt.Sprintf(`UPDATE users SET email = '%s', email_key = '%s' WHERE id = x'%s'`, email, key, id.Hex()))
+	}
+	check := tooltest.OldKeys(t, s, set)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, path, fmt.Sprintf(`PRAGMA user_version = %d`, migrate.AddressStep-1))
+	s = open(t, path)
+	m, err := OpenMigrator(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	check(s, tooltest.Kept(t, m))
+	tooltest.LateKeys(t, s, m, set)
 }
 
 // TestAMissingIndexIsMade checks that a start creates a missing index.

@@ -77,7 +77,7 @@ type markedMigrator struct {
 	hadLog bool // when it was opened
 }
 
-// Close implements store.Migrator.
+// Close implements schema.Migrator.
 func (m *markedMigrator) Close() error {
 	if m.hadLog && m.write.Stats().OpenConnections > 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), sqldb.BusyTimeout)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/schema"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
@@ -123,7 +124,7 @@ func TestToolsLeaveWhatAKilledProcessLeft(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if err := m.Migrate(t.Context(), newest(t, stored(t, 1)), func(store.Migration) {}); err != nil {
+			if err := m.Migrate(t.Context(), newest(t, stored(t, 1)), func(schema.Migration) {}); err != nil {
 				return err
 			}
 			return m.Close()
@@ -166,7 +167,7 @@ func TestAMigrationHidesNoMissingLog(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = m.Migrate(t.Context(), newest(t, stored(t, 1)), func(store.Migration) {})
+	err = m.Migrate(t.Context(), newest(t, stored(t, 1)), func(schema.Migration) {})
 	if err := errors.Join(err, m.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/storetest/conformance"
+	"github.com/eventio/eventio/pkg/store/storetest/lists"
 )
 
 // statements has the statements that a store has run, each with arguments with which it was run. It
@@ -140,7 +142,7 @@ func checkPlan(tb testing.TB, s *Store, query string, args []driver.NamedValue) 
 // suite leads to: every query is found by an index.
 func TestConformance(t *testing.T) {
 	seen := make(map[string]bool)
-	storetest.Run(t, func(tb testing.TB) storetest.Target {
+	conformance.Run(t, func(tb testing.TB) storetest.Target {
 		path := filepath.Join(tb.TempDir(), "eventio ?#%.db") // a path is a path, whatever it contains
 		s, to := recorded(tb, path)
 		tb.Cleanup(func() {
@@ -163,7 +165,7 @@ func TestConformance(t *testing.T) {
 // whatever the filters, the order and the cursor.
 func TestAListCostsWhatItShows(t *testing.T) {
 	s, to := recorded(t, filepath.Join(t.TempDir(), "eventio.db"))
-	storetest.CheckListCosts(t, s, func(tb testing.TB, events []store.Event) {
+	lists.CheckCosts(t, s, func(tb testing.TB, events []store.Event) {
 		err := s.transact(tb.Context(), func(tx *sql.Tx) error {
 			for _, e := range events {
 				if err := insertEvent(tb.Context(), tx, e); err != nil {

@@ -43,7 +43,7 @@ func scanRegistration(row sqldb.Scanner) (store.Registration, error) {
 func (s *Store) Roster(ctx context.Context, eventID store.ID, after, through int64, limit int) iter.Seq2[store.Registration, error] {
 	return sqldb.Stream(ctx, s.read, scanRegistration, `SELECT `+registrationColumns+` FROM registrations
 		WHERE event_id = ? AND number > ? AND number <= ? AND cancelled = 0 ORDER BY number LIMIT ?`,
-		eventID[:], after, through, sqlLimit(limit))
+		eventID[:], after, through, sqldb.Limit(limit))
 }
 
 // Registration implements store.Registrations.
@@ -106,13 +106,5 @@ func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, 
 	return sqldb.Stream(ctx, s.read, scan, `SELECT `+registrationColumns+`, `+eventColumns()+`
 		FROM registrations JOIN events ON events.id = event_id
 		WHERE user_id = ? AND event_id < ? ORDER BY event_id DESC LIMIT ?`,
-		userID[:], before[:], sqlLimit(limit))
-}
-
-// sqlLimit returns a limit as SQLite has it: -1 for none.
-func sqlLimit(limit int) int {
-	if limit == 0 {
-		return -1
-	}
-	return limit
+		userID[:], before[:], sqldb.Limit(limit))
 }

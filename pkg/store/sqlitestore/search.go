@@ -6,12 +6,13 @@ import (
 	"strings"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
 // FindEvents implements store.Events.
 func (s *Store) FindEvents(ctx context.Context, q store.EventQuery) (store.EventPage, error) {
-	page, err := store.ReadEvents(ctx, eventReader{s}, q)
+	page, err := search.ReadEvents(ctx, eventReader{s}, q)
 	if err != nil {
 		return store.EventPage{}, fmt.Errorf("find events: %w", err)
 	}
@@ -21,10 +22,10 @@ func (s *Store) FindEvents(ctx context.Context, q store.EventQuery) (store.Event
 // eventReader reads each list of events by its index and no other.
 type eventReader struct{ s *Store }
 
-var _ store.EventReader = eventReader{}
+var _ search.EventReader = eventReader{}
 
-// ReadRange implements store.EventReader.
-func (r eventReader) ReadRange(ctx context.Context, rng store.EventRange) ([]store.Event, error) {
+// ReadRange implements search.EventReader.
+func (r eventReader) ReadRange(ctx context.Context, rng search.EventRange) ([]store.Event, error) {
 	from := "events"
 	if rng.WordPrefix != "" {
 		// The join ignores rows that are out of date. CROSS makes SQLite read event_beginnings first.
@@ -34,8 +35,8 @@ func (r eventReader) ReadRange(ctx context.Context, rng store.EventRange) ([]sto
 	return sqldb.All(ctx, r.s.read, scanEvent, query, args...)
 }
 
-// ReadCursors implements store.EventReader.
-func (r eventReader) ReadCursors(ctx context.Context, rng store.EventRange) ([]store.EventCursor, error) {
+// ReadCursors implements search.EventReader.
+func (r eventReader) ReadCursors(ctx context.Context, rng search.EventRange) ([]store.EventCursor, error) {
 	columns, from := "starts_at, id", "events"
 	if rng.WordPrefix != "" {
 		columns, from = "starts, event_id", "event_beginnings"
@@ -44,7 +45,7 @@ func (r eventReader) ReadCursors(ctx context.Context, rng store.EventRange) ([]s
 	return sqldb.All(ctx, r.s.read, scanCursor, query, args...)
 }
 
-// ReadByID implements store.EventReader.
+// ReadByID implements search.EventReader.
 func (r eventReader) ReadByID(ctx context.Context, ids []store.ID) ([]store.Event, error) {
 	args := make([]any, len(ids))
 	for i := range ids {
@@ -61,7 +62,7 @@ func scanCursor(row sqldb.Scanner) (store.EventCursor, error) {
 
 // rangeQuery returns the query of a range. INDEXED BY makes it fail where SQLite would use another
 // index.
-func rangeQuery(rng store.EventRange, columns, from string) (query string, args []any) {
+func rangeQuery(rng search.EventRange, columns, from string) (query string, args []any) {
 	starts, id := "starts_at", "id"
 	var where []string
 	and := func(condition string, values ...any) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
@@ -49,7 +50,7 @@ func updateSearch(ctx context.Context, tx *sql.Tx, c store.Change) error {
 	if c.Edit == nil || !c.Edit.ChangesSearch() && c.Edit.StartsAt == nil {
 		return nil
 	}
-	old, added := c.Before.WordPrefixes(), c.After.WordPrefixes()
+	old, added := search.WordPrefixes(c.Before), search.WordPrefixes(c.After)
 	if sqldb.UnixMillis(c.After.StartsAt) == sqldb.UnixMillis(c.Before.StartsAt) {
 		old, added = without(old, added), without(added, old)
 	}
@@ -70,12 +71,12 @@ func without(all, others []string) []string {
 // repairSearch adds the rows that are missing in the index of words. Rows too many do no harm,
 // because whoever reads by them compares the event.
 func repairSearch(ctx context.Context, tx *sql.Tx, e store.Event) error {
-	return addWordPrefixes(ctx, tx, e, e.WordPrefixes())
+	return addWordPrefixes(ctx, tx, e, search.WordPrefixes(e))
 }
 
-// staleSearch says which indexes of searches lack an event; see store.EventSnapshot.
+// staleSearch says which indexes of searches lack an event; see verify.Snapshot.
 func staleSearch(ctx context.Context, q sqldb.Querier, e store.Event) (string, error) {
-	for some := range slices.Chunk(e.WordPrefixes(), rowsPerStatement) {
+	for some := range slices.Chunk(search.WordPrefixes(e), rowsPerStatement) {
 		values := []any{sqldb.UnixMillis(e.StartsAt), e.ID[:]}
 		for _, p := range some {
 			values = append(values, p)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
@@ -35,10 +36,10 @@ func TestWhatIsOldFindsNothingWrong(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for search, want := range map[string]int{"read": 0, "concert": 1, "read concert": 0, "concert live": 1} {
-		page, err := s.FindEvents(t.Context(), store.EventQuery{Words: store.Words(search)})
+	for words, want := range map[string]int{"read": 0, "concert": 1, "read concert": 0, "concert live": 1} {
+		page, err := s.FindEvents(t.Context(), store.EventQuery{Words: search.Words(words)})
 		if err != nil || len(page.Events) != want {
-			t.Errorf("%s: %d events, %v; want %d", search, len(page.Events), err, want)
+			t.Errorf("%s: %d events, %v; want %d", words, len(page.Events), err, want)
 		}
 	}
 }

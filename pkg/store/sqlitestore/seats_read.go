@@ -49,7 +49,7 @@ func load(ctx context.Context, tx *sql.Tx, batch []store.SeatRequest) (map[store
 		}
 		states[req.EventID] = state
 	}
-	for some := range slices.Chunk(batch, keysPerStatement) {
+	for some := range slices.Chunk(batch, sqldb.KeysPerStatement) {
 		if err := loadRegistrations(ctx, tx, states, some); err != nil {
 			return nil, err
 		}
@@ -87,4 +87,22 @@ func firstWaiting(ctx context.Context, tx *sql.Tx, e store.Event, n int64) ([]st
 	}
 	return sqldb.All(ctx, tx, scan, `SELECT number, user_id FROM registrations
 		WHERE event_id = ? AND number > ? AND cancelled = 0 ORDER BY number LIMIT ?`, e.ID[:], e.ConfirmedThrough, n)
+}
+
+// loadProven reads which users of the batch have proven their addresses, for the events that ask for it.
+func loadProven(ctx context.Context, tx *sql.Tx, states map[store.ID]store.EventState, batch []store.SeatRequest) error {
+	for some := range slices.Chunk(store.NeedProof(states, batch), sqldb.KeysPerStatement) {
+		keys := make([]any, len(some))
+		for i := range some {
+			keys[i] = some[i][:]
+		}
+		proven, err := sqldb.All(ctx, tx, func(row sqldb.Scanner) (id store.ID, err error) {
+			return id, row.Scan(sqldb.ID{To: &id})
+		}, `SELECT id FROM users WHERE email_proven_at > 0 AND id IN (?`+strings.Repeat(`, ?`, len(some)-1)+`)`, keys...)
+		if err != nil {
+			return err
+		}
+		store.SetProven(states, proven)
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/record"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
@@ -25,7 +26,7 @@ func writeBatch(ctx context.Context, tx *sql.Tx, changes []store.Change) error {
 		if err := updateEvent(ctx, tx, c); err != nil {
 			return err
 		}
-		if err := insertChanges(ctx, tx, c.Records()); err != nil {
+		if err := record.Insert(ctx, tx, c.Records()); err != nil {
 			return err
 		}
 		// Replaced rows are deleted here and inserted with the new ones, not by INSERT OR REPLACE: so

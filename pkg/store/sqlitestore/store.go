@@ -45,6 +45,9 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/people"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/record"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/relay"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
@@ -53,6 +56,10 @@ const readers = 8
 
 // Store implements store.Store over one file. It is safe for concurrent use.
 type Store struct {
+	*people.People
+	*relay.Relay
+	*record.Record
+
 	write *sql.DB // one connection
 	read  *sqldb.ReadPool
 	id    string // of the database
@@ -65,10 +72,9 @@ type Store struct {
 
 	writeLock  chan struct{} // of capacity 1; whoever has sent to it may write and use uncertain
 	uncertain  bool          // it is unknown how a commit ended, and none has succeeded since
-	quotaDay   int64         // the last day of UseQuota; whoever may write may use it
 	fullErrors atomic.Int64  // counts the writes that found no disk space
 	ping       ping
-	news       news // of commits, for Follow
+	news       record.News // of commits
 
 	files    []file     // what was opened
 	index    *os.File   // of the log; see openIndex
@@ -115,6 +121,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		lost: make(chan error, 1), longLog: make(chan int64, 1),
 		writeLock: make(chan struct{}, 1), ping: ping{lock: make(chan struct{}, 1)},
 	}
+	s.People, s.Relay, s.Record = people.New(s.read, s.transact), relay.New(s.read, s.transact), record.New(s.read, s.transact, &s.news)
 	if err := s.start(ctx, path, hadNoLog); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())
 	}

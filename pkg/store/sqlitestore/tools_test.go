@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/changes"
 	"github.com/eventio/eventio/pkg/store/storetest/tooltest"
 )
 
@@ -31,7 +32,7 @@ func TestTools(t *testing.T) {
 		change := func(statement string, cut int) func(testing.TB, store.ChangeRecord) {
 			return func(tb testing.TB, r store.ChangeRecord) {
 				tb.Helper()
-				packed := r.Pack()
+				packed := changes.Pack(r)
 				if _, err := s.write.ExecContext(tb.Context(), statement, r.EventID[:], r.Revision, packed[:len(packed)-cut]); err != nil {
 					tb.Fatal(err)
 				}

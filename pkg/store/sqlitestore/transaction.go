@@ -88,7 +88,7 @@ func (s *Store) commit(ctx context.Context, fn func(*sql.Tx) error) error {
 		return err
 	}
 	s.uncertain = false
-	s.news.tell()
+	s.news.Tell()
 	// If the files were moved since the first check, nobody may find what was written.
 	if err := s.checkFiles(); err != nil {
 		return fmt.Errorf("after the commit: %w", err)

@@ -6,14 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/record"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
+	"github.com/eventio/eventio/pkg/store/verify"
 )
 
-// VerifyReader implements store.VerifyReader over connections that cannot write. Another process may
+// VerifyReader implements verify.Reader over connections that cannot write. Another process may
 // serve the file meanwhile.
 type VerifyReader struct {
 	db      *sql.DB
@@ -21,7 +24,7 @@ type VerifyReader struct {
 	reading *sqldb.Reading
 }
 
-var _ store.VerifyReader = (*VerifyReader)(nil)
+var _ verify.Reader = (*VerifyReader)(nil)
 
 // OpenVerifyReader opens the file at path, which must exist. It needs no right but to read the file, its
 // folder and the files beside it. It refuses a schema that it does not know with store.ErrSchema. Its
@@ -45,18 +48,18 @@ func OpenVerifyReader(ctx context.Context, path string) (*VerifyReader, error) {
 // Close closes the file.
 func (r *VerifyReader) Close() error { return r.db.Close() }
 
-// Size implements store.VerifyReader.
-func (r *VerifyReader) Size(ctx context.Context) (store.Size, error) {
-	var s store.Size
+// Size implements verify.Reader.
+func (r *VerifyReader) Size(ctx context.Context) (verify.Size, error) {
+	var s verify.Size
 	err := r.db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM events),
 		(SELECT count(*) FROM registrations)`).Scan(&s.Users, &s.Events, &s.Registrations)
 	if err != nil {
-		return store.Size{}, fmt.Errorf("count the records: %w", sqldb.NothingStored(err))
+		return verify.Size{}, fmt.Errorf("count the records: %w", sqldb.NothingStored(err))
 	}
 	return s, nil
 }
 
-// CheckConstraints implements store.VerifyReader: it checks that the file is complete and
+// CheckConstraints implements verify.Reader: it checks that the file is complete and
 // sound, and has all tables and indexes. The primary key of registrations, by which no user has two of them, is the table
 // itself.
 func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
@@ -109,19 +112,18 @@ func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", store.ErrDamaged, fmt.Sprintf(format, args...))
 }
 
-// ReadUsers implements store.VerifyReader.
-func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[store.User, error] {
-	return readRows(ctx, r.db, func(row sqldb.Scanner) (store.User, error) {
-		var u store.User
+// ReadUsers implements verify.Reader.
+func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[verify.StoredUser, error] {
+	return readRows(ctx, r.db, func(row sqldb.Scanner) (verify.StoredUser, error) {
+		var u verify.StoredUser
 		var raw []byte
-		var key string
-		if err := row.Scan(&raw, &u.Name, &u.Email, &key, &u.PasswordHash, sqldb.Millis{To: &u.CreatedAt}, sqldb.Millis{To: &u.LockedAt}); err != nil {
+		if err := row.Scan(&raw, &u.Name, &u.Email, &u.EmailKey, &u.PasswordHash, sqldb.Millis{To: &u.CreatedAt}, sqldb.Millis{To: &u.LockedAt}); err != nil {
 			return u, err
 		}
 		if err := (sqldb.ID{To: &u.ID}).Scan(raw); err != nil {
 			return u, damaged("user %x: its id has not 12 bytes", raw)
 		}
-		if key != store.EmailKey(u.Email) {
+		if !slices.Contains(store.EmailKeys(u.Email), u.EmailKey) {
 			return u, damaged("user %s: email_key does not belong to the address", u.ID.Hex())
 		}
 		return u, nil
@@ -154,7 +156,7 @@ func readRows[T any](ctx context.Context, q sqldb.Querier, scan func(sqldb.Scann
 	}
 }
 
-// ReadEventIDs implements store.VerifyReader.
+// ReadEventIDs implements verify.Reader.
 func (r *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, error] {
 	return func(yield func(store.ID, error) bool) {
 		malformed := func(what, query string) bool {
@@ -210,8 +212,8 @@ func (r *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, err
 // organizerKnown selects whether an id is that of a user, or of one who was erased.
 const organizerKnown = `SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1) OR EXISTS (SELECT 1 FROM erased_users WHERE user_id = ?1)`
 
-// ReadEvent implements store.VerifyReader, by one read transaction.
-func (r *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, read func(store.EventSnapshot) error) (err error) {
+// ReadEvent implements verify.Reader, by one read transaction.
+func (r *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, read func(verify.Snapshot) error) (err error) {
 	defer func() {
 		if disturbed := r.reading.Check(); disturbed != nil {
 			err = disturbed // what was found may be wrong
@@ -222,7 +224,7 @@ func (r *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, read fun
 		return sqldb.NothingStored(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // it has only read
-	snapshot := store.EventSnapshot{}
+	snapshot := verify.Snapshot{}
 	switch snapshot.Event, err = scanEvent(tx.QueryRowContext(ctx, `SELECT `+eventColumns()+` FROM events WHERE id = ?`, eventID[:])); {
 	case err == nil:
 		snapshot.Found = true
@@ -259,6 +261,6 @@ func (r *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, read fun
 			}
 		}
 	}
-	snapshot.Changes = recordsOf(readRows(ctx, tx, scanChange, `SELECT `+changeColumns+` FROM changes WHERE event_id = ? ORDER BY revision`, eventID[:]))
+	snapshot.Changes = record.Records(readRows(ctx, tx, record.Scan, `SELECT `+record.Columns+` FROM changes WHERE event_id = ? ORDER BY revision`, eventID[:]))
 	return read(snapshot)
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"slices"
 	"strings"
 	"testing"
 
@@ -96,6 +95,16 @@ func ReadEvent(tb testing.TB, s store.Events, id store.ID) store.Event {
 	return e
 }
 
+// FindPage reads a page of events.
+func FindPage(tb testing.TB, s store.Store, q store.EventQuery) store.EventPage {
+	tb.Helper()
+	page, err := s.FindEvents(Context(tb), q)
+	if err != nil {
+		tb.Fatalf("find: %v", err)
+	}
+	return page
+}
+
 // Collect reads a whole sequence.
 func Collect[T any](tb testing.TB, seq iter.Seq2[T, error]) []T {
 	tb.Helper()
@@ -116,10 +125,4 @@ func users[T any](of []T, user func(T) store.ID) []store.ID {
 		ids[i] = user(v)
 	}
 	return ids
-}
-
-func sameEvents(a, b []store.Event) bool { return slices.EqualFunc(a, b, store.Event.Equal) }
-
-func sameRegistrations(a, b []store.Registration) bool {
-	return slices.EqualFunc(a, b, store.Registration.Equal)
 }

@@ -2,7 +2,6 @@ package storetest
 
 import (
 	"slices"
-	"testing"
 	"time"
 
 	"pgregory.net/rapid"
@@ -17,6 +16,7 @@ type Model struct {
 	Capacity      int64
 	Waitlist      bool
 	Opens, Closes time.Time
+	Starts, Ends  time.Time
 	Ended         bool
 	AsksProof     bool
 	Proven        []store.ID // who has proven their addresses
@@ -36,9 +36,10 @@ type Seat struct {
 	Number  int64
 }
 
-// NewModel returns a new event with that capacity.
-func NewModel(capacity int64) *Model {
+// NewModel returns the model of a new event with that capacity, which is at these times.
+func NewModel(capacity int64, starts, ends time.Time) *Model {
 	return &Model{
+		Starts: starts, Ends: ends,
 		Capacity: capacity, Version: 1, done: make(map[store.ID]map[string]bool), found: make(map[store.ID]map[string]bool),
 		given: make(map[store.ID]int64),
 		edits: make(map[string]bool),
@@ -172,17 +173,21 @@ func (m *Model) edit(req store.SeatRequest) store.Outcome {
 	case e.Capacity != nil && *e.Capacity < int64(len(m.Holders)):
 		return store.CapacityBelowSold
 	}
-	opens, closes := m.Opens, m.Closes
-	if e.OpensAt != nil {
-		opens = *e.OpensAt
+	or := func(new *time.Time, old time.Time) time.Time {
+		if new == nil {
+			return old
+		}
+		return *new
 	}
-	if e.ClosesAt != nil {
-		closes = *e.ClosesAt
-	}
-	if !opens.IsZero() && !closes.IsZero() && !opens.Before(closes) {
+	opens, closes := or(e.OpensAt, m.Opens), or(e.ClosesAt, m.Closes)
+	starts, ends := or(e.StartsAt, m.Starts), or(e.EndsAt, m.Ends)
+	switch {
+	case !starts.Before(ends),
+		!opens.IsZero() && !closes.IsZero() && !opens.Before(closes),
+		!opens.IsZero() && !opens.Before(ends): // nobody could ever register
 		return store.VersionMismatch
 	}
-	m.Opens, m.Closes = opens, closes
+	m.Opens, m.Closes, m.Starts, m.Ends = opens, closes, starts, ends
 	m.Version++
 	m.edits[req.RequestID] = true
 	if e.Capacity != nil {
@@ -228,14 +233,21 @@ func DrawRequest(rt *rapid.T, event store.ID, crowd []store.ID) store.SeatReques
 	}
 	req.UserID = store.ID{}
 	req.Edit = &store.Edit{Version: rapid.SampledFrom([]int64{1, 2, store.AnyVersion, store.AnyVersion}).Draw(rt, "version")}
-	switch rapid.IntRange(0, 11).Draw(rt, "edit") {
-	case 0, 1, 2, 3:
-		capacity := rapid.Int64Range(1, 6).Draw(rt, "capacity")
-		req.Edit.Capacity = &capacity
-	case 4, 5, 6:
-		on := rapid.Bool().Draw(rt, "waitlist")
-		req.Edit.Waitlist = &on
-	case 7, 8:
+	// Small numbers are drawn more often.
+	switch rapid.IntRange(0, 13).Draw(rt, "edit") {
+	case 0, 1:
+		half := func(name string) *time.Time {
+			n := rapid.IntRange(-1, 9).Draw(rt, name)
+			if n < 0 {
+				return nil
+			}
+			return new(now.Add(time.Duration(n) * 30 * time.Minute))
+		}
+		req.Edit.StartsAt, req.Edit.EndsAt, req.Edit.OpensAt = half("starts"), half("ends"), half("opens")
+	case 2:
+		asks := rapid.Bool().Draw(rt, "proof")
+		req.Edit.RequiresProvenEmail = &asks
+	case 3, 4:
 		hour := func(name string) *time.Time {
 			switch n := rapid.IntRange(0, 4).Draw(rt, name); n {
 			case 0:
@@ -247,69 +259,14 @@ func DrawRequest(rt *rapid.T, event store.ID, crowd []store.ID) store.SeatReques
 			}
 		}
 		req.Edit.OpensAt, req.Edit.ClosesAt = hour("opens"), hour("closes")
-	case 9, 10:
-		asks := rapid.Bool().Draw(rt, "proof")
-		req.Edit.RequiresProvenEmail = &asks
+	case 5, 6, 7:
+		on := rapid.Bool().Draw(rt, "waitlist")
+		req.Edit.Waitlist = &on
+	case 8, 9, 10, 11:
+		capacity := rapid.Int64Range(1, 6).Draw(rt, "capacity")
+		req.Edit.Capacity = &capacity
 	default:
 		req.Edit.Cancel = true
 	}
 	return req
-}
-
-// testModel compares random batches of every kind with the model, and checks the guarantees after
-// each of them.
-func testModel(t *testing.T, target Target) {
-	handles := []store.Store{target.Store, target.Again(t)}
-	var proven []store.ID
-	for range 3 {
-		u := NewUser(store.NewID().Hex() + "@example.org")
-		u.EmailProvenAt = now
-		if err := target.Store.CreateUser(Context(t), u); err != nil {
-			t.Fatal(err)
-		}
-		proven = append(proven, u.ID)
-	}
-	rapid.Check(t, func(rt *rapid.T) {
-		model := NewModel(rapid.Int64Range(1, 4).Draw(rt, "capacity"))
-		event := NewEvent(t, handles[0], model.Capacity)
-		model.Organizer = event.OrganizerID
-		crowd := make([]store.ID, 3)
-		for i := range crowd {
-			crowd[i] = store.NewID()
-		}
-		crowd, model.Proven = append(crowd, proven...), proven
-		for range rapid.IntRange(1, 6).Draw(rt, "batches") {
-			var batch []store.SeatRequest
-			var want []store.Outcome
-			for range rapid.IntRange(1, 6).Draw(rt, "size") {
-				batch = append(batch, DrawRequest(rt, event.ID, crowd))
-				want = append(want, model.Apply(batch[len(batch)-1]))
-			}
-			s := handles[rapid.IntRange(0, 1).Draw(rt, "process")]
-			WantOutcomes(t, MustApply(t, s, batch...), want...)
-			wantLists(t, s, event.ID, model)
-		}
-		wantReplayed(t, handles[0], event.ID)
-	})
-}
-
-// wantLists compares an event with the model. Nobody may write to the event meanwhile.
-func wantLists(tb testing.TB, s store.Store, id store.ID, m *Model) {
-	tb.Helper()
-	seatsOf := func(rows []store.Registration) []Seat {
-		var seats []Seat
-		for _, r := range rows {
-			seats = append(seats, Seat{r.UserID, r.RequestID, r.Number})
-		}
-		return seats
-	}
-	roster := seatsOf(Check(tb, s, id))
-	e := ReadEvent(tb, s, id)
-	line := seatsOf(WaitingList(tb, s, e))
-	if !slices.Equal(roster, m.Holders) || !slices.Equal(line, m.Line) {
-		tb.Fatalf("roster %v and line %v, the model has %v and %v", roster, line, m.Holders, m.Line)
-	}
-	if e.Version != m.Version || e.Capacity != m.Capacity || e.CancelledAt.IsZero() == m.Ended {
-		tb.Fatalf("the event is %+v, the model %+v", e, m)
-	}
 }

@@ -61,6 +61,11 @@ func EveryField(n int) store.Edit {
 	return e
 }
 
+// NewUser returns a user with this address.
+func NewUser(email string) store.User {
+	return store.User{ID: store.NewID(), Name: "Ada", Email: email, PasswordHash: "$argon2id$...", CreatedAt: now}
+}
+
 // NewRequest returns a request that registers a new user.
 func NewRequest(event store.ID) store.SeatRequest {
 	user := store.NewID()
@@ -92,12 +97,6 @@ func NewEdit(event store.ID, e store.Edit) store.SeatRequest {
 func WithKey(r store.SeatRequest) store.SeatRequest {
 	r.Keyed = true
 	return r
-}
-
-// another returns a new request of the same user for the same thing.
-func another(request store.SeatRequest) store.SeatRequest {
-	request.RequestID = "another-" + store.NewID().Hex()
-	return request
 }
 
 // RequestUsers returns the users of requests, in order.

@@ -1,7 +1,8 @@
-// Package storetest is the conformance suite of package store: Run, which every adapter passes. It also
-// has what other tests need: requests (NewEvent, NewRequest, MustApply), the checker of the guarantees
-// (Check), and a model of an event that is independent of store.Decide (Model). Package tooltest is the
-// suite of verify, repair and import, and package benchtest has the benchmarks.
+// Package storetest has what tests of stores need: a Target, requests (NewEvent, NewRequest, MustApply),
+// the checker of the guarantees (Check), and a model of an event that is independent of store.Decide
+// (Model). Below it, package conformance is the suite that every adapter passes, made of the tests in
+// people, seats and lists; tooltest is the suite of verify, repair and import; and benchtest has the
+// benchmarks.
 package storetest
 
 import (
@@ -39,40 +40,6 @@ const (
 	Failed          Ending = "failed"            // an error, and nothing is stored
 	FailedButStored Ending = "failed-but-stored" // an error, and everything is stored
 )
-
-// Run runs the suite. open makes a fresh target for each test, and cleans it up.
-func Run(t *testing.T, open func(testing.TB) Target) {
-	for name, test := range map[string]func(*testing.T, Target){
-		"database id":        testDatabaseID,
-		"users":              testUsers,
-		"passwords":          testPasswords,
-		"signing key":        testSigningKey,
-		"accounts":           testAccounts,
-		"events":             testEvents,
-		"edits":              testEdits,
-		"hours":              testHours,
-		"search":             testSearch,
-		"roster":             testRoster,
-		"attendees":          testAttendees,
-		"lookups":            testLookups,
-		"user registrations": testUserRegistrations,
-		"idempotency":        testIdempotency,
-		"quotas":             testQuotas,
-		"proven addresses":   testProof,
-		"deleted events":     testDeletion,
-		"seats":              testSeats,
-		"cancelling":         testCancelling,
-		"waiting list":       testWaitingList,
-		"repeated requests":  testRepeats,
-		"cancel by number":   testCancelByNumber,
-		"endings":            testEndings,
-		"concurrency":        testConcurrency,
-		"changes":            testChanges,
-	} {
-		t.Run(name, func(t *testing.T) { test(t, open(t)) })
-	}
-	t.Run("random batches agree with a model", func(t *testing.T) { testModel(t, open(t)) })
-}
 
 // Limit bounds each call of the suite.
 const Limit = 10 * time.Second

@@ -60,13 +60,13 @@ const (
 
 // CheckEvent checks one event as it is at one moment. It calls progress, when it is not nil, with
 // the number of registrations that were read since the call before.
-func CheckEvent(ctx context.Context, reader store.VerifyReader, id store.ID, progress func(int)) (EventReport, error) {
+func CheckEvent(ctx context.Context, reader Reader, id store.ID, progress func(int)) (EventReport, error) {
 	if progress == nil {
 		progress = func(int) {}
 	}
 	for attempt := 1; ; attempt++ {
 		var e EventReport
-		err := reader.ReadEvent(ctx, id, func(s store.EventSnapshot) (err error) {
+		err := reader.ReadEvent(ctx, id, func(s Snapshot) (err error) {
 			e, err = checkSnapshot(id, s, progress)
 			return err
 		})
@@ -97,7 +97,7 @@ func damageText(err error) string {
 const progressStep = 1000
 
 // checkSnapshot checks an event at one moment.
-func checkSnapshot(id store.ID, s store.EventSnapshot, progress func(int)) (EventReport, error) {
+func checkSnapshot(id store.ID, s Snapshot, progress func(int)) (EventReport, error) {
 	c := eventCheck{findings: findings{subject: "event " + id.Hex()}, event: s.Event, staleSearch: s.StaleSearch}
 	var replayed *replay
 	var err error
@@ -148,7 +148,7 @@ func checkSnapshot(id store.ID, s store.EventSnapshot, progress func(int)) (Even
 type eventCheck struct {
 	findings
 	event       store.Event
-	staleSearch string // see store.EventSnapshot
+	staleSearch string // see Snapshot
 	read        int64  // registrations
 
 	confirmed, waiting int64
@@ -272,13 +272,13 @@ func (f *findings) list() []Finding {
 
 // CheckUsers checks the users, calls found with each finding, and returns how many users there are.
 // It calls progress, when it is not nil, with 1 for each user. users must be ordered as those of
-// store.VerifyReader.ReadUsers are.
-func CheckUsers(users iter.Seq2[store.User, error], found func(Finding), progress func(int)) (int64, error) {
+// Reader.ReadUsers are.
+func CheckUsers(users iter.Seq2[StoredUser, error], found func(Finding), progress func(int)) (int64, error) {
 	if progress == nil {
 		progress = func(int) {}
 	}
 	var n int64
-	var previous store.User
+	var previous StoredUser
 	for u, err := range users {
 		if errors.Is(err, store.ErrDamaged) {
 			found(Damage(err))
@@ -290,11 +290,10 @@ func CheckUsers(users iter.Seq2[store.User, error], found func(Finding), progres
 		say := func(format string, args ...any) {
 			found(Finding{Text: "user " + u.ID.Hex() + ": " + fmt.Sprintf(format, args...)})
 		}
-		key := store.EmailKey(u.Email)
 		switch {
-		case key == "":
+		case u.EmailKey == "":
 			say("has no e-mail address")
-		case n > 0 && key == store.EmailKey(previous.Email):
+		case n > 0 && u.EmailKey == previous.EmailKey: // two forms of one address, each with its key, are a store.KeptKey
 			say("has the same e-mail address as user %s", previous.ID.Hex())
 		}
 		if u.ID.IsZero() {

@@ -14,19 +14,19 @@ import (
 
 // views is a VerifyReader that answers ReadEvent from memory and nothing else.
 type views struct {
-	store.VerifyReader
+	Reader
 	event store.Event
 	rows  iter.Seq2[store.Registration, error]
 	fail  []error // what the first calls end with
 }
 
-func (v *views) ReadEvent(_ context.Context, _ store.ID, look func(store.EventSnapshot) error) error {
+func (v *views) ReadEvent(_ context.Context, _ store.ID, look func(Snapshot) error) error {
 	if len(v.fail) > 0 {
 		err := v.fail[0]
 		v.fail = v.fail[1:]
 		return err
 	}
-	return look(store.EventSnapshot{Event: v.event, Found: true, OrganizerKnown: true, Registrations: v.rows})
+	return look(Snapshot{Event: v.event, Found: true, OrganizerKnown: true, Registrations: v.rows})
 }
 
 // numbered yields n sound registrations.

@@ -18,7 +18,9 @@ import (
 	"github.com/eventio/eventio/internal/original"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/internal/text"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/verify"
 )
 
 // Command has the flags of eventio import.
@@ -148,7 +150,7 @@ type importer struct {
 	odd, leftOut                 int // records
 }
 
-func (i *importer) run(ctx context.Context, size store.Size, stderr io.Writer) error {
+func (i *importer) run(ctx context.Context, size verify.Size, stderr io.Writer) error {
 	i.progress = progress.New(stderr, "users", size.Users)
 	err := i.importUsers(ctx)
 	i.progress.Finish()
@@ -230,10 +232,17 @@ func (i *importer) importEvent(ctx context.Context, e original.Event) error {
 	if len(e.Duplicates) > 0 {
 		note("registration_ids has %d entries that repeat an earlier one; each user keeps the first: %s", len(e.Duplicates), someIDs(e.Duplicates))
 	}
-	outcome, err := i.into.ImportEvent(ctx, store.Event{
-		ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Description: e.Description, Capacity: capacity,
-		StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt,
-	}, e.Roster, i.progress.Add)
+	event := store.Event{
+		ID: e.ID, OrganizerID: e.OrganizerID, Capacity: capacity, StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt,
+		Title:       normal(e.Title, "the title", text.Line, store.MaxTitle, note),
+		Description: normal(e.Description, "the description", text.Lines, store.MaxDescription, note),
+	}
+	if !event.StartsAt.IsZero() && !event.EndsAt.IsZero() { // else that is noted already
+		for _, wrong := range event.CheckTimes() {
+			note("%v; it stays as it is until somebody edits it", wrong)
+		}
+	}
+	outcome, err := i.into.ImportEvent(ctx, event, e.Roster, i.progress.Add)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/internal/original"
 	"github.com/eventio/eventio/internal/passwords"
+	"github.com/eventio/eventio/internal/text"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -70,7 +71,7 @@ func (i *importer) importUserBatch(ctx context.Context, batch []original.User) e
 			continue
 		}
 		n := importedUserOf(u)
-		if i.proven && n.Email == strings.TrimSpace(u.Email) {
+		if i.proven && sameMailbox(n.Email, u.Email) {
 			n.EmailProvenAt = i.started.UTC().Truncate(time.Millisecond)
 		}
 		if key := store.EmailKey(n.Email); first[key] {
@@ -134,6 +135,31 @@ func (n *importedUser) duplicate() {
 	n.note("the address %q belongs to another user, who keeps it; this one gets %s and cannot log in with the old one", n.address, n.Email)
 }
 
+// sameMailbox reports whether mail to an address that is stored goes where it went in the original: to what
+// stood before the @, in whichever form the domain is.
+func sameMailbox(stored, typed string) bool {
+	was, _, _ := strings.Cut(strings.TrimSpace(typed), "@")
+	is, _, _ := strings.Cut(stored, "@")
+	return is == was
+}
+
+// normal returns the normal form of a text, or the text as it is when it has none, and notes what others
+// would wonder about.
+func normal(value, what string, form func(string, int) (string, error), maxChars int, note func(string, ...any)) string {
+	if value == "" {
+		return value
+	}
+	stored, err := form(value, maxChars)
+	if err != nil {
+		note("%s %v; it stays as it is until somebody edits it", what, err)
+		return value
+	}
+	if stored != strings.TrimSpace(value) {
+		note("%s is stored in its normal form, %q", what, stored)
+	}
+	return stored
+}
+
 func importedUserOf(u original.User) *importedUser {
 	n := &importedUser{
 		User:    store.User{ID: u.ID, Name: u.Name, Email: strings.TrimSpace(u.Email), CreatedAt: u.CreatedAt},
@@ -145,7 +171,18 @@ func importedUserOf(u original.User) *importedUser {
 		n.note("has no address and gets %s", n.Email)
 	case strings.Count(n.Email, "@") != 1 || len(n.Email) > input.MaxEmail || strings.ContainsAny(n.Email, " \t\r\n"):
 		n.note("the address %q is not one that log-in takes", n.Email)
+	default:
+		address, _, err := text.Address(n.Email)
+		if err != nil {
+			n.note("the address %+q %v; it stays, and they log in with it as it is", n.Email, err)
+			break
+		}
+		if !strings.EqualFold(address, n.Email) {
+			n.note("the address %+q is stored in its normal form, %q", n.Email, address)
+		}
+		n.Email = address
 	}
+	n.Name = normal(u.Name, "the name", text.Line, input.MaxName, n.note)
 	switch p := u.Password; {
 	case strings.TrimSpace(p) == "":
 		n.note("has no password and cannot log in until one is set")

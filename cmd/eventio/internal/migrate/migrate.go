@@ -14,7 +14,7 @@ import (
 	"github.com/eventio/eventio/cmd/eventio/internal/progress"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/setup"
-	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/schema"
 )
 
 // Command has the flags of eventio migrate.
@@ -70,11 +70,20 @@ func (c Command) Run(ctx context.Context, env process.Env, log zerolog.Logger) (
 		return c.Explain(err)
 	}
 	fmt.Fprintf(env.Stdout, "migrate: the database has version %d\n", to)
+	if to < before.Known {
+		return nil
+	}
+	for kept, err := range m.SettleKeys(ctx) {
+		if err != nil {
+			return c.Explain(err)
+		}
+		fmt.Fprintln(env.Stdout, "note:", kept)
+	}
 	return nil
 }
 
 // printSchema prints both versions and the pending steps.
-func printSchema(out io.Writer, s store.Schema) {
+func printSchema(out io.Writer, s schema.State) {
 	none := ""
 	if s.Version == 0 {
 		none = " (it is empty, or was made before versions were stored)"
@@ -93,7 +102,7 @@ type printer struct {
 	begun       time.Time
 }
 
-func (p *printer) report(m store.Migration) {
+func (p *printer) report(m schema.Migration) {
 	switch {
 	case m.Finished:
 		p.finish()

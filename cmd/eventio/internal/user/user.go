@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/erasure"
 	"github.com/eventio/eventio/internal/export"
 	"github.com/eventio/eventio/internal/fairqueue"
@@ -176,7 +177,7 @@ func (c Command) list(ctx context.Context, to io.Writer) (err error) {
 	out := bufio.NewWriter(to)
 	for u, err := range reader.ReadUsers(ctx) {
 		if err == nil {
-			err = printLine(out, personOf(u))
+			err = printLine(out, personOf(u.User))
 		}
 		if err != nil {
 			return errors.Join(err, out.Flush())
@@ -290,8 +291,8 @@ func (a actions) edit(ctx context.Context, c edit) error {
 	if c.Email != "" {
 		u.Email = f.Email("email", c.Email)
 	}
-	if f.Err() != nil {
-		return process.Usage("--name must be one line of at most %d characters, and --email an address like ada@example.org", input.MaxName)
+	if p, ok := errors.AsType[*problem.Problem](f.Err()); ok {
+		return process.Usage("--%s %s", p.Errors[0].Field, p.Errors[0].Reason)
 	}
 	err = a.st.EditUser(ctx, u)
 	if errors.Is(err, store.ErrEmailTaken) {

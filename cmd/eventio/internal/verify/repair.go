@@ -15,6 +15,7 @@ import (
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/verify"
 )
 
 const (
@@ -35,7 +36,7 @@ type repairer struct {
 
 // openRepairer makes a repairer for the reader's database. It fails when the workers behind
 // a NATS server are those of other databases, and names these.
-func openRepairer(ctx context.Context, c Command, reader store.VerifyReader, log zerolog.Logger) (_ *repairer, err error) {
+func openRepairer(ctx context.Context, c Command, reader verify.Reader, log zerolog.Logger) (_ *repairer, err error) {
 	var r *repairer
 	if c.NATSURL != "" {
 		r, err = connectRepairer(ctx, c, reader, log)
@@ -52,7 +53,7 @@ func openRepairer(ctx context.Context, c Command, reader store.VerifyReader, log
 }
 
 // connectRepairer uses the workers behind --nats-url.
-func connectRepairer(ctx context.Context, c Command, reader store.VerifyReader, log zerolog.Logger) (*repairer, error) {
+func connectRepairer(ctx context.Context, c Command, reader verify.Reader, log zerolog.Logger) (*repairer, error) {
 	conn, err := messages.Connect(c.NATSURL, "verify", log)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -98,7 +99,7 @@ func (c Command) check() error {
 
 // verification is one run of a proof.
 type verification struct {
-	reader   store.VerifyReader
+	reader   verify.Reader
 	repairer *repairer // nil: nothing is to be repaired
 	out      io.Writer
 	progress *progress.Bar
@@ -108,6 +109,7 @@ type verification struct {
 	damaged, repaired            int64 // events
 	elsewhere                    int64 // damages that are not about one event
 	unknownOrganizers            int64 // events whose organizer is not a user
+	olderKeys                    int64 // users, see store.KeptKey
 	repairable                   int64 // events that a recount would repair
 }
 
@@ -127,7 +129,7 @@ func (v *verification) run(ctx context.Context) error {
 		found(verify.Damage(err))
 	}
 	var err error
-	if v.users, err = verify.CheckUsers(v.reader.ReadUsers(ctx), found, v.progress.Add); err != nil {
+	if v.users, err = verify.CheckUsers(v.readUsers(ctx), found, v.progress.Add); err != nil {
 		return err
 	}
 	for id, err := range v.reader.ReadEventIDs(ctx) {
@@ -143,6 +145,20 @@ func (v *verification) run(ctx context.Context) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// readUsers reads all users and counts those with older keys of their addresses.
+func (v *verification) readUsers(ctx context.Context) iter.Seq2[verify.StoredUser, error] {
+	return func(yield func(verify.StoredUser, error) bool) {
+		for u, err := range v.reader.ReadUsers(ctx) {
+			if err == nil && u.KeepsOlderKey() {
+				v.olderKeys++
+			}
+			if !yield(u, err) {
+				return
+			}
+		}
+	}
 }
 
 // event proves one event and, if that is wanted, has it repaired and proves it again.
@@ -222,6 +238,9 @@ func (v *verification) report() error {
 		v.events, v.registrations, v.users, time.Since(v.started).Round(time.Millisecond))
 	if v.unknownOrganizers > 0 {
 		fmt.Fprintf(v.out, "note: the organizers of %d events are not users; that is no damage where ids are trusted\n", v.unknownOrganizers)
+	}
+	if v.olderKeys > 0 {
+		fmt.Fprintf(v.out, "note: %d users may have the address of another user in another form; eventio migrate lists them\n", v.olderKeys)
 	}
 	if v.repaired > 0 {
 		fmt.Fprintf(v.out, "repaired: %d events\n", v.repaired)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -52,7 +53,7 @@ func Search(b *testing.B, s store.Store, load func(testing.TB, []store.Event), f
 			q := c.query
 			q.Limit = 20
 			if c.search != "" {
-				q.Words = store.Words(c.search)
+				q.Words = search.Words(c.search)
 			}
 			var times []time.Duration
 			for b.Loop() {

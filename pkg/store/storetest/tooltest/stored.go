@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/storetest"
 	"github.com/eventio/eventio/pkg/store/verify"
 )
@@ -20,7 +21,7 @@ import (
 // key; and a signing key.
 type Stored struct {
 	Store        store.Store
-	VerifyReader store.VerifyReader
+	VerifyReader verify.Reader
 }
 
 // storedID returns the id of a record of a Stored: 1 to 4 are users, 16 to 19 events.
@@ -88,7 +89,7 @@ func RunStored(t *testing.T, target Stored) {
 			t.Errorf("events are %q, want %q", titles, want)
 		}
 		for word, want := range map[string]string{"zur": "Żurek für alle", "OPENING n": "Opening night", "ight": ""} {
-			page, err := s.FindEvents(storetest.Context(t), store.EventQuery{Words: store.Words(word)})
+			page, err := s.FindEvents(storetest.Context(t), store.EventQuery{Words: search.Words(word)})
 			if err != nil || (len(page.Events) == 1) != (want != "") || want != "" && page.Events[0].Title != want {
 				t.Errorf("%q finds %+v, %v; want %q", word, page.Events, err, want)
 			}

@@ -19,7 +19,7 @@ type Store interface {
 // Target is an adapter over a fresh, empty database, as the operator's tools see it.
 type Target struct {
 	Store        Store
-	VerifyReader store.VerifyReader
+	VerifyReader verify.Reader
 	// SetCounters overwrites the counters of an event in the database, without the store.
 	SetCounters func(tb testing.TB, e store.Event)
 	// RemoveSearch removes what lists and searches find an event by, as when a process of an earlier
@@ -59,7 +59,7 @@ func wantClean(tb testing.TB, target Target, id store.ID) {
 }
 
 // checkEvent verifies an event.
-func checkEvent(tb testing.TB, a store.VerifyReader, id store.ID) verify.EventReport {
+func checkEvent(tb testing.TB, a verify.Reader, id store.ID) verify.EventReport {
 	tb.Helper()
 	e, err := verify.CheckEvent(storetest.Context(tb), a, id, nil)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/storetest"
 	"github.com/eventio/eventio/pkg/store/verify"
 )
@@ -37,7 +38,7 @@ func testVerifyReader(t *testing.T, target Target) {
 	t.Run("all rows by number, cancelled or not", func(t *testing.T) {
 		var users []store.ID
 		var cancelled int
-		err := a.ReadEvent(storetest.Context(t), event.ID, func(v store.EventSnapshot) error {
+		err := a.ReadEvent(storetest.Context(t), event.ID, func(v verify.Snapshot) error {
 			if !v.Found || v.OrganizerKnown || !v.Event.Equal(storetest.ReadEvent(t, s, event.ID)) {
 				t.Errorf("view is %+v", v)
 			}
@@ -66,12 +67,12 @@ func testVerifyReader(t *testing.T, target Target) {
 	})
 	t.Run("what look returns", func(t *testing.T) {
 		own := errors.New("own")
-		if err := a.ReadEvent(storetest.Context(t), event.ID, func(store.EventSnapshot) error { return own }); !errors.Is(err, own) {
+		if err := a.ReadEvent(storetest.Context(t), event.ID, func(verify.Snapshot) error { return own }); !errors.Is(err, own) {
 			t.Fatalf("error is %v", err)
 		}
 	})
 	t.Run("an event that does not exist has no rows", func(t *testing.T) {
-		err := a.ReadEvent(storetest.Context(t), store.NewID(), func(v store.EventSnapshot) error {
+		err := a.ReadEvent(storetest.Context(t), store.NewID(), func(v verify.Snapshot) error {
 			if v.Found {
 				t.Error("it is found")
 			}
@@ -100,7 +101,7 @@ func testVerifyCounts(t *testing.T, target Target) {
 	}
 	storetest.MustApply(t, s, storetest.NewRequests(e.ID, 2)...)
 	size, err := target.VerifyReader.Size(storetest.Context(t))
-	if err != nil || size != (store.Size{Users: 3, Events: 1, Registrations: 2}) {
+	if err != nil || size != (verify.Size{Users: 3, Events: 1, Registrations: 2}) {
 		t.Fatalf("size is %+v, %v", size, err)
 	}
 	if got := checkEvent(t, target.VerifyReader, e.ID); !got.OrganizerKnown || got.Registrations != 2 {
@@ -156,7 +157,7 @@ func testStaleSearch(t *testing.T, target Target) {
 	storetest.MustApply(t, s, storetest.NewRequest(event.ID))
 	before := storetest.ReadEvent(t, s, event.ID)
 	found := func() bool {
-		return len(storetest.FindPage(t, s, store.EventQuery{Words: store.Words("conc")}).Events) == 1
+		return len(storetest.FindPage(t, s, store.EventQuery{Words: search.Words("conc")}).Events) == 1
 	}
 	wantClean(t, target, event.ID)
 	target.RemoveSearch(t, event.ID)

@@ -41,6 +41,16 @@ func Indexes() []Index {
 		{Collection: "sessions", Keys: []string{"removed_at"}, expires: true, Step: accountStep},
 		{Collection: "erased_users", Keys: []string{"erased_at"}, Step: accountStep},
 		{Collection: "quotas", Keys: []string{"expires_at"}, expires: true, Step: quotaStep},
+		{Collection: "webhooks", Keys: []string{"owner_id", "_id"}, Step: webhookStep},
+		{Collection: "webhooks", Keys: []string{"all_events", "_id"}, sparse: true, Step: webhookStep},
+		{Collection: "webhook_marks", Keys: []string{"due_to_tell", "_id.webhook_id", "_id.event_id"}, Step: webhookStep},
+		{Collection: "webhook_marks", Keys: []string{"_id.event_id"}, Step: webhookStep},
+		{Collection: "mails", Keys: []string{"due_at"}, sparse: true, Step: mailStep},
+		{Collection: "mails", Keys: []string{"user_id"}, Step: mailStep},
+		{Collection: "mails", Keys: []string{"removed_at"}, expires: true, Step: mailStep},
+		{Collection: "mail_tokens", Keys: []string{"user_id", "kind"}, Step: mailStep},
+		{Collection: "mail_tokens", Keys: []string{"expires_at"}, expires: true, Step: mailStep},
+		{Collection: "mail_settings", Keys: []string{"token"}, Unique: true, Step: mailStep},
 	}
 }
 

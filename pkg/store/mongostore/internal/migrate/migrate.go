@@ -17,6 +17,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+	"github.com/eventio/eventio/pkg/store/schema"
 )
 
 const (
@@ -70,37 +71,37 @@ func New(db *mongo.Database, log zerolog.Logger) *Migrator {
 }
 
 // Schema reads the version of the database and changes nothing.
-func (m *Migrator) Schema(ctx context.Context) (store.Schema, error) {
+func (m *Migrator) Schema(ctx context.Context) (schema.State, error) {
 	s, _, err := m.read(ctx)
 	return s, err
 }
 
 // read reads the schema, and the document that says it.
-func (m *Migrator) read(ctx context.Context) (store.Schema, schemaDoc, error) {
+func (m *Migrator) read(ctx context.Context) (schema.State, schemaDoc, error) {
 	var d schemaDoc
 	raw, err := m.collection().FindOne(ctx, bson.D{{Key: "_id", Value: schemaKey}}).Raw()
 	switch {
 	case errors.Is(err, mongo.ErrNoDocuments):
 		return m.schemaOf(0), d, nil
 	case err != nil:
-		return store.Schema{}, d, fmt.Errorf("read the schema's version: %w", mongodb.ReadError(err, nil))
+		return schema.State{}, d, fmt.Errorf("read the schema's version: %w", mongodb.ReadError(err, nil))
 	}
 	if err := bson.Unmarshal(raw, &d); err != nil {
-		return store.Schema{}, d, fmt.Errorf("%w: the document %q of the collection schema cannot be read: %w", store.ErrSchema, schemaKey, err)
+		return schema.State{}, d, fmt.Errorf("%w: the document %q of the collection schema cannot be read: %w", store.ErrSchema, schemaKey, err)
 	}
 	if d.Version == nil {
-		return store.Schema{}, d, fmt.Errorf("%w: the document %q of the collection schema has no version", store.ErrSchema, schemaKey)
+		return schema.State{}, d, fmt.Errorf("%w: the document %q of the collection schema has no version", store.ErrSchema, schemaKey)
 	}
 	return m.schemaOf(*d.Version), d, nil
 }
 
 // schemaOf compares a version with the steps that are known.
-func (m *Migrator) schemaOf(version int) store.Schema {
-	steps := make([]store.SchemaStep, len(m.steps))
+func (m *Migrator) schemaOf(version int) schema.State {
+	steps := make([]schema.Step, len(m.steps))
 	for i, step := range m.steps {
-		steps[i] = store.SchemaStep{Number: i + 1, Name: step.Name}
+		steps[i] = schema.Step{Number: i + 1, Name: step.Name}
 	}
-	return store.NewSchema(version, steps)
+	return schema.New(version, steps)
 }
 
 // collection returns the collection schema.
@@ -109,8 +110,20 @@ func (m *Migrator) collection() *mongo.Collection { return m.db.Collection("sche
 // Start brings the database to the newest version, and creates indexes that are missing. A database
 // in order is only read.
 func (m *Migrator) Start(ctx context.Context) error {
-	if err := m.Migrate(ctx, len(m.steps), func(store.Migration) {}); err != nil {
+	renewed := false
+	finished := func(s schema.Migration) {
+		renewed = renewed || s.Finished && m.steps[s.Step.Number-1].Name == addressStep
+	}
+	if err := m.Migrate(ctx, len(m.steps), finished); err != nil {
 		return err
+	}
+	if renewed {
+		for kept, err := range m.SettleKeys(ctx) {
+			if err != nil {
+				return err
+			}
+			m.log.Warn().Str("user_id", kept.User.Hex()).Str("other_id", kept.Other.Hex()).Msg("two users have one address in two forms; eventio migrate lists them")
+		}
 	}
 	missing, err := Missing(ctx, m.db, Indexes())
 	if mongodb.HasCode(err, mongodb.CodeUnauthorized) {
@@ -131,7 +144,7 @@ func (m *Migrator) Start(ctx context.Context) error {
 
 // Migrate makes the pending steps up to version to, and calls report with its progress. While another
 // process migrates, it waits for that one, as long as ctx allows.
-func (m *Migrator) Migrate(ctx context.Context, to int, report func(store.Migration)) error {
+func (m *Migrator) Migrate(ctx context.Context, to int, report func(schema.Migration)) error {
 	logged := time.Time{}
 	for {
 		s, d, err := m.read(ctx)
@@ -253,14 +266,14 @@ func (m *Migrator) withLease(ctx context.Context, fn func(context.Context) error
 }
 
 // run makes the steps from one version to another. The process has the lease.
-func (m *Migrator) run(ctx context.Context, from, to int, report func(store.Migration)) error {
+func (m *Migrator) run(ctx context.Context, from, to int, report func(schema.Migration)) error {
 	for _, step := range m.schemaOf(from).Pending[:to-from] {
 		log := m.log.With().Int("version", step.Number).Str("step", step.Name).Logger()
 		log.Info().Msg("changing the database's schema")
-		report(store.Migration{Step: step})
+		report(schema.Migration{Step: step})
 		begun, logged := time.Now(), time.Now()
 		err := m.steps[step.Number-1].Run(ctx, m.db, func(n, all int64) {
-			report(store.Migration{Step: step, Done: n, All: all})
+			report(schema.Migration{Step: step, Done: n, All: all})
 			if time.Since(logged) >= logInterval {
 				logged = time.Now()
 				log.Info().Int64("done", n).Int64("of", all).Msg("still changing the database's schema")
@@ -280,7 +293,7 @@ func (m *Migrator) run(ctx context.Context, from, to int, report func(store.Migr
 			return errLeaseLost
 		}
 		log.Info().Float64("duration_ms", float64(time.Since(begun).Microseconds())/1000).Msg("the database's schema has a new version")
-		report(store.Migration{Step: step, Finished: true})
+		report(schema.Migration{Step: step, Finished: true})
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/schema"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }
@@ -59,7 +60,7 @@ func version(tb testing.TB, db *mongo.Database) int {
 	return s.Version
 }
 
-func ignore(store.Migration) {}
+func ignore(schema.Migration) {}
 
 // stepper returns a migrator of three steps, of which the second calls a function.
 func stepper(tb testing.TB, db *mongo.Database, log zerolog.Logger, second func(context.Context) error) *Migrator {
@@ -196,7 +197,7 @@ func TestMigrateGoesAsFarAsItIsTold(t *testing.T) {
 	}
 	var seen []string
 	m = stepper(t, db, zerolog.Nop(), func(context.Context) error { return nil }) // at once: the lease was given back
-	err := m.Migrate(t.Context(), 2, func(p store.Migration) {
+	err := m.Migrate(t.Context(), 2, func(p schema.Migration) {
 		seen = append(seen, fmt.Sprint(p.Step.Number, p.Done, p.All, p.Finished))
 	})
 	if want := []string{"2 0 0 false", "2 1 2 false", "2 0 0 true"}; err != nil || strings.Join(seen, ",") != strings.Join(want, ",") {

@@ -9,6 +9,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 )
 
 const (
@@ -71,7 +72,7 @@ func fillPage(ctx context.Context, events *mongo.Collection, filter, order bson.
 		writes[i] = mongo.NewUpdateOneModel().SetFilter(bson.D{
 			{Key: "_id", Value: e.ID}, {Key: "version", Value: e.Version}, {Key: "beginnings", Value: nil},
 		}).SetUpdate(mongo.Pipeline{{{Key: "$set", Value: bson.D{
-			{Key: "beginnings", Value: bson.D{{Key: "$literal", Value: e.WordPrefixes()}}},
+			{Key: "beginnings", Value: bson.D{{Key: "$literal", Value: search.WordPrefixes(e)}}},
 			{Key: "available", Value: available()},
 		}}}})
 	}

@@ -32,6 +32,9 @@ func Steps() []Step {
 		{"sessions, erased users and when registrations were cancelled", createAccountIndexes},
 		{"quotas, deleted events and proven addresses", createQuotaIndexes},
 		{"the record of changes", createChanges},
+		{addressStep, renewKeys},
+		{"consumers of the record and webhooks", createWebhookIndexes},
+		{"mails, their tokens and what people want of mail", createMailIndexes},
 	}
 }
 
@@ -83,6 +86,22 @@ func createChanges(ctx context.Context, db *mongo.Database, _ func(n, all int64)
 		return nil
 	}
 	return err
+}
+
+// webhookStep is the number of the step that makes the indexes of webhooks.
+const webhookStep = 8
+
+// createWebhookIndexes is step 8.
+func createWebhookIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, webhookStep)
+}
+
+// mailStep is the number of the step that makes the indexes of mails.
+const mailStep = 9
+
+// createMailIndexes is step 9.
+func createMailIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, mailStep)
 }
 
 // misnamed is the name that NumberIndex had by mistake before step 2.

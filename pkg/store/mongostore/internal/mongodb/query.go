@@ -115,3 +115,27 @@ func Wait(ctx context.Context, d time.Duration) bool {
 		return ctx.Err() == nil
 	}
 }
+
+// InsertAll adds documents by one command insert.
+func InsertAll(ctx context.Context, to *mongo.Collection, documents bson.A) error {
+	var reply struct {
+		N           int `bson:"n"`
+		WriteErrors []struct {
+			Code    int32  `bson:"code"`
+			Message string `bson:"errmsg"`
+		} `bson:"writeErrors"`
+	}
+	err := to.Database().RunCommand(ctx, bson.D{
+		{Key: "insert", Value: to.Name()}, {Key: "documents", Value: documents},
+	}).Decode(&reply)
+	switch {
+	case err != nil:
+		return err
+	case len(reply.WriteErrors) > 0: // which RunCommand takes for success
+		first := reply.WriteErrors[0]
+		return mongo.CommandError{Code: first.Code, Message: first.Message}
+	case reply.N != len(documents):
+		return fmt.Errorf("%d of %d documents were inserted into %s", reply.N, len(documents), to.Name())
+	}
+	return nil
+}

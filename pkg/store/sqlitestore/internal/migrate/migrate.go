@@ -19,6 +19,7 @@ import (
 	"strings"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/schema"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
@@ -28,7 +29,7 @@ var stepFiles embed.FS
 // step is one step of the schema: SQL, then code, in one transaction with the version that they lead
 // to.
 type step struct {
-	store.SchemaStep
+	schema.Step
 	sql string
 	// code does what SQL cannot express; nil: nothing. It calls done with how many of all records
 	// it has changed.
@@ -40,6 +41,8 @@ func stepCode(number int) func(context.Context, *sql.Tx, func(n, all int64)) err
 	switch number {
 	case SearchStep:
 		return FillSearch
+	case AddressStep:
+		return renewKeys
 	default:
 		return nil
 	}
@@ -63,7 +66,7 @@ func readSteps() ([]step, error) {
 			return nil, fmt.Errorf("%s is not migration %04d", name, number)
 		}
 		title := strings.ReplaceAll(strings.TrimSuffix(rest, ".sql"), "_", " ")
-		steps[i] = step{store.SchemaStep{Number: number, Name: title}, string(text), stepCode(number)}
+		steps[i] = step{schema.Step{Number: number, Name: title}, string(text), stepCode(number)}
 	}
 	return steps, nil
 }
@@ -75,7 +78,7 @@ type Migrator struct {
 	steps []step
 }
 
-var _ store.Migrator = (*Migrator)(nil)
+var _ schema.Migrator = (*Migrator)(nil)
 
 // New returns a migrator of the file at path, which writes by write, and changes nothing yet. A
 // migrator that only compares may have no write. Close closes write.
@@ -87,39 +90,39 @@ func New(path string, write *sql.DB) (*Migrator, error) {
 	return &Migrator{path, write, steps}, nil
 }
 
-// Close implements store.Migrator.
+// Close implements schema.Migrator.
 func (m *Migrator) Close() error { return m.write.Close() }
 
-// Schema implements store.Migrator.
-func (m *Migrator) Schema(ctx context.Context) (store.Schema, error) {
+// Schema implements schema.Migrator.
+func (m *Migrator) Schema(ctx context.Context) (schema.State, error) {
 	s, err := m.readSchema(ctx)
 	if err != nil {
-		return store.Schema{}, fmt.Errorf("read the schema of %s: %w", m.path, err)
+		return schema.State{}, fmt.Errorf("read the schema of %s: %w", m.path, err)
 	}
 	return s, nil
 }
 
 // readSchema reads the version and leaves the file exactly as it is.
-func (m *Migrator) readSchema(ctx context.Context) (_ store.Schema, err error) {
+func (m *Migrator) readSchema(ctx context.Context) (_ schema.State, err error) {
 	db, err := sqldb.OpenReadOnly(m.path)
 	if err != nil {
-		return store.Schema{}, err
+		return schema.State{}, err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	return m.schemaOf(ctx, db)
 }
 
 // schemaOf compares the version of a file with the steps.
-func (m *Migrator) schemaOf(ctx context.Context, q sqldb.Querier) (store.Schema, error) {
-	steps := make([]store.SchemaStep, len(m.steps))
+func (m *Migrator) schemaOf(ctx context.Context, q sqldb.Querier) (schema.State, error) {
+	steps := make([]schema.Step, len(m.steps))
 	for i, step := range m.steps {
-		steps[i] = step.SchemaStep
+		steps[i] = step.Step
 	}
 	version, err := schemaVersion(ctx, q)
 	if err != nil {
-		return store.Schema{}, err
+		return schema.State{}, err
 	}
-	return store.NewSchema(version, steps), nil
+	return schema.New(version, steps), nil
 }
 
 // schemaVersion reads the version of a file. It returns a store.ErrSchema for a file of another
@@ -139,9 +142,9 @@ func schemaVersion(ctx context.Context, q sqldb.Querier) (int, error) {
 	return version, nil
 }
 
-// Migrate implements store.Migrator. Each step is one transaction, so a step that is interrupted
+// Migrate implements schema.Migrator. Each step is one transaction, so a step that is interrupted
 // changes nothing. While another process writes, Migrate waits as long as ctx allows.
-func (m *Migrator) Migrate(ctx context.Context, to int, report func(store.Migration)) error {
+func (m *Migrator) Migrate(ctx context.Context, to int, report func(schema.Migration)) error {
 	for {
 		more, err := m.next(ctx, to, report)
 		switch {
@@ -156,7 +159,7 @@ func (m *Migrator) Migrate(ctx context.Context, to int, report func(store.Migrat
 }
 
 // next makes the first pending step. more reports whether another one may be pending.
-func (m *Migrator) next(ctx context.Context, to int, report func(store.Migration)) (more bool, err error) {
+func (m *Migrator) next(ctx context.Context, to int, report func(schema.Migration)) (more bool, err error) {
 	s, err := m.schemaOf(ctx, m.write)
 	if err == nil {
 		err = s.CheckTarget(to)
@@ -182,13 +185,13 @@ func (m *Migrator) next(ctx context.Context, to int, report func(store.Migration
 	if err := tx.Commit(); err != nil {
 		return false, err
 	}
-	report(store.Migration{Step: m.steps[s.Version].SchemaStep, Finished: true})
+	report(schema.Migration{Step: m.steps[s.Version].Step, Finished: true})
 	return true, nil
 }
 
 // step makes one step within tx.
-func (m *Migrator) step(ctx context.Context, tx *sql.Tx, step step, report func(store.Migration)) error {
-	report(store.Migration{Step: step.SchemaStep})
+func (m *Migrator) step(ctx context.Context, tx *sql.Tx, step step, report func(schema.Migration)) error {
+	report(schema.Migration{Step: step.Step})
 	if step.Number == 1 {
 		// A file from before there were versions may have the tables already, or different ones.
 		if _, err := m.compare(ctx, tx, step.Number, true); err != nil {
@@ -196,13 +199,13 @@ func (m *Migrator) step(ctx context.Context, tx *sql.Tx, step step, report func(
 		}
 	}
 	err := step.run(ctx, tx, func(n, all int64) {
-		report(store.Migration{Step: step.SchemaStep, Done: n, All: all})
+		report(schema.Migration{Step: step.Step, Done: n, All: all})
 	})
 	if err == nil {
 		_, err = tx.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, step.Number)) // a number of ours
 	}
 	if err != nil {
-		return fmt.Errorf("step %s: %w", step.SchemaStep, err)
+		return fmt.Errorf("step %s: %w", step.Step, err)
 	}
 	return nil
 }
@@ -229,7 +232,7 @@ func (m *Migrator) Start(ctx context.Context) error {
 			return fmt.Errorf("open %s: %w", m.path, err)
 		}
 	}
-	if err := m.Migrate(ctx, len(m.steps), func(store.Migration) {}); err != nil {
+	if err := m.Migrate(ctx, len(m.steps), func(schema.Migration) {}); err != nil {
 		return err
 	}
 	for {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/schema"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
@@ -63,15 +64,15 @@ func three(tb testing.TB, path string) *Migrator {
 		}
 	})
 	return &Migrator{path, write, []step{
-		{store.SchemaStep{Number: 1, Name: "first"}, firstTables(tb), nil},
-		{store.SchemaStep{Number: 2, Name: "shout"}, `ALTER TABLE users ADD COLUMN shout TEXT NOT NULL DEFAULT ''`,
+		{schema.Step{Number: 1, Name: "first"}, firstTables(tb), nil},
+		{schema.Step{Number: 2, Name: "shout"}, `ALTER TABLE users ADD COLUMN shout TEXT NOT NULL DEFAULT ''`,
 			func(ctx context.Context, tx *sql.Tx, done func(n, all int64)) error {
 				done(0, 1)
 				_, err := tx.ExecContext(ctx, `UPDATE users SET shout = upper(name)`)
 				done(1, 1)
 				return err
 			}},
-		{store.SchemaStep{Number: 3, Name: "a log"}, `CREATE TABLE log (n INTEGER)`, nil},
+		{schema.Step{Number: 3, Name: "a log"}, `CREATE TABLE log (n INTEGER)`, nil},
 	}}
 }
 
@@ -84,7 +85,7 @@ func TestStepsAreMadeOnceByOneProcess(t *testing.T) {
 	for range 4 {
 		m := three(t, path)
 		all.Go(func() {
-			err := m.Migrate(t.Context(), 3, func(p store.Migration) {
+			err := m.Migrate(t.Context(), 3, func(p schema.Migration) {
 				mu.Lock()
 				defer mu.Unlock()
 				if p.Finished {
@@ -108,7 +109,7 @@ func TestStepsAreMadeOnceByOneProcess(t *testing.T) {
 func TestMigrateGoesAsFarAsItIsTold(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "eventio.db")
 	m := three(t, path)
-	ignore := func(store.Migration) {}
+	ignore := func(schema.Migration) {}
 	if err := m.Migrate(t.Context(), 2, ignore); err != nil {
 		t.Fatal(err)
 	}
@@ -130,13 +131,13 @@ func TestAFailedStepLeavesNothing(t *testing.T) {
 	m := three(t, path)
 	broken := errors.New("the machine stops")
 	m.steps[1].code = func(context.Context, *sql.Tx, func(n, all int64)) error { return broken }
-	if err := m.Migrate(t.Context(), 3, func(store.Migration) {}); !errors.Is(err, broken) || !strings.Contains(err.Error(), "step 2 (shout)") {
+	if err := m.Migrate(t.Context(), 3, func(schema.Migration) {}); !errors.Is(err, broken) || !strings.Contains(err.Error(), "step 2 (shout)") {
 		t.Fatalf("error is %v", err)
 	}
 	if got := version(t, path); got != 1 {
 		t.Errorf("version is %d", got)
 	}
-	if err := three(t, path).Migrate(t.Context(), 3, func(store.Migration) {}); err != nil {
+	if err := three(t, path).Migrate(t.Context(), 3, func(schema.Migration) {}); err != nil {
 		t.Errorf("repeated: %v", err)
 	}
 }

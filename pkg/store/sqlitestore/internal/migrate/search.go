@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
@@ -37,7 +38,7 @@ func FillSearch(ctx context.Context, tx *sql.Tx, done func(n, all int64)) error 
 		}
 		var rows []row
 		for i := range events {
-			for _, p := range events[i].WordPrefixes() {
+			for _, p := range search.WordPrefixes(events[i]) {
 				rows = append(rows, row{p, &events[i]})
 			}
 		}

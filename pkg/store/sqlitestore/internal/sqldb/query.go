@@ -8,6 +8,13 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
+// KeysPerStatement is how many keys one statement looks up at most; SQLite takes 32,766 parameters.
+const KeysPerStatement = 512
+
+// Transact runs fn in one immediate transaction and syncs it to disk. An error that matches
+// store.ErrNothingStored means that nothing was stored.
+type Transact func(ctx context.Context, fn func(*sql.Tx) error) error
+
 // Querier is a database or a transaction.
 type Querier interface {
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
@@ -73,4 +80,21 @@ func ScanValue[T any](row Scanner) (T, error) {
 	var v T
 	err := row.Scan(&v)
 	return v, err
+}
+
+// Affected returns how many rows a statement has changed.
+func Affected(res sql.Result, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	n, err := res.RowsAffected()
+	return int(n), err
+}
+
+// Limit returns a limit as SQLite has it: -1 for none.
+func Limit(limit int) int {
+	if limit == 0 {
+		return -1
+	}
+	return limit
 }

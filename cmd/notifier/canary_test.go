@@ -1,0 +1,29 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
+)
+
+// TestNoErrorTellsASecret tries every flag of every command.
+func TestNoErrorTellsASecret(t *testing.T) {
+	testenv.WantNoSecrets(t, testenv.Secrets{
+		CommandLine: &config{},
+		Run: func(ctx context.Context, args []string) string {
+			var out bytes.Buffer
+			var log system.Log
+			err := run(ctx, process.Env{Args: args, Stdout: &out, Stderr: &log})
+			return fmt.Sprint(err) + out.String() + log.String()
+		},
+		Base: map[string]string{
+			"addr": "127.0.0.1:0", "nats-url": "nats://127.0.0.1:1", "mongodb-uri": "mongodb://127.0.0.1:1/x", "start-timeout": "50ms",
+		},
+		Names: []string{"addr", "nats-creds", "nats-ca"},
+	})
+}

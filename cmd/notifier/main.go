@@ -1,0 +1,92 @@
+// Command notifier reads the record of changes from MongoDB and tells others of it. Any number of
+// them may run; they share the work, and one that dies is replaced by another.
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/ready"
+	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/relay"
+	"github.com/eventio/eventio/worker"
+)
+
+type config struct {
+	process.Logging
+	Addr string `env:"EVENTIO_ADDR" default:"127.0.0.1:3002" help:"Address of /livez and /readyz, host:port. Port 0 picks a free one."`
+
+	Serve       serveConfig `cmd:"" default:"withargs" help:"Tell others of changes (the default)."`
+	Healthcheck struct{}    `cmd:"" help:"Ask the notifier at --addr whether it is ready; exit 1 when it is not."`
+}
+
+type serveConfig struct {
+	setup.Servers
+	setup.Relay
+}
+
+func main() { process.Main(run) }
+
+func run(ctx context.Context, env process.Env) (err error) {
+	var c config
+	line, err := process.Parse(&c, env, "notifier", "Tells others of changes: reads their record from MongoDB.")
+	if err != nil {
+		return err
+	}
+	log := c.Logger(env)
+	defer func() { err = line.Named(setup.Explain(err, log)) }()
+	if line.Command == "healthcheck" {
+		return process.Healthcheck(ctx, c.Addr)
+	}
+	if err := c.Serve.Relay.Check(); err != nil {
+		return err
+	}
+	listener, err := process.Listen(c.Addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	connections, err := c.Serve.Open(ctx, "notifier", log)
+	if err != nil {
+		return err
+	}
+	defer connections.Close()
+	return serve(ctx, c, listener, connections, log)
+}
+
+// serve tells others of changes until ctx ends, gives its leases back, and only then stops telling that
+// it lives.
+func serve(ctx context.Context, c config, listener net.Listener, connections *setup.Connections, log zerolog.Logger) error {
+	ctx, end := process.EndOn(ctx, log, connections.Lost)
+	readiness := ready.New(connections.Store.Ping, "ready: the store answers", log)
+	_ = readiness.Ask(ctx) // logs whether it is ready already
+	log.Info().Str("addr", listener.Addr().String()).EmbedObject(connections.Namespace).
+		Msg("serving /livez and /readyz")
+	go readiness.Watch(ctx)
+	var telling sync.WaitGroup
+	telling.Go(func() {
+		parts := setup.RelayParts{Store: connections.Store, Link: connections.Link()}
+		c.Serve.Relay.Run(ctx, parts, relay.Config{}, log)
+	})
+	health, stopHealth := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopHealth()
+	served := make(chan error, 1)
+	go func() {
+		served <- process.Server{Listener: listener, Handler: worker.Health(readiness), Log: log}.Serve(health)
+	}()
+	var err error
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+	}
+	err = errors.Join(err, end())
+	telling.Wait()
+	stopHealth()
+	log.Info().Msg("stopped: others go on from here")
+	return err
+}

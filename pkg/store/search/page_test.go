@@ -1,0 +1,171 @@
+package search
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// sliceReader is an EventReader over a slice that counts what is read.
+type sliceReader struct {
+	events []store.Event // by cursor
+	looked int
+}
+
+func (l *sliceReader) ReadRange(_ context.Context, r EventRange) ([]store.Event, error) {
+	var found []store.Event
+	for _, e := range l.events {
+		if Matches(store.EventQuery{From: r.From, To: r.To, OrganizerID: r.OrganizerID, Available: r.Available}, e) &&
+			(r.WordPrefix == "" || slices.Contains(WordPrefixes(e), r.WordPrefix)) {
+			found = append(found, e)
+		}
+	}
+	if r.Descending {
+		slices.Reverse(found)
+	}
+	if r.Begin != nil {
+		found = slices.DeleteFunc(found, func(e store.Event) bool {
+			c := e.Cursor().Compare(*r.Begin)
+			return c < 0 && !r.Descending || c > 0 && r.Descending
+		})
+	}
+	found = found[:min(len(found), r.Limit)]
+	l.looked += len(found)
+	return found, nil
+}
+
+func (l *sliceReader) ReadCursors(ctx context.Context, r EventRange) ([]store.EventCursor, error) {
+	events, err := l.ReadRange(ctx, r)
+	cursors := make([]store.EventCursor, len(events))
+	for i, e := range events {
+		cursors[i] = e.Cursor()
+	}
+	return cursors, err
+}
+
+func (l *sliceReader) ReadByID(_ context.Context, ids []store.ID) ([]store.Event, error) {
+	var found []store.Event
+	for _, e := range l.events {
+		if slices.Contains(ids, e.ID) {
+			found = append(found, e)
+		}
+	}
+	l.looked += len(ids)
+	slices.Reverse(found) // any order will do
+	return found, nil
+}
+
+// TestPagesAreTheWhole checks that the pages of a list have, in order, what Matches
+// selects, and that no page reads more than it may.
+func TestPagesAreTheWhole(t *testing.T) {
+	organizers := []store.ID{store.NewID(), store.NewID()}
+	day := func(n int) time.Time { return time.UnixMilli(int64(n) * 86_400_000).UTC() }
+	rapid.Check(t, func(rt *rapid.T) {
+		l := &sliceReader{}
+		// Words that are in one event of so many each: often, seldom, together, apart.
+		every := rapid.SliceOfN(rapid.SampledFrom([]int{1, 2, 3, 50, 400}), 4, 4).Draw(rt, "every")
+		for i := range rapid.SampledFrom([]int{10, 300, 1500}).Draw(rt, "events") {
+			e := store.Event{ID: store.NewID(), Title: "all", Capacity: 1, StartsAt: day(i * rapid.IntRange(0, 1).Draw(rt, "day")), OrganizerID: organizers[i%2]}
+			for w, n := range every {
+				if (i+w)%n == 0 {
+					e.Title += fmt.Sprintf(" %s", strings.Repeat(string(rune('k'+w)), 25))
+				}
+			}
+			if i%7 != 0 {
+				e.TicketsSold = 1
+			}
+			l.events = append(l.events, e)
+		}
+		slices.SortFunc(l.events, func(a, b store.Event) int { return a.Cursor().Compare(b.Cursor()) })
+		q := store.EventQuery{
+			Available: rapid.Bool().Draw(rt, "available"), Descending: rapid.Bool().Draw(rt, "descending"),
+			OrganizerID: rapid.SampledFrom(append(organizers, store.ID{})).Draw(rt, "of"),
+			From:        rapid.SampledFrom([]time.Time{{}, day(5)}).Draw(rt, "from"), To: rapid.SampledFrom([]time.Time{{}, day(200)}).Draw(rt, "to"),
+			Limit: rapid.SampledFrom([]int{1, 3, 100, 1000}).Draw(rt, "limit"),
+		}
+		for range rapid.IntRange(0, 4).Draw(rt, "words") {
+			word := strings.Repeat(rapid.StringMatching("[k-n]").Draw(rt, "word"), rapid.SampledFrom([]int{1, 20, 25, 26}).Draw(rt, "long"))
+			q.Words = append(q.Words, Words(word)...)
+		}
+		want := slices.DeleteFunc(slices.Clone(l.events), func(e store.Event) bool { return !Matches(q, e) })
+		if q.Descending {
+			slices.Reverse(want)
+		}
+		for {
+			l.looked = 0
+			page, err := ReadEvents(t.Context(), l, q)
+			if err != nil {
+				rt.Fatal(err)
+			}
+			n := len(page.Events)
+			if n > q.Limit || n > len(want) || !slices.EqualFunc(page.Events, want[:n], store.Event.Equal) {
+				rt.Fatalf("a page has %d events that are not the next of %d", n, len(want))
+			}
+			if most := max(minScan, scanFactor*q.Limit) + (maxIndexes+1)*max(minCursors, q.Limit+1); l.looked > most {
+				rt.Fatalf("%d were looked at for a page of %d", l.looked, n)
+			}
+			if want = want[n:]; page.Next == nil {
+				break
+			}
+			q.After = page.Next
+		}
+		if len(want) > 0 {
+			rt.Fatalf("%d events are left out", len(want))
+		}
+	})
+}
+
+// TestAPageEndsWhenItHasLookedEnough checks that a page ends with what it has, for two words that
+// are common and never together.
+func TestAPageEndsWhenItHasLookedEnough(t *testing.T) {
+	l := &sliceReader{}
+	for i := range 5000 {
+		l.events = append(l.events, store.Event{ID: store.NewID(), Title: []string{"left", "right"}[i%2], StartsAt: time.UnixMilli(int64(i)).UTC()})
+	}
+	q := store.EventQuery{Words: Words("left right"), Limit: 10}
+	pages := 0
+	for ; ; pages++ {
+		l.looked = 0
+		page, err := ReadEvents(t.Context(), l, q)
+		if err != nil || len(page.Events) > 0 {
+			t.Fatalf("%d events, %v", len(page.Events), err)
+		}
+		if l.looked > minScan+2*minCursors {
+			t.Fatalf("%d were looked at", l.looked)
+		}
+		if page.Next == nil {
+			break
+		}
+		q.After = page.Next
+	}
+	if pages < 3 {
+		t.Errorf("%d pages", pages+1)
+	}
+}
+
+func TestNextCursor(t *testing.T) {
+	at := time.UnixMilli(1000).UTC()
+	last := store.ID{}
+	for i := range last {
+		last[i] = 0xff
+	}
+	for _, c := range []struct{ cursor, next store.EventCursor }{
+		{store.EventCursor{StartsAt: at, ID: store.ID{11: 1}}, store.EventCursor{StartsAt: at, ID: store.ID{11: 2}}},
+		{store.EventCursor{StartsAt: at, ID: store.ID{11: 0xff}}, store.EventCursor{StartsAt: at, ID: store.ID{10: 1}}},
+		{store.EventCursor{StartsAt: at, ID: last}, store.EventCursor{StartsAt: at.Add(time.Millisecond), ID: store.ID{}}},
+	} {
+		if got := next(c.cursor, false); got != c.next {
+			t.Errorf("behind %v comes %v", c.cursor, got)
+		}
+		if got := next(c.next, true); got != c.cursor {
+			t.Errorf("before %v comes %v", c.next, got)
+		}
+	}
+}

@@ -1,0 +1,4 @@
+package record
+
+// PruneChunk is pruneChunk, for the tests.
+const PruneChunk = pruneChunk

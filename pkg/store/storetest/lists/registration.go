@@ -1,0 +1,184 @@
+package lists
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/storetest"
+)
+
+func testRoster(t *testing.T, target storetest.Target) {
+	s := target.Store
+	event, other := storetest.NewEvent(t, s, 100), storetest.NewEvent(t, s, 100)
+	if got := storetest.Check(t, s, event.ID); len(got) != 0 {
+		t.Fatalf("a new event has %v", got)
+	}
+	if got := storetest.Collect(t, s.Roster(storetest.Context(t), store.NewID(), 0, math.MaxInt64, 0)); len(got) != 0 {
+		t.Fatalf("an unknown event has %v", got)
+	}
+	var want []store.Registration
+	for range 3 {
+		for _, r := range storetest.MustApply(t, s, append(storetest.NewRequests(event.ID, 4), storetest.NewRequest(other.ID))...)[:4] {
+			want = append(want, r.Registration)
+		}
+	}
+	for _, c := range []struct {
+		name           string
+		after, through int64
+		limit          int
+		first, until   int
+	}{
+		{"whole", 0, math.MaxInt64, 0, 0, 12},
+		{"first page", 0, 12, 5, 0, 5},
+		{"second page", 5, 12, 5, 5, 10},
+		{"last page", 10, 12, 5, 10, 12},
+		{"after the end", 12, 12, 5, 12, 12},
+		{"through a number", 2, 7, 0, 2, 7},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := storetest.Collect(t, s.Roster(storetest.Context(t), event.ID, c.after, c.through, c.limit))
+			if !sameRegistrations(got, want[c.first:c.until]) {
+				t.Fatalf("got %+v, want %+v", got, want[c.first:c.until])
+			}
+		})
+	}
+	storetest.Check(t, s, event.ID)
+	storetest.Check(t, s, other.ID)
+}
+
+func testLookups(t *testing.T, target storetest.Target) {
+	s := target.Store
+	event := storetest.NewEvent(t, s, 2)
+	request := storetest.NewRequest(event.ID)
+	seat := storetest.MustApply(t, s, request)[0].Registration
+	t.Run("a registration is read back", func(t *testing.T) {
+		if got, err := target.Again(t).Registration(storetest.Context(t), event.ID, request.UserID); err != nil || !got.Equal(seat) {
+			t.Fatalf("got %+v, %v; want %+v", got, err, seat)
+		}
+	})
+	for name, key := range map[string][2]store.ID{
+		"of another user": {event.ID, store.NewID()}, "of another event": {store.NewID(), request.UserID},
+	} {
+		t.Run("a registration "+name+" is not found", func(t *testing.T) {
+			if _, err := s.Registration(storetest.Context(t), key[0], key[1]); !errors.Is(err, store.ErrRegistrationNotFound) {
+				t.Fatalf("error is %v, want ErrRegistrationNotFound", err)
+			}
+		})
+	}
+	t.Run("registrations are read together", func(t *testing.T) {
+		other := storetest.NewEvent(t, s, 3)
+		first, gone, elsewhere := storetest.NewRequest(other.ID), storetest.NewRequest(other.ID), storetest.NewRequest(other.ID)
+		elsewhere.UserID = request.UserID
+		seats := storetest.MustApply(t, s, first, gone, elsewhere)
+		storetest.MustApply(t, s, storetest.NewCancel(gone))
+		want := map[store.RegistrationID]store.Registration{
+			{EventID: event.ID, UserID: request.UserID}: seat,
+			{EventID: other.ID, UserID: first.UserID}:   seats[0].Registration,
+			{EventID: other.ID, UserID: request.UserID}: seats[2].Registration,
+		}
+		ids := []store.RegistrationID{
+			{EventID: other.ID, UserID: gone.UserID}, {EventID: event.ID, UserID: first.UserID}, {EventID: store.NewID(), UserID: store.NewID()},
+		}
+		for id := range want {
+			ids = append(ids, id)
+		}
+		got, err := target.Again(t).RegistrationsByID(storetest.Context(t), ids)
+		if err != nil || len(got) != len(want) {
+			t.Fatalf("got %+v, %v; want %+v", got, err, want)
+		}
+		for id, r := range want {
+			if !got[id].Equal(r) {
+				t.Errorf("got %+v, want %+v", got[id], r)
+			}
+		}
+	})
+	ada := storetest.NewUser("ada@example.org")
+	if err := s.CreateUser(storetest.Context(t), ada); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("a user is read by id", func(t *testing.T) {
+		if got, err := target.Again(t).User(storetest.Context(t), ada.ID); err != nil || got != ada {
+			t.Fatalf("got %+v, %v; want %+v", got, err, ada)
+		}
+		if _, err := s.User(storetest.Context(t), store.NewID()); !errors.Is(err, store.ErrUserNotFound) {
+			t.Fatalf("error is %v, want ErrUserNotFound", err)
+		}
+	})
+	t.Run("an id that exists is not written twice", func(t *testing.T) {
+		for name, err := range map[string]error{
+			"user":  s.CreateUser(storetest.Context(t), store.User{ID: ada.ID, Name: "Eve", Email: "eve@example.org", PasswordHash: "x", CreatedAt: storetest.Now()}),
+			"event": s.CreateEvent(storetest.Context(t), event),
+		} {
+			if err == nil {
+				t.Errorf("%s: a second one was accepted", name)
+			}
+		}
+		if got := fmt.Sprint(storetest.Check(t, s, event.ID)); got != fmt.Sprint([]store.Registration{seat}) {
+			t.Errorf("roster is %s", got)
+		}
+	})
+}
+
+func testUserRegistrations(t *testing.T, target storetest.Target) {
+	s := target.Store
+	user := store.NewID()
+	var want []store.ID
+	for i := range 7 {
+		event := storetest.NewWaitlistEvent(t, s, 1)
+		request := storetest.NewRequest(event.ID)
+		request.UserID = user
+		if i%2 == 1 { // the user has cancelled
+			storetest.MustApply(t, s, storetest.NewRequest(event.ID))
+		}
+		storetest.MustApply(t, s, request)
+		if i == 3 {
+			storetest.MustApply(t, s, storetest.NewCancel(request))
+			if _, err := s.Registration(storetest.Context(t), event.ID, user); !errors.Is(err, store.ErrRegistrationNotFound) {
+				t.Fatalf("a cancelled registration: %v", err)
+			}
+			continue
+		}
+		r, err := s.Registration(storetest.Context(t), event.ID, user)
+		if err != nil || r.UserID != user || r.EventID != event.ID || storetest.ReadEvent(t, s, event.ID).Confirmed(r) != (i%2 == 0) {
+			t.Fatalf("registration %d is %+v, %v", i, r, err)
+		}
+		want = append([]store.ID{event.ID}, want...)
+	}
+	var got []store.ID
+	var before store.ID
+	cancelled := 0
+	for {
+		page := storetest.Collect(t, s.UserRegistrations(storetest.Context(t), user, before, 4))
+		for _, h := range page {
+			if h.Registration.EventID != h.Event.ID || h.Registration.UserID != user || h.Event.Title == "" {
+				t.Fatalf("holding is %+v", h)
+			}
+			before = h.Event.ID
+			if h.Registration.Cancelled {
+				cancelled++
+				continue
+			}
+			got = append(got, h.Event.ID)
+		}
+		if len(page) < 4 {
+			break
+		}
+	}
+	if !slices.Equal(got, want) || cancelled != 1 {
+		t.Fatalf("got %v and %d cancelled, want %v and 1", got, cancelled, want)
+	}
+	if got := storetest.Collect(t, s.UserRegistrations(storetest.Context(t), store.NewID(), store.ID{}, 0)); len(got) != 0 {
+		t.Fatalf("a stranger holds %v", got)
+	}
+	if _, err := s.Position(storetest.Context(t), store.NewID(), 1); !errors.Is(err, store.ErrEventNotFound) {
+		t.Fatalf("a position in an unknown event: %v", err)
+	}
+}
+
+func sameRegistrations(a, b []store.Registration) bool {
+	return slices.EqualFunc(a, b, store.Registration.Equal)
+}
