@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways browser chaos fresh k6 clean
+.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways clients browser chaos fresh k6 clean
 
 FUZZTIME ?= 10s
 CHAOS ?= 2m
@@ -44,7 +44,7 @@ bench: ## all benchmarks; BENCH=regexp for some
 	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
 
-load: ## measure S1 to S11 and S14 against the baselines into docs/benchmarks/, half an hour; LOAD="--scenario S1,S3" for some
+load: ## measure S1 to S11, S13 and S14 against the baselines into docs/benchmarks/, half an hour; LOAD="--scenario S1,S3" for some
 	go run ./loadtest/bench --out docs/benchmarks $(LOAD)
 
 # go test fuzzes one target at a time.
@@ -77,6 +77,10 @@ schemathesis: ## what others make of the OpenAPI document: a linter, generated c
 gateways: ## nginx, HAProxy, Caddy and Apache before eventio, fetched from Debian where they are missing
 	@for gateway in nginx haproxy caddy apache2; do sh scripts/gateways.sh $$gateway >/dev/null || exit 1; done
 	go test -tags gateways -run TestGateways -count 1 -timeout 5m ./e2e
+
+clients: ## the HTTP clients of people's programs, from PyPI and npm, against both stores; needs Python 3, node 20, curl and a JDK 17
+	sh scripts/clients.sh >/dev/null
+	go test -tags clients -run TestClients -count 1 -timeout 5m ./e2e
 
 # Fetching a browser first keeps its download out of the test's time. It comes before the other tests
 # of `make test`, alone: what it measures is a person's time.

@@ -81,7 +81,8 @@ type Config struct {
 	Access gate.Config
 	// Quotas say how much of it.
 	Quotas Quotas
-	// LiveStreams is how many live streams there may be at once. Default live.DefaultStreams.
+	// LiveStreams is how many live streams there may be at once, at most
+	// live.DefaultStreams, which is also the default.
 	LiveStreams int
 	// Webhooks says which webhooks may be made.
 	Webhooks Webhooks
@@ -192,5 +193,6 @@ func (a *API) Waiting() int { return a.waits.count() }
 // store is closed. It may be called more than once.
 func (a *API) Wait() {
 	a.end()
+	a.live.End()
 	a.background.Wait()
 }

@@ -137,6 +137,11 @@ var laterBadInputs = []badInput{
 	{"changes/limit_1001", "GET", theEvent + "/changes?limit=1001", "", nil, 400, invalid, "limit"},
 	{"users_changes/of_star", "GET", users + "/*/changes", "", nil, 400, invalid, "user_id"},
 	{"users_changes/wait", "GET", users + "/" + someID + "/changes?wait=1s", "", nil, 400, invalid, "wait"},
+	{"live/of_star", "GET", events + "/*/live", "", nil, 400, invalid, "id"},
+	{"live/of_no_event", "GET", events + "/" + someID + "/live", "", nil, 404, noEvent, ""},
+	{"live/a_parameter", "GET", theEvent + "/live?after=1", "", nil, 400, invalid, "after"},
+	{"users_live/of_star", "GET", users + "/*/live", "", nil, 400, invalid, "user_id"},
+	{"users_live/a_parameter", "GET", users + "/" + someID + "/live?event=x", "", nil, 400, invalid, "event"},
 	{"users_changes/cursor", "GET", users + "/" + someID + "/changes?cursor=x", "", nil, 400, invalid, "cursor"},
 
 	badChange("empty_body", "", "body"),

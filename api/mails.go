@@ -317,14 +317,19 @@ func (a *API) mailSettings(r *request) (outbox.Settings, error) {
 	return s, err
 }
 
-// showMailSettings sends people who follow the link of a mail program to the page. Following a link must
-// change nothing: programs that look for viruses follow all of them.
+// showMailSettings tells programs what somebody gets, and leads browsers, with which people follow the link
+// of a mail program, to the page. Following a link must change nothing: programs that look for viruses
+// follow all of them.
 func (a *API) showMailSettings(w http.ResponseWriter, r *request) error {
 	s, err := a.mailSettings(r)
 	if err != nil {
 		return err
 	}
 	noStore(w)
+	w.Header().Add("Vary", "Accept")
+	if !strings.Contains(strings.Join(r.Header.Values("Accept"), ","), "text/html") {
+		return writeJSON(w, http.StatusOK, wire.MailSettings{EventMail: s.OffAt.IsZero()})
+	}
 	w.Header().Set("Location", "../../mail#"+s.Token)
 	w.WriteHeader(http.StatusSeeOther)
 	return nil

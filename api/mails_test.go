@@ -281,7 +281,10 @@ func TestMailSettings(t *testing.T) {
 			}
 			return !got.OffAt.IsZero()
 		}
-		r := p.ask(t, "GET", path, "").want(t, 303, "")
+		if r := p.ask(t, "GET", path, "").want(t, 200, ""); r.body != `{"event_mail":true}` || off() {
+			t.Errorf("%s, off: %v", r.body, off())
+		}
+		r := p.ask(t, "GET", path, "", with("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")).want(t, 303, "")
 		if r.header.Get("Location") != "../../mail#"+s.Token || off() {
 			t.Errorf("%v, off: %v", r.header, off())
 		}

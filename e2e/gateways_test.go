@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"fmt"
 	"net"
 	"net/http"
@@ -321,6 +323,49 @@ func TestGateways(t *testing.T) {
 					t.Error("what it sends is not understood")
 				}
 			})
+		})
+	}
+}
+
+// TestLiveThroughGateways: what happens is told through each gateway, as it comes, within a second of it,
+// and not when a buffer is full.
+func TestLiveThroughGateways(t *testing.T) {
+	for name, g := range gateways {
+		t.Run(name, func(t *testing.T) {
+			s := serve(t, "EVENTIO_TRUSTED_PROXIES=127.0.0.1", "EVENTIO_AUTH=trusted", "EVENTIO_HOSTS=tickets.example.org")
+			base, _ := g.start(t, name, g.usual, s.url)
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			r := request(t, "GET", base+s.event+"/live", "", to("tickets.example.org"), with("Accept-Encoding", "gzip")).WithContext(ctx)
+			transport := &http.Transport{DisableCompression: true}
+			defer transport.CloseIdleConnections()
+			res, err := transport.RoundTrip(r)
+			succeeds(t, err)
+			defer res.Body.Close()
+			if res.StatusCode != http.StatusOK {
+				t.Fatalf("status %d", res.StatusCode)
+			}
+			lines := bufio.NewScanner(res.Body)
+			next := func(part string) {
+				t.Helper()
+				for lines.Scan() {
+					if strings.Contains(lines.Text(), part) {
+						return
+					}
+				}
+				t.Fatalf("the stream ends before %q: %v", part, lines.Err())
+			}
+			next(`"tickets_sold":0`)
+			time.Sleep(time.Second / 2)
+			began := time.Now()
+			direct := request(t, "POST", s.url+s.event+"/registrations", `{"user_id":"aaaaaaaaaaaaaaaaaaaaaaaa"}`, with("Content-Type", "application/json"))
+			if a := saidFrom(t, "127.0.0.1", direct); a.status != http.StatusCreated {
+				t.Fatalf("register: %d %s", a.status, a.body)
+			}
+			next(`"tickets_sold":1`)
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("it is told after %v", took)
+			}
 		})
 	}
 }

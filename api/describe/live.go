@@ -14,12 +14,12 @@ const EventStreamMedia = "text/event-stream"
 func LiveEvent() Operation {
 	return Operation{
 		ID: "liveEvent", Tag: "events", Summary: "Follow where an event stands",
-		Description: "Server-sent events (the HTML standard), for EventSource. A message state has, as JSON, event_id, revision, capacity, tickets_sold, waiting, " +
+		Description: "Server-sent events (the HTML standard), for EventSource. A message state has, as JSON, event_id, revision, version (which grows with each edit), capacity, tickets_sold, waiting, " +
 			"state and registration_state: one at once, and one whenever they change, at most four a second and fewer when very many listen; each has everything, so none needs the one before. " +
 			"The id of a message is the revision; with it in Last-Event-ID nothing older comes. A message gone says that the event was deleted. " +
-			"The stream ends now and then, and when the process ends: come back after the time in retry. Comments keep the connection open.",
+			"The stream ends now and then, and when the process ends: come back after the time in retry. A message heartbeat comes when nothing else has for 15 s.",
 		Parameters: []openapi.Parameter{lastEventID()},
-		Answers:    []Answer{liveAnswer("id: 7\nevent: state\ndata: {\"event_id\":\"6650a1f2c3d4e5f60718293a\",\"revision\":7,\"capacity\":100,\"tickets_sold\":42,\"waiting\":0,\"state\":\"upcoming\",\"registration_state\":\"open\"}\n\n")},
+		Answers:    []Answer{liveAnswer("id: 7\nevent: state\ndata: {\"event_id\":\"6650a1f2c3d4e5f60718293a\",\"revision\":7,\"version\":1,\"capacity\":100,\"tickets_sold\":42,\"waiting\":0,\"state\":\"upcoming\",\"registration_state\":\"open\"}\n\n")},
 		Problems:   []problem.Code{problem.EventNotFound, problem.Overloaded},
 	}
 }

@@ -69,10 +69,13 @@ func ProveEmail() Operation {
 // ShowMailSettings documents the operation.
 func ShowMailSettings() Operation {
 	return Operation{
-		ID: "showMailSettings", Tag: "users", Summary: "Follow the link of a mail program",
-		Description: "Leads to the page on which mails about events are switched off. It changes nothing. The token is that of the header List-Unsubscribe.",
-		Answers:     []Answer{{Status: http.StatusSeeOther, Description: "The page.", Headers: []string{"Location"}}},
-		Problems:    []problem.Code{problem.NoMail, problem.LinkInvalid, problem.Overloaded},
+		ID: "showMailSettings", Tag: "users", Summary: "See whether mails about events are switched off",
+		Description: "Leads browsers to the page on which they are switched off and on. It changes nothing. The token is that of the header List-Unsubscribe.",
+		Answers: []Answer{
+			{Status: http.StatusOK, Description: "What they get.", Body: wire.MailSettings{}, Example: wire.MailSettings{EventMail: true}},
+			{Status: http.StatusSeeOther, Description: "The page, when Accept has text/html.", Headers: []string{"Location"}},
+		},
+		Problems: []problem.Code{problem.NoMail, problem.LinkInvalid, problem.Overloaded},
 	}
 }
 

@@ -15,9 +15,10 @@ import (
 
 // The names of the messages of streams.
 const (
-	EventState = "state"  // where an event stands: wire.LiveEvent
-	EventGone  = "gone"   // the event was deleted: wire.LiveGone
-	OwnChange  = "change" // what happened to a registration: wire.Change
+	EventState = "state"     // where an event stands: wire.LiveEvent
+	EventGone  = "gone"      // the event was deleted: wire.LiveGone
+	OwnChange  = "change"    // what happened to a registration: wire.Change
+	Heartbeat  = "heartbeat" // nothing: the connection is alive
 )
 
 // eventFeed reads where an event stands.

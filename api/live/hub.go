@@ -38,7 +38,7 @@ type Frame struct {
 type Feed interface {
 	// Read returns the frames that are new since the last Read. next is when something changes by the
 	// clock alone; zero: nothing does. It fails with ErrGone, then with a last frame or none; any other
-	// error means that the next Read makes it good.
+	// error means that the next Read makes it good. Frames that come with an error count.
 	Read(ctx context.Context) (frames []Frame, next time.Time, err error)
 }
 
@@ -170,9 +170,7 @@ func (h *hub) follow(ctx context.Context, id store.ID, t *topic) {
 			return
 		}
 		gone := errors.Is(err, ErrGone)
-		if err == nil || gone {
-			h.tell(ctx, id, t, frames, gone)
-		}
+		h.tell(ctx, id, t, reading{frames, err == nil || gone, gone})
 		if gone {
 			return
 		}
@@ -204,11 +202,19 @@ func (h *hub) read(ctx context.Context, feed Feed) ([]Frame, time.Time, error) {
 	return feed.Read(ctx)
 }
 
+// reading is what came of reading a thing.
+type reading struct {
+	frames []Frame // also of a reading that failed later
+	whole  bool    // it did not fail
+	gone   bool    // the thing is
+}
+
 // tell adds frames and wakes the listeners, one wave after the other.
-func (h *hub) tell(ctx context.Context, id store.ID, t *topic, frames []Frame, gone bool) {
+func (h *hub) tell(ctx context.Context, id store.ID, t *topic, r reading) {
 	h.mu.Lock()
-	news := len(frames) > 0 || gone || !t.ready
-	t.ready, t.gone = true, gone
+	frames, gone := r.frames, r.gone
+	news := len(frames) > 0 || r.whole && !t.ready || gone
+	t.ready, t.gone = t.ready || r.whole, gone
 	t.sent += uint64(len(frames))
 	t.frames = append(t.frames, frames...)
 	t.frames = t.frames[max(0, len(t.frames)-h.keep):]

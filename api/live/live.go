@@ -27,7 +27,7 @@ import (
 )
 
 const (
-	// DefaultStreams is the default of Config.Streams.
+	// DefaultStreams is the default of Config.Most, and the most that it may be.
 	DefaultStreams = 8192
 	// maxOfAddress bounds the streams to one address. Networks of many people have a multiple of it.
 	maxOfAddress = 256
@@ -54,7 +54,7 @@ type Config struct {
 	News  News
 	// Timeout bounds a read.
 	Timeout time.Duration
-	// Most is how many streams there may be at once. Default DefaultStreams.
+	// Most is how many streams there may be at once, at most DefaultStreams, which is also the default.
 	Most int
 	// Busy reports whether others need the processor more. nil: nobody does.
 	Busy func() bool
@@ -80,7 +80,7 @@ type Streams struct {
 // New makes Streams.
 func New(c Config) *Streams {
 	s := &Streams{store: c.Store, most: c.Most, ofAddress: make(map[netip.Addr]int), ended: make(chan struct{})}
-	if s.most <= 0 {
+	if s.most <= 0 || s.most > DefaultStreams {
 		s.most = DefaultStreams
 	}
 	if c.Busy == nil {

@@ -108,8 +108,8 @@ func (s *Streams) serve(ctx context.Context, h *hub, o *output, id store.ID, fir
 		if o.after > 0 && !now.Before(patience) {
 			o.release()
 		}
-		if !now.Before(beat) {
-			o.comment("")
+		if !now.Before(beat) { // a message, because scripts see no comments, and so no connection that is dead
+			o.add(Frame{Event: Heartbeat, Data: []byte("{}")})
 		}
 		if o.pending() {
 			if err := o.send(); err != nil {
@@ -172,11 +172,13 @@ func (o *output) comment(text string) { fmt.Fprintf(&o.buf, ": %s\n\n", text) }
 
 // add adds a frame, unless the client has a later one.
 func (o *output) add(f Frame) {
-	if f.Revision > 0 && f.Revision < o.after {
+	switch {
+	case f.Revision > 0 && f.Revision < o.after:
 		o.held = &f
 		return
+	case f.Revision > 0:
+		o.after, o.held = 0, nil // the next ones are later
 	}
-	o.after, o.held = 0, nil // the next ones are later
 	if f.ID != "" {
 		fmt.Fprintf(&o.buf, "id: %s\n", f.ID)
 	}

@@ -54,6 +54,10 @@ func (m MaxConnections) Bound() (int, error) {
 	return m.MaxConnections, nil
 }
 
+// Streams returns how many live streams may be among so many connections: half of them, so that the other
+// half is left for requests.
+func Streams(connections int) int { return connections / 2 }
+
 // connectionBound returns the default bound for a process that may have so many descriptors; 0: it is
 // not known how many.
 func connectionBound(descriptors uint64) int {

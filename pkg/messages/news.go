@@ -119,8 +119,13 @@ func publishNews(link Link, subject string, news any) error {
 	return nil
 }
 
-// Link returns the connection over which the requester sends.
-func (r *Requester) Link() Link { return r.link }
+// Link returns the connection over which the requester sends; of no Requester it is none.
+func (r *Requester) Link() Link {
+	if r == nil {
+		return Link{}
+	}
+	return r.link
+}
 
 // ListenEvent calls take for all news of an event until stop is called. A message that cannot be read,
 // or is about another event, is left out. The calls come from one goroutine and must not block.

@@ -4,9 +4,10 @@ import { clockDoubt, serverNow } from './clock.js';
 import { announce, bindShare, byId, confirmed, isOff, make, note, setBusy, show, write } from './dom.js';
 import { hideFlash, showFlash } from './layout.js';
 import { follow } from './live.js';
+import { openStream } from './stream.js';
 import { leave, register } from './registration.js';
 import { checkSession, currentUser, onSessionChange, state, withNext } from './session.js';
-import { clockText, moment, number, ownZone, places, sameClock, span, spanLines, stub, t } from './text.js';
+import { clockText, hasText, moment, number, ownZone, places, sameClock, span, spanLines, stub, t } from './text.js';
 
 // In the first moments after the opening, requests go out spread over this time.
 const spreadMilliseconds = 250;
@@ -176,7 +177,7 @@ export function startEvent() {
 
   async function takeNews(answer) {
     if (answer.status === 404) {
-      await live.end();
+      live.end();
       location.reload();
       return;
     }
@@ -197,7 +198,63 @@ export function startEvent() {
     else if (before && !mine) showFlash(t('mine.removed'), 'warn');
   }
 
-  const live = follow(eventPath(eventID), state.tag, takeNews);
+  // The numbers and the states, as the stream tells them.
+  function takeNumbers(numbers) {
+    const before = registrationState();
+    event = { ...event, ...numbers };
+    showAll();
+    planRefresh();
+    const now = registrationState();
+    if (now !== before && hasText(`badge.${now}`)) announce(t(`badge.${now}`));
+    else if (now !== before && now === 'open') announce(t('places.left', { n: places(event).left }));
+    // The place in line moves with the numbers; of everything else the own stream tells.
+    if (mine?.status === 'waitlisted' || (mine && !own?.isOpen())) readMineSoon();
+  }
+
+  // At most now and then, and spread, because all who wait are told at once.
+  let mineTimer = 0;
+  let mineRead = 0;
+  function readMineSoon(spread = 1000) {
+    if (mineTimer) return;
+    mineTimer = setTimeout(async () => {
+      mineTimer = 0;
+      if (busy || !currentUser()) return;
+      mineRead = Date.now();
+      const before = mine;
+      await readMine();
+      if (busy) return;
+      tellChange(before);
+      showAll();
+    }, Math.max(0, mineRead + 2500 - Date.now()) + Math.random() * spread);
+  }
+
+  // What happens to this person's registrations.
+  let own = null;
+  let ownUser = '';
+  function followOwn() {
+    const user = currentUser()?.id ?? '';
+    if (user === ownUser) return;
+    own?.end();
+    own = null;
+    ownUser = user;
+    let opened = false;
+    if (user) {
+      own = openStream(`/api/users/${encodeURIComponent(user)}/live`, {
+        change(change) {
+          if (change.event_id !== eventID || busy) return;
+          mineRead = 0;
+          clearTimeout(mineTimer);
+          mineTimer = 0;
+          readMineSoon(0);
+        },
+      }, (open) => {
+        if (open && opened) readMineSoon(); // what was missed
+        opened ||= open;
+      });
+    }
+  }
+
+  const live = follow(eventPath(eventID), event, state.tag, { onNews: takeNews, onNumbers: takeNumbers });
 
   // At the moments at which the event changes by the clock alone, all pages would ask together:
   // they do it spread over a few seconds.
@@ -338,6 +395,7 @@ export function startEvent() {
   bindShare(byId('share'), event.title, `/events/${eventID}`);
 
   onSessionChange(async () => {
+    followOwn();
     await readMine();
     showAll();
   });
@@ -345,6 +403,7 @@ export function startEvent() {
   showAll();
   planRefresh();
   tick();
+  followOwn();
   if (currentUser() && !asked) readMine().then(showAll);
   // The clock may be off by half a second after one answer; more of them tell better.
   if (event.registration_state === 'opens_soon' && clockDoubt() > 300) call('GET', eventPath(eventID)).then(tick);

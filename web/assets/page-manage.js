@@ -108,14 +108,38 @@ export function startManage() {
 
   // ---- news ----
 
-  const live = follow(eventPath(eventID), state.tag, async (answer) => {
-    if (!answer.ok) return;
+  async function take(now) {
     const before = event;
-    [event, tag] = [answer.data, answer.tag];
+    event = now;
     if (document.activeElement !== capacity && Number(capacity.value) === before.capacity) form.set({ capacity: event.capacity });
     showAll();
     const seats = (e) => `${e.tickets_sold} ${e.waiting ?? 0}`;
-    if (seats(before) !== seats(event) && isYours() && !byId('confirm').open && !guests.isBusy()) await guests.load();
+    if (seats(before) !== seats(event)) loadGuestsSoon();
+  }
+
+  // The list is read now and then while the numbers run.
+  let guestsTimer = 0;
+  let guestsRead = 0;
+  function loadGuestsSoon() {
+    guestsTimer ||= setTimeout(async () => {
+      guestsTimer = 0;
+      if (!isYours()) return;
+      if (byId('confirm').open || guests.isBusy()) {
+        loadGuestsSoon();
+        return;
+      }
+      guestsRead = Date.now();
+      await guests.load();
+    }, Math.max(200, guestsRead + 2500 - Date.now()));
+  }
+
+  const live = follow(eventPath(eventID), event, state.tag, {
+    async onNews(answer) {
+      if (!answer.ok) return;
+      tag = answer.tag;
+      await take(answer.data);
+    },
+    onNumbers: (numbers) => take({ ...event, ...numbers }),
   });
 
   bindShare(byId('share'), event.title, `/events/${eventID}`);

@@ -1,10 +1,19 @@
 import { call, holdingsPath, isArray, said } from './api.js';
 import { card } from './cards.js';
 import { announce, byId, isOff, setBusy, show } from './dom.js';
+import { showFlash } from './layout.js';
+import { openStream } from './stream.js';
 import { checkSession, currentUser, onSessionChange } from './session.js';
 import { t } from './text.js';
 
 const registrationsAtATime = 50;
+
+function cardsOf(when, answer) {
+  const order = when === 'upcoming' ? 1 : -1;
+  return answer.data
+    .toSorted((a, b) => order * (Date.parse(a.event.starts_at) - Date.parse(b.event.starts_at)))
+    .map((each) => card(each.event, each));
+}
 
 export function startRegistrations() {
   const next = { upcoming: '', past: '' };
@@ -23,10 +32,7 @@ export function startRegistrations() {
         announce(byId('trouble-text').textContent);
         return null;
       }
-      const order = when === 'upcoming' ? 1 : -1;
-      const cards = answer.data
-        .toSorted((a, b) => order * (Date.parse(a.event.starts_at) - Date.parse(b.event.starts_at)))
-        .map((each) => card(each.event, each));
+      const cards = cardsOf(when, answer);
       list.append(...cards);
       [first] = cards;
       path = answer.next;
@@ -66,6 +72,58 @@ export function startRegistrations() {
     await load();
     setBusy(reload, '');
   });
-  onSessionChange(load);
+  // ---- news ----
+
+  // What is shown is replaced when the new list is there, so that nothing jumps.
+  async function refresh() {
+    const user = currentUser();
+    if (!user || !byId('loading').hidden) return;
+    for (const when of ['upcoming', 'past']) {
+      if (next[when] || byId(when).contains(document.activeElement)) continue; // who has asked for more is reading
+      const answer = await call('GET', `${holdingsPath(user.id)}?when=${when}&limit=${registrationsAtATime}`);
+      if (!isArray(answer) || answer.next) continue;
+      byId(when).replaceChildren(...cardsOf(when, answer));
+    }
+    show(byId('none'), byId('trouble').hidden && !byId('upcoming').hasChildNodes());
+    show(byId('past-section'), byId('past').hasChildNodes());
+  }
+
+  let stream = null;
+  let timer = 0;
+  function soon() {
+    clearTimeout(timer);
+    timer = setTimeout(refresh, 200);
+  }
+  function follow() {
+    stream?.end();
+    stream = null;
+    const user = currentUser();
+    let opened = false;
+    let asking = 0;
+    const ask = () => {
+      clearTimeout(asking);
+      if (currentUser()?.id !== user.id || stream?.isOpen()) return;
+      if (document.visibilityState === 'visible') soon();
+      asking = setTimeout(ask, 15_000 + Math.random() * 5000);
+    };
+    if (!user) return;
+    stream = openStream(`/api/users/${encodeURIComponent(user.id)}/live`, {
+      change(change) {
+        if (change.type === 'promoted') showFlash(t('mine.promoted'), 'good', { stays: true });
+        soon();
+      },
+    }, (open) => {
+      if (open && opened) soon(); // what was missed
+      opened ||= open;
+      if (!open) ask();
+    });
+    asking = setTimeout(ask, 15_000); // where no stream opens
+  }
+
+  onSessionChange(() => {
+    follow();
+    load();
+  });
+  follow();
   load();
 }
