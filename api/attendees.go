@@ -85,13 +85,10 @@ func (a *API) listAttendees(w http.ResponseWriter, r *request) error {
 
 // attendeeOf makes the body of an attendee of an event.
 func attendeeOf(e store.Event, g store.Attendee) wire.Attendee {
-	body := wire.Attendee{
-		UserID: g.UserID, Name: g.Name, Email: g.Email, Number: g.Number, Status: wire.Confirmed, RegisteredAt: g.RegisteredAt,
+	return wire.Attendee{
+		UserID: g.UserID, Name: g.Name, Email: g.Email, Number: g.Number, RegisteredAt: g.RegisteredAt,
+		Status: wire.StatusOf(e, store.Registration{Number: g.Number}),
 	}
-	if !e.Confirmed(store.Registration{Number: g.Number}) {
-		body.Status = wire.Waitlisted
-	}
-	return body
 }
 
 // sorted reports whether the order is one that no index has.

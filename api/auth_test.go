@@ -2,9 +2,13 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
@@ -47,8 +51,9 @@ func TestSignUpAndLogInAnswerAToken(t *testing.T) {
 	})
 }
 
-// TestRightsByRole has a row for every route: what each of six roles is answered. A route
-// without a row fails.
+// TestRightsByRole has a row for every operation of the OpenAPI document: what each of six roles is answered,
+// and as which three more that have lost their rights are. An operation without a row fails, and a row
+// without an operation.
 func TestRightsByRole(t *testing.T) {
 	type roles struct{ anonymous, forged, stranger, registered, organizer, owner int }
 	rights := map[string]roles{
@@ -105,17 +110,24 @@ func TestRightsByRole(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *site) {
 		i := s.start(t, identity.Keys{}).takesWebhooks()
 		organizer, registered := i.newMember(t), i.newMember(t)
-		event := i.organized(t, organizer)
 		_, hook := i.hooked(t, organizer, hookBody)
-		i.ask(t, "POST", event+"/registrations", `{}`, bearer(registered.token)).want(t, 201, "")
-		for _, rt := range i.table() {
-			name := rt.method + " " + rt.pattern
+		lost := i.lostTokens(t, s)
+		operations := i.operations(t)
+		for name := range rights {
+			if !slices.Contains(operations, name) {
+				t.Errorf("%s is no operation", name)
+			}
+		}
+		for _, name := range operations {
+			method, pattern, _ := strings.Cut(name, " ")
 			want, ok := rights[name]
 			if !ok {
 				t.Errorf("%s has no row", name)
 				continue
 			}
 			t.Run(name, func(t *testing.T) {
+				event := i.organized(t, organizer) // for each: one of them cancels it
+				i.ask(t, "POST", event+"/registrations", `{}`, bearer(registered.token)).want(t, 201, "")
 				for _, role := range []struct {
 					name   string
 					token  func(owner member) string
@@ -127,10 +139,15 @@ func TestRightsByRole(t *testing.T) {
 					{"registered", func(member) string { return registered.token }, want.registered},
 					{"organizer", func(member) string { return organizer.token }, want.organizer},
 					{"owner", func(m member) string { return m.token }, want.owner},
+					{"logged out", nil, want.forged},
+					{"locked", nil, want.forged},
+					{"erased", nil, want.forged},
 				} {
 					// owner is whom the request is about.
-					owner := i.newMember(t)
-					if rt.pattern == "/api/logout" { // which ends the token
+					owner := organizer
+					if token := lost[role.name]; token != "" { // nothing is done in their names
+						role.token = func(member) string { return token }
+					} else if owner = i.newMember(t); pattern == "/api/logout" { // which ends the token
 						registered, organizer := i.newMember(t), i.newMember(t)
 						role.token = map[string]func(member) string{
 							"registered": func(member) string { return registered.token }, "organizer": func(member) string { return organizer.token },
@@ -139,10 +156,10 @@ func TestRightsByRole(t *testing.T) {
 							role.token = func(m member) string { return m.token }
 						}
 					}
-					if rt.method == http.MethodDelete && strings.Contains(rt.pattern, "{webhook_id}") {
+					if method == http.MethodDelete && strings.Contains(pattern, "{webhook_id}") {
 						_, hook = i.hooked(t, organizer, hookBody)
 					}
-					path := strings.NewReplacer("/replay", "/replay?since=2026-11-01T00:00:00Z", "{webhook_id}", hook.ID.Hex(), "/api/events/{id}", event, "{user_id}", owner.id, "{session_id}", store.NewID().Hex(), "{token}", outbox.NewToken()).Replace(rt.pattern)
+					path := strings.NewReplacer("/replay", "/replay?since=2026-11-01T00:00:00Z", "{webhook_id}", hook.ID.Hex(), "/api/events/{id}", event, "{user_id}", owner.id, "{session_id}", store.NewID().Hex(), "{token}", outbox.NewToken()).Replace(pattern)
 					body := map[string]string{
 						"/api/users":                               signUpBody(store.NewID().Hex()+"@example.org", goodPassword),
 						"/api/login":                               logInBody(owner.email, owner.password),
@@ -158,15 +175,15 @@ func TestRightsByRole(t *testing.T) {
 						"/api/users/{user_id}/email-proof":         `{}`,
 						"/api/users/{user_id}/email-proof/confirm": `{"token":"` + outbox.NewToken() + `"}`,
 						"/api/mail-settings/{token}":               `{"event_mail":true}`,
-					}[rt.pattern]
-					if rt.method == http.MethodGet || rt.method == http.MethodDelete {
+					}[pattern]
+					if method == http.MethodGet || method == http.MethodDelete {
 						body = ""
 					}
 					options := []func(*http.Request){with("If-Match", "*")}
 					if token := role.token(owner); token != "" {
 						options = append(options, bearer(token))
 					}
-					r := i.ask(t, rt.method, path, body, options...)
+					r := i.ask(t, method, path, body, options...)
 					if r.status != role.status {
 						t.Errorf("%s: %d %s, want %d", role.name, r.status, r.body, role.status)
 					}
@@ -178,6 +195,43 @@ func TestRightsByRole(t *testing.T) {
 			})
 		}
 	})
+}
+
+// operations returns the method and the path of every operation of the OpenAPI document that is served.
+func (i *instance) operations(t *testing.T) (names []string) {
+	t.Helper()
+	var document struct {
+		Paths map[string]map[string]jsontext.Value `json:"paths"`
+	}
+	if err := json.Unmarshal([]byte(i.ask(t, "GET", "/openapi.json", "").want(t, 200, "").body), &document); err != nil {
+		t.Fatal(err)
+	}
+	for path, item := range document.Paths {
+		for method := range item {
+			names = append(names, strings.ToUpper(method)+" "+path)
+		}
+	}
+	return names
+}
+
+// lostTokens returns a token of somebody who has logged out, of somebody whom an operator has locked, and of
+// somebody who was erased.
+func (i *instance) lostTokens(t *testing.T, s *site) map[string]string {
+	t.Helper()
+	out, locked, erased := i.newMember(t), i.newMember(t), i.newMember(t)
+	i.ask(t, "POST", "/api/logout", "", bearer(out.token)).want(t, 204, "")
+	id, err := store.ParseID(locked.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.st.LockUser(t.Context(), id, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	i.ask(t, "DELETE", "/api/users/"+erased.id, "", bearer(erased.token)).want(t, 204, "")
+	for _, m := range []member{out, locked, erased} {
+		wantEnded(t, i, m, m.token)
+	}
+	return map[string]string{"logged out": out.token, "locked": locked.token, "erased": erased.token}
 }
 
 func TestWhatIsLeftOutIsTheTokensUser(t *testing.T) {

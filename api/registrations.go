@@ -94,7 +94,7 @@ func (a *API) readRegistration(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	answer := wire.Registration{EventID: event, UserID: user, RegisteredAt: found.RegisteredAt, Number: found.Number, Status: statusOf(e, found)}
+	answer := wire.Registration{EventID: event, UserID: user, RegisteredAt: found.RegisteredAt, Number: found.Number, Status: wire.StatusOf(e, found)}
 	if answer.Status == wire.Waitlisted {
 		if a.readPosition(r.Context(), &answer); answer.Status == wire.Waitlisted && answer.Position == 0 {
 			return store.ErrUnavailable
@@ -218,14 +218,6 @@ func registrationOf(event, user store.ID, reply messages.SeatReply) wire.Registr
 		answer.Status = wire.Waitlisted
 	}
 	return answer
-}
-
-// statusOf tells whether a registration of an event holds a seat or waits for one.
-func statusOf(e store.Event, reg store.Registration) wire.Status {
-	if e.Confirmed(reg) {
-		return wire.Confirmed
-	}
-	return wire.Waitlisted
 }
 
 // readPosition reads the position on the waiting list, which a reply tells only to who has just

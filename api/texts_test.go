@@ -11,6 +11,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/eventio/eventio/internal/passwords"
+	"github.com/eventio/eventio/internal/text"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -71,9 +72,18 @@ func TestAnAddressIsOneAccount(t *testing.T) {
 			"\uff44\uff20example.org":  {"d@example.org", "D@EXAMPLE.ORG"},
 			"e@stra\u00dfe.example":    {"e@xn--strae-oqa.example"},
 			"f@[IPv6:2001:DB8:0::1]":   {"f@[ipv6:2001:db8::1]"},
+			"G@\uff25xample\u3002Org":  {"g@example.org"},
 		} {
 			t.Run(first, func(t *testing.T) {
-				made := e.post(t, users, userBody("email", quote(first))).object(t, 201, userFields)
+				a := e.post(t, users, userBody("email", quote(first)))
+				made := a.object(t, 201, userFields)
+				id, err := store.ParseID(made.id(t, "id"))
+				must(t, err)
+				stored, err := e.store.User(context.Background(), id)
+				must(t, err)
+				if want, _, err := text.Address(first); err != nil || stored.Email != want || !strings.Contains(string(a.body), `"email":`+quote(want)) {
+					t.Errorf("%+q is stored as %+q, want %+q, and answered as %s", first, stored.Email, want, a.body)
+				}
 				for _, other := range append(others, first) {
 					e.post(t, users, userBody("email", quote(other))).problem(t, 409, "email_taken")
 					if got := e.post(t, login, loginBody(other, password)).object(t, 200, userFields); got.id(t, "id") != made.id(t, "id") {

@@ -197,7 +197,7 @@ func (a *API) userPage(ctx context.Context, q userQuery) (page []wire.UserRegist
 			continue
 		}
 		page = append(page, wire.UserRegistration{
-			Event: wire.EventOf(h.Event), RegisteredAt: h.Registration.RegisteredAt, Number: h.Registration.Number, Status: statusOf(h.Event, h.Registration),
+			Event: wire.EventOf(h.Event), RegisteredAt: h.Registration.RegisteredAt, Number: h.Registration.Number, Status: wire.StatusOf(h.Event, h.Registration),
 		})
 	}
 	return page, last, false, nil

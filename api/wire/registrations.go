@@ -21,6 +21,17 @@ const (
 	Cancelled  Status = "cancelled"  // was given up; only in exports
 )
 
+// StatusOf tells what a registration of an event is.
+func StatusOf(e store.Event, r store.Registration) Status {
+	switch {
+	case r.Cancelled:
+		return Cancelled
+	case e.Confirmed(r):
+		return Confirmed
+	}
+	return Waitlisted
+}
+
 // Registration is what is told of a person's registration for an event.
 type Registration struct {
 	EventID      store.ID  `json:"event_id"`

@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -126,4 +127,47 @@ func TestServeRefusesANewerSchema(t *testing.T) {
 	if !errors.Is(err, store.ErrSchema) || strings.Contains(err.Error(), "\n") || out != "" {
 		t.Errorf("%v, it printed\n%s", err, out)
 	}
+}
+
+// TestTwoFormsOfOneAddress: an operator is told of them by verify, which calls them no damage, finds them by
+// migrate, and settles them.
+func TestTwoFormsOfOneAddress(t *testing.T) {
+	forBoth(t, func(t *testing.T, f *fixture) {
+		s := f.open(t)
+		first := store.User{ID: store.NewID(), Name: "Ada", Email: "b@b\u00fccher.example", PasswordHash: "$argon2id$", CreatedAt: sourceTime}
+		second := store.User{ID: store.NewID(), Name: "Ada", Email: "second@example.org", PasswordHash: "$argon2id$", CreatedAt: sourceTime}
+		for _, u := range []store.User{first, second} {
+			if err := s.CreateUser(t.Context(), u); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		f.set(t, "users", second.ID, map[string]any{"email": first.Email, "email_key": first.Email}) // by a version before
+		out, err := tool(t, append([]string{"verify"}, f.flags...)...)
+		wantClean(t, out, err)
+		wantPrinted(t, out, "note: 1 users may have the address of another user in another form; eventio migrate lists them")
+		out, err = tool(t, append([]string{"migrate"}, f.flags...)...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantPrinted(t, out, fmt.Sprintf(`note: user %s ("b@b\u00fccher.example") has the address of user %s in another form`, second.ID.Hex(), first.ID.Hex()))
+		out, err = tool(t, append([]string{"user", "edit", second.ID.Hex(), "--email", "\u202eada@example.org"}, f.flags...)...)
+		if !errors.Is(err, process.ErrUsage) || !strings.Contains(err.Error(), "--email must not contain U+202E RIGHT-TO-LEFT OVERRIDE") {
+			t.Errorf("%v, %s", err, out)
+		}
+		if out, err := tool(t, append([]string{"user", "edit", first.ID.Hex(), "--email", "ada@example.org"}, f.flags...)...); err != nil {
+			t.Fatalf("%v, %s", err, out)
+		}
+		out, err = tool(t, append([]string{"migrate"}, f.flags...)...)
+		if err != nil || strings.Contains(out, "note:") {
+			t.Errorf("%v, %s", err, out)
+		}
+		out, err = tool(t, append([]string{"verify"}, f.flags...)...)
+		wantClean(t, out, err)
+		if strings.Contains(out, "another form") {
+			t.Errorf("it is settled, and verify prints %s", out)
+		}
+	})
 }

@@ -133,13 +133,7 @@ func webhooks(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export,
 func registration(ctx context.Context, st Store, r store.UserRegistration) (*wire.ExportedAttendance, error) {
 	body := &wire.ExportedAttendance{
 		EventID: r.Event.ID, EventTitle: r.Event.Title, RegisteredAt: r.Registration.RegisteredAt, Number: r.Registration.Number,
-		Status: wire.Confirmed, CancelledAt: r.Registration.CancelledAt, RequestIDs: []string{r.Registration.RequestID},
-	}
-	switch {
-	case r.Registration.Cancelled:
-		body.Status = wire.Cancelled
-	case !r.Event.Confirmed(r.Registration):
-		body.Status = wire.Waitlisted
+		Status: wire.StatusOf(r.Event, r.Registration), CancelledAt: r.Registration.CancelledAt, RequestIDs: []string{r.Registration.RequestID},
 	}
 	for _, past := range r.Registration.Past {
 		if past.ID != r.Registration.RequestID {

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"net"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -36,8 +38,7 @@ func (s *supervisor) warnOfExposure(c *nats.Conn) {
 		return
 	}
 	address := c.ConnectedAddr()
-	_, err := c.TLSConnectionState()
-	credentials, encrypted := c.AuthRequired() && !admitsGuests(address), err == nil
+	credentials, encrypted := c.AuthRequired() && !admitsGuests(address), s.asksForTLS() || c.TLSRequired()
 	warning := exposure(credentials, encrypted, isLoopback(address))
 	s.mu.Lock()
 	known := s.exposed == warning
@@ -46,6 +47,15 @@ func (s *supervisor) warnOfExposure(c *nats.Conn) {
 	if warning != "" && !known {
 		s.log.Warn().Str("server", c.ConnectedUrlRedacted()).Bool("credentials", credentials).Bool("tls", encrypted).Msg(warning)
 	}
+}
+
+// asksForTLS reports whether the options ask for TLS: nats.go encrypts every connection then, as it does when
+// the server requires it. Its own TLSConnectionState reads the status of a connection without its lock, and
+// so races with one that is being made (nats.go 1.55).
+func (s *supervisor) asksForTLS() bool {
+	return s.options.Secure || slices.ContainsFunc(s.options.Servers, func(server string) bool {
+		return strings.HasPrefix(server, "tls://") || strings.HasPrefix(server, "wss://")
+	})
 }
 
 // guestTimeout bounds what admitsGuests waits for a server, which greets at once.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/schema"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/storetest/tooltest"
 )
@@ -147,6 +148,25 @@ func TestAnOldFileBecomesVersionOne(t *testing.T) {
 	}
 }
 
+// olderFile returns a file of an earlier version that has the users of a file of the newest.
+func olderFile(tb testing.TB, newest string, version int) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "eventio.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil { // a migrator makes none
+		tb.Fatal(err)
+	}
+	m, err := OpenMigrator(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := errors.Join(m.Migrate(tb.Context(), version, func(schema.Migration) {}), m.Close()); err != nil {
+		tb.Fatal(err)
+	}
+	const columns = `id, name, email, email_key, password_hash, created_at, password_version, password_changed_at, locked_at`
+	edit(tb, path, fmt.Sprintf(`ATTACH '%s' AS newest; INSERT INTO users (%s) SELECT %s FROM newest.users`, newest, columns, columns))
+	return path
+}
+
 // TestAddressesGetOneKey checks the step that gives users the new keys of their addresses, and what it
 // reports.
 func TestAddressesGetOneKey(t *testing.T) {
@@ -159,7 +179,7 @@ func TestAddressesGetOneKey(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	edit(t, path, fmt.Sprintf(`PRAGMA user_version = %d`, migrate.AddressStep-1))
+	path = olderFile(t, path, migrate.AddressStep-1)
 	s = open(t, path)
 	m, err := OpenMigrator(path)
 	if err != nil {
