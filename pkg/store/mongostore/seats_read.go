@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+	"github.com/eventio/eventio/pkg/store/waiting"
 )
 
 // loadedState is what a batch is decided on: the state and the fence of each of its events that
@@ -60,10 +62,14 @@ func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (loadedStat
 				return loadedState{}, err
 			}
 		}
-		if n := store.Promotable(repaired, batch); n > 0 {
-			if state.Waiting, err = s.firstWaiting(ctx, repaired, n); err != nil {
-				return loadedState{}, err
-			}
+		switch n, named := store.Promotable(repaired, batch); {
+		case !named:
+			state.Last, err = s.lastWaiting(ctx, repaired, n)
+		case n > 0:
+			state.Waiting, err = s.firstWaiting(ctx, repaired, n)
+		}
+		if err != nil {
+			return loadedState{}, err
 		}
 		l.states[id] = state
 	}
@@ -139,11 +145,11 @@ func (s *Store) firstWaiting(ctx context.Context, e store.Event, n int64) ([]sto
 	if err != nil {
 		return nil, err
 	}
-	waiting := make([]store.NumberedUser, len(docs))
+	line := make([]store.NumberedUser, len(docs))
 	for i, d := range docs {
-		waiting[i] = store.NumberedUser{Number: d.Number, UserID: d.Key.UserID}
+		line[i] = store.NumberedUser{Number: d.Number, UserID: d.Key.UserID}
 	}
-	return waiting, nil
+	return line, nil
 }
 
 // loadProven reads which users of the batch have proven their addresses, for the events that ask for
@@ -166,4 +172,29 @@ func (s *Store) loadProven(ctx context.Context, l loadedState, batch []store.Sea
 	}
 	store.SetProven(l.states, proven)
 	return nil
+}
+
+// lastWaiting finds the n-th registration of the waiting list. It reads keys of the index only: one when
+// nobody has left the list, and otherwise n.
+func (s *Store) lastWaiting(ctx context.Context, e store.Event, n int64) (store.LastWaiting, error) {
+	if guess, ok := waiting.Nth(e, n); ok {
+		if found, err := s.numberAfter(ctx, e, guess-1, 0); err != nil || found == guess {
+			return store.LastWaiting{Count: n, Number: found}, err
+		}
+	}
+	found, err := s.numberAfter(ctx, e, e.ConfirmedThrough, n-1)
+	return store.LastWaiting{Count: n, Number: found}, err
+}
+
+// numberAfter finds the lowest number above after of a registration that waits, passing over the first
+// skip of them.
+func (s *Store) numberAfter(ctx context.Context, e store.Event, after, skip int64) (int64, error) {
+	var found struct{ Number int64 }
+	err := s.registrations.FindOne(ctx, numberRange(e.ID, after, e.LastNumber), options.FindOne().
+		SetSort(bson.D{{Key: "number", Value: 1}}).SetSkip(skip).
+		SetProjection(bson.D{{Key: "_id", Value: 0}, {Key: "number", Value: 1}})).Decode(&found)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return 0, waiting.ErrFewer(e)
+	}
+	return found.Number, err
 }

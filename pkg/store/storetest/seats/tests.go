@@ -11,6 +11,7 @@ import (
 func Tests() map[string]func(*testing.T, storetest.Target) {
 	return map[string]func(*testing.T, storetest.Target){
 		"cancelling":                        testCancelling,
+		"a larger capacity":                 testRaises,
 		"waiting list":                      testWaitingList,
 		"deleted events":                    testDeletion,
 		"changes":                           testChanges,
