@@ -209,8 +209,12 @@ func (p plan) bad() string {
 	}
 	for _, stage := range p.stages {
 		switch stage {
-		case "COLLSCAN", "SORT", "$sort", "$group", "$sample":
+		case "COLLSCAN", "SORT", "$sort", "$sample":
 			return stage
+		case "$group":
+			if p.docs > 0 { // otherwise it counts keys of an index
+				return stage
+			}
 		}
 	}
 	return ""

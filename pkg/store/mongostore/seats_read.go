@@ -12,7 +12,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
-	"github.com/eventio/eventio/pkg/store/waiting"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/waitlist"
 )
 
 // loadedState is what a batch is decided on: the state and the fence of each of its events that
@@ -58,13 +58,13 @@ func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (loadedStat
 				return loadedState{}, err
 			}
 			repaired, _ = state.Counts.Repair(state.Event)
-			if err := s.repairSearch(ctx, id); err != nil {
+			if err := errors.Join(s.repairSearch(ctx, id), s.lists.Recount(ctx, repaired)); err != nil {
 				return loadedState{}, err
 			}
 		}
 		switch n, named := store.Promotable(repaired, batch); {
 		case !named:
-			state.Last, err = s.lastWaiting(ctx, repaired, n)
+			state.Last, err = s.lists.Nth(ctx, repaired, n)
 		case n > 0:
 			state.Waiting, err = s.firstWaiting(ctx, repaired, n)
 		}
@@ -140,7 +140,7 @@ func (s *Store) firstWaiting(ctx context.Context, e store.Event, n int64) ([]sto
 	docs, err := mongodb.FindAll[struct {
 		Key    registrationKey `bson:"_id"`
 		Number int64           `bson:"number"`
-	}](ctx, s.registrations, numberRange(e.ID, e.ConfirmedThrough, e.LastNumber),
+	}](ctx, s.registrations, waitlist.Numbers(e.ID, e.ConfirmedThrough, e.LastNumber),
 		orderedByNumber().SetLimit(n).SetProjection(bson.D{{Key: "number", Value: 1}}))
 	if err != nil {
 		return nil, err
@@ -172,29 +172,4 @@ func (s *Store) loadProven(ctx context.Context, l loadedState, batch []store.Sea
 	}
 	store.SetProven(l.states, proven)
 	return nil
-}
-
-// lastWaiting finds the n-th registration of the waiting list. It reads keys of the index only: one when
-// nobody has left the list, and otherwise n.
-func (s *Store) lastWaiting(ctx context.Context, e store.Event, n int64) (store.LastWaiting, error) {
-	if guess, ok := waiting.Nth(e, n); ok {
-		if found, err := s.numberAfter(ctx, e, guess-1, 0); err != nil || found == guess {
-			return store.LastWaiting{Count: n, Number: found}, err
-		}
-	}
-	found, err := s.numberAfter(ctx, e, e.ConfirmedThrough, n-1)
-	return store.LastWaiting{Count: n, Number: found}, err
-}
-
-// numberAfter finds the lowest number above after of a registration that waits, passing over the first
-// skip of them.
-func (s *Store) numberAfter(ctx context.Context, e store.Event, after, skip int64) (int64, error) {
-	var found struct{ Number int64 }
-	err := s.registrations.FindOne(ctx, numberRange(e.ID, after, e.LastNumber), options.FindOne().
-		SetSort(bson.D{{Key: "number", Value: 1}}).SetSkip(skip).
-		SetProjection(bson.D{{Key: "_id", Value: 0}, {Key: "number", Value: 1}})).Decode(&found)
-	if errors.Is(err, mongo.ErrNoDocuments) {
-		return 0, waiting.ErrFewer(e)
-	}
-	return found.Number, err
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/waitlist"
 )
 
 // registrationColumns are the columns of the table registrations, in the order of
@@ -76,15 +77,7 @@ func (s *Store) RegistrationsByID(ctx context.Context, ids []store.RegistrationI
 
 // Position implements store.Registrations.
 func (s *Store) Position(ctx context.Context, eventID store.ID, number int64) (int64, error) {
-	var n int64
-	// It counts from the nearer end of the list. The one row of events distinguishes an event that
-	// does not exist from an empty list.
-	const count = `(SELECT count(*) FROM registrations WHERE event_id = events.id AND cancelled = 0 AND number > `
-	err := s.read.QueryRowContext(ctx, `SELECT CASE
-			WHEN ?1 <= confirmed_through THEN 0
-			WHEN last_number - ?1 < ?1 - confirmed_through THEN max(1, waiting - `+count+`?1 AND number <= last_number))
-			ELSE max(1, `+count+`confirmed_through AND number <= ?1)) END
-		FROM events WHERE id = ?2`, number, eventID[:]).Scan(&n)
+	n, err := waitlist.Position(ctx, s.read, eventID, number)
 	if err != nil {
 		return 0, fmt.Errorf("find a position in event %s: %w", eventID.Hex(), sqldb.ReadError(err, store.ErrEventNotFound))
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
-	"github.com/eventio/eventio/pkg/store/waiting"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/waitlist"
 )
 
 // load reads what a batch is decided on: the state of each of its events that exists.
@@ -41,14 +41,14 @@ func load(ctx context.Context, tx *sql.Tx, batch []store.SeatRequest) (map[store
 				return nil, err
 			}
 			repaired, _ = state.Counts.Repair(state.Event)
-			if err := repairSearch(ctx, tx, state.Event); err != nil {
+			if err := errors.Join(repairSearch(ctx, tx, state.Event), waitlist.Recount(ctx, tx, repaired)); err != nil {
 				return nil, err
 			}
 		}
 		if n, named := store.Promotable(repaired, batch); named {
 			state.Waiting, err = firstWaiting(ctx, tx, repaired, n)
 		} else {
-			state.Last, err = lastWaiting(ctx, tx, repaired, n)
+			state.Last, err = waitlist.Nth(ctx, tx, repaired, n)
 		}
 		if err != nil {
 			return nil, err
@@ -111,27 +111,4 @@ func loadProven(ctx context.Context, tx *sql.Tx, states map[store.ID]store.Event
 		store.SetProven(states, proven)
 	}
 	return nil
-}
-
-// lastWaiting finds the n-th registration of the waiting list. It reads keys of the index only: one when
-// nobody has left the list, and otherwise n.
-func lastWaiting(ctx context.Context, tx *sql.Tx, e store.Event, n int64) (store.LastWaiting, error) {
-	if guess, ok := waiting.Nth(e, n); ok {
-		if found, err := numberAfter(ctx, tx, e, guess-1, 0); err != nil || found == guess {
-			return store.LastWaiting{Count: n, Number: found}, err
-		}
-	}
-	found, err := numberAfter(ctx, tx, e, e.ConfirmedThrough, n-1)
-	return store.LastWaiting{Count: n, Number: found}, err
-}
-
-// numberAfter finds the lowest number above after of a registration that waits, passing over the first
-// skip of them.
-func numberAfter(ctx context.Context, tx *sql.Tx, e store.Event, after, skip int64) (number int64, err error) {
-	err = tx.QueryRowContext(ctx, `SELECT number FROM registrations
-		WHERE event_id = ? AND number > ? AND cancelled = 0 ORDER BY number LIMIT 1 OFFSET ?`, e.ID[:], after, skip).Scan(&number)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = waiting.ErrFewer(e)
-	}
-	return number, err
 }

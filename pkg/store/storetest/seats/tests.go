@@ -13,6 +13,7 @@ func Tests() map[string]func(*testing.T, storetest.Target) {
 		"cancelling":                        testCancelling,
 		"a larger capacity":                 testRaises,
 		"waiting list":                      testWaitingList,
+		"positions":                         testPositions,
 		"deleted events":                    testDeletion,
 		"changes":                           testChanges,
 		"seats":                             testSeats,
