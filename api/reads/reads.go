@@ -28,8 +28,6 @@ type Config struct {
 	// Timeout bounds a read. Whoever asks while one is under way waits for it, and then has the next:
 	// so it should be half of the time of a request.
 	Timeout time.Duration
-	// Encode makes the answer of an event.
-	Encode func(store.Event) (Answer, error)
 	// Go runs a read that may outlive its callers.
 	Go func(func())
 }
@@ -49,14 +47,16 @@ type Reads struct {
 // event is an event with the answer that all who share its read are sent.
 type event struct {
 	store.Event
-	answer func() (Answer, error)
+	once   sync.Once // makes both below
+	answer Answer
+	err    error
 }
+
+// errEncoding is the error of who shares a read of which the answer could not be made.
+var errEncoding = errors.New("the answer could not be made")
 
 // New makes a Reads over a store.
 func New(st Store, c Config) *Reads {
-	keep := func(e store.Event) *event {
-		return &event{e, sync.OnceValues(func() (Answer, error) { return c.Encode(e) })}
-	}
 	unavailable := func(err error) bool { return errors.Is(err, store.ErrUnavailable) }
 	return &Reads{
 		events: fresh.New(fresh.Source[store.ID, *event]{
@@ -65,13 +65,13 @@ func New(st Store, c Config) *Reads {
 				if err != nil {
 					return nil, err
 				}
-				return keep(e), nil
+				return &event{Event: e}, nil
 			},
 			Many: func(ctx context.Context, ids []store.ID) (map[store.ID]*event, error) {
 				found, err := st.EventsByID(ctx, ids)
 				events := make(map[store.ID]*event, len(found))
 				for id, e := range found {
-					events[id] = keep(e)
+					events[id] = &event{Event: e}
 				}
 				return events, err
 			},
@@ -100,14 +100,18 @@ func (r *Reads) Event(ctx context.Context, id store.ID) (store.Event, error) {
 	return e.Event, nil
 }
 
-// EventAnswer reads an event and returns it as it is sent. Errors: those of Event, and those of
-// Config.Encode.
-func (r *Reads) EventAnswer(ctx context.Context, id store.ID) (Answer, error) {
+// EventAnswer reads an event and returns it as it is sent: as encode makes it, which is called once for all
+// who share the read. Errors: those of Event and of encode.
+func (r *Reads) EventAnswer(ctx context.Context, id store.ID, encode func(store.Event) (Answer, error)) (Answer, error) {
 	e, err := r.events.Read(ctx, id)
 	if err != nil {
 		return Answer{}, ended(ctx, err)
 	}
-	return e.answer()
+	e.once.Do(func() {
+		e.err = errEncoding // if encode panics
+		e.answer, e.err = encode(e.Event)
+	})
+	return e.answer, e.err
 }
 
 // Registration reads a registration, as store.Registrations does.
