@@ -6,7 +6,6 @@ import (
 	"math/rand"
 	"net/http"
 
-	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/report"
 )
@@ -30,14 +29,9 @@ func readers(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	people := make([]member, n)
-	for i, id := range ids {
-		people[i] = member{id: id}
-		if s.auth == setup.Token {
-			if people[i].token, err = b.crowd.token(id); err != nil {
-				return err
-			}
-		}
+	people, err := b.crowd.members(ids, s.auth)
+	if err != nil {
+		return err
 	}
 	path := "/api/events/" + event.Hex()
 	always := func(path string) func() load.Request {

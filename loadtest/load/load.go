@@ -153,3 +153,14 @@ func (r *runner) due() (time.Time, bool) {
 	}
 	return due, true
 }
+
+// UpTo ends requests after n.
+func UpTo(n int, next func() (Request, bool)) func() (Request, bool) {
+	var asked atomic.Int64
+	return func() (Request, bool) {
+		if asked.Add(1) > int64(n) {
+			return Request{}, false
+		}
+		return next()
+	}
+}
