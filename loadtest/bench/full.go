@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/report"

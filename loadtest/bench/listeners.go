@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/eventio/eventio/loadtest/report"
 	"github.com/eventio/eventio/loadtest/procfs"
+	"github.com/eventio/eventio/loadtest/report"
 	"github.com/eventio/eventio/pkg/store"
 )
 

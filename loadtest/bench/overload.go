@@ -10,8 +10,8 @@ import (
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
-	"github.com/eventio/eventio/loadtest/report"
 	"github.com/eventio/eventio/loadtest/procfs"
+	"github.com/eventio/eventio/loadtest/report"
 	"github.com/eventio/eventio/pkg/store"
 )
 

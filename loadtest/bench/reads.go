@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/internal/setup"
-	"github.com/eventio/eventio/loadtest/report"
 	"github.com/eventio/eventio/loadtest/procfs"
+	"github.com/eventio/eventio/loadtest/report"
 )
 
 // reads is S11.
