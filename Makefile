@@ -1,8 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways clients browser chaos k6 clean
+.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways clients browser chaos fresh raise k6 clean
 
 FUZZTIME ?= 10s
 CHAOS ?= 2m
+READS ?= 1000000
+WAITING ?= 1000000
 MUTATE ?= 15m
 PACKAGE ?= pkg/store
 FILES ?= .
@@ -43,7 +45,7 @@ bench: ## all benchmarks; BENCH=regexp for some
 	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
 
-load: ## measure S1 to S11 against the baselines into docs/benchmarks/, half an hour; LOAD="--scenario S1,S3" for some
+load: ## measure S1 to S11, S13 and S14 against the baselines into docs/benchmarks/, half an hour; LOAD="--scenario S1,S3" for some
 	go run ./loadtest/bench --out docs/benchmarks $(LOAD)
 
 # go test fuzzes one target at a time.
@@ -63,6 +65,12 @@ mutate: ## what tests do not look at: PACKAGE=pkg/store (or pkg/messages, worker
 
 openapi: ## write docs/openapi.json anew from the code; fails when that breaks clients
 	go test ./api -run TestOpenAPI -update
+
+fresh: ## register at one process and read at another, READS=1000000 times on each store; nobody may see a past
+	EVENTIO_READS=$(READS) go test ./api -run TestNobodyReadsAPast -count=1 -v -timeout 0
+
+raise: ## raise the capacity of an event for which WAITING=1000000 people wait, on each store
+	EVENTIO_WAITING=$(WAITING) go test ./pkg/store/mongostore ./pkg/store/sqlitestore -p 1 -run 'TestConformance/a_larger_capacity' -count=1 -v -timeout 0
 
 chaos: ## people come and go while all around them is frozen, killed and restarted; CHAOS=10m for longer, EVENTIO_SEED repeats one
 	EVENTIO_CHAOS=$(CHAOS) go test ./e2e -run Chaos -count=1 -v -timeout 0

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -36,6 +37,7 @@ type eventQueue struct {
 	event    store.ID
 	requests []request
 	inFlight bool // a batch has requests for the event
+	room     int  // how many more of requests may be in the batch that take is making
 }
 
 func newQueue(maxWaiting int) *queue {
@@ -70,8 +72,9 @@ func (q *queue) put(all []request) int {
 }
 
 // take waits for requests and returns at most n of them as a batch. The events of the batch are
-// in flight until release. take returns nil when the queue is closed and no request waits that
-// another goroutine would not take.
+// in flight until release. A request that may promote any number of people is the only one of its
+// event in a batch. take returns nil when the queue is closed and no request waits that another
+// goroutine would not take.
 func (q *queue) take(n int) []request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -83,13 +86,17 @@ func (q *queue) take(n int) []request {
 	}
 	events := q.ready[:min(n, len(q.ready))]
 	q.ready = q.ready[len(events):]
+	for _, e := range events {
+		e.room = together(e.requests[:min(n, len(e.requests))])
+	}
 	// First an equal share for each event, then the room that is left for those with more.
 	share, batch := n/len(events), make([]request, 0, min(n, q.waiting))
 	for _, size := range []int{share, n} {
 		for _, e := range events {
-			k := min(size, len(e.requests), n-len(batch))
+			k := min(size, n-len(batch), e.room)
 			batch = append(batch, e.requests[:k]...)
 			e.requests = e.requests[k:]
+			e.room -= k
 		}
 	}
 	q.waiting -= len(batch)
@@ -97,6 +104,25 @@ func (q *queue) take(n int) []request {
 		e.inFlight = true
 	}
 	return batch
+}
+
+// together returns how many of an event's next requests may be in one batch.
+func together(requests []request) int {
+	switch alone := slices.IndexFunc(requests, promotesMany); alone {
+	case -1:
+		return len(requests)
+	case 0:
+		return 1
+	default:
+		return alone
+	}
+}
+
+// promotesMany reports whether a request may promote any number of people. The store decides about
+// one such request on one number, if the batch has nothing else about its event, and otherwise has to
+// read those people (store.Promotable).
+func promotesMany(r request) bool {
+	return r.Kind == messages.KindRecount || r.Edit != nil && r.Edit.Capacity != nil
 }
 
 // release says that a batch was applied. Its events with requests become ready again.

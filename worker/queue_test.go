@@ -14,8 +14,16 @@ func waiting(event store.ID, name string) request {
 	return request{SeatRequest: messages.SeatRequest{EventID: event, RequestID: name}}
 }
 
+// raise is a request that may promote any number of people.
+func raise(event store.ID, name string) request {
+	r := waiting(event, name)
+	r.Kind, r.Edit = messages.KindEditEvent, &store.Edit{Capacity: new(int64(1_000_000))}
+	return r
+}
+
 // TestQueue uses a queue at random and compares it with a model: it is bounded, an event is in one
-// batch at a time and its requests in order of arrival, and no request stays behind.
+// batch at a time and its requests in order of arrival, one that may promote many is alone among
+// those of its event, and no request stays behind.
 func TestQueue(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		const bound = 20
@@ -32,7 +40,8 @@ func TestQueue(t *testing.T) {
 				event := rapid.SampledFrom(events).Draw(rt, "event")
 				n++
 				name := string(rune(n))
-				if ok := q.put([]request{waiting(event, name)}) == 1; ok != (held < bound) {
+				kind := rapid.SampledFrom([]func(store.ID, string) request{waiting, waiting, raise}).Draw(rt, "kind")
+				if ok := q.put([]request{kind(event, name)}) == 1; ok != (held < bound) {
 					rt.Fatalf("put with %d held is %v", held, ok)
 				} else if ok {
 					held++
@@ -44,9 +53,14 @@ func TestQueue(t *testing.T) {
 				if len(batch) == 0 || len(batch) > size {
 					rt.Fatalf("a batch of %d, at most %d", len(batch), size)
 				}
+				alone, together := make(map[store.ID]bool), make(map[store.ID]int)
 				for _, r := range batch {
 					if inFlight[r.EventID] {
 						rt.Fatal("an event is in two batches")
+					}
+					alone[r.EventID] = alone[r.EventID] || promotesMany(r)
+					if together[r.EventID]++; alone[r.EventID] && together[r.EventID] > 1 {
+						rt.Fatal("a request that may promote many is not alone")
 					}
 					if lines[r.EventID][0] != r.RequestID {
 						rt.Fatalf("%q comes before %q", r.RequestID, lines[r.EventID][0])
@@ -90,5 +104,30 @@ func TestAQuietEventIsInTheNextBatch(t *testing.T) {
 	batch := q.take(100)
 	if len(batch) != 100 || !slices.ContainsFunc(batch, func(r request) bool { return r.EventID == quiet }) {
 		t.Fatalf("a batch of %d without the quiet event", len(batch))
+	}
+}
+
+// TestWhoPromotesManyIsAlone checks what a batch has of an event with edits of the capacity and a recount
+// between other requests, and that another event does not wait for that.
+func TestWhoPromotesManyIsAlone(t *testing.T) {
+	q := newQueue(100)
+	hot, other := store.ID{1}, store.ID{2}
+	recount, title := waiting(hot, "recount"), waiting(hot, "title")
+	recount.Kind = messages.KindRecount
+	title.Kind, title.Edit = messages.KindEditEvent, &store.Edit{Title: new("a title")}
+	q.put([]request{
+		raise(hot, "raise"), waiting(hot, "a"), title, waiting(hot, "b"), recount, raise(hot, "again"), waiting(hot, "c"),
+		waiting(other, "d"), waiting(other, "e"),
+	})
+	for _, want := range [][]string{{"raise", "d", "e"}, {"a", "title", "b"}, {"recount"}, {"again"}, {"c"}} {
+		batch := q.take(50)
+		var got []string
+		for _, r := range batch {
+			got = append(got, r.RequestID)
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("a batch has %q, want %q", got, want)
+		}
+		q.release(batch)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/live"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/reads"
 	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/security"
@@ -105,12 +106,20 @@ func (a *Handlers) ReadEvent(w http.ResponseWriter, r *serve.Request) error {
 	if err != nil {
 		return err
 	}
-	e, err := a.Store.Event(r.Context(), id)
+	answer, err := a.Reads.EventAnswer(r.Context(), id, encodeEvent)
 	if err != nil {
 		return err
 	}
-	w.Header().Set("ETag", eventTag(e))
-	return serve.WriteRead(w, r, wire.EventOf(e))
+	w.Header().Set("ETag", answer.Tag)
+	serve.WriteTagged(w, r.Request, "application/json", answer.Body)
+	return nil
+}
+
+// encodeEvent makes the answer of an event that was just read. Body and tag are of one moment.
+func encodeEvent(e store.Event) (reads.Answer, error) {
+	now := time.Now()
+	body, err := serve.Encode(wire.EventAt(e, now))
+	return reads.Answer{Body: body, Tag: eventTagAt(e, now)}, err
 }
 
 // ListEvents answers with a page of the events that the filters leave, or streams all of them.
@@ -257,7 +266,10 @@ func (a *Handlers) sendEdit(w http.ResponseWriter, r *serve.Request, event store
 // states, which change with time alone. The whole of it tells whether the event is as it was
 // (If-None-Match); for an edit only the version counts (If-Match), so that seats which are taken
 // meanwhile do not make it fail.
-func eventTag(e store.Event) string {
-	life, registration := e.States(time.Now())
+func eventTag(e store.Event) string { return eventTagAt(e, time.Now()) }
+
+// eventTagAt makes the ETag of an event as it is at a time.
+func eventTagAt(e store.Event, now time.Time) string {
+	life, registration := e.States(now)
 	return fmt.Sprintf(`"%d.%d.%s.%s"`, e.Version, e.Revision, life, registration)
 }

@@ -13,10 +13,12 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/api/reads"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/outbox"
+	"github.com/eventio/eventio/pkg/store/waiting"
 )
 
 // Store is what the API may ask of a store: everything but the seats.
@@ -73,7 +75,8 @@ type Webhooks struct {
 
 // Core is what the handlers of all routes share. It is safe for concurrent use.
 type Core struct {
-	Store  Store
+	Store  Store        // reads events and registrations by Reads
+	Reads  *reads.Reads // shares reads among those who ask at the same time
 	Seats  *messages.Requester
 	Config Config // with its defaults
 	Log    zerolog.Logger
@@ -102,10 +105,41 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 		config.Access.LongestPause = min(longestPause, config.RequestTimeout/2)
 	}
 	ending := make(chan struct{})
-	return &Core{
-		Store: st, Seats: seats, Config: config, Log: log, Gate: gate.New(config.Access, log),
+	a := &Core{
+		Seats: seats, Config: config, Log: log, Gate: gate.New(config.Access, log),
 		Ending: ending, end: sync.OnceFunc(func() { close(ending) }), throttle: newStreamThrottle(), Hashes: passwords.NewHasher(0, 0),
 	}
+	a.Reads = reads.New(st, reads.Config{Timeout: config.RequestTimeout / 2, Go: a.Background.Go})
+	a.Store = sharing{st, a.Reads}
+	return a
+}
+
+// sharing is a Store whose events and registrations are read for all who ask at the same time.
+type sharing struct {
+	Store
+	reads *reads.Reads
+}
+
+// Event reads an event.
+func (s sharing) Event(ctx context.Context, id store.ID) (store.Event, error) {
+	return s.reads.Event(ctx, id)
+}
+
+// Registration reads a registration that is not cancelled.
+func (s sharing) Registration(ctx context.Context, eventID, userID store.ID) (store.Registration, error) {
+	return s.reads.Registration(ctx, eventID, userID)
+}
+
+// Position finds a position in a waiting list, if it can from the event alone.
+func (s sharing) Position(ctx context.Context, eventID store.ID, number int64) (int64, error) {
+	e, err := s.reads.Event(ctx, eventID)
+	if err != nil {
+		return 0, err
+	}
+	if n, ok := waiting.Position(e, number); ok {
+		return n, nil
+	}
+	return s.Store.Position(ctx, eventID, number)
 }
 
 // Wait returns when nothing goes on any more that outlived its answer. That takes a second at most, or

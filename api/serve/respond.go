@@ -19,8 +19,8 @@ import (
 	"github.com/eventio/eventio/pkg/messages"
 )
 
-// encode returns v as JSON, which ends a line: on a terminal what comes next begins a new one.
-func encode(v any) ([]byte, error) {
+// Encode returns v as JSON, which ends a line: on a terminal what comes next begins a new one.
+func Encode(v any) ([]byte, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("encode an answer: %w", err)
@@ -30,7 +30,7 @@ func encode(v any) ([]byte, error) {
 
 // WriteJSON sends v with a status.
 func WriteJSON(w http.ResponseWriter, status int, v any) error {
-	body, err := encode(v)
+	body, err := Encode(v)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func SetCreated(w http.ResponseWriter, location string, replayed bool) {
 
 // WriteRead sends the answer v to a read, or 304 when the client has it already.
 func WriteRead(w http.ResponseWriter, r *Request, v any) error {
-	body, err := encode(v)
+	body, err := Encode(v)
 	if err != nil {
 		return err
 	}

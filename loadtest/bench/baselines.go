@@ -114,7 +114,7 @@ func (o *original) burst(name string, connections, events, registered, n int) ar
 		}
 		_, got, err := o.load(ctx, load.Plan{
 			Connections: connections, For: window, Drain: time.Millisecond,
-			Next: only(n, o.b.crowd.requests(ids, setup.Trusted)),
+			Next: load.UpTo(n, o.b.crowd.requests(ids, setup.Trusted)),
 		})
 		if err != nil {
 			return nil, err

@@ -50,6 +50,21 @@ func (c *crowd) token(id store.ID) (string, error) {
 	return token, err
 }
 
+// members gives users their tokens, in token mode.
+func (c *crowd) members(ids []store.ID, auth string) ([]member, error) {
+	all := make([]member, len(ids))
+	for i, id := range ids {
+		all[i] = member{id: id}
+		if auth == setup.Token {
+			var err error
+			if all[i].token, err = c.token(id); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}
+
 // prepare gives requests as requests does, and in token mode signs tokens for the first n of
 // them before: doing it while the load runs would slow it.
 func (c *crowd) prepare(n int, events []store.ID, auth string) (func() (load.Request, bool), error) {
@@ -100,15 +115,4 @@ func (c *crowd) next(auth string) member {
 	}
 	m, _ := c.mint() // a request without a token is refused, which is seen
 	return m
-}
-
-// only ends requests after n.
-func only(n int, next func() (load.Request, bool)) func() (load.Request, bool) {
-	var asked atomic.Int64
-	return func() (load.Request, bool) {
-		if asked.Add(1) > int64(n) {
-			return load.Request{}, false
-		}
-		return next()
-	}
 }

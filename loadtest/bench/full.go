@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/report"
@@ -28,14 +27,9 @@ func soldOut(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	holders := make([]member, len(ids))
-	for i, id := range ids {
-		holders[i] = member{id: id}
-		if s.auth == setup.Token {
-			if holders[i].token, err = b.crowd.token(id); err != nil {
-				return err
-			}
-		}
+	holders, err := b.crowd.members(ids, s.auth)
+	if err != nil {
+		return err
 	}
 	storm := func(share float64) func(context.Context) (figures, error) {
 		return func(ctx context.Context) (figures, error) {

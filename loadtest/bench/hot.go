@@ -195,7 +195,7 @@ func rosters(ctx context.Context, b *bench) error {
 			if err != nil {
 				return nil, err
 			}
-			_, got, err := s.load(ctx, load.Plan{Connections: some, For: time.Minute, Next: only(n, next)}, http.StatusCreated)
+			_, got, err := s.load(ctx, load.Plan{Connections: some, For: time.Minute, Next: load.UpTo(n, next)}, http.StatusCreated)
 			return got, err
 		}})
 	}

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/eventio/eventio/loadtest/procfs"
 	"github.com/eventio/eventio/loadtest/report"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -78,10 +79,10 @@ func (s *system) listened(name string, n int) arm {
 
 // memory is what the API process holds now.
 func (s *system) memory() (int64, error) {
-	if err := forgetPeak(s.api.Pid); err != nil {
+	if err := procfs.ForgetPeak(s.api.Pid); err != nil {
 		return 0, err
 	}
-	return peakMemory(s.api.Pid)
+	return procfs.PeakMemory(s.api.Pid)
 }
 
 // audience is the clients that listen to one event. They read with a buffer of their own and decode

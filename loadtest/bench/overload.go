@@ -10,6 +10,7 @@ import (
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
+	"github.com/eventio/eventio/loadtest/procfs"
 	"github.com/eventio/eventio/loadtest/report"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -132,7 +133,7 @@ func (s *system) overload(ctx context.Context, knee, times float64) (figures, er
 		return nil, err
 	}
 	for _, p := range []*testenv.Program{s.api, s.workers[0]} {
-		if err := errors.Join(forgetPeak(p.Pid), p.Forget()); err != nil {
+		if err := errors.Join(procfs.ForgetPeak(p.Pid), p.Forget()); err != nil {
 			return nil, err
 		}
 	}
@@ -164,7 +165,7 @@ func (s *system) overload(ctx context.Context, knee, times float64) (figures, er
 	got[accepted] = load.Quantile(res.Service(load.Served), 0.99).Seconds() * 1000
 	got[recovery] = o.res.SlowUntil(250 * time.Millisecond).Seconds()
 	for name, p := range map[string]*testenv.Program{apiMemory: s.api, memory: s.workers[0]} {
-		bytes, err := peakMemory(p.Pid)
+		bytes, err := procfs.PeakMemory(p.Pid)
 		if err != nil {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/loadtest/procfs"
 	"github.com/eventio/eventio/loadtest/report"
 )
 
@@ -71,7 +72,7 @@ const readPause = time.Second
 // in which nobody is served but the burst.
 func (s *system) reading(name string, burst arm, paths []string) arm {
 	return arm{name, func(ctx context.Context) (figures, error) {
-		if err := forgetPeak(s.api.Pid); err != nil {
+		if err := procfs.ForgetPeak(s.api.Pid); err != nil {
 			return nil, err
 		}
 		reading, stop := context.WithCancel(ctx)
@@ -108,7 +109,7 @@ func (s *system) reading(name string, burst arm, paths []string) arm {
 		if err != nil {
 			return nil, fmt.Errorf("beside readers: %w", err)
 		}
-		peak, err := peakMemory(s.api.Pid)
+		peak, err := procfs.PeakMemory(s.api.Pid)
 		got[apiMemory] = float64(peak) / (1 << 20)
 		got["lists and rosters read"] = float64(whole.Load())
 		return got, err

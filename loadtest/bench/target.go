@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
+	"github.com/eventio/eventio/loadtest/procfs"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -163,7 +164,7 @@ type usage struct {
 func (t *target) usage(ctx context.Context) (usage, error) {
 	u := usage{cpu: make(map[string]time.Duration)}
 	add := func(name string, pid int) {
-		if cpu, err := processorTime(pid); err == nil {
+		if cpu, err := procfs.ProcessorTime(pid); err == nil {
 			u.cpu[name] += cpu
 		}
 	}

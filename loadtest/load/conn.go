@@ -16,9 +16,10 @@ import (
 // Seat is a user's seat in an event.
 type Seat struct{ Event, User store.ID }
 
-// Request is one request for a seat.
+// Request is one request: for a seat, or with a Path a read.
 type Request struct {
 	Seat
+	Path  string // what is read; the Seat is left out then
 	Token string // says who asks; empty: the body alone does
 }
 
@@ -27,6 +28,7 @@ type Request struct {
 // under test is measured on. It is not safe for concurrent use.
 type Conn struct {
 	tcp     net.Conn
+	host    string
 	headers string // from after the path to before the optional ones
 	in      [4096]byte
 	out     []byte
@@ -43,12 +45,35 @@ func Dial(addr string) (*Conn, error) {
 	}
 	return &Conn{
 		tcp:     tcp,
+		host:    addr,
 		headers: "/registrations HTTP/1.1\r\nHost: " + addr + "\r\nContent-Type: application/json\r\nContent-Length: 38\r\n",
 	}, nil
 }
 
 // Close closes the connection.
 func (c *Conn) Close() error { return c.tcp.Close() }
+
+// Send makes a request and returns the status.
+func (c *Conn) Send(w Request) (int, error) {
+	if w.Path == "" {
+		return c.Register(w)
+	}
+	c.out = append(c.out[:0], "GET "...)
+	c.out = append(c.out, w.Path...)
+	c.out = append(c.out, " HTTP/1.1\r\nHost: "...)
+	c.out = append(c.out, c.host...)
+	c.out = append(c.out, "\r\n"...)
+	if w.Token != "" {
+		c.out = append(c.out, "Authorization: Bearer "...)
+		c.out = append(c.out, w.Token...)
+		c.out = append(c.out, "\r\n"...)
+	}
+	c.out = append(c.out, "\r\n"...)
+	if _, err := c.tcp.Write(c.out); err != nil {
+		return 0, err
+	}
+	return c.answer()
+}
 
 // Register asks for a seat and returns the status.
 func (c *Conn) Register(w Request) (int, error) {

@@ -119,7 +119,7 @@ func (r *runner) drive(c *Conn) (Result, error) {
 		if !ok {
 			return part, nil
 		}
-		status, err := c.Register(request)
+		status, err := c.Send(request)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			part.Unanswered++
@@ -152,4 +152,15 @@ func (r *runner) due() (time.Time, bool) {
 		time.Sleep(time.Until(due))
 	}
 	return due, true
+}
+
+// UpTo ends requests after n.
+func UpTo(n int, next func() (Request, bool)) func() (Request, bool) {
+	var asked atomic.Int64
+	return func() (Request, bool) {
+		if asked.Add(1) > int64(n) {
+			return Request{}, false
+		}
+		return next()
+	}
 }

@@ -65,6 +65,25 @@ func TestRequestIsWhatTheAPIReads(t *testing.T) {
 	}
 }
 
+func TestAReadIsAGet(t *testing.T) {
+	addr := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || r.URL.Path != "/api/events/1" || r.URL.RawQuery != "limit=3" || r.ContentLength != 0 || r.Header.Get("Authorization") != "Bearer abc" {
+			t.Errorf("got %s %s %v of %d bytes", r.Method, r.URL, r.Header, r.ContentLength)
+		}
+		w.WriteHeader(http.StatusNotFound)
+	})
+	c, err := Dial(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for range 2 {
+		if status, err := c.Send(Request{Path: "/api/events/1?limit=3", Token: "abc"}); err != nil || status != http.StatusNotFound {
+			t.Fatalf("got %d, %v", status, err)
+		}
+	}
+}
+
 func TestClosedLoopMakesAllRequestsAndCountsThem(t *testing.T) {
 	var n atomic.Int64
 	addr := serve(t, func(w http.ResponseWriter, _ *http.Request) {

@@ -1,7 +1,8 @@
 package messages
 
 import (
-	"hash/fnv"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -28,8 +29,8 @@ type liveness struct {
 	missed   map[string]int // pings since the last answer, by worker
 }
 
-// pingDue reports whether it is time for a ping.
-func (l *liveness) pingDue(now time.Time) bool { return now.Sub(l.pingedAt) >= pingInterval }
+// pingDue reports whether it is time for a ping after the last one.
+func pingDue(last, now time.Time) bool { return now.Sub(last) >= pingInterval }
 
 // pinged notes that a ping was sent to all workers.
 func (l *liveness) pinged(now time.Time) {
@@ -41,55 +42,56 @@ func (l *liveness) pinged(now time.Time) {
 	}
 }
 
-// answered notes that a worker answered a ping.
-func (l *liveness) answered(worker string) {
-	if _, known := l.missed[worker]; known || len(l.missed) < maxWorkers {
-		l.missed[worker] = 0
+// answered notes that a worker answered a ping, and reports whether that changes whom events may go to.
+func (l *liveness) answered(worker string) (changed bool) {
+	missed, known := l.missed[worker]
+	if !known && len(l.missed) >= maxWorkers {
+		return false
 	}
+	l.missed[worker] = 0
+	return !known || isSuspect(missed)
 }
 
 // forget removes a worker.
 func (l *liveness) forget(worker string) { delete(l.missed, worker) }
 
-// preferred returns the worker that gets the requests for an event, or "" when no worker is known.
-func (l *liveness) preferred(event ID) string {
-	best := highest(event, l.missed, func(_ string, missed int) bool { return missed < suspectAfter })
-	if best == "" { // no worker answers: this process may be the one that is cut off
-		best = highest(event, l.missed, func(string, int) bool { return true })
+// isSuspect reports whether a worker has left so many pings unanswered that its events go to others.
+func isSuspect(missed int) bool { return missed >= suspectAfter }
+
+// preferred returns the workers among which events are shared: those that answer, or all that are
+// known when none does, because then this process may be the one that is cut off.
+func (l *liveness) preferred() (workers []string) {
+	for worker, missed := range l.missed {
+		if !isSuspect(missed) {
+			workers = append(workers, worker)
+		}
 	}
-	return best
+	if len(workers) > 0 {
+		return workers
+	}
+	return slices.Collect(maps.Keys(l.missed))
 }
 
-// alternative returns the worker for a request that the tried worker did not answer; tried may be
-// "". It is another worker that answers pings, or else the tried one if that does, or else another
-// one that is known, or "".
-func (l *liveness) alternative(event ID, tried string, now time.Time) string {
+// alternatives returns the workers among which to choose for a request that the tried worker did not
+// answer; tried may be "". They are the others that answer pings, or else the tried one if that does, or
+// else the others that are known.
+func (l *liveness) alternatives(tried string, now time.Time) (workers []string) {
 	answers := func(missed int) bool { return missed == 0 || missed == 1 && now.Sub(l.pingedAt) < pongTimeout }
-	best := highest(event, l.missed, func(worker string, missed int) bool { return worker != tried && answers(missed) })
-	if best != "" {
-		return best
+	var others []string
+	for worker, missed := range l.missed {
+		if worker == tried {
+			continue
+		}
+		if others = append(others, worker); answers(missed) {
+			workers = append(workers, worker)
+		}
+	}
+	if len(workers) > 0 {
+		return workers
 	}
 	// The tried worker may live, and the connection to it was broken.
 	if missed, known := l.missed[tried]; known && answers(missed) {
-		return tried
+		return []string{tried}
 	}
-	return highest(event, l.missed, func(worker string, _ int) bool { return worker != tried })
-}
-
-// highest returns the eligible worker with the highest weight for an event, or "". This is
-// rendezvous hashing: a worker that comes or goes moves only its own share of the events.
-func highest(event ID, missed map[string]int, eligible func(worker string, missed int) bool) (best string) {
-	var top uint64
-	for worker, n := range missed {
-		if !eligible(worker, n) {
-			continue
-		}
-		h := fnv.New64a()
-		h.Write(event[:])
-		h.Write([]byte(worker))
-		if weight := h.Sum64(); best == "" || weight > top {
-			best, top = worker, weight
-		}
-	}
-	return best
+	return others
 }

@@ -1,6 +1,7 @@
 package messages
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -28,6 +29,20 @@ func (a *clocked) round(answer ...string) {
 		a.answered(worker)
 	}
 	a.now = a.now.Add(pingInterval / 2)
+}
+
+// preferred returns the worker that gets the requests for an event, or "".
+func (a *clocked) preferred(event ID) string { return chosen(a.liveness.preferred(), event) }
+
+// alternative returns the worker that gets the second attempt of a request for an event, or "".
+func (a *clocked) alternative(event ID, tried string, now time.Time) string {
+	return chosen(a.alternatives(tried, now), event)
+}
+
+// chosen returns the worker of these that gets the requests for an event, or "".
+func chosen(workers []string, event ID) string {
+	best, _ := choose((&router{shared: "s"}).candidates(workers), event)
+	return strings.TrimPrefix(best.subject, "s.")
 }
 
 // eventOf makes an event whose preferred worker is first and whose alternative is second.
@@ -109,7 +124,7 @@ func TestAPauseForgetsNobody(t *testing.T) {
 	a := newClocked("w1", "w2")
 	event := a.eventOf(t, "w2", "w1")
 	a.now = a.now.Add(time.Hour)
-	if !a.pingDue(a.now) {
+	if !pingDue(a.pingedAt, a.now) {
 		t.Error("no ping is due after an hour")
 	}
 	if a.pinged(a.now); a.preferred(event) != "w2" {

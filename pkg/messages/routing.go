@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -21,8 +22,18 @@ type router struct {
 	shared    string // the subject of all workers
 	inbox     string // where answers to pings come
 
-	mu      sync.Mutex // guards all below
+	// current is what requests read without a lock, nil when it has to be made anew.
+	current atomic.Pointer[choices]
+
+	mu      sync.Mutex // guards all below; current is written under it
 	workers liveness
+}
+
+// choices are the workers among which a router chooses, as they were at one moment. Nobody changes
+// them: what is known later is in other choices.
+type choices struct {
+	candidates []candidate
+	pingedAt   time.Time // the last ping before that
 }
 
 // newRouter subscribes to the answers to pings on the link's connection. The subscription ends
@@ -38,12 +49,27 @@ func newRouter(link Link) (*router, error) {
 	return r, nil
 }
 
-// route returns the subject for the first attempt of a request for an event.
+// route returns the subject for the first attempt of a request for an event. It takes no lock, unless a
+// ping is due or the workers have changed.
 func (r *router) route(event ID) string {
+	known := r.current.Load()
+	if known == nil || pingDue(known.pingedAt, time.Now()) {
+		known = r.renew()
+	}
+	return r.choose(known.candidates, event)
+}
+
+// renew sends a ping if one is due, and makes the current choices, if there are none.
+func (r *router) renew() *choices {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pingIfDue()
-	return workerSubject(r.shared, r.workers.preferred(event))
+	known := r.current.Load()
+	if known == nil {
+		known = &choices{r.candidates(r.workers.preferred()), r.workers.pingedAt}
+		r.current.Store(known)
+	}
+	return known
 }
 
 // reroute returns the subject for the second attempt of a request that got no reply on the
@@ -52,7 +78,25 @@ func (r *router) reroute(event ID, tried string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.pingIfDue() // after the choice: nobody has answered this ping yet
-	return workerSubject(r.shared, r.workers.alternative(event, strings.TrimPrefix(tried, r.shared+"."), time.Now()))
+	return r.choose(r.candidates(r.workers.alternatives(strings.TrimPrefix(tried, r.shared+"."), time.Now())), event)
+}
+
+// candidates makes candidates of workers.
+func (r *router) candidates(workers []string) []candidate {
+	all := make([]candidate, len(workers))
+	for i, worker := range workers {
+		all[i] = candidate{workerHash(worker), workerSubject(r.shared, worker)}
+	}
+	return all
+}
+
+// choose returns the subject of the worker that gets the requests for an event, or with no candidate
+// that of all workers.
+func (r *router) choose(candidates []candidate, event ID) string {
+	if best, ok := choose(candidates, event); ok {
+		return best.subject
+	}
+	return r.shared
 }
 
 // ping sends a ping to all workers, unless the last one is too recent.
@@ -65,12 +109,13 @@ func (r *router) ping() {
 // pingIfDue is ping for a caller who holds mu.
 func (r *router) pingIfDue() {
 	now := time.Now()
-	if !r.workers.pingDue(now) {
+	if !pingDue(r.workers.pingedAt, now) {
 		return
 	}
 	// A ping that cannot be sent must not count as unanswered.
 	if r.conn.PublishRequest(pingSubject, r.inbox, nil) == nil {
 		r.workers.pinged(now)
+		r.current.Store(nil)
 	}
 }
 
@@ -79,6 +124,7 @@ func (r *router) forget(subject string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.workers.forget(strings.TrimPrefix(subject, r.shared+"."))
+	r.current.Store(nil)
 }
 
 // receivePong is the callback for answers to pings.
@@ -92,16 +138,13 @@ func (r *router) receivePong(msg *nats.Msg) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.workers.answered(pong.ID)
+	if r.workers.answered(pong.ID) {
+		r.current.Store(nil)
+	}
 }
 
-// workerSubject returns the subject of one worker, or with no worker that of all.
-func workerSubject(shared, worker string) string {
-	if worker == "" {
-		return shared
-	}
-	return shared + "." + worker
-}
+// workerSubject returns the subject of one worker.
+func workerSubject(shared, worker string) string { return shared + "." + worker }
 
 // validToken reports whether s can be one token of a subject.
 func validToken(s string) bool { return ValidTraceID(s) && !strings.Contains(s, ".") }

@@ -16,6 +16,8 @@ type EventState struct {
 	// Waiting has the waiting registrations, the lowest number first: all of them, or at least as
 	// many as Promotable says.
 	Waiting []NumberedUser
+	// Last takes the place of Waiting when Promotable says that nobody is named.
+	Last LastWaiting
 	// Proven has the users of the batch who have proven their addresses. It is needed when the event
 	// asks for that.
 	Proven map[ID]bool
@@ -23,6 +25,9 @@ type EventState struct {
 	// ConfirmedThrough of the event that Counts.Repair returns.
 	Counts *Counts
 }
+
+// LastWaiting is the last of the Count registrations of a waiting list that have the lowest numbers.
+type LastWaiting struct{ Count, Number int64 }
 
 // Change is what a batch changes in one event.
 type Change struct {
@@ -41,10 +46,12 @@ type Change struct {
 }
 
 // Promotable returns how many waiting registrations of an event a batch can promote or remove at
-// most: so many must be in EventState.Waiting.
-func Promotable(e Event, batch []SeatRequest) int64 {
+// most. When named is true, so many must be in EventState.Waiting. Otherwise a single request, if it
+// succeeds, promotes exactly n, more than a change names: then EventState.Last must say which number
+// the n-th of them has.
+func Promotable(e Event, batch []SeatRequest) (n int64, named bool) {
 	var requests, cancels int64
-	capacity := e.Capacity
+	most, last := e.Capacity, e.Capacity
 	for _, req := range batch {
 		if req.EventID != e.ID {
 			continue
@@ -54,14 +61,21 @@ func Promotable(e Event, batch []SeatRequest) int64 {
 		case req.Kind == Cancel:
 			cancels++
 		case req.Kind == EditEvent && req.Edit.Capacity != nil:
-			capacity = max(capacity, *req.Edit.Capacity)
+			last = *req.Edit.Capacity
+			most = max(most, last)
 		}
 	}
-	free := max(0, capacity-e.TicketsSold)
-	if requests == 1 && cancels == 0 && free >= e.Waiting && e.Waiting > maxNamed {
-		return 0 // a single edit that makes room for all promotes all, and names none of so many
+	if requests == 1 {
+		most = last
 	}
-	return min(cancels+free, e.Waiting)
+	n = min(cancels+max(0, most-e.TicketsSold), e.Waiting)
+	switch {
+	case requests != 1 || n <= maxNamed:
+		return n, true
+	case n == e.Waiting:
+		return 0, true // room for all: they end where the list ends
+	}
+	return n, false
 }
 
 // Decide says what becomes of each request of a batch, and what changes. It is a pure function of
@@ -102,7 +116,7 @@ func (d *decision) decide(req SeatRequest) SeatResult {
 			return SeatResult{Outcome: EventNotFound}
 		}
 		e = &eventDecision{
-			Event: state.Event, before: state.Event, loaded: state.Registrations, line: slices.Clone(state.Waiting),
+			Event: state.Event, before: state.Event, loaded: state.Registrations, line: slices.Clone(state.Waiting), last: state.Last,
 			changed: make(map[ID]Registration), removed: make(map[int64]bool), proven: state.Proven,
 		}
 		if state.Counts != nil {
@@ -143,8 +157,9 @@ type eventDecision struct {
 	changed map[ID]Registration // by user, as this batch has changed them
 	users   []ID                // the keys of changed, by first change
 	line    []NumberedUser      // the waiting list
-	removed map[int64]bool      // numbers in line that have left the list
-	at      time.Time           // the latest of the requests
+	last    LastWaiting
+	removed map[int64]bool // numbers in line that have left the list
+	at      time.Time      // the latest of the requests
 	edits   *Edit
 	proven  map[ID]bool // users who have proven their addresses
 
@@ -346,6 +361,8 @@ func (e *eventDecision) promote() Promotion {
 		if !named {
 			p.Users = nil
 		}
+	case !named && e.last.Count == free: // a single request: none of them has left since it was loaded
+		e.ConfirmedThrough = e.last.Number
 	case !named:
 		panic(fmt.Sprintf("store: event %s has %d waiting and none of them is loaded", e.ID.Hex(), e.Waiting))
 	default:

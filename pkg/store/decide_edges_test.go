@@ -22,8 +22,9 @@ func TestPromotable(t *testing.T) {
 	e := store.Event{ID: store.NewID(), Capacity: 10, TicketsSold: 10, Waiting: 6}
 	free := e
 	free.TicketsSold = 4 // as an event whose counters are being mended
-	many, more := e, e
-	many.Waiting, more.Waiting = 10_000, 10_001
+	many, more, long, spare := e, e, e, e
+	many.Waiting, more.Waiting, long.Waiting, spare.Waiting = 10_000, 10_001, 30_000, 30_000
+	spare.Capacity = 25_000
 	request := func(kind store.Kind, event store.ID) store.SeatRequest {
 		return store.SeatRequest{Kind: kind, EventID: event}
 	}
@@ -45,14 +46,45 @@ func TestPromotable(t *testing.T) {
 		"alone, it makes room for more":      {e, []store.SeatRequest{capacityEdit(e.ID, 20)}, 6},
 		"as many as the record names":        {many, []store.SeatRequest{capacityEdit(e.ID, 20_010)}, 10_000},
 		"more than the record names":         {more, []store.SeatRequest{capacityEdit(e.ID, 20_011)}, 0},
+		"more than are named, not all":       {long, []store.SeatRequest{capacityEdit(e.ID, 10_011)}, 10_001},
+		"that many, and one leaves":          {long, []store.SeatRequest{capacityEdit(e.ID, 10_011), cancel}, 10_002},
 		"alone, it makes room for all but 1": {e, []store.SeatRequest{capacityEdit(e.ID, 15)}, 5},
 		"in two steps, room for all":         {e, []store.SeatRequest{capacityEdit(e.ID, 12), capacityEdit(e.ID, 20)}, 6},
 		"with one who leaves, room for all":  {e, []store.SeatRequest{capacityEdit(e.ID, 20), cancel}, 6},
 		"alone, and one leaves":              {free, []store.SeatRequest{cancel}, 6},
+		"room for all of many, and one more": {more, []store.SeatRequest{capacityEdit(e.ID, 20_011), register}, 10_001},
+		"a smaller capacity, seats are free": {spare, []store.SeatRequest{capacityEdit(e.ID, 20_000)}, 19_990},
+		"and then another one":               {spare, []store.SeatRequest{capacityEdit(e.ID, 20_000), capacityEdit(e.ID, 11)}, 24_990},
+		"a mistake is mended":                {spare, []store.SeatRequest{request(store.Recount, e.ID)}, 24_990},
+		"one leaves whom many can follow":    {spare, []store.SeatRequest{cancel}, 24_991},
 	} {
-		if got := store.Promotable(c.event, c.batch); got != c.want {
-			t.Errorf("%s: %d, want %d", name, got, c.want)
+		got, named := store.Promotable(c.event, c.batch)
+		if unnamed := got > 10_000 && len(c.batch) == 1; got != c.want || named == unnamed {
+			t.Errorf("%s: %d, named: %v; want %d", name, got, named, c.want)
 		}
+	}
+}
+
+// TestTheLastOfManyIsEnough checks that an edit which promotes more people than are named decides the same
+// on the number of the last of them as on all of them.
+func TestTheLastOfManyIsEnough(t *testing.T) {
+	const waiting, promoted = 30_000, 10_001
+	e := newEvent(10)
+	e.Waitlist, e.TicketsSold, e.Waiting, e.ConfirmedThrough, e.LastNumber = true, 10, waiting, 15, 15+2*waiting
+	line := make([]store.NumberedUser, waiting)
+	for i := range line {
+		line[i] = store.NumberedUser{Number: int64(17 + 2*i), UserID: store.NewID()} // every other one has left
+	}
+	batch := []store.SeatRequest{capacityEdit(e.ID, 10+promoted)}
+	if n, named := store.Promotable(e, batch); n != promoted || named {
+		t.Fatalf("Promotable returns %d, %v", n, named)
+	}
+	wanted, want := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e, Waiting: line}}, batch)
+	results, changes := store.Decide(map[store.ID]store.EventState{
+		e.ID: {Event: e, Last: store.LastWaiting{Count: promoted, Number: line[promoted-1].Number}},
+	}, batch)
+	if !reflect.DeepEqual(results, wanted) || !reflect.DeepEqual(changes, want) || changes[0].After.ConfirmedThrough != 15+2*promoted {
+		t.Errorf("got %+v %+v, want %+v %+v", results, changes, wanted, want)
 	}
 }
 

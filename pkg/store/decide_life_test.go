@@ -39,10 +39,14 @@ func (m *memory) load(batch []store.SeatRequest) map[store.ID]store.EventState {
 		}
 		if _, ok := states[e.ID]; !ok {
 			line := m.line(e)
-			states[e.ID] = store.EventState{
-				Event: e, Registrations: make(map[store.ID]store.Registration),
-				Waiting: slices.Clip(line[:store.Promotable(e, batch)]),
+			n, named := store.Promotable(e, batch)
+			state := store.EventState{Event: e, Registrations: make(map[store.ID]store.Registration)}
+			if named {
+				state.Waiting = slices.Clip(line[:n])
+			} else {
+				state.Last = store.LastWaiting{Count: n, Number: line[n-1].Number}
 			}
+			states[e.ID] = state
 		}
 		if r, ok := m.rows[e.ID][req.UserID]; ok {
 			states[e.ID].Registrations[req.UserID] = r

@@ -184,6 +184,9 @@ type Events interface {
 	CreateEvent(ctx context.Context, e Event) error
 	// Event reads one event. Errors: ErrEventNotFound.
 	Event(ctx context.Context, id ID) (Event, error)
+	// EventsByID reads events, at one moment each. Those that do not exist are missing in the map.
+	// No id may be there twice.
+	EventsByID(ctx context.Context, ids []ID) (map[ID]Event, error)
 	// FindEvents reads a page of the events that q selects. It looks at no more events than a
 	// small multiple of the page, however many there are.
 	FindEvents(ctx context.Context, q EventQuery) (EventPage, error)

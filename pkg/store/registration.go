@@ -42,6 +42,9 @@ type Registration struct {
 	Revisions Revisions
 }
 
+// RegistrationID names a registration.
+type RegistrationID struct{ EventID, UserID ID }
+
 // Equal reports whether two registrations agree in every field.
 func (r Registration) Equal(other Registration) bool { return reflect.DeepEqual(r, other) }
 
@@ -62,6 +65,9 @@ type Registrations interface {
 	Roster(ctx context.Context, eventID ID, after, through int64, limit int) iter.Seq2[Registration, error]
 	// Registration reads a registration that is not cancelled. Errors: ErrRegistrationNotFound.
 	Registration(ctx context.Context, eventID, userID ID) (Registration, error)
+	// RegistrationsByID reads registrations that are not cancelled, at one moment each. Those that
+	// there are not are missing in the map. No id may be there twice.
+	RegistrationsByID(ctx context.Context, ids []RegistrationID) (map[RegistrationID]Registration, error)
 	// Position returns the position in the waiting list, from 1, of the registration with this
 	// number, or 0 when it is confirmed. It may be off by what happens during the call. Errors:
 	// ErrEventNotFound.

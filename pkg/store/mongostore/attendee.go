@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/waitlist"
 )
 
 // attendeeChunk is for how many registrations the users are read at once.
@@ -26,7 +27,7 @@ func (s *Store) Attendees(ctx context.Context, q store.AttendeeQuery) iter.Seq2[
 		direction = -1
 	}
 	registrations := mongodb.Stream(ctx, s.registrations, bson.D{
-		{Key: "find", Value: s.registrations.Name()}, {Key: "filter", Value: numberRange(q.EventID, q.After, q.Through)},
+		{Key: "find", Value: s.registrations.Name()}, {Key: "filter", Value: waitlist.Numbers(q.EventID, q.After, q.Through)},
 		{Key: "sort", Value: bson.D{{Key: "number", Value: direction}}}, {Key: "limit", Value: q.Limit},
 		{Key: "projection", Value: bson.D{{Key: "number", Value: 1}, {Key: "registered_at", Value: 1}}},
 		{Key: "batchSize", Value: min(mongodb.BatchSize(q.Limit), attendeeChunk+1)},

@@ -69,7 +69,7 @@ func (s *Store) deletePart(ctx context.Context, id store.ID, at time.Time) (d de
 		if n, err := record.Delete(ctx, s.changes, s.events, id); err != nil || n > 0 {
 			return d, false, err
 		}
-		if err := s.ForgetMarks(ctx, id); err != nil {
+		if err := errors.Join(s.ForgetMarks(ctx, id), s.lists.Forget(ctx, id)); err != nil {
 			return d, false, err
 		}
 		if _, err := s.events.DeleteOne(ctx, byID); err != nil {

@@ -50,3 +50,18 @@ func (s *Store) Event(ctx context.Context, id store.ID) (store.Event, error) {
 	}
 	return e, nil
 }
+
+// EventsByID implements store.Events.
+func (s *Store) EventsByID(ctx context.Context, ids []store.ID) (map[store.ID]store.Event, error) {
+	found := make(map[store.ID]store.Event, len(ids))
+	for e, err := range mongodb.Stream(ctx, s.events, bson.D{
+		{Key: "find", Value: s.events.Name()}, {Key: "filter", Value: bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}},
+		{Key: "projection", Value: withoutSearch()}, {Key: "batchSize", Value: len(ids) + 1},
+	}, func(e store.Event) store.Event { return e }) {
+		if err != nil {
+			return nil, fmt.Errorf("read %d events: %w", len(ids), err)
+		}
+		found[e.ID] = e
+	}
+	return found, nil
+}

@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -208,8 +209,12 @@ func (p plan) bad() string {
 	}
 	for _, stage := range p.stages {
 		switch stage {
-		case "COLLSCAN", "SORT", "$sort", "$group", "$sample":
+		case "COLLSCAN", "SORT", "$sort", "$sample":
 			return stage
+		case "$group":
+			if p.docs > 0 { // otherwise it counts keys of an index
+				return stage
+			}
 		}
 	}
 	return ""
@@ -244,6 +249,9 @@ func TestConformance(t *testing.T) {
 	slices.Sort(about)
 	about = slices.Compact(about)
 	t.Logf("%d forms: %s", len(seen), strings.Join(about, ", "))
+	if strings.Contains(flag.Lookup("test.run").Value.String(), "/") {
+		return // a part of the suite sends a part of the commands
+	}
 	for _, want := range []string{
 		"find of events", "find of registrations", "find of users", "find of signing_keys", "aggregate of registrations",
 		"count of registrations", "update of events", "findAndModify of idempotency_keys",

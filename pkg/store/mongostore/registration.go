@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/waitlist"
 )
 
 // registrationKey is the _id of a registration, which makes a second registration of a user in an
@@ -48,16 +49,6 @@ func (d registrationDoc) registration() store.Registration {
 	}
 }
 
-// numberRange selects the registrations of an event that are not cancelled and have a number above
-// after and at most through.
-func numberRange(eventID store.ID, after, through int64) bson.D {
-	return bson.D{
-		{Key: "_id.event_id", Value: eventID},
-		{Key: "cancelled", Value: false},
-		{Key: "number", Value: bson.D{{Key: "$gt", Value: after}, {Key: "$lte", Value: through}}},
-	}
-}
-
 func orderedByNumber() *options.FindOptionsBuilder {
 	return options.Find().SetSort(bson.D{{Key: "number", Value: 1}})
 }
@@ -65,7 +56,7 @@ func orderedByNumber() *options.FindOptionsBuilder {
 // Roster implements store.Registrations.
 func (s *Store) Roster(ctx context.Context, eventID store.ID, after, through int64, limit int) iter.Seq2[store.Registration, error] {
 	return mongodb.Stream(ctx, s.registrations, bson.D{
-		{Key: "find", Value: s.registrations.Name()}, {Key: "filter", Value: numberRange(eventID, after, through)},
+		{Key: "find", Value: s.registrations.Name()}, {Key: "filter", Value: waitlist.Numbers(eventID, after, through)},
 		{Key: "sort", Value: bson.D{{Key: "number", Value: 1}}}, {Key: "limit", Value: limit}, {Key: "batchSize", Value: mongodb.BatchSize(limit)},
 	}, registrationDoc.registration)
 }
@@ -83,36 +74,37 @@ func (s *Store) Registration(ctx context.Context, eventID, userID store.ID) (sto
 	return d.registration(), nil
 }
 
+// RegistrationsByID implements store.Registrations.
+func (s *Store) RegistrationsByID(ctx context.Context, ids []store.RegistrationID) (map[store.RegistrationID]store.Registration, error) {
+	keys := make([]registrationKey, len(ids))
+	for i, id := range ids {
+		keys[i] = registrationKey{id.UserID, id.EventID}
+	}
+	found := make(map[store.RegistrationID]store.Registration, len(ids))
+	for r, err := range mongodb.Stream(ctx, s.registrations, bson.D{
+		{Key: "find", Value: s.registrations.Name()},
+		{Key: "filter", Value: bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: keys}}}, {Key: "cancelled", Value: false}}},
+		{Key: "batchSize", Value: len(ids) + 1},
+	}, registrationDoc.registration) {
+		if err != nil {
+			return nil, fmt.Errorf("read %d registrations: %w", len(ids), err)
+		}
+		found[store.RegistrationID{EventID: r.EventID, UserID: r.UserID}] = r
+	}
+	return found, nil
+}
+
 // Position implements store.Registrations.
 func (s *Store) Position(ctx context.Context, eventID store.ID, number int64) (int64, error) {
 	e, err := s.Event(ctx, eventID)
 	if err != nil {
 		return 0, err
 	}
-	if number <= e.ConfirmedThrough {
-		return 0, nil
-	}
-	if e.LastNumber-number < number-e.ConfirmedThrough { // fewer to count from the end of the list
-		behind, err := s.countRegistrations(ctx, numberRange(eventID, number, e.LastNumber))
-		return max(1, e.Waiting-behind), err
-	}
-	n, err := s.countRegistrations(ctx, numberRange(eventID, e.ConfirmedThrough, number))
-	return max(1, n), err
-}
-
-// countRegistrations counts the registrations that a query selects. The command count reads the
-// keys of an index only; the driver's CountDocuments is an aggregation and takes several times as
-// long.
-func (s *Store) countRegistrations(ctx context.Context, query bson.D) (int64, error) {
-	var counted struct{ N int64 }
-	err := s.registrations.Database().RunCommand(ctx, bson.D{
-		{Key: "count", Value: s.registrations.Name()}, {Key: "query", Value: query},
-		{Key: "readConcern", Value: bson.D{{Key: "level", Value: "majority"}}},
-	}).Decode(&counted)
+	n, err := s.lists.Position(ctx, e, number)
 	if err != nil {
-		return 0, fmt.Errorf("count registrations: %w", mongodb.ReadError(err, nil))
+		return 0, fmt.Errorf("find a position in event %s: %w", eventID.Hex(), err)
 	}
-	return counted.N, nil
+	return n, nil
 }
 
 // UserRegistrations implements store.Registrations.

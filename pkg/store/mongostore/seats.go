@@ -109,7 +109,7 @@ func (a *attempt) decideOptimistically(ctx context.Context) bool {
 		return false
 	}
 	for id, state := range loaded.states {
-		if store.Recounts(id, a.batch) || store.Promotable(state.Event, a.batch) > 0 {
+		if n, _ := store.Promotable(state.Event, a.batch); n > 0 || store.Recounts(id, a.batch) {
 			return false // needs more than loadSnapshot reads
 		}
 	}

@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/waitlist"
 )
 
 // loadedState is what a batch is decided on: the state and the fence of each of its events that
@@ -56,14 +58,18 @@ func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (loadedStat
 				return loadedState{}, err
 			}
 			repaired, _ = state.Counts.Repair(state.Event)
-			if err := s.repairSearch(ctx, id); err != nil {
+			if err := errors.Join(s.repairSearch(ctx, id), s.lists.Recount(ctx, repaired)); err != nil {
 				return loadedState{}, err
 			}
 		}
-		if n := store.Promotable(repaired, batch); n > 0 {
-			if state.Waiting, err = s.firstWaiting(ctx, repaired, n); err != nil {
-				return loadedState{}, err
-			}
+		switch n, named := store.Promotable(repaired, batch); {
+		case !named:
+			state.Last, err = s.lists.Nth(ctx, repaired, n)
+		case n > 0:
+			state.Waiting, err = s.firstWaiting(ctx, repaired, n)
+		}
+		if err != nil {
+			return loadedState{}, err
 		}
 		l.states[id] = state
 	}
@@ -134,16 +140,16 @@ func (s *Store) firstWaiting(ctx context.Context, e store.Event, n int64) ([]sto
 	docs, err := mongodb.FindAll[struct {
 		Key    registrationKey `bson:"_id"`
 		Number int64           `bson:"number"`
-	}](ctx, s.registrations, numberRange(e.ID, e.ConfirmedThrough, e.LastNumber),
+	}](ctx, s.registrations, waitlist.Numbers(e.ID, e.ConfirmedThrough, e.LastNumber),
 		orderedByNumber().SetLimit(n).SetProjection(bson.D{{Key: "number", Value: 1}}))
 	if err != nil {
 		return nil, err
 	}
-	waiting := make([]store.NumberedUser, len(docs))
+	line := make([]store.NumberedUser, len(docs))
 	for i, d := range docs {
-		waiting[i] = store.NumberedUser{Number: d.Number, UserID: d.Key.UserID}
+		line[i] = store.NumberedUser{Number: d.Number, UserID: d.Key.UserID}
 	}
-	return waiting, nil
+	return line, nil
 }
 
 // loadProven reads which users of the batch have proven their addresses, for the events that ask for

@@ -111,12 +111,13 @@ func (s *Store) writeBatch(ctx context.Context, writes []eventWrite) error {
 		updates = append(updates, mongo.NewUpdateManyModel().SetFilter(s.preconditions.events(group)).SetUpdate(update))
 	}
 	var added []store.Registration
+	var changes []store.Change
 	var recorded []store.ChangeRecord
 	for _, w := range writes {
 		if w.After.Revision != w.Before.Revision { // not only the fence
 			recorded = append(recorded, w.Records()...)
 		}
-		added = append(added, w.Added...)
+		changes, added = append(changes, w.Change), append(added, w.Added...)
 		for _, r := range w.Replaced {
 			replaced = append(replaced, mongo.NewReplaceOneModel().
 				SetFilter(bson.D{{Key: "_id", Value: registrationKey{r.UserID, r.EventID}}}).SetReplacement(newRegistrationDoc(r)))
@@ -130,6 +131,9 @@ func (s *Store) writeBatch(ctx context.Context, writes []eventWrite) error {
 		return errConflict
 	}
 	if err := record.Insert(ctx, s.changes, recorded, s.preconditions.change); err != nil {
+		return err
+	}
+	if err := s.lists.Add(ctx, changes); err != nil {
 		return err
 	}
 	if len(replaced) > 0 {

@@ -22,7 +22,8 @@
 // not in the event: the collection registrations has one small document for each registration,
 // with the unique _id {user_id, event_id}. The collection changes is the record of changes: one
 // document for each event that a batch changed, with the unique _id {event_id, revision}. The collection
-// webhook_marks has what each webhook was told of each event.
+// webhook_marks has what each webhook was told of each event. The collection waiting_gaps counts the numbers
+// that people who have left waiting lists had.
 //
 // # Changing what is stored
 //
@@ -57,6 +58,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/people"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/record"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/relay"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/waitlist"
 )
 
 const (
@@ -90,6 +92,7 @@ type Store struct {
 	changes       *mongo.Collection
 	deletedEvents *mongo.Collection
 	erasedUsers   *mongo.Collection
+	lists         waitlist.Lists
 	cache         eventCache
 	preconditions preconditions
 	id            string // of the database
@@ -157,6 +160,7 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		changes:       db.Collection("changes"),
 		deletedEvents: db.Collection("deleted_events"),
 		erasedUsers:   db.Collection("erased_users"),
+		lists:         waitlist.New(db),
 	}
 	s.Record = record.New(db, s.DatabaseID)
 	return s, nil

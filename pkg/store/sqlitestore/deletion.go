@@ -10,6 +10,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/record"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/waitlist"
 )
 
 // DeleteEvent implements store.Deletions.
@@ -56,6 +57,9 @@ func deletePart(ctx context.Context, tx *sql.Tx, id store.ID, at time.Time) (d s
 		return d, false, err
 	}
 	if _, err := tx.ExecContext(ctx, `DELETE FROM webhook_marks WHERE event_id = ?`, id[:]); err != nil {
+		return d, false, err
+	}
+	if err := waitlist.Forget(ctx, tx, id); err != nil {
 		return d, false, err
 	}
 	if _, err := tx.ExecContext(ctx, `DELETE FROM events WHERE id = ?`, id[:]); err != nil {

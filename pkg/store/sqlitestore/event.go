@@ -69,3 +69,25 @@ func (s *Store) Event(ctx context.Context, eventID store.ID) (store.Event, error
 	}
 	return e, nil
 }
+
+// EventsByID implements store.Events.
+func (s *Store) EventsByID(ctx context.Context, ids []store.ID) (map[store.ID]store.Event, error) {
+	args := make([]any, len(ids))
+	for i := range ids {
+		args[i] = ids[i][:]
+	}
+	found := make(map[store.ID]store.Event, len(ids))
+	for e, err := range sqldb.Stream(ctx, s.read, scanEvent, `SELECT `+eventColumns()+` FROM events
+		WHERE id IN (`+placeholders("?", len(ids))+`)`, args...) {
+		if err != nil {
+			return nil, fmt.Errorf("read %d events: %w", len(ids), err)
+		}
+		found[e.ID] = e
+	}
+	return found, nil
+}
+
+// placeholders returns n times the placeholder of one value, with commas between.
+func placeholders(one string, n int) string {
+	return strings.TrimSuffix(strings.Repeat(one+", ", n), ", ")
+}

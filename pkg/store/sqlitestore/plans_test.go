@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"flag"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -156,7 +157,8 @@ func TestConformance(t *testing.T) {
 		return targetOver(tb, path, s)
 	})
 	t.Logf("%d statements", len(seen))
-	if len(seen) < 60 {
+	part := strings.Contains(flag.Lookup("test.run").Value.String(), "/") // of the suite
+	if len(seen) < 60 && !part {
 		t.Errorf("only %d statements were seen", len(seen))
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/waitlist"
 )
 
 // registrationColumns are the columns of the table registrations, in the order of
@@ -57,17 +58,26 @@ func (s *Store) Registration(ctx context.Context, eventID, userID store.ID) (sto
 	return r, nil
 }
 
+// RegistrationsByID implements store.Registrations.
+func (s *Store) RegistrationsByID(ctx context.Context, ids []store.RegistrationID) (map[store.RegistrationID]store.Registration, error) {
+	args := make([]any, 0, 2*len(ids))
+	for i := range ids {
+		args = append(args, ids[i].UserID[:], ids[i].EventID[:])
+	}
+	found := make(map[store.RegistrationID]store.Registration, len(ids))
+	for r, err := range sqldb.Stream(ctx, s.read, scanRegistration, `SELECT `+registrationColumns+` FROM registrations
+		WHERE (user_id, event_id) IN (VALUES `+placeholders("(?, ?)", len(ids))+`) AND cancelled = 0`, args...) {
+		if err != nil {
+			return nil, fmt.Errorf("read %d registrations: %w", len(ids), err)
+		}
+		found[store.RegistrationID{EventID: r.EventID, UserID: r.UserID}] = r
+	}
+	return found, nil
+}
+
 // Position implements store.Registrations.
 func (s *Store) Position(ctx context.Context, eventID store.ID, number int64) (int64, error) {
-	var n int64
-	// It counts from the nearer end of the list. The one row of events distinguishes an event that
-	// does not exist from an empty list.
-	const count = `(SELECT count(*) FROM registrations WHERE event_id = events.id AND cancelled = 0 AND number > `
-	err := s.read.QueryRowContext(ctx, `SELECT CASE
-			WHEN ?1 <= confirmed_through THEN 0
-			WHEN last_number - ?1 < ?1 - confirmed_through THEN max(1, waiting - `+count+`?1 AND number <= last_number))
-			ELSE max(1, `+count+`confirmed_through AND number <= ?1)) END
-		FROM events WHERE id = ?2`, number, eventID[:]).Scan(&n)
+	n, err := waitlist.Position(ctx, s.read, eventID, number)
 	if err != nil {
 		return 0, fmt.Errorf("find a position in event %s: %w", eventID.Hex(), sqldb.ReadError(err, store.ErrEventNotFound))
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/waitlist"
 )
 
 // load reads what a batch is decided on: the state of each of its events that exists.
@@ -40,11 +41,16 @@ func load(ctx context.Context, tx *sql.Tx, batch []store.SeatRequest) (map[store
 				return nil, err
 			}
 			repaired, _ = state.Counts.Repair(state.Event)
-			if err := repairSearch(ctx, tx, state.Event); err != nil {
+			if err := errors.Join(repairSearch(ctx, tx, state.Event), waitlist.Recount(ctx, tx, repaired)); err != nil {
 				return nil, err
 			}
 		}
-		if state.Waiting, err = firstWaiting(ctx, tx, repaired, store.Promotable(repaired, batch)); err != nil {
+		if n, named := store.Promotable(repaired, batch); named {
+			state.Waiting, err = firstWaiting(ctx, tx, repaired, n)
+		} else {
+			state.Last, err = waitlist.Nth(ctx, tx, repaired, n)
+		}
+		if err != nil {
 			return nil, err
 		}
 		states[req.EventID] = state

@@ -11,6 +11,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/record"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
+	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/waitlist"
 )
 
 // errConflict means that an event is not as it was loaded. In an immediate transaction that cannot
@@ -37,6 +38,9 @@ func writeBatch(ctx context.Context, tx *sql.Tx, changes []store.Change) error {
 			}
 		}
 		rows = append(append(rows, c.Replaced...), c.Added...)
+	}
+	if err := waitlist.Add(ctx, tx, changes); err != nil {
+		return err
 	}
 	for some := range slices.Chunk(rows, rowsPerStatement) {
 		if err := insertRegistrations(ctx, tx, some); err != nil {

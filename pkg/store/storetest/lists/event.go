@@ -48,6 +48,23 @@ func testEvents(t *testing.T, target storetest.Target) {
 			}
 		}
 	})
+	t.Run("read together by id", func(t *testing.T) {
+		ids := []store.ID{store.NewID()}
+		for _, e := range want {
+			ids = append(ids, e.ID)
+		}
+		for n := 1; n <= len(ids); n++ {
+			got, err := target.Again(t).EventsByID(storetest.Context(t), ids[:n])
+			if err != nil || len(got) != n-1 {
+				t.Fatalf("%d of %d ids are found, %v", len(got), n, err)
+			}
+			for _, e := range want[:n-1] {
+				if !got[e.ID].Equal(e) {
+					t.Fatalf("got %+v, want %+v", got[e.ID], e)
+				}
+			}
+		}
+	})
 	t.Run("listed by start, then id", func(t *testing.T) {
 		slices.SortFunc(want, func(a, b store.Event) int {
 			if c := a.StartsAt.Compare(b.StartsAt); c != 0 {

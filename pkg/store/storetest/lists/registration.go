@@ -69,6 +69,33 @@ func testLookups(t *testing.T, target storetest.Target) {
 			}
 		})
 	}
+	t.Run("registrations are read together", func(t *testing.T) {
+		other := storetest.NewEvent(t, s, 3)
+		first, gone, elsewhere := storetest.NewRequest(other.ID), storetest.NewRequest(other.ID), storetest.NewRequest(other.ID)
+		elsewhere.UserID = request.UserID
+		seats := storetest.MustApply(t, s, first, gone, elsewhere)
+		storetest.MustApply(t, s, storetest.NewCancel(gone))
+		want := map[store.RegistrationID]store.Registration{
+			{EventID: event.ID, UserID: request.UserID}: seat,
+			{EventID: other.ID, UserID: first.UserID}:   seats[0].Registration,
+			{EventID: other.ID, UserID: request.UserID}: seats[2].Registration,
+		}
+		ids := []store.RegistrationID{
+			{EventID: other.ID, UserID: gone.UserID}, {EventID: event.ID, UserID: first.UserID}, {EventID: store.NewID(), UserID: store.NewID()},
+		}
+		for id := range want {
+			ids = append(ids, id)
+		}
+		got, err := target.Again(t).RegistrationsByID(storetest.Context(t), ids)
+		if err != nil || len(got) != len(want) {
+			t.Fatalf("got %+v, %v; want %+v", got, err, want)
+		}
+		for id, r := range want {
+			if !got[id].Equal(r) {
+				t.Errorf("got %+v, want %+v", got[id], r)
+			}
+		}
+	})
 	ada := storetest.NewUser("ada@example.org")
 	if err := s.CreateUser(storetest.Context(t), ada); err != nil {
 		t.Fatal(err)

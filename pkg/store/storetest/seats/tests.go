@@ -11,7 +11,9 @@ import (
 func Tests() map[string]func(*testing.T, storetest.Target) {
 	return map[string]func(*testing.T, storetest.Target){
 		"cancelling":                        testCancelling,
+		"a larger capacity":                 testRaises,
 		"waiting list":                      testWaitingList,
+		"positions":                         testPositions,
 		"deleted events":                    testDeletion,
 		"changes":                           testChanges,
 		"seats":                             testSeats,

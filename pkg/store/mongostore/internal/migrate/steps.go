@@ -35,6 +35,7 @@ func Steps() []Step {
 		{addressStep, renewKeys},
 		{"consumers of the record and webhooks", createWebhookIndexes},
 		{"mails, their tokens and what people want of mail", createMailIndexes},
+		{"gaps in waiting lists", countGaps},
 	}
 }
 

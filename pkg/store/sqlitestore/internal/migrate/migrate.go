@@ -43,6 +43,8 @@ func stepCode(number int) func(context.Context, *sql.Tx, func(n, all int64)) err
 		return FillSearch
 	case AddressStep:
 		return renewKeys
+	case WaitingStep:
+		return CountGaps
 	default:
 		return nil
 	}

@@ -1,4 +1,5 @@
-package main
+// Package procfs tells what processes of this machine have used, by /proc.
+package procfs
 
 import (
 	"fmt"
@@ -12,8 +13,8 @@ import (
 // second on every Linux that Go runs on.
 const tick = 10 * time.Millisecond
 
-// processorTime is the processor time that a process has used so far, by proc_pid_stat(5).
-func processorTime(pid int) (time.Duration, error) {
+// ProcessorTime is the processor time that a process has used so far, by proc_pid_stat(5).
+func ProcessorTime(pid int) (time.Duration, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return 0, fmt.Errorf("read processor time: %w", err)
@@ -35,13 +36,13 @@ func processorTime(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
-// forgetPeak has peakMemory begin anew from what the process holds now.
-func forgetPeak(pid int) error {
+// ForgetPeak has PeakMemory begin anew from what the process holds now.
+func ForgetPeak(pid int) error {
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0) // proc_pid_clear_refs(5)
 }
 
-// peakMemory is the most bytes that a process has held in memory.
-func peakMemory(pid int) (int64, error) {
+// PeakMemory is the most bytes that a process has held in memory.
+func PeakMemory(pid int) (int64, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, fmt.Errorf("read the memory of a process: %w", err)

@@ -1,0 +1,129 @@
+// Package reads reads events and registrations for the handlers: those who ask at the same time share a
+// read, which begins after each of them asked (see package fresh). It knows nobody's rights. What it
+// returns is the same for everybody who asks for the same thing, and a handler that tells it to some
+// people only looks at the caller itself.
+package reads
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/eventio/eventio/internal/fresh"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// Store is what reads asks of a store.
+type Store interface {
+	Event(ctx context.Context, id store.ID) (store.Event, error)
+	EventsByID(ctx context.Context, ids []store.ID) (map[store.ID]store.Event, error)
+	Registration(ctx context.Context, eventID, userID store.ID) (store.Registration, error)
+	RegistrationsByID(ctx context.Context, ids []store.RegistrationID) (map[store.RegistrationID]store.Registration, error)
+}
+
+// Config says how it is read.
+type Config struct {
+	// Timeout bounds a read. Whoever asks while one is under way waits for it, and then has the next:
+	// so it should be half of the time of a request.
+	Timeout time.Duration
+	// Go runs a read that may outlive its callers.
+	Go func(func())
+}
+
+// Answer is an event as it is sent.
+type Answer struct {
+	Body []byte // nobody changes it
+	Tag  string // its ETag
+}
+
+// Reads reads from a store. It is safe for concurrent use.
+type Reads struct {
+	events        *fresh.Reads[store.ID, *event]
+	registrations *fresh.Reads[store.RegistrationID, store.Registration]
+}
+
+// event is an event with the answer that all who share its read are sent.
+type event struct {
+	store.Event
+	once   sync.Once // makes both below
+	answer Answer
+	err    error
+}
+
+// errEncoding is the error of who shares a read of which the answer could not be made.
+var errEncoding = errors.New("the answer could not be made")
+
+// New makes a Reads over a store.
+func New(st Store, c Config) *Reads {
+	unavailable := func(err error) bool { return errors.Is(err, store.ErrUnavailable) }
+	return &Reads{
+		events: fresh.New(fresh.Source[store.ID, *event]{
+			One: func(ctx context.Context, id store.ID) (*event, error) {
+				e, err := st.Event(ctx, id)
+				if err != nil {
+					return nil, err
+				}
+				return &event{Event: e}, nil
+			},
+			Many: func(ctx context.Context, ids []store.ID) (map[store.ID]*event, error) {
+				found, err := st.EventsByID(ctx, ids)
+				events := make(map[store.ID]*event, len(found))
+				for id, e := range found {
+					events[id] = &event{Event: e}
+				}
+				return events, err
+			},
+			Missing: func(id store.ID) error { return fmt.Errorf("read event %s: %w", id.Hex(), store.ErrEventNotFound) },
+			Common:  unavailable, Timeout: c.Timeout, Go: c.Go,
+		}),
+		registrations: fresh.New(fresh.Source[store.RegistrationID, store.Registration]{
+			One: func(ctx context.Context, id store.RegistrationID) (store.Registration, error) {
+				return st.Registration(ctx, id.EventID, id.UserID)
+			},
+			Many: st.RegistrationsByID,
+			Missing: func(id store.RegistrationID) error {
+				return fmt.Errorf("read the registration of user %s for event %s: %w", id.UserID.Hex(), id.EventID.Hex(), store.ErrRegistrationNotFound)
+			},
+			Common: unavailable, Timeout: c.Timeout, Go: c.Go,
+		}),
+	}
+}
+
+// Event reads an event, as store.Events does.
+func (r *Reads) Event(ctx context.Context, id store.ID) (store.Event, error) {
+	e, err := r.events.Read(ctx, id)
+	if err != nil {
+		return store.Event{}, ended(ctx, err)
+	}
+	return e.Event, nil
+}
+
+// EventAnswer reads an event and returns it as it is sent: as encode makes it, which is called once for all
+// who share the read. Errors: those of Event and of encode.
+func (r *Reads) EventAnswer(ctx context.Context, id store.ID, encode func(store.Event) (Answer, error)) (Answer, error) {
+	e, err := r.events.Read(ctx, id)
+	if err != nil {
+		return Answer{}, ended(ctx, err)
+	}
+	e.once.Do(func() {
+		e.err = errEncoding // if encode panics
+		e.answer, e.err = encode(e.Event)
+	})
+	return e.answer, e.err
+}
+
+// Registration reads a registration, as store.Registrations does.
+func (r *Reads) Registration(ctx context.Context, eventID, userID store.ID) (store.Registration, error) {
+	found, err := r.registrations.Read(ctx, store.RegistrationID{EventID: eventID, UserID: userID})
+	return found, ended(ctx, err)
+}
+
+// ended returns the error of a read: ErrUnavailable for a caller whose time is over, as a store does.
+func ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) && !errors.Is(err, store.ErrUnavailable) {
+		return fmt.Errorf("wait for a shared read: %w: %w", store.ErrUnavailable, err)
+	}
+	return err
+}

@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand"
+	"net/http"
+
+	"github.com/eventio/eventio/loadtest/load"
+	"github.com/eventio/eventio/loadtest/report"
+)
+
+// storeReads is a figure: commands that MongoDB carries out in a second.
+const storeReads = "store commands/s"
+
+// readers is S14. Its baseline is /livez, which goes through the same handlers and asks nobody.
+func readers(ctx context.Context, b *bench) error {
+	s, err := b.newSystem(ctx, 1, b.Auth)
+	if err != nil {
+		return err
+	}
+	events, err := s.newEvents(ctx, b.size(10_000, 200), plenty)
+	if err != nil {
+		return err
+	}
+	n := b.size(20_000, 500)
+	b.say("  registering %d users", n)
+	event, ids, err := s.preload(ctx, n, plenty)
+	if err != nil {
+		return err
+	}
+	people, err := b.crowd.members(ids, s.auth)
+	if err != nil {
+		return err
+	}
+	path := "/api/events/" + event.Hex()
+	always := func(path string) func() load.Request {
+		return func() load.Request { return load.Request{Path: path} }
+	}
+	zipf := func() func() load.Request {
+		// Of popular things the n-th is asked for a n-th as often.
+		order := rand.NewZipf(rand.New(rand.NewSource(14)), 1.01, 1, uint64(len(events)-1))
+		paths := make([]string, 1<<16)
+		for i := range paths {
+			paths[i] = "/api/events/" + events[order.Uint64()].Hex()
+		}
+		return func() load.Request { return load.Request{Path: paths[rand.Intn(len(paths))]} }
+	}
+	someone := func(path func(member) string) func() load.Request {
+		return func() load.Request {
+			m := people[rand.Intn(len(people))]
+			return load.Request{Path: path(m), Token: m.token}
+		}
+	}
+	alone := s.hot("burst alone", some)
+	if err := b.alternate(ctx,
+		s.asking("/livez", always("/livez")),
+		s.asking("one event", always(path)),
+		s.asking("10,000 events by Zipf", zipf()),
+		s.asking("am I in?", someone(func(m member) string { return path + "/registrations/" + m.id.Hex() })),
+		s.asking("a person's list", someone(func(m member) string { return "/api/users/" + m.id.Hex() + "/registrations" })),
+		s.asking("a page of events", always("/api/events?limit=20")),
+		alone, s.beside("burst beside readers", s.hot("", some), always(path)),
+	); err != nil {
+		return err
+	}
+	for name, goal := range map[string]report.Goal{
+		"one event": report.AtLeast(0.85), "10,000 events by Zipf": report.AtLeast(0.6), "am I in?": report.AtLeast(0.5),
+	} {
+		b.result.Compare(name, "/livez", goodput, goal)
+	}
+	b.result.Compare("a person's list", "/livez", goodput, report.Goal{})
+	b.result.Compare("a page of events", "/livez", goodput, report.Goal{})
+	b.result.Judge("one event", storeReads, report.AtMost(1000))
+	b.result.Judge("one event", p99, report.Goal{})
+	b.result.Compare("burst beside readers", alone.name, goodput, report.Goal{})
+	return nil
+}
+
+// readRate is how many requests a second read beside a burst.
+const readRate = 2000
+
+// asking is an arm: a closed loop of reads.
+func (s *system) asking(name string, next func() load.Request) arm {
+	return arm{name, func(ctx context.Context) (figures, error) {
+		res, got, err := s.load(ctx, load.Plan{
+			Connections: some, Next: func() (load.Request, bool) { return next(), true },
+		})
+		if err == nil {
+			err = res.Expect(http.StatusOK)
+		}
+		if err != nil {
+			return nil, err
+		}
+		got[storeReads] = got[commands] * got[goodput]
+		return got, nil
+	}}
+}
+
+// beside is an arm: another one, beside a steady rate of reads.
+func (s *system) beside(name string, burst arm, next func() load.Request) arm {
+	return arm{name, func(ctx context.Context) (figures, error) {
+		reading := inBackground(load.Plan{
+			Addr: s.addr, Connections: few, For: s.b.Window, Rate: readRate, Next: func() (load.Request, bool) { return next(), true },
+		})
+		got, err := burst.run(ctx)
+		read := <-reading
+		if err == nil {
+			err = read.err
+		}
+		if err == nil {
+			err = read.res.Expect(http.StatusOK)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("beside readers: %w", err)
+		}
+		return got, nil
+	}}
+}

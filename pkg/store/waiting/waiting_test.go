@@ -1,0 +1,175 @@
+package waiting_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/storetest"
+	"github.com/eventio/eventio/pkg/store/waiting"
+)
+
+// line is a waiting list as its registrations say it.
+type line struct {
+	event   store.Event
+	numbers []int64 // of those who wait, in order
+	gaps    []waiting.Gaps
+}
+
+// drawLine makes a list with gaps: some alone, and some as long as blocks.
+func drawLine(t *rapid.T) line {
+	l := line{}
+	l.event.ConfirmedThrough = rapid.Int64Range(0, 3*waiting.BlockSize).Draw(t, "confirmed through")
+	l.event.LastNumber = l.event.ConfirmedThrough + rapid.Int64Range(0, 6*waiting.BlockSize).Draw(t, "length")
+	gone := make(map[int64]bool)
+	for range rapid.IntRange(0, 6).Draw(t, "runs of gaps") {
+		from := rapid.Int64Range(l.event.ConfirmedThrough+1, l.event.LastNumber+1).Draw(t, "from")
+		length := rapid.SampledFrom([]int64{1, 2, 500, waiting.BlockSize, 3 * waiting.BlockSize}).Draw(t, "run")
+		for n := from; n < from+length; n++ {
+			gone[n] = true
+		}
+	}
+	counted := make(map[int64]int64)
+	for n := l.event.ConfirmedThrough + 1; n <= l.event.LastNumber; n++ {
+		if !gone[n] {
+			l.numbers = append(l.numbers, n)
+			counted[waiting.BlockOf(n)]++
+		}
+	}
+	l.event.Waiting = int64(len(l.numbers))
+	l.gaps = waiting.Counted(l.event, counted)
+	return l
+}
+
+func (l line) count(after, through int64) (n int64) {
+	for _, number := range l.numbers {
+		if number > after && number <= through {
+			n++
+		}
+	}
+	return n
+}
+
+func (l line) list() waiting.List {
+	return waiting.List{Event: l.event, InHead: l.count(l.event.ConfirmedThrough, waiting.Head(l.event)), Gaps: l.gaps}
+}
+
+// TestAListKnowsItsMembers compares what a list says with its registrations.
+func TestAListKnowsItsMembers(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := drawLine(t)
+		if len(l.numbers) == 0 {
+			return
+		}
+		at := rapid.IntRange(0, len(l.numbers)-1).Draw(t, "member")
+		number, list := l.numbers[at], l.list()
+		if got, ok := waiting.Position(l.event, number); ok && got != int64(at)+1 {
+			t.Fatalf("the counters say position %d, want %d", got, at+1)
+		}
+		if number > waiting.Head(l.event) {
+			before, ok := list.Before(number)
+			if got := before + l.count(waiting.First(waiting.BlockOf(number))-1, number); !ok || got != int64(at)+1 {
+				t.Fatalf("position of number %d is %d, %v; want %d", number, got, ok, at+1)
+			}
+		}
+		seek, ok := list.Nth(int64(at) + 1)
+		behind := l.numbers[slices.IndexFunc(l.numbers, func(n int64) bool { return n > seek.After }):]
+		if !ok || behind[seek.Skip] != number {
+			t.Fatalf("registration %d is sought at %+v, %v, and has the number %d", at+1, seek, ok, number)
+		}
+		if seek.Skip >= waiting.BlockSize {
+			t.Fatalf("%d are passed over", seek.Skip)
+		}
+	})
+}
+
+// TestMissingGapsAreNoticed checks that a list which lacks gaps says so.
+func TestMissingGapsAreNoticed(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := drawLine(t)
+		if len(l.gaps) == 0 {
+			return
+		}
+		list := l.list()
+		list.Gaps = slices.Clone(list.Gaps)
+		g := &list.Gaps[rapid.IntRange(0, len(list.Gaps)-1).Draw(t, "block")]
+		g.Count -= rapid.Int64Range(1, g.Count).Draw(t, "missing")
+		if _, ok := list.Before(l.event.LastNumber); ok {
+			t.Fatal("it says how many wait before")
+		}
+		if seek, ok := list.Nth(1 + l.event.Waiting); ok || seek.After != l.event.ConfirmedThrough {
+			t.Fatalf("it says where to seek: %+v", seek)
+		}
+	})
+}
+
+// TestADamagedEventHasNoGaps checks that numbers which no event can have given do not take all memory.
+func TestADamagedEventHasNoGaps(t *testing.T) {
+	if gaps := waiting.Counted(store.Event{LastNumber: 1 << 60, Waiting: 3}, nil); gaps != nil {
+		t.Errorf("%d blocks", len(gaps))
+	}
+	if err := waiting.ErrFewer(store.Event{Waiting: 3}); !errors.Is(err, store.ErrDamaged) {
+		t.Error(err)
+	}
+}
+
+// TestMade compares the gaps that random batches make with those between the numbers of who waits.
+func TestMade(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		starts := storetest.Now().AddDate(1, 0, 0)
+		e := store.Event{
+			ID: store.NewID(), Capacity: rapid.Int64Range(1, 4).Draw(t, "capacity"), Waitlist: true, StartsAt: starts, EndsAt: starts.AddDate(0, 0, 1),
+			Version: 1, Revision: 1,
+		}
+		// Others have the seats, and the first who waits has the first number of the next block.
+		e.TicketsSold, e.LastNumber, e.ConfirmedThrough = e.Capacity, waiting.BlockSize-1, waiting.BlockSize-1
+		rows := make(map[store.ID]store.Registration)
+		gaps := make(map[int64]int64)
+		crowd := make([]store.ID, 8)
+		for i := range crowd {
+			crowd[i] = store.NewID()
+		}
+		for range rapid.IntRange(1, 12).Draw(t, "batches") {
+			var batch []store.SeatRequest
+			for range rapid.IntRange(1, 8).Draw(t, "size") {
+				batch = append(batch, storetest.DrawRequest(t, e.ID, crowd))
+			}
+			state := store.EventState{Event: e, Registrations: rows}
+			for _, r := range rows {
+				if !r.Cancelled && !e.Confirmed(r) {
+					state.Waiting = append(state.Waiting, store.NumberedUser{Number: r.Number, UserID: r.UserID})
+				}
+			}
+			slices.SortFunc(state.Waiting, func(a, b store.NumberedUser) int { return int(a.Number - b.Number) })
+			_, changes := store.Decide(map[store.ID]store.EventState{e.ID: state}, batch)
+			for _, c := range changes {
+				e = c.After
+				for _, r := range append(c.Added, c.Replaced...) {
+					rows[r.UserID] = r
+				}
+				for _, g := range waiting.Made(c) {
+					gaps[g.Block] += g.Count
+				}
+			}
+			taken := make(map[int64]bool)
+			for _, r := range rows {
+				taken[r.Number] = !r.Cancelled
+			}
+			want := make(map[int64]int64)
+			for n := e.ConfirmedThrough + 1; n <= e.LastNumber; n++ {
+				if !taken[n] {
+					want[waiting.BlockOf(n)]++
+				}
+			}
+			if e.ConfirmedThrough > waiting.BlockSize-1 {
+				return // the list begins in that block, and nobody looks at its gaps
+			}
+			if block := int64(1); gaps[block] != want[block] || len(gaps) > len(want) {
+				t.Fatalf("after %+v the gaps are %v, want %v: %+v", batch, gaps, want, e)
+			}
+		}
+	})
+}
