@@ -74,7 +74,7 @@ func packAction(b []byte, a store.Action, number, at int64) []byte {
 		}
 	}
 	hexID, isHex := parseHexID(a.RequestID)
-	self := a.Actor == store.Actor{Kind: store.ActorPerson, ID: a.UserID} && !a.UserID.IsZero()
+	self := a.Actor == store.Actor{Kind: store.ActorPerson, ID: a.UserID}
 	set(packedUser, !a.UserID.IsZero())
 	set(packedWaiting, a.Waiting)
 	set(packedSelf, self)

@@ -20,6 +20,7 @@ func sampleChange() store.ChangeRecord {
 			{Kind: store.Cancel, Actor: store.Actor{Kind: "of a newer version", ID: other}, UserID: other, Number: 2, RequestID: "ABCDEF0123456789ABCDEF01", At: at.Add(-time.Second),
 				Promoted: store.Promotion{After: 3, Through: 4, Count: 1, Users: []store.NumberedUser{{Number: 4, UserID: user}}}},
 			{Kind: store.EditEvent, RequestID: "x", At: at, Edited: []string{"capacity", "title"}, CancelsEvent: true},
+			{Kind: store.Register, Actor: store.Actor{Kind: store.ActorPerson}, RequestID: "nobody", At: at},
 			{Kind: "of a newer version", Actor: store.Actor{Kind: store.ActorOperator}, RequestID: "y", At: at, Number: -3,
 				Promoted: store.Promotion{After: 4, Through: 99_999, Count: 50_000}},
 		},
