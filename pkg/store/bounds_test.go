@@ -85,3 +85,41 @@ func TestEveryFieldOfAnEditIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestTimesOfAnEvent checks the times of an event against each other, each at its bound.
+func TestTimesOfAnEvent(t *testing.T) {
+	at := func(hour int) time.Time { return time.Date(2027, 5, 1, hour, 0, 0, 0, time.UTC) }
+	justAfter := func(hour int) time.Time { return at(hour).Add(time.Millisecond) }
+	none := time.Time{}
+	for _, c := range []struct {
+		name                        string
+		starts, ends, opens, closes time.Time
+		wrong                       string
+	}{
+		{"no hours", at(18), at(20), none, none, ""},
+		{"hours", at(18), at(20), at(9), at(17), ""},
+		{"the shortest", at(18), justAfter(18), at(18), justAfter(18), ""},
+		{"hours without an end", at(18), at(20), at(19), none, ""},
+		{"hours without a beginning", at(18), at(20), none, at(1), ""},
+		{"hours that end late", at(18), at(20), at(9), at(23), ""},
+		{"no time at all", at(18), at(18), none, none, "ends_at"},
+		{"backwards", at(18), at(17), none, none, "ends_at"},
+		{"opens at the end", at(18), at(20), at(20), none, "registration_opens_at"},
+		{"opens before it", at(18), justAfter(20), at(20), none, ""},
+		{"no hour at all", at(18), at(20), at(9), at(9), "registration_closes_at"},
+		{"closes before it opens", at(18), at(20), at(9), at(8), "registration_closes_at"},
+		{"all", at(18), at(17), at(17), at(16), "ends_at registration_opens_at registration_closes_at"},
+	} {
+		e := store.Event{StartsAt: c.starts, EndsAt: c.ends, OpensAt: c.opens, ClosesAt: c.closes}
+		var fields []string
+		for _, w := range e.CheckTimes() {
+			fields = append(fields, w.Field)
+			if !strings.HasPrefix(w.Reason, "must be ") {
+				t.Errorf("%s: %s", c.name, w.Reason)
+			}
+		}
+		if got := strings.Join(fields, " "); got != c.wrong {
+			t.Errorf("%s: %q is wrong, want %q", c.name, got, c.wrong)
+		}
+	}
+}

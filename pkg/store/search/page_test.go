@@ -211,6 +211,55 @@ func TestAReadThatFailsFailsThePage(t *testing.T) {
 	}
 }
 
+// TestTheFirstIndexIsOftenEnough checks what a page with several conditions costs when most of what its
+// first index finds, or a third of it, meets the others too: one read.
+func TestTheFirstIndexIsOftenEnough(t *testing.T) {
+	for _, c := range []struct{ limit, every, looked int }{{1000, 1, 1001}, {300, 1, 301}, {10, 3, 31}} {
+		l := &sliceReader{}
+		for i := range 1200 {
+			e := store.Event{ID: store.NewID(), Title: "common", StartsAt: time.UnixMilli(int64(i)).UTC()}
+			if i%c.every == 0 {
+				e.Title += " other"
+			}
+			l.events = append(l.events, e)
+		}
+		reader := &failingReader{sliceReader: l}
+		page, err := ReadEvents(t.Context(), reader, store.EventQuery{Words: Words("common other"), Limit: c.limit})
+		if err != nil || len(page.Events) != c.limit || page.Next == nil || reader.reads != 1 || l.looked < c.looked {
+			t.Errorf("limit %d, every %d: %d events, next %v, %d reads of %d, %v", c.limit, c.every, len(page.Events), page.Next, reader.reads, l.looked, err)
+		}
+	}
+}
+
+// TestTheRareIndexLeads checks that a search goes as far in each round as the index with the fewest events
+// there, whichever comes first: of two words that are never together, one ten times as common.
+func TestTheRareIndexLeads(t *testing.T) {
+	for _, words := range [][2]string{{"commonest", "rare"}, {"often", "seldomest"}} {
+		l := &sliceReader{}
+		for i := range 6000 {
+			word := words[0]
+			if i%10 == 0 {
+				word = words[1]
+			}
+			l.events = append(l.events, store.Event{ID: store.NewID(), Title: word, StartsAt: time.UnixMilli(int64(i)).UTC()})
+		}
+		q := store.EventQuery{Words: Words(words[0] + " " + words[1]), Limit: 10}
+		for {
+			page, err := ReadEvents(t.Context(), l, q)
+			if err != nil || len(page.Events) > 0 {
+				t.Fatalf("%d events, %v", len(page.Events), err)
+			}
+			if page.Next == nil {
+				break
+			}
+			q.After = page.Next
+		}
+		if l.looked > 2500 {
+			t.Errorf("%v: %d were looked at", words, l.looked)
+		}
+	}
+}
+
 // failingReader fails at one of its reads.
 type failingReader struct {
 	*sliceReader
