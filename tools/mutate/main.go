@@ -60,6 +60,7 @@ type options struct {
 	files   string
 	changes string
 	verbose bool
+	quick   bool
 	workers int
 }
 
@@ -71,6 +72,7 @@ func main() {
 	flag.StringVar(&o.files, "files", ".", "only files whose name matches this regular expression")
 	flag.StringVar(&o.changes, "changes", ".", "only changes that match this regular expression")
 	flag.BoolVar(&o.verbose, "v", false, "print each mutant")
+	flag.BoolVar(&o.quick, "quick", false, "run only the quickest tests of the plan: a first look, whose survivors others may kill")
 	flag.IntVar(&o.workers, "workers", 2, "how many are tried at once")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -100,7 +102,10 @@ func run(ctx context.Context, o options, pkg string) error {
 	if !ok {
 		p.tests = []tests{{pkg, ""}}
 	}
-	j, err := newJudge(ctx, o.root, p)
+	if o.quick {
+		p.tests = p.tests[:1]
+	}
+	j, err := newJudge(ctx, o.root, p, o.quick)
 	if err != nil {
 		return err
 	}

@@ -183,6 +183,10 @@ func TestARegistrationIsFoundInWhatIsLeft(t *testing.T) {
 		{"a row is gone/of one that waited", []store.ChangeRecord{imported, movesUp}, 4, false, store.Revisions{2}, ""},
 		{"a row is gone/of the move", []store.ChangeRecord{imported, waits, leaves}, 4, true, store.Revisions{2, 6}, "2.1 waitlisted 4, 6.1 cancelled 4"},
 		{"no row is gone", []store.ChangeRecord{imported, waits, movesUp, leaves}, 4, true, store.Revisions{2, 6}, "2.1 waitlisted 4, 4.2 promoted 4, 6.1 cancelled 4"},
+		{"many move up before somebody comes", []store.ChangeRecord{
+			edit(2, counters(3, 2, 5, 3), counters(5, 0, 5, 5), store.Promotion{After: 3, Through: 5, Count: 2}),
+			{Revision: 3, Before: counters(5, 0, 5, 5), After: counters(6, 0, 6, 6), Actions: []store.Action{{Kind: store.Register, UserID: user, Number: 6}}},
+		}, 6, false, store.Revisions{3}, "3.1 registered 6"},
 		{"nothing is left", nil, 4, false, store.Revisions{2}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
