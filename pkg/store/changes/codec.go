@@ -122,9 +122,6 @@ func packAction(b []byte, a store.Action, number, at int64) []byte {
 
 // parseHexID reads a request id that is written as an ID is, exactly.
 func parseHexID(s string) (store.ID, bool) {
-	if len(s) != 2*len(store.ID{}) {
-		return store.ID{}, false
-	}
 	id, err := store.ParseID(s)
 	return id, err == nil && id.Hex() == s
 }

@@ -182,6 +182,7 @@ func TestARegistrationIsFoundInWhatIsLeft(t *testing.T) {
 		{"an import with a roster/one of it", []store.ChangeRecord{named}, 2, false, store.Revisions{1}, "1.3 registered 2"},
 		{"a row is gone/of one that waited", []store.ChangeRecord{imported, movesUp}, 4, false, store.Revisions{2}, ""},
 		{"a row is gone/of the move", []store.ChangeRecord{imported, waits, leaves}, 4, true, store.Revisions{2, 6}, "2.1 waitlisted 4, 6.1 cancelled 4"},
+		{"all rows behind are gone", []store.ChangeRecord{imported, waits}, 4, false, store.Revisions{2}, "2.1 waitlisted 4"},
 		{"no row is gone", []store.ChangeRecord{imported, waits, movesUp, leaves}, 4, true, store.Revisions{2, 6}, "2.1 waitlisted 4, 4.2 promoted 4, 6.1 cancelled 4"},
 		{"many move up before somebody comes", []store.ChangeRecord{
 			edit(2, counters(3, 2, 5, 3), counters(5, 0, 5, 5), store.Promotion{After: 3, Through: 5, Count: 2}),
@@ -195,6 +196,9 @@ func TestARegistrationIsFoundInWhatIsLeft(t *testing.T) {
 			}
 			if len(c.rows) > 0 {
 				last := c.rows[len(c.rows)-1]
+				if c.name == "all rows behind are gone" {
+					last.Revision, last.After.ConfirmedThrough = 90, 4
+				}
 				held.Event = store.Event{Recorded: last.Revision, Revision: last.Revision, ConfirmedThrough: last.After.ConfirmedThrough, LastNumber: last.After.LastNumber}
 			}
 			r := &rows{rows: c.rows}
@@ -207,6 +211,36 @@ func TestARegistrationIsFoundInWhatIsLeft(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestReadsThatAreNotNeeded checks that nothing is read of a registration but what it names, unless it has moved up.
+func TestReadsThatAreNotNeeded(t *testing.T) {
+	user := store.ID{1}
+	r := &rows{}
+	for revision := range int64(50) {
+		r.rows = append(r.rows, store.ChangeRecord{
+			Revision: revision + 1, After: store.Counters{LastNumber: 5, ConfirmedThrough: 3},
+			Actions: []store.Action{{Kind: store.Register, UserID: user, Number: 3, Waiting: revision == 7}},
+		})
+	}
+	for name, c := range map[string]struct {
+		number    int64
+		revisions store.Revisions
+		reads     int
+	}{
+		"a seat at once":                    {3, store.Revisions{4}, 1},
+		"who waits":                         {4, store.Revisions{8}, 1},
+		"who waits, from before the record": {5, nil, 0},
+	} {
+		r.reads = 0
+		_, err := r.told(store.UserRegistration{
+			Registration: store.Registration{UserID: user, Number: c.number, Revisions: c.revisions},
+			Event:        store.Event{Recorded: 50, Revision: 50, ConfirmedThrough: 3, LastNumber: 5},
+		})
+		if err != nil || r.reads != c.reads {
+			t.Errorf("%s: %d reads, %v", name, r.reads, err)
+		}
 	}
 }
 
