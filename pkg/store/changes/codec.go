@@ -17,11 +17,12 @@ import (
 // to the action before, most often one byte. A seat takes about 20 bytes and its request id.
 const packedVersion = 1
 
-// Codes of kinds and starts in the packed form. Never change them; 0 stands before a text.
+// packedKinds returns the kinds by their codes in the packed form. Never change them; 0 stands before a text.
 func packedKinds() []string {
 	return []string{"", string(store.Register), string(store.Cancel), string(store.EditEvent), string(store.Recount)}
 }
 
+// packedStarts returns the starts by their codes in the packed form. Never change them.
 func packedStarts() []string {
 	return []string{"", string(store.StartImport), string(store.StartTakeover)}
 }
