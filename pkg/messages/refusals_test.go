@@ -98,6 +98,11 @@ func TestANewConnectionBeginsAnew(t *testing.T) {
 	if strings.Contains(log.String(), "limit") {
 		t.Errorf("a server that takes all messages has a limit:\n%s", &log)
 	}
+	s.refused[subscription{subject: "a"}] = reason
+	if subs, small, done := s.refusals(); len(subs) != 1 || small || done {
+		t.Error("a subscription alone is no reason to try")
+	}
+	clear(s.refused)
 	s.smallPayload = true
 	if _, small, done := s.refusals(); !small || done {
 		t.Error("a payload limit alone is no reason to try")
@@ -130,4 +135,41 @@ func TestTrialsAreMadeByOneGoroutine(t *testing.T) {
 			t.Errorf("the first trial comes after %v", took)
 		}
 	})
+}
+
+// TestRefusedMessagesAreNoted checks which errors of a connection count as a refusal of seat requests, and that the
+// handler of before hears all of them.
+func TestRefusedMessagesAreNoted(t *testing.T) {
+	conn, err := Connect(testenv.StartNATS(t).URL(), "test", zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	publish := func(subject string) error {
+		return fmt.Errorf("%w: Permissions Violation for Publish to %q", nats.ErrPermissionViolation, subject)
+	}
+	for _, before := range []bool{true, false} {
+		for name, c := range map[string]struct {
+			err   error
+			noted bool
+		}{
+			"the subject":     {publish("a.b"), true},
+			"another":         {publish("a.b.c"), false},
+			"a subscription":  {fmt.Errorf("%w: Permissions Violation for Subscription to \"a.b\"", nats.ErrPermissionViolation), false},
+			"the words alone": {errors.New("Permissions Violation for Publish to \"a.b\""), false},
+		} {
+			heard := 0
+			conn.SetErrorHandler(nil)
+			if before {
+				conn.SetErrorHandler(func(*nats.Conn, *nats.Subscription, error) { heard++ })
+			}
+			var p publishRefusals
+			began := time.Now()
+			p.listen(conn, "a.b")
+			conn.ErrorHandler()(conn, nil, c.err)
+			if noted := p.since(began); (noted != nil) != c.noted || c.noted && !errors.Is(noted, c.err) || before && heard != 1 {
+				t.Errorf("%s: noted %v, and the handler of before heard %d", name, noted, heard)
+			}
+		}
+	}
 }
