@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
@@ -110,9 +111,9 @@ func TestALogInNeedsNoWrites(t *testing.T) {
 	s := newSite(t, "sqlite")
 	i := s.start(t, identity.Keys{})
 	ada := i.newMember(t)
-	i.store = noSessions{s.st}
+	i.core.Store = noSessions{s.st}
 	token := i.logIn(t, ada)
-	i.store = s.st
+	i.core.Store = s.st
 	i.ask(t, "GET", "/api/users/"+ada.id, "", bearer(token)).want(t, 200, "")
 	// It is in no list, and can be ended all the same.
 	i.ask(t, "POST", "/api/logout", "", bearer(token)).want(t, 204, "")
@@ -311,6 +312,6 @@ func TestWhatIsTakenFromAPersonWhileTheyAreErased(t *testing.T) {
 var errNoWrites = errors.New("no writes")
 
 // noSessions cannot store sessions.
-type noSessions struct{ Store }
+type noSessions struct{ serve.Store }
 
 func (noSessions) CreateSession(context.Context, store.Session) error { return errNoWrites }

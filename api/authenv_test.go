@@ -17,6 +17,7 @@ import (
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/internal/testenv/system"
@@ -37,6 +38,8 @@ type site struct {
 	st    store.Store
 	nats  *testenv.NATS
 	log   sharedLog // of everything
+	// liveStreams is serve.Config.LiveStreams of instances that are started from now on.
+	liveStreams int
 }
 
 // eachStore runs a test over every store.
@@ -134,7 +137,7 @@ func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*gate.Confi
 	if err != nil {
 		t.Fatal(err)
 	}
-	i := &instance{New(s.st, requester, Config{Access: access, Mail: s.st.(outbox.Outbox)}, log), guard}
+	i := &instance{New(s.st, requester, serve.Config{Access: access, Mail: s.st.(outbox.Outbox), LiveStreams: s.liveStreams}, log), guard}
 	t.Cleanup(i.Wait)
 	return i, conn
 }

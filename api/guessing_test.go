@@ -55,7 +55,7 @@ func TestGuessingFromManyAddresses(t *testing.T) {
 	const pause = 200 * time.Millisecond
 	eachStore(t, func(t *testing.T, s *site) {
 		i := s.start(t, identity.Keys{}, manyPasswords(pause))
-		i.config.RequestTimeout = 2 * time.Second
+		i.core.Config.RequestTimeout = 2 * time.Second
 		signUp := i.ask(t, "POST", "/api/users", signUpBody("ada@example.org", goodPassword)).want(t, 201, "")
 		browser := signUp.browser(t)
 		var addresses networks
@@ -134,7 +134,7 @@ func TestEveryPlaceThatTellsOfAPasswordIsSlowed(t *testing.T) {
 	for _, first := range places {
 		t.Run(first.name, func(t *testing.T) {
 			i := s.start(t, identity.Keys{}, manyPasswords(time.Minute))
-			i.config.RequestTimeout = 600 * time.Millisecond // less than the first pause
+			i.core.Config.RequestTimeout = 600 * time.Millisecond // less than the first pause
 			key := strings.ReplaceAll(first.name, " ", "-")
 			email := key + "@example.org"
 			r := i.ask(t, "POST", "/api/users", signUpBody(email, goodPassword), with("Idempotency-Key", key)).want(t, 201, "")
@@ -232,7 +232,7 @@ func TestLogInsPassAFloodOfStrangers(t *testing.T) {
 	}
 	known, ofBob := browserOf(ada), browserOf(bob)
 	const clients = 30
-	i.hashes = passwords.NewHasher(1, 8)
+	i.core.Hashes = passwords.NewHasher(1, 8)
 	var addresses networks
 	ctx, end := context.WithCancel(t.Context())
 	var flood sync.WaitGroup

@@ -5,6 +5,8 @@ import (
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/eventio/eventio/api/serve"
 )
 
 // inner serves requests that the pages make in this process in the name of their visitor:
@@ -14,7 +16,7 @@ func inner(routes http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The router keeps in the context how far it has come with the outer request.
 		ctx := context.WithValue(r.Context(), chi.RouteCtxKey, (*chi.Context)(nil))
-		setRequestID(w, r)
+		serve.SetRequestID(w, r)
 		routes.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

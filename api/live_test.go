@@ -253,22 +253,16 @@ func TestWhoMayListen(t *testing.T) {
 
 func TestTooManyStreams(t *testing.T) {
 	s := newSite(t, "sqlite")
+	s.liveStreams = 2
 	i := s.start(t, identity.Keys{}, rateLimited)
 	event := i.organized(t, i.newMember(t))
-	var leaves []func()
-	for {
-		leave, err := i.live.Enter(i.gate.Client(httptest.NewRequest("GET", "/", nil)), 1)
-		if err != nil {
-			break
-		}
-		leaves = append(leaves, leave)
-	}
+	both := []*stream{i.openStream(t, event+"/live"), i.openStream(t, event+"/live")}
 	r := i.ask(t, "GET", event+"/live", "").want(t, 503, problem.Overloaded)
 	if r.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	for _, leave := range leaves {
-		leave()
+	for _, st := range both {
+		st.end()
 	}
 	testenv.Eventually(t, patience, "count nobody", func() error {
 		if n := i.Listening(); n != 0 {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/internal/testenv/mailbox"
@@ -73,13 +74,13 @@ func TestAForgottenPassword(t *testing.T) {
 	withMail(t, func(t *testing.T, p posted) {
 		ada := p.newMember(t)
 		const next = "wrong horse battery"
-		p.ask(t, "POST", pathResets, resetBody(" "+strings.ToUpper(ada.email)), with("Host", "evil.example"), with("X-Forwarded-Host", "evil.example")).want(t, 202, "")
+		p.ask(t, "POST", serve.PathResets, resetBody(" "+strings.ToUpper(ada.email)), with("Host", "evil.example"), with("X-Forwarded-Host", "evil.example")).want(t, 202, "")
 		token := p.token(t, ada.email, 1)
 		if raw := string(p.box.To(ada.email)[0].Raw); strings.Contains(raw, "evil.example") {
 			t.Errorf("the mail has a name from the request:\n%s", raw)
 		}
 		p.ask(t, "GET", "/api/session", "", bearer(ada.token)).want(t, 200, "")
-		confirm := pathResets + "/confirm"
+		confirm := serve.PathResets + "/confirm"
 		p.ask(t, "POST", confirm, newPasswordBody(token, "short")).want(t, 400, problem.Invalid)
 		p.ask(t, "POST", confirm, newPasswordBody(token, ada.email)).want(t, 400, problem.Invalid) // too easy to guess
 		p.ask(t, "POST", "/api/users/"+ada.id+"/email-proof/confirm", `{"token":"`+token+`"}`, bearer(ada.token)).want(t, 410, problem.LinkInvalid)
@@ -123,7 +124,7 @@ func TestLinksThatDoNotCount(t *testing.T) {
 		}
 		same := func(*outbox.Token) {}
 		fresh := p.newMember(t)
-		p.ask(t, "POST", pathResets+"/confirm", newPasswordBody(issue(fresh, same), "wrong horse battery")).want(t, 204, "")
+		p.ask(t, "POST", serve.PathResets+"/confirm", newPasswordBody(issue(fresh, same), "wrong horse battery")).want(t, 204, "")
 		for name, c := range map[string]struct {
 			change func(*outbox.Token)
 			since  func(member)
@@ -157,7 +158,7 @@ func TestLinksThatDoNotCount(t *testing.T) {
 				m := p.newMember(t)
 				token := issue(m, c.change)
 				c.since(m)
-				p.ask(t, "POST", pathResets+"/confirm", newPasswordBody(token, "wrong horse battery")).want(t, c.status, c.code)
+				p.ask(t, "POST", serve.PathResets+"/confirm", newPasswordBody(token, "wrong horse battery")).want(t, c.status, c.code)
 				p.ask(t, "POST", "/api/login", logInBody(m.email, "wrong horse battery")).want(t, 401, "")
 			})
 		}
@@ -177,8 +178,8 @@ func TestNobodyLearnsWhoHasAnAddress(t *testing.T) {
 		a := New(reads, requester, Config{Access: gate.Config{Mode: gate.Token, Guard: p.guard, RateLimits: true}, Mail: p.site.st.(outbox.Outbox)}, zerolog.New(p.site.log))
 		t.Cleanup(a.Wait)
 		i := &instance{a, p.guard}
-		known := i.ask(t, "POST", pathResets, resetBody(ada.email), from("192.0.2.1:1")).want(t, 202, "")
-		unknown := i.ask(t, "POST", pathResets, resetBody("nobody@example.org"), from("192.0.2.2:1")).want(t, 202, "")
+		known := i.ask(t, "POST", serve.PathResets, resetBody(ada.email), from("192.0.2.1:1")).want(t, 202, "")
+		unknown := i.ask(t, "POST", serve.PathResets, resetBody("nobody@example.org"), from("192.0.2.2:1")).want(t, 202, "")
 		for _, name := range []string{"Date", "X-Request-Id"} {
 			known.header.Del(name)
 			unknown.header.Del(name)
@@ -192,16 +193,16 @@ func TestNobodyLearnsWhoHasAnAddress(t *testing.T) {
 		p.box.Await(t, ada.email, 1, patience)
 		// However often, and from wherever: one mail in five minutes.
 		for n := range 20 {
-			i.ask(t, "POST", pathResets, resetBody(ada.email), from(fmt.Sprintf("192.0.2.%d:1", n+10))).want(t, 202, "")
+			i.ask(t, "POST", serve.PathResets, resetBody(ada.email), from(fmt.Sprintf("192.0.2.%d:1", n+10))).want(t, 202, "")
 		}
 		// One address is limited like log-ins.
 		var last reply
 		for range 11 {
-			last = i.ask(t, "POST", pathResets, resetBody("somebody@example.org"), from("198.51.100.1:1"))
+			last = i.ask(t, "POST", serve.PathResets, resetBody("somebody@example.org"), from("198.51.100.1:1"))
 		}
 		last.want(t, 429, problem.RateLimited)
 		other := p.newMember(t)
-		i.ask(t, "POST", pathResets, resetBody(other.email), from("192.0.2.40:1")).want(t, 202, "")
+		i.ask(t, "POST", serve.PathResets, resetBody(other.email), from("192.0.2.40:1")).want(t, 202, "")
 		p.box.Await(t, other.email, 1, patience)
 		if got := len(p.box.To(ada.email)); got > 2 { // two when five minutes end meanwhile
 			t.Errorf("%d mails to one person", got)
@@ -332,7 +333,7 @@ func TestWithoutMail(t *testing.T) {
 	t.Cleanup(without.Wait)
 	i = &instance{without, i.guard}
 	for _, c := range []struct{ method, path, body string }{
-		{"POST", pathResets, resetBody(ada.email)}, {"POST", pathResets + "/confirm", newPasswordBody(outbox.NewToken(), "wrong horse battery")},
+		{"POST", serve.PathResets, resetBody(ada.email)}, {"POST", serve.PathResets + "/confirm", newPasswordBody(outbox.NewToken(), "wrong horse battery")},
 		{"POST", "/api/users/" + ada.id + "/email-proof", `{}`}, {"POST", "/api/users/" + ada.id + "/email-proof/confirm", `{"token":"` + outbox.NewToken() + `"}`},
 		{"GET", "/api/mail-settings/" + outbox.NewToken(), ""}, {"POST", "/api/mail-settings/" + outbox.NewToken(), ""},
 		{"PUT", "/api/mail-settings/" + outbox.NewToken(), `{"event_mail":true}`},
@@ -345,14 +346,14 @@ func TestWithoutMail(t *testing.T) {
 func TestAResetIsSentOnce(t *testing.T) {
 	withMail(t, func(t *testing.T, p posted) {
 		ada := p.newMember(t)
-		p.ask(t, "POST", pathResets, resetBody(ada.email)).want(t, 202, "")
+		p.ask(t, "POST", serve.PathResets, resetBody(ada.email)).want(t, 202, "")
 		token := p.token(t, ada.email, 1)
 		var mu sync.Mutex
 		statuses := make(map[int]int)
 		var all sync.WaitGroup
 		for n := range 4 {
 			all.Go(func() {
-				r := p.ask(t, "POST", pathResets+"/confirm", newPasswordBody(token, fmt.Sprintf("horse battery number %d", n)))
+				r := p.ask(t, "POST", serve.PathResets+"/confirm", newPasswordBody(token, fmt.Sprintf("horse battery number %d", n)))
 				mu.Lock()
 				defer mu.Unlock()
 				statuses[r.status]++

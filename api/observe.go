@@ -1,33 +1,32 @@
 package api
 
 import (
-	"fmt"
 	"maps"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/api/serve"
 )
 
 // observe runs a handler, turns its error into a problem document, and writes the one log
 // line of the request.
-func (a *API) observe(pattern string, handle func(http.ResponseWriter, *request) error) http.Handler {
+func (a *API) observe(pattern string, handle func(http.ResponseWriter, *serve.Request) error) http.Handler {
 	secure := gate.SecureHeaders()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		maps.Copy(ww.Header(), secure) // the values are shared: nobody adds to these headers
-		req := &request{Request: r, pattern: pattern, requestID: requestID(ww)}
-		err := recovered(func() error { return handle(ww, req) })
+		req := &serve.Request{Request: r, Route: pattern, RequestID: serve.RequestID(ww)}
+		err := serve.Recovered(func() error { return handle(ww, req) })
 		outcome, cause := "ok", error(nil)
 		if err != nil {
-			p := problemOf(err)
+			p := serve.ProblemOf(err)
 			outcome, cause = string(p.Code), p.Cause
-			a.tellRefusal(req, p)
+			a.core.TellRefusal(req, p)
 			if ww.Status() == 0 {
 				p.Write(ww)
 			} else {
@@ -35,25 +34,15 @@ func (a *API) observe(pattern string, handle func(http.ResponseWriter, *request)
 				defer panic(http.ErrAbortHandler)
 			}
 		}
-		line := a.log.Info()
+		line := a.core.Log.Info()
 		if ww.Status() >= http.StatusInternalServerError {
-			line = a.log.Error()
+			line = a.core.Log.Error()
 		}
 		if id := chi.URLParam(r, "id"); len(id) == 24 {
 			line.Str("event_id", id)
 		}
-		line.Err(cause).EmbedObject(a.sentBy(req)).Str("method", r.Method).Str("route", pattern).Int("status", ww.Status()).
+		line.Err(cause).EmbedObject(a.core.SentBy(req)).Str("method", r.Method).Str("route", pattern).Int("status", ww.Status()).
 			Str("outcome", outcome).Int("bytes", ww.BytesWritten()).
 			Float64("duration_ms", float64(time.Since(started).Microseconds())/1000).Msg("request")
 	})
-}
-
-// recovered runs work and turns its panic into an error, so that the process lives on.
-func recovered(work func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return work()
 }

@@ -143,7 +143,7 @@ func TestHashes(t *testing.T) {
 		if err := s.st.SetPassword(t.Context(), renewed, old); err != nil {
 			t.Fatal(err)
 		}
-		i.store = lostAnswer{s.st}
+		i.core.Store = lostAnswer{s.st}
 		i.ask(t, "POST", "/api/login", logInBody(ada.email, ada.password)).want(t, 200, "")
 	})
 }
@@ -152,8 +152,8 @@ func TestOf50SignUpsWithOneAddressExactlyOneSucceeds(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *site) {
 		instances := []*instance{s.start(t, identity.Keys{}), s.start(t, identity.Keys{})}
 		for _, i := range instances {
-			i.hashes = passwords.NewHasher(0, 100) // all of them, however slow the machine
-			i.config.RequestTimeout = patience
+			i.core.Hashes = passwords.NewHasher(0, 100) // all of them, however slow the machine
+			i.core.Config.RequestTimeout = patience
 		}
 		statuses := make([]int, 50)
 		var wg sync.WaitGroup
@@ -212,8 +212,8 @@ func TestALogInFloodIsShed(t *testing.T) {
 	ada := i.newMember(t)
 	seats := i.organized(t, ada) + "/registrations"
 	const waiting = 32
-	i.hashes = passwords.NewHasher(1, 2*waiting)                     // half of them from one network
-	release, err := i.hashes.Acquire(t.Context(), fairqueue.Party{}) // hashing takes for ever now
+	i.core.Hashes = passwords.NewHasher(1, 2*waiting)                     // half of them from one network
+	release, err := i.core.Hashes.Acquire(t.Context(), fairqueue.Party{}) // hashing takes for ever now
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func TestALogInFloodIsShed(t *testing.T) {
 			}
 		})
 	}
-	for i.hashes.Waiting() < waiting {
+	for i.core.Hashes.Waiting() < waiting {
 		time.Sleep(time.Millisecond)
 	}
 	began := time.Now()

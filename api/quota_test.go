@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -31,14 +32,14 @@ func (r reply) wantQuota(t testing.TB) {
 func TestWhatAPersonMayStoreInADay(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *site) {
 		one, two := s.start(t, identity.Keys{}, manyPasswords(0)), s.start(t, identity.Keys{}, manyPasswords(0))
-		limit := func(q Quotas) {
-			one.config.Quotas, two.config.Quotas = q, q
+		limit := func(q serve.Quotas) {
+			one.core.Config.Quotas, two.core.Config.Quotas = q, q
 		}
 		create := func(i *instance, by member, options ...func(*http.Request)) reply {
 			return i.ask(t, "POST", "/api/events", eventWith(`"description":`+jsonText(strings.Repeat("x", 1000))+`,`), append(options, bearer(by.token))...)
 		}
 		t.Run("events", func(t *testing.T) {
-			limit(Quotas{Events: 6})
+			limit(serve.Quotas{Events: 6})
 			ada, bob := one.newMember(t), one.newMember(t)
 			keyed := create(two, ada, with("Idempotency-Key", "first")).want(t, 201, "")
 			var all sync.WaitGroup
@@ -79,15 +80,15 @@ func TestWhatAPersonMayStoreInADay(t *testing.T) {
 			}
 		})
 		t.Run("a refusal leaves the key free", func(t *testing.T) {
-			limit(Quotas{Events: 1})
+			limit(serve.Quotas{Events: 1})
 			ada := one.newMember(t)
 			create(one, ada).want(t, 201, "")
 			create(one, ada, with("Idempotency-Key", "later")).wantQuota(t)
-			limit(Quotas{Events: 2})
+			limit(serve.Quotas{Events: 2})
 			create(one, ada, with("Idempotency-Key", "later")).want(t, 201, "")
 		})
 		t.Run("bytes", func(t *testing.T) {
-			limit(Quotas{EventBytes: 4000})
+			limit(serve.Quotas{EventBytes: 4000})
 			ada := one.newMember(t)
 			create(one, ada).want(t, 201, "")
 			path := "/api/events/" + create(one, ada).want(t, 201, "").field(t, "id")
@@ -104,7 +105,7 @@ func TestWhatAPersonMayStoreInADay(t *testing.T) {
 			one.ask(t, "POST", path+"/cancel", "", bearer(ada.token)).want(t, 200, "") // whoever has used all up can still cancel
 		})
 		t.Run("any number", func(t *testing.T) {
-			limit(Quotas{Events: -1, EventBytes: -1})
+			limit(serve.Quotas{Events: -1, EventBytes: -1})
 			ada := one.newMember(t)
 			for range 5 {
 				create(one, ada).want(t, 201, "")
@@ -112,7 +113,7 @@ func TestWhatAPersonMayStoreInADay(t *testing.T) {
 		})
 		t.Run("limits are off", func(t *testing.T) {
 			off := s.start(t, identity.Keys{})
-			off.config.Quotas = Quotas{Events: 1, SignUps: 1}
+			off.core.Config.Quotas = serve.Quotas{Events: 1, SignUps: 1}
 			for range 2 {
 				create(off, off.newMember(t)).want(t, 201, "")
 			}
@@ -124,7 +125,7 @@ func TestWhatAPersonMayStoreInADay(t *testing.T) {
 func TestSignUpsOfANetworkInADay(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *site) {
 		i := s.start(t, identity.Keys{}, manyPasswords(0))
-		i.config.Quotas.SignUps = 3
+		i.core.Config.Quotas.SignUps = 3
 		for name, network := range map[string]struct{ inside, outside string }{
 			"IPv4": {"203.0.113.%d:1", "203.0.114.9:1"},
 			"IPv6": {"[2001:db8:1:%d::1]:1", "[2001:db8:2::1]:1"},

@@ -2,26 +2,19 @@ package api
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-json-experiment/json"
 
 	"github.com/eventio/eventio/api/describe"
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
-	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/api/serve"
 )
-
-// handler does a route's work for a request that the route's row has let through. An error
-// becomes a problem document.
-type handler func(http.ResponseWriter, *request) error
 
 // route is a row of the table of routes. The router enforces it before the handler runs, so no
 // handler can forget who may call it or what its requests count against.
@@ -34,7 +27,7 @@ type route struct {
 	limit           gate.Limit
 	body            bodyRule
 	lifetime        lifetime
-	handle          handler
+	handle          serve.Handler
 	operation       describe.Operation
 }
 
@@ -68,58 +61,58 @@ const (
 // table has all routes of the API.
 func (a *API) table() []route {
 	const (
-		event         = pathEvents + "/{id}"
+		event         = serve.PathEvents + "/{id}"
 		registrations = event + "/registrations"
 		registration  = registrations + "/{user_id}"
-		user          = pathUsers + "/{user_id}"
-		webhook       = pathWebhooks + "/{webhook_id}"
+		user          = serve.PathUsers + "/{user_id}"
+		webhook       = serve.PathWebhooks + "/{webhook_id}"
 		mailSettings  = "/api/mail-settings/{token}"
 	)
 	return []route{
-		{http.MethodPost, pathUsers, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.createUser, describe.CreateUser()},
-		{http.MethodGet, user, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readUser, describe.ReadUser()},
-		{http.MethodPatch, user, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.editUser, describe.EditUser()},
-		{http.MethodDelete, user, gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.deleteUser, describe.DeleteUser()},
-		{http.MethodGet, user + "/export", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.exportUser, describe.ExportUser()},
-		{http.MethodGet, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listSessions, describe.ListSessions()},
-		{http.MethodDelete, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.endSessions, describe.EndSessions()},
-		{http.MethodDelete, user + "/sessions/{session_id}", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.endSession, describe.EndSession()},
-		{http.MethodPost, user + "/password", gate.TokenHolders, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.changePassword, describe.ChangePassword()},
-		{http.MethodPost, "/api/login", gate.Anybody, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.login, describe.Login()},
-		{http.MethodPost, pathResets, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.resetPassword, describe.ResetPassword()},
-		{http.MethodPost, pathResets + "/confirm", gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.setNewPassword, describe.SetNewPassword()},
-		{http.MethodPost, user + "/email-proof", gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.askForProof, describe.AskForProof()},
-		{http.MethodPost, user + "/email-proof/confirm", gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.proveEmail, describe.ProveEmail()},
-		{http.MethodGet, mailSettings, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.showMailSettings, describe.ShowMailSettings()},
-		{http.MethodPost, mailSettings, gate.Anybody, gate.RequestsPerAddress, ignoredBody, afterClientLeaves, a.stopEventMail, describe.StopEventMail()},
-		{http.MethodPut, mailSettings, gate.Anybody, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.editMailSettings, describe.EditMailSettings()},
-		{http.MethodGet, pathSession, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readSession, describe.ReadSession()},
-		{http.MethodPost, "/api/logout", gate.Anybody, gate.RequestsPerAddress, ignoredBody, afterClientLeaves, a.logout, describe.Logout()},
-		{http.MethodPost, pathEvents, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.createEvent, describe.CreateEvent()},
-		{http.MethodGet, pathEvents, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.listEvents, describe.ListEvents()},
-		{http.MethodGet, event, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.readEvent, describe.ReadEvent()},
-		{http.MethodPost, registrations, gate.TokenHolders, gate.RegistrationsPerPerson, jsonBody, afterClientLeaves, a.register, describe.Register()},
-		{http.MethodGet, registrations, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listRegistrations, describe.ListRegistrations()},
-		{http.MethodGet, event + "/attendees", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listAttendees, describe.ListAttendees()},
-		{http.MethodPut, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.putRegistration, describe.PutRegistration()},
-		{http.MethodGet, registration, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readRegistration, describe.ReadRegistration()},
-		{http.MethodDelete, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.deleteRegistration, describe.DeleteRegistration()},
-		{http.MethodPatch, event, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.editEvent, describe.EditEvent()},
-		{http.MethodPost, event + "/cancel", gate.TokenHolders, gate.RequestsPerAddress, noBody, afterClientLeaves, a.cancelEvent, describe.CancelEvent()},
-		{http.MethodGet, event + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listEventChanges, describe.EventChanges()},
-		{http.MethodGet, user + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listUserChanges, describe.UserChanges()},
-		{http.MethodGet, event + "/live", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientListens, a.liveEvent, describe.LiveEvent()},
-		{http.MethodGet, user + "/live", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientListens, a.liveUser, describe.LiveUser()},
-		{http.MethodGet, user + "/registrations", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listUserRegistrations, describe.UserRegistrations()},
-		{http.MethodPost, pathWebhooks, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.createWebhook, describe.CreateWebhook()},
-		{http.MethodGet, pathWebhooks, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listWebhooks, describe.ListWebhooks()},
-		{http.MethodGet, webhook, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.readWebhook, describe.ReadWebhook()},
-		{http.MethodPatch, webhook, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.editWebhook, describe.EditWebhook()},
-		{http.MethodDelete, webhook, gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.deleteWebhook, describe.DeleteWebhook()},
-		{http.MethodPost, webhook + "/secret", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.renewSecret, describe.RenewSecret()},
-		{http.MethodGet, webhook + "/calls", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.listWebhookCalls, describe.WebhookCalls()},
-		{http.MethodPost, webhook + "/test", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.testWebhook, describe.TestWebhook()},
-		{http.MethodPost, webhook + "/replay", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.replayWebhook, describe.ReplayWebhook()},
+		{http.MethodPost, serve.PathUsers, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.accounts.CreateUser, describe.CreateUser()},
+		{http.MethodGet, user, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.accounts.ReadUser, describe.ReadUser()},
+		{http.MethodPatch, user, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.accounts.EditUser, describe.EditUser()},
+		{http.MethodDelete, user, gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.accounts.DeleteUser, describe.DeleteUser()},
+		{http.MethodGet, user + "/export", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.accounts.ExportUser, describe.ExportUser()},
+		{http.MethodGet, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.accounts.ListSessions, describe.ListSessions()},
+		{http.MethodDelete, user + "/sessions", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.accounts.EndSessions, describe.EndSessions()},
+		{http.MethodDelete, user + "/sessions/{session_id}", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.accounts.EndSession, describe.EndSession()},
+		{http.MethodPost, user + "/password", gate.TokenHolders, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.accounts.ChangePassword, describe.ChangePassword()},
+		{http.MethodPost, "/api/login", gate.Anybody, gate.PasswordsPerAddress, jsonBody, whileClientWaits, a.accounts.Login, describe.Login()},
+		{http.MethodPost, serve.PathResets, gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.accounts.ResetPassword, describe.ResetPassword()},
+		{http.MethodPost, serve.PathResets + "/confirm", gate.Anybody, gate.PasswordsPerAddress, jsonBody, afterClientLeaves, a.accounts.SetNewPassword, describe.SetNewPassword()},
+		{http.MethodPost, user + "/email-proof", gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.accounts.AskForProof, describe.AskForProof()},
+		{http.MethodPost, user + "/email-proof/confirm", gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.accounts.ProveEmail, describe.ProveEmail()},
+		{http.MethodGet, mailSettings, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.accounts.ShowMailSettings, describe.ShowMailSettings()},
+		{http.MethodPost, mailSettings, gate.Anybody, gate.RequestsPerAddress, ignoredBody, afterClientLeaves, a.accounts.StopEventMail, describe.StopEventMail()},
+		{http.MethodPut, mailSettings, gate.Anybody, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.accounts.EditMailSettings, describe.EditMailSettings()},
+		{http.MethodGet, serve.PathSession, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.accounts.ReadSession, describe.ReadSession()},
+		{http.MethodPost, "/api/logout", gate.Anybody, gate.RequestsPerAddress, ignoredBody, afterClientLeaves, a.accounts.Logout, describe.Logout()},
+		{http.MethodPost, serve.PathEvents, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.events.CreateEvent, describe.CreateEvent()},
+		{http.MethodGet, serve.PathEvents, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.events.ListEvents, describe.ListEvents()},
+		{http.MethodGet, event, gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.events.ReadEvent, describe.ReadEvent()},
+		{http.MethodPost, registrations, gate.TokenHolders, gate.RegistrationsPerPerson, jsonBody, afterClientLeaves, a.registrations.Register, describe.Register()},
+		{http.MethodGet, registrations, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.registrations.ListRegistrations, describe.ListRegistrations()},
+		{http.MethodGet, event + "/attendees", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.registrations.ListAttendees, describe.ListAttendees()},
+		{http.MethodPut, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.registrations.PutRegistration, describe.PutRegistration()},
+		{http.MethodGet, registration, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.registrations.ReadRegistration, describe.ReadRegistration()},
+		{http.MethodDelete, registration, gate.TokenHolders, gate.RegistrationsPerPerson, noBody, afterClientLeaves, a.registrations.DeleteRegistration, describe.DeleteRegistration()},
+		{http.MethodPatch, event, gate.TokenHolders, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.events.EditEvent, describe.EditEvent()},
+		{http.MethodPost, event + "/cancel", gate.TokenHolders, gate.RequestsPerAddress, noBody, afterClientLeaves, a.events.CancelEvent, describe.CancelEvent()},
+		{http.MethodGet, event + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.events.ListEventChanges, describe.EventChanges()},
+		{http.MethodGet, user + "/changes", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.events.ListUserChanges, describe.UserChanges()},
+		{http.MethodGet, event + "/live", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientListens, a.events.LiveEvent, describe.LiveEvent()},
+		{http.MethodGet, user + "/live", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientListens, a.events.LiveUser, describe.LiveUser()},
+		{http.MethodGet, user + "/registrations", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.registrations.ListUserRegistrations, describe.UserRegistrations()},
+		{http.MethodPost, serve.PathWebhooks, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.webhooks.Create, describe.CreateWebhook()},
+		{http.MethodGet, serve.PathWebhooks, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.webhooks.List, describe.ListWebhooks()},
+		{http.MethodGet, webhook, gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.webhooks.Read, describe.ReadWebhook()},
+		{http.MethodPatch, webhook, gate.TokenHolders, gate.RequestsPerPerson, jsonBody, afterClientLeaves, a.webhooks.Edit, describe.EditWebhook()},
+		{http.MethodDelete, webhook, gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.webhooks.Delete, describe.DeleteWebhook()},
+		{http.MethodPost, webhook + "/secret", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.webhooks.RenewSecret, describe.RenewSecret()},
+		{http.MethodGet, webhook + "/calls", gate.TokenHolders, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.webhooks.ListCalls, describe.WebhookCalls()},
+		{http.MethodPost, webhook + "/test", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.webhooks.Test, describe.TestWebhook()},
+		{http.MethodPost, webhook + "/replay", gate.TokenHolders, gate.RequestsPerPerson, noBody, afterClientLeaves, a.webhooks.Replay, describe.ReplayWebhook()},
 		{http.MethodGet, "/livez", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.livez, describe.Livez()},
 		{http.MethodGet, "/readyz", gate.Anybody, gate.Unlimited, ignoredBody, whileClientWaits, a.readyz, describe.Readyz()},
 		{http.MethodGet, "/openapi.json", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientWaits, a.openAPI, describe.OpenAPI()},
@@ -140,7 +133,7 @@ func described(table []route) []describe.Route {
 // routes makes the handler of all paths. It panics on a row that is not whole.
 func (a *API) routes(table []route) http.Handler {
 	mux := chi.NewRouter()
-	compress := compressing()
+	compress := serve.Compressing()
 	methods := []string{http.MethodHead}
 	for _, rt := range table {
 		if !rt.whole() {
@@ -156,15 +149,15 @@ func (a *API) routes(table []route) http.Handler {
 		mux.Method(rt.method, rt.pattern, handle)
 		methods = append(methods, rt.method)
 	}
-	noPath := func(http.ResponseWriter, *request) error {
+	noPath := func(http.ResponseWriter, *serve.Request) error {
 		return problem.New(problem.NotFound)
 	}
 	notFound := a.observe("", noPath)
 	mux.NotFound(notFound.ServeHTTP)
-	if a.config.Pages != nil {
-		mux.NotFound(a.config.Pages(notFound, inner(mux)).ServeHTTP)
+	if a.core.Config.Pages != nil {
+		mux.NotFound(a.core.Config.Pages(notFound, inner(mux)).ServeHTTP)
 	}
-	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *request) error {
+	mux.MethodNotAllowed(a.observe("", func(w http.ResponseWriter, r *serve.Request) error {
 		var allowed []string
 		path := cmp.Or(r.URL.RawPath, r.URL.Path) // what chi routes by
 		for _, m := range methods {
@@ -189,128 +182,43 @@ func (a *API) routes(table []route) http.Handler {
 
 // enforce applies a row to each request: it counts the request (429), then finds out who sent it
 // (401), checks the query and reads the body (400, 413, 415), and starts the clock of the answer.
-func (a *API) enforce(rt route) func(http.ResponseWriter, *request) error {
+func (a *API) enforce(rt route) func(http.ResponseWriter, *serve.Request) error {
 	parameters := rt.operation.QueryNames()
-	return func(w http.ResponseWriter, req *request) error {
+	return func(w http.ResponseWriter, req *serve.Request) error {
 		r := req.Request
 		var err error
-		if req.caller, err = a.gate.Admit(w, r, rt.access, rt.limit); err != nil {
+		if req.Caller, err = a.core.Gate.Admit(w, r, rt.access, rt.limit); err != nil {
 			return err
 		}
-		req.charge = func(cost int) error { return a.gate.Charge(w, r, rt.limit, req.caller, cost-1) }
+		req.Charge = func(cost int) error { return a.core.Gate.Charge(w, r, rt.limit, req.Caller, cost-1) }
 		if r.URL.RawQuery != "" {
 			if err := input.CheckQuery(r.URL.RawQuery, parameters); err != nil {
 				return err
 			}
 		}
-		if err := req.readBody(w, rt.body); err != nil {
+		if err := readBody(w, req, rt.body); err != nil {
 			return err
 		}
-		req.start(rt.lifetime, a.config.RequestTimeout)
-		defer req.end()
+		req.Start(rt.lifetime == afterClientLeaves, a.core.Config.RequestTimeout)
+		defer req.End()
 		return rt.handle(w, req)
 	}
 }
 
-// request is a request that the row of its route has let through.
-type request struct {
-	*http.Request
-	pattern   string // of the route; empty: it has none
-	requestID string
-	// caller is who sent it. It is the zero value on routes that are open to anybody.
-	caller gate.Caller
-	// body is what was sent on a route with jsonBody. strict says that the client wants to be told
-	// of fields in it that would be ignored.
-	body   []byte
-	strict bool
-	// deadline is when the answer is due, or the first piece of a streamed one. The time for it
-	// begins when the request has been read.
-	deadline time.Time
-
-	// charge counts a request against the limit of its row as so many, when the handler knows what
-	// it costs. It fails with the problem RateLimited.
-	charge func(cost int) error
-
-	// lasting ends when the lifetime of the row says so, and not at the deadline. It is for what
-	// keeps to the deadline by itself.
-	lasting context.Context
-	bounded context.Context // what Context returns, once it was asked for
-	release context.CancelFunc
-}
-
-// start sets the deadline and the lifetime of the work.
-func (r *request) start(l lifetime, limit time.Duration) {
-	r.deadline = time.Now().Add(limit)
-	r.lasting = r.Request.Context()
-	if l == afterClientLeaves {
-		r.lasting = context.WithoutCancel(r.lasting)
-	}
-}
-
-// restart gives the answer its time anew, after a wait that the client asked for.
-func (r *request) restart(limit time.Duration) {
-	r.end()
-	r.bounded, r.release = nil, nil
-	r.deadline = time.Now().Add(limit)
-}
-
-// end releases what Context has made.
-func (r *request) end() {
-	if r.release != nil {
-		r.release()
-	}
-}
-
-// Context returns the context of the work for the answer. It ends at the deadline, and when the
-// client leaves where the row says so.
-func (r *request) Context() context.Context {
-	if r.bounded == nil {
-		r.bounded, r.release = context.WithDeadline(r.lasting, r.deadline)
-	}
-	return r.bounded
-}
-
 // readBody reads the body, or makes sure that it says nothing.
-func (r *request) readBody(w http.ResponseWriter, rule bodyRule) (err error) {
+func readBody(w http.ResponseWriter, r *serve.Request, rule bodyRule) (err error) {
 	if rule != ignoredBody {
 		err = input.CheckCharset(r.Header)
 	}
 	switch {
 	case err != nil:
 	case rule == jsonBody:
-		if r.strict = input.Strict(r.Header); r.strict {
+		if r.Strict = input.Strict(r.Header); r.Strict {
 			w.Header().Set("Preference-Applied", "handling=strict")
 		}
-		r.body, err = input.ReadBody(w, r.Request)
+		r.Sent, err = input.ReadBody(w, r.Request)
 	case rule == noBody:
 		err = input.RefuseBody(w, r.Request)
 	}
 	return err
 }
-
-// decode decodes the body into the struct that v points to.
-func (r *request) decode(v any, options ...json.Options) error {
-	if r.strict {
-		options = append(options, json.RejectUnknownMembers(true))
-	}
-	return input.Decode(r.body, v, options...)
-}
-
-// urlParam returns the part of the path that the route's pattern gives a name.
-func (r *request) urlParam(name string) string { return chi.URLParam(r.Request, name) }
-
-// Paths that answers tell or that cursors belong to.
-const (
-	pathEvents = "/api/events"
-	pathUsers  = "/api/users"
-	pathResets = "/api/password-resets"
-)
-
-func eventPath(id store.ID) string                 { return pathEvents + "/" + id.Hex() }
-func rosterPath(event store.ID) string             { return eventPath(event) + "/registrations" }
-func attendeesPath(event store.ID) string          { return eventPath(event) + "/attendees" }
-func registrationPath(event, user store.ID) string { return rosterPath(event) + "/" + user.Hex() }
-func userPath(id store.ID) string                  { return pathUsers + "/" + id.Hex() }
-func changesPath(event store.ID) string            { return eventPath(event) + "/changes" }
-func userChangesPath(user store.ID) string         { return userPath(user) + "/changes" }
-func userRegistrationsPath(user store.ID) string   { return userPath(user) + "/registrations" }

@@ -32,9 +32,9 @@ func TestSecretsStayOutOfLogsAndErrors(t *testing.T) {
 			tell("POST", "/api/users/"+ada.id+"/password", changeBody("x"+secret, "y"+secret), bearer(ada.token))
 			tell("GET", "/api/"+secret, "", cookie("eventio_token", ada.token))
 		}
-		i.store = lostAnswer{nil} // a panic, with its stack in the log
+		i.core.Store = lostAnswer{nil} // a panic, with its stack in the log
 		tell("POST", "/api/login", logInBody(ada.email, canary), from("203.0.113.1:1"))
-		i.store = s.st
+		i.core.Store = s.st
 		i.ask(t, "POST", "/api/users/"+ada.id+"/password", changeBody(canary, next), bearer(ada.token), from("203.0.113.2:1")).want(t, 204, "")
 
 		log := s.log.text()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/store"
@@ -144,7 +145,7 @@ func TestSecurityEvents(t *testing.T) {
 				entry{Security: "sessions_ended", Level: "info", Actor: bob.id, ActorKind: "person", UserID: bob.id, Reason: "one", Session: old}},
 			{"all log-ins are ended", bob.token, "DELETE", "/api/users/" + bob.id + "/sessions", "", nil, 204,
 				entry{Security: "sessions_ended", Level: "info", Actor: bob.id, ActorKind: "person", UserID: bob.id, Reason: "all"}},
-			{"a forgotten password", "", "POST", pathResets, resetBody("canary.other@example.org"), nil, 202,
+			{"a forgotten password", "", "POST", serve.PathResets, resetBody("canary.other@example.org"), nil, 202,
 				entry{Security: "password_reset_asked", Level: "info", ActorKind: "unproven"}},
 			{"a proof of an address", ada.token, "POST", self + "/email-proof", "{}", nil, 202,
 				entry{Security: "email_proof_asked", Level: "info", Actor: ada.id, ActorKind: "person", UserID: ada.id}},

@@ -9,14 +9,15 @@ import (
 
 	"github.com/eventio/eventio/api/describe"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
 // livez answers that the process runs.
-func (a *API) livez(w http.ResponseWriter, _ *request) error {
-	return writeJSON(w, http.StatusOK, wire.Health{Status: "live"})
+func (a *API) livez(w http.ResponseWriter, _ *serve.Request) error {
+	return serve.WriteJSON(w, http.StatusOK, wire.Health{Status: "live"})
 }
 
 // errQueue tells that seat requests do not get through NATS.
@@ -25,11 +26,11 @@ var errQueue = errors.New("seat requests do not get through")
 // look finds out whether seat requests get through and the store takes writes. It returns
 // messages.ErrNoWorkers only when the store does.
 func (a *API) look(ctx context.Context) error {
-	queue := a.seats.Ready(ctx)
+	queue := a.core.Seats.Ready(ctx)
 	if queue != nil && !errors.Is(queue, messages.ErrNoWorkers) {
 		return fmt.Errorf("%w: %w", errQueue, queue)
 	}
-	return cmp.Or(a.store.Ping(ctx), queue)
+	return cmp.Or(a.core.Store.Ping(ctx), queue)
 }
 
 // WatchReadiness logs, until ctx ends, whenever the API becomes ready or unready, and why.
@@ -37,10 +38,10 @@ func (a *API) WatchReadiness(ctx context.Context) { a.ready.Watch(ctx) }
 
 // readyz answers load balancers: traffic is welcome while seat requests get through NATS and the store
 // takes writes. Workers may be absent, because reads do not need them and they come and go.
-func (a *API) readyz(w http.ResponseWriter, r *request) error {
+func (a *API) readyz(w http.ResponseWriter, r *serve.Request) error {
 	err := a.ready.Ask(r.Context())
 	if err == nil || errors.Is(err, messages.ErrNoWorkers) {
-		return writeJSON(w, http.StatusOK, wire.Health{Status: "ready"})
+		return serve.WriteJSON(w, http.StatusOK, wire.Health{Status: "ready"})
 	}
 	code, detail := problem.Overloaded, "The store does not accept writes."
 	switch {
@@ -55,21 +56,21 @@ func (a *API) readyz(w http.ResponseWriter, r *request) error {
 }
 
 // openAPI answers with the OpenAPI document.
-func (a *API) openAPI(w http.ResponseWriter, r *request) error {
-	writeTagged(w, r.Request, describe.JSONMedia, a.described.JSON)
+func (a *API) openAPI(w http.ResponseWriter, r *serve.Request) error {
+	serve.WriteTagged(w, r.Request, describe.JSONMedia, a.described.JSON)
 	return nil
 }
 
 // docs answers with the page for people.
-func (a *API) docs(w http.ResponseWriter, r *request) error {
+func (a *API) docs(w http.ResponseWriter, r *serve.Request) error {
 	w.Header().Set("Content-Security-Policy", describe.PagePolicy)
 	w.Header().Set("Referrer-Policy", "no-referrer")
-	writeTagged(w, r.Request, describe.HTMLMedia, a.described.HTML)
+	serve.WriteTagged(w, r.Request, describe.HTMLMedia, a.described.HTML)
 	return nil
 }
 
 // docsStyle answers with the style sheet of the page.
-func (a *API) docsStyle(w http.ResponseWriter, r *request) error {
-	writeTagged(w, r.Request, describe.CSSMedia, a.described.CSS)
+func (a *API) docsStyle(w http.ResponseWriter, r *serve.Request) error {
+	serve.WriteTagged(w, r.Request, describe.CSSMedia, a.described.CSS)
 	return nil
 }

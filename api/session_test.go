@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -33,7 +34,7 @@ func TestSession(t *testing.T) {
 			return old
 		}
 		t.Run("a young cookie stays as it is", func(t *testing.T) {
-			r := i.ask(t, "GET", pathSession, "", cookie("eventio_token", ada.token)).want(t, 200, "")
+			r := i.ask(t, "GET", serve.PathSession, "", cookie("eventio_token", ada.token)).want(t, 200, "")
 			if r.header.Get("Set-Cookie") != "" || r.field(t, "session_expires_at") == "" {
 				t.Errorf("%s %v", r.body, r.header)
 			}
@@ -44,7 +45,7 @@ func TestSession(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := i.ask(t, "GET", pathSession, "", cookie("eventio_token", old)).want(t, 200, "")
+			r := i.ask(t, "GET", serve.PathSession, "", cookie("eventio_token", old)).want(t, 200, "")
 			renewed := r.cookie(t)
 			person, err := i.guard.Check(renewed.Value)
 			if err != nil || person.ID.Hex() != ada.id || person.SessionID != before.SessionID || time.Until(person.ExpiresAt) < 50*time.Minute {
@@ -70,16 +71,16 @@ func TestSession(t *testing.T) {
 			}
 		})
 		t.Run("a header is not made a cookie", func(t *testing.T) {
-			r := i.ask(t, "GET", pathSession, "", bearer(ada.token)).want(t, 200, "")
+			r := i.ask(t, "GET", serve.PathSession, "", bearer(ada.token)).want(t, 200, "")
 			if r.header.Get("Set-Cookie") != "" || strings.Contains(r.body, "expires_at") {
 				t.Errorf("%s %v", r.body, r.header)
 			}
 		})
 		t.Run("a changed password ends it and what it has renewed", func(t *testing.T) {
-			before := i.ask(t, "GET", pathSession, "", cookie("eventio_token", aged(t, ada.token, 40*time.Minute))).cookie(t).Value
+			before := i.ask(t, "GET", serve.PathSession, "", cookie("eventio_token", aged(t, ada.token, 40*time.Minute))).cookie(t).Value
 			i.ask(t, "POST", "/api/users/"+ada.id+"/password", changeBody(ada.password, "another horse battery"), bearer(ada.token)).want(t, 204, "")
 			for _, token := range []string{ada.token, before} {
-				r := i.ask(t, "GET", pathSession, "", cookie("eventio_token", token)).want(t, 401, problem.Unauthenticated)
+				r := i.ask(t, "GET", serve.PathSession, "", cookie("eventio_token", token)).want(t, 401, problem.Unauthenticated)
 				if r.header.Get("Set-Cookie") != "" {
 					t.Error("a session that is over was renewed")
 				}
@@ -88,9 +89,9 @@ func TestSession(t *testing.T) {
 		t.Run("a log-out ends what it has renewed", func(t *testing.T) {
 			bob := i.newMember(t)
 			old := aged(t, bob.token, 40*time.Minute)
-			renewed := i.ask(t, "GET", pathSession, "", cookie("eventio_token", old)).cookie(t).Value
+			renewed := i.ask(t, "GET", serve.PathSession, "", cookie("eventio_token", old)).cookie(t).Value
 			i.ask(t, "POST", "/api/logout", "", cookie("eventio_token", old)).want(t, 204, "")
-			i.ask(t, "GET", pathSession, "", cookie("eventio_token", renewed)).want(t, 401, problem.Unauthenticated)
+			i.ask(t, "GET", serve.PathSession, "", cookie("eventio_token", renewed)).want(t, 401, problem.Unauthenticated)
 			for e, err := range s.st.EndedSessions(t.Context(), time.Now().Add(-time.Minute)) {
 				if err != nil || time.Until(e.ExpiresAt) < identity.MaxLifetime-time.Minute {
 					t.Errorf("the end is remembered until %v only: %v", e.ExpiresAt, err)
@@ -102,32 +103,19 @@ func TestSession(t *testing.T) {
 			eve := i.newMember(t)
 			old = aged(t, eve.token, 40*time.Minute)
 			i.ask(t, "POST", "/api/logout", "", cookie("eventio_token", old)).want(t, 204, "")
-			r := deaf.ask(t, "GET", pathSession, "", cookie("eventio_token", old)).want(t, 401, problem.Unauthenticated)
+			r := deaf.ask(t, "GET", serve.PathSession, "", cookie("eventio_token", old)).want(t, 401, problem.Unauthenticated)
 			if r.header.Get("Set-Cookie") != "" {
 				t.Error("a session that was ended was renewed")
 			}
 		})
 		t.Run("of nobody", func(t *testing.T) {
-			i.ask(t, "GET", pathSession, "").want(t, 401, problem.Unauthenticated)
-			s.start(t, identity.Keys{}, trusted).ask(t, "GET", pathSession, "").want(t, 401, problem.Unauthenticated)
+			i.ask(t, "GET", serve.PathSession, "").want(t, 401, problem.Unauthenticated)
+			s.start(t, identity.Keys{}, trusted).ask(t, "GET", serve.PathSession, "").want(t, 401, problem.Unauthenticated)
 			gone, _, err := i.guard.Sign(identity.Person{ID: store.NewID()})
 			if err != nil {
 				t.Fatal(err)
 			}
-			i.ask(t, "GET", pathSession, "", bearer(gone)).want(t, 404, problem.UserNotFound)
+			i.ask(t, "GET", serve.PathSession, "", bearer(gone)).want(t, 404, problem.UserNotFound)
 		})
 	})
-}
-
-// The tag of an event changes when its states do, though nothing of it was written.
-func TestEventTagFollowsTheClock(t *testing.T) {
-	e := store.Event{Version: 3, Revision: 7, Capacity: 1, StartsAt: time.Now().Add(time.Hour), EndsAt: time.Now().Add(2 * time.Hour)}
-	soon := e
-	soon.OpensAt = time.Now().Add(time.Minute)
-	if eventTag(e) != `"3.7.upcoming.open"` || eventTag(soon) != `"3.7.upcoming.opens_soon"` {
-		t.Errorf("%s and %s", eventTag(e), eventTag(soon))
-	}
-	if n := tagNumbers([]string{eventTag(soon)}); len(n) != 1 || n[0] != 3 {
-		t.Errorf("its version is %d", n)
-	}
 }

@@ -1,26 +1,22 @@
 package api
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"iter"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
-	"github.com/rs/zerolog"
+	"github.com/nats-io/nats.go"
 
-	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/system"
+	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -32,7 +28,7 @@ type stalled struct {
 }
 
 func (s stalled) Write(p []byte) (int, error) {
-	if s.Code == http.StatusOK && len(p) >= flushEvery/2 {
+	if s.Code == http.StatusOK && len(p) >= (32<<10)/2 {
 		s.writes.Add(1)
 		<-s.release
 	}
@@ -47,10 +43,11 @@ func (r reply) whole() bool { return strings.HasSuffix(strings.TrimSpace(r.body)
 func TestReadersThatStallKeepNobodyOut(t *testing.T) {
 	eachStore(t, func(t *testing.T, s *site) {
 		i := s.start(t, identity.Keys{})
-		i.config.RequestTimeout = 2 * patience // 80 pieces take the race detector longer than the default
+		i.core.Config.RequestTimeout = 2 * patience // 80 pieces take the race detector longer than the default
 		organizer := i.newMember(t)
+		const piece = 100 // of a list that is streamed
 		var event string
-		for range 2 * eventsPiece / 5 {
+		for range 2 * piece / 5 {
 			event = i.ask(t, "POST", "/api/events", eventWith(`"description":`+jsonText(strings.Repeat("long ", 400))+`,`), bearer(organizer.token)).want(t, 201, "").field(t, "id")
 		}
 		id, err := store.ParseID(event)
@@ -72,7 +69,7 @@ func TestReadersThatStallKeepNobodyOut(t *testing.T) {
 				var told sync.Map
 				release := make(chan struct{})
 				var clients sync.WaitGroup
-				const crowd = 80
+				const crowd, maxStreamsOfAddress = 80, 8
 				for n := range crowd {
 					clients.Go(func() {
 						r := httptest.NewRequest(http.MethodGet, path, nil)
@@ -125,120 +122,30 @@ func TestReadersThatStallKeepNobodyOut(t *testing.T) {
 	})
 }
 
-func TestStreamsAreBoundedForEachAddressAndInTotal(t *testing.T) {
-	s := newStreamThrottle()
-	address := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{203, 0, 113, byte(n)}) }
-	var leave []func()
-	for n := range maxStreams {
-		l, err := s.enter(address(n / maxStreamsOfAddress))
-		if err != nil {
-			t.Fatalf("stream %d: %v", n+1, err)
-		}
-		leave = append(leave, l)
+// TestSeatRequestsAreCounted: a request counts while a worker has it, and no longer.
+func TestSeatRequestsAreCounted(t *testing.T) {
+	s := newSiteWithoutWorker(t, system.SQLite)
+	i := s.start(t, identity.Keys{}, trusted)
+	full, err := messages.Encode(messages.SeatReply{Outcome: messages.OutcomeOverloaded})
+	if err != nil {
+		t.Fatal(err)
 	}
-	for want, from := range map[problem.Code]int{problem.RateLimited: 0, problem.Overloaded: 99} {
-		if _, err := s.enter(address(from)); problemOf(err).Code != want {
-			t.Errorf("one more is %v, want %s", err, want)
-		}
+	conn := s.connect(t)
+	asking := make(chan int64, 1)
+	if _, err := conn.Subscribe(s.link(conn).Namespace.Seats(), func(m *nats.Msg) {
+		asking <- i.core.SeatRequests()
+		_ = m.Respond(full) // else the request below fails
+	}); err != nil {
+		t.Fatal(err)
 	}
-	for _, l := range leave {
-		l()
+	if err := conn.FlushTimeout(patience); err != nil {
+		t.Fatal(err)
 	}
-	if s.running != 0 || len(s.ofAddress) != 0 {
-		t.Errorf("%d run and %d addresses have some after the last has left", s.running, len(s.ofAddress))
+	path := "/api/events/" + store.NewID().Hex() + "/registrations"
+	if r := i.ask(t, http.MethodPost, path, `{"user_id":"`+store.NewID().Hex()+`"}`); r.status != http.StatusServiceUnavailable {
+		t.Fatalf("%d %s", r.status, r.body)
 	}
-}
-
-// TestAStreamEnds: however slowly or long a list comes, and however long its reader takes.
-func TestAStreamEnds(t *testing.T) {
-	for name, c := range map[string]struct{ item, write time.Duration }{
-		"an endless list":    {10 * time.Millisecond, 0},
-		"a slow reader":      {0, 10 * time.Second},
-		"both":               {10 * time.Millisecond, time.Second},
-		"a list that hardly": {900 * time.Millisecond, 0},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				a := &API{throttle: newStreamThrottle(), config: Config{RequestTimeout: time.Second}, gate: gate.New(gate.Config{}, zerolog.Nop())}
-				req := &request{Request: httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil)}
-				req.start(whileClientWaits, a.config.RequestTimeout)
-				began := time.Now()
-				err := a.streamJSON(slowWriter{httptest.NewRecorder(), c.write}, req, func(ctx context.Context) iter.Seq2[any, error] {
-					return func(yield func(any, error) bool) {
-						item := strings.Repeat("x", 1000)
-						if c.item > 100*time.Millisecond {
-							item = strings.Repeat("x", flushEvery)
-						}
-						for {
-							select {
-							case <-time.After(c.item):
-							case <-ctx.Done():
-								yield(nil, ctx.Err())
-								return
-							}
-							if !yield(item, nil) {
-								return
-							}
-						}
-					}
-				})
-				if took := time.Since(began); err == nil || took < longestStream || took > longestStream+sendTimeout {
-					t.Errorf("it ends after %v with %v", took, err)
-				}
-				if a.throttle.running != 0 {
-					t.Error("it counts after its end")
-				}
-			})
-		})
+	if during, after := <-asking, i.core.SeatRequests(); during != 1 || after != 0 {
+		t.Errorf("%d are under way during the request and %d after it, want 1 and 0", during, after)
 	}
-}
-
-type slowWriter struct {
-	*httptest.ResponseRecorder
-	takes time.Duration
-}
-
-func (w slowWriter) Write(p []byte) (int, error) {
-	time.Sleep(w.takes)
-	w.Body.Reset()
-	return w.ResponseRecorder.Write(p)
-}
-
-// TestStreamsReadAFewAtATime: so that they never take all connections to the store.
-func TestStreamsReadAFewAtATime(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := &API{throttle: newStreamThrottle(), config: Config{RequestTimeout: 10 * time.Second}}
-		var now, most atomic.Int64
-		var streams sync.WaitGroup
-		began := time.Now()
-		for range 3 * maxReading {
-			streams.Go(func() {
-				err := a.chunk(t.Context(), func(context.Context) error {
-					most.Store(max(most.Load(), now.Add(1)))
-					time.Sleep(time.Second)
-					now.Add(-1)
-					return nil
-				})
-				if err != nil {
-					t.Error(err)
-				}
-			})
-		}
-		streams.Wait()
-		if took := time.Since(began); most.Load() != maxReading || took != 3*time.Second {
-			t.Errorf("%d read at a time, and all have after %v", most.Load(), took)
-		}
-		long := &API{throttle: a.throttle, config: Config{RequestTimeout: time.Minute}}
-		for range maxReading {
-			streams.Go(func() {
-				_ = long.chunk(t.Context(), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
-			})
-		}
-		synctest.Wait()
-		err := a.chunk(t.Context(), func(context.Context) error { t.Error("it reads"); return nil })
-		if !errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("who has no turn in time gets %v", err)
-		}
-		streams.Wait()
-	})
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
@@ -119,7 +120,7 @@ func TestVerifyingAsksNobody(t *testing.T) {
 	s := newSite(t, "sqlite")
 	i := s.start(t, identity.Keys{})
 	ada := i.newMember(t)
-	i.store = nil // any access panics, and that is a 500
+	i.core.Store = nil // any access panics, and that is a 500
 	s.nats.Stop()
 	i.ask(t, "POST", "/api/events", `{`, bearer(ada.token)).want(t, 400, problem.Invalid)
 	i.ask(t, "POST", "/api/events", `{`, bearer("x")).want(t, 401, problem.Unauthenticated)
@@ -183,9 +184,9 @@ func TestALostAnswerOfAChangeRevokesNothingYet(t *testing.T) {
 		i := s.start(t, identity.Keys{})
 		ada := i.newMember(t)
 		seats := i.organized(t, ada) + "/registrations"
-		i.store = lostAnswer{s.st}
+		i.core.Store = lostAnswer{s.st}
 		i.ask(t, "POST", "/api/users/"+ada.id+"/password", changeBody(ada.password, "another horse battery"), bearer(ada.token)).want(t, 504, problem.UnknownOutcome)
-		i.store = s.st
+		i.core.Store = s.st
 		testenv.Eventually(t, promise, "the end of the token", func() error {
 			if r := i.ask(t, "GET", seats, "", bearer(ada.token)); r.status != 401 {
 				return fmt.Errorf("still answers %d", r.status)
@@ -197,7 +198,7 @@ func TestALostAnswerOfAChangeRevokesNothingYet(t *testing.T) {
 }
 
 // lostAnswer stores a new password and loses the answer.
-type lostAnswer struct{ Store }
+type lostAnswer struct{ serve.Store }
 
 func (s lostAnswer) SetPassword(ctx context.Context, before, after store.User) error {
 	if err := s.Store.SetPassword(ctx, before, after); err != nil {

@@ -9,35 +9,10 @@ import (
 	"testing"
 
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
-	"github.com/eventio/eventio/pkg/store"
 )
-
-// TestEveryOutcomeIsTranslated: whatever a worker may answer has a problem, of the same word unless it is
-// listed here, or is listed here as an outcome that needs none.
-func TestEveryOutcomeIsTranslated(t *testing.T) {
-	without := []messages.Outcome{
-		store.Registered, store.Waitlisted, store.Cancelled, store.Edited, // answers
-		store.Recounted, store.Overbooked, messages.OutcomeProbed, // the API never asks for these
-		messages.OutcomeInvalid, store.NotOrganizer, // our own fault, as is whatever is not known
-	}
-	others := map[messages.Outcome]problem.Code{messages.OutcomeFailed: problem.Internal}
-	fault := refusal(messages.Answer{Reply: messages.SeatReply{Outcome: "not known"}})
-	words := append(testenv.Constants(t, "../pkg/messages", "Outcome"), testenv.Constants(t, "../pkg/store", "Outcome")...)
-	for _, word := range append(words, "", "of tomorrow", string(problem.Forbidden)) { // the last three are no outcomes
-		o := messages.Outcome(word)
-		want, other := others[o]
-		if !other {
-			want = problem.Code(word)
-		}
-		p := refusal(messages.Answer{Reply: messages.SeatReply{Outcome: o}})
-		ours := p.Code == fault.Code && p.Detail == fault.Detail
-		if ours != (slices.Contains(without, o) || !messages.ValidOutcome(o)) || !ours && p.Code != want {
-			t.Errorf("%q becomes %s: %s", o, p.Code, p.Detail)
-		}
-	}
-}
 
 // TestEveryRefusalIsDocumented: an outcome becomes a problem that some operation documents.
 func TestEveryRefusalIsDocumented(t *testing.T) {
@@ -47,8 +22,8 @@ func TestEveryRefusalIsDocumented(t *testing.T) {
 	}
 	words := append(testenv.Constants(t, "../pkg/messages", "Outcome"), testenv.Constants(t, "../pkg/store", "Outcome")...)
 	for _, o := range words {
-		code, refused := codeOf(messages.Outcome(o))
-		if refused && code != problem.Internal && !slices.Contains(documented, code) {
+		code := serve.Refusal(messages.Answer{Reply: messages.SeatReply{Outcome: messages.Outcome(o)}}).Code
+		if code != problem.Internal && !slices.Contains(documented, code) {
 			t.Errorf("%s becomes %s, which no operation documents", o, code)
 		}
 	}

@@ -23,6 +23,7 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -319,13 +320,25 @@ func (v *visitor) judge(name string) {
 	}
 }
 
+// picture stores how the page looks from its top down. Chromium draws no page that is longer than 16,384 pixels,
+// and the description of the API on a phone is.
 func (v *visitor) picture(file string) {
 	v.t.Helper()
-	picture, err := chromedp.Run(v.ctx, chromedp.FullScreenshot(100))
+	const longest = 16000
+	size, err := chromedp.Run(v.ctx, chromedp.Evaluate[[]float64](
+		`[document.documentElement.clientWidth, document.documentElement.scrollHeight]`))
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	if err := os.WriteFile(file, picture, 0o644); err != nil {
+	beyond := true
+	picture, err := chromedp.Call(v.ctx, cdppage.CaptureScreenshot, cdppage.CaptureScreenshotParams{
+		CaptureBeyondViewport: &beyond,
+		Clip:                  &cdppage.Viewport{Width: size[0], Height: min(size[1], longest), Scale: 1},
+	})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, picture.Data, 0o644); err != nil {
 		v.t.Fatal(err)
 	}
 }

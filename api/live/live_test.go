@@ -616,9 +616,9 @@ func TestAPersonsStreamEndsWithTheToken(t *testing.T) {
 		c := f.listenAs(t, user, "")
 		stop := time.AfterFunc(0, func() {})
 		defer stop.Stop()
-		ended := false
+		var ended atomic.Bool
 		go func() { // news all the time keeps nobody from looking
-			for !ended {
+			for !ended.Load() {
 				f.tellPeople(messages.NewPeopleNews(f.event.ID, []store.ID{user}))
 				time.Sleep(10 * time.Millisecond)
 			}
@@ -627,7 +627,7 @@ func TestAPersonsStreamEndsWithTheToken(t *testing.T) {
 		c.stopped.Store(true)
 		began := time.Now()
 		<-c.ended
-		ended = true
+		ended.Store(true)
 		if took := time.Since(began); took > 500*time.Millisecond {
 			t.Errorf("it ends after %v", took)
 		}

@@ -224,7 +224,11 @@ func noteWork(next http.Handler) http.Handler {
 			if r.Body == nil || r.Body == http.NoBody {
 				c.wait(working)
 			} else {
-				r.Body = &notedBody{r.Body, c}
+				// On a copy: by the body of its own request the server knows that it must not wait for what
+				// nobody has asked for (Expect: 100-continue), and when too much has been left unread.
+				noted := *r
+				noted.Body = &notedBody{r.Body, c}
+				r = &noted
 			}
 		}
 		next.ServeHTTP(w, r)

@@ -63,6 +63,24 @@ func (r raw) open() bool {
 	return err == nil || errors.Is(err, io.ErrNoProgress) || strings.Contains(err.Error(), "timeout")
 }
 
+// TestAnAnswerWaitsForNoBody: who asks whether to send a body is answered without it, whatever the handler reads.
+func TestAnAnswerWaitsForNoBody(t *testing.T) {
+	for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
+		for _, length := range []string{"Content-Length: 2", "Content-Length: 1000000", "Transfer-Encoding: chunked"} {
+			serve(t, process.Server{}, func(t *testing.T, s *serving) {
+				began := time.Now()
+				s.handler = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusRequestEntityTooLarge) }
+				c := s.raw(t, "")
+				c.send(t, method+" / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"+length+"\r\n\r\n")
+				res, err := http.ReadResponse(c.answers, nil)
+				if err != nil || res.StatusCode != http.StatusRequestEntityTooLarge || time.Since(began) > 0 {
+					t.Errorf("%s, %s: %+v, %v, after %v", method, length, res, err, time.Since(began))
+				}
+			})
+		}
+	}
+}
+
 // TestConnectionsAreBounded: as many clients as may be connected hold their connections in every way
 // that costs them nothing, and the next one is answered in time.
 func TestConnectionsAreBounded(t *testing.T) {

@@ -22,6 +22,7 @@ import (
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store/outbox"
 	"github.com/eventio/eventio/pkg/store/sqlitestore"
 	"github.com/eventio/eventio/worker"
 )
@@ -29,6 +30,7 @@ import (
 // service is a whole Event.io in this process, in token mode, with the embedded store.
 type service struct {
 	*httptest.Server
+	mails  outbox.Outbox
 	faults *faults
 	close  []func() error // last first
 }
@@ -51,6 +53,7 @@ func startService() (_ *service, err error) {
 		return nil, err
 	}
 	s.close = append(s.close, st.Close)
+	s.mails = st
 	nats, err := testenv.NewNATS()
 	if err != nil {
 		return nil, err
@@ -75,7 +78,7 @@ func startService() (_ *service, err error) {
 		return nil, err
 	}
 	a := api.New(st, requester, api.Config{
-		Access: gate.Config{Mode: gate.Token}, Webhooks: api.Webhooks{CheckURL: func(string) error { return nil }},
+		Access: gate.Config{Mode: gate.Token}, Mail: st, Webhooks: api.Webhooks{CheckURL: func(string) error { return nil }},
 	}, zerolog.Nop())
 	s.faults = &faults{api: a}
 	s.Server = httptest.NewUnstartedServer(s.faults)

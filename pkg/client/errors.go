@@ -71,6 +71,8 @@ const (
 	CodeLoginTooOld           Code = "login_too_old"
 	CodeAccountLocked         Code = "account_locked"
 	CodeNotFound              Code = "not_found"
+	CodeNoMail                Code = "no_mail"
+	CodeLinkInvalid           Code = "link_invalid"
 	CodeEventNotFound         Code = "event_not_found"
 	CodeRegistrationNotFound  Code = "registration_not_found"
 	CodeUserNotFound          Code = "user_not_found"

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,9 +84,9 @@ func TestWhichURLsAreTaken(t *testing.T) {
 // TestACallIsBounded: nothing of a receiver's answer is waited for or kept without end, no redirect is
 // followed, and an address that is not public is not called, also by a name that leads to it.
 func TestACallIsBounded(t *testing.T) {
-	called := false
+	var called atomic.Bool
 	local := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		called = true
+		called.Store(true)
 		_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client leaves
 		switch r.URL.Path {
 		case "/endless":
@@ -147,10 +148,10 @@ func TestACallIsBounded(t *testing.T) {
 			t.Errorf("%s: %+v", path, a)
 		}
 	}
-	called = false
+	called.Store(false)
 	for _, base := range []string{local.URL, "http://localhost:" + port, "http://[::ffff:127.0.0.1]:" + port} {
 		a := send(context.Background(), Targets{HTTP: true}.client(limit), hook(base, "/"), message{id: "msg_1"})
-		if a.ok || called || !strings.Contains(a.call.Error, "not public") {
+		if a.ok || called.Load() || !strings.Contains(a.call.Error, "not public") {
 			t.Errorf("%s was called: %+v", base, a)
 		}
 	}

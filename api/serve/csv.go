@@ -1,4 +1,4 @@
-package api
+package serve
 
 import (
 	"bytes"
@@ -6,28 +6,27 @@ import (
 	"mime"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/eventio/eventio/api/describe"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/wire"
 )
 
-// csvOptions are the ways in which spreadsheets differ.
-type csvOptions struct {
+// CSVOptions are the ways in which spreadsheets differ.
+type CSVOptions struct {
 	mark      bool // begin with a byte order mark
-	separator rune
+	Separator rune
 }
 
-// csvOptionsOf reads whether CSV is asked for, and of which kind; nil: JSON is.
-func csvOptionsOf(f *input.Fields, r *request) *csvOptions {
+// CSVOptionsOf reads whether CSV is asked for, and of which kind; nil: JSON is.
+func CSVOptionsOf(f *input.Fields, r *Request) *CSVOptions {
 	q := input.Query(r.URL)
-	asked := prefersCSV(r.Header.Values("Accept"))
+	asked := PrefersCSV(r.Header.Values("Accept"))
 	if q.Has("format") {
 		f.OneOf("format", q.Get("format"), wire.FormatJSON, wire.FormatCSV)
 		asked = q.Get("format") == wire.FormatCSV
 	}
-	options := &csvOptions{separator: ','}
+	options := &CSVOptions{Separator: ','}
 	for _, name := range []string{"bom", "separator"} {
 		if q.Has(name) && !asked {
 			f.Add(name, "must be left out without format=csv")
@@ -37,7 +36,7 @@ func csvOptionsOf(f *input.Fields, r *request) *csvOptions {
 	if q.Has("separator") {
 		f.OneOf("separator", q.Get("separator"), wire.SeparatorComma, wire.SeparatorSemicolon)
 		if q.Get("separator") == wire.SeparatorSemicolon {
-			options.separator = ';'
+			options.Separator = ';'
 		}
 	}
 	if !asked {
@@ -46,9 +45,9 @@ func csvOptionsOf(f *input.Fields, r *request) *csvOptions {
 	return options
 }
 
-// prefersCSV reports whether a client wants text/csv rather than JSON, which it gets when both weigh
+// PrefersCSV reports whether a client wants text/csv rather than JSON, which it gets when both weigh
 // the same.
-func prefersCSV(accept []string) bool {
+func PrefersCSV(accept []string) bool {
 	var csvWeight, jsonWeight float64
 	for _, line := range accept {
 		for part := range strings.SplitSeq(line, ",") {
@@ -74,20 +73,11 @@ func prefersCSV(accept []string) bool {
 // byteOrderMark is U+FEFF.
 const byteOrderMark = "\ufeff"
 
-// format makes CSV of a guest list.
-func (o csvOptions) format() listFormat {
-	return o.list([]string{"number", "status", "name", "email", "registered_at", "user_id"}, func(item any) []string {
-		g := item.(wire.Attendee)
-		return []string{strconv.FormatInt(g.Number, 10), string(g.Status), defused(g.Name), defused(g.Email),
-			g.RegisteredAt.Format(time.RFC3339Nano), g.UserID.Hex()}
-	})
-}
-
-// list makes CSV of a list (RFC 4180), with a first line of names.
-func (o csvOptions) list(names []string, cells func(any) []string) listFormat {
+// Format makes CSV of a list (RFC 4180), with a first line of names.
+func (o CSVOptions) Format(names []string, cells func(any) []string) ListFormat {
 	var buf bytes.Buffer
 	rows := csv.NewWriter(&buf)
-	rows.UseCRLF, rows.Comma = true, o.separator
+	rows.UseCRLF, rows.Comma = true, o.Separator
 	line := func(fields []string) ([]byte, error) {
 		buf.Reset()
 		if err := rows.Write(fields); err != nil {
@@ -97,7 +87,7 @@ func (o csvOptions) list(names []string, cells func(any) []string) listFormat {
 		return buf.Bytes(), rows.Error()
 	}
 	begin, _ := line(names) // memory takes everything
-	format := listFormat{media: describe.CSVMedia, begin: string(begin), item: func(item any) ([]byte, error) {
+	format := ListFormat{media: describe.CSVMedia, begin: string(begin), item: func(item any) ([]byte, error) {
 		return line(cells(item))
 	}}
 	if o.mark {
@@ -106,11 +96,11 @@ func (o csvOptions) list(names []string, cells func(any) []string) listFormat {
 	return format
 }
 
-// defused makes sure that no spreadsheet takes a text for a formula: it puts an apostrophe before one
+// Defused makes sure that no spreadsheet takes a text for a formula: it puts an apostrophe before one
 // that begins as formulas do, after blanks and invisible characters (OWASP, "CSV Injection"; the wide
 // forms are what Excel takes for the same in Japanese). People choose their names and addresses
 // themselves, and organizers open the file.
-func defused(text string) string {
+func Defused(text string) string {
 	shown := strings.TrimLeftFunc(text, func(r rune) bool {
 		return r <= ' ' || r == '\u00a0' || r == '\u3000' || r == '\ufeff' || r >= '\u200b' && r <= '\u200f'
 	})

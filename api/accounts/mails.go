@@ -1,4 +1,4 @@
-package api
+package accounts
 
 import (
 	"cmp"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/internal/security"
@@ -28,30 +29,25 @@ const (
 	mailEvery = 5 * time.Minute
 	// resetMailLife and proofMailLife are how long it is tried to send the mail.
 	resetMailLife, proofMailLife = time.Hour, 24 * time.Hour
-	// quotaMails is the kind of the quota of mails that a network or a person asks for in a day. It is
-	// stored: never rename, never reuse.
-	quotaMails = "mails"
-	// networkMails and personMails are the quotas of a day.
-	networkMails, personMails = 200, 20
 )
 
 // mails returns the outbox. It fails with the problem NoMail when nobody sends mail.
-func (a *API) mails() (outbox.Outbox, error) {
-	if a.config.Mail == nil {
+func (a *Handlers) mails() (outbox.Outbox, error) {
+	if a.Config.Mail == nil {
 		return nil, problem.New(problem.NoMail)
 	}
-	return a.config.Mail, nil
+	return a.Config.Mail, nil
 }
 
-// resetPassword has a link sent to whoever has an address. It never looks whether anybody has: that is
+// ResetPassword has a link sent to whoever has an address. It never looks whether anybody has: that is
 // found out when the mail is sent, so neither the answer nor its time tells.
-func (a *API) resetPassword(w http.ResponseWriter, r *request) error {
+func (a *Handlers) ResetPassword(w http.ResponseWriter, r *serve.Request) error {
 	mails, err := a.mails()
 	if err != nil {
 		return err
 	}
 	var body wire.PasswordReset
-	if err := r.decode(&body); err != nil {
+	if err := r.Decode(&body); err != nil {
 		return err
 	}
 	var f input.Fields
@@ -59,25 +55,24 @@ func (a *API) resetPassword(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := a.gate.CountAccount(w, r.Request, store.EmailKey(email)); err != nil {
+	if err := a.Gate.CountAccount(w, r.Request, store.EmailKey(email)); err != nil {
 		return err
 	}
-	network := fairqueue.Network(a.gate.Client(r.Request))
-	if err := a.use(r.Context(), r, "network "+network.String(), quota(quotaMails, 1, 0, networkMails)); err != nil {
+	if err := a.UseMail(r.Context(), r); err != nil {
 		return err
 	}
 	m := a.newMail(r, outbox.PasswordReset, store.EmailKey(email), resetMailLife)
 	m.Address = email
 	if err := mails.AddMails(r.Context(), []outbox.Mail{m}); err != nil {
-		return unlessStored(err)
+		return serve.UnlessStored(err)
 	}
-	a.tell(r, security.PasswordResetAsked, "", security.About{})
+	a.Tell(r, security.PasswordResetAsked, "", security.About{})
 	return accepted(w)
 }
 
 // newMail makes a mail that somebody asks for, at most one for the same in mailEvery. of is what makes
 // two of them the same.
-func (a *API) newMail(r *request, k outbox.Kind, of string, life time.Duration) outbox.Mail {
+func (a *Handlers) newMail(r *serve.Request, k outbox.Kind, of string, life time.Duration) outbox.Mail {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	digest := sha256.Sum256([]byte(of))
 	return outbox.Mail{
@@ -88,7 +83,7 @@ func (a *API) newMail(r *request, k outbox.Kind, of string, life time.Duration) 
 
 // accepted answers that something is going to happen.
 func accepted(w http.ResponseWriter) error {
-	noStore(w)
+	serve.NoStore(w)
 	w.WriteHeader(http.StatusAccepted)
 	return nil
 }
@@ -103,15 +98,15 @@ func languageOf(r *http.Request) string {
 	return []string{"en", "de"}[which]
 }
 
-// setNewPassword sets a new password for whoever has the token of a link, ends all log-ins, and notes
+// SetNewPassword sets a new password for whoever has the token of a link, ends all log-ins, and notes
 // that the address is proven. The version of the password in the token makes it work once.
-func (a *API) setNewPassword(w http.ResponseWriter, r *request) error {
+func (a *Handlers) SetNewPassword(w http.ResponseWriter, r *serve.Request) error {
 	mails, err := a.mails()
 	if err != nil {
 		return err
 	}
 	var body wire.NewPassword
-	if err := r.decode(&body); err != nil {
+	if err := r.Decode(&body); err != nil {
 		return err
 	}
 	var f input.Fields
@@ -126,44 +121,44 @@ func (a *API) setNewPassword(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	if !u.LockedAt.IsZero() {
-		a.tell(r, security.LoginRefused, "", security.About{User: u.ID})
+		a.Tell(r, security.LoginRefused, "", security.About{User: u.ID})
 		return problem.New(problem.AccountLocked)
 	}
 	if f.Check("password", a.newPasswords.Check(body.Password, u.Email)); !f.OK() {
 		return f.Err()
 	}
 	after := u
-	if after.PasswordHash, err = a.hashes.Hash(ctx, fairqueue.Known(u.ID), body.Password); err != nil {
+	if after.PasswordHash, err = a.Hashes.Hash(ctx, fairqueue.Known(u.ID), body.Password); err != nil {
 		return err
 	}
 	after.PasswordVersion++
 	after.PasswordChangedAt = time.Now().UTC().Truncate(time.Millisecond)
-	switch err := a.store.SetPassword(ctx, u, after); {
+	switch err := a.Store.SetPassword(ctx, u, after); {
 	case errors.Is(err, store.ErrPasswordChanged), errors.Is(err, store.ErrUserNotFound):
 		return problem.New(problem.LinkInvalid).Because(err)
 	case err != nil:
-		return unlessStored(err)
+		return serve.UnlessStored(err)
 	}
-	a.gate.Guard().Revoke(store.Revocation{UserID: u.ID, PasswordVersion: after.PasswordVersion, ChangedAt: after.PasswordChangedAt})
-	a.tell(r, security.PasswordChanged, "", security.About{User: u.ID, Reason: "reset"})
+	a.Gate.Guard().Revoke(store.Revocation{UserID: u.ID, PasswordVersion: after.PasswordVersion, ChangedAt: after.PasswordChangedAt})
+	a.Tell(r, security.PasswordChanged, "", security.About{User: u.ID, Reason: "reset"})
 	a.afterReset(ctx, mails, after, r)
-	a.gate.SetBrowser(w, r.Request, personOf(after))
-	noStore(w)
+	a.Gate.SetBrowser(w, r.Request, personOf(after))
+	serve.NoStore(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
 // afterReset does what follows from a new password, which is stored: who got the link has the address.
 // A failure is logged only, because the password is set.
-func (a *API) afterReset(ctx context.Context, mails outbox.Outbox, u store.User, r *request) {
+func (a *Handlers) afterReset(ctx context.Context, mails outbox.Outbox, u store.User, r *serve.Request) {
 	err := mails.DropTokens(ctx, u.ID, outbox.PasswordReset)
 	if err == nil && u.EmailProvenAt.IsZero() {
-		if _, err = a.store.ProveEmail(ctx, u.ID, u.Email, u.PasswordChangedAt); err == nil {
-			a.tell(r, security.EmailProven, "", security.About{User: u.ID})
+		if _, err = a.Store.ProveEmail(ctx, u.ID, u.Email, u.PasswordChangedAt); err == nil {
+			a.Tell(r, security.EmailProven, "", security.About{User: u.ID})
 		}
 	}
 	if err != nil {
-		a.log.Warn().Err(err).Str("user_id", u.ID.Hex()).Msg("what follows from a new password is not done; it is of no harm")
+		a.Log.Warn().Err(err).Str("user_id", u.ID.Hex()).Msg("what follows from a new password is not done; it is of no harm")
 	}
 }
 
@@ -182,10 +177,10 @@ const tokenLength = 43
 // linked returns the user of a token, and the address that it proves. It fails with the problem
 // LinkInvalid when the token does not count: it was used, has expired, or the password or, for a new
 // password, the address is another one by now.
-func (a *API) linked(ctx context.Context, mails outbox.Outbox, token string, k outbox.Kind) (u store.User, address string, err error) {
+func (a *Handlers) linked(ctx context.Context, mails outbox.Outbox, token string, k outbox.Kind) (u store.User, address string, err error) {
 	t, err := mails.Token(ctx, outbox.Hash(token), time.Now())
 	if err == nil {
-		u, err = a.store.User(ctx, t.UserID)
+		u, err = a.Store.User(ctx, t.UserID)
 	}
 	switch {
 	case errors.Is(err, outbox.ErrNoToken), errors.Is(err, store.ErrUserNotFound):
@@ -199,19 +194,19 @@ func (a *API) linked(ctx context.Context, mails outbox.Outbox, token string, k o
 	return u, t.Address, nil
 }
 
-// askForProof has a link sent to an address that the person says is theirs. Another address than that of
+// AskForProof has a link sent to an address that the person says is theirs. Another address than that of
 // the account needs a fresh log-in, as to change it does: who has the address can take the account over.
-func (a *API) askForProof(w http.ResponseWriter, r *request) error {
+func (a *Handlers) AskForProof(w http.ResponseWriter, r *serve.Request) error {
 	mails, err := a.mails()
 	if err != nil {
 		return err
 	}
-	id, err := ownUser(r)
+	id, err := serve.OwnUser(r)
 	if err != nil {
 		return err
 	}
 	var body wire.EmailProof
-	if err := r.decode(&body); err != nil {
+	if err := r.Decode(&body); err != nil {
 		return err
 	}
 	email := ""
@@ -222,42 +217,42 @@ func (a *API) askForProof(w http.ResponseWriter, r *request) error {
 			return err
 		}
 	}
-	u, err := a.store.User(r.Context(), id)
+	u, err := a.Store.User(r.Context(), id)
 	if err != nil {
 		return err
 	}
 	email = cmp.Or(email, u.Email)
 	if store.EmailKey(email) != store.EmailKey(u.Email) {
-		if err := r.caller.RequireFresh(time.Now()); err != nil {
+		if err := r.Caller.RequireFresh(time.Now()); err != nil {
 			return err
 		}
 	}
-	if err := a.use(r.Context(), r, "person "+id.Hex(), quota(quotaMails, 1, 0, personMails)); err != nil {
+	if err := a.UseOwnMail(r.Context(), r, id); err != nil {
 		return err
 	}
 	m := a.newMail(r, outbox.EmailProof, id.Hex()+" "+email, proofMailLife)
 	m.UserID, m.Address = id, email
 	if err := mails.AddMails(r.Context(), []outbox.Mail{m}); err != nil {
-		return unlessStored(err)
+		return serve.UnlessStored(err)
 	}
-	a.tell(r, security.EmailProofAsked, messages.ActorPerson, security.About{User: id})
+	a.Tell(r, security.EmailProofAsked, messages.ActorPerson, security.About{User: id})
 	return accepted(w)
 }
 
-// proveEmail notes that the person has the address to which a link went. Only they can: somebody else who
+// ProveEmail notes that the person has the address to which a link went. Only they can: somebody else who
 // gets the link by mistake must not give their address away with a click. Another account that has the
 // address and has not proven it loses it, with its log-ins.
-func (a *API) proveEmail(w http.ResponseWriter, r *request) error {
+func (a *Handlers) ProveEmail(w http.ResponseWriter, r *serve.Request) error {
 	mails, err := a.mails()
 	if err != nil {
 		return err
 	}
-	id, err := ownUser(r)
+	id, err := serve.OwnUser(r)
 	if err != nil {
 		return err
 	}
 	var body wire.ProofToken
-	if err := r.decode(&body); err != nil {
+	if err := r.Decode(&body); err != nil {
 		return err
 	}
 	var f input.Fields
@@ -273,83 +268,83 @@ func (a *API) proveEmail(w http.ResponseWriter, r *request) error {
 	if u.ID != id {
 		return problem.New(problem.LinkInvalid)
 	}
-	loser, err := a.store.UserByEmail(ctx, address)
+	loser, err := a.Store.UserByEmail(ctx, address)
 	if err != nil && !errors.Is(err, store.ErrUserNotFound) {
 		return err
 	}
-	after, err := a.store.ProveEmail(ctx, id, address, time.Now().UTC().Truncate(time.Millisecond))
+	after, err := a.Store.ProveEmail(ctx, id, address, time.Now().UTC().Truncate(time.Millisecond))
 	if errors.Is(err, store.ErrEmailProven) {
 		return problem.New(problem.EmailTaken).Because(err)
 	}
 	if err != nil {
-		return unlessStored(err)
+		return serve.UnlessStored(err)
 	}
-	a.tell(r, security.EmailProven, messages.ActorPerson, security.About{User: id})
+	a.Tell(r, security.EmailProven, messages.ActorPerson, security.About{User: id})
 	if store.EmailKey(u.Email) != store.EmailKey(after.Email) {
-		a.tell(r, security.EmailChanged, messages.ActorPerson, security.About{User: id})
+		a.Tell(r, security.EmailChanged, messages.ActorPerson, security.About{User: id})
 	}
 	if !loser.ID.IsZero() && loser.ID != id {
-		a.gate.Guard().Revoke(store.Revocation{UserID: loser.ID, PasswordVersion: loser.PasswordVersion + 1, ChangedAt: after.EmailProvenAt})
-		a.tell(r, security.EmailFreed, messages.ActorPerson, security.About{User: loser.ID})
+		a.Gate.Guard().Revoke(store.Revocation{UserID: loser.ID, PasswordVersion: loser.PasswordVersion + 1, ChangedAt: after.EmailProvenAt})
+		a.Tell(r, security.EmailFreed, messages.ActorPerson, security.About{User: loser.ID})
 	}
 	if err := mails.DropTokens(ctx, id, outbox.EmailProof); err != nil {
-		a.log.Warn().Err(err).Str("user_id", id.Hex()).Msg("a link that was used is not removed; it proves the same again")
+		a.Log.Warn().Err(err).Str("user_id", id.Hex()).Msg("a link that was used is not removed; it proves the same again")
 	}
-	noStore(w)
-	return writeJSON(w, http.StatusOK, wire.UserOf(after))
+	serve.NoStore(w)
+	return serve.WriteJSON(w, http.StatusOK, wire.UserOf(after))
 }
 
 // mailSettings finds the settings of whoever has the token in the path.
-func (a *API) mailSettings(r *request) (outbox.Settings, error) {
+func (a *Handlers) mailSettings(r *serve.Request) (outbox.Settings, error) {
 	mails, err := a.mails()
 	if err != nil {
 		return outbox.Settings{}, err
 	}
 	var f input.Fields
-	checkToken(&f, r.urlParam("token"))
+	checkToken(&f, r.URLParam("token"))
 	if f.Err() != nil {
 		return outbox.Settings{}, problem.New(problem.LinkInvalid)
 	}
-	s, err := mails.MailSettingsOf(r.Context(), r.urlParam("token"))
+	s, err := mails.MailSettingsOf(r.Context(), r.URLParam("token"))
 	if errors.Is(err, outbox.ErrNoToken) {
 		return s, problem.New(problem.LinkInvalid).Because(err)
 	}
 	return s, err
 }
 
-// showMailSettings tells programs what somebody gets, and leads browsers, with which people follow the link
+// ShowMailSettings tells programs what somebody gets, and leads browsers, with which people follow the link
 // of a mail program, to the page. Following a link must change nothing: programs that look for viruses
 // follow all of them.
-func (a *API) showMailSettings(w http.ResponseWriter, r *request) error {
+func (a *Handlers) ShowMailSettings(w http.ResponseWriter, r *serve.Request) error {
 	s, err := a.mailSettings(r)
 	if err != nil {
 		return err
 	}
-	noStore(w)
+	serve.NoStore(w)
 	w.Header().Add("Vary", "Accept")
 	if !strings.Contains(strings.Join(r.Header.Values("Accept"), ","), "text/html") {
-		return writeJSON(w, http.StatusOK, wire.MailSettings{EventMail: s.OffAt.IsZero()})
+		return serve.WriteJSON(w, http.StatusOK, wire.MailSettings{EventMail: s.OffAt.IsZero()})
 	}
 	w.Header().Set("Location", "../../mail#"+s.Token)
 	w.WriteHeader(http.StatusSeeOther)
 	return nil
 }
 
-// stopEventMail is what mail programs call for their users (RFC 8058).
-func (a *API) stopEventMail(w http.ResponseWriter, r *request) error {
+// StopEventMail is what mail programs call for their users (RFC 8058).
+func (a *Handlers) StopEventMail(w http.ResponseWriter, r *serve.Request) error {
 	return a.setEventMail(w, r, false)
 }
 
-// editMailSettings switches mails about events off, or on again.
-func (a *API) editMailSettings(w http.ResponseWriter, r *request) error {
+// EditMailSettings switches mails about events off, or on again.
+func (a *Handlers) EditMailSettings(w http.ResponseWriter, r *serve.Request) error {
 	var body wire.MailSettings
-	if err := r.decode(&body); err != nil {
+	if err := r.Decode(&body); err != nil {
 		return err
 	}
 	return a.setEventMail(w, r, body.EventMail)
 }
 
-func (a *API) setEventMail(w http.ResponseWriter, r *request, on bool) error {
+func (a *Handlers) setEventMail(w http.ResponseWriter, r *serve.Request, on bool) error {
 	s, err := a.mailSettings(r)
 	if err != nil {
 		return err
@@ -359,23 +354,23 @@ func (a *API) setEventMail(w http.ResponseWriter, r *request, on bool) error {
 		if !on {
 			s.OffAt = time.Now().UTC().Truncate(time.Millisecond)
 		}
-		if err := a.config.Mail.SetMailSettings(r.Context(), s); err != nil {
-			return unlessStored(err)
+		if err := a.Config.Mail.SetMailSettings(r.Context(), s); err != nil {
+			return serve.UnlessStored(err)
 		}
 	}
-	noStore(w)
-	return writeJSON(w, http.StatusOK, wire.MailSettings{EventMail: on})
+	serve.NoStore(w)
+	return serve.WriteJSON(w, http.StatusOK, wire.MailSettings{EventMail: on})
 }
 
 // noteLanguage remembers the language of somebody who has just signed up, for their mails. It may fail:
 // then the mails are in English.
-func (a *API) noteLanguage(r *request, id store.ID) {
+func (a *Handlers) noteLanguage(r *serve.Request, id store.ID) {
 	l := languageOf(r.Request)
-	if a.config.Mail == nil || l == "" || l == "en" {
+	if a.Config.Mail == nil || l == "" || l == "en" {
 		return
 	}
-	_, err := a.config.Mail.MailSettings(r.Context(), outbox.Settings{UserID: id, Token: outbox.NewToken(), Language: l})
+	_, err := a.Config.Mail.MailSettings(r.Context(), outbox.Settings{UserID: id, Token: outbox.NewToken(), Language: l})
 	if err != nil {
-		a.log.Warn().Err(err).Str("user_id", id.Hex()).Msg("the language of a person's mails is not noted")
+		a.Log.Warn().Err(err).Str("user_id", id.Hex()).Msg("the language of a person's mails is not noted")
 	}
 }

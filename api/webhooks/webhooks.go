@@ -1,4 +1,5 @@
-package api
+// Package webhooks answers requests about webhooks. Package relay/webhooks calls them.
+package webhooks
 
 import (
 	"crypto/rand"
@@ -11,19 +12,18 @@ import (
 
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// Webhooks has the settings of webhooks. The zero value takes no URL.
-type Webhooks struct {
-	// CheckURL returns why a URL is not taken, for the client, or nil.
-	CheckURL func(url string) error
-	// Operators are the users who may be told of everybody's events.
-	Operators []store.ID
-}
+// Handlers answers requests about webhooks.
+type Handlers struct{ *serve.Core }
+
+// New makes the handlers over what all share.
+func New(core *serve.Core) *Handlers { return &Handlers{core} }
 
 const (
 	// maxWebhooks is how many webhooks a person may have at once.
@@ -44,32 +44,32 @@ func newSecret() (key []byte, text string) {
 	return key, secretPrefix + base64.StdEncoding.EncodeToString(key)
 }
 
-// createWebhook stores a new webhook, and tells its secret.
-func (a *API) createWebhook(w http.ResponseWriter, r *request) error {
+// Create stores a new webhook, and tells its secret.
+func (a *Handlers) Create(w http.ResponseWriter, r *serve.Request) error {
 	var body wire.NewWebhook
-	if err := r.decode(&body); err != nil {
+	if err := r.Decode(&body); err != nil {
 		return err
 	}
 	var f input.Fields
-	owner := actingFor(r.caller, &f, "owner_id", body.OwnerID)
+	owner := serve.ActingFor(r.Caller, &f, "owner_id", body.OwnerID)
 	a.checkURL(&f, body.URL)
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := r.caller.Require(owner, "You can only create webhooks of your own: leave owner_id out."); err != nil {
+	if err := r.Caller.Require(owner, "You can only create webhooks of your own: leave owner_id out."); err != nil {
 		return err
 	}
-	if body.AllEvents && !slices.Contains(a.config.Webhooks.Operators, owner) {
+	if body.AllEvents && !slices.Contains(a.Config.Webhooks.Operators, owner) {
 		return problem.Newf(problem.Forbidden, "Only operators may be told of everybody's events: leave all_events out.")
 	}
-	have, err := a.store.WebhooksOf(r.Context(), []store.ID{owner}, false)
+	have, err := a.Store.WebhooksOf(r.Context(), []store.ID{owner}, false)
 	if err != nil {
 		return err
 	}
 	if len(have) >= maxWebhooks {
 		return problem.Newf(problem.Forbidden, "A person may have %d webhooks; delete one first.", maxWebhooks)
 	}
-	if err := a.use(r.Context(), r, "person "+owner.Hex(), quota(quotaWebhooks, 1, a.config.Quotas.Webhooks, DefaultWebhooks)); err != nil {
+	if err := a.UseWebhook(r.Context(), r, owner); err != nil {
 		return err
 	}
 	key, secret := newSecret()
@@ -77,43 +77,43 @@ func (a *API) createWebhook(w http.ResponseWriter, r *request) error {
 		ID: store.NewID(), OwnerID: owner, AllEvents: body.AllEvents, Active: true, Version: 1, URL: body.URL,
 		CreatedAt: time.Now().UTC().Truncate(time.Millisecond), Secrets: []store.WebhookSecret{{Key: key}},
 	}
-	if err := a.store.CreateWebhook(r.Context(), hook); err != nil {
-		return unlessStored(err)
+	if err := a.Store.CreateWebhook(r.Context(), hook); err != nil {
+		return serve.UnlessStored(err)
 	}
 	a.tellWebhook(r, hook, "created")
 	answer := wire.WebhookOf(hook)
 	answer.Secret = secret
-	noStore(w)
-	return writeCreated(w, webhookPath(hook.ID), false, answer)
+	serve.NoStore(w)
+	return serve.WriteCreated(w, serve.WebhookPath(hook.ID), false, answer)
 }
 
-func (a *API) checkURL(f *input.Fields, url string) {
-	if a.config.Webhooks.CheckURL == nil {
+func (a *Handlers) checkURL(f *input.Fields, url string) {
+	if a.Config.Webhooks.CheckURL == nil {
 		f.Add("url", "is not taken here: this service calls no webhooks")
 		return
 	}
-	f.Check("url", a.config.Webhooks.CheckURL(url))
+	f.Check("url", a.Config.Webhooks.CheckURL(url))
 }
 
-func (a *API) tellWebhook(r *request, hook store.Webhook, what string) {
-	a.tell(r, security.WebhookChanged, messages.ActorPerson, security.About{User: hook.OwnerID, Reason: what})
+func (a *Handlers) tellWebhook(r *serve.Request, hook store.Webhook, what string) {
+	a.Tell(r, security.WebhookChanged, messages.ActorPerson, security.About{User: hook.OwnerID, Reason: what})
 }
 
-// listWebhooks answers with the webhooks of a person.
-func (a *API) listWebhooks(w http.ResponseWriter, r *request) error {
+// List answers with the webhooks of a person.
+func (a *Handlers) List(w http.ResponseWriter, r *serve.Request) error {
 	var f input.Fields
 	var sent *string
 	if text := input.Query(r.URL).Get("owner_id"); text != "" {
 		sent = &text
 	}
-	owner := actingFor(r.caller, &f, "owner_id", sent)
+	owner := serve.ActingFor(r.Caller, &f, "owner_id", sent)
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := r.caller.Require(owner, "You can only list webhooks of your own: leave owner_id out."); err != nil {
+	if err := r.Caller.Require(owner, "You can only list webhooks of your own: leave owner_id out."); err != nil {
 		return err
 	}
-	hooks, err := a.store.WebhooksOf(r.Context(), []store.ID{owner}, false)
+	hooks, err := a.Store.WebhooksOf(r.Context(), []store.ID{owner}, false)
 	if err != nil {
 		return err
 	}
@@ -121,41 +121,42 @@ func (a *API) listWebhooks(w http.ResponseWriter, r *request) error {
 	for i, hook := range hooks {
 		list[i] = wire.WebhookOf(hook)
 	}
-	noStore(w)
-	return writeJSON(w, http.StatusOK, list)
+	serve.NoStore(w)
+	return serve.WriteJSON(w, http.StatusOK, list)
 }
 
 // ownWebhook reads the webhook of the path, if the caller is its owner.
-func (a *API) ownWebhook(r *request) (store.Webhook, error) {
-	id, err := store.ParseID(r.urlParam("webhook_id"))
+func (a *Handlers) ownWebhook(r *serve.Request) (store.Webhook, error) {
+	id, err := store.ParseID(r.URLParam("webhook_id"))
 	if err != nil {
 		return store.Webhook{}, problem.InvalidField("webhook_id", "must be an id of 24 hexadecimal digits")
 	}
-	hook, err := a.store.Webhook(r.Context(), id)
+	hook, err := a.Store.Webhook(r.Context(), id)
 	if err != nil {
 		return hook, err
 	}
-	return hook, r.caller.Require(hook.OwnerID, "Only its owner may see or change a webhook.")
+	return hook, r.Caller.Require(hook.OwnerID, "Only its owner may see or change a webhook.")
 }
 
-func (a *API) readWebhook(w http.ResponseWriter, r *request) error {
+// Read answers with one webhook.
+func (a *Handlers) Read(w http.ResponseWriter, r *serve.Request) error {
 	hook, err := a.ownWebhook(r)
 	if err != nil {
 		return err
 	}
-	noStore(w)
-	return writeJSON(w, http.StatusOK, wire.WebhookOf(hook))
+	serve.NoStore(w)
+	return serve.WriteJSON(w, http.StatusOK, wire.WebhookOf(hook))
 }
 
-// editWebhook changes a webhook. A new URL, and switching it on, begin anew with it: what failed before
+// Edit changes a webhook. A new URL, and switching it on, begin anew with it: what failed before
 // does not count.
-func (a *API) editWebhook(w http.ResponseWriter, r *request) error {
+func (a *Handlers) Edit(w http.ResponseWriter, r *serve.Request) error {
 	hook, err := a.ownWebhook(r)
 	if err != nil {
 		return err
 	}
 	var body wire.WebhookEdit
-	if err := r.decode(&body, json.RejectUnknownMembers(true)); err != nil {
+	if err := r.Decode(&body, json.RejectUnknownMembers(true)); err != nil {
 		return err
 	}
 	var f input.Fields
@@ -165,7 +166,7 @@ func (a *API) editWebhook(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	hook, err = store.EditWebhook(r.Context(), a.store, hook.ID, func(hook *store.Webhook) error {
+	hook, err = store.EditWebhook(r.Context(), a.Store, hook.ID, func(hook *store.Webhook) error {
 		anew := false
 		if body.URL.Sent && body.URL.Value != hook.URL {
 			hook.URL, anew = body.URL.Value, true
@@ -179,35 +180,36 @@ func (a *API) editWebhook(w http.ResponseWriter, r *request) error {
 		return nil
 	})
 	if err != nil {
-		return unlessStored(err)
+		return serve.UnlessStored(err)
 	}
 	a.tellWebhook(r, hook, "edited")
-	noStore(w)
-	return writeJSON(w, http.StatusOK, wire.WebhookOf(hook))
+	serve.NoStore(w)
+	return serve.WriteJSON(w, http.StatusOK, wire.WebhookOf(hook))
 }
 
-func (a *API) deleteWebhook(w http.ResponseWriter, r *request) error {
+// Delete removes a webhook, and what waits for it.
+func (a *Handlers) Delete(w http.ResponseWriter, r *serve.Request) error {
 	hook, err := a.ownWebhook(r)
 	if err != nil {
 		return err
 	}
-	if err := store.RemoveWebhook(r.Context(), a.store, hook.ID); err != nil {
-		return unlessStored(err)
+	if err := store.RemoveWebhook(r.Context(), a.Store, hook.ID); err != nil {
+		return serve.UnlessStored(err)
 	}
 	a.tellWebhook(r, hook, "deleted")
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// renewSecret gives a webhook a new secret, and tells it. The one before goes on signing for a while.
-func (a *API) renewSecret(w http.ResponseWriter, r *request) error {
+// RenewSecret gives a webhook a new secret, and tells it. The one before goes on signing for a while.
+func (a *Handlers) RenewSecret(w http.ResponseWriter, r *serve.Request) error {
 	hook, err := a.ownWebhook(r)
 	if err != nil {
 		return err
 	}
 	key, secret := newSecret()
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	hook, err = store.EditWebhook(r.Context(), a.store, hook.ID, func(hook *store.Webhook) error {
+	hook, err = store.EditWebhook(r.Context(), a.Store, hook.ID, func(hook *store.Webhook) error {
 		hook.Secrets = slices.DeleteFunc(hook.Secrets, func(s store.WebhookSecret) bool { return !s.EndsAt.IsZero() && s.EndsAt.Before(now) })
 		for i := range hook.Secrets {
 			if hook.Secrets[i].EndsAt.IsZero() {
@@ -219,21 +221,22 @@ func (a *API) renewSecret(w http.ResponseWriter, r *request) error {
 		return nil
 	})
 	if err != nil {
-		return unlessStored(err)
+		return serve.UnlessStored(err)
 	}
 	a.tellWebhook(r, hook, "secret")
 	answer := wire.WebhookOf(hook)
 	answer.Secret = secret
-	noStore(w)
-	return writeJSON(w, http.StatusOK, answer)
+	serve.NoStore(w)
+	return serve.WriteJSON(w, http.StatusOK, answer)
 }
 
-func (a *API) listWebhookCalls(w http.ResponseWriter, r *request) error {
+// ListCalls answers with the last calls of a webhook.
+func (a *Handlers) ListCalls(w http.ResponseWriter, r *serve.Request) error {
 	hook, err := a.ownWebhook(r)
 	if err != nil {
 		return err
 	}
-	calls, err := a.store.WebhookCalls(r.Context(), hook.ID)
+	calls, err := a.Store.WebhookCalls(r.Context(), hook.ID)
 	if err != nil {
 		return err
 	}
@@ -241,17 +244,17 @@ func (a *API) listWebhookCalls(w http.ResponseWriter, r *request) error {
 	for i, c := range calls {
 		list[i] = wire.WebhookCallOf(c)
 	}
-	noStore(w)
-	return writeJSON(w, http.StatusOK, list)
+	serve.NoStore(w)
+	return serve.WriteJSON(w, http.StatusOK, list)
 }
 
-// testWebhook asks for a test call, which a notifier makes.
-func (a *API) testWebhook(w http.ResponseWriter, r *request) error {
+// Test asks for a test call, which a notifier makes.
+func (a *Handlers) Test(w http.ResponseWriter, r *serve.Request) error {
 	return a.askWebhook(w, r, store.TestMark(), func(hook *store.Webhook) { hook.NextAt = time.Time{} })
 }
 
-// replayWebhook asks to tell a webhook again what changed since a time.
-func (a *API) replayWebhook(w http.ResponseWriter, r *request) error {
+// Replay asks to tell a webhook again what changed since a time.
+func (a *Handlers) Replay(w http.ResponseWriter, r *serve.Request) error {
 	var f input.Fields
 	since := f.QueryInstant("since", input.Query(r.URL).Get("since"))
 	if f.OK() && since.After(time.Now()) {
@@ -267,7 +270,7 @@ func (a *API) replayWebhook(w http.ResponseWriter, r *request) error {
 	})
 }
 
-func (a *API) askWebhook(w http.ResponseWriter, r *request, what store.ID, edit func(*store.Webhook)) error {
+func (a *Handlers) askWebhook(w http.ResponseWriter, r *serve.Request, what store.ID, edit func(*store.Webhook)) error {
 	hook, err := a.ownWebhook(r)
 	if err != nil {
 		return err
@@ -275,17 +278,13 @@ func (a *API) askWebhook(w http.ResponseWriter, r *request, what store.ID, edit 
 	if !hook.Active {
 		return problem.Newf(problem.WebhookOff, "Switch the webhook on first: PATCH {\"active\":true}.")
 	}
-	hook, err = store.EditWebhook(r.Context(), a.store, hook.ID, func(hook *store.Webhook) error { edit(hook); return nil })
+	hook, err = store.EditWebhook(r.Context(), a.Store, hook.ID, func(hook *store.Webhook) error { edit(hook); return nil })
 	if err == nil {
-		err = store.AskWebhook(r.Context(), a.store, hook.ID, what)
+		err = store.AskWebhook(r.Context(), a.Store, hook.ID, what)
 	}
 	if err != nil {
-		return unlessStored(err)
+		return serve.UnlessStored(err)
 	}
-	noStore(w)
-	return writeJSON(w, http.StatusAccepted, wire.WebhookOf(hook))
+	serve.NoStore(w)
+	return serve.WriteJSON(w, http.StatusAccepted, wire.WebhookOf(hook))
 }
-
-const pathWebhooks = "/api/webhooks"
-
-func webhookPath(id store.ID) string { return pathWebhooks + "/" + id.Hex() }

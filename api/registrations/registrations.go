@@ -1,39 +1,53 @@
-package api
+// Package registrations answers requests about who is registered for an event.
+package registrations
 
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"iter"
+	"math"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// register registers the user of the body.
-func (a *API) register(w http.ResponseWriter, r *request) error {
-	event, err := eventID(r)
+// Handlers answers requests about who is registered for an event.
+type Handlers struct {
+	*serve.Core
+}
+
+// New makes the handlers over what all share.
+func New(core *serve.Core) *Handlers { return &Handlers{core} }
+
+// Register registers the user of the body.
+func (a *Handlers) Register(w http.ResponseWriter, r *serve.Request) error {
+	event, err := serve.EventID(r)
 	if err != nil {
 		return err
 	}
 	var body wire.NewRegistration
-	if err := r.decode(&body); err != nil {
+	if err := r.Decode(&body); err != nil {
 		return err
 	}
 	var f input.Fields
-	user := actingFor(r.caller, &f, "user_id", body.UserID)
-	key, _ := seatRequestID(&f, r.Header)
+	user := serve.ActingFor(r.Caller, &f, "user_id", body.UserID)
+	key, _ := serve.SeatRequestID(&f, r.Header)
 	if err := f.Err(); err != nil {
 		return err
 	}
 	// Not Keyed: 400 already_registered is a refusal, and only successes are kept.
 	req := messages.SeatRequest{
-		Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user, Actor: actor(r.caller, messages.ActorPerson, user),
+		Kind: messages.KindRegister, RequestID: key, EventID: event, UserID: user, Actor: serve.Actor(r.Caller, messages.ActorPerson, user),
 	}
 	if err := a.mayRegister(r, req); err != nil {
 		return err
@@ -41,56 +55,56 @@ func (a *API) register(w http.ResponseWriter, r *request) error {
 	answer, got := a.sendRegister(w, r, req)
 	switch got.Reply.Outcome {
 	case store.Registered:
-		return writeCreated(w, registrationPath(event, user), false, answer)
+		return serve.WriteCreated(w, serve.RegistrationPath(event, user), false, answer)
 	case store.Waitlisted:
-		return writeJSON(w, http.StatusAccepted, answer)
+		return serve.WriteJSON(w, http.StatusAccepted, answer)
 	}
-	p := refusal(got)
+	p := serve.Refusal(got)
 	p.Position = answer.Position
 	return p
 }
 
-// putRegistration registers the user of the path unless they are registered already: 201, or 202 on
+// PutRegistration registers the user of the path unless they are registered already: 201, or 202 on
 // the waiting list, for the request that did it, 200 for every later one.
-func (a *API) putRegistration(w http.ResponseWriter, r *request) error {
+func (a *Handlers) PutRegistration(w http.ResponseWriter, r *serve.Request) error {
 	req, err := seatRequestOf(r)
 	if err != nil {
 		return err
 	}
 	event, user := req.EventID, req.UserID
-	if err := noPreconditions(r.Header, "If-Match", "If-None-Match"); err != nil {
+	if err := serve.NoPreconditions(r.Header, "If-Match", "If-None-Match"); err != nil {
 		return err
 	}
 	if err := a.mayRegister(r, req); err != nil {
 		return err
 	}
-	req.Kind, req.Actor = messages.KindRegister, actor(r.caller, messages.ActorPerson, user)
+	req.Kind, req.Actor = messages.KindRegister, serve.Actor(r.Caller, messages.ActorPerson, user)
 	answer, got := a.sendRegister(w, r, req)
 	switch got.Reply.Outcome {
 	case store.Registered:
-		return writeCreated(w, registrationPath(event, user), false, answer)
+		return serve.WriteCreated(w, serve.RegistrationPath(event, user), false, answer)
 	case store.Waitlisted:
-		return writeJSON(w, http.StatusAccepted, answer)
+		return serve.WriteJSON(w, http.StatusAccepted, answer)
 	case store.AlreadyRegistered, store.AlreadyWaitlisted:
-		return writeJSON(w, http.StatusOK, answer)
+		return serve.WriteJSON(w, http.StatusOK, answer)
 	}
-	return refusal(got)
+	return serve.Refusal(got)
 }
 
-// readRegistration answers with the registration of the user of the path.
-func (a *API) readRegistration(w http.ResponseWriter, r *request) error {
+// ReadRegistration answers with the registration of the user of the path.
+func (a *Handlers) ReadRegistration(w http.ResponseWriter, r *serve.Request) error {
 	event, user, err := registrationIDs(r)
 	if err != nil {
 		return err
 	}
-	e, err := a.store.Event(r.Context(), event)
+	e, err := a.Store.Event(r.Context(), event)
 	if err != nil {
 		return err
 	}
-	if err := personOrOrganizer(r.caller, user, e); err != nil {
+	if err := personOrOrganizer(r.Caller, user, e); err != nil {
 		return err
 	}
-	found, err := a.store.Registration(r.Context(), event, user)
+	found, err := a.Store.Registration(r.Context(), event, user)
 	if err != nil {
 		return err
 	}
@@ -100,55 +114,55 @@ func (a *API) readRegistration(w http.ResponseWriter, r *request) error {
 			return store.ErrUnavailable
 		}
 	}
-	noStore(w)
+	serve.NoStore(w)
 	w.Header().Set("ETag", registrationTag(answer))
-	return writeRead(w, r, answer)
+	return serve.WriteRead(w, r, answer)
 }
 
-// deleteRegistration cancels the registration of the user of the path: 204, also when there is none.
+// DeleteRegistration cancels the registration of the user of the path: 204, also when there is none.
 // If-Match says which registration is meant.
-func (a *API) deleteRegistration(w http.ResponseWriter, r *request) error {
+func (a *Handlers) DeleteRegistration(w http.ResponseWriter, r *serve.Request) error {
 	req, err := seatRequestOf(r)
 	if err != nil {
 		return err
 	}
-	if err := noPreconditions(r.Header, "If-None-Match"); err != nil {
+	if err := serve.NoPreconditions(r.Header, "If-None-Match"); err != nil {
 		return err
 	}
 	if req.Number, err = a.registrationNumber(r.Context(), r.Header, req.EventID, req.UserID); err != nil {
 		return err
 	}
 	role := messages.ActorPerson
-	if !r.caller.ActsFor(req.UserID) {
-		e, err := a.store.Event(r.Context(), req.EventID)
+	if !r.Caller.ActsFor(req.UserID) {
+		e, err := a.Store.Event(r.Context(), req.EventID)
 		if err != nil {
 			return err
 		}
-		if err := personOrOrganizer(r.caller, req.UserID, e); err != nil {
+		if err := personOrOrganizer(r.Caller, req.UserID, e); err != nil {
 			return err
 		}
 		role = messages.ActorOrganizer
 	}
-	req.Kind, req.Actor = messages.KindCancel, actor(r.caller, role, req.UserID)
-	got := a.send(w, r, req)
+	req.Kind, req.Actor = messages.KindCancel, serve.Actor(r.Caller, role, req.UserID)
+	got := a.Send(w, r, req)
 	if got.Reply.Outcome != store.Cancelled {
-		return refusal(got)
+		return serve.Refusal(got)
 	}
 	if role == messages.ActorOrganizer {
-		a.tell(r, security.RegistrationRemoved, role, security.About{Event: req.EventID, User: req.UserID})
+		a.Tell(r, security.RegistrationRemoved, role, security.About{Event: req.EventID, User: req.UserID})
 	}
-	noStore(w)
+	serve.NoStore(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
 // seatRequestOf makes the seat request about the registration of a path: both ids and the key.
-func seatRequestOf(r *request) (req messages.SeatRequest, err error) {
+func seatRequestOf(r *serve.Request) (req messages.SeatRequest, err error) {
 	if req.EventID, req.UserID, err = registrationIDs(r); err != nil {
 		return req, err
 	}
 	var f input.Fields
-	req.RequestID, req.Keyed = seatRequestID(&f, r.Header)
+	req.RequestID, req.Keyed = serve.SeatRequestID(&f, r.Header)
 	return req, f.Err()
 }
 
@@ -162,49 +176,40 @@ func personOrOrganizer(who gate.Caller, user store.ID, e store.Event) error {
 }
 
 // registrationIDs reads both ids in the path.
-func registrationIDs(r *request) (event, user store.ID, err error) {
-	if event, err = eventID(r); err != nil {
+func registrationIDs(r *serve.Request) (event, user store.ID, err error) {
+	if event, err = serve.EventID(r); err != nil {
 		return event, user, err
 	}
-	user, err = userID(r)
+	user, err = serve.UserID(r)
 	return event, user, err
 }
 
 // sendRegister sends a request to register, and returns what can be told of the registration,
 // with the position of who waits.
-func (a *API) sendRegister(w http.ResponseWriter, r *request, req messages.SeatRequest) (wire.Registration, messages.Answer) {
-	got := a.send(w, r, req)
+func (a *Handlers) sendRegister(w http.ResponseWriter, r *serve.Request, req messages.SeatRequest) (wire.Registration, messages.Answer) {
+	got := a.Send(w, r, req)
 	answer := registrationOf(req.EventID, req.UserID, got.Reply)
 	if answer.Status == wire.Waitlisted && got.Reply.Position == 0 {
 		a.readPosition(r.Context(), &answer)
 	}
-	noStore(w)
+	serve.NoStore(w)
 	return answer, got
 }
 
 // mayRegister returns the problem Forbidden when the caller may not act for the user, NotAdmitted when
 // nobody has admitted the user, and that of an unknown event before either.
-func (a *API) mayRegister(r *request, req messages.SeatRequest) error {
-	denied := r.caller.Require(req.UserID, "You can only register yourself: leave user_id out.")
+func (a *Handlers) mayRegister(r *serve.Request, req messages.SeatRequest) error {
+	denied := r.Caller.Require(req.UserID, "You can only register yourself: leave user_id out.")
 	if denied == nil {
-		denied = a.gate.RequireAdmission(r.Request, req.EventID, req.UserID)
+		denied = a.Gate.RequireAdmission(r.Request, req.EventID, req.UserID)
 	}
 	if denied == nil {
 		return nil
 	}
-	if err := a.exists(r.Context(), req.EventID); err != nil {
+	if err := a.Exists(r.Context(), req.EventID); err != nil {
 		return err
 	}
 	return denied
-}
-
-// send sends a seat request to the workers and returns their answer. The requester keeps to the
-// deadline by itself.
-func (a *API) send(w http.ResponseWriter, r *request, req messages.SeatRequest) messages.Answer {
-	a.throttle.seatRequests.Add(1)
-	defer a.throttle.seatRequests.Add(-1)
-	req.TraceID = requestID(w)
-	return a.seats.Request(r.lasting, req, r.deadline)
 }
 
 // registrationOf makes the body of a registration from a reply.
@@ -222,10 +227,10 @@ func registrationOf(event, user store.ID, reply messages.SeatReply) wire.Registr
 
 // readPosition reads the position on the waiting list, which a reply tells only to who has just
 // joined. An answer can do without: when the position cannot be read, that is logged.
-func (a *API) readPosition(ctx context.Context, answer *wire.Registration) {
-	n, err := a.store.Position(ctx, answer.EventID, answer.Number)
+func (a *Handlers) readPosition(ctx context.Context, answer *wire.Registration) {
+	n, err := a.Store.Position(ctx, answer.EventID, answer.Number)
 	if err != nil {
-		a.log.Warn().Err(err).Str("event_id", answer.EventID.Hex()).Msg("a position on the waiting list cannot be read")
+		a.Log.Warn().Err(err).Str("event_id", answer.EventID.Hex()).Msg("a position on the waiting list cannot be read")
 		return
 	}
 	answer.Position = n
@@ -234,29 +239,9 @@ func (a *API) readPosition(ctx context.Context, answer *wire.Registration) {
 	}
 }
 
-// actingFor reads the id of the user for whom a request acts. Who is proven may leave it out.
-func actingFor(who gate.Caller, f *input.Fields, field string, id *string) store.ID {
-	switch {
-	case id != nil:
-		return f.ID(field, *id)
-	case who.Proven:
-		return who.ID
-	}
-	return f.ID(field, "")
-}
-
-// actor makes what tells the workers who acts, and in which role. Somebody unproven acts as the user
-// whom the request is for, or as the zero id where it is for nobody.
-func actor(who gate.Caller, role messages.ActorKind, user store.ID) messages.Actor {
-	if !who.Proven {
-		return messages.Actor{Kind: messages.ActorUnproven, ID: user}
-	}
-	return messages.Actor{Kind: role, ID: who.ID}
-}
-
-// listRegistrations answers with a page of the roster or of the waiting list, or streams the whole of it.
-func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
-	id, err := eventID(r)
+// ListRegistrations answers with a page of the roster or of the waiting list, or streams the whole of it.
+func (a *Handlers) ListRegistrations(w http.ResponseWriter, r *serve.Request) error {
+	id, err := serve.EventID(r)
 	if err != nil {
 		return err
 	}
@@ -269,21 +254,21 @@ func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	e, err := a.store.Event(r.Context(), id)
+	e, err := a.Store.Event(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	if err := r.caller.Require(e.OrganizerID, "Only the organizer may list the registrations."); err != nil {
+	if err := r.Caller.Require(e.OrganizerID, "Only the organizer may list the registrations."); err != nil {
 		return err
 	}
-	cost := max(1, limit/pageOfOne)
+	cost := max(1, limit/serve.PageOfOne)
 	if limit == 0 {
-		cost = costOfWholeList
+		cost = serve.CostOfWholeList
 	}
-	if err := r.charge(cost); err != nil {
+	if err := r.Charge(cost); err != nil {
 		return err
 	}
-	noStore(w)
+	serve.NoStore(w)
 	through := e.ConfirmedThrough
 	if status == wire.Waitlisted {
 		after, through = max(after, e.ConfirmedThrough), e.LastNumber
@@ -291,8 +276,8 @@ func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
 	if limit > 0 {
 		return a.rosterPage(w, r, e.ID, rosterRange{after, through, limit})
 	}
-	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
-		return encoded(a.wholeRoster(ctx, id, after, through), func(reg store.Registration) any { return reg.UserID })
+	return a.StreamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
+		return serve.Encoded(a.wholeRoster(ctx, id, after, through), func(reg store.Registration) any { return reg.UserID })
 	})
 }
 
@@ -300,7 +285,9 @@ func (a *API) listRegistrations(w http.ResponseWriter, r *request) error {
 const numberSize = 8
 
 // rosterList names the list of an event's registrations, for cursors.
-func rosterList(event store.ID, q url.Values) input.List { return input.ListOf(rosterPath(event), q) }
+func rosterList(event store.ID, q url.Values) input.List {
+	return input.ListOf(serve.RosterPath(event), q)
+}
 
 // rosterCursor reads the number after which a page begins; 0 when it is the first one.
 func rosterCursor(f *input.Fields, event store.ID, q url.Values) int64 {
@@ -316,10 +303,10 @@ const rosterPiece = 2000
 
 // wholeRoster reads a roster piece by piece, each within its own time limit, so that a slow reader
 // keeps nothing open in the store.
-func (a *API) wholeRoster(ctx context.Context, id store.ID, after, through int64) iter.Seq2[store.Registration, error] {
+func (a *Handlers) wholeRoster(ctx context.Context, id store.ID, after, through int64) iter.Seq2[store.Registration, error] {
 	read := func() (piece []store.Registration, err error) {
-		err = a.chunk(ctx, func(ctx context.Context) error {
-			for reg, err := range a.store.Roster(ctx, id, after, through, rosterPiece) {
+		err = a.Chunk(ctx, func(ctx context.Context) error {
+			for reg, err := range a.Store.Roster(ctx, id, after, through, rosterPiece) {
 				if err != nil {
 					return err
 				}
@@ -355,19 +342,55 @@ type rosterRange struct {
 }
 
 // rosterPage sends one page, and in Link where the next one is.
-func (a *API) rosterPage(w http.ResponseWriter, r *request, id store.ID, page rosterRange) error {
+func (a *Handlers) rosterPage(w http.ResponseWriter, r *serve.Request, id store.ID, page rosterRange) error {
 	users := make([]store.ID, 0, page.limit)
 	var last int64
-	for reg, err := range a.store.Roster(r.Context(), id, page.after, page.through, page.limit+1) {
+	for reg, err := range a.Store.Roster(r.Context(), id, page.after, page.through, page.limit+1) {
 		if err != nil {
 			return err
 		}
 		if len(users) == page.limit { // one more tells whether there is a next page
 			q := input.Query(r.URL)
-			linkNext(w, rosterPath(id), q, page.limit, rosterList(id, q).Cursor(binary.BigEndian.AppendUint64(nil, uint64(last))))
+			serve.LinkNext(w, serve.RosterPath(id), q, page.limit, rosterList(id, q).Cursor(binary.BigEndian.AppendUint64(nil, uint64(last))))
 			break
 		}
 		users, last = append(users, reg.UserID), reg.Number
 	}
-	return writeRead(w, r, users)
+	return serve.WriteRead(w, r, users)
+}
+
+// registrationNumber reads from If-Match which registration of a user is meant; 0 means whichever there
+// is. Of several it is the user's, if that is among them. For ETags that GET never gave it returns a
+// number that no registration has, so that an unknown event is reported first.
+func (a *Handlers) registrationNumber(ctx context.Context, h http.Header, event, user store.ID) (int64, error) {
+	sent := h.Values("If-Match")
+	if len(sent) == 0 || serve.AnyTag(sent) {
+		return 0, nil
+	}
+	numbers := serve.TagNumbers(sent)
+	switch len(numbers) {
+	case 0:
+		return math.MaxInt64, nil
+	case 1:
+		return numbers[0], nil
+	}
+	found, err := a.Store.Registration(ctx, event, user)
+	switch {
+	case err == nil && slices.Contains(numbers, found.Number):
+		return found.Number, nil
+	case err == nil, errors.Is(err, store.ErrEventNotFound), errors.Is(err, store.ErrRegistrationNotFound):
+		return slices.Max(numbers), nil // which is surely the latest of them
+	}
+	return 0, err
+}
+
+// registrationTag makes the ETag of a registration: its number, its status, and its position on the
+// waiting list. The whole of it tells whether the registration is as it was (If-None-Match); only the
+// number says which one it is (If-Match), so that who has moved up meanwhile can still leave. It is
+// weak, as all ETags but those of events are.
+func registrationTag(r wire.Registration) string {
+	if r.Status == wire.Waitlisted {
+		return fmt.Sprintf(`W/"%d.%s.%d"`, r.Number, r.Status, r.Position)
+	}
+	return fmt.Sprintf(`W/"%d.%s"`, r.Number, r.Status)
 }

@@ -1,4 +1,4 @@
-package api
+package serve
 
 import (
 	"context"
@@ -42,10 +42,14 @@ const (
 	quotaEventBytes = "event_bytes"
 	quotaSignUps    = "sign_ups"
 	quotaWebhooks   = "webhooks"
+	quotaMails      = "mails"
 )
 
-// textBytes returns how many bytes an event or an edit with these texts takes, about.
-func textBytes(texts ...string) int64 {
+// networkMails and personMails are how many mails a network and a person may ask for in a day.
+const networkMails, personMails = 200, 20
+
+// TextBytes returns how many bytes an event or an edit with these texts takes, about.
+func TextBytes(texts ...string) int64 {
 	n := eventOverhead
 	for _, t := range texts {
 		n += len(t)
@@ -53,17 +57,33 @@ func textBytes(texts ...string) int64 {
 	return int64(n)
 }
 
-// useEvents counts events and bytes of a person. It fails with *store.QuotaError.
-func (a *API) useEvents(ctx context.Context, r *request, person store.ID, events, bytes int64) error {
-	q := a.config.Quotas
+// UseEvents counts events and bytes of a person. It fails with *store.QuotaError.
+func (a *Core) UseEvents(ctx context.Context, r *Request, person store.ID, events, bytes int64) error {
+	q := a.Config.Quotas
 	return a.use(ctx, r, "person "+person.Hex(),
 		quota(quotaEvents, events, q.Events, DefaultEvents), quota(quotaEventBytes, bytes, q.EventBytes, DefaultEventBytes))
 }
 
-// useSignUp counts a sign-up from the client's network. It fails with *store.QuotaError.
-func (a *API) useSignUp(ctx context.Context, r *request) error {
-	network := fairqueue.Network(a.gate.Client(r.Request))
-	return a.use(ctx, r, "network "+network.String(), quota(quotaSignUps, 1, a.config.Quotas.SignUps, DefaultSignUps))
+// UseSignUp counts a sign-up from the client's network. It fails with *store.QuotaError.
+func (a *Core) UseSignUp(ctx context.Context, r *Request) error {
+	network := fairqueue.Network(a.Gate.Client(r.Request))
+	return a.use(ctx, r, "network "+network.String(), quota(quotaSignUps, 1, a.Config.Quotas.SignUps, DefaultSignUps))
+}
+
+// UseWebhook counts a webhook that a person creates. It fails with *store.QuotaError.
+func (a *Core) UseWebhook(ctx context.Context, r *Request, person store.ID) error {
+	return a.use(ctx, r, "person "+person.Hex(), quota(quotaWebhooks, 1, a.Config.Quotas.Webhooks, DefaultWebhooks))
+}
+
+// UseMail counts a mail that the client's network asks for. It fails with *store.QuotaError.
+func (a *Core) UseMail(ctx context.Context, r *Request) error {
+	network := fairqueue.Network(a.Gate.Client(r.Request))
+	return a.use(ctx, r, "network "+network.String(), quota(quotaMails, 1, 0, networkMails))
+}
+
+// UseOwnMail counts a mail that a person asks for. It fails with *store.QuotaError.
+func (a *Core) UseOwnMail(ctx context.Context, r *Request, person store.ID) error {
+	return a.use(ctx, r, "person "+person.Hex(), quota(quotaMails, 1, 0, personMails))
 }
 
 // quota makes an amount of a kind, with the limit as it is configured.
@@ -76,19 +96,19 @@ func quota(kind string, amount, limit, otherwise int64) store.QuotaAmount {
 
 // use counts amounts of somebody, but for those that are not bounded. It fails with *store.QuotaError,
 // and tells the log of the first one for somebody in a day.
-func (a *API) use(ctx context.Context, r *request, subject string, amounts ...store.QuotaAmount) error {
+func (a *Core) use(ctx context.Context, r *Request, subject string, amounts ...store.QuotaAmount) error {
 	u := store.QuotaUse{Subject: subject, At: time.Now()}
 	for _, amount := range amounts {
 		if amount.Limit > 0 && amount.Amount > 0 {
 			u.Amounts = append(u.Amounts, amount)
 		}
 	}
-	if !a.config.Access.RateLimits || len(u.Amounts) == 0 {
+	if !a.Config.Access.RateLimits || len(u.Amounts) == 0 {
 		return nil
 	}
-	err := a.store.UseQuota(ctx, u)
+	err := a.Store.UseQuota(ctx, u)
 	if used, ok := errors.AsType[*store.QuotaError](err); ok && a.told.first(used) {
-		a.tell(r, security.QuotaUsedUp, messages.ActorPerson, security.About{Reason: used.Kind})
+		a.Tell(r, security.QuotaUsedUp, messages.ActorPerson, security.About{Reason: used.Kind})
 	}
 	return err
 }

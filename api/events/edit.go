@@ -1,4 +1,4 @@
-package api
+package events
 
 import (
 	"errors"
@@ -12,40 +12,41 @@ import (
 
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// editEvent applies a JSON Merge Patch of the organizer, under the version in If-Match. The patch may
+// EditEvent applies a JSON Merge Patch of the organizer, under the version in If-Match. The patch may
 // be a whole event as it was read, with some fields changed.
-func (a *API) editEvent(w http.ResponseWriter, r *request) error {
-	id, err := eventID(r)
+func (a *Handlers) EditEvent(w http.ResponseWriter, r *serve.Request) error {
+	id, err := serve.EventID(r)
 	if err != nil {
 		return err
 	}
 	var body wire.EventPatch
-	if err := input.Decode(r.body, &body); err != nil {
+	if err := input.Decode(r.Sent, &body); err != nil {
 		return err
 	}
-	e, err := a.store.Event(r.Context(), id)
+	e, err := a.Store.Event(r.Context(), id)
 	if err != nil {
 		return err
 	}
 	var f input.Fields
 	edit := editOf(&f, body.EventEdit, e)
-	if err := checkReadOnly(&f, body.Others, e, matches(r.Header.Values("If-Match"), eventTag(e))); err != nil {
+	if err := checkReadOnly(&f, body.Others, e, serve.Matches(r.Header.Values("If-Match"), eventTag(e))); err != nil {
 		return err
 	}
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := r.caller.Require(e.OrganizerID, "Only the organizer may edit this event."); err != nil {
+	if err := r.Caller.Require(e.OrganizerID, "Only the organizer may edit this event."); err != nil {
 		return err
 	}
 	if edit.Version, err = editVersion(r.Header, e); err != nil {
 		return err
 	}
-	if err := a.useEvents(r.Context(), r, e.OrganizerID, 0, textBytes(body.Title.Value, body.Description.Value, body.Place.Value)); err != nil {
+	if err := a.UseEvents(r.Context(), r, e.OrganizerID, 0, serve.TextBytes(body.Title.Value, body.Description.Value, body.Place.Value)); err != nil {
 		return err
 	}
 	return a.sendEdit(w, r, e.ID, edit)
@@ -141,4 +142,22 @@ func checkReadOnly(f *input.Fields, others jsontext.Value, e store.Event, latest
 		}
 	}
 	return nil
+}
+
+// editVersion reads the version that an edit of e is based on, from If-Match. Of several versions it is
+// that of e, if it is among them.
+func editVersion(h http.Header, e store.Event) (int64, error) {
+	sent := h.Values("If-Match")
+	numbers := serve.TagNumbers(sent)
+	switch {
+	case len(sent) == 0:
+		return 0, problem.New(problem.PreconditionRequired)
+	case serve.AnyTag(sent):
+		return store.AnyVersion, nil
+	case len(numbers) == 0: // an ETag that the API never gave matches no event
+		return 0, problem.New(problem.VersionMismatch)
+	case slices.Contains(numbers, e.Version):
+		return e.Version, nil
+	}
+	return slices.Max(numbers), nil
 }

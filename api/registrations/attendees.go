@@ -1,4 +1,4 @@
-package api
+package registrations
 
 import (
 	"cmp"
@@ -10,10 +10,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/search"
@@ -30,12 +32,12 @@ type guestList struct {
 	sort   string
 	limit  int // 0: the whole list
 	after  *guestPlace
-	csv    *csvOptions // nil: JSON
+	csv    *serve.CSVOptions // nil: JSON
 }
 
-// listAttendees answers with a page of an event's guest list, or streams the whole of it.
-func (a *API) listAttendees(w http.ResponseWriter, r *request) error {
-	id, err := eventID(r)
+// ListAttendees answers with a page of an event's guest list, or streams the whole of it.
+func (a *Handlers) ListAttendees(w http.ResponseWriter, r *serve.Request) error {
+	id, err := serve.EventID(r)
 	if err != nil {
 		return err
 	}
@@ -44,11 +46,11 @@ func (a *API) listAttendees(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	e, err := a.store.Event(r.Context(), id)
+	e, err := a.Store.Event(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	if err := r.caller.Require(e.OrganizerID, "Only the organizer may see the guest list."); err != nil {
+	if err := r.Caller.Require(e.OrganizerID, "Only the organizer may see the guest list."); err != nil {
 		return err
 	}
 	if list.sorted() && e.TicketsSold+e.Waiting > input.MaxSorted {
@@ -56,10 +58,10 @@ func (a *API) listAttendees(w http.ResponseWriter, r *request) error {
 		f.Add("sort", fmt.Sprintf("must be %s or %s for an event with more than %d registrations", wire.SortNumber, wire.SortNumberDescending, input.MaxSorted))
 		return f.Err()
 	}
-	if err := r.charge(list.cost()); err != nil {
+	if err := r.Charge(list.cost()); err != nil {
 		return err
 	}
-	noStore(w)
+	serve.NoStore(w)
 	q := store.AttendeeQuery{EventID: id, Through: e.LastNumber, Descending: list.sort == wire.SortNumberDescending}
 	switch list.status {
 	case wire.Confirmed:
@@ -74,12 +76,12 @@ func (a *API) listAttendees(w http.ResponseWriter, r *request) error {
 	case list.csv != nil:
 		h := w.Header()
 		h.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="attendees-%s.csv"`, id.Hex()))
-		return a.stream(w, r, list.csv.format(), func(ctx context.Context) iter.Seq2[any, error] {
-			return encoded(a.allAttendees(ctx, q), func(g store.Attendee) any { return told(g) })
+		return a.Stream(w, r, guestCSV(*list.csv), func(ctx context.Context) iter.Seq2[any, error] {
+			return serve.Encoded(a.allAttendees(ctx, q), func(g store.Attendee) any { return told(g) })
 		})
 	}
-	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
-		return encoded(a.allAttendees(ctx, q), func(g store.Attendee) any { return told(g) })
+	return a.StreamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
+		return serve.Encoded(a.allAttendees(ctx, q), func(g store.Attendee) any { return told(g) })
 	})
 }
 
@@ -96,18 +98,18 @@ func (l guestList) sorted() bool { return l.sort == wire.SortName || l.sort == w
 
 // cost returns what the list costs: one that is sorted or searched reads more than it shows.
 func (l guestList) cost() int {
-	cost := max(1, l.limit/pageOfOne)
+	cost := max(1, l.limit/serve.PageOfOne)
 	if l.limit == 0 {
-		cost = costOfWholeList
+		cost = serve.CostOfWholeList
 	}
 	if l.sorted() || l.words != nil {
-		cost *= costOfSearch
+		cost *= serve.CostOfSearch
 	}
 	return cost
 }
 
 // guestListOf reads which attendees are asked for, and in which form.
-func guestListOf(r *request, event store.ID) (guestList, error) {
+func guestListOf(r *serve.Request, event store.ID) (guestList, error) {
 	q := input.Query(r.URL)
 	var f input.Fields
 	l := guestList{limit: f.Limit(q), after: guestCursor(&f, event, q), status: wire.Status(q.Get("status")), sort: wire.SortNumber}
@@ -121,7 +123,7 @@ func guestListOf(r *request, event store.ID) (guestList, error) {
 	if q.Has("q") {
 		l.words = f.Search("q", q.Get("q"))
 	}
-	l.csv = csvOptionsOf(&f, r)
+	l.csv = serve.CSVOptionsOf(&f, r)
 	switch {
 	case l.csv != nil && q.Has("limit"):
 		f.Add("limit", "must be left out for CSV, which is the whole list")
@@ -135,13 +137,13 @@ func guestListOf(r *request, event store.ID) (guestList, error) {
 
 // allAttendees reads attendees piece by piece, each within its own time limit, so that a slow reader
 // keeps nothing open in the store.
-func (a *API) allAttendees(ctx context.Context, q store.AttendeeQuery) iter.Seq2[store.Attendee, error] {
+func (a *Handlers) allAttendees(ctx context.Context, q store.AttendeeQuery) iter.Seq2[store.Attendee, error] {
 	if q.Limit == 0 {
 		q.Limit = rosterPiece
 	}
 	read := func() (piece []store.Attendee, err error) {
-		err = a.chunk(ctx, func(ctx context.Context) error {
-			for g, err := range a.store.Attendees(ctx, q) {
+		err = a.Chunk(ctx, func(ctx context.Context) error {
+			for g, err := range a.Store.Attendees(ctx, q) {
 				if err != nil {
 					return err
 				}
@@ -175,7 +177,7 @@ func (a *API) allAttendees(ctx context.Context, q store.AttendeeQuery) iter.Seq2
 }
 
 // guestPage sends one page, and in Link where the next one is.
-func (a *API) guestPage(w http.ResponseWriter, r *request, l guestList, q store.AttendeeQuery, told func(store.Attendee) wire.Attendee) error {
+func (a *Handlers) guestPage(w http.ResponseWriter, r *serve.Request, l guestList, q store.AttendeeQuery, told func(store.Attendee) wire.Attendee) error {
 	read := a.pageByNumber
 	if l.sorted() {
 		read = a.pageSorted
@@ -186,18 +188,18 @@ func (a *API) guestPage(w http.ResponseWriter, r *request, l guestList, q store.
 	}
 	if last != nil {
 		values := input.Query(r.URL)
-		linkNext(w, attendeesPath(q.EventID), values, l.limit, last.cursor(q.EventID, values))
+		serve.LinkNext(w, serve.AttendeesPath(q.EventID), values, l.limit, last.cursor(q.EventID, values))
 	}
 	page := make([]wire.Attendee, len(guests))
 	for i, g := range guests {
 		page[i] = told(g)
 	}
-	return writeRead(w, r, page)
+	return serve.WriteRead(w, r, page)
 }
 
 // pageByNumber reads a page in the order of an index. last is the place at which the next page
 // begins; nil: there is none.
-func (a *API) pageByNumber(ctx context.Context, l guestList, q store.AttendeeQuery) (page []store.Attendee, last *guestPlace, err error) {
+func (a *Handlers) pageByNumber(ctx context.Context, l guestList, q store.AttendeeQuery) (page []store.Attendee, last *guestPlace, err error) {
 	if l.after != nil && q.Descending {
 		q.Through = min(q.Through, l.after.number-1)
 	} else if l.after != nil {
@@ -231,7 +233,7 @@ type keyedGuest struct {
 
 // pageSorted reads a page in an order that no index has: it reads all attendees and keeps those that
 // come first after the cursor, in memory for two pages.
-func (a *API) pageSorted(ctx context.Context, l guestList, q store.AttendeeQuery) (page []store.Attendee, last *guestPlace, err error) {
+func (a *Handlers) pageSorted(ctx context.Context, l guestList, q store.AttendeeQuery) (page []store.Attendee, last *guestPlace, err error) {
 	keyed := func(g store.Attendee) keyedGuest {
 		if l.sort == wire.SortTime {
 			return keyedGuest{Attendee: g}
@@ -241,7 +243,7 @@ func (a *API) pageSorted(ctx context.Context, l guestList, q store.AttendeeQuery
 	var after keyedGuest
 	if l.after != nil {
 		g := store.Attendee{UserID: l.after.userID, Number: l.after.number, RegisteredAt: l.after.registeredAt}
-		u, err := a.store.User(ctx, g.UserID)
+		u, err := a.Store.User(ctx, g.UserID)
 		if err != nil && !errors.Is(err, store.ErrUserNotFound) {
 			return nil, nil, err
 		}
@@ -304,12 +306,12 @@ func placeOf(g store.Attendee) *guestPlace { return &guestPlace{g.Number, g.Regi
 func (p guestPlace) cursor(event store.ID, q url.Values) string {
 	place := binary.BigEndian.AppendUint64(nil, uint64(p.number))
 	place = binary.BigEndian.AppendUint64(place, uint64(p.registeredAt.UnixMilli()))
-	return input.ListOf(attendeesPath(event), q).Cursor(append(place, p.userID[:]...))
+	return input.ListOf(serve.AttendeesPath(event), q).Cursor(append(place, p.userID[:]...))
 }
 
 // guestCursor reads the place after which a page begins; nil when it is the first one.
 func guestCursor(f *input.Fields, event store.ID, q url.Values) *guestPlace {
-	place := f.Cursor(input.ListOf(attendeesPath(event), q), q, guestPlaceSize)
+	place := f.Cursor(input.ListOf(serve.AttendeesPath(event), q), q, guestPlaceSize)
 	if place == nil {
 		return nil
 	}
@@ -318,4 +320,13 @@ func guestCursor(f *input.Fields, event store.ID, q url.Values) *guestPlace {
 		registeredAt: time.UnixMilli(int64(binary.BigEndian.Uint64(place[8:]))).UTC(),
 		userID:       store.ID(place[16:]),
 	}
+}
+
+// guestCSV makes CSV of a guest list.
+func guestCSV(o serve.CSVOptions) serve.ListFormat {
+	return o.Format([]string{"number", "status", "name", "email", "registered_at", "user_id"}, func(item any) []string {
+		g := item.(wire.Attendee)
+		return []string{strconv.FormatInt(g.Number, 10), string(g.Status), serve.Defused(g.Name), serve.Defused(g.Email),
+			g.RegisteredAt.Format(time.RFC3339Nano), g.UserID.Hex()}
+	})
 }

@@ -1,32 +1,63 @@
-package api
+// Package events answers requests about events and their changes.
+package events
 
 import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/live"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// createEvent stores a new event, under its Idempotency-Key if there is one.
-func (a *API) createEvent(w http.ResponseWriter, r *request) error {
+// Handlers answers requests about events and their changes.
+type Handlers struct {
+	*serve.Core
+	waits *changeWaits
+	live  *live.Streams
+}
+
+// New makes the handlers over what all share.
+func New(core *serve.Core) *Handlers {
+	news := core.Seats.Link()
+	return &Handlers{core, newChangeWaits(core.Store, core.Config.RequestTimeout, &core.Background, news), live.New(live.Config{
+		Store: core.Store, News: news, Timeout: core.Config.RequestTimeout, Most: core.Config.LiveStreams, Busy: core.Busy, Running: &core.Background,
+	})}
+}
+
+// EndWaits answers everybody who waits for changes, ends the live streams, and lets nobody begin any more.
+func (a *Handlers) EndWaits() {
+	a.waits.end()
+	a.live.End()
+}
+
+// Listening returns how many live streams there are.
+func (a *Handlers) Listening() int { return a.live.Open() }
+
+// Waiting returns how many clients wait for changes.
+func (a *Handlers) Waiting() int { return a.waits.count() }
+
+// CreateEvent stores a new event, under its Idempotency-Key if there is one.
+func (a *Handlers) CreateEvent(w http.ResponseWriter, r *serve.Request) error {
 	var body wire.NewEvent
-	if err := r.decode(&body); err != nil {
+	if err := r.Decode(&body); err != nil {
 		return err
 	}
 	var f input.Fields
-	key, _ := idempotencyKey(&f, r.Header)
+	key, _ := serve.IdempotencyKey(&f, r.Header)
 	e := store.Event{
-		OrganizerID:         actingFor(r.caller, &f, "organizer_id", body.OrganizerID),
+		OrganizerID:         serve.ActingFor(r.Caller, &f, "organizer_id", body.OrganizerID),
 		Title:               f.Line("title", body.Title, input.MaxTitle),
 		Description:         f.Text("description", body.Description, input.MaxDescription),
 		Capacity:            f.Capacity("capacity", body.Capacity),
@@ -43,81 +74,73 @@ func (a *API) createEvent(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	if err := r.caller.Require(e.OrganizerID, "You can only create events of your own: leave organizer_id out."); err != nil {
+	if err := r.Caller.Require(e.OrganizerID, "You can only create events of your own: leave organizer_id out."); err != nil {
 		return err
 	}
-	c, done, err := a.begin(r.Context(), key, keyScope(r.caller, "POST "+pathEvents), body)
+	c, done, err := a.Begin(r.Context(), key, serve.KeyScope(r.Caller, "POST "+serve.PathEvents), body)
 	if err != nil {
 		return err
 	}
 	e.ID, e.CreatedAt = c.Resource, c.CreatedAt
 	if !done {
 		create := func(ctx context.Context) error {
-			if err := a.useEvents(ctx, r, e.OrganizerID, 1, textBytes(e.Title, e.Description, e.Venue)); err != nil {
+			if err := a.UseEvents(ctx, r, e.OrganizerID, 1, serve.TextBytes(e.Title, e.Description, e.Venue)); err != nil {
 				return err
 			}
-			return a.store.CreateEvent(ctx, e)
+			return a.Store.CreateEvent(ctx, e)
 		}
-		exists := func(ctx context.Context) error { return a.exists(ctx, e.ID) }
-		if err := c.carryOut(r.Context(), create, exists); err != nil {
+		exists := func(ctx context.Context) error { return a.Exists(ctx, e.ID) }
+		if err := c.CarryOut(r.Context(), create, exists); err != nil {
 			return err
 		}
 	}
 	e.Version, e.Revision = 1, 1
 	w.Header().Set("ETag", eventTag(e))
-	return writeCreated(w, eventPath(e.ID), done, wire.EventOf(e))
+	return serve.WriteCreated(w, serve.EventPath(e.ID), done, wire.EventOf(e))
 }
 
-// readEvent answers with an event.
-func (a *API) readEvent(w http.ResponseWriter, r *request) error {
-	id, err := eventID(r)
+// ReadEvent answers with an event.
+func (a *Handlers) ReadEvent(w http.ResponseWriter, r *serve.Request) error {
+	id, err := serve.EventID(r)
 	if err != nil {
 		return err
 	}
-	e, err := a.store.Event(r.Context(), id)
+	e, err := a.Store.Event(r.Context(), id)
 	if err != nil {
 		return err
 	}
 	w.Header().Set("ETag", eventTag(e))
-	return writeRead(w, r, wire.EventOf(e))
+	return serve.WriteRead(w, r, wire.EventOf(e))
 }
 
-// listEvents answers with a page of the events that the filters leave, or streams all of them.
-func (a *API) listEvents(w http.ResponseWriter, r *request) error {
+// ListEvents answers with a page of the events that the filters leave, or streams all of them.
+func (a *Handlers) ListEvents(w http.ResponseWriter, r *serve.Request) error {
 	q := input.Query(r.URL)
 	query, err := eventQuery(q)
 	if err != nil {
 		return err
 	}
-	if err := r.charge(eventsCost(query)); err != nil {
+	if err := r.Charge(eventsCost(query)); err != nil {
 		return err
 	}
 	if query.Limit > 0 {
 		return a.eventsPage(w, r, q, query)
 	}
-	return a.streamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
+	return a.StreamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
 		query.Limit = eventsPiece
-		found := store.AllEvents(ctx, chunked{a.store, a}, query)
-		return encoded(found, func(e store.Event) any { return wire.EventOf(e) })
+		found := store.AllEvents(ctx, a.Chunked(), query)
+		return serve.Encoded(found, func(e store.Event) any { return wire.EventOf(e) })
 	})
 }
 
-// What lists cost, in requests of the rate limit, by what the store does for them. A page without a
-// search costs what reading an event does, up to pageOfOne events.
-const (
-	costOfSearch    = 5  // several indexes are read and compared
-	costOfWholeList = 20 // the list is read to its end
-	pageOfOne       = 100
-)
-
 // eventsCost returns what a list of events costs.
 func eventsCost(q store.EventQuery) int {
-	cost := max(1, q.Limit/pageOfOne)
+	cost := max(1, q.Limit/serve.PageOfOne)
 	if q.Limit == 0 {
-		cost = costOfWholeList
+		cost = serve.CostOfWholeList
 	}
 	if len(q.Words) > 0 {
-		cost *= costOfSearch
+		cost *= serve.CostOfSearch
 	}
 	return cost
 }
@@ -126,19 +149,19 @@ func eventsCost(q store.EventQuery) int {
 const eventsPiece = 100
 
 // eventsPage sends one page, and in Link where the next one is.
-func (a *API) eventsPage(w http.ResponseWriter, r *request, q url.Values, query store.EventQuery) error {
-	found, err := a.store.FindEvents(r.Context(), query)
+func (a *Handlers) eventsPage(w http.ResponseWriter, r *serve.Request, q url.Values, query store.EventQuery) error {
+	found, err := a.Store.FindEvents(r.Context(), query)
 	if err != nil {
 		return err
 	}
 	if found.Next != nil {
-		linkNext(w, pathEvents, q, query.Limit, nextEvents(q, *found.Next))
+		serve.LinkNext(w, serve.PathEvents, q, query.Limit, nextEvents(q, *found.Next))
 	}
 	page := make([]wire.Event, len(found.Events))
 	for i, e := range found.Events {
 		page[i] = wire.EventOf(e)
 	}
-	return writeRead(w, r, page)
+	return serve.WriteRead(w, r, page)
 }
 
 // eventQuery reads which events a list is to have.
@@ -177,12 +200,12 @@ const eventPlaceSize = 8 + len(store.ID{})
 // nextEvents makes the cursor of the page that begins at a place.
 func nextEvents(q url.Values, at store.EventCursor) string {
 	place := binary.BigEndian.AppendUint64(nil, uint64(at.StartsAt.UnixMilli()))
-	return input.ListOf(pathEvents, q).Cursor(append(place, at.ID[:]...))
+	return input.ListOf(serve.PathEvents, q).Cursor(append(place, at.ID[:]...))
 }
 
 // eventsCursor reads the place after which a page begins; nil when it is the first one.
 func eventsCursor(f *input.Fields, q url.Values) *store.EventCursor {
-	place := f.Cursor(input.ListOf(pathEvents, q), q, eventPlaceSize)
+	place := f.Cursor(input.ListOf(serve.PathEvents, q), q, eventPlaceSize)
 	if place == nil {
 		return nil
 	}
@@ -192,58 +215,49 @@ func eventsCursor(f *input.Fields, q url.Values) *store.EventCursor {
 	}
 }
 
-// cancelEvent cancels an event for good.
-func (a *API) cancelEvent(w http.ResponseWriter, r *request) error {
-	id, err := eventID(r)
+// CancelEvent cancels an event for good.
+func (a *Handlers) CancelEvent(w http.ResponseWriter, r *serve.Request) error {
+	id, err := serve.EventID(r)
 	if err != nil {
 		return err
 	}
-	e, err := a.store.Event(r.Context(), id)
+	e, err := a.Store.Event(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	if err := r.caller.Require(e.OrganizerID, "Only the organizer may cancel this event."); err != nil {
+	if err := r.Caller.Require(e.OrganizerID, "Only the organizer may cancel this event."); err != nil {
 		return err
 	}
 	if err := a.sendEdit(w, r, e.ID, &store.Edit{Version: store.AnyVersion, Cancel: true}); err != nil {
 		return err
 	}
-	a.tell(r, security.EventCancelled, messages.ActorOrganizer, security.About{Event: e.ID})
+	a.Tell(r, security.EventCancelled, messages.ActorOrganizer, security.About{Event: e.ID})
 	return nil
 }
 
 // sendEdit sends an edit to the workers, since it may change registrations, and answers with the event
 // as it is then.
-func (a *API) sendEdit(w http.ResponseWriter, r *request, event store.ID, edit *store.Edit) error {
-	got := a.send(w, r, messages.SeatRequest{
+func (a *Handlers) sendEdit(w http.ResponseWriter, r *serve.Request, event store.ID, edit *store.Edit) error {
+	got := a.Send(w, r, messages.SeatRequest{
 		Kind: messages.KindEditEvent, RequestID: rand.Text(), EventID: event, Edit: edit,
-		Actor: actor(r.caller, messages.ActorOrganizer, store.ID{}),
+		Actor: serve.Actor(r.Caller, messages.ActorOrganizer, store.ID{}),
 	})
 	if got.Reply.Outcome != store.Edited {
-		return refusal(got)
+		return serve.Refusal(got)
 	}
-	e, err := a.store.Event(r.Context(), event)
+	e, err := a.Store.Event(r.Context(), event)
 	if err != nil { // the edit is stored, and the event cannot be read
 		return problem.New(problem.UnknownOutcome).Because(err)
 	}
 	w.Header().Set("ETag", eventTag(e))
-	return writeJSON(w, http.StatusOK, wire.EventOf(e))
+	return serve.WriteJSON(w, http.StatusOK, wire.EventOf(e))
 }
 
-// eventID reads the event's id in the path. No event has the zero id.
-func eventID(r *request) (store.ID, error) {
-	id, err := store.ParseID(r.urlParam("id"))
-	if err != nil {
-		return id, problem.InvalidField("id", "must be an id of 24 hexadecimal digits")
-	}
-	if id.IsZero() {
-		return id, store.ErrEventNotFound
-	}
-	return id, nil
-}
-
-// exists returns the error of reading an event: nil when there is one.
-func (a *API) exists(ctx context.Context, id store.ID) error {
-	_, err := a.store.Event(ctx, id)
-	return err
+// eventTag makes the ETag of an event: the organizer's version, the revision of everything, and the
+// states, which change with time alone. The whole of it tells whether the event is as it was
+// (If-None-Match); for an edit only the version counts (If-Match), so that seats which are taken
+// meanwhile do not make it fail.
+func eventTag(e store.Event) string {
+	life, registration := e.States(time.Now())
+	return fmt.Sprintf(`"%d.%d.%s.%s"`, e.Version, e.Revision, life, registration)
 }

@@ -1,4 +1,4 @@
-package api
+package events
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/changes"
@@ -19,10 +20,10 @@ import (
 // changesPiece is how many rows of a record are read at once.
 const changesPiece = 100
 
-// listEventChanges answers with the changes of an event after a revision: with a page of them, or with
+// ListEventChanges answers with the changes of an event after a revision: with a page of them, or with
 // all, streamed. A client that sends wait is answered when there is one, or when the wait is over.
-func (a *API) listEventChanges(w http.ResponseWriter, r *request) error {
-	id, err := eventID(r)
+func (a *Handlers) ListEventChanges(w http.ResponseWriter, r *serve.Request) error {
+	id, err := serve.EventID(r)
 	if err != nil {
 		return err
 	}
@@ -32,11 +33,11 @@ func (a *API) listEventChanges(w http.ResponseWriter, r *request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	e, err := a.store.Event(r.Context(), id)
+	e, err := a.Store.Event(r.Context(), id)
 	if err != nil {
 		return err
 	}
-	if err := r.caller.Require(e.OrganizerID, "Only the organizer may read the changes of this event."); err != nil {
+	if err := r.Caller.Require(e.OrganizerID, "Only the organizer may read the changes of this event."); err != nil {
 		return err
 	}
 	if after > e.Revision {
@@ -48,36 +49,36 @@ func (a *API) listEventChanges(w http.ResponseWriter, r *request) error {
 		}
 	}
 	form := changesForm(w, r.Request)
-	noStore(w)
+	serve.NoStore(w)
 	if limit > 0 {
 		return a.changesPage(w, r, form, changesRange{id, after, limit})
 	}
-	return a.stream(w, r, form, func(ctx context.Context) iter.Seq2[any, error] { return a.allChanges(ctx, id, after) })
+	return a.Stream(w, r, form, func(ctx context.Context) iter.Seq2[any, error] { return a.allChanges(ctx, id, after) })
 }
 
 // awaitChange waits for a row after a revision, and gives the answer its time anew.
-func (a *API) awaitChange(w http.ResponseWriter, r *request, e store.Event, after int64, wait time.Duration) error {
+func (a *Handlers) awaitChange(w http.ResponseWriter, r *serve.Request, e store.Event, after int64, wait time.Duration) error {
 	// Not every writer has deadlines (tests); the server's own limit stands then.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(wait + a.config.RequestTimeout + sendTimeout))
-	ctx, cancel := context.WithTimeout(r.lasting, wait)
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(wait + a.Config.RequestTimeout + serve.SendTimeout))
+	ctx, cancel := context.WithTimeout(r.Lasting, wait)
 	defer cancel()
 	if !a.waits.await(ctx, e, after) {
 		return problem.Newf(problem.Overloaded, "Too many clients wait for changes, or this process is ending.")
 	}
-	r.restart(a.config.RequestTimeout)
+	r.Restart(a.Config.RequestTimeout)
 	return nil
 }
 
 // changesForm says in which form a client gets changes.
-func changesForm(w http.ResponseWriter, r *http.Request) listFormat {
+func changesForm(w http.ResponseWriter, r *http.Request) serve.ListFormat {
 	w.Header().Add("Vary", "Accept")
-	if !prefersCSV(r.Header.Values("Accept")) {
-		return jsonArray()
+	if !serve.PrefersCSV(r.Header.Values("Accept")) {
+		return serve.JSONArray()
 	}
-	return csvOptions{separator: ','}.list(wire.ChangeColumns(), func(item any) []string {
+	return serve.CSVOptions{Separator: ','}.Format(wire.ChangeColumns(), func(item any) []string {
 		cells := item.(wire.Change).Cells()
 		for i, cell := range cells {
-			cells[i] = defused(cell) // clients choose request ids
+			cells[i] = serve.Defused(cell) // clients choose request ids
 		}
 		return cells
 	})
@@ -92,15 +93,15 @@ type changesRange struct {
 }
 
 // changesPage sends one page, and in Link where the next one is.
-func (a *API) changesPage(w http.ResponseWriter, r *request, form listFormat, page changesRange) error {
+func (a *Handlers) changesPage(w http.ResponseWriter, r *serve.Request, form serve.ListFormat, page changesRange) error {
 	var told []wire.Change
 	last := page.after
-	for row, err := range a.store.EventChanges(r.Context(), page.event, page.after, page.limit+1) {
+	for row, err := range a.Store.EventChanges(r.Context(), page.event, page.after, page.limit+1) {
 		if err != nil {
 			return err
 		}
 		if len(told) >= page.limit { // one more row tells whether there is a next page
-			linkAfter(w, changesPath(page.event), r.URL.Query(), page.limit, last)
+			linkAfter(w, serve.ChangesPath(page.event), r.URL.Query(), page.limit, last)
 			break
 		}
 		for _, item := range changes.Items(row) {
@@ -108,24 +109,7 @@ func (a *API) changesPage(w http.ResponseWriter, r *request, form listFormat, pa
 		}
 		last = row.Revision
 	}
-	return writeList(w, r, form, told)
-}
-
-// writeList sends a page of changes.
-func writeList(w http.ResponseWriter, r *request, form listFormat, told []wire.Change) error {
-	buf := []byte(form.begin)
-	for i, c := range told {
-		if i > 0 {
-			buf = append(buf, form.between...)
-		}
-		item, err := form.item(c)
-		if err != nil {
-			return fmt.Errorf("encode a change: %w", err)
-		}
-		buf = append(buf, item...)
-	}
-	writeTagged(w, r.Request, form.media, append(buf, form.end...))
-	return nil
+	return serve.WriteList(w, r, form, told)
 }
 
 // linkAfter says in a header where the next page of changes is.
@@ -137,11 +121,11 @@ func linkAfter(w http.ResponseWriter, path string, q url.Values, limit int, afte
 
 // allChanges reads the changes after a revision piece by piece, each within its own time limit, so that
 // a slow reader keeps nothing open in the store.
-func (a *API) allChanges(ctx context.Context, id store.ID, after int64) iter.Seq2[any, error] {
+func (a *Handlers) allChanges(ctx context.Context, id store.ID, after int64) iter.Seq2[any, error] {
 	read := func() (rows []store.ChangeRecord, err error) {
-		ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
+		ctx, cancel := context.WithTimeout(ctx, a.Config.RequestTimeout)
 		defer cancel()
-		for row, err := range a.store.EventChanges(ctx, id, after, changesPiece) {
+		for row, err := range a.Store.EventChanges(ctx, id, after, changesPiece) {
 			if err != nil {
 				return rows, err
 			}
@@ -174,16 +158,16 @@ func (a *API) allChanges(ctx context.Context, id store.ID, after int64) iter.Seq
 // some dozens of reads.
 const maxUserChanges = 50
 
-// listUserChanges answers with what happened to the registrations of a person, the newest event first,
+// ListUserChanges answers with what happened to the registrations of a person, the newest event first,
 // and in order within an event. A page has whole registrations.
-func (a *API) listUserChanges(w http.ResponseWriter, r *request) error {
-	user, err := ownUser(r)
+func (a *Handlers) ListUserChanges(w http.ResponseWriter, r *serve.Request) error {
+	user, err := serve.OwnUser(r)
 	if err != nil {
 		return err
 	}
 	q := r.URL.Query()
 	var f input.Fields
-	list := input.ListOf(userChangesPath(user), q)
+	list := input.ListOf(serve.UserChangesPath(user), q)
 	limit, before := f.Limit(q), store.ID{}
 	if place := f.Cursor(list, q, len(before)); place != nil {
 		before = store.ID(place)
@@ -192,10 +176,10 @@ func (a *API) listUserChanges(w http.ResponseWriter, r *request) error {
 		return err
 	}
 	if limit == 0 {
-		limit = defaultUserPage
+		limit = serve.DefaultUserPage
 	}
 	var held []store.UserRegistration
-	for h, err := range a.store.UserRegistrations(r.Context(), user, before, maxUserChanges+1) {
+	for h, err := range a.Store.UserRegistrations(r.Context(), user, before, maxUserChanges+1) {
 		if err != nil {
 			return err
 		}
@@ -205,10 +189,10 @@ func (a *API) listUserChanges(w http.ResponseWriter, r *request) error {
 	for i, h := range held {
 		if i == maxUserChanges || len(told) >= limit {
 			last := held[i-1].Event.ID
-			linkNext(w, userChangesPath(user), q, limit, list.Cursor(last[:]))
+			serve.LinkNext(w, serve.UserChangesPath(user), q, limit, list.Cursor(last[:]))
 			break
 		}
-		items, err := changes.OfRegistration(r.Context(), a.store, h)
+		items, err := changes.OfRegistration(r.Context(), a.Store, h)
 		if err != nil {
 			return err
 		}
@@ -217,6 +201,6 @@ func (a *API) listUserChanges(w http.ResponseWriter, r *request) error {
 		}
 	}
 	form := changesForm(w, r.Request)
-	noStore(w)
-	return writeList(w, r, form, told)
+	serve.NoStore(w)
+	return serve.WriteList(w, r, form, told)
 }

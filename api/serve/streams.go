@@ -1,4 +1,4 @@
-package api
+package serve
 
 import (
 	"context"
@@ -13,34 +13,35 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
 )
 
 const (
 	// flushEvery is how much of a stream is gathered before it is sent, in bytes.
 	flushEvery = 32 << 10
-	// sendTimeout is how long a reader of a stream may take for flushEvery bytes.
-	sendTimeout = 15 * time.Second
+	// SendTimeout is how long a reader of a stream may take for flushEvery bytes.
+	SendTimeout = 15 * time.Second
 )
 
-// listFormat is how the items of a list become an answer.
-type listFormat struct {
+// ListFormat is how the items of a list become an answer.
+type ListFormat struct {
 	media               string
 	begin, between, end string
 	item                func(any) ([]byte, error)
 }
 
-// jsonArray is a list as one array.
-func jsonArray() listFormat {
-	return listFormat{"application/json", "[", ",", "]\n", func(item any) ([]byte, error) { return json.Marshal(item) }}
+// JSONArray is a list as one array.
+func JSONArray() ListFormat {
+	return ListFormat{"application/json", "[", ",", "]\n", func(item any) ([]byte, error) { return json.Marshal(item) }}
 }
 
-// streamJSON sends the items of a list as one array. See stream.
-func (a *API) streamJSON(w http.ResponseWriter, r *request, list func(context.Context) iter.Seq2[any, error]) error {
-	return a.stream(w, r, jsonArray(), list)
+// StreamJSON sends the items of a list as one array. See stream.
+func (a *Core) StreamJSON(w http.ResponseWriter, r *Request, list func(context.Context) iter.Seq2[any, error]) error {
+	return a.Stream(w, r, JSONArray(), list)
 }
 
-// stream sends the items of a list as one answer, in constant memory. The context that list
+// Stream sends the items of a list as one answer, in constant memory. The context that list
 // gets outlives the deadline of the answer: it ends when the first piece is not there by then, when
 // no later one has come for the time of a request, and when the client leaves. An error before
 // anything is sent is returned for a problem document; a later one breaks the answer off.
@@ -50,11 +51,11 @@ func (a *API) streamJSON(w http.ResponseWriter, r *request, list func(context.Co
 //
 // A list that fits into the first piece is sent as one answer with its ETag; a longer one
 // has none, because it would have to be read twice. HEAD reads no further than that piece.
-func (a *API) stream(w http.ResponseWriter, r *request, format listFormat, list func(context.Context) iter.Seq2[any, error]) error {
-	ctx, cancel := context.WithTimeout(r.lasting, a.throttle.longest)
+func (a *Core) Stream(w http.ResponseWriter, r *Request, format ListFormat, list func(context.Context) iter.Seq2[any, error]) error {
+	ctx, cancel := context.WithTimeout(r.Lasting, a.throttle.longest)
 	defer cancel()
 	end, _ := ctx.Deadline()
-	watchdog := time.AfterFunc(time.Until(r.deadline), cancel)
+	watchdog := time.AfterFunc(time.Until(r.Deadline), cancel)
 	defer watchdog.Stop()
 	control := http.NewResponseController(w)
 	buf := make([]byte, 0, flushEvery+4<<10)
@@ -65,14 +66,14 @@ func (a *API) stream(w http.ResponseWriter, r *request, format listFormat, list 
 		watchdog.Stop()
 		worked := time.Since(begun)
 		// Not every writer has deadlines (tests); the server's own limit stands then.
-		_ = control.SetWriteDeadline(earliest(time.Now().Add(sendTimeout), end))
+		_ = control.SetWriteDeadline(earliest(time.Now().Add(SendTimeout), end))
 		_, err := w.Write(buf)
 		buf = buf[:0]
 		if more && err == nil {
 			a.throttle.pause(ctx, worked)
 			begun = time.Now()
 		}
-		watchdog.Reset(a.config.RequestTimeout)
+		watchdog.Reset(a.Config.RequestTimeout)
 		return err
 	}
 	first, sent := true, false
@@ -94,7 +95,7 @@ func (a *API) stream(w http.ResponseWriter, r *request, format listFormat, list 
 				return nil
 			}
 			if !sent { // from here on it waits for its reader
-				leave, err := a.throttle.enter(a.gate.Client(r.Request))
+				leave, err := a.throttle.enter(a.Gate.Client(r.Request))
 				if err != nil {
 					return err
 				}
@@ -108,21 +109,21 @@ func (a *API) stream(w http.ResponseWriter, r *request, format listFormat, list 
 	}
 	buf = append(buf, format.end...)
 	if !sent {
-		writeTagged(w, r.Request, format.media, buf)
+		WriteTagged(w, r.Request, format.media, buf)
 		return nil
 	}
 	return send(false)
 }
 
-// chunked is the store as streams read it: each page is a chunk.
-type chunked struct {
+// chunks is the store as streams read it: each page is a chunk.
+type chunks struct {
 	Store
-	api *API
+	api *Core
 }
 
 // FindEvents finds a page of events.
-func (c chunked) FindEvents(ctx context.Context, q store.EventQuery) (page store.EventPage, err error) {
-	err = c.api.chunk(ctx, func(ctx context.Context) (err error) {
+func (c chunks) FindEvents(ctx context.Context, q store.EventQuery) (page store.EventPage, err error) {
+	err = c.api.Chunk(ctx, func(ctx context.Context) (err error) {
 		page, err = c.Store.FindEvents(ctx, q)
 		return err
 	})
@@ -130,10 +131,10 @@ func (c chunked) FindEvents(ctx context.Context, q store.EventQuery) (page store
 }
 
 // UserRegistrations reads a page of a user's registrations before it yields the first one.
-func (c chunked) UserRegistrations(ctx context.Context, user, before store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
+func (c chunks) UserRegistrations(ctx context.Context, user, before store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
 	return func(yield func(store.UserRegistration, error) bool) {
 		var page []store.UserRegistration
-		err := c.api.chunk(ctx, func(ctx context.Context) error {
+		err := c.api.Chunk(ctx, func(ctx context.Context) error {
 			for r, err := range c.Store.UserRegistrations(ctx, user, before, limit) {
 				if err != nil {
 					return err
@@ -160,8 +161,8 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// encoded converts the items of a list to the values that streamJSON encodes.
-func encoded[T any](seq iter.Seq2[T, error], convert func(T) any) iter.Seq2[any, error] {
+// Encoded converts the items of a list to the values that StreamJSON encodes.
+func Encoded[T any](seq iter.Seq2[T, error], convert func(T) any) iter.Seq2[any, error] {
 	return func(yield func(any, error) bool) {
 		for v, err := range seq {
 			if err != nil {
@@ -243,11 +244,11 @@ func (s *streamThrottle) enter(address netip.Addr) (leave func(), err error) {
 	}, nil
 }
 
-// chunk reads a part of a list that is streamed, when it is the stream's turn, within the time of a
+// Chunk reads a part of a list that is streamed, when it is the stream's turn, within the time of a
 // request. read gives everything of the store back before it returns, so that nothing of it is held
 // while the part is sent.
-func (a *API) chunk(ctx context.Context, read func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, a.config.RequestTimeout)
+func (a *Core) Chunk(ctx context.Context, read func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, a.Config.RequestTimeout)
 	defer cancel()
 	select {
 	case a.throttle.reading <- struct{}{}:
@@ -281,3 +282,40 @@ func (s *streamThrottle) pause(ctx context.Context, worked time.Duration) {
 	case <-ctx.Done():
 	}
 }
+
+// What lists cost, in requests of the rate limit, by what the store does for them. A page without a
+// search costs what reading an event does, up to PageOfOne events.
+const (
+	CostOfSearch    = 5  // several indexes are read and compared
+	CostOfWholeList = 20 // the list is read to its end
+	PageOfOne       = 100
+)
+
+// WriteList sends a page of changes.
+func WriteList(w http.ResponseWriter, r *Request, form ListFormat, changes []wire.Change) error {
+	buf := []byte(form.begin)
+	for i, c := range changes {
+		if i > 0 {
+			buf = append(buf, form.between...)
+		}
+		item, err := form.item(c)
+		if err != nil {
+			return fmt.Errorf("encode a change: %w", err)
+		}
+		buf = append(buf, item...)
+	}
+	WriteTagged(w, r.Request, form.media, append(buf, form.end...))
+	return nil
+}
+
+// DefaultUserPage is the size of a page of a user's registrations when none is asked for.
+const DefaultUserPage = 100
+
+// Chunked returns the store as streams read it.
+func (a *Core) Chunked() Store { return chunks{a.Store, a} }
+
+// Busy reports whether more seat requests are under way than on an ordinary day.
+func (a *Core) Busy() bool { return a.throttle.busy() }
+
+// SeatRequests returns how many seat requests are under way.
+func (a *Core) SeatRequests() int64 { return a.throttle.seatRequests.Load() }

@@ -1,4 +1,4 @@
-package api
+package serve
 
 import (
 	"context"
@@ -18,8 +18,8 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// idempotencyKey reads the key of a request, which may have none.
-func idempotencyKey(f *input.Fields, h http.Header) (key string, sent bool) {
+// IdempotencyKey reads the key of a request, which may have none.
+func IdempotencyKey(f *input.Fields, h http.Header) (key string, sent bool) {
 	switch values := h.Values(wire.HeaderIdempotencyKey); {
 	case len(values) == 0:
 		return "", false
@@ -33,38 +33,38 @@ func idempotencyKey(f *input.Fields, h http.Header) (key string, sent bool) {
 	return key, true
 }
 
-// seatRequestID returns the id of a seat request: the client's key, or a new one. keyed tells which.
-func seatRequestID(f *input.Fields, h http.Header) (id string, keyed bool) {
-	if key, sent := idempotencyKey(f, h); sent {
+// SeatRequestID returns the id of a seat request: the client's key, or a new one. keyed tells which.
+func SeatRequestID(f *input.Fields, h http.Header) (id string, keyed bool) {
+	if key, sent := IdempotencyKey(f, h); sent {
 		return key, true
 	}
 	return rand.Text(), false
 }
 
-// keyScope names what an idempotency key belongs to: the route, and the caller who is proven.
-func keyScope(who gate.Caller, route string) string {
+// KeyScope names what an idempotency key belongs to: the route, and the caller who is proven.
+func KeyScope(who gate.Caller, route string) string {
 	if !who.Proven {
 		return route
 	}
 	return route + " " + who.ID.Hex()
 }
 
-// creation is one request that creates something, with or without a key. The claim has the id and
+// Creation is one request that creates something, with or without a key. The claim has the id and
 // the time of what it creates; under a key they are those of the first request.
-type creation struct {
+type Creation struct {
 	store.Claim
 	keyed bool
-	api   *API
+	api   *Core
 }
 
-// settleLimit bounds the writes that settle a claim, which may go on after the answer.
-const settleLimit = time.Second
+// SettleLimit bounds the writes that settle a claim, which may go on after the answer.
+const SettleLimit = time.Second
 
-// begin claims the key of a request within its keyScope. content is what the key stands for, and has
+// Begin claims the key of a request within its KeyScope. content is what the key stands for, and has
 // no secret: its digest is stored. done tells that an earlier request has created everything.
-func (a *API) begin(ctx context.Context, key, scope string, content any) (c creation, done bool, err error) {
-	c = creation{api: a, keyed: key != "", Claim: store.Claim{
-		Resource: store.NewID(), Owner: store.NewID(), CreatedAt: time.Now().UTC().Truncate(time.Millisecond), Life: a.config.KeyLife,
+func (a *Core) Begin(ctx context.Context, key, scope string, content any) (c Creation, done bool, err error) {
+	c = Creation{api: a, keyed: key != "", Claim: store.Claim{
+		Resource: store.NewID(), Owner: store.NewID(), CreatedAt: time.Now().UTC().Truncate(time.Millisecond), Life: a.Config.KeyLife,
 	}}
 	if !c.keyed {
 		return c, false, nil
@@ -76,19 +76,19 @@ func (a *API) begin(ctx context.Context, key, scope string, content any) (c crea
 	c.Key = sha256.Sum256([]byte(scope + "\n" + key))
 	c.Fingerprint = sha256.Sum256(data)
 	// The lease is as long as a request: whoever holds it longer is dead or has given up.
-	c.Claim, done, err = a.store.Begin(ctx, c.Claim, a.config.RequestTimeout)
+	c.Claim, done, err = a.Store.Begin(ctx, c.Claim, a.Config.RequestTimeout)
 	if errors.Is(err, store.ErrKeyReused) || errors.Is(err, store.ErrInProgress) {
 		return c, false, err
 	}
-	return c, done, unlessStored(err)
+	return c, done, UnlessStored(err)
 }
 
-// carryOut runs create, which writes. When create fails, carryOut runs verify, which looks whether
+// CarryOut runs create, which writes. When create fails, CarryOut runs verify, which looks whether
 // everything is stored as the request wants it: a write that failed may have been stored, by this
 // request or by another holder of the claim. ctx ends when the answer is due.
-func (c creation) carryOut(ctx context.Context, create, verify func(context.Context) error) error {
+func (c Creation) CarryOut(ctx context.Context, create, verify func(context.Context) error) error {
 	if !c.keyed {
-		return unlessStored(create(ctx))
+		return UnlessStored(create(ctx))
 	}
 	failed := c.write(ctx, create)
 	if failed != nil {
@@ -97,23 +97,23 @@ func (c creation) carryOut(ctx context.Context, create, verify func(context.Cont
 			return err
 		case errors.Is(err, store.ErrEventNotFound) || errors.Is(err, store.ErrUserNotFound):
 			if surelyNotStored(failed) {
-				c.settle(ctx, "release", c.api.store.Release)
+				c.settle(ctx, "release", c.api.Store.Release)
 			}
-			return unlessStored(failed)
+			return UnlessStored(failed)
 		case err != nil:
-			return unlessStored(failed)
+			return UnlessStored(failed)
 		}
 	}
 	// When this fails the answer stands all the same: a repetition takes the claim over, finds
 	// everything stored, and answers alike.
-	c.settle(ctx, "finish", c.api.store.Finish)
+	c.settle(ctx, "finish", c.api.Store.Finish)
 	return nil
 }
 
 // write runs create in three quarters of the request's time. The rest is for verify.
-func (c creation) write(ctx context.Context, create func(context.Context) error) error {
+func (c Creation) write(ctx context.Context, create func(context.Context) error) error {
 	due, _ := ctx.Deadline()
-	ctx, cancel := context.WithDeadline(ctx, due.Add(-c.api.config.RequestTimeout/4))
+	ctx, cancel := context.WithDeadline(ctx, due.Add(-c.api.Config.RequestTimeout/4))
 	defer cancel()
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("no time is left to create anything: %w: %w", store.ErrUnavailable, err)
@@ -123,15 +123,15 @@ func (c creation) write(ctx context.Context, create func(context.Context) error)
 
 // settle finishes or releases the claim. It waits for that until the answer is due, so that a
 // repetition finds the claim settled; after that the write goes on behind the answer.
-func (c creation) settle(ctx context.Context, what string, write func(context.Context, store.Claim) error) {
+func (c Creation) settle(ctx context.Context, what string, write func(context.Context, store.Claim) error) {
 	settled := make(chan struct{})
-	c.api.background.Go(func() {
+	c.api.Background.Go(func() {
 		defer close(settled)
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleLimit)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), SettleLimit)
 		defer cancel()
-		err := recovered(func() error { return write(ctx, c.Claim) })
+		err := Recovered(func() error { return write(ctx, c.Claim) })
 		if err != nil {
-			c.api.log.Warn().Err(err).Msg("cannot " + what + " an idempotency key; its lease ends by itself")
+			c.api.Log.Warn().Err(err).Msg("cannot " + what + " an idempotency key; its lease ends by itself")
 		}
 	})
 	select {

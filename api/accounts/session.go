@@ -1,34 +1,33 @@
-package api
+package accounts
 
 import (
 	"net/http"
 	"time"
 
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
 )
 
-const pathSession = "/api/session"
-
-// readSession tells who the caller is. A browser's cookie is renewed by it when half of its life is
+// ReadSession tells who the caller is. A browser's cookie is renewed by it when half of its life is
 // over, so that nobody is logged out while they are there. The new token is of the same session, has the
 // password version of the old one, and says when the password was proven: what ends the old one
 // ends both, and what needs a fresh log-in goes on needing one.
-func (a *API) readSession(w http.ResponseWriter, r *request) error {
-	if !r.caller.Proven {
+func (a *Handlers) ReadSession(w http.ResponseWriter, r *serve.Request) error {
+	if !r.Caller.Proven {
 		return problem.New(problem.Unauthenticated)
 	}
-	u, err := a.store.User(r.Context(), r.caller.ID)
+	u, err := a.Store.User(r.Context(), r.Caller.ID)
 	if err != nil {
 		return err
 	}
-	if u.PasswordVersion > r.caller.PasswordVersion { // which this process has not learned yet
+	if u.PasswordVersion > r.Caller.PasswordVersion { // which this process has not learned yet
 		return problem.New(problem.Unauthenticated)
 	}
 	answer := wire.CurrentUser{ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt}
-	if r.caller.Cookie {
-		answer.ExpiresAt = r.caller.ExpiresAt
-		if time.Until(answer.ExpiresAt) < a.gate.Guard().Lifetime()/2 {
+	if r.Caller.Cookie {
+		answer.ExpiresAt = r.Caller.ExpiresAt
+		if time.Until(answer.ExpiresAt) < a.Gate.Guard().Lifetime()/2 {
 			token, expires, err := a.renewSession(r)
 			if err != nil {
 				return err
@@ -36,10 +35,10 @@ func (a *API) readSession(w http.ResponseWriter, r *request) error {
 			if expires.IsZero() {
 				return problem.New(problem.Unauthenticated)
 			}
-			a.gate.SetCookie(w, r.Request, token)
+			a.Gate.SetCookie(w, r.Request, token)
 			answer.ExpiresAt = expires
 		}
 	}
-	noStore(w)
-	return writeJSON(w, http.StatusOK, answer)
+	serve.NoStore(w)
+	return serve.WriteJSON(w, http.StatusOK, answer)
 }

@@ -1,4 +1,4 @@
-package api
+package serve
 
 import (
 	"errors"
@@ -43,9 +43,9 @@ func codeOf(o messages.Outcome) (problem.Code, bool) {
 	return code, messages.ValidOutcome(o) && string(code) == string(o)
 }
 
-// problemOf returns the problem for any error of a handler. What is not known here is internal, and
+// ProblemOf returns the problem for any error of a handler. What is not known here is internal, and
 // its text reaches the log only.
-func problemOf(err error) *problem.Problem {
+func ProblemOf(err error) *problem.Problem {
 	if p, ok := errors.AsType[*problem.Problem](err); ok {
 		return p
 	}
@@ -78,8 +78,8 @@ func spread(wait time.Duration) time.Duration {
 	return wait + rand.N(wait/2+time.Second)
 }
 
-// refusal returns the problem for an answer whose outcome is not what was asked for.
-func refusal(a messages.Answer) *problem.Problem {
+// Refusal returns the problem for an answer whose outcome is not what was asked for.
+func Refusal(a messages.Answer) *problem.Problem {
 	code, known := codeOf(a.Reply.Outcome)
 	if !known {
 		return problem.Newf(problem.Internal, "The service sent itself a request that it did not accept; tell the operator the X-Request-Id of this answer.").Because(a.Cause)
@@ -92,9 +92,9 @@ func refusal(a messages.Answer) *problem.Problem {
 	return p
 }
 
-// unlessStored translates the error of a single write: one that the store does not explain may
+// UnlessStored translates the error of a single write: one that the store does not explain may
 // have been stored all the same.
-func unlessStored(err error) error {
+func UnlessStored(err error) error {
 	if err == nil || surelyNotStored(err) {
 		return err
 	}

@@ -1,4 +1,4 @@
-package api
+package accounts
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/security"
@@ -22,23 +23,23 @@ const maxClient = 200
 // openSession signs a token for somebody who has just proven their password, and stores the
 // session, so that the person finds it in their list. When that fails the log-in stands: a store
 // that takes no writes keeps nobody from reading, and the token can still be ended.
-func (a *API) openSession(r *request, u store.User) (token string, expires time.Time, err error) {
+func (a *Handlers) openSession(r *serve.Request, u store.User) (token string, expires time.Time, err error) {
 	p := personOf(u)
 	p.SessionID = store.NewID()
-	if token, expires, err = a.gate.Guard().Sign(p); err != nil {
+	if token, expires, err = a.Gate.Guard().Sign(p); err != nil {
 		return "", expires, err
 	}
-	if !r.caller.Proven { // from now on the log knows who it is
-		r.caller = gate.Caller{Person: p, Proven: true}
+	if !r.Caller.Proven { // from now on the log knows who it is
+		r.Caller = gate.Caller{Person: p, Proven: true}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), settleLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), serve.SettleLimit)
 	defer cancel()
-	err = a.store.CreateSession(ctx, store.Session{
+	err = a.Store.CreateSession(ctx, store.Session{
 		ID: p.SessionID, UserID: u.ID, PasswordVersion: u.PasswordVersion, Client: clientOf(r.UserAgent()),
 		CreatedAt: time.Now().UTC().Truncate(time.Millisecond), ExpiresAt: expires,
 	})
 	if err != nil {
-		a.log.Warn().Err(err).Str("user_id", u.ID.Hex()).Msg("a log-in is missing from the list of its person")
+		a.Log.Warn().Err(err).Str("user_id", u.ID.Hex()).Msg("a log-in is missing from the list of its person")
 	}
 	return token, expires, nil
 }
@@ -46,22 +47,22 @@ func (a *API) openSession(r *request, u store.User) (token string, expires time.
 // renewSession makes a token that takes the place of the caller's, and moves the end of the session
 // in the list of the person. Like openSession it succeeds when the store takes no writes. Its
 // expires is zero when the session was ended, which this process has not learned yet.
-func (a *API) renewSession(r *request) (token string, expires time.Time, err error) {
-	p := r.caller.Person
+func (a *Handlers) renewSession(r *serve.Request) (token string, expires time.Time, err error) {
+	p := r.Caller.Person
 	if p.SessionID.IsZero() { // of a version that gave none
 		p.SessionID = store.NewID()
 	}
-	if token, expires, err = a.gate.Guard().Renew(p); err != nil {
+	if token, expires, err = a.Gate.Guard().Renew(p); err != nil {
 		return "", expires, err
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), settleLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), serve.SettleLimit)
 	defer cancel()
-	alive, err := a.store.ExtendSession(ctx, store.Session{
+	alive, err := a.Store.ExtendSession(ctx, store.Session{
 		ID: p.SessionID, UserID: p.ID, PasswordVersion: p.PasswordVersion, Client: clientOf(r.UserAgent()),
 		CreatedAt: p.LoginAt, ExpiresAt: expires,
 	})
 	if err != nil {
-		a.log.Warn().Err(err).Str("user_id", p.ID.Hex()).Msg("a log-in ends later than the list of its person says")
+		a.Log.Warn().Err(err).Str("user_id", p.ID.Hex()).Msg("a log-in ends later than the list of its person says")
 		return token, expires, nil
 	}
 	if !alive {
@@ -86,32 +87,21 @@ func clientOf(agent string) string {
 
 // stopSession ends a session that began at since or later, in the store and here. Its end is
 // remembered until the last token that may have been signed for it until now has expired.
-func (a *API) stopSession(ctx context.Context, user, id store.ID, since time.Time) error {
+func (a *Handlers) stopSession(ctx context.Context, user, id store.ID, since time.Time) error {
 	s := store.Session{ID: id, UserID: user, CreatedAt: since, ExpiresAt: time.Now().UTC().Truncate(time.Millisecond).Add(identity.MaxLifetime)}
-	if err := a.store.EndSession(ctx, s); err != nil {
-		return unlessStored(err)
+	if err := a.Store.EndSession(ctx, s); err != nil {
+		return serve.UnlessStored(err)
 	}
-	a.gate.Guard().EndSession(s)
+	a.Gate.Guard().EndSession(s)
 	return nil
 }
 
-const onlySelf = "Only the person themself may do this."
-
-// ownUser reads the user's id in the path, who must be the caller.
-func ownUser(r *request) (store.ID, error) {
-	id, err := userID(r)
-	if err != nil {
-		return id, err
-	}
-	return id, r.caller.Require(id, onlySelf)
-}
-
 // currentSessions reads the user and their sessions that count.
-func (a *API) currentSessions(ctx context.Context, id store.ID) (u store.User, sessions []store.Session, err error) {
-	if u, err = a.store.User(ctx, id); err != nil {
+func (a *Handlers) currentSessions(ctx context.Context, id store.ID) (u store.User, sessions []store.Session, err error) {
+	if u, err = a.Store.User(ctx, id); err != nil {
 		return u, nil, err
 	}
-	all, err := a.store.UserSessions(ctx, id, time.Now())
+	all, err := a.Store.UserSessions(ctx, id, time.Now())
 	for _, s := range all {
 		if s.PasswordVersion == u.PasswordVersion {
 			sessions = append(sessions, s)
@@ -124,8 +114,9 @@ func sessionOf(s store.Session, current store.ID) wire.LoginSession {
 	return wire.LoginSession{ID: s.ID, Client: s.Client, CreatedAt: s.CreatedAt, ExpiresAt: s.ExpiresAt, Current: s.ID == current, EndedAt: s.EndedAt}
 }
 
-func (a *API) listSessions(w http.ResponseWriter, r *request) error {
-	id, err := ownUser(r)
+// ListSessions answers with the log-ins of a person, to themself.
+func (a *Handlers) ListSessions(w http.ResponseWriter, r *serve.Request) error {
+	id, err := serve.OwnUser(r)
 	if err != nil {
 		return err
 	}
@@ -135,40 +126,40 @@ func (a *API) listSessions(w http.ResponseWriter, r *request) error {
 	}
 	list := make([]wire.LoginSession, len(sessions))
 	for i, s := range sessions {
-		list[i] = sessionOf(s, r.caller.SessionID)
+		list[i] = sessionOf(s, r.Caller.SessionID)
 	}
-	noStore(w)
-	return writeJSON(w, http.StatusOK, list)
+	serve.NoStore(w)
+	return serve.WriteJSON(w, http.StatusOK, list)
 }
 
-// endSessions logs the person out everywhere.
-func (a *API) endSessions(w http.ResponseWriter, r *request) error {
-	id, err := ownUser(r)
+// EndSessions logs the person out everywhere.
+func (a *Handlers) EndSessions(w http.ResponseWriter, r *serve.Request) error {
+	id, err := serve.OwnUser(r)
 	if err != nil {
 		return err
 	}
-	u, err := a.store.EndTokens(r.Context(), id, time.Now().UTC().Truncate(time.Millisecond))
+	u, err := a.Store.EndTokens(r.Context(), id, time.Now().UTC().Truncate(time.Millisecond))
 	if err != nil {
-		return unlessStored(err)
+		return serve.UnlessStored(err)
 	}
-	a.gate.Guard().Revoke(store.Revocation{UserID: id, PasswordVersion: u.PasswordVersion, ChangedAt: u.PasswordChangedAt})
-	a.tell(r, security.SessionsEnded, messages.ActorPerson, security.About{User: id, Reason: "all"})
-	if r.caller.Cookie {
-		a.gate.SetCookie(w, r.Request, "")
+	a.Gate.Guard().Revoke(store.Revocation{UserID: id, PasswordVersion: u.PasswordVersion, ChangedAt: u.PasswordChangedAt})
+	a.Tell(r, security.SessionsEnded, messages.ActorPerson, security.About{User: id, Reason: "all"})
+	if r.Caller.Cookie {
+		a.Gate.SetCookie(w, r.Request, "")
 	}
-	noStore(w)
+	serve.NoStore(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// endSession ends one session of the person: 204, also when there is none.
-func (a *API) endSession(w http.ResponseWriter, r *request) error {
-	id, err := ownUser(r)
+// EndSession ends one session of the person: 204, also when there is none.
+func (a *Handlers) EndSession(w http.ResponseWriter, r *serve.Request) error {
+	id, err := serve.OwnUser(r)
 	if err != nil {
 		return err
 	}
 	var f input.Fields
-	session := f.ID("session_id", r.urlParam("session_id"))
+	session := f.ID("session_id", r.URLParam("session_id"))
 	if err := f.Err(); err != nil {
 		return err
 	}
@@ -183,12 +174,12 @@ func (a *API) endSession(w http.ResponseWriter, r *request) error {
 		if err := a.stopSession(r.Context(), id, s.ID, s.CreatedAt); err != nil {
 			return err
 		}
-		a.tell(r, security.SessionsEnded, messages.ActorPerson, security.About{User: id, Reason: "one", Session: s.ID})
+		a.Tell(r, security.SessionsEnded, messages.ActorPerson, security.About{User: id, Reason: "one", Session: s.ID})
 	}
-	if r.caller.Cookie && r.caller.SessionID == session {
-		a.gate.SetCookie(w, r.Request, "")
+	if r.Caller.Cookie && r.Caller.SessionID == session {
+		a.Gate.SetCookie(w, r.Request, "")
 	}
-	noStore(w)
+	serve.NoStore(w)
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }

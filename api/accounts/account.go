@@ -1,0 +1,146 @@
+package accounts
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/eventio/eventio/api/input"
+	"github.com/eventio/eventio/api/serve"
+	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/erasure"
+	"github.com/eventio/eventio/internal/export"
+	"github.com/eventio/eventio/internal/security"
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// ReadUser answers with an account, to its owner.
+func (a *Handlers) ReadUser(w http.ResponseWriter, r *serve.Request) error {
+	id, err := serve.OwnUser(r)
+	if err != nil {
+		return err
+	}
+	u, err := a.Store.User(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	serve.NoStore(w)
+	return serve.WriteJSON(w, http.StatusOK, wire.UserOf(u))
+}
+
+// EditUser changes the name, and after a fresh log-in the e-mail address: who has the address can
+// take the account over.
+func (a *Handlers) EditUser(w http.ResponseWriter, r *serve.Request) error {
+	id, err := serve.OwnUser(r)
+	if err != nil {
+		return err
+	}
+	var body wire.UserEdit
+	if err := r.Decode(&body, json.RejectUnknownMembers(true)); err != nil {
+		return err
+	}
+	u, err := a.Store.User(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	before := u
+	var f input.Fields
+	if body.Name.Sent {
+		u.Name = f.Line("name", body.Name.Value, input.MaxName)
+	}
+	if body.Email.Sent {
+		u.Email = f.Email("email", body.Email.Value)
+	}
+	if err := f.Err(); err != nil {
+		return err
+	}
+	if u.Email != before.Email {
+		if err := r.Caller.RequireFresh(time.Now()); err != nil {
+			return err
+		}
+	}
+	if u != before {
+		if err := a.Store.EditUser(r.Context(), u); err != nil {
+			return serve.UnlessStored(err)
+		}
+	}
+	if u.Email != before.Email {
+		a.Tell(r, security.EmailChanged, messages.ActorPerson, security.About{User: id})
+	}
+	serve.NoStore(w)
+	return serve.WriteJSON(w, http.StatusOK, wire.UserOf(u))
+}
+
+// DeleteUser erases the person after a fresh log-in. When it runs out of time, repeating it goes on
+// from there.
+func (a *Handlers) DeleteUser(w http.ResponseWriter, r *serve.Request) error {
+	id, err := serve.OwnUser(r)
+	if err != nil {
+		return err
+	}
+	if err := r.Caller.RequireFresh(time.Now()); err != nil {
+		return err
+	}
+	by := serve.Actor(r.Caller, messages.ActorPerson, id)
+	err = erasure.Erase(r.Context(), a.Store, a.Seats, id, by)
+	if refused, ok := errors.AsType[*erasure.ErrRefused](err); ok {
+		return serve.Refusal(refused.Answer)
+	}
+	if err != nil {
+		return serve.UnlessStored(err)
+	}
+	a.Gate.Guard().Revoke(store.Revocation{UserID: id, PasswordVersion: store.ErasedVersion, ChangedAt: time.Now()})
+	a.Tell(r, security.AccountErased, messages.ActorPerson, security.About{User: id})
+	a.eraseAgain(id, by)
+	if r.Caller.Cookie {
+		a.Gate.SetCookie(w, r.Request, "")
+	}
+	serve.NoStore(w)
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// tokensEnd is the longest time until a token that was ended counts nowhere any more.
+const tokensEnd = 5 * time.Second
+
+// eraseAgain erases a person again behind the answer, when what another process has still taken from
+// them is over: it would hold a seat for nobody. Wait does not wait for that time, and has it done at
+// once.
+func (a *Handlers) eraseAgain(id store.ID, by messages.Actor) {
+	a.Background.Go(func() {
+		select {
+		case <-a.Ending:
+		case <-time.After(tokensEnd + a.Config.RequestTimeout):
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), a.Config.RequestTimeout)
+		defer cancel()
+		if err := serve.Recovered(func() error { return erasure.Erase(ctx, a.Store, a.Seats, id, by) }); err != nil {
+			a.Log.Warn().Err(err).Str("user_id", id.Hex()).
+				Msg("what a user did while they were erased may be left; eventio user delete gives it up")
+		}
+	})
+}
+
+// ExportUser sends everything that is stored about the person, but the hash of the password.
+func (a *Handlers) ExportUser(w http.ResponseWriter, r *serve.Request) error {
+	id, err := serve.OwnUser(r)
+	if err != nil {
+		return err
+	}
+	serve.NoStore(w)
+	w.Header().Set("Content-Disposition", `attachment; filename="eventio-`+id.Hex()+`.json"`)
+	a.Tell(r, security.AccountExported, messages.ActorPerson, security.About{User: id})
+	return a.StreamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
+		return serve.Encoded(export.Person(ctx, a.Chunked(), id), func(record wire.Export) any {
+			if record.Session != nil {
+				record.Session.Current = record.Session.ID == r.Caller.SessionID
+			}
+			return record
+		})
+	})
+}

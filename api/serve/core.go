@@ -1,0 +1,127 @@
+// Package serve has what the handlers of all routes share: the request, answers of every form, streams,
+// idempotency keys, quotas, and the problems that outcomes and errors become. It knows no route.
+package serve
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/internal/passwords"
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/outbox"
+)
+
+// Store is what the API may ask of a store: everything but the seats.
+type Store interface {
+	store.Users
+	store.Keys
+	store.Events
+	store.Registrations
+	store.Attendees
+	store.Idempotency
+	store.Quotas
+	store.Sessions
+	store.Accounts
+	store.Changes
+	store.Webhooks
+	store.Consumers
+	Ping(ctx context.Context) error
+}
+
+// Config has the API's settings. The zero value works.
+type Config struct {
+	// RequestTimeout bounds every answer that is not a stream. A registration is sent to a
+	// worker at most twice within it. Default 5 s. Keep it above twice the store's usual
+	// commit and below the time-outs of clients and gateways.
+	RequestTimeout time.Duration
+	// KeyLife is how long the idempotency key of what was created is remembered. Default
+	// store.KeyLife.
+	KeyLife time.Duration
+	// Pages serves everything outside the API, given what answers an unknown path and the
+	// routes of the API, which it may ask in the name of its visitor (see inner). nil: there
+	// are no pages.
+	Pages func(notFound, routes http.Handler) http.Handler
+	// Access says who may do what.
+	Access gate.Config
+	// Quotas say how much of it.
+	Quotas Quotas
+	// LiveStreams is how many live streams there may be at once, at most
+	// live.DefaultStreams, which is also the default.
+	LiveStreams int
+	// Webhooks says which webhooks may be made.
+	Webhooks Webhooks
+	// Mail takes the mails that clients ask for, which a notifier sends. nil: there is none, and who asks
+	// for a mail is told so.
+	Mail outbox.Outbox
+}
+
+// Webhooks has the settings of webhooks. The zero value takes no URL.
+type Webhooks struct {
+	// CheckURL returns why a URL is not taken, for the client, or nil.
+	CheckURL func(url string) error
+	// Operators are the users who may be told of everybody's events.
+	Operators []store.ID
+}
+
+// Core is what the handlers of all routes share. It is safe for concurrent use.
+type Core struct {
+	Store  Store
+	Seats  *messages.Requester
+	Config Config // with its defaults
+	Log    zerolog.Logger
+	Gate   *gate.Gate
+
+	// Hashes says how many passwords are looked at, at a time.
+	Hashes *passwords.Hasher
+
+	Background sync.WaitGroup  // what goes on after its answer
+	Ending     <-chan struct{} // closed when Wait is called: nothing of that is put off any more
+	end        func()          // closes ending, once
+	throttle   *streamThrottle
+	told       toldQuotas
+}
+
+// longestPause is the default of gate.Config.LongestPause, where requests have the time.
+const longestPause = 3 * time.Second
+
+// New makes what the handlers of all routes share, over a store and a requester, which stay the
+// caller's. It panics on a configured origin that is none.
+func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger) *Core {
+	if config.RequestTimeout <= 0 {
+		config.RequestTimeout = 5 * time.Second
+	}
+	if config.Access.LongestPause <= 0 {
+		config.Access.LongestPause = min(longestPause, config.RequestTimeout/2)
+	}
+	ending := make(chan struct{})
+	return &Core{
+		Store: st, Seats: seats, Config: config, Log: log, Gate: gate.New(config.Access, log),
+		Ending: ending, end: sync.OnceFunc(func() { close(ending) }), throttle: newStreamThrottle(), Hashes: passwords.NewHasher(0, 0),
+	}
+}
+
+// Wait returns when nothing goes on any more that outlived its answer. That takes a second at most, or
+// RequestTimeout when somebody has just been erased. Call it when requests have ended, before the
+// store is closed. It may be called more than once.
+func (a *Core) Wait() {
+	a.end()
+	a.Background.Wait()
+}
+
+// Recovered runs work and turns its panic into an error, so that the process lives on.
+func Recovered(work func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return work()
+}

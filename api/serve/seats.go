@@ -1,0 +1,27 @@
+package serve
+
+import (
+	"net/http"
+
+	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// Send sends a seat request to the workers and returns their answer. The requester keeps to the
+// deadline by itself.
+func (a *Core) Send(w http.ResponseWriter, r *Request, req messages.SeatRequest) messages.Answer {
+	a.throttle.seatRequests.Add(1)
+	defer a.throttle.seatRequests.Add(-1)
+	req.TraceID = RequestID(w)
+	return a.Seats.Request(r.Lasting, req, r.Deadline)
+}
+
+// Actor makes what tells the workers who acts, and in which role. Somebody unproven acts as the user
+// whom the request is for, or as the zero id where it is for nobody.
+func Actor(who gate.Caller, role messages.ActorKind, user store.ID) messages.Actor {
+	if !who.Proven {
+		return messages.Actor{Kind: messages.ActorUnproven, ID: user}
+	}
+	return messages.Actor{Kind: role, ID: who.ID}
+}
