@@ -25,7 +25,7 @@ func TestDocs(t *testing.T) {
 	v.judge("docs")
 }
 
-// TestServiceFrozen: a service that is frozen for a while answers the one wish, once.
+// TestServiceFrozen: a service that is frozen for a while answers the one request, once.
 func TestServiceFrozen(t *testing.T) {
 	t.Parallel()
 	s, browser := startEventio(t), startChromium(t)
