@@ -15,8 +15,8 @@ import (
 	"github.com/eventio/eventio/internal/testenv"
 )
 
-// TestWhatIsARefusedSubscription has the errors of a server, in the spellings that nats.go reports them in.
-func TestWhatIsARefusedSubscription(t *testing.T) {
+// TestWhatAServerHasRefused has the errors of a server, in the spellings that nats.go reports them in.
+func TestWhatAServerHasRefused(t *testing.T) {
 	violation := func(text string) error { return fmt.Errorf("%w: %s", nats.ErrPermissionViolation, text) }
 	for name, c := range map[string]struct {
 		err     error

@@ -18,13 +18,25 @@ import (
 type sliceReader struct {
 	events []store.Event // by cursor
 	looked int
+	index  map[store.ID][]string // WordPrefixes, once they were asked for
+}
+
+func (l *sliceReader) has(e store.Event, prefix string) bool {
+	if l.index == nil {
+		l.index = make(map[store.ID][]string)
+		for _, e := range l.events {
+			l.index[e.ID] = WordPrefixes(e)
+		}
+	}
+	_, found := slices.BinarySearch(l.index[e.ID], prefix)
+	return found
 }
 
 func (l *sliceReader) ReadRange(_ context.Context, r EventRange) ([]store.Event, error) {
 	var found []store.Event
 	for _, e := range l.events {
 		if Matches(store.EventQuery{From: r.From, To: r.To, OrganizerID: r.OrganizerID, Available: r.Available}, e) &&
-			(r.WordPrefix == "" || slices.Contains(WordPrefixes(e), r.WordPrefix)) {
+			(r.WordPrefix == "" || l.has(e, r.WordPrefix)) {
 			found = append(found, e)
 		}
 	}
@@ -159,7 +171,7 @@ func TestAPageLooksAtNoMoreThanItMay(t *testing.T) {
 	for i := range 3 * minScan {
 		l.events = append(l.events, store.Event{ID: store.NewID(), Title: common + "b", StartsAt: time.UnixMilli(int64(i)).UTC()})
 	}
-	for _, limit := range []int{9, 99} { // a page reads one more than its limit at once, until it has looked at enough
+	for _, limit := range []int{49, 99} { // a page reads one more than its limit at once, until it has looked at enough
 		l.looked = 0
 		page, err := ReadEvents(t.Context(), l, store.EventQuery{Words: Words(common + "c"), Limit: limit})
 		want := max(minScan, scanFactor*limit)
@@ -236,7 +248,7 @@ func TestTheFirstIndexIsOftenEnough(t *testing.T) {
 func TestTheRareIndexLeads(t *testing.T) {
 	for _, words := range [][2]string{{"commonest", "rare"}, {"often", "seldomest"}} {
 		l := &sliceReader{}
-		for i := range 6000 {
+		for i := range 3000 {
 			word := words[0]
 			if i%10 == 0 {
 				word = words[1]
@@ -254,7 +266,7 @@ func TestTheRareIndexLeads(t *testing.T) {
 			}
 			q.After = page.Next
 		}
-		if l.looked > 2500 {
+		if l.looked > 1600 {
 			t.Errorf("%v: %d were looked at", words, l.looked)
 		}
 	}

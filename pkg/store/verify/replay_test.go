@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -214,5 +216,38 @@ func TestFindingsOfAnImport(t *testing.T) {
 			tt.change(l)
 			wantFindings(t, Snapshot{Event: l.event, Found: true, Registrations: sequence(l.held), Changes: sequence(l.rows)}, tt.want...)
 		})
+	}
+}
+
+// TestFindingsOfARowThatCannotBeRead checks that nothing is made of a record with such a row, wherever it is, but that it is told.
+func TestFindingsOfARowThatCannotBeRead(t *testing.T) {
+	for i := range 5 {
+		l := newLived()
+		changes := func(yield func(store.ChangeRecord, error) bool) {
+			for j, r := range l.rows {
+				var err error
+				if i == j {
+					r, err = store.ChangeRecord{}, fmt.Errorf("%w: row %d", store.ErrDamaged, j)
+				}
+				if !yield(r, err) {
+					return
+				}
+			}
+		}
+		want := []string{fmt.Sprintf("row %d", i)}
+		if i < 4 {
+			before := i + 1
+			if i == 0 {
+				before = 0
+			}
+			want = append(want, fmt.Sprintf("the record has revision %d after %d: what was between is missing", i+3, before))
+		}
+		wantFindings(t, Snapshot{Event: l.event, Found: true, Registrations: sequence(l.held), Changes: changes}, want...)
+	}
+	broken := func(yield func(store.ChangeRecord, error) bool) { yield(store.ChangeRecord{}, store.ErrUnavailable) }
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := CheckEvent(ended, snapshots{Snapshot: Snapshot{Found: true, Changes: broken, Registrations: sequence[store.Registration](nil)}}, store.ID{9}, nil); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("a record that cannot be read now: %v", err)
 	}
 }
