@@ -166,6 +166,26 @@ func TestFindingsOfARoster(t *testing.T) {
 	wantFindings(t, Snapshot{Event: e, Found: true, Registrations: sequence[store.Registration](nil), StaleSearch: "its words"}, "!lists and searches do not find it by its words")
 }
 
+// TestFindingsThatAreListed checks that of one kind maxListed findings are listed, and the others counted.
+func TestFindingsThatAreListed(t *testing.T) {
+	for n, more := range map[int64]string{maxListed: "", maxListed + 1: "and 1 more of this kind (nobody)"} {
+		e := full(n)
+		e.Revision = 2
+		var rows []store.Registration
+		var want []string
+		for i := range n {
+			rows = append(rows, store.Registration{Number: i + 1, RequestID: "x", RegisteredAt: time.Unix(1, 0)})
+			if i < maxListed {
+				want = append(want, fmt.Sprintf("the registration with the number %d has no user", i+1))
+			}
+		}
+		if more != "" {
+			want = append(want, more)
+		}
+		wantFindings(t, Snapshot{Event: e, Found: true, Registrations: sequence(rows)}, want...)
+	}
+}
+
 // TestAnEventThatIsNotThere checks what is said of registrations without their event, and of an event that cannot
 // be read.
 func TestAnEventThatIsNotThere(t *testing.T) {

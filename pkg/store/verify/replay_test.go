@@ -61,6 +61,19 @@ func (l *lived) takeover(i int) {
 	l.rows = append([]store.ChangeRecord{start}, l.rows[i:]...)
 }
 
+// bothMoveUp lets 3 and 4 move up when 1 leaves, under these numbers or unnamed.
+func (l *lived) bothMoveUp(named ...int64) {
+	p := store.Promotion{After: 2, Through: 4, Count: 2}
+	for _, n := range named {
+		p.Users = append(p.Users, store.NumberedUser{Number: n, UserID: user(byte(n))})
+	}
+	l.rows[2].Actions[0].Promoted = p
+	l.rows[2].After = store.Counters{Capacity: 2, TicketsSold: 3, LastNumber: 4, ConfirmedThrough: 4}
+	l.rows[3].Before, l.rows[3].Actions[0].Waiting = l.rows[2].After, false
+	l.rows[3].After = store.Counters{Capacity: 2, TicketsSold: 2, LastNumber: 4, ConfirmedThrough: 4}
+	l.rows[4].Before, l.rows[4].After.ConfirmedThrough, l.event.ConfirmedThrough = l.rows[3].After, 4, 4
+}
+
 // TestFindingsOfARecord changes one thing of a record at a time, or of what it is compared with.
 func TestFindingsOfARecord(t *testing.T) {
 	stands := func(revision int, is, makes string) string {
@@ -145,13 +158,10 @@ func TestFindingsOfARecord(t *testing.T) {
 			p := &l.rows[2].Actions[0].Promoted
 			p.Through, p.Users = 2, nil
 		}, []string{wrong(4, store.Cancel, 1, 1, moves), stands(4, c(2, 2, 1, 4, 3), c(2, 2, 1, 4, 2))}},
-		"the last moves up": {func(l *lived) {
-			l.rows[2].Actions[0].Promoted = store.Promotion{After: 2, Through: 4, Count: 2}
-			l.rows[2].After = store.Counters{Capacity: 2, TicketsSold: 3, LastNumber: 4, ConfirmedThrough: 4}
-			l.rows[3].Before, l.rows[3].Actions[0].Waiting = l.rows[2].After, false
-			l.rows[3].After = store.Counters{Capacity: 2, TicketsSold: 2, LastNumber: 4, ConfirmedThrough: 4}
-			l.rows[4].Before, l.rows[4].After.ConfirmedThrough, l.event.ConfirmedThrough = l.rows[3].After, 4, 4
-		}, nil},
+		"the last moves up":         {func(l *lived) { l.bothMoveUp() }, nil},
+		"two are named":             {func(l *lived) { l.bothMoveUp(3, 4) }, nil},
+		"two are named in no order": {func(l *lived) { l.bothMoveUp(4, 3) }, []string{wrong(4, store.Cancel, 1, 1, moves)}},
+		"one is named twice":        {func(l *lived) { l.bothMoveUp(4, 4) }, []string{wrong(4, store.Cancel, 1, 1, moves)}},
 		"more move up than wait": {func(l *lived) {
 			p := &l.rows[2].Actions[0].Promoted
 			p.Through, p.Users = 5, nil
