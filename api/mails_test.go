@@ -372,3 +372,45 @@ func TestAResetIsSentOnce(t *testing.T) {
 		})
 	})
 }
+
+// TestALinkIsNotHeldUp: who waits for a link gets it before mails about events, however many wait.
+func TestALinkIsNotHeldUp(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *site) {
+		i, mails := s.start(t, identity.Keys{}), s.st.(outbox.Outbox)
+		ada, now := i.newMember(t), time.Now()
+		var others []outbox.Mail
+		for n := range 5 {
+			others = append(others, outbox.Mail{Key: fmt.Sprint("k", n), Kind: outbox.EventChanged, CreatedAt: now, DueAt: now.Add(-time.Hour), ExpiresAt: now.Add(time.Hour)})
+		}
+		if err := mails.AddMails(t.Context(), others); err != nil {
+			t.Fatal(err)
+		}
+		i.ask(t, "POST", serve.PathResets, resetBody(ada.email)).want(t, 202, "")
+		got, err := mails.ClaimMails(t.Context(), time.Now(), time.Now().Add(time.Minute), 1)
+		if err != nil || len(got) != 1 || got[0].Kind != outbox.PasswordReset {
+			t.Errorf("the first mail is %+v, %v", got, err)
+		}
+	})
+}
+
+// TestAnExportHasTheSettingsOfMail, which are stored of a person.
+func TestAnExportHasTheSettingsOfMail(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *site) {
+		i, mails := s.start(t, identity.Keys{}), s.st.(outbox.Outbox)
+		ada := i.newMember(t)
+		if r := i.ask(t, "GET", "/api/users/"+ada.id+"/export", "", bearer(ada.token)).want(t, 200, ""); strings.Contains(r.body, "mail_language") {
+			t.Errorf("the export is %s", r.body)
+		}
+		settings, err := mails.MailSettings(t.Context(), outbox.Settings{UserID: mustID(t, ada.id), Token: outbox.NewToken(), Language: "de"})
+		if settings.OffAt = time.Now(); err == nil {
+			err = mails.SetMailSettings(t.Context(), settings)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := i.ask(t, "GET", "/api/users/"+ada.id+"/export", "", bearer(ada.token)).want(t, 200, "")
+		if !strings.Contains(r.body, `"mail_language":"de"`) || !strings.Contains(r.body, `"event_mail_off_at"`) || strings.Contains(r.body, settings.Token) {
+			t.Errorf("the export is %s", r.body)
+		}
+	})
+}

@@ -77,7 +77,7 @@ func (a *Handlers) newMail(r *serve.Request, k outbox.Kind, of string, life time
 	digest := sha256.Sum256([]byte(of))
 	return outbox.Mail{
 		Key:  fmt.Sprintf("%s-%s-%d", k, hex.EncodeToString(digest[:16]), now.UnixMilli()/mailEvery.Milliseconds()),
-		Kind: k, Language: languageOf(r.Request), CreatedAt: now, DueAt: now, ExpiresAt: now.Add(life),
+		Kind: k, Language: languageOf(r.Request), CreatedAt: now, DueAt: now.Add(-outbox.Ahead), ExpiresAt: now.Add(life),
 	}
 }
 

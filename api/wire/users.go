@@ -102,6 +102,10 @@ type ExportedUser struct {
 	TokensEndedAt time.Time `json:"tokens_ended_at,omitzero"`
 	// EmailProvenAt is when the person has proven that the address is theirs.
 	EmailProvenAt time.Time `json:"email_proven_at,omitzero"`
+	// MailLanguage is the language of mails to the person, and EventMailOffAt when they switched those
+	// about events off.
+	MailLanguage   string    `json:"mail_language,omitzero"`
+	EventMailOffAt time.Time `json:"event_mail_off_at,omitzero"`
 	// LockedAt is when an operator locked the account.
 	LockedAt time.Time `json:"locked_at,omitzero"`
 }

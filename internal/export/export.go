@@ -3,11 +3,13 @@ package export
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/changes"
+	"github.com/eventio/eventio/pkg/store/outbox"
 )
 
 // Store is what an export reads: every store.Store has it.
@@ -28,10 +30,12 @@ const page = 200
 // log-ins that are remembered, the events that they organize, and their registrations, also
 // cancelled ones, with what the record of changes tells of them, and their webhooks without the secrets. It yields an error at most once, as the last element. Errors: store.ErrUserNotFound,
 // and those of the store.
-func Person(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, error] {
+//
+// mails has what they want of mail; nil: that is left out.
+func Person(ctx context.Context, st Store, mails outbox.Outbox, id store.ID) iter.Seq2[wire.Export, error] {
 	return func(yield func(wire.Export, error) bool) {
 		for _, part := range []iter.Seq2[wire.Export, error]{
-			account(ctx, st, id), sessions(ctx, st, id), events(ctx, st, id), registrations(ctx, st, id), webhooks(ctx, st, id),
+			account(ctx, st, mails, id), sessions(ctx, st, id), events(ctx, st, id), registrations(ctx, st, id), webhooks(ctx, st, id),
 		} {
 			for record, err := range part {
 				if !yield(record, err) || err != nil {
@@ -42,14 +46,23 @@ func Person(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, e
 	}
 }
 
-func account(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, error] {
+func account(ctx context.Context, st Store, mails outbox.Outbox, id store.ID) iter.Seq2[wire.Export, error] {
 	return func(yield func(wire.Export, error) bool) {
 		u, err := st.User(ctx, id)
 		if err != nil {
 			yield(wire.Export{}, err)
 			return
 		}
+		var settings outbox.Settings
+		if mails != nil {
+			settings, err = mails.MailSettings(ctx, outbox.Settings{UserID: id})
+			if err != nil && !errors.Is(err, outbox.ErrNoToken) {
+				yield(wire.Export{}, err)
+				return
+			}
+		}
 		yield(wire.Export{Type: wire.ExportUser, User: &wire.ExportedUser{
+			MailLanguage: settings.Language, EventMailOffAt: settings.OffAt,
 			ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt, TokensEndedAt: u.PasswordChangedAt, EmailProvenAt: u.EmailProvenAt, LockedAt: u.LockedAt,
 		}}, nil)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore"
+	"github.com/eventio/eventio/pkg/store/outbox"
 	"github.com/eventio/eventio/pkg/store/schema"
 	"github.com/eventio/eventio/pkg/store/sqlitestore"
 	"github.com/eventio/eventio/pkg/store/verify"
@@ -34,6 +35,7 @@ type Database struct {
 type Store interface {
 	store.Store
 	store.Importer
+	outbox.Outbox
 }
 
 // Resolve returns d with exactly one of its flags set: Data has its default when neither is

@@ -81,9 +81,11 @@ type Position string
 // Followed is what Changes.Follow yields.
 type Followed struct {
 	// Record is the next row. It is the zero value, with Revision 0, when everything up to
-	// Position has been read: first when the reader has caught up, and then now and then, so that
-	// its position does not become old.
+	// Position has been read: before each wait for more, so first when the reader has caught up, and
+	// then now and then, so that its position does not become old. A reader that deals with many
+	// rows at once does so then.
 	Record ChangeRecord
+
 	// Position is where to go on after this element.
 	Position Position
 }

@@ -21,6 +21,7 @@ import (
 
 	"github.com/cloudevents/sdk-go/v2/event"
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -135,7 +136,8 @@ func (s *Sink) message(row store.ChangeRecord, item changes.Item) (*nats.Msg, er
 	e.SetTime(change.At)
 	data, err := json.Marshal(change)
 	if err == nil {
-		err = e.SetData(event.ApplicationJSON, data)
+		// As a value: plain bytes would be sent in base64, which nobody reads with the nats CLI.
+		err = e.SetData(event.ApplicationJSON, jsontext.Value(data))
 	}
 	if err == nil {
 		err = e.Validate()

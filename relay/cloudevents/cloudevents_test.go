@@ -137,6 +137,14 @@ func TestEventsForWhoListens(t *testing.T) {
 		if err := ce.DataAs(&data); err != nil || data.ID != ce.ID() || data.Type != kind || data.EventID != e.ID.Hex() {
 			t.Errorf("data is %+v, %v", data, err)
 		}
+		var plain struct { // what the nats CLI shows
+			Data struct {
+				ID string `json:"id"`
+			} `json:"data"`
+		}
+		if err := json.Unmarshal(msg.Data, &plain); err != nil || plain.Data.ID != ce.ID() {
+			t.Errorf("%v: the data are no JSON object: %s", err, msg.Data)
+		}
 		if got := msg.Header.Get("Nats-Msg-Id"); got != ce.ID() || ids[got] {
 			t.Errorf("Nats-Msg-Id is %q, want %q, once", got, ce.ID())
 		}

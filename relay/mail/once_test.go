@@ -287,3 +287,26 @@ func TestSwitchedOff(t *testing.T) {
 		t.Errorf("%d mails", len(got))
 	}
 }
+
+// TestOldNews: nobody is told of what happened long ago, when mail is switched on again.
+func TestOldNews(t *testing.T) {
+	st := openSQLite(t)
+	event, u := storetest.NewEvent(t, st, 10), newUser(t, st, "Ada")
+	storetest.MustApply(t, st, register(event.ID, u))
+	rows := rowsOf(t, st, event.ID)
+	claimed := func(at time.Time) int {
+		rows[0].At = at
+		rows[0].Revision++ // another change
+		if err := mail.NewSink(st, func() {}).Deliver(t.Context(), rows); err != nil {
+			t.Fatal(err)
+		}
+		mails, err := st.ClaimMails(t.Context(), time.Now(), time.Now().Add(time.Hour), 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(mails)
+	}
+	if old, new := claimed(time.Now().Add(-73*time.Hour)), claimed(time.Now().Add(-71*time.Hour)); old != 0 || new != 1 {
+		t.Errorf("%d mails of what is old, %d of what is not", old, new)
+	}
+}

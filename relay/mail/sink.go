@@ -11,8 +11,8 @@ import (
 	"github.com/eventio/eventio/pkg/store/outbox"
 )
 
-// eventMailLife is how long a mail about an event is tried. After that the person has looked by
-// themself.
+// eventMailLife is how long after a change people are told of it: then they have looked by themselves. So
+// nobody gets the mails of a year when mail is switched on again.
 const eventMailLife = 3 * 24 * time.Hour
 
 // chunk bounds how many mails are stored at once.
@@ -54,6 +54,9 @@ func (s *Sink) Deliver(ctx context.Context, rows []store.ChangeRecord) error {
 		return nil
 	}
 	for _, row := range rows {
+		if time.Since(row.At) > eventMailLife {
+			continue
+		}
 		for _, item := range changes.Items(row) {
 			kind := kindOf(item)
 			if kind == "" {
@@ -125,6 +128,6 @@ func newMail(k outbox.Kind, row store.ChangeRecord, item changes.Item, to store.
 	return outbox.Mail{
 		Key:  fmt.Sprintf("%s-%d-%d-%s", row.EventID.Hex(), row.Revision, item.Index, to.UserID.Hex()),
 		Kind: k, UserID: to.UserID, EventID: row.EventID, Revision: row.Revision, Number: to.Number,
-		CreatedAt: row.At, DueAt: now, ExpiresAt: now.Add(eventMailLife),
+		CreatedAt: row.At, DueAt: now, ExpiresAt: row.At.Add(eventMailLife),
 	}
 }

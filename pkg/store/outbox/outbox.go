@@ -64,6 +64,10 @@ type Mail struct {
 	Attempt int64
 }
 
+// Ahead is how much earlier than others a mail is made due for which somebody waits: it is claimed before
+// those about events, however many there are.
+const Ahead = 7 * 24 * time.Hour
+
 // Token is what a link in a mail allows, once.
 type Token struct {
 	Hash    [sha256.Size]byte
@@ -131,7 +135,8 @@ type Outbox interface {
 	// DropTokens removes all tokens of a kind that a user has.
 	DropTokens(ctx context.Context, userID store.ID, kind Kind) error
 
-	// MailSettings reads what a user wants. Where nothing is stored yet, it stores and returns fresh.
+	// MailSettings reads what the user of fresh wants. Where nothing is stored yet, it stores and returns
+	// fresh; when that has no Token it only reads. Errors: ErrNoToken, for nothing.
 	MailSettings(ctx context.Context, fresh Settings) (Settings, error)
 	// MailSettingsOf reads the settings with a token. Errors: ErrNoToken.
 	MailSettingsOf(ctx context.Context, token string) (Settings, error)

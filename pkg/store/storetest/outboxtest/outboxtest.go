@@ -233,6 +233,9 @@ func testTokens(t *testing.T, target storetest.Target) {
 func testSettings(t *testing.T, target storetest.Target) {
 	a, b := both(t, target)
 	fresh := outbox.Settings{UserID: store.NewID(), Token: outbox.NewToken(), Language: "de"}
+	if got, err := a.MailSettings(storetest.Context(t), outbox.Settings{UserID: fresh.UserID}); !errors.Is(err, outbox.ErrNoToken) {
+		t.Fatalf("%+v, %v; want none", got, err)
+	}
 	for _, o := range []outbox.Outbox{a, b} {
 		got, err := o.MailSettings(storetest.Context(t), fresh)
 		if err != nil || got != fresh {
@@ -242,6 +245,9 @@ func testSettings(t *testing.T, target storetest.Target) {
 	again, err := b.MailSettings(storetest.Context(t), outbox.Settings{UserID: fresh.UserID, Token: outbox.NewToken()})
 	if err != nil || again != fresh {
 		t.Fatalf("%+v, %v; want %+v", again, err, fresh)
+	}
+	if got, err := b.MailSettings(storetest.Context(t), outbox.Settings{UserID: fresh.UserID}); err != nil || got != fresh {
+		t.Fatalf("%+v, %v; want %+v", got, err, fresh)
 	}
 	for _, off := range []time.Time{storetest.Now(), {}} {
 		fresh.OffAt, fresh.Language = off, "en"

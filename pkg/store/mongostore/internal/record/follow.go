@@ -208,6 +208,9 @@ func (f *follower) follow(ctx context.Context) error {
 				return err
 			}
 			news = true
+			if stream.RemainingBatchLength() == 0 {
+				break // to ask for more may take streamWait, and what has come is not to wait for that
+			}
 		}
 		if err := stream.Err(); err != nil {
 			return err

@@ -178,7 +178,7 @@ func (s *Relay) MailSettings(ctx context.Context, fresh outbox.Settings) (outbox
 	var d mailSettingsDoc
 	read := func() error { return s.mailSettings.FindOne(ctx, bson.D{{Key: "_id", Value: fresh.UserID}}).Decode(&d) }
 	err := read()
-	if errors.Is(err, mongo.ErrNoDocuments) {
+	if fresh.Token != "" && errors.Is(err, mongo.ErrNoDocuments) {
 		_, err = s.mailSettings.InsertOne(ctx, mailSettingsDoc(fresh))
 		if err != nil && !mongodb.KeyTaken(err) {
 			return outbox.Settings{}, fmt.Errorf("store the mail settings of user %s: %w", fresh.UserID.Hex(), mongodb.WriteError(err))

@@ -174,7 +174,7 @@ func (s *Relay) MailSettings(ctx context.Context, fresh outbox.Settings) (outbox
 		return v, nil
 	}
 	v, err := read()
-	if !errors.Is(err, outbox.ErrNoToken) {
+	if fresh.Token == "" || !errors.Is(err, outbox.ErrNoToken) {
 		return v, err
 	}
 	err = s.transact(ctx, func(tx *sql.Tx) error {
