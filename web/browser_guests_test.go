@@ -17,7 +17,8 @@ func (v *visitor) shows(names ...string) {
 	v.until(fmt.Sprintf(`[...document.querySelectorAll('#roster .guest-who > :first-child')].map((e) => e.textContent).join('|') === %s`, quote(strings.Join(names, "|"))))
 }
 
-// The guest list of an event: found, filtered, sorted, read on, somebody removed, taken home.
+// TestGuestList: the guest list of an event: found, filtered, sorted, read on, somebody removed,
+// taken home.
 func TestGuestList(t *testing.T) {
 	t.Parallel()
 	s, browser := startEventio(t), startChromium(t)

@@ -14,7 +14,8 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// The description of the API is a page like the others: nothing to scroll sideways, and judged by axe.
+// TestDocs: the description of the API is a page like the others: nothing to scroll sideways, and
+// judged by axe.
 func TestDocs(t *testing.T) {
 	t.Parallel()
 	v := newVisitor(t, startChromium(t), startEventio(t))
@@ -24,7 +25,7 @@ func TestDocs(t *testing.T) {
 	v.judge("docs")
 }
 
-// A service that is frozen for a while answers the one wish, once.
+// TestServiceFrozen: a service that is frozen for a while answers the one request, once.
 func TestServiceFrozen(t *testing.T) {
 	t.Parallel()
 	s, browser := startEventio(t), startChromium(t)
@@ -51,7 +52,8 @@ func TestServiceFrozen(t *testing.T) {
 	ada.sees("taken", "1 of 12 taken")
 }
 
-// A session is renewed while somebody is there, and stays the log-in that it was.
+// TestSessionRenews: a session is renewed while somebody is there, and stays the log-in that it
+// was.
 func TestSessionRenews(t *testing.T) {
 	t.Parallel()
 	s, browser := startEventio(t), startChromium(t)

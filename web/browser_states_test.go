@@ -20,7 +20,8 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// One event in each state, as a guest and as somebody who is logged in: one button that is right.
+// TestStates: one event in each state, as a guest and as somebody who is logged in: one button that
+// is right.
 func TestStates(t *testing.T) {
 	t.Parallel()
 	s, browser := startEventio(t), startChromium(t)
@@ -190,8 +191,8 @@ func refusal(status int, code, retry string) func(v *visitor, id fetch.RequestID
 	}
 }
 
-// Each answer that a registration can get is said in our words, and what is undecided is asked
-// again by itself, under the same key.
+// TestAnswers: each answer that a registration can get is said in our words, and what is undecided
+// is asked again by itself, under the same key.
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 	s, browser := startEventio(t), startChromium(t)
@@ -278,7 +279,7 @@ func statusOf(code string) int {
 	return 409
 }
 
-// The moment at which registration opens, with a crowd beside the page.
+// TestOpening: the moment at which registration opens, with a crowd beside the page.
 func TestOpening(t *testing.T) {
 	s, browser := startEventio(t), startChromium(t)
 	organizer := s.person()
@@ -340,7 +341,7 @@ func TestOpening(t *testing.T) {
 	ada.sees("taken", fmt.Sprintf("%d waiting", crowd+1-capacity))
 }
 
-// A page stays whole while its service is killed, and says so while it is away.
+// TestServiceGone: a page stays whole while its service is killed, and says so while it is away.
 func TestServiceGone(t *testing.T) {
 	t.Parallel()
 	s, browser := startEventio(t), startChromium(t)
@@ -390,7 +391,8 @@ func setOffline(v *visitor, offline bool) {
 	}
 }
 
-// A page whose script or style sheet does not arrive still says what it is about, and what to do.
+// TestAssetMissing: a page whose script or style sheet does not arrive still says what it is about,
+// and what to do.
 func TestAssetMissing(t *testing.T) {
 	t.Parallel()
 	s, browser := startEventio(t), startChromium(t)
@@ -421,7 +423,8 @@ func TestAssetMissing(t *testing.T) {
 	}
 }
 
-// Without scripts the page says what there is to say, and why its button is missing.
+// TestWithoutScripts: without scripts the page says what there is to say, and why its button is
+// missing.
 func TestWithoutScripts(t *testing.T) {
 	t.Parallel()
 	s, browser := startEventio(t), startChromium(t)
@@ -436,7 +439,8 @@ func TestWithoutScripts(t *testing.T) {
 	}
 }
 
-// On a slow network an event can be used within 2 s the first time, and 1 s after that.
+// TestSlowNetwork: on a slow network an event can be used within 2 s the first time, and 1 s after
+// that.
 func TestSlowNetwork(t *testing.T) {
 	s, browser := startEventio(t), startChromium(t)
 	event := s.person().event(nil)

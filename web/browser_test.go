@@ -55,8 +55,8 @@ func tell(t *testing.T, visitors map[string]*visitor, steps []step) {
 	}
 }
 
-// The life of an event: announced, found, full, waited for, left, moved up in, raised, edited,
-// called off, with four people looking at it.
+// TestStory: the life of an event: announced, found, full, waited for, left, moved up in, raised,
+// edited, called off, with four people looking at it.
 func TestStory(t *testing.T) {
 	t.Parallel()
 	s, browser := startEventio(t), startChromium(t)
@@ -336,8 +336,8 @@ func TestAccounts(t *testing.T) {
 	})
 }
 
-// The tests above rest on the browser complaining. This proves that it would: put the attack in
-// as HTML, and the policy must stop it and say so.
+// TestBrowserWouldComplain: the tests above rest on the browser complaining. This proves that it
+// would: put the attack in as HTML, and the policy must stop it and say so.
 func TestBrowserWouldComplain(t *testing.T) {
 	v := newVisitor(t, startChromium(t), startEventio(t))
 	v.open("/")

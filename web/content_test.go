@@ -91,8 +91,8 @@ func TestEveryReferenceExists(t *testing.T) {
 	}
 }
 
-// Each id that a module of a page asks for by name is in that page. Which pages run it is in
-// main.js; what is not there for everybody is asked for with care.
+// TestModulesFindTheirElements: each id that a module of a page asks for by name is in that page.
+// Which pages run it is in main.js; what is not there for everybody is asked for with care.
 func TestModulesFindTheirElements(t *testing.T) {
 	asked := regexp.MustCompile(`byId\('([^']*)'\)(\?\.)?`)
 	pageOf := map[string]string{
@@ -142,7 +142,7 @@ func TestModulesNeverParseHTML(t *testing.T) {
 	}
 }
 
-// Contrast as WCAG 2 counts it: 4.5 for text, 3 for edges of controls and for gauges.
+// TestContrast: contrast as WCAG 2 counts it: 4.5 for text, 3 for edges of controls and for gauges.
 func TestContrast(t *testing.T) {
 	text := string(asset("assets/base.css"))
 	light, dark, ok := strings.Cut(text, "@media (prefers-color-scheme: dark)")
@@ -195,7 +195,7 @@ func relativeLuminance(t testing.TB, hex string) float64 {
 	return sum
 }
 
-// A file that is embedded by mistake would be public.
+// TestEmbeddedFiles: a file that is embedded by mistake would be public.
 func TestEmbeddedFiles(t *testing.T) {
 	want := regexp.MustCompile(`^(pages/[a-z]+\.html|assets/[a-z-]+\.(js|css|svg)|text/[a-z]+\.json)$`)
 	err := fs.WalkDir(embedded, ".", func(name string, entry fs.DirEntry, err error) error {

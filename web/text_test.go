@@ -57,8 +57,8 @@ func problemCodes(t testing.TB) []string {
 	return slices.Sorted(maps.Keys(codes))
 }
 
-// What the API says in words is for programmers. For each of its codes and states the pages have
-// sentences of their own, in each language.
+// TestEveryAnswerHasItsSentence: what the API says in words is for programmers. For each of its
+// codes and states the pages have sentences of their own, in each language.
 func TestEveryAnswerHasItsSentence(t *testing.T) {
 	states := openAPI(t).Components.Schemas["Event"].Properties["registration_state"].Enum
 	if len(states) != 7 {
@@ -125,7 +125,8 @@ func TestLanguagesSayTheSame(t *testing.T) {
 	}
 }
 
-// Each sentence that is asked for by its whole key is there, and no sentence is left over.
+// TestSentencesAreUsed: each sentence that is asked for by its whole key is there, and no sentence
+// is left over.
 func TestSentencesAreUsed(t *testing.T) {
 	var sources strings.Builder
 	for _, pattern := range []string{"assets/*.js", "pages/*.html"} {
@@ -213,7 +214,7 @@ func TestTimesInWords(t *testing.T) {
 	}
 }
 
-// A link that is shared tells what it leads to, whatever the organizer has written.
+// TestSharedLink: a link that is shared tells what it leads to, whatever the organizer has written.
 func TestSharedLink(t *testing.T) {
 	text := body(t, ask(t, http.MethodGet, "/events/"+someID))
 	for _, want := range []string{
@@ -247,7 +248,7 @@ func TestSharedLink(t *testing.T) {
 	}
 }
 
-// What a page begins with is what the API said, to the byte.
+// TestStateOfAPage: what a page begins with is what the API said, to the byte.
 func TestStateOfAPage(t *testing.T) {
 	text := body(t, ask(t, http.MethodGet, "/events/"+someID, "Cookie", "eventio_token=x"))
 	block := regexp.MustCompile(`(?s)<script type="application/json" id="state">(.*?)</script>`).FindStringSubmatch(text)
@@ -274,7 +275,8 @@ func TestStateOfAPage(t *testing.T) {
 	}
 }
 
-// Without scripts a page still says what, when, where, and whether there are places.
+// TestReadableWithoutScripts: without scripts a page still says what, when, where, and whether
+// there are places.
 func TestReadableWithoutScripts(t *testing.T) {
 	for address, want := range map[string][]string{
 		"/events/" + someID: {"Night &lt;/script&gt;", "Saturday, 1 May 2027", "20:00–22:00", "Hall &lt;3", "1,199", "Second line, with; signs"},

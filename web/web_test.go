@@ -238,7 +238,8 @@ func TestCaching(t *testing.T) {
 	})
 }
 
-// An asset's name says what is in it, so that it may be kept for ever.
+// TestAssetsAreNamedByTheirContent: an asset's name says what is in it, so that it may be kept for
+// ever.
 func TestAssetsAreNamedByTheirContent(t *testing.T) {
 	n := 0
 	for address, f := range served.files {
@@ -278,7 +279,8 @@ func TestCompression(t *testing.T) {
 	}
 }
 
-// What a first visit to an event loads, as it is sent: the page, the style sheet, the script.
+// TestAVisitIsSmall: what a first visit to an event loads, as it is sent: the page, the style
+// sheet, the script.
 func TestAVisitIsSmall(t *testing.T) {
 	const most = 60 << 10
 	for _, language := range languages {
@@ -370,7 +372,8 @@ func TestUnknownPaths(t *testing.T) {
 	})
 }
 
-// Over a real connection nothing cleans the path before the handler sees it.
+// TestTraversalOverTheWire: over a real connection nothing cleans the path before the handler sees
+// it.
 func TestTraversalOverTheWire(t *testing.T) {
 	server := httptest.NewServer(served)
 	defer server.Close()

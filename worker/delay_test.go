@@ -182,9 +182,18 @@ func TestRequestersAreBounded(t *testing.T) {
 	a := newDelayEstimator()
 	for i := range 10 * maxRequesters {
 		a.estimate(strconv.Itoa(i), 1, a.started, false)
+		if n := len(a.requesters); n > maxRequesters {
+			t.Fatalf("%d requesters are remembered", n)
+		}
 	}
-	if n := len(a.requesters); n > maxRequesters {
-		t.Errorf("%d requesters are remembered", n)
+	b := newDelayEstimator()
+	for i := range maxRequesters + 1 { // each of whom it knows well
+		for _, m := range settled {
+			b.estimate(strconv.Itoa(i), m.sent, b.started.Add(m.came), false)
+		}
+		if n := len(b.requesters); n > maxRequesters || i < maxRequesters && n != i+1 {
+			t.Fatalf("%d of %d requesters are remembered", n, i+1)
+		}
 	}
 }
 

@@ -121,11 +121,12 @@ func (w *Worker) drainPending(ctx context.Context) {
 func takenOf(sub *nats.Subscription) (taken func() bool) {
 	delivered, _ := sub.Delivered() // fails on a subscription that has ended, which has no messages
 	pending, _, err := sub.Pending()
+	// A message that is in the callback now counts as delivered and as pending: last is one too high then.
 	last := delivered + int64(pending)
 	return func() bool {
 		now, ended := sub.Delivered()
 		left, _, _ := sub.Pending()
-		return err != nil || ended != nil || now > last || now == last && left == 0
+		return err != nil || ended != nil || now > last || left == 0
 	}
 }
 

@@ -2,9 +2,15 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/messages"
 )
 
 func TestPauses(t *testing.T) {
@@ -51,4 +57,93 @@ func TestPauses(t *testing.T) {
 			t.Error("what cannot be taken keeps the worker from recovering for ever")
 		}
 	})
+}
+
+// TestWhatWaitsIsTaken checks when all messages that a subscription had count as taken: when the callback has
+// returned from the last of them, or there is no subscription any more.
+func TestWhatWaitsIsTaken(t *testing.T) {
+	conn := connectTo(t, testenv.StartNATS(t).URL())
+	entered, leave := make(chan struct{}), make(chan struct{})
+	sub, err := conn.Subscribe("a", func(*nats.Msg) { entered <- struct{}{}; <-leave })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !takenOf(sub)() {
+		t.Error("nothing waits, and it is not taken")
+	}
+	publish := func() {
+		t.Helper()
+		if err := conn.Publish("a", nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.FlushTimeout(10 * time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	publish()
+	publish()
+	<-entered
+	taken := takenOf(sub)
+	publish() // two come later, and do not count
+	publish()
+	if taken() {
+		t.Error("one is being taken and one waits, and both count as taken")
+	}
+	leave <- struct{}{}
+	<-entered
+	if taken() {
+		t.Error("the last one is being taken, and counts as taken")
+	}
+	leave <- struct{}{}
+	<-entered // the first that came later
+	leave <- struct{}{}
+	<-entered
+	if !taken() {
+		t.Error("all that waited are taken, and do not count, because others came")
+	}
+
+	// A drain ends with its time while a callback does not return, and by itself when it does.
+	drained := func(w *Worker, ctx context.Context) chan struct{} {
+		done := make(chan struct{})
+		go func() { defer close(done); w.drainPending(ctx) }()
+		return done
+	}
+	ends := func(name string, done chan struct{}) {
+		t.Helper()
+		select {
+		case <-done:
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: the drain does not end", name)
+		}
+	}
+	w := &Worker{conn: conn, service: &messages.Service{Subscriptions: []*nats.Subscription{sub}}}
+	publish()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	ends("a callback that does not return", drained(w, ctx))
+	if ctx.Err() == nil {
+		t.Error("the drain ends before its time, and before what waits is taken")
+	}
+	long, cancel := context.WithTimeout(t.Context(), time.Minute) // a drain needs a limit
+	defer cancel()
+	done, taken := drained(w, long), takenOf(sub)
+	leave <- struct{}{}
+	<-entered
+	leave <- struct{}{}
+	testenv.Eventually(t, 10*time.Second, "be taken, though nothing comes after it", func() error {
+		if !taken() {
+			return errors.New("it is not")
+		}
+		return nil
+	})
+	ends("a callback that returns", done)
+	ends("a worker that has not started", drained(&Worker{conn: conn}, long))
+	if err := sub.Unsubscribe(); err != nil {
+		t.Fatal(err)
+	}
+	ends("a subscription that has ended", drained(w, long))
+	conn.Close()
+	gone, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	ends("no connection", drained(w, gone))
 }

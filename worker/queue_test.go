@@ -1,6 +1,8 @@
 package worker
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -129,5 +131,26 @@ func TestWhoPromotesManyIsAlone(t *testing.T) {
 			t.Fatalf("a batch has %q, want %q", got, want)
 		}
 		q.release(batch)
+	}
+}
+
+// TestABatchSharesItsRoom checks how a batch is filled: an equal share for each event, and the rest by those with
+// more, the longest waiting first.
+func TestABatchSharesItsRoom(t *testing.T) {
+	q := newQueue(1000)
+	for i, n := range []int{50, 2, 50, 1} {
+		for j := range n {
+			q.put([]request{waiting(store.ID{byte(i)}, fmt.Sprint(j))})
+		}
+	}
+	got := make(map[byte]int)
+	for _, r := range q.take(10) {
+		got[r.EventID[0]]++
+	}
+	if want := map[byte]int{0: 5, 1: 2, 2: 2, 3: 1}; !maps.Equal(got, want) {
+		t.Errorf("the batch has %v, want %v", got, want)
+	}
+	if got := q.waiting; got != 93 {
+		t.Errorf("%d wait", got)
 	}
 }

@@ -148,7 +148,7 @@ func (d dying) CreateEvent(ctx context.Context, e store.Event) error {
 	return d.die(ctx, func() error { return d.Store.CreateEvent(ctx, e) })
 }
 
-// After its death nothing is noted about the key and nothing is read any more.
+// Finish notes nothing: after its death nothing is noted about the key and nothing is read any more.
 func (d dying) Finish(ctx context.Context, c store.Claim) error  { return d.Store.Finish(ctx, c) }
 func (d dying) Release(ctx context.Context, c store.Claim) error { return errDead }
 

@@ -1,6 +1,14 @@
 package messages
 
-import "testing"
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+)
 
 func TestExposure(t *testing.T) {
 	for _, c := range []struct {
@@ -20,5 +28,92 @@ func TestExposure(t *testing.T) {
 		if isLoopback(address) != want {
 			t.Errorf("%q", address)
 		}
+	}
+}
+
+// TestWhoAsksForTLS checks which options encrypt every connection.
+func TestWhoAsksForTLS(t *testing.T) {
+	for _, c := range []struct {
+		servers string
+		secure  bool
+		want    bool
+	}{
+		{"", false, false}, {"nats://a:4222", false, false}, {"nats://a:4222", true, true}, {"tls://a:4222", false, true},
+		{"wss://a", false, true}, {"ws://a", false, false}, {"nats://tls:4222 nats://b", false, false}, {"nats://a tls://b", false, true},
+	} {
+		s := newSupervisor(nats.Options{Servers: strings.Fields(c.servers), Secure: c.secure}, zerolog.Nop())
+		if s.asksForTLS() != c.want {
+			t.Errorf("%q, secure %v: %v", c.servers, c.secure, !c.want)
+		}
+	}
+}
+
+// TestWhichServersAdmitGuests greets as a server may, and as none does. Only a server that says that it asks for
+// no credentials is taken for one, and one that says nothing is not waited for.
+func TestWhichServersAdmitGuests(t *testing.T) {
+	for name, c := range map[string]struct {
+		greeting string
+		want     bool
+	}{
+		"open":                  {"INFO {\"auth_required\":false,\"server_id\":\"x\"}\r\n", true},
+		"open, without a word":  {"INFO {\"server_id\":\"x\"}\r\nPING\r\n", true},
+		"with credentials":      {"INFO {\"auth_required\":true}\r\n", false},
+		"no greeting":           {"", false},
+		"half a greeting":       {"INFO {}", false},
+		"another protocol":      {"220 {}\r\n", false},
+		"no object":             {"INFO {\r\n", false},
+		"a greeting of no end":  {"INFO {\"x\":\"" + strings.Repeat("x", maxGreeting) + "\"}\r\n", false},
+		"a long greeting":       {"INFO {\"x\":\"" + strings.Repeat("x", maxGreeting-100) + "\"}\r\n", true},
+		"an error in its place": {"-ERR 'no'\r\n", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer listener.Close()
+			left := make(chan error, 1)
+			go func() {
+				conn, err := listener.Accept()
+				if err != nil {
+					left <- err
+					return
+				}
+				defer conn.Close()
+				_, _ = conn.Write([]byte(c.greeting)) // who has read enough may be gone
+				_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+				_, err = conn.Read(make([]byte, 1)) // until the other side leaves
+				left <- err
+			}()
+			if got := admitsGuests(listener.Addr().String()); got != c.want {
+				t.Errorf("it admits guests: %v", got)
+			}
+			if err := <-left; err == nil || strings.Contains(err.Error(), "timeout") {
+				t.Errorf("the connection stays: %v", err)
+			}
+		})
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := listener.Addr().String()
+	listener.Close()
+	if admitsGuests(nobody) {
+		t.Error("who is not there admits guests")
+	}
+}
+
+// TestRefusalsOfBeforeDoNotCount checks which refusal of a message explains that a probe has no reply.
+func TestRefusalsOfBeforeDoNotCount(t *testing.T) {
+	var p publishRefusals
+	if err := p.since(time.Time{}); err != nil {
+		t.Errorf("without any: %v", err)
+	}
+	at := time.Now()
+	p.err, p.when = nats.ErrPermissionViolation, at
+	if p.since(at) == nil || p.since(at.Add(-time.Second)) == nil || p.since(at.Add(time.Nanosecond)) != nil {
+		t.Error("a refusal counts from its own moment on")
 	}
 }

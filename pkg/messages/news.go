@@ -89,11 +89,11 @@ func DecodePeopleNews(data []byte) (PeopleNews, error) {
 // decodeOne reads a message that has one line.
 func decodeOne[M EventNews | PeopleNews](data []byte) (m M, err error) {
 	all, err := decode[M](data)
-	if err == nil && len(all) > 1 {
-		err = errors.New("decode news: more than one")
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return m, err
+	case len(all) > 1:
+		return m, errors.New("decode news: more than one")
 	}
 	return all[0], nil
 }

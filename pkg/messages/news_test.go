@@ -1,6 +1,7 @@
 package messages_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,9 @@ func TestNewsOfNoSuchFormIsLeftOut(t *testing.T) {
 		{"news_of_an_event", `{"v":1,` + event + `,"revision":7}`, true, true},
 		{"fields_of_a_newer_version_are_ignored", `{"v":1,` + event + `,"revision":7,"users":"","more":[1]}`, true, true},
 		{"news_of_a_person", `{"v":1,` + event + `,"users":"AAAAAAAAAAAAAAAA"}`, false, true},
+		{"the_first_revision", `{"v":1,` + event + `,"revision":1}`, true, true},
+		{"revision_0", `{"v":1,` + event + `,"revision":0}`, false, true},
+		{"as_many_people_as_may_be", `{"v":1,` + event + `,"users":"` + strings.Repeat("AAAAAAAAAAAAAAAA", 1024) + `"}`, false, true},
 		{"half_a_person", `{"v":1,` + event + `,"users":"AAAAAAAA"}`, false, false},
 		{"more_people_than_may_be", `{"v":1,` + event + `,"users":"` + strings.Repeat("AAAAAAAAAAAAAAAA", 1025) + `"}`, false, false},
 		{"another_version", `{"v":2,` + event + `,"revision":7}`, false, false},
@@ -95,6 +99,47 @@ func TestNewsReachesWhoListens(t *testing.T) {
 	must(t, link.Conn.FlushTimeout(5*time.Second))
 	if len(events) != 0 {
 		t.Error("news comes to who has stopped to listen")
+	}
+}
+
+// TestHowManyNewsNames checks that as many people as may be are named, and nobody of more.
+func TestHowManyNewsNames(t *testing.T) {
+	for n, named := range map[int]int{0: 0, 1: 1, 1024: 1024, 1025: 0, 5000: 0} {
+		users := make([]messages.ID, n)
+		for i := range users {
+			users[i] = messages.ID{byte(i), byte(i >> 8), 1}
+		}
+		ids, any := messages.NewPeopleNews(messages.ID{1}, users).UserIDs()
+		if len(ids) != named || any != (named > 0) || named > 0 && !slices.Equal(ids, users) {
+			t.Errorf("of %d people %d are named", n, len(ids))
+		}
+	}
+}
+
+// TestNewsWithoutAConnection checks that no news goes or comes over a link that cannot carry it, and that the
+// caller is told.
+func TestNewsWithoutAConnection(t *testing.T) {
+	if (*messages.Requester)(nil).Link() != (messages.Link{}) {
+		t.Error("no requester has a link")
+	}
+	conn, err := messages.Connect(testenv.StartNATS(t).URL(), "test", zerolog.Nop())
+	must(t, err)
+	defer conn.Close()
+	good := messages.Namespace{Prefix: "eventio", Database: "a"}
+	gone, err := messages.Connect(testenv.StartNATS(t).URL(), "test", zerolog.Nop())
+	must(t, err)
+	gone.Close()
+	closed := messages.Link{Conn: gone, Namespace: good}
+	for name, link := range map[string]messages.Link{"none": {}, "no namespace": {Conn: conn}, "a closed one": closed} {
+		if _, err := link.ListenEvent(messages.ID{1}, func(messages.EventNews) {}); err == nil {
+			t.Errorf("%s: it listens to an event", name)
+		}
+		if _, err := link.ListenPeople(func(messages.PeopleNews) {}); err == nil {
+			t.Errorf("%s: it listens to people", name)
+		}
+	}
+	if messages.PublishEventNews(closed, messages.ID{1}, 1) == nil || messages.PublishPeopleNews(closed, messages.ID{1}, nil) == nil {
+		t.Error("news is published on a closed connection")
 	}
 }
 

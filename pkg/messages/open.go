@@ -87,6 +87,6 @@ func admitsGuests(address string) bool {
 
 // isLoopback reports whether an address, host:port, is one of this machine only.
 func isLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	return err == nil && net.ParseIP(host).IsLoopback()
+	host, _, _ := net.SplitHostPort(address) // "" of what is no address
+	return net.ParseIP(host).IsLoopback()
 }

@@ -134,7 +134,7 @@ func (p *publishRefusals) listen(conn *nats.Conn, subject string) {
 func (p *publishRefusals) since(start time.Time) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.err == nil || p.when.Before(start) {
+	if p.when.Before(start) { // or there was none
 		return nil
 	}
 	return p.err

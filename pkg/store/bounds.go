@@ -182,7 +182,7 @@ func (e Event) checkOpening() (wrong checker) {
 
 // checkHours returns what is wrong with the times at which people may register.
 func (e Event) checkHours() (wrong checker) {
-	if !e.OpensAt.IsZero() && !e.ClosesAt.IsZero() && !e.ClosesAt.After(e.OpensAt) {
+	if !e.ClosesAt.IsZero() && !e.ClosesAt.After(e.OpensAt) { // every time is after a zero OpensAt
 		wrong.add("registration_closes_at", errors.New("must be after registration_opens_at"))
 	}
 	return wrong

@@ -85,3 +85,110 @@ func TestEveryFieldOfAnEditIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestTimesOfAnEvent checks the times of an event against each other, each at its bound.
+func TestTimesOfAnEvent(t *testing.T) {
+	at := func(hour int) time.Time { return time.Date(2027, 5, 1, hour, 0, 0, 0, time.UTC) }
+	justAfter := func(hour int) time.Time { return at(hour).Add(time.Millisecond) }
+	none := time.Time{}
+	for _, c := range []struct {
+		name                        string
+		starts, ends, opens, closes time.Time
+		wrong                       string
+	}{
+		{"no hours", at(18), at(20), none, none, ""},
+		{"hours", at(18), at(20), at(9), at(17), ""},
+		{"the shortest", at(18), justAfter(18), at(18), justAfter(18), ""},
+		{"hours without an end", at(18), at(20), at(19), none, ""},
+		{"hours without a beginning", at(18), at(20), none, at(1), ""},
+		{"hours that end late", at(18), at(20), at(9), at(23), ""},
+		{"none of them", none, none, none, none, "ends_at"},
+		{"no time at all", at(18), at(18), none, none, "ends_at"},
+		{"backwards", at(18), at(17), none, none, "ends_at"},
+		{"opens at the end", at(18), at(20), at(20), none, "registration_opens_at"},
+		{"opens before it", at(18), justAfter(20), at(20), none, ""},
+		{"no hour at all", at(18), at(20), at(9), at(9), "registration_closes_at"},
+		{"closes before it opens", at(18), at(20), at(9), at(8), "registration_closes_at"},
+		{"all", at(18), at(17), at(17), at(16), "ends_at registration_opens_at registration_closes_at"},
+	} {
+		e := store.Event{StartsAt: c.starts, EndsAt: c.ends, OpensAt: c.opens, ClosesAt: c.closes}
+		var fields []string
+		for _, w := range e.CheckTimes() {
+			fields = append(fields, w.Field)
+			if !strings.HasPrefix(w.Reason, "must be ") {
+				t.Errorf("%s: %s", c.name, w.Reason)
+			}
+		}
+		if got := strings.Join(fields, " "); got != c.wrong {
+			t.Errorf("%s: %q is wrong, want %q", c.name, got, c.wrong)
+		}
+	}
+}
+
+// TestAnEditAnswersForItsOwnTimes checks that an edit is refused when a time that it sets does not fit the event's
+// others, whichever it sets alone, and not for times that were wrong before, as an import may have them.
+func TestAnEditAnswersForItsOwnTimes(t *testing.T) {
+	at := func(hour int) *time.Time { return new(time.Date(2027, 5, 1, hour, 0, 0, 0, time.UTC)) }
+	event := func(starts, ends, opens, closes int) store.Event {
+		e := newEvent(5)
+		e.StartsAt, e.EndsAt = *at(starts), *at(ends)
+		if opens > 0 {
+			e.OpensAt = *at(opens)
+		}
+		if closes > 0 {
+			e.ClosesAt = *at(closes)
+		}
+		return e
+	}
+	early := event(1, 20, 9, 17)
+	for name, c := range map[string]struct {
+		event store.Event
+		edit  store.Edit
+		fits  bool
+	}{
+		"all as it was":                    {early, store.Edit{Title: new("x")}, true},
+		"begins when it ends":              {early, store.Edit{StartsAt: at(20)}, false},
+		"begins just before":               {early, store.Edit{StartsAt: at(19)}, true},
+		"ends when it begins":              {early, store.Edit{EndsAt: at(1)}, false},
+		"ends when registration opens":     {early, store.Edit{EndsAt: at(9)}, false},
+		"ends before registration closes":  {early, store.Edit{EndsAt: at(10)}, true},
+		"opens when it ends":               {event(1, 20, 0, 0), store.Edit{OpensAt: at(20)}, false},
+		"opens while it runs":              {event(1, 20, 0, 0), store.Edit{OpensAt: at(19)}, true},
+		"opens when it closes":             {early, store.Edit{OpensAt: at(17)}, false},
+		"closes when it opens":             {early, store.Edit{ClosesAt: at(9)}, false},
+		"closes later":                     {early, store.Edit{ClosesAt: at(23)}, true},
+		"dates that were wrong/hours":      {event(18, 17, 9, 0), store.Edit{OpensAt: at(8), ClosesAt: at(10)}, true},
+		"dates that were wrong/other text": {event(18, 17, 9, 0), store.Edit{Title: new("x")}, true},
+		"an opening that was wrong/begin":  {event(18, 20, 21, 0), store.Edit{StartsAt: at(17)}, true},
+		"an opening that was wrong/close":  {event(18, 20, 21, 0), store.Edit{ClosesAt: at(22)}, true},
+		"an opening that was wrong/end":    {event(18, 20, 21, 0), store.Edit{EndsAt: at(21)}, false},
+		"hours that were wrong/dates":      {event(18, 20, 9, 8), store.Edit{StartsAt: at(17), EndsAt: at(21)}, true},
+		"hours that were wrong/still":      {event(18, 20, 9, 8), store.Edit{OpensAt: at(8)}, false},
+	} {
+		c.edit.Version = store.AnyVersion
+		results, changes := store.Decide(map[store.ID]store.EventState{c.event.ID: {Event: c.event}},
+			[]store.SeatRequest{{Kind: store.EditEvent, EventID: c.event.ID, RequestID: "x", Edit: &c.edit}})
+		want := store.VersionMismatch
+		if c.fits {
+			want = store.Edited
+		}
+		if results[0].Outcome != want || len(changes) > 0 != c.fits {
+			t.Errorf("%s: %s, %d changes", name, results[0].Outcome, len(changes))
+		}
+	}
+}
+
+func TestWhichEditsChangeSearches(t *testing.T) {
+	for name, c := range map[string]struct {
+		edit store.Edit
+		want bool
+	}{
+		"title": {store.Edit{Title: new("")}, true}, "description": {store.Edit{Description: new("")}, true}, "venue": {store.Edit{Venue: new("")}, true},
+		"nothing": {store.Edit{}, false},
+		"others":  {store.Edit{TimeZone: new("UTC"), Capacity: new(int64(1)), StartsAt: new(time.Now()), Waitlist: new(true), Cancel: true}, false},
+	} {
+		if c.edit.ChangesSearch() != c.want {
+			t.Errorf("%s: %v", name, !c.want)
+		}
+	}
+}

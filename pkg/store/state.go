@@ -44,7 +44,7 @@ func (e Event) States(now time.Time) (LifeState, RegistrationState) {
 	switch {
 	case !e.ClosesAt.IsZero() && !now.Before(e.ClosesAt):
 		return life, RegistrationIsClosed
-	case !e.OpensAt.IsZero() && now.Before(e.OpensAt):
+	case now.Before(e.OpensAt): // zero: never
 		return life, RegistrationOpensSoon
 	case e.TicketsSold < e.Capacity && e.Waiting == 0:
 		return life, RegistrationIsOpen

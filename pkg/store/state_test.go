@@ -48,3 +48,30 @@ func TestStates(t *testing.T) {
 		}
 	}
 }
+
+func TestWhichEventsAreAvailable(t *testing.T) {
+	for name, c := range map[string]struct {
+		event Event
+		want  bool
+	}{
+		"the last seat":            {Event{Capacity: 2, TicketsSold: 1}, true},
+		"none left":                {Event{Capacity: 2, TicketsSold: 2}, false},
+		"more sold than there are": {Event{Capacity: 2, TicketsSold: 3}, false},
+		"cancelled":                {Event{Capacity: 2, CancelledAt: time.UnixMilli(1)}, false},
+	} {
+		if c.event.IsAvailable() != c.want {
+			t.Errorf("%s: %v", name, !c.want)
+		}
+	}
+}
+
+// TestAnEventWithoutSomeOfItsRegistrations checks the counters of an event that is being deleted.
+func TestAnEventWithoutSomeOfItsRegistrations(t *testing.T) {
+	e := Event{Capacity: 9, TicketsSold: 4, Waiting: 3, LastNumber: 8, ConfirmedThrough: 5, Revision: 7, Recorded: 7}
+	got := e.Without([]Registration{{Number: 1}, {Number: 5}, {Number: 6}, {Number: 2, Cancelled: true}, {Number: 7, Cancelled: true}})
+	want := e
+	want.TicketsSold, want.Waiting, want.Revision, want.Recorded = 2, 2, 8, RemovingRecord
+	if !got.Equal(want) {
+		t.Errorf("%+v", got)
+	}
+}

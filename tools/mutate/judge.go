@@ -46,8 +46,9 @@ type judge struct {
 	quiet     []bool            // by tests of the plan: they use rapid, which keeps what failed in files
 }
 
-// newJudge makes sure that the tests pass without a change, and finds out how long they take.
-func newJudge(ctx context.Context, root string, p plan) (*judge, error) {
+// newJudge makes sure that the tests pass without a change, and finds out how long they take. quick leaves
+// out the slow ones.
+func newJudge(ctx context.Context, root string, p plan, quick bool) (*judge, error) {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return nil, err
@@ -59,6 +60,9 @@ func newJudge(ctx context.Context, root string, p plan) (*judge, error) {
 	j := &judge{root: root, dir: dir, plan: p, stages: [][]string{nil}}
 	if p.slow != "" {
 		j.stages = [][]string{{"-test.skip", p.slow}, {"-test.run", p.slow}}
+	}
+	if quick {
+		j.stages = j.stages[:1]
 	}
 	j.limits = make([][]time.Duration, len(j.stages))
 	for i := range p.tests {

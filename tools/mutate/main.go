@@ -40,9 +40,16 @@ type tests struct{ pkg, only string }
 func plans() map[string]plan {
 	return map[string]plan{
 		// The decision is compared with its model in the conformance suite.
-		"pkg/store":    {tests: []tests{{"pkg/store", ""}, {"pkg/store/sqlitestore", "TestConformance|TestTools"}}},
-		"pkg/messages": {tests: []tests{{"pkg/messages", ""}}, slow: "Frozen|Credentials|Password|Permission|Certificate|Hangs|Subscription|Reconnect|Drained|Payload|WhoseTheyAre|WithoutAServer|Strangers|VersionBefore|WhyThereIsNo"},
-		"worker":       {tests: []tests{{"worker", ""}}, slow: "EachDatabase|Readiness|Replaced"},
+		"pkg/store": {tests: []tests{{"pkg/store", ""}, {"pkg/store/sqlitestore", "TestConformance|TestTools"}}},
+		// What packs, searches and proves is judged by what a store does with it, too.
+		"pkg/store/changes":                     {tests: []tests{{"pkg/store/changes", ""}, {"pkg/store/sqlitestore", "TestConformance|TestTools"}}},
+		"pkg/store/search":                      {tests: []tests{{"pkg/store/search", ""}, {"pkg/store/sqlitestore", "TestConformance"}}},
+		"pkg/store/verify":                      {tests: []tests{{"pkg/store/verify", "Findings|NotThere"}, {"pkg/store/verify", ""}, {"pkg/store/sqlitestore", "TestTools"}}},
+		"pkg/store/outbox":                      {tests: []tests{{"pkg/store/outbox", ""}, {"pkg/store/sqlitestore", "TestOutbox"}}},
+		"pkg/store/sqlitestore/internal/people": {tests: []tests{{"pkg/store/sqlitestore", "TestConformance|TestTools|TestAddresses|Quotas"}}},
+		"pkg/store/mongostore/internal/people":  {tests: []tests{{"pkg/store/mongostore", "TestConformance|TestTools|TestAddresses|TestALogin|Quotas"}}},
+		"pkg/messages":                          {tests: []tests{{"pkg/messages", ""}}, slow: "Frozen|Credentials|Password|Permission|Certificate|Hangs|Subscription|Reconnect|Drained|Payload|WhoseTheyAre|WithoutAServer|Strangers|VersionBefore|WhyThereIsNo|TestRequester|Forger|NoAttempt|DoNotMeet|PingsAgain|LostConnection"},
+		"worker":                                {tests: []tests{{"worker", ""}}, slow: "EachDatabase|Readiness|Replaced|OneForgedTime|AnOldMessage"},
 	}
 }
 
@@ -53,6 +60,7 @@ type options struct {
 	files   string
 	changes string
 	verbose bool
+	quick   bool
 	workers int
 }
 
@@ -64,6 +72,7 @@ func main() {
 	flag.StringVar(&o.files, "files", ".", "only files whose name matches this regular expression")
 	flag.StringVar(&o.changes, "changes", ".", "only changes that match this regular expression")
 	flag.BoolVar(&o.verbose, "v", false, "print each mutant")
+	flag.BoolVar(&o.quick, "quick", false, "run only the quickest tests of the plan: a first look, whose survivors others may kill")
 	flag.IntVar(&o.workers, "workers", 2, "how many are tried at once")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -93,7 +102,10 @@ func run(ctx context.Context, o options, pkg string) error {
 	if !ok {
 		p.tests = []tests{{pkg, ""}}
 	}
-	j, err := newJudge(ctx, o.root, p)
+	if o.quick {
+		p.tests = p.tests[:1]
+	}
+	j, err := newJudge(ctx, o.root, p, o.quick)
 	if err != nil {
 		return err
 	}

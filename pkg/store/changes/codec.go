@@ -17,11 +17,12 @@ import (
 // to the action before, most often one byte. A seat takes about 20 bytes and its request id.
 const packedVersion = 1
 
-// Codes of kinds and starts in the packed form. Never change them; 0 stands before a text.
+// packedKinds returns the kinds by their codes in the packed form. Never change them; 0 stands before a text.
 func packedKinds() []string {
 	return []string{"", string(store.Register), string(store.Cancel), string(store.EditEvent), string(store.Recount)}
 }
 
+// packedStarts returns the starts by their codes in the packed form. Never change them.
 func packedStarts() []string {
 	return []string{"", string(store.StartImport), string(store.StartTakeover)}
 }
@@ -74,7 +75,7 @@ func packAction(b []byte, a store.Action, number, at int64) []byte {
 		}
 	}
 	hexID, isHex := parseHexID(a.RequestID)
-	self := a.Actor == store.Actor{Kind: store.ActorPerson, ID: a.UserID} && !a.UserID.IsZero()
+	self := a.Actor == store.Actor{Kind: store.ActorPerson, ID: a.UserID}
 	set(packedUser, !a.UserID.IsZero())
 	set(packedWaiting, a.Waiting)
 	set(packedSelf, self)
@@ -122,9 +123,6 @@ func packAction(b []byte, a store.Action, number, at int64) []byte {
 
 // parseHexID reads a request id that is written as an ID is, exactly.
 func parseHexID(s string) (store.ID, bool) {
-	if len(s) != 2*len(store.ID{}) {
-		return store.ID{}, false
-	}
 	id, err := store.ParseID(s)
 	return id, err == nil && id.Hex() == s
 }

@@ -1,8 +1,11 @@
 package changes
 
 import (
+	"encoding/binary"
 	"errors"
 	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,6 +23,9 @@ func sampleChange() store.ChangeRecord {
 			{Kind: store.Cancel, Actor: store.Actor{Kind: "of a newer version", ID: other}, UserID: other, Number: 2, RequestID: "ABCDEF0123456789ABCDEF01", At: at.Add(-time.Second),
 				Promoted: store.Promotion{After: 3, Through: 4, Count: 1, Users: []store.NumberedUser{{Number: 4, UserID: user}}}},
 			{Kind: store.EditEvent, RequestID: "x", At: at, Edited: []string{"capacity", "title"}, CancelsEvent: true},
+			{Kind: store.EditEvent, RequestID: "x", At: at, Edited: []string{"title"}},
+			{Kind: store.EditEvent, RequestID: "x", At: at, CancelsEvent: true},
+			{Kind: store.Register, Actor: store.Actor{Kind: store.ActorPerson}, RequestID: "nobody", At: at},
 			{Kind: "of a newer version", Actor: store.Actor{Kind: store.ActorOperator}, RequestID: "y", At: at, Number: -3,
 				Promoted: store.Promotion{After: 4, Through: 99_999, Count: 50_000}},
 		},
@@ -45,6 +51,75 @@ func TestPackedChanges(t *testing.T) {
 		if _, err := Unpack(want.EventID, want.Revision, want.At, append(packed, 0)); !errors.Is(err, store.ErrDamaged) {
 			t.Errorf("%s, with a byte more: %v", name, err)
 		}
+	}
+}
+
+// TestPackedChangesAreSmall checks how many bytes the everyday rows take: there is one for each seat.
+func TestPackedChangesAreSmall(t *testing.T) {
+	user, at := store.NewID(), time.UnixMilli(1_790_000_000_123).UTC()
+	counters := func(n int64) store.Counters {
+		return store.Counters{Capacity: 50, TicketsSold: n, LastNumber: n, ConfirmedThrough: n}
+	}
+	seat := store.Action{
+		Kind: store.Register, Actor: store.Actor{Kind: store.ActorPerson, ID: user}, UserID: user, Number: 10, RequestID: store.NewID().Hex(), At: at,
+	}
+	row := func(actions ...store.Action) store.ChangeRecord {
+		return store.ChangeRecord{At: at, Before: counters(9), After: counters(10), Actions: actions}
+	}
+	empty := len(Pack(row()))
+	if got := len(Pack(row(seat))) - empty; got != 2+12+2+12 { // kind and flags, user, number and time, request id
+		t.Errorf("a seat takes %d bytes", got)
+	}
+	seat.RequestID = "0123456789abcdef"
+	if got := len(Pack(row(seat))) - empty; got != 2+12+2+17 {
+		t.Errorf("a seat under a key of 16 bytes takes %d", got)
+	}
+	long := row()
+	for i := range 1000 {
+		long.Roster = append(long.Roster, store.NumberedUser{Number: int64(i) + 1, UserID: user})
+	}
+	if got := len(Pack(long)) - empty; got != 1000*13+1 {
+		t.Errorf("a roster of 1000 takes %d bytes", got)
+	}
+}
+
+// TestDamagedChangesAreToldApart checks that a row is damaged, and why, when it has what this version does not
+// know, or counts more than there is.
+func TestDamagedChangesAreToldApart(t *testing.T) {
+	start := Pack(store.ChangeRecord{At: time.UnixMilli(5)}) // form, start, ten counters, no actions, no roster
+	with := func(at int, put ...byte) []byte { return slices.Concat(start[:at], put, start[at+1:]) }
+	many := binary.AppendUvarint(nil, 1<<60)
+	action := func(flags byte, rest ...byte) []byte { // one of kind 1 without anything
+		return with(12, append([]byte{1, 1, flags}, rest...)...)
+	}
+	for name, c := range map[string]struct {
+		packed []byte
+		reason string
+	}{
+		"a newer form":               {with(0, 2), "it has the form 2, and this version knows 1"},
+		"the first unknown start":    {with(1, byte(len(packedStarts()))), "a code that this version does not know"},
+		"the last unknown start":     {with(1, 255), "a code that this version does not know"},
+		"the first unknown kind":     {with(12, 1, byte(len(packedKinds())), 0, 0, 0, 0, 0), "a code that this version does not know"},
+		"actions without end":        {with(12, many...), "it is cut off"},
+		"more actions than fit":      {with(12, 3, 0, 0, 0, 0, 0), "it is cut off"},
+		"a roster without end":       {with(13, many...), "it is cut off"},
+		"a number without end":       {with(2, slices.Repeat([]byte{0xff}, 11)...), "it is cut off"},
+		"fields without end":         {action(packedNobody|packedEdit, slices.Concat([]byte{0, 0, 0, 0}, many)...), "it is cut off"},
+		"a request id without end":   {action(packedNobody, slices.Concat([]byte{0, 0}, many)...), "it is cut off"},
+		"people who move up forever": {action(packedNobody|packedPromoted, slices.Concat([]byte{0, 0, 0, 2, 2, 1}, many)...), "it is cut off"},
+	} {
+		_, err := Unpack(store.ID{1}, 2, time.UnixMilli(5), c.packed)
+		if !errors.Is(err, store.ErrDamaged) || !strings.Contains(err.Error(), c.reason) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if len(start) != 14 {
+		t.Errorf("the shortest row has %d bytes", len(start))
+	}
+	u := unpacker{rest: []byte{1, 2, 3, 4}}
+	u.fail(errShort)
+	if u.byte() != 0 || u.varint() != 0 || u.uvarint() != 0 || u.bytes(1) != nil || u.count(1) != 0 || u.text() != "" {
+		t.Error("it reads on after an error")
 	}
 }
 

@@ -156,7 +156,7 @@ func OfRegistration(ctx context.Context, c store.Changes, held store.UserRegistr
 		}
 	}
 	confirmed := !held.Registration.Cancelled && held.Event.Confirmed(held.Registration)
-	if waits.Type == "" && confirmed && !slices.ContainsFunc(items, func(i ItemOf) bool { return i.Number == s.number }) {
+	if confirmed && !slices.ContainsFunc(items, func(i ItemOf) bool { return i.Number == s.number }) {
 		// The registration is older than the record.
 		first, found, err := s.row(ctx, 0)
 		if err != nil {
@@ -209,11 +209,10 @@ func (s registrationSearch) promotion(ctx context.Context, number, since, last i
 		switch {
 		case err != nil:
 			return ItemOf{}, false, err
-		case !found || row.Revision >= high || row.After.ConfirmedThrough >= number:
+		case !found: // what follows was removed
 			high = middle
-			if found && row.Revision <= last && row.After.ConfirmedThrough >= number {
-				at = row
-			}
+		case row.After.ConfirmedThrough >= number:
+			high, at = middle, row
 		default:
 			low = row.Revision + 1
 		}

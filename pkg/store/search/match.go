@@ -11,7 +11,8 @@ import (
 
 // Matches reports whether the query selects e, apart from After and Limit.
 func Matches(q store.EventQuery, e store.Event) bool {
-	return (q.From.IsZero() || !e.StartsAt.Before(q.From)) && (q.To.IsZero() || e.StartsAt.Before(q.To)) &&
+	return !e.StartsAt.Before(q.From) && // no event is before the zero time
+		(q.To.IsZero() || e.StartsAt.Before(q.To)) &&
 		(q.OrganizerID.IsZero() || e.OrganizerID == q.OrganizerID) &&
 		(!q.Available || e.IsAvailable() && takes(q, e)) && (q.Words == nil || len(q.Words) > 0 && matchesEvent(e, q.Words))
 }

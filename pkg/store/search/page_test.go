@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,13 +18,25 @@ import (
 type sliceReader struct {
 	events []store.Event // by cursor
 	looked int
+	index  map[store.ID][]string // WordPrefixes, once they were asked for
+}
+
+func (l *sliceReader) has(e store.Event, prefix string) bool {
+	if l.index == nil {
+		l.index = make(map[store.ID][]string)
+		for _, e := range l.events {
+			l.index[e.ID] = WordPrefixes(e)
+		}
+	}
+	_, found := slices.BinarySearch(l.index[e.ID], prefix)
+	return found
 }
 
 func (l *sliceReader) ReadRange(_ context.Context, r EventRange) ([]store.Event, error) {
 	var found []store.Event
 	for _, e := range l.events {
 		if Matches(store.EventQuery{From: r.From, To: r.To, OrganizerID: r.OrganizerID, Available: r.Available}, e) &&
-			(r.WordPrefix == "" || slices.Contains(WordPrefixes(e), r.WordPrefix)) {
+			(r.WordPrefix == "" || l.has(e, r.WordPrefix)) {
 			found = append(found, e)
 		}
 	}
@@ -148,6 +161,149 @@ func TestAPageEndsWhenItHasLookedEnough(t *testing.T) {
 	if pages < 3 {
 		t.Errorf("%d pages", pages+1)
 	}
+}
+
+// TestAPageLooksAtNoMoreThanItMay checks the bound itself: a page ends when it has looked at as many
+// events as it may, and not a round later.
+func TestAPageLooksAtNoMoreThanItMay(t *testing.T) {
+	common := strings.Repeat("a", MaxPrefix)
+	l := &sliceReader{}
+	for i := range 3 * minScan {
+		l.events = append(l.events, store.Event{ID: store.NewID(), Title: common + "b", StartsAt: time.UnixMilli(int64(i)).UTC()})
+	}
+	for _, limit := range []int{49, 99} { // a page reads one more than its limit at once, until it has looked at enough
+		l.looked = 0
+		page, err := ReadEvents(t.Context(), l, store.EventQuery{Words: Words(common + "c"), Limit: limit})
+		want := max(minScan, scanFactor*limit)
+		if want%(limit+1) != 0 {
+			want += limit + 1 - want%(limit+1)
+		}
+		if err != nil || len(page.Events) > 0 || page.Next == nil || l.looked != want {
+			t.Errorf("limit %d: %d events, next %v, %d looked at, want %d; %v", limit, len(page.Events), page.Next, l.looked, want, err)
+		}
+	}
+}
+
+func TestASearchForNoWordReadsNothing(t *testing.T) {
+	l := &sliceReader{events: []store.Event{{ID: store.NewID(), Title: "a"}}}
+	page, err := ReadEvents(t.Context(), l, store.EventQuery{Words: Words("?!"), Limit: 1})
+	if err != nil || len(page.Events) > 0 || page.Next != nil || l.looked > 0 {
+		t.Errorf("%+v, %d looked at, %v", page, l.looked, err)
+	}
+}
+
+// TestAReadThatFailsFailsThePage lets each read of a search fail in turn: a page is whole, or there is none.
+func TestAReadThatFailsFailsThePage(t *testing.T) {
+	l := &sliceReader{}
+	for i := range 600 { // two words, together only at the end: more than one round of both indexes
+		title := []string{"left", "right"}[i%2]
+		if i >= 590 {
+			title = "left right"
+		}
+		l.events = append(l.events, store.Event{ID: store.NewID(), Title: title, StartsAt: time.UnixMilli(int64(i)).UTC()})
+	}
+	q := store.EventQuery{Words: Words("left right"), Limit: 20}
+	reads := 0
+	for fail := 1; ; fail++ {
+		reader := &failingReader{sliceReader: l, failAt: fail}
+		page, err := ReadEvents(t.Context(), reader, q)
+		if reader.reads < fail { // it reads no more often
+			if err != nil || len(page.Events) != 10 {
+				t.Errorf("%d events, %v", len(page.Events), err)
+			}
+			break
+		}
+		if !errors.Is(err, store.ErrUnavailable) || len(page.Events) > 0 || page.Next != nil || reader.reads > fail {
+			t.Errorf("read %d fails: a page of %d events after %d reads, %v", fail, len(page.Events), reader.reads, err)
+		}
+		reads++
+	}
+	if reads < 4 {
+		t.Errorf("%d reads", reads)
+	}
+}
+
+// TestTheFirstIndexIsOftenEnough checks what a page with several conditions costs when most of what its
+// first index finds, or a third of it, meets the others too: one read.
+func TestTheFirstIndexIsOftenEnough(t *testing.T) {
+	for _, c := range []struct{ limit, every, looked int }{{1000, 1, 1001}, {300, 1, 301}, {10, 3, 31}} {
+		l := &sliceReader{}
+		for i := range 1200 {
+			e := store.Event{ID: store.NewID(), Title: "common", StartsAt: time.UnixMilli(int64(i)).UTC()}
+			if i%c.every == 0 {
+				e.Title += " other"
+			}
+			l.events = append(l.events, e)
+		}
+		reader := &failingReader{sliceReader: l}
+		page, err := ReadEvents(t.Context(), reader, store.EventQuery{Words: Words("common other"), Limit: c.limit})
+		if err != nil || len(page.Events) != c.limit || page.Next == nil || reader.reads != 1 || l.looked < c.looked {
+			t.Errorf("limit %d, every %d: %d events, next %v, %d reads of %d, %v", c.limit, c.every, len(page.Events), page.Next, reader.reads, l.looked, err)
+		}
+	}
+}
+
+// TestTheRareIndexLeads checks that a search goes as far in each round as the index with the fewest events
+// there, whichever comes first: of two words that are never together, one ten times as common.
+func TestTheRareIndexLeads(t *testing.T) {
+	for _, words := range [][2]string{{"commonest", "rare"}, {"often", "seldomest"}} {
+		l := &sliceReader{}
+		for i := range 3000 {
+			word := words[0]
+			if i%10 == 0 {
+				word = words[1]
+			}
+			l.events = append(l.events, store.Event{ID: store.NewID(), Title: word, StartsAt: time.UnixMilli(int64(i)).UTC()})
+		}
+		q := store.EventQuery{Words: Words(words[0] + " " + words[1]), Limit: 10}
+		for {
+			page, err := ReadEvents(t.Context(), l, q)
+			if err != nil || len(page.Events) > 0 {
+				t.Fatalf("%d events, %v", len(page.Events), err)
+			}
+			if page.Next == nil {
+				break
+			}
+			q.After = page.Next
+		}
+		if l.looked > 1600 {
+			t.Errorf("%v: %d were looked at", words, l.looked)
+		}
+	}
+}
+
+// failingReader fails at one of its reads.
+type failingReader struct {
+	*sliceReader
+	reads, failAt int
+}
+
+func (f *failingReader) fails() error {
+	if f.reads++; f.reads == f.failAt {
+		return store.ErrUnavailable
+	}
+	return nil
+}
+
+func (f *failingReader) ReadRange(ctx context.Context, r EventRange) ([]store.Event, error) {
+	if err := f.fails(); err != nil {
+		return nil, err
+	}
+	return f.sliceReader.ReadRange(ctx, r)
+}
+
+func (f *failingReader) ReadCursors(ctx context.Context, r EventRange) ([]store.EventCursor, error) {
+	if err := f.fails(); err != nil {
+		return nil, err
+	}
+	return f.sliceReader.ReadCursors(ctx, r)
+}
+
+func (f *failingReader) ReadByID(ctx context.Context, ids []store.ID) ([]store.Event, error) {
+	if err := f.fails(); err != nil {
+		return nil, err
+	}
+	return f.sliceReader.ReadByID(ctx, ids)
 }
 
 func TestNextCursor(t *testing.T) {

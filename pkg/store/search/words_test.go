@@ -77,6 +77,12 @@ func TestHowManyWordsCount(t *testing.T) {
 			t.Errorf("%q is found: %v", word, !found)
 		}
 	}
+	full := store.Event{Title: strings.Join(many, " "), Venue: "place", Description: "text"}
+	for _, word := range []string{"place", "text"} { // the title alone has as many as count
+		if matchesEvent(full, Words(word)) {
+			t.Errorf("%q is found behind a title of %d words", word, MaxEventWords)
+		}
+	}
 }
 
 // FuzzMatchesWords checks that an event is found by its own text, by every beginning of each of its

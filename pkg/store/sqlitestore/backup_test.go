@@ -54,7 +54,7 @@ func backedUp(tb testing.TB, path string) *Store {
 	return open(tb, to)
 }
 
-// Every way in which a database may lie there.
+// TestABackupHasEverything: every way in which a database may lie there.
 func TestABackupHasEverything(t *testing.T) {
 	b := newBench(t)
 	e := storetest.NewEvent(t, b, 100)

@@ -99,7 +99,8 @@ func TestALostDatabaseTakesNothing(t *testing.T) {
 	})
 }
 
-// What takes the place of a lost database is another one: closing the lost one leaves it alone.
+// TestClosingALostDatabaseSparesItsSuccessor: what takes the place of a lost database is another
+// one: closing the lost one leaves it alone.
 func TestClosingALostDatabaseSparesItsSuccessor(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data", "eventio.db")
 	if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
@@ -132,8 +133,8 @@ func TestClosingALostDatabaseSparesItsSuccessor(t *testing.T) {
 	}
 }
 
-// The driver may throw a connection away after a cancelled call. The last one to go would take
-// the log with it, and the next find another one.
+// TestTheLogOutlivesConnections: the driver may throw a connection away after a cancelled call. The
+// last one to go would take the log with it, and the next find another one.
 func TestTheLogOutlivesConnections(t *testing.T) {
 	b := newBench(t)
 	e := storetest.NewEvent(t, b, 10)

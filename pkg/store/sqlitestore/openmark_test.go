@@ -81,8 +81,8 @@ func TestACopyWithoutItsLogIsNoticed(t *testing.T) {
 	}
 }
 
-// The events that a copy without its log has lost are those that verify used to call clean: the
-// log was moved to the file before, so the file is sound.
+// TestACopyAfterACheckpointIsNoticed: the events that a copy without its log has lost are those
+// that verify used to call clean: the log was moved to the file before, so the file is sound.
 func TestACopyAfterACheckpointIsNoticed(t *testing.T) {
 	b := newBench(t)
 	for range 3 {
@@ -115,8 +115,8 @@ func TestAClosedFileIsWhole(t *testing.T) {
 	}
 }
 
-// What a killed process left may be opened by a tool first. That takes the log away when it
-// closes the file, unless it keeps it.
+// TestToolsLeaveWhatAKilledProcessLeft: what a killed process left may be opened by a tool first.
+// That takes the log away when it closes the file, unless it keeps it.
 func TestToolsLeaveWhatAKilledProcessLeft(t *testing.T) {
 	for what, use := range map[string]func(path string) error{
 		"a migration": func(path string) error {
@@ -174,7 +174,8 @@ func TestAMigrationHidesNoMissingLog(t *testing.T) {
 	wantLogMissing(t, alone)
 }
 
-// A tool such as eventio token opens the file while another process serves it, and closes it.
+// TestAStoreStaysMarkedBesideOthers: a tool such as eventio token opens the file while another
+// process serves it, and closes it.
 func TestAStoreStaysMarkedBesideOthers(t *testing.T) {
 	b := newBench(t)
 	storetest.NewEvent(t, b, 10)

@@ -44,7 +44,7 @@ func TestARefusalCostsNoCommit(t *testing.T) {
 	}
 }
 
-// What a recovery finds in the log may not be on the disk yet.
+// TestOpenSyncsWhatItFinds: what a recovery finds in the log may not be on the disk yet.
 func TestOpenSyncsWhatItFinds(t *testing.T) {
 	b := newBench(t)
 	storetest.NewEvent(t, b, 1)
@@ -90,7 +90,8 @@ func TestADefiniteAnswerWaitsForTheFence(t *testing.T) {
 	}
 }
 
-// A caller whose time ends within a commit must not hide how that ended.
+// TestTheTimeEndsWithinACommit: a caller whose time ends within a commit must not hide how that
+// ended.
 func TestTheTimeEndsWithinACommit(t *testing.T) {
 	for what, c := range map[string]struct {
 		kind string
@@ -142,8 +143,8 @@ func TestPingWritesAndIsShared(t *testing.T) {
 	}
 }
 
-// Pages of the log that are there already take small writes also on a full disk: a probe
-// asks for as much room as those who were refused.
+// TestPingAsksForTheRoomThatAWriteDidNotFind: pages of the log that are there already take small
+// writes also on a full disk: a probe asks for as much room as those who were refused.
 func TestPingAsksForTheRoomThatAWriteDidNotFind(t *testing.T) {
 	b := newBench(t)
 	e := storetest.NewEvent(t, b, 1000)

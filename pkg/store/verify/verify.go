@@ -161,7 +161,7 @@ func (c *eventCheck) registration(r store.Registration) {
 	switch {
 	case r.Number < 1:
 		c.add("low", false, "user %s has the number %d; the first is 1", r.UserID.Hex(), r.Number)
-	case r.Number == c.previous.Number && c.read > 0:
+	case r.Number == c.previous.Number:
 		c.add("twice", false, "the number %d is there twice, of users %s and %s", r.Number, c.previous.UserID.Hex(), r.UserID.Hex())
 	case r.Number < c.previous.Number:
 		c.add("order", false, "the number %d comes after %d: the order of the list is broken", r.Number, c.previous.Number)
@@ -293,7 +293,7 @@ func CheckUsers(users iter.Seq2[StoredUser, error], found func(Finding), progres
 		switch {
 		case u.EmailKey == "":
 			say("has no e-mail address")
-		case n > 0 && u.EmailKey == previous.EmailKey: // two forms of one address, each with its key, are a store.KeptKey
+		case u.EmailKey == previous.EmailKey: // two forms of one address, each with its key, are a store.KeptKey
 			say("has the same e-mail address as user %s", previous.ID.Hex())
 		}
 		if u.ID.IsZero() {

@@ -12,7 +12,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
-// A position is the seq of the last row that was read, in decimal digits.
+// positionAt returns the position behind the row with that seq: the seq in decimal digits.
 func positionAt(seq int64) store.Position { return store.Position(strconv.FormatInt(seq, 10)) }
 
 // lastSeq returns the last seq that was given.

@@ -1,0 +1,175 @@
+package messages
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/rs/zerolog"
+
+	"github.com/eventio/eventio/internal/testenv"
+)
+
+// TestWhatAServerHasRefused has the errors of a server, in the spellings that nats.go reports them in.
+func TestWhatAServerHasRefused(t *testing.T) {
+	violation := func(text string) error { return fmt.Errorf("%w: %s", nats.ErrPermissionViolation, text) }
+	for name, c := range map[string]struct {
+		err     error
+		sub     subscription
+		refused bool
+	}{
+		"a subject":                {violation(`Permissions Violation for Subscription to "a.b"`), subscription{subject: "a.b"}, true},
+		"a queue group":            {violation(`Permissions Violation for Subscription to "a.b" using queue "workers"`), subscription{"a.b", "workers"}, true},
+		"in lower case":            {violation(`permissions violation for subscription to "a.b" using queue "workers"`), subscription{"a.b", "workers"}, true},
+		"one too many":             {fmt.Errorf("nats: %w", nats.ErrMaxSubscriptionsExceeded), subscription{}, true},
+		"a message":                {violation(`Permissions Violation for Publish to "a.b"`), subscription{}, false},
+		"the words alone":          {errors.New(`Permissions Violation for Subscription to "a.b"`), subscription{}, false},
+		"a slow consumer":          {nats.ErrSlowConsumer, subscription{}, false},
+		"a violation without name": {violation("Permissions Violation"), subscription{}, false},
+	} {
+		if sub, refused := refusedSubscription(c.err); sub != c.sub || refused != c.refused {
+			t.Errorf("%s: %+v, %v", name, sub, refused)
+		}
+	}
+}
+
+// TestEachReasonIsLoggedOnceAMinute checks when an error is logged: each at once, in either spelling, and again
+// after a minute; the reasons that are remembered are bounded.
+func TestEachReasonIsLoggedOnceAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSupervisor(nats.Options{}, zerolog.Nop())
+		first, other := errors.New("first"), errors.New("other")
+		for step, c := range []struct {
+			err  error
+			wait time.Duration // before
+			want bool
+		}{
+			{first, 0, true}, {first, 0, false}, {errors.New("FIRST"), 0, false}, {other, 0, true}, {first, logInterval - time.Nanosecond, false},
+			{first, time.Nanosecond, true}, {first, logInterval / 2, false},
+		} {
+			time.Sleep(c.wait)
+			if got := s.shouldLog(c.err); got != c.want {
+				t.Errorf("step %d, %v: %v", step, c.err, got)
+			}
+		}
+		for i := range 5 * maxLogged {
+			if !s.shouldLog(fmt.Errorf("reason %d", i)) || len(s.logged) > maxLogged {
+				t.Fatalf("reason %d is not logged, or %d are remembered", i, len(s.logged))
+			}
+		}
+		fresh := newSupervisor(nats.Options{}, zerolog.Nop())
+		for i := range maxLogged {
+			fresh.shouldLog(fmt.Errorf("reason %d", i))
+		}
+		if len(fresh.logged) != maxLogged || fresh.shouldLog(errors.New("reason 0")) {
+			t.Errorf("%d of %d reasons are remembered", len(fresh.logged), maxLogged)
+		}
+	})
+}
+
+// TestANewConnectionBeginsAnew checks that what a server has refused, and what was logged of it, does not count for
+// the connection after.
+func TestANewConnectionBeginsAnew(t *testing.T) {
+	conn, err := Connect(testenv.StartNATS(t).URL(), "test", zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	var log bytes.Buffer
+	s := newSupervisor(conn.Opts, zerolog.New(&log))
+	reason := errors.New("reason")
+	s.shouldLog(reason)
+	s.refused[subscription{subject: "a"}], s.smallPayload, s.trying = reason, true, true
+	if subs, small, done := s.refusals(); len(subs) != 1 || !small || done || !s.trying {
+		t.Errorf("refused are %v, %v, %v", subs, small, done)
+	}
+	s.onConnect(conn)
+	if !s.shouldLog(reason) {
+		t.Error("a reason of before is not logged again")
+	}
+	if subs, small, done := s.refusals(); len(subs) != 0 || small || !done || s.trying {
+		t.Errorf("refused are %v, %v, %v", subs, small, done)
+	}
+	if strings.Contains(log.String(), "limit") {
+		t.Errorf("a server that takes all messages has a limit:\n%s", &log)
+	}
+	s.refused[subscription{subject: "a"}] = reason
+	if subs, small, done := s.refusals(); len(subs) != 1 || small || done {
+		t.Error("a subscription alone is no reason to try")
+	}
+	clear(s.refused)
+	s.smallPayload = true
+	if _, small, done := s.refusals(); !small || done {
+		t.Error("a payload limit alone is no reason to try")
+	}
+}
+
+// TestTrialsAreMadeByOneGoroutine checks that a second refusal starts no second one, and that trials end with
+// the connection.
+func TestTrialsAreMadeByOneGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSupervisor(nats.Options{}, zerolog.Nop())
+		s.startTrials(nil)
+		if !s.trying {
+			t.Error("nobody tries")
+		}
+		s.startTrials(nil)
+		synctest.Wait()
+		close(s.closed) // or the test does not end
+	})
+	synctest.Test(t, func(t *testing.T) {
+		s := newSupervisor(nats.Options{}, zerolog.Nop())
+		s.startTrials(nil)
+		began := time.Now()
+		for s.mu.Lock(); s.trying; s.mu.Lock() {
+			s.mu.Unlock()
+			time.Sleep(time.Millisecond)
+		}
+		s.mu.Unlock()
+		if took := time.Since(began); took < minTrialBackoff/2 || took > 2*minTrialBackoff {
+			t.Errorf("the first trial comes after %v", took)
+		}
+	})
+}
+
+// TestRefusedMessagesAreNoted checks which errors of a connection count as a refusal of seat requests, and that the
+// handler of before hears all of them.
+func TestRefusedMessagesAreNoted(t *testing.T) {
+	conn, err := Connect(testenv.StartNATS(t).URL(), "test", zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	publish := func(subject string) error {
+		return fmt.Errorf("%w: Permissions Violation for Publish to %q", nats.ErrPermissionViolation, subject)
+	}
+	for _, before := range []bool{true, false} {
+		for name, c := range map[string]struct {
+			err   error
+			noted bool
+		}{
+			"the subject":     {publish("a.b"), true},
+			"another":         {publish("a.b.c"), false},
+			"a subscription":  {fmt.Errorf("%w: Permissions Violation for Subscription to \"a.b\"", nats.ErrPermissionViolation), false},
+			"the words alone": {errors.New("Permissions Violation for Publish to \"a.b\""), false},
+		} {
+			heard := 0
+			conn.SetErrorHandler(nil)
+			if before {
+				conn.SetErrorHandler(func(*nats.Conn, *nats.Subscription, error) { heard++ })
+			}
+			var p publishRefusals
+			began := time.Now()
+			p.listen(conn, "a.b")
+			conn.ErrorHandler()(conn, nil, c.err)
+			if noted := p.since(began); (noted != nil) != c.noted || c.noted && !errors.Is(noted, c.err) || before && heard != 1 {
+				t.Errorf("%s: noted %v, and the handler of before heard %d", name, noted, heard)
+			}
+		}
+	}
+}
