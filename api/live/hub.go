@@ -116,10 +116,9 @@ func (l *listener) signal() {
 	}
 }
 
-// take returns the frames that a listener has not got yet. ready says that the thing was read, gone that
-// nothing more will come, and behind that frames are missing, because the listener was too slow and each
-// of them counts.
-func (h *hub) take(l *listener) (frames []Frame, ready, gone, behind bool) {
+// take returns the frames that a listener has not got yet. gone says that nothing more will come, and
+// behind that frames are missing, because the listener was too slow and each of them counts.
+func (h *hub) take(l *listener) (frames []Frame, gone, behind bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	t := l.topic
@@ -130,7 +129,14 @@ func (h *hub) take(l *listener) (frames []Frame, ready, gone, behind bool) {
 	}
 	frames = append(frames, t.frames[l.next-first:]...)
 	l.next = t.sent
-	return frames, t.ready, t.gone, behind
+	return frames, t.gone, behind
+}
+
+// ready reports whether the listener's thing was read, or is gone.
+func (h *hub) ready(l *listener) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return l.topic.ready || l.topic.gone
 }
 
 // hint has a thing read soon, unless the revision has been read already; 0: whichever that is.

@@ -144,7 +144,7 @@ func (s *Streams) Enter(address netip.Addr, factor int) (leave func(), err error
 	defer s.mu.Unlock()
 	switch {
 	case s.over:
-		return nil, problem.Newf(problem.Overloaded, "This process is ending; come back after the time in Retry-After.")
+		return nil, errEnding()
 	case s.open >= s.most:
 		return nil, problem.Newf(problem.Overloaded, "There are as many live streams as may be; ask for the event with its ETag meanwhile.")
 	case factor > 0 && s.ofAddress[address] >= factor*maxOfAddress:
@@ -160,6 +160,10 @@ func (s *Streams) Enter(address netip.Addr, factor int) (leave func(), err error
 			delete(s.ofAddress, address)
 		}
 	}, nil
+}
+
+func errEnding() error {
+	return problem.Newf(problem.Overloaded, "This process is ending; come back after the time in Retry-After.")
 }
 
 // Open returns how many streams there are.

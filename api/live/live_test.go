@@ -37,7 +37,8 @@ type fake struct {
 	held   store.Registration // of the user; zero: none
 	rows   []store.ChangeRecord
 	fails  error
-	lossy  bool // news is lost
+	lossy  bool          // news is lost
+	slow   chan struct{} // closed: reads go on; nil: they do
 	events map[store.ID][]func(messages.EventNews)
 	people []func(messages.PeopleNews)
 }
@@ -61,6 +62,7 @@ func inBubble(t *testing.T, config Config, test func(t *testing.T, f *fake)) {
 
 func (f *fake) Event(context.Context, store.ID) (store.Event, error) {
 	f.reads.Add(1)
+	f.wait()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.event, f.fails
@@ -69,12 +71,23 @@ func (f *fake) Event(context.Context, store.ID) (store.Event, error) {
 func (f *fake) UserRegistrations(_ context.Context, user, _ store.ID, _ int) iter.Seq2[store.UserRegistration, error] {
 	return func(yield func(store.UserRegistration, error) bool) {
 		f.reads.Add(1)
+		f.wait()
 		f.mu.Lock()
 		held, event := f.held, f.event
 		f.mu.Unlock()
 		if held.UserID == user {
 			yield(store.UserRegistration{Registration: held, Event: event}, nil)
 		}
+	}
+}
+
+// wait waits while reads are slow.
+func (f *fake) wait() {
+	f.mu.Lock()
+	slow := f.slow
+	f.mu.Unlock()
+	if slow != nil {
+		<-slow
 	}
 }
 
@@ -651,12 +664,12 @@ func TestWhoIsBehindIsSentAway(t *testing.T) {
 		synctest.Wait()
 		feed.more <- make([]Frame, 3)
 		time.Sleep(5 * time.Second)
-		if frames, _, _, behind := h.take(l); len(frames) != 3 || behind {
+		if frames, _, behind := h.take(l); len(frames) != 3 || behind {
 			t.Errorf("%d frames, behind %v", len(frames), behind)
 		}
 		feed.more <- make([]Frame, 4)
 		time.Sleep(5 * time.Second)
-		if _, _, _, behind := h.take(l); !behind {
+		if _, _, behind := h.take(l); !behind {
 			t.Error("it does not know that it is behind")
 		}
 		leave()
@@ -677,8 +690,8 @@ func TestFramesOfAReadingThatFailsAreTold(t *testing.T) {
 		feed.more <- make([]Frame, 2)
 		l, leave := h.subscribe(store.NewID())
 		synctest.Wait()
-		if frames, ready, _, _ := h.take(l); len(frames) != 2 || ready {
-			t.Errorf("%d frames, ready %v", len(frames), ready)
+		if frames, _, _ := h.take(l); len(frames) != 2 || h.ready(l) {
+			t.Errorf("%d frames, ready %v", len(frames), h.ready(l))
 		}
 		leave()
 		close(feed.more)
@@ -732,5 +745,43 @@ func TestManyListenersAreToldInWaves(t *testing.T) {
 				c.leave()
 			}
 		})
+	}
+}
+
+// TestNothingIsSentBeforeTheFirstRead: who sees a stream open is told what happens from then on, so it is
+// not open while the first read is under way. A read that takes too long, and the end of the process, are
+// answered.
+func TestNothingIsSentBeforeTheFirstRead(t *testing.T) {
+	user := store.NewID()
+	for name, listen := range map[string]func(*testing.T, *fake) *client{
+		"of an event":  func(t *testing.T, f *fake) *client { return f.listen(t, "") },
+		"of a person":  func(t *testing.T, f *fake) *client { return f.listenAs(t, user, "") },
+		"who was here": func(t *testing.T, f *fake) *client { return f.listenAs(t, user, "1-x") },
+	} {
+		for how, end := range map[string]func(f *fake, release func()){
+			"the read ends":    func(_ *fake, release func()) { release() },
+			"it takes long":    func(_ *fake, release func()) { time.Sleep(1100 * time.Millisecond); release() },
+			"the process ends": func(f *fake, release func()) { f.End(); synctest.Wait(); release() },
+		} {
+			t.Run(name+", "+how, func(t *testing.T) {
+				inBubble(t, Config{}, func(t *testing.T, f *fake) {
+					f.slow = make(chan struct{})
+					c := listen(t, f)
+					if got := c.text(); got != "" {
+						t.Errorf("%q is sent", got)
+					}
+					end(f, func() { close(f.slow) })
+					synctest.Wait()
+					if open := strings.Contains(c.text(), ": open\n"); open != (how == "the read ends") {
+						t.Errorf("open %v: %q", open, c.text())
+					}
+					c.leave()
+					var refusal *problem.Problem
+					if refused := errors.As(c.err, &refusal); refused == (how == "the read ends") || refused && refusal.Code != problem.Overloaded {
+						t.Errorf("error %v", c.err)
+					}
+				})
+			})
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -67,11 +68,15 @@ func (s *Streams) ServePerson(ctx context.Context, st Stream, user store.ID) err
 func (s *Streams) serve(ctx context.Context, h *hub, o *output, id store.ID, first func() ([]Frame, error)) error {
 	l, leave := h.subscribe(id)
 	defer leave()
+	if err := s.untilReady(ctx, h, l); err != nil {
+		return err
+	}
 	frames, err := first()
 	if err != nil {
 		return err
 	}
 	o.begin()
+	o.comment("open")
 	for _, f := range frames {
 		o.add(f)
 	}
@@ -82,15 +87,10 @@ func (s *Streams) serve(ctx context.Context, h *hub, o *output, id store.ID, fir
 	checkAt := began.Add(recheck)
 	timer := time.NewTimer(recheck)
 	defer timer.Stop()
-	started := false
 	for {
-		frames, ready, gone, behind := h.take(l)
+		frames, gone, behind := h.take(l)
 		if behind {
 			return o.end() // it comes back with its Last-Event-ID
-		}
-		if ready && !started { // from now on the client misses nothing, so it is told that the stream is open
-			started = true
-			o.comment("open")
 		}
 		for _, f := range frames {
 			o.add(f)
@@ -134,6 +134,27 @@ func (s *Streams) serve(ctx context.Context, h *hub, o *output, id store.ID, fir
 			return nil
 		}
 	}
+}
+
+// untilReady waits until what a listener listens to was read. Nothing is sent before that, not even a
+// status: a client that sees the stream open relies on being told everything from then on, and what
+// happens before the first read is told to nobody. It fails with the problem Overloaded when the read
+// takes longer than it may, and when the process is ending.
+func (s *Streams) untilReady(ctx context.Context, h *hub, l *listener) error {
+	timer := time.NewTimer(h.timeout)
+	defer timer.Stop()
+	for !h.ready(l) {
+		select {
+		case <-l.wake:
+		case <-timer.C:
+			return problem.Newf(problem.Overloaded, "The store does not answer in time; nothing was sent.")
+		case <-s.ended:
+			return errEnding()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 func earliest(a, b time.Time) time.Time {
