@@ -126,19 +126,18 @@ func wayBack(t *testing.T, s *Store, damage func(*testing.T, position) position)
 			if f.Record.Revision == 0 {
 				once()
 			}
-			if n++; n == stop || last[events[0].ID] >= until && last[events[1].ID] >= until {
+			// What comes may be read on the way, when the stream is lost after it has caught up. The way has
+			// an end all the same.
+			if n++; n == stop || last[events[0].ID] >= until && last[events[1].ID] >= until && !parsePosition(t, from).Scan {
 				return
 			}
 		}
-		t.Fatalf("the reader ended at %v", last)
+		t.Fatalf("the reader ended at %v, position %s", last, from)
 	}
 	for range 5 {
 		read(4, 24, func() {}) // is stopped on the way
 	}
 	read(0, 26, func() { apply(2) })
-	if parsePosition(t, from).Scan {
-		t.Errorf("the position is %s", from)
-	}
 }
 
 // stepDownUnderAReader checks that a reader of the record sees every row, those of each event in order,
