@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/eventio/eventio/api"
@@ -13,6 +14,7 @@ import (
 	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store/mongostore"
 	"github.com/eventio/eventio/web"
 )
 
@@ -37,6 +39,11 @@ type serveConfig struct {
 	setup.WebhookTargets
 	setup.WebhookAPI
 	Mail bool `env:"EVENTIO_MAIL" help:"A notifier sends mail (--smtp-url there): take requests for links that set a new password or prove an address."`
+}
+
+// Schema implements process.Schemed.
+func (*config) Schema() string {
+	return fmt.Sprintf("MongoDB schema %d", mongostore.SchemaVersion())
 }
 
 func main() { process.Main(run) }

@@ -10,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +29,8 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/pkg/store/mongostore"
+	"github.com/eventio/eventio/pkg/store/sqlitestore"
 	"github.com/eventio/eventio/relay"
 )
 
@@ -60,6 +63,11 @@ type serveConfig struct {
 	retention.KeyFlags
 	setup.Relay
 	setup.WebhookAPI
+}
+
+// Schema implements process.Schemed.
+func (*config) Schema() string {
+	return fmt.Sprintf("SQLite schema %d, MongoDB schema %d", sqlitestore.SchemaVersion(), mongostore.SchemaVersion())
 }
 
 func main() { process.Main(run) }

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/ready"
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/pkg/store/mongostore"
 	"github.com/eventio/eventio/relay"
 	"github.com/eventio/eventio/worker"
 )
@@ -28,6 +30,11 @@ type config struct {
 type serveConfig struct {
 	setup.Servers
 	setup.Relay
+}
+
+// Schema implements process.Schemed.
+func (*config) Schema() string {
+	return fmt.Sprintf("MongoDB schema %d", mongostore.SchemaVersion())
 }
 
 func main() { process.Main(run) }

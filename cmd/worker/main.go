@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/pkg/store/mongostore"
 	"github.com/eventio/eventio/worker"
 )
 
@@ -41,6 +43,11 @@ const (
 	maxBatch   = 10_000
 	maxWaiting = 10_000_000
 )
+
+// Schema implements process.Schemed.
+func (*config) Schema() string {
+	return fmt.Sprintf("MongoDB schema %d", mongostore.SchemaVersion())
+}
 
 func main() { process.Main(run) }
 

@@ -40,7 +40,7 @@ func Parse(cli any, env Env, name, description string) (CommandLine, error) {
 	}
 	answered := false
 	parser, err := kong.New(cli, kong.Name(name), kong.Description(description),
-		kong.Embed(&versionFlag{}), kong.Vars{"version": version(name)},
+		kong.Embed(&versionFlag{}), kong.Vars{"version": version(name, cli)},
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(readDuration)),
 		kong.Writers(env.Stdout, env.Stderr), kong.Exit(func(int) { answered = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp))

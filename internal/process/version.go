@@ -11,20 +11,31 @@ import (
 
 // versionFlag is in the command line of every program.
 type versionFlag struct {
-	Version kong.VersionFlag `help:"Print the version, the commit and the version of Go, and exit."`
+	Version kong.VersionFlag `help:"Print the version, the commit, the version of Go and that of the schema, and exit."`
 }
 
 // linkedVersion and linkedCommit are set by the linker, and by nothing else, in a build without
 // the repository: see the Dockerfile.
 var linkedVersion, linkedCommit string
 
+// Schemed is a command line of a program that knows a store: its --version also tells the schema.
+type Schemed interface {
+	// Schema returns the newest schema that the program knows, with the name of the store:
+	// "MongoDB schema 9".
+	Schema() string
+}
+
 // version returns what --version prints of the running program.
-func version(name string) string {
+func version(name string, cli any) string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = &debug.BuildInfo{}
 	}
-	return versionOf(name, linked(*info, linkedVersion, linkedCommit))
+	text := versionOf(name, linked(*info, linkedVersion, linkedCommit))
+	if s, ok := cli.(Schemed); ok {
+		text += ", " + s.Schema()
+	}
+	return text
 }
 
 // linked returns info with what it does not tell by itself.

@@ -34,6 +34,9 @@ func OpenMigrator(ctx context.Context, uri string, log zerolog.Logger) (*Migrato
 	return &Migrator{s, migrate.New(s.users.Database(), log), log}, nil
 }
 
+// SchemaVersion returns the newest version of the schema that this package knows.
+func SchemaVersion() int { return len(migrate.Steps()) }
+
 // Close closes all connections.
 func (m *Migrator) Close() error { return m.s.Close() }
 
