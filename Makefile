@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways clients browser chaos fresh raise k6 clean
+.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways clients browser chaos fresh raise k6 release vulnerabilities clean
 
 FUZZTIME ?= 10s
 CHAOS ?= 2m
@@ -96,6 +96,17 @@ browser: ## the pages in a real Chromium, which is fetched when there is none; l
 k6: ## every k6 script with a small load, against systems that are right and ones that lie
 	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
 	go test -tags k6 -count 1 -parallel 4 -timeout 15m ./loadtest/k6
+
+# VERSION=v1.2.3 wants that section in CHANGELOG.md; REPRODUCE=1 compares with a second build.
+release: ## what a release is, into bin/release: the programs for five platforms, lists of their modules, checksums
+	scripts/release.sh
+
+# The database is on the network. Where it cannot be reached nothing is known, which is said and is no failure:
+# the check must not turn red because a network is closed.
+vulnerabilities: ## known holes in our modules that our code reaches (govulncheck), where its database can be reached
+	@if curl -fsS -m 10 -o /dev/null https://vuln.go.dev/index/db.json; then \
+		go tool -modfile=tools/go.mod govulncheck ./...; \
+	else echo "vulnerabilities: the database cannot be reached from here, so NOTHING was checked" >&2; fi
 
 clean: ## remove what the other targets made, but not data/
 	rm -rf bin coverage.*
