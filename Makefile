@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways clients browser chaos fresh raise k6 release vulnerabilities clean
+.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways clients browser chaos fresh raise k6 kubernetes release vulnerabilities clean
 
 FUZZTIME ?= 10s
 CHAOS ?= 2m
@@ -96,6 +96,11 @@ browser: ## the pages in a real Chromium, which is fetched when there is none; l
 k6: ## every k6 script with a small load, against systems that are right and ones that lie
 	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
 	go test -tags k6 -count 1 -parallel 4 -timeout 15m ./loadtest/k6
+
+# The schemas say nothing of KEDA's objects, which the tests in tools/kubernetes look at.
+kubernetes: ## deploy/kubernetes against the schemas of Kubernetes; needs Python 3
+	@validate=$$(sh scripts/kubernetes.sh) && rendered=$$(mktemp --suffix .yaml) && trap 'rm -f '"$$rendered" EXIT && \
+		go run -C tools ./kubernetes ../deploy/kubernetes/example >$$rendered && $$validate --strict $$rendered
 
 # VERSION=v1.2.3 wants that section in CHANGELOG.md; REPRODUCE=1 compares with a second build.
 release: ## what a release is, into bin/release: the programs for five platforms, lists of their modules, checksums
