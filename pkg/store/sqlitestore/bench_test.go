@@ -43,3 +43,14 @@ func BenchmarkLists(b *testing.B) {
 		tb.Logf("step %d took %v; the file grew from %d to %d bytes", migrate.SearchStep, time.Since(begun).Round(time.Millisecond), before, size())
 	})
 }
+
+func BenchmarkVerify(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "eventio.db")
+	s := open(b, path)
+	reader, err := OpenVerifyReader(b.Context(), path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer reader.Close()
+	benchtest.Verify(b, s, reader)
+}
