@@ -49,3 +49,14 @@ func BenchmarkLists(b *testing.B) {
 		tb.Logf("step %d took %v; sizes %+v", migrate.SearchStep, time.Since(begun).Round(time.Millisecond), stats)
 	})
 }
+
+func BenchmarkVerify(b *testing.B) {
+	uri := testenv.MongoDB(b)
+	s := open(b, uri, "verify")
+	reader, err := OpenVerifyReader(b.Context(), uri)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer reader.Close()
+	benchtest.Verify(b, s, reader)
+}

@@ -17,7 +17,6 @@ import (
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/people"
-	"github.com/eventio/eventio/pkg/store/mongostore/internal/record"
 	"github.com/eventio/eventio/pkg/store/verify"
 )
 
@@ -198,112 +197,45 @@ func (r *VerifyReader) orphaned(ctx context.Context) iter.Seq2[store.ID, error] 
 		{{Key: "$sort", Value: bson.D{{Key: "_id.event_id", Value: 1}, {Key: "cancelled", Value: 1}, {Key: "number", Value: 1}}}},
 		{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$_id.event_id"}}}},
 		{{Key: "$match", Value: bson.D{{Key: "_id", Value: bson.D{{Key: "$type", Value: "objectId"}}}}}},
-		{{Key: "$lookup", Value: bson.D{
-			{Key: "from", Value: r.s.events.Name()}, {Key: "localField", Value: "_id"},
-			{Key: "foreignField", Value: "_id"}, {Key: "as", Value: "event"},
-		}}},
-		{{Key: "$match", Value: bson.D{{Key: "event", Value: bson.D{{Key: "$size", Value: 0}}}}}},
 	}
-	type group struct {
+	type document struct {
 		ID store.ID `bson:"_id"`
 	}
-	return mongodb.StreamCursor(ctx, r.s.registrations.Name(), func() (*mongo.Cursor, error) {
+	registered := mongodb.StreamCursor(ctx, r.s.registrations.Name(), func() (*mongo.Cursor, error) {
 		return r.s.registrations.Aggregate(ctx, pipeline, options.Aggregate().SetAllowDiskUse(true))
-	}, func(g group) store.ID { return g.ID })
-}
-
-// ReadEvent implements verify.Reader. All its reads are of one snapshot, which the server keeps
-// for minSnapshotHistoryWindowInSeconds (300 by default).
-func (r *VerifyReader) ReadEvent(ctx context.Context, id store.ID, read func(verify.Snapshot) error) error {
-	session, err := r.s.client.StartSession(options.Session().SetSnapshot(true))
-	if err != nil {
-		return mongodb.NothingStored(err)
-	}
-	defer session.EndSession(context.WithoutCancel(ctx))
-	ctx = mongo.NewSessionContext(ctx, session)
-	snapshot := verify.Snapshot{}
-	raw, err := r.s.events.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Raw()
-	switch {
-	case err == nil:
-		var d storedEvent
-		if err := bson.Unmarshal(raw, &d); err != nil {
-			return damaged("event %s: it cannot be read: %v", id.Hex(), err)
+	}, func(g document) store.ID { return g.ID })
+	return func(yield func(store.ID, error) bool) {
+		// yieldOrphans yields those of a page that are not events.
+		yieldOrphans := func(page []store.ID) bool {
+			events, err := mongodb.FindAll[document](ctx, r.s.events, mongodb.In("_id", page), options.Find().SetProjection(mongodb.OnlyID()))
+			if err != nil {
+				yield(store.ID{}, fmt.Errorf("look for events: %w", mongodb.ReadError(err, nil)))
+				return false
+			}
+			known := make(map[store.ID]bool, len(events))
+			for _, e := range events {
+				known[e.ID] = true
+			}
+			for _, id := range page {
+				if !known[id] && !yield(id, nil) {
+					return false
+				}
+			}
+			return true
 		}
-		snapshot.Event, snapshot.Found = d.Event, true
-		if r.version >= migrate.SearchStep {
-			snapshot.StaleSearch = d.staleSearch()
-		}
-	case !errors.Is(err, mongo.ErrNoDocuments):
-		return fmt.Errorf("read event %s: %w", id.Hex(), mongodb.ReadError(err, nil))
-	}
-	for _, who := range []*mongo.Collection{r.s.users, r.s.erasedUsers} {
-		err = who.FindOne(ctx, bson.D{{Key: "_id", Value: snapshot.Event.OrganizerID}},
-			options.FindOne().SetProjection(mongodb.OnlyID())).Err()
-		if !errors.Is(err, mongo.ErrNoDocuments) {
-			break
-		}
-	}
-	if snapshot.OrganizerKnown = err == nil; err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
-		return fmt.Errorf("read the organizer of event %s: %w", id.Hex(), mongodb.ReadError(err, nil))
-	}
-	snapshot.Registrations = r.registrations(ctx, id)
-	snapshot.Changes = readDocuments(ctx, r.s.changes, record.OfEvent(id, 0), options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}), record.Decode)
-	return read(snapshot)
-}
-
-// registrations yields all registrations of an event by number.
-func (r *VerifyReader) registrations(ctx context.Context, id store.ID) iter.Seq2[store.Registration, error] {
-	filter := func(op string) bson.D {
-		return bson.D{{Key: "_id.event_id", Value: id}, {Key: "cancelled", Value: bson.D{{Key: op, Value: bson.A{false, true}}}}}
-	}
-	return func(yield func(store.Registration, error) bool) {
-		for row, err := range readDocuments(ctx, r.s.registrations, filter("$nin"), options.Find(), func(raw bson.Raw) (store.Registration, error) {
-			return store.Registration{}, damaged("the registration %s: cancelled is neither true nor false", raw.Lookup("_id"))
-		}) {
-			if !yield(row, err) {
+		page := make([]store.ID, 0, pageSize)
+		for id, err := range registered {
+			if err != nil {
+				yield(store.ID{}, err)
 				return
 			}
-		}
-		// In the order of the index: the server merges the two parts without sorting.
-		for row, err := range readDocuments(ctx, r.s.registrations, filter("$in"), orderedByNumber().SetAllowDiskUse(true), func(raw bson.Raw) (store.Registration, error) {
-			return r.registration(ctx, raw)
-		}) {
-			if !yield(row, err) {
-				return
+			if page = append(page, id); len(page) == pageSize {
+				if !yieldOrphans(page) {
+					return
+				}
+				page = page[:0]
 			}
 		}
+		yieldOrphans(page)
 	}
-}
-
-// registration decodes a registration and checks its key. The key is unique; that a user has no two
-// registrations in an event follows only if each user and event can have one key.
-func (r *VerifyReader) registration(ctx context.Context, raw bson.Raw) (store.Registration, error) {
-	var d registrationDoc
-	if err := bson.Unmarshal(raw, &d); err != nil {
-		return store.Registration{}, damaged("the registration %s cannot be read: %v", raw.Lookup("_id"), err)
-	}
-	key, ok := raw.Lookup("_id").DocumentOK()
-	if ok && canonical(key) {
-		return d.registration(), nil
-	}
-	twin := r.s.registrations.FindOne(ctx, bson.D{{Key: "_id", Value: d.Key}}).Err()
-	if twin == nil {
-		return store.Registration{}, damaged("user %s is there twice, once under the key %s", d.Key.UserID.Hex(), key)
-	}
-	return store.Registration{}, damaged("the key %s of a registration is not {user_id, event_id}: it does not keep its user from being there twice", key)
-}
-
-// canonical reports whether a key is exactly {user_id: ObjectID, event_id: ObjectID}. It compares
-// bytes, because it is called for every registration.
-func canonical(key bson.Raw) bool {
-	const idSize = 12
-	user, event := []byte("\x07user_id\x00"), []byte("\x07event_id\x00")
-	at := 4 // after the length
-	for _, name := range [][]byte{user, event} {
-		if len(key) < at+len(name)+idSize || string(key[at:at+len(name)]) != string(name) {
-			return false
-		}
-		at += len(name) + idSize
-	}
-	return len(key) == at+1
 }

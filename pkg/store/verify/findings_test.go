@@ -19,7 +19,8 @@ type snapshots struct {
 	Snapshot
 }
 
-func (s snapshots) ReadEvent(_ context.Context, _ store.ID, look func(Snapshot) error) error {
+func (s snapshots) ReadEvents(_ context.Context, ids []store.ID, look func(Snapshot) error) error {
+	s.ID = ids[0]
 	return look(s.Snapshot)
 }
 
@@ -199,7 +200,7 @@ func TestAnEventThatIsNotThere(t *testing.T) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	}
-	damaged := &views{fail: []error{fmt.Errorf("%w: event x: no title", store.ErrDamaged)}}
+	damaged := snapshots{Snapshot: Snapshot{Damaged: fmt.Errorf("%w: event x: no title", store.ErrDamaged)}}
 	got, err := CheckEvent(t.Context(), damaged, store.ID{9}, nil)
 	if err != nil || !got.OrganizerKnown || got.ID != (store.ID{9}) || len(got.Findings) != 1 || got.Findings[0] != (Finding{Text: "event x: no title"}) {
 		t.Errorf("%+v, %v", got, err)
