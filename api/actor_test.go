@@ -7,6 +7,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -33,7 +35,7 @@ func TestWorkersAreToldWhoActs(t *testing.T) {
 	if err := conn.FlushTimeout(patience); err != nil {
 		t.Fatal(err)
 	}
-	strict, open := s.start(t, testKeys(t, "k")), s.start(t, testKeys(t, "k"), trusted)
+	strict, open := s.start(t, testKeys(t, "k"), func(c *gate.Config) { c.Provers = []identity.Prover{wordOfOthers{}} }), s.start(t, testKeys(t, "k"), trusted)
 	organizer, ada, bob := strict.newMember(t), strict.newMember(t), strict.newMember(t)
 	path := strict.organized(t, organizer)
 	seat := func(of member) string { return path + "/registrations/" + of.id }
@@ -58,6 +60,8 @@ func TestWorkersAreToldWhoActs(t *testing.T) {
 		{"DELETE with a token", open, organizer, "DELETE", seat(bob), "", messages.ActorOrganizer, organizer.id},
 		{"an edit without a token", open, member{}, "PATCH", path, `{"capacity":6}`, messages.ActorUnproven, store.ID{}.Hex()},
 		{"an edit", strict, organizer, "PATCH", path, `{"capacity":7}`, messages.ActorOrganizer, organizer.id},
+		{"by the word of an issuer", strict, member{token: byIssuer + ada.id}, "PUT", seat(ada), "", messages.ActorPerson, ada.id},
+		{"by an organizer of an issuer", strict, member{token: byIssuer + organizer.id}, "DELETE", seat(ada), "", messages.ActorOrganizer, organizer.id},
 		{"a cancellation of the event", strict, organizer, "POST", path + "/cancel", "", messages.ActorOrganizer, organizer.id},
 	} {
 		var options []func(*http.Request)
@@ -74,8 +78,16 @@ func TestWorkersAreToldWhoActs(t *testing.T) {
 		if !strings.HasSuffix(c.path, got.EventID.Hex()) && !strings.Contains(c.path, got.EventID.Hex()+"/") {
 			t.Fatalf("%s: the worker was sent %+v", c.name, got)
 		}
-		if got.Actor.Kind != c.want || got.Actor.ID.Hex() != c.id {
+		if got.Actor.Kind != c.want || got.Actor.ID.Hex() != c.id || (got.Actor.Proof == store.ProofOIDC) != strings.HasPrefix(c.by.token, byIssuer) {
 			t.Errorf("%s: the actor is %+v, want %s %s", c.name, got.Actor, c.want, c.id)
 		}
+	}
+	var told [2]bool
+	for _, line := range s.parts.Log.With(`"actor_kind":"organizer"`) { // of a worker, and of a change that was removed
+		told[0] = told[0] || strings.Contains(line, `"actor_proof":"oidc"`) && strings.Contains(line, `"message":"seat"`)
+		told[1] = told[1] || strings.Contains(line, `"actor_proof":"oidc"`) && strings.Contains(line, `"security_event":"registration_removed"`)
+	}
+	if told != [2]bool{true, true} {
+		t.Errorf("the log tells how an organizer was proven: %v", told)
 	}
 }

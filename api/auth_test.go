@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strings"
@@ -108,7 +109,14 @@ func TestRightsByRole(t *testing.T) {
 		"GET /api/session":                                  {401, 401, 404, 200, 200, 200},
 	}
 	eachStore(t, func(t *testing.T, s *site) {
-		i := s.start(t, identity.Keys{}).takesWebhooks()
+		i := s.start(t, identity.Keys{}, func(c *gate.Config) { c.Provers = []identity.Prover{wordOfOthers{}} }).takesWebhooks()
+		access := make(map[string]gate.Access)
+		for _, rt := range i.table() {
+			access[rt.method+" "+rt.pattern] = rt.access
+		}
+		// What is answered instead of what a token of ours gets.
+		byOthers := map[gate.Access]int{gate.LogIns: 403}
+		byReading := map[gate.Access]int{gate.LogIns: 403, gate.Accounts: 403, gate.Registering: 403, gate.Organizing: 403}
 		organizer, registered := i.newMember(t), i.newMember(t)
 		_, hook := i.hooked(t, organizer, hookBody)
 		lost := i.lostTokens(t, s)
@@ -139,6 +147,8 @@ func TestRightsByRole(t *testing.T) {
 					{"registered", func(member) string { return registered.token }, want.registered},
 					{"organizer", func(member) string { return organizer.token }, want.organizer},
 					{"owner", func(m member) string { return m.token }, want.owner},
+					{"owner, proven by an issuer", func(m member) string { return byIssuer + m.id }, cmp.Or(byOthers[access[name]], want.owner)},
+					{"organizer, by a key that reads", func(member) string { return byReadingKey + organizer.id }, cmp.Or(byReading[access[name]], want.organizer)},
 					{"logged out", nil, want.forged},
 					{"locked", nil, want.forged},
 					{"erased", nil, want.forged},
@@ -195,6 +205,29 @@ func TestRightsByRole(t *testing.T) {
 			})
 		}
 	})
+}
+
+// Words that wordOfOthers believes, each before an id.
+const (
+	byIssuer     = "an-issuer-says:"
+	byReadingKey = "a-key-says:"
+)
+
+// wordOfOthers stands for proofs that are no tokens of ours.
+type wordOfOthers struct{}
+
+func (wordOfOthers) Owns(token string) bool { return strings.Contains(token, "-says:") }
+
+func (wordOfOthers) Check(token string) (identity.Person, error) {
+	how, hex, _ := strings.Cut(token, ":")
+	id, err := store.ParseID(hex)
+	if err != nil {
+		return identity.Person{}, identity.ErrInvalid
+	}
+	if how+":" == byReadingKey {
+		return identity.Person{ID: id, Proof: store.ProofKey, Scopes: identity.ScopeRead}, nil
+	}
+	return identity.Person{ID: id, Proof: store.ProofOIDC, Scopes: identity.OtherScopes, LoginAt: time.Now()}, nil
 }
 
 // operations returns the method and the path of every operation of the OpenAPI document that is served.

@@ -24,6 +24,9 @@ func (w *Worker) logRequest(r request, outcome messages.Outcome) {
 	if !r.Actor.ID.IsZero() {
 		line.Str("actor_id", r.Actor.ID.Hex())
 	}
+	if r.Actor.Proof != "" {
+		line.Str("actor_proof", string(r.Actor.Proof))
+	}
 	line.Str("kind", string(r.Kind)).Str("outcome", string(outcome)).
 		Float64("duration_ms", float64(time.Since(r.received).Microseconds())/1000)
 	if w.log.GetLevel() <= zerolog.DebugLevel {

@@ -24,7 +24,7 @@ var kinds = map[messages.Kind]store.Kind{
 func storeRequest(r messages.SeatRequest, at time.Time) store.SeatRequest {
 	return store.SeatRequest{
 		Kind: kinds[r.Kind], EventID: r.EventID, UserID: r.UserID, RequestID: r.RequestID, Keyed: r.Keyed, Number: r.Number,
-		Actor: store.Actor{Kind: store.ActorKind(r.Actor.Kind), ID: r.Actor.ID}, At: at, Edit: r.Edit,
+		Actor: store.Actor{Kind: store.ActorKind(r.Actor.Kind), ID: r.Actor.ID, Proof: r.Actor.Proof}, At: at, Edit: r.Edit,
 	}
 }
 

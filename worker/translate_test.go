@@ -54,11 +54,11 @@ func TestNothingIsLostInTranslation(t *testing.T) {
 	now, edit := time.Now(), &store.Edit{Version: 4}
 	got := storeRequest(messages.SeatRequest{
 		Kind: messages.KindCancel, RequestID: "r", EventID: store.ID{1}, UserID: store.ID{2}, Keyed: true, Number: 3,
-		Actor: messages.Actor{Kind: "of tomorrow", ID: store.ID{4}}, Edit: edit,
+		Actor: messages.Actor{Kind: "of tomorrow", ID: store.ID{4}, Proof: "of tomorrow"}, Edit: edit,
 	}, now)
 	want := store.SeatRequest{
 		Kind: store.Cancel, RequestID: "r", EventID: store.ID{1}, UserID: store.ID{2}, Keyed: true, Number: 3,
-		Actor: store.Actor{Kind: "of tomorrow", ID: store.ID{4}}, At: now, Edit: edit,
+		Actor: store.Actor{Kind: "of tomorrow", ID: store.ID{4}, Proof: "of tomorrow"}, At: now, Edit: edit,
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("the request is %+v, want %+v", got, want)

@@ -21,7 +21,8 @@ func (a *Handlers) ReadSession(w http.ResponseWriter, r *serve.Request) error {
 	if err != nil {
 		return err
 	}
-	if u.PasswordVersion > r.Caller.PasswordVersion { // which this process has not learned yet
+	ended := r.Caller.Proof == "" && u.PasswordVersion > r.Caller.PasswordVersion
+	if ended || !u.LockedAt.IsZero() { // which this process has not learned yet
 		return problem.New(problem.Unauthenticated)
 	}
 	answer := wire.CurrentUser{ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt}

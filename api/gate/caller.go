@@ -15,8 +15,8 @@ import (
 // nobody.
 type Caller struct {
 	identity.Person      // zero unless Proven
-	Proven          bool // by a token
-	Cookie          bool // the token came in a cookie, not in a header
+	Proven          bool // in whatever way: see Person.Proof
+	Cookie          bool // a token of ours came in a cookie, not in a header
 	believed        bool // without a proof: whoever the request says it is for
 }
 
@@ -38,8 +38,7 @@ func (c Caller) Require(user store.ID, detail string) error {
 	return problem.Newf(problem.Forbidden, "%s", detail)
 }
 
-// RequireFresh returns the problem LoginTooOld unless the caller has proven the password within
-// the last FreshFor. It is for what cannot be undone, in trusted mode too.
+// RequireFresh returns the problem LoginTooOld unless the caller has logged in within the last FreshFor. It is for what cannot be undone, in trusted mode too.
 func (c Caller) RequireFresh(now time.Time) error {
 	if c.Proven && now.Sub(c.LoginAt) <= FreshFor {
 		return nil
@@ -47,7 +46,7 @@ func (c Caller) RequireFresh(now time.Time) error {
 	return problem.New(problem.LoginTooOld)
 }
 
-// FreshFor is how long a log-in counts as a fresh proof of the password.
+// FreshFor is how long a log-in counts as a fresh one.
 const FreshFor = 5 * time.Minute
 
 // Sender returns who sent a request, on a route for Anybody; it is not proven when nobody is.
@@ -80,11 +79,24 @@ func (g *Gate) caller(r *http.Request) (Caller, error) {
 	if token == "" {
 		return Caller{believed: true}, nil
 	}
-	person, err := g.guard.Check(token)
+	person, err := g.check(token, cookie)
+	if errors.Is(err, identity.ErrUnsettled) {
+		return Caller{}, problem.New(problem.Overloaded).Because(err)
+	}
 	if err != nil {
 		return Caller{}, problem.New(problem.Unauthenticated).Because(err)
 	}
 	return Caller{Person: person, Proven: true, Cookie: cookie}, nil
+}
+
+// check returns whom a token proves, by whoever knows tokens of its kind. Cookies have ours only.
+func (g *Gate) check(token string, cookie bool) (identity.Person, error) {
+	for _, p := range g.provers {
+		if !cookie && p.Owns(token) {
+			return p.Check(token)
+		}
+	}
+	return g.guard.Check(token)
 }
 
 // errUnclear is the cause when it is not clear which token counts.

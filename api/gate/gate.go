@@ -39,6 +39,8 @@ type Config struct {
 	Mode Mode
 	// Guard signs and checks the tokens, and stays the caller's. nil: identity.Alone().
 	Guard *identity.Guard
+	// Provers believe the tokens of others, beside those of Guard. They stay the caller's.
+	Provers []identity.Prover
 	// RateLimits turns the rate limits on, and slows down who guesses passwords.
 	RateLimits bool
 	// Rates are the numbers of the rate limits. The zero value means DefaultRates.
@@ -72,22 +74,11 @@ type Config struct {
 	CORSHeaders []string
 }
 
-// Access says who may call a route.
-type Access int
-
-// Who may call a route. The zero value is none of them.
-const (
-	_ Access = iota
-	// Anybody needs no token, and one that is sent is not looked at.
-	Anybody
-	// TokenHolders prove by a token who they are. In trusted mode it may be left out.
-	TokenHolders
-)
-
 // Gate admits requests. It is safe for concurrent use.
 type Gate struct {
 	mode       Mode
 	guard      *identity.Guard
+	provers    []identity.Prover
 	limits     *limits              // nil: nothing is limited
 	guesses    *throttle.Accounts   // nil: nothing is limited
 	admissions *identity.Admissions // nil: nobody needs to be admitted
@@ -106,7 +97,7 @@ type Gate struct {
 
 // New makes a gate.
 func New(config Config, log zerolog.Logger) *Gate {
-	g := &Gate{mode: config.Mode, guard: config.Guard, admissions: config.Admissions, local: config.Local, another: config.AnotherUser, hosts: config.Hosts, proxies: config.TrustedProxies, corsHeaders: config.CORSHeaders, log: log}
+	g := &Gate{mode: config.Mode, guard: config.Guard, provers: config.Provers, admissions: config.Admissions, local: config.Local, another: config.AnotherUser, hosts: config.Hosts, proxies: config.TrustedProxies, corsHeaders: config.CORSHeaders, log: log}
 	if g.guard == nil {
 		g.guard = identity.Alone()
 	}
@@ -124,7 +115,7 @@ func New(config Config, log zerolog.Logger) *Gate {
 func (g *Gate) Guard() *identity.Guard { return g.guard }
 
 // Admit counts a request of a route and finds out who sent it. It fails with the problem RateLimited,
-// and otherwise with Unauthenticated; the first one takes precedence, so that tokens cannot be
+// and otherwise with Unauthenticated, or Forbidden where the proof is not good for the route; the first one takes precedence, so that tokens cannot be
 // guessed without end. The caller on a route for
 // Anybody is the zero Caller: nobody has looked. Who was proven and is refused is returned with the
 // error, for the log.
@@ -132,7 +123,9 @@ func (g *Gate) Admit(w http.ResponseWriter, r *http.Request, access Access, limi
 	var who Caller
 	var denied error
 	if access != Anybody {
-		who, denied = g.caller(r)
+		if who, denied = g.caller(r); denied == nil {
+			denied = access.admits(who)
+		}
 	}
 	if err := g.count(w, r, limit, who, 1); err != nil {
 		return who, err

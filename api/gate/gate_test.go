@@ -107,7 +107,7 @@ func TestWhoIsAdmitted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for mode, want := range map[Mode]problem.Code{Trusted: c.trusted, Token: c.strict} {
 				g := New(Config{Mode: mode, Guard: guard}, zerolog.Nop())
-				who, err := g.Admit(httptest.NewRecorder(), request(c.options...), TokenHolders, RequestsPerAddress)
+				who, err := g.Admit(httptest.NewRecorder(), request(c.options...), Reading, RequestsPerAddress)
 				if got := code(t, err); got != want {
 					t.Errorf("mode %d: %q, want %q", mode, got, want)
 				}
@@ -170,7 +170,7 @@ func TestLimits(t *testing.T) {
 		g := New(Config{Mode: Token, Guard: guard, RateLimits: true, Rates: rates}, zerolog.Nop())
 		refused := func(options ...func(*http.Request)) bool {
 			w := httptest.NewRecorder()
-			_, err := g.Admit(w, request(options...), TokenHolders, limit)
+			_, err := g.Admit(w, request(options...), Reading, limit)
 			if counts := w.Header().Get("RateLimit") != ""; counts != (limit != Unlimited) {
 				t.Errorf("limit %d: the headers are %v", limit, w.Header())
 			}

@@ -185,12 +185,12 @@ func TestTheCookieCountsForOurOwnPages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			withCookie := append([]change{cookie(plainCookie, token)}, c.changes...)
-			who, err := g.Admit(httptest.NewRecorder(), request(withCookie...), TokenHolders, RequestsPerAddress)
+			who, err := g.Admit(httptest.NewRecorder(), request(withCookie...), Reading, RequestsPerAddress)
 			if c.ours && (err != nil || !who.Cookie) || !c.ours && code(t, err) != problem.Unauthenticated {
 				t.Errorf("the cookie: %+v, %v", who, err)
 			}
 			withToken := append([]change{with("Authorization", "Bearer "+token)}, c.changes...)
-			if who, err := g.Admit(httptest.NewRecorder(), request(withToken...), TokenHolders, RequestsPerAddress); err != nil || !who.Proven {
+			if who, err := g.Admit(httptest.NewRecorder(), request(withToken...), Reading, RequestsPerAddress); err != nil || !who.Proven {
 				t.Errorf("the token: %+v, %v", who, err)
 			}
 			w := httptest.NewRecorder()

@@ -41,6 +41,8 @@ type Change struct {
 type Actor struct {
 	Kind string   `json:"kind"` // see store.ActorKind
 	ID   store.ID `json:"id,omitzero"`
+	// Proof says how they have proven who they are, when that was no token of ours: see store.Proof.
+	Proof string `json:"proof,omitempty"`
 }
 
 // NumberRange is everybody whose number is above After and at most Through, and who waited.
@@ -58,7 +60,7 @@ func ChangeOf(r store.ChangeRecord, i changes.Item) Change {
 		Capacity: r.After.Capacity, TicketsSold: r.After.TicketsSold, Waiting: r.After.Waiting,
 	}
 	if i.Action.Actor != (store.Actor{}) {
-		c.Actor = &Actor{string(i.Action.Actor.Kind), i.Action.Actor.ID}
+		c.Actor = &Actor{string(i.Action.Actor.Kind), i.Action.Actor.ID, string(i.Action.Actor.Proof)}
 	}
 	switch i.Type {
 	case changes.Cancelled:
@@ -94,7 +96,7 @@ func changeID(r store.ChangeRecord, index int) string {
 func ChangeColumns() []string {
 	return []string{
 		"id", "event_id", "revision", "type", "at", "user_id", "number", "status", "actor_kind", "actor_id", "request_id", "fields", "cause",
-		"range_after", "range_through", "range_count", "capacity", "tickets_sold", "waiting",
+		"range_after", "range_through", "range_count", "capacity", "tickets_sold", "waiting", "actor_proof",
 	}
 }
 
@@ -123,6 +125,6 @@ func (c Change) Cells() []string {
 	return []string{
 		c.ID, id(c.EventID), number(c.Revision), c.Type, c.At.Format(time.RFC3339Nano), id(c.UserID), number(c.Number), string(c.Status),
 		who.Kind, id(who.ID), c.RequestID, strings.Join(c.Fields, " "), c.Cause, after, through, count,
-		strconv.FormatInt(c.Capacity, 10), strconv.FormatInt(c.TicketsSold, 10), strconv.FormatInt(c.Waiting, 10),
+		strconv.FormatInt(c.Capacity, 10), strconv.FormatInt(c.TicketsSold, 10), strconv.FormatInt(c.Waiting, 10), who.Proof,
 	}
 }

@@ -67,20 +67,6 @@ var (
 	ErrEnded   = fmt.Errorf("%w: it was ended before its time", ErrInvalid)
 )
 
-// Person is who a token speaks for.
-type Person struct {
-	ID              store.ID
-	PasswordVersion int64
-	// SessionID is the id of the token, and of the log-in that it was given for; zero: the token
-	// was signed by a version that gave none.
-	SessionID store.ID
-	// LoginAt is when the password was proven: when the token was signed, or the first one that it
-	// renews; in whole seconds.
-	LoginAt time.Time
-	// ExpiresAt is when the token ends by itself; in whole seconds.
-	ExpiresAt time.Time
-}
-
 // Keys sign and verify tokens. The zero value has none and believes nothing. They are safe
 // for concurrent use.
 type Keys struct {
@@ -294,7 +280,7 @@ func (v Verifier) Verify(token string) (Person, error) {
 		return Person{}, ErrExpired
 	}
 	return Person{
-		ID: id, PasswordVersion: c.PasswordVersion, SessionID: session,
+		ID: id, Scopes: OwnScopes, PasswordVersion: c.PasswordVersion, SessionID: session,
 		LoginAt: time.Unix(proven, 0).UTC(), ExpiresAt: time.Unix(c.ExpiresAt, 0).UTC(),
 	}, nil
 }

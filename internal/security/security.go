@@ -64,7 +64,7 @@ type Kind struct {
 	Warns bool
 	// Meaning is a sentence, for the log and for docs/security.md.
 	Meaning string
-	// Fields are those that its messages have beside those of all: actor_id, actor_kind, token_id,
+	// Fields are those that its messages have beside those of all: actor_id, actor_kind, actor_proof, token_id,
 	// client_address and request_id, each where it is known.
 	Fields []string
 }
@@ -108,6 +108,8 @@ type Actor struct {
 	ID store.ID
 	// Kind is the role in which they acted: person, organizer or operator. Empty: nobody was proven.
 	Kind string
+	// Proof says how they were proven; empty: nobody was, or it is a command.
+	Proof string
 	// TokenID is the id of that token; zero: it has none.
 	TokenID store.ID
 	// Address is what rate limits count by; empty: none, as for a command.
@@ -156,6 +158,7 @@ func kindOf(event Event) Kind {
 func (a Actor) MarshalZerologObject(e *zerolog.Event) {
 	id(e, "actor_id", a.ID)
 	text(e, "actor_kind", a.Kind)
+	text(e, "actor_proof", a.Proof)
 	id(e, "token_id", a.TokenID)
 	text(e, "client_address", a.Address)
 	text(e, "request_id", a.RequestID)

@@ -184,7 +184,7 @@ func actors() []messages.Actor {
 	id := bson.NewObjectID()
 	return []messages.Actor{
 		{Kind: messages.ActorPerson, ID: id}, {Kind: messages.ActorOrganizer, ID: id}, {Kind: messages.ActorOperator},
-		{Kind: messages.ActorKey, ID: id}, {Kind: messages.ActorUnproven, ID: id}, {Kind: messages.ActorUnproven},
+		{Kind: messages.ActorKey, ID: id}, {Kind: messages.ActorPerson, ID: id, Proof: store.ProofHeader}, {Kind: messages.ActorUnproven, ID: id}, {Kind: messages.ActorUnproven},
 		{Kind: "of a newer version", ID: id}, {},
 	}
 }
@@ -202,7 +202,7 @@ func TestEachRequestHasItsActor(t *testing.T) {
 		t.Fatalf("%d requests, %v", len(got), err)
 	}
 	for i, want := range actors() {
-		if err := got[i].Check(); err != nil || got[i].Actor.Kind != want.Kind || got[i].Actor.ID.IsZero() != want.ID.IsZero() {
+		if err := got[i].Check(); err != nil || got[i].Actor.Kind != want.Kind || got[i].Actor.ID.IsZero() != want.ID.IsZero() || got[i].Actor.Proof != want.Proof {
 			t.Errorf("the actor is %+v, want %+v; %v", got[i].Actor, want, err)
 		}
 	}

@@ -126,6 +126,9 @@ type Actor struct {
 	Kind ActorKind `json:"actor_kind,omitempty"`
 	// ID is the id of a user or of an API key, as Kind says. It is zero where Kind has no ids.
 	ID ID `json:"actor_id,omitzero"`
+	// Proof says how they have proven it; empty: by a token of ours, or not at all. A worker of the
+	// version before it ignores it.
+	Proof store.Proof `json:"actor_proof,omitempty"`
 }
 
 // ActorKind says in which role an Actor acts, or that nobody proved who acts.

@@ -12,6 +12,28 @@ type Actor struct {
 	Kind ActorKind
 	// ID belongs to what Kind names: a user, or an API key. It is zero where Kind has no ids.
 	ID ID
+	// Proof says how they have proven it. The zero Proof is a token of ours, or no proof at all where
+	// Kind says so.
+	Proof Proof
+}
+
+// Proof says how somebody has proven who they are. The zero Proof is a token that Event.io has signed.
+type Proof string
+
+// The proofs by others. Never rename, never reuse: they are in the record of changes, after the kind of
+// the actor. The set is open, as that of kinds.
+const (
+	ProofOIDC   Proof = "oidc"   // a token of an issuer that the operator has named
+	ProofHeader Proof = "header" // the word of a gateway that the operator has named
+	ProofKey    Proof = "key"    // an API key
+)
+
+// String returns the word of p, which for a token of ours is token.
+func (p Proof) String() string {
+	if p == "" {
+		return "token"
+	}
+	return string(p)
 }
 
 // ActorKind says in which role an Actor acts, or that nobody proved who acts.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
@@ -95,7 +96,7 @@ func packAction(b []byte, a store.Action, number, at int64) []byte {
 	b = binary.AppendVarint(b, a.Number-number)
 	b = binary.AppendVarint(b, a.At.UnixMilli()-at)
 	if !self && a.Actor != (store.Actor{}) {
-		b = append(appendText(b, string(a.Actor.Kind)), a.Actor.ID[:]...)
+		b = append(appendText(b, packedKind(a.Actor)), a.Actor.ID[:]...)
 	}
 	if isHex {
 		b = append(b, hexID[:]...)
@@ -119,6 +120,21 @@ func packAction(b []byte, a store.Action, number, at int64) []byte {
 		b = appendNumbered(b, p.Users)
 	}
 	return b
+}
+
+// packedKind returns the kind of an actor with the proof after it, as in person/oidc. Versions before
+// know no proofs, and take that for a kind of a newer version: so they read every row.
+func packedKind(a store.Actor) string {
+	if a.Proof == "" {
+		return string(a.Kind)
+	}
+	return string(a.Kind) + "/" + string(a.Proof)
+}
+
+// actorOfKind reads what packedKind has made.
+func actorOfKind(text string) store.Actor {
+	kind, proof, _ := strings.Cut(text, "/")
+	return store.Actor{Kind: store.ActorKind(kind), Proof: store.Proof(proof)}
 }
 
 // parseHexID reads a request id that is written as an ID is, exactly.
@@ -289,7 +305,7 @@ func (u *unpacker) action(number, at int64) (a store.Action) {
 	case flags&packedSelf != 0:
 		a.Actor = store.Actor{Kind: store.ActorPerson, ID: a.UserID}
 	case flags&packedNobody == 0:
-		a.Actor.Kind = store.ActorKind(u.text())
+		a.Actor = actorOfKind(u.text())
 		a.Actor.ID = u.id()
 	}
 	if flags&packedHexID != 0 {

@@ -26,6 +26,8 @@ func sampleChange() store.ChangeRecord {
 			{Kind: store.EditEvent, RequestID: "x", At: at, Edited: []string{"title"}},
 			{Kind: store.EditEvent, RequestID: "x", At: at, CancelsEvent: true},
 			{Kind: store.Register, Actor: store.Actor{Kind: store.ActorPerson}, RequestID: "nobody", At: at},
+			{Kind: store.Register, Actor: store.Actor{Kind: store.ActorPerson, ID: user, Proof: store.ProofOIDC}, UserID: user, RequestID: "issuer", At: at},
+			{Kind: store.Cancel, Actor: store.Actor{Kind: store.ActorOrganizer, ID: other, Proof: "of a newer version"}, UserID: user, RequestID: "proof", At: at},
 			{Kind: "of a newer version", Actor: store.Actor{Kind: store.ActorOperator}, RequestID: "y", At: at, Number: -3,
 				Promoted: store.Promotion{After: 4, Through: 99_999, Count: 50_000}},
 		},
