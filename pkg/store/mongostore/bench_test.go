@@ -14,6 +14,8 @@ import (
 
 func BenchmarkSeats(b *testing.B) { benchtest.Seats(b, target) }
 
+func BenchmarkUserRegistrations(b *testing.B) { benchtest.UserRegistrations(b, target) }
+
 // BenchmarkLists loads the events as the version before stored them, so that the step of the schema
 // is measured too.
 func BenchmarkLists(b *testing.B) {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
@@ -114,29 +113,55 @@ func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, 
 			before[i] = 0xff
 		}
 	}
-	pipeline := mongo.Pipeline{
-		{{Key: "$match", Value: bson.D{{Key: "_id", Value: bson.D{
+	registrations := mongodb.Stream(ctx, s.registrations, bson.D{
+		{Key: "find", Value: s.registrations.Name()},
+		{Key: "filter", Value: bson.D{{Key: "_id", Value: bson.D{
 			{Key: "$gte", Value: registrationKey{userID, store.ID{}}}, {Key: "$lt", Value: registrationKey{userID, before}},
-		}}}}},
-		{{Key: "$sort", Value: bson.D{{Key: "_id", Value: -1}}}},
+		}}}},
+		{Key: "sort", Value: bson.D{{Key: "_id", Value: -1}}}, {Key: "limit", Value: limit}, {Key: "batchSize", Value: firstUserPage},
+	}, registrationDoc.registration)
+	return func(yield func(store.UserRegistration, error) bool) {
+		page := make([]store.Registration, 0, firstUserPage)
+		for r, err := range registrations {
+			if err != nil {
+				yield(store.UserRegistration{}, err)
+				return
+			}
+			if page = append(page, r); len(page) < cap(page) {
+				continue
+			}
+			if !s.withEvents(ctx, page, yield) {
+				return
+			}
+			page = make([]store.Registration, 0, min(2*cap(page), lastUserPage))
+		}
+		s.withEvents(ctx, page, yield)
 	}
-	if limit > 0 {
-		pipeline = append(pipeline, bson.D{{Key: "$limit", Value: limit}})
+}
+
+// UserRegistrations reads events by pages of registrations, a $lookup of the server would read them one
+// by one. Pages grow, because the reader may stop long before the limit.
+const firstUserPage, lastUserPage = 100, 1000
+
+// withEvents yields registrations with their events, read after them, and without those whose event is gone. It
+// reports whether more are wanted.
+func (s *Store) withEvents(ctx context.Context, page []store.Registration, yield func(store.UserRegistration, error) bool) bool {
+	if len(page) == 0 {
+		return true
 	}
-	pipeline = append(pipeline, bson.D{{Key: "$lookup", Value: bson.D{
-		{Key: "from", Value: s.events.Name()}, {Key: "localField", Value: "_id.event_id"},
-		{Key: "foreignField", Value: "_id"}, {Key: "as", Value: "event"},
-	}}}, bson.D{{Key: "$unwind", Value: "$event"}}, bson.D{{Key: "$project", Value: bson.D{
-		{Key: "event.beginnings", Value: 0}, {Key: "event.available", Value: 0},
-	}}})
-	type row struct {
-		Registration registrationDoc `bson:",inline"`
-		Event        store.Event     `bson:"event"`
+	ids := make([]store.ID, len(page))
+	for i, r := range page {
+		ids[i] = r.EventID
 	}
-	return mongodb.Stream(ctx, s.registrations, bson.D{
-		{Key: "aggregate", Value: s.registrations.Name()}, {Key: "pipeline", Value: pipeline},
-		{Key: "cursor", Value: bson.D{}}, // the default size: the reader may stop long before the limit
-	}, func(r row) store.UserRegistration {
-		return store.UserRegistration{Registration: r.Registration.registration(), Event: r.Event}
-	})
+	events, err := s.EventsByID(ctx, ids)
+	if err != nil {
+		yield(store.UserRegistration{}, err)
+		return false
+	}
+	for _, r := range page {
+		if e, ok := events[r.EventID]; ok && !yield(store.UserRegistration{Registration: r, Event: e}, nil) {
+			return false
+		}
+	}
+	return true
 }

@@ -14,6 +14,8 @@ import (
 
 func BenchmarkSeats(b *testing.B) { benchtest.Seats(b, target) }
 
+func BenchmarkUserRegistrations(b *testing.B) { benchtest.UserRegistrations(b, target) }
+
 func BenchmarkLists(b *testing.B) {
 	s := open(b, filepath.Join(b.TempDir(), "eventio.db"))
 	benchtest.Search(b, s, func(tb testing.TB, events []store.Event) {
