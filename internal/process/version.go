@@ -20,11 +20,7 @@ var linkedVersion, linkedCommit string
 
 // version returns what --version prints of the running program.
 func version(name string) string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		info = &debug.BuildInfo{}
-	}
-	return versionOf(name, linked(*info, linkedVersion, linkedCommit))
+	return ReadBuild().line(name)
 }
 
 // linked returns info with what it does not tell by itself.
@@ -38,9 +34,20 @@ func linked(info debug.BuildInfo, version, commit string) *debug.BuildInfo {
 	return &info
 }
 
-// versionOf describes a build in one line. What the build does not tell is unknown: a
-// program that was built outside of its repository has no commit.
-func versionOf(name string, info *debug.BuildInfo) string {
+// Build says what the running program was built from. What the build does not tell is "unknown".
+type Build struct{ Version, Commit, Go string }
+
+// ReadBuild returns the Build of the running program.
+func ReadBuild() Build {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	return buildOf(linked(*info, linkedVersion, linkedCommit))
+}
+
+// buildOf reads a Build. A commit that was changed says so.
+func buildOf(info *debug.BuildInfo) Build {
 	known := func(text string) string {
 		if text == "" || text == "(devel)" {
 			return "unknown"
@@ -56,6 +63,15 @@ func versionOf(name string, info *debug.BuildInfo) string {
 			modified = ", modified"
 		}
 	}
-	return fmt.Sprintf("%s version %s, commit %s%s, Go %s", name, known(info.Main.Version), known(commit), modified,
-		known(strings.TrimPrefix(info.GoVersion, "go")))
+	return Build{known(info.Main.Version), known(commit) + modified, known(strings.TrimPrefix(info.GoVersion, "go"))}
+}
+
+// versionOf describes a build in one line. A program that was built outside of its repository has no
+// commit.
+func versionOf(name string, info *debug.BuildInfo) string {
+	return buildOf(info).line(name)
+}
+
+func (b Build) line(name string) string {
+	return fmt.Sprintf("%s version %s, commit %s, Go %s", name, b.Version, b.Commit, b.Go)
 }
