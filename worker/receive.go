@@ -15,12 +15,14 @@ import (
 // refuses, and puts all other requests into the queue.
 func (w *Worker) receive(msg *nats.Msg) {
 	if !messages.IsInbox(msg.Reply) { // a reply elsewhere could be a request, to this worker even
+		w.stats.refused.WithLabelValues(refusedInbox).Inc()
 		w.sampledLog.Warn().Msg("a message is dropped, because its reply subject is no inbox")
 		return
 	}
 	now := time.Now()
 	all, err := messages.DecodeRequests(msg.Data)
 	if err != nil {
+		w.stats.refused.WithLabelValues(refusedUnreadable).Inc()
 		w.sampledLog.Warn().Err(err).Int("bytes", len(msg.Data)).Msg("a message cannot be read")
 		w.refuse(msg.Reply)
 		return
@@ -33,6 +35,7 @@ func (w *Worker) receive(msg *nats.Msg) {
 	for i, req := range all {
 		r := request{SeatRequest: req, reply: msg.Reply, item: i, received: now}
 		if err := check(req); err != nil {
+			w.stats.refused.WithLabelValues(refusedInvalid).Inc()
 			w.sampledLog.Warn().Err(err).Msg("a request is refused")
 			out.add(r, messages.SeatReply{Outcome: messages.OutcomeInvalid})
 			continue
@@ -43,6 +46,7 @@ func (w *Worker) receive(msg *nats.Msg) {
 			continue
 		}
 		if !known { // another worker may have answered it since it was sent
+			w.stats.refused.WithLabelValues(refusedUnknown).Inc()
 			w.sampledLog.Warn().Msg("requests of an API process that was not heard before are refused: this worker was stopped a moment ago")
 			out.add(r, messages.SeatReply{Outcome: messages.OutcomeOverloaded})
 			continue
@@ -51,6 +55,7 @@ func (w *Worker) receive(msg *nats.Msg) {
 		accepted = append(accepted, r)
 	}
 	for _, r := range accepted[w.queue.put(accepted):] {
+		w.stats.refused.WithLabelValues(refusedFull).Inc()
 		w.sampledLog.Warn().Int("waiting", w.config.MaxWaiting).Msg("the queue is full, requests are refused")
 		out.add(r, messages.SeatReply{Outcome: messages.OutcomeOverloaded})
 	}

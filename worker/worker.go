@@ -95,6 +95,7 @@ type Worker struct {
 	log        zerolog.Logger
 	sampledLog zerolog.Logger // one line a second, for lines that a hostile sender can cause
 	queue      *queue
+	stats      *stats
 	delays     *delayEstimator
 	pauses     *pauseDetector
 	news       *announcer
@@ -121,10 +122,13 @@ func New(conn *nats.Conn, seats store.Seats, config Config, log zerolog.Logger) 
 		queue:      newQueue(config.MaxWaiting), delays: newDelayEstimator(),
 		applying: applying, endApplying: endApplying,
 	}
+	w.stats = newStats(w.queue)
 	w.pauses = newPauseDetector(w.drainPending)
+	w.pauses.count = w.stats.pauses.Inc
 	w.news = newAnnouncer(messages.Link{Conn: conn, Namespace: w.namespace}, func(err error) {
 		w.sampledLog.Warn().Err(err).Msg("news cannot be sent")
 	})
+	w.news.dropped = w.stats.untold.Inc
 	return w
 }
 

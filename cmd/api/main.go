@@ -13,6 +13,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/internal/telemetry"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store/mongostore"
 	"github.com/eventio/eventio/web"
@@ -26,7 +27,11 @@ type config struct {
 	Healthcheck struct{}    `cmd:"" help:"Ask the API at --addr whether it is ready; exit 1 when it is not."`
 }
 
+// defaultAdmin is the default of --admin-addr.
+const defaultAdmin = "127.0.0.1:9090"
+
 type serveConfig struct {
+	AdminAddr string `env:"EVENTIO_ADMIN_ADDR" default:"127.0.0.1:9090" help:"Address of /metrics (Prometheus) and /debug/pprof, host:port, for operators only: whoever reaches it needs no token. off: none. When another process has the default, there is none, and the log says so."`
 	setup.Servers
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer, in which a registration is sent to a worker at most twice."`
 	process.MaxConnections
@@ -86,6 +91,12 @@ func run(ctx context.Context, env process.Env) (err error) {
 	if err != nil {
 		return err
 	}
+	metrics := telemetry.NewRegistry("api")
+	admin, err := telemetry.Open(telemetry.AdminAddr{Addr: c.Serve.AdminAddr, Default: defaultAdmin}, metrics, log)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
 	connections, err := c.Serve.Open(ctx, "api", log)
 	if err != nil {
 		return err
@@ -109,6 +120,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 	}
 	handler := api.New(connections.Store, requester, settings, log)
 	defer handler.Wait()
+	metrics.MustRegister(connections.Metrics(), access.Guard.Metrics(), requester.Metrics(), handler.Metrics())
 	log.Info().Str("addr", listener.Addr().String()).Str("auth", setup.AuthOf(access.Mode)).
 		EmbedObject(connections.Namespace).Msg("serving HTTP")
 	ctx, end := process.EndOn(ctx, log, connections.Lost)

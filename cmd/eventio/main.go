@@ -29,6 +29,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/internal/telemetry"
 	"github.com/eventio/eventio/pkg/store/mongostore"
 	"github.com/eventio/eventio/pkg/store/sqlitestore"
 	"github.com/eventio/eventio/relay"
@@ -47,9 +48,13 @@ type config struct {
 	Import   importer.Command `cmd:"" help:"Take users, events and registrations over from a database of the original Event.io. It may be interrupted and repeated."`
 }
 
+// defaultAdmin is the default of --admin-addr.
+const defaultAdmin = "127.0.0.1:9090"
+
 type serveConfig struct {
 	Addr           string `env:"EVENTIO_ADDR" default:"127.0.0.1:3000" help:"Address to listen on, host:port. Port 0 picks a free one."`
 	Data           string `env:"EVENTIO_DATA" default:"./data" type:"path" help:"Folder for the data; it is made when it is missing."`
+	AdminAddr      string `env:"EVENTIO_ADMIN_ADDR" default:"127.0.0.1:9090" help:"Address of /metrics (Prometheus) and /debug/pprof, host:port, for operators only: whoever reaches it needs no token. off: none. When another process has the default, there is none, and the log says so."`
 	NATSListen     string `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address, for those who know --nats-listen-auth. By default it has no port."`
 	NATSListenAuth string `name:"nats-listen-auth" env:"EVENTIO_NATS_LISTEN_AUTH" placeholder:"USER:PASSWORD" help:"What other processes must prove to use --nats-listen; a password of at least 16 characters. Use the variable: other users of the machine can see flags."`
 	setup.Prefix
@@ -133,7 +138,15 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	if err != nil {
 		return err
 	}
-	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{Data: c.Data, NATSListen: c.NATSListen, NATSListenAuth: c.NATSListenAuth, Prefix: c.Prefix}, log)
+	metrics := telemetry.NewRegistry("eventio")
+	admin, err := telemetry.Open(telemetry.AdminAddr{Addr: c.AdminAddr, Default: defaultAdmin}, metrics, log)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{
+		Data: c.Data, NATSListen: c.NATSListen, NATSListenAuth: c.NATSListenAuth, Prefix: c.Prefix, Metrics: metrics,
+	}, log)
 	if err != nil {
 		return err
 	}
@@ -155,7 +168,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	var background sync.WaitGroup
 	background.Go(func() { c.Flags.Run(ctx, embedded.Store, log) })
 	background.Go(func() {
-		c.Relay.Run(ctx, setup.RelayParts{Store: embedded.Store, Link: link}, relay.Config{}, log)
+		c.Relay.Run(ctx, setup.RelayParts{Store: embedded.Store, Link: link, Metrics: metrics}, relay.Config{}, log)
 	})
 	defer func() { // before the parts are closed
 		err = errors.Join(err, end())

@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/telemetry/measure"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store/mongostore"
 )
@@ -87,6 +89,14 @@ func (s Servers) check() error {
 // Link returns the way to the other processes of the database.
 func (c *Connections) Link() messages.Link {
 	return messages.Link{Conn: c.NATS, Namespace: c.Namespace}
+}
+
+// Metrics returns the metrics of both connections.
+func (c *Connections) Metrics() prometheus.Collector {
+	g := &measure.Group{}
+	g.Add(c.Store.Metrics())
+	g.Add(messages.ConnectionMetrics(c.NATS))
+	return g
 }
 
 // Close closes NATS, then the store. Answers must have been flushed before.

@@ -72,6 +72,8 @@ type Caller struct {
 
 	mu   sync.Mutex // guards busy
 	busy map[store.ID]time.Time
+
+	stats *stats
 }
 
 // NewCaller returns a caller over a store, which stays the caller's.
@@ -82,11 +84,13 @@ func NewCaller(st Store, config Config, log zerolog.Logger) *Caller {
 	set(&config.FirstPause, 5*time.Second)
 	set(&config.GiveUp, 72*time.Hour)
 	set(&config.AtOnce, 256)
-	return &Caller{
+	c := &Caller{
 		store: st, config: config, log: log, owner: relay.NewOwner(), client: config.Targets.client(config.Timeout),
 		woken: make(chan struct{}, 1), slots: make(chan struct{}, config.AtOnce), slow: make(chan struct{}, max(1, config.AtOnce/2)),
 		busy: make(map[store.ID]time.Time),
 	}
+	c.stats = newStats(c)
+	return c
 }
 
 // set gives a setting its default.

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/telemetry/measure"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/changes"
 )
@@ -79,7 +80,7 @@ func (d *delivery) round(ctx context.Context, w store.Webhook) (more bool, err e
 		}
 	}
 	if b.test {
-		a := send(ctx, d.client, w, newTest(w))
+		a := d.call(ctx, w, newTest(w))
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
@@ -88,7 +89,7 @@ func (d *delivery) round(ctx context.Context, w store.Webhook) (more bool, err e
 		}
 	}
 	if len(b.changes) > 0 {
-		a := send(ctx, d.client, w, newMessage(w, b.changes))
+		a := d.call(ctx, w, newMessage(w, b.changes))
 		if ctx.Err() != nil { // the lease is lost, or the process ends: the next holder calls again
 			return false, ctx.Err()
 		}
@@ -111,6 +112,16 @@ func (d *delivery) round(ctx context.Context, w store.Webhook) (more bool, err e
 		}
 		return nil
 	})
+}
+
+// call calls the webhook once.
+func (d *delivery) call(ctx context.Context, w store.Webhook, m message) answer {
+	begun := time.Now()
+	a := send(ctx, d.client, w, m)
+	if ctx.Err() == nil {
+		d.stats.called(a, measure.Since(begun))
+	}
+	return a
 }
 
 // within bounds some calls of the store.
@@ -213,6 +224,7 @@ func (d *delivery) settle(ctx context.Context, w store.Webhook, a answer) error 
 		return err
 	})
 	if err == nil && w.Active && !now.Active && !now.OffSince.IsZero() {
+		d.stats.switchedOff.Inc()
 		d.log.Warn().Str("user_id", now.OwnerID.Hex()).Int("failures", now.Failures).Time("failing_since", now.FailingSince).
 			Msg("a webhook was switched off, because its calls fail")
 		if d.config.SwitchedOff != nil {

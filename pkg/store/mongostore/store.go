@@ -94,6 +94,7 @@ type Store struct {
 	erasedUsers   *mongo.Collection
 	lists         waitlist.Lists
 	cache         eventCache
+	stats         *mongoStats
 	preconditions preconditions
 	id            string // of the database
 }
@@ -127,10 +128,11 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 	if name == "" {
 		name = defaultDatabase
 	}
-	connections := mongodb.NewConnections(log)
+	connections, counted := mongodb.NewConnections(log), newStats()
 	client, err := mongo.Connect(append([]*options.ClientOptions{options.Client().
 		SetDialer(connections).
-		SetMonitor(connections.Monitor()).
+		SetMonitor(counted.commandMonitor(connections.Failed)).
+		SetPoolMonitor(counted.poolMonitor()).
 		SetServerSelectionTimeout(serverSelectionTimeout).
 		SetConnectTimeout(connectTimeout).
 		SetHeartbeatInterval(heartbeat).
@@ -153,6 +155,7 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		People:        people.New(db),
 		Relay:         relay.New(db),
 		client:        client,
+		stats:         counted,
 		users:         db.Collection("users"),
 		events:        db.Collection("events"),
 		registrations: db.Collection("registrations"),

@@ -101,6 +101,9 @@ func New(path string, write *sql.DB) (*Migrator, error) {
 	return &Migrator{path, write, steps}, nil
 }
 
+// Known returns the newest version that the program knows.
+func (m *Migrator) Known() int { return len(m.steps) }
+
 // Close implements schema.Migrator.
 func (m *Migrator) Close() error { return m.write.Close() }
 
