@@ -35,15 +35,6 @@ func idle(ctx context.Context, b *bench) error {
 	}
 	defer theirs.Close()
 	n := b.size(50, 5)
-	register := func(c *load.Conn, w load.Request) func() error {
-		return func() error {
-			status, err := c.Register(w)
-			if err == nil && status != http.StatusCreated {
-				err = fmt.Errorf("the answer is %d", status)
-			}
-			return err
-		}
-	}
 	err = b.alternate(ctx, arm{"idle", func(ctx context.Context) (figures, error) {
 		if err := s.workers[0].Forget(); err != nil {
 			return nil, err
@@ -59,8 +50,8 @@ func idle(ctx context.Context, b *bench) error {
 			request, _ := next()
 			batch := seatRequests(events[1], 1)
 			if err := errors.Join(
-				product.take(tick, register(ours, request)),
-				queue.take(tick, register(theirs, request)),
+				product.take(tick, granted(ours, request)),
+				queue.take(tick, granted(theirs, request)),
 				bare.take(tick, func() error { return s.apply(ctx, batch) }),
 			); err != nil {
 				return nil, err
@@ -86,6 +77,17 @@ func idle(ctx context.Context, b *bench) error {
 		b.result.Judge("idle", figure, report.Goal{})
 	}
 	return nil
+}
+
+// granted returns a call that asks for a seat and must get it.
+func granted(c *load.Conn, w load.Request) func() error {
+	return func() error {
+		status, err := c.Register(w)
+		if err == nil && status != http.StatusCreated {
+			err = fmt.Errorf("the answer is %d", status)
+		}
+		return err
+	}
 }
 
 // timing keeps how long something takes.
