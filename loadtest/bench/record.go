@@ -73,13 +73,13 @@ func (s *system) idle(name string) arm {
 			return nil, err
 		}
 		defer conn.Close()
-		var took timing
+		var took load.Timing
 		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
 		told := make([]load.Seat, 0, n)
 		for range n {
 			request, _ := next()
-			if err := took.take(tick, granted(conn, request)); err != nil {
+			if err := took.Take(tick, func() error { return conn.Grant(request) }); err != nil {
 				return nil, err
 			}
 			if told = append(told, request.Seat); ctx.Err() != nil {
@@ -87,6 +87,6 @@ func (s *system) idle(name string) arm {
 			}
 		}
 		s.account(load.Result{Told: told})
-		return figures{p50: took.millis()}, nil
+		return figures{p50: took.Median()}, nil
 	}}
 }
