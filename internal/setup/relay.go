@@ -120,11 +120,8 @@ func (f Relay) Run(ctx context.Context, parts RelayParts, config relay.Config, l
 			log.Error().Err(err).Msg("no mail is sent")
 		} else {
 			sender = mail.NewSender(parts.Store, server, site, log)
-			hooks.SwitchedOff = func(ctx context.Context, w store.Webhook) {
-				if err := parts.Store.AddMails(ctx, []outbox.Mail{mail.OfWebhook(w)}); err != nil {
-					log.Warn().Err(err).Str("webhook_id", w.ID.Hex()).Msg("the owner of a webhook gets no mail that it was switched off")
-				}
-				sender.Wake()
+			hooks.SwitchOff = func(ctx context.Context, w store.Webhook) error {
+				return parts.Store.AddMails(ctx, []outbox.Mail{mail.OfWebhook(w)})
 			}
 		}
 	}

@@ -41,8 +41,10 @@ type Config struct {
 	// AtOnce bounds how many webhooks are called at once by a process. Those whose last call failed have
 	// at most half of it. Default 256.
 	AtOnce int
-	// SwitchedOff, if it is set, is called when a webhook was switched off, to tell its owner.
-	SwitchedOff func(ctx context.Context, w store.Webhook)
+	// SwitchOff, if it is set, is called before a webhook is switched off, with what it will be then, to have
+	// its owner told. After an error the webhook stays on, and its next failed call tries both again. A
+	// process that dies between the two has told of what is not so yet: see mail.OfWebhook.
+	SwitchOff func(ctx context.Context, w store.Webhook) error
 }
 
 const (

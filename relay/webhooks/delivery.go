@@ -215,23 +215,25 @@ func (d *delivery) settle(ctx context.Context, w store.Webhook, a answer) error 
 	if a.ok && w.Failures == 0 {
 		return nil
 	}
-	var now store.Webhook
-	err := d.within(ctx, func(ctx context.Context) (err error) {
-		now, err = store.EditWebhook(ctx, d.store, d.id, func(w *store.Webhook) error {
-			d.judge(w, a, time.Now().UTC().Truncate(time.Millisecond))
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	return d.within(ctx, func(ctx context.Context) error {
+		then := w
+		if d.judge(&then, a, at); !then.Active && d.config.SwitchOff != nil {
+			if err := d.config.SwitchOff(ctx, then); err != nil {
+				return err
+			}
+		}
+		now, err := store.EditWebhook(ctx, d.store, d.id, func(w *store.Webhook) error {
+			d.judge(w, a, at)
 			return nil
 		})
+		if err == nil && !now.Active && now.OffSince.Equal(at) {
+			d.stats.switchedOff.Inc()
+			d.log.Warn().Str("user_id", now.OwnerID.Hex()).Int("failures", now.Failures).Time("failing_since", now.FailingSince).
+				Msg("a webhook was switched off, because its calls fail")
+		}
 		return err
 	})
-	if err == nil && w.Active && !now.Active && !now.OffSince.IsZero() {
-		d.stats.switchedOff.Inc()
-		d.log.Warn().Str("user_id", now.OwnerID.Hex()).Int("failures", now.Failures).Time("failing_since", now.FailingSince).
-			Msg("a webhook was switched off, because its calls fail")
-		if d.config.SwitchedOff != nil {
-			d.config.SwitchedOff(ctx, now)
-		}
-	}
-	return err
 }
 
 // judge changes a webhook by what became of a call.

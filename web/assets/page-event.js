@@ -113,6 +113,7 @@ export function startEvent() {
       show(leaveButton, Boolean(mine) && !over);
       write(leaveButton, t(mine?.status === 'waitlisted' ? 'action.leave_line' : 'action.leave'));
     }
+    show(byId('proof-asked'), Boolean(event.requires_proven_email) && !mine && (open || now === 'opens_soon'));
     const early = now === 'opens_soon' && !mine;
     show(byId('countdown'), early);
     if (early) write(byId('opens-at'), t('opens.at', { when: moment(event.registration_opens_at, event.time_zone || ownZone) }));
@@ -364,7 +365,8 @@ export function startEvent() {
     if (answer.code === 'registration_closed') event = { ...event, registration_state: 'closed' };
     showAll();
     if (settled) return; // the situation says it
-    const link = !currentUser() && user ? make('a', { href: withNext('/login') }, t('account.log_in_again')) : null;
+    let link = !currentUser() && user ? make('a', { href: withNext('/login') }, t('account.log_in_again')) : null;
+    if (answer.code === 'email_unproven') link = make('a', { href: '/prove' }, t('action.prove'));
     const kind = isUndecided(answer) || answer.code === 'offline' || answer.status === 401 ? 'warn' : 'bad';
     keepAnswer(note(kind, title, text, link), { ofEvent: true });
   }

@@ -12,6 +12,9 @@ import { t } from './text.js';
 
 const linkToken = () => location.hash.slice(1);
 
+// A link that is opened where its page is already loads nothing.
+const readLinks = () => addEventListener('hashchange', () => location.reload());
+
 function showSent() {
   show(byId('form'), false);
   show(byId('sent'));
@@ -31,6 +34,7 @@ export function startForgot() {
 }
 
 export function startReset() {
+  readLinks();
   bindForm(byId('form'), {
     busy: t('account.changing'),
     doing: 'password',
@@ -58,6 +62,7 @@ export function startProve() {
   if (linkToken()) session.set(provenKey, linkToken());
   const token = session.get(provenKey);
   const form = byId('form');
+  readLinks();
   if (!form) return;
   if (token) {
     show(byId('prove-ask'), false);
@@ -86,6 +91,7 @@ export function startProve() {
 }
 
 export function startMail() {
+  readLinks();
   const switchTo = (on, key) => call('PUT', `/api/mail-settings/${encodeURIComponent(linkToken())}`, { body: { event_mail: on }, key });
   bindForm(byId('form'), {
     busy: t('mail.sending'),
