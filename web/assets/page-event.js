@@ -364,7 +364,8 @@ export function startEvent() {
     if (answer.code === 'registration_closed') event = { ...event, registration_state: 'closed' };
     showAll();
     if (settled) return; // the situation says it
-    const link = !currentUser() && user ? make('a', { href: withNext('/login') }, t('account.log_in_again')) : null;
+    let link = !currentUser() && user ? make('a', { href: withNext('/login') }, t('account.log_in_again')) : null;
+    if (answer.code === 'email_unproven') link = make('a', { href: '/prove' }, t('account.prove'));
     const kind = isUndecided(answer) || answer.code === 'offline' || answer.status === 401 ? 'warn' : 'bad';
     keepAnswer(note(kind, title, text, link), { ofEvent: true });
   }
