@@ -89,6 +89,7 @@ func TestRightsByRole(t *testing.T) {
 		"GET /api/users/{user_id}/registrations":            {401, 401, 403, 403, 403, 200},
 		"GET /api/users/{user_id}/changes":                  {401, 401, 403, 403, 403, 200},
 		"GET /api/events/{id}/changes":                      {401, 401, 403, 403, 200, 403},
+		"GET /api/events/{id}/pace":                         {401, 401, 403, 403, 200, 403},
 		"GET /api/events/{id}/live":                         {200, 200, 200, 200, 200, 200},
 		"GET /api/users/{user_id}/live":                     {401, 401, 403, 403, 403, 200},
 		"POST /api/webhooks":                                {401, 401, 403, 403, 201, 403},

@@ -215,6 +215,7 @@ func TestEveryRouteCounts(t *testing.T) {
 		"GET /api/users/{user_id}/registrations":            {address, person, address},
 		"GET /api/users/{user_id}/changes":                  {address, person, address},
 		"GET /api/events/{id}/changes":                      {address, person, address},
+		"GET /api/events/{id}/pace":                         {address, person, address},
 		"GET /api/events/{id}/live":                         {address, address, address},
 		"GET /api/users/{user_id}/live":                     {address, person, address},
 		"POST /api/webhooks":                                {address, person, address},

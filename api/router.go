@@ -100,6 +100,7 @@ func (a *API) table() []route {
 		{http.MethodPatch, event, gate.Organizing, gate.RequestsPerAddress, jsonBody, afterClientLeaves, a.events.EditEvent, describe.EditEvent()},
 		{http.MethodPost, event + "/cancel", gate.Organizing, gate.RequestsPerAddress, noBody, afterClientLeaves, a.events.CancelEvent, describe.CancelEvent()},
 		{http.MethodGet, event + "/changes", gate.Reading, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.events.ListEventChanges, describe.EventChanges()},
+		{http.MethodGet, event + "/pace", gate.Reading, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.events.ReadPace, describe.ReadPace()},
 		{http.MethodGet, user + "/changes", gate.Reading, gate.RequestsPerPerson, ignoredBody, whileClientWaits, a.events.ListUserChanges, describe.UserChanges()},
 		{http.MethodGet, event + "/live", gate.Anybody, gate.RequestsPerAddress, ignoredBody, whileClientListens, a.events.LiveEvent, describe.LiveEvent()},
 		{http.MethodGet, user + "/live", gate.Reading, gate.RequestsPerPerson, ignoredBody, whileClientListens, a.events.LiveUser, describe.LiveUser()},

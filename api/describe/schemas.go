@@ -112,7 +112,7 @@ func schemas() openapi.Schemas {
 			reflect.TypeFor[wire.Session](): "Session", reflect.TypeFor[wire.CurrentUser](): "CurrentUser", passwordChangeType: "PasswordChange", editType: "EventEdit", reflect.TypeFor[wire.UserRegistration](): "Holding", reflect.TypeFor[wire.Event](): "Event", reflect.TypeFor[wire.Registration](): "Registration", reflect.TypeFor[wire.Attendee](): "Attendee",
 			reflect.TypeFor[wire.Health](): "Status", problemType: "Problem", reflect.TypeFor[problem.FieldError](): "FieldError",
 			reflect.TypeFor[anything]():    "OpenAPI",
-			reflect.TypeFor[wire.Change](): "Change", reflect.TypeFor[wire.Actor](): "Actor", reflect.TypeFor[wire.NumberRange](): "NumberRange",
+			reflect.TypeFor[wire.Change](): "Change", reflect.TypeFor[wire.Actor](): "Actor", reflect.TypeFor[wire.NumberRange](): "NumberRange", reflect.TypeFor[wire.Minute](): "Minute",
 			reflect.TypeFor[wire.User](): "User", userEditType: "UserEdit", reflect.TypeFor[wire.LoginSession](): "LoginSession",
 			newWebhookType: "NewWebhook", hookEditType: "WebhookEdit", reflect.TypeFor[wire.Webhook](): "Webhook", reflect.TypeFor[wire.WebhookCall](): "WebhookCall",
 			reflect.TypeFor[wire.WebhookMessage](): "WebhookMessage", reflect.TypeFor[wire.WebhookData](): "WebhookData",

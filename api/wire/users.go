@@ -42,6 +42,8 @@ type CurrentUser struct {
 	Name      string    `json:"name"`
 	Email     string    `json:"email"`
 	CreatedAt time.Time `json:"created_at"`
+	// EmailProvenAt is when the person has proven that the address is theirs.
+	EmailProvenAt time.Time `json:"email_proven_at,omitzero"`
 	// ExpiresAt is when the session ends unless it is renewed. It is only told where there is a
 	// cookie.
 	ExpiresAt time.Time `json:"session_expires_at,omitzero"`

@@ -16,7 +16,6 @@ import (
 	"github.com/eventio/eventio/internal/telemetry"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store/mongostore"
-	"github.com/eventio/eventio/web"
 )
 
 type config struct {
@@ -43,6 +42,7 @@ type serveConfig struct {
 	retention.KeyFlags
 	setup.WebhookTargets
 	setup.WebhookAPI
+	setup.Pages
 	Mail bool `env:"EVENTIO_MAIL" help:"A notifier sends mail (--smtp-url there): take requests for links that set a new password or prove an address."`
 }
 
@@ -82,6 +82,10 @@ func run(ctx context.Context, env process.Env) (err error) {
 	if err != nil {
 		return err
 	}
+	pages, err := c.Serve.Pages.Handler()
+	if err != nil {
+		return err
+	}
 	listener, err := process.Listen(c.Addr)
 	if err != nil {
 		return err
@@ -113,7 +117,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 	if err != nil {
 		return err
 	}
-	settings := api.Config{RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, Pages: web.Handler, Access: access, Quotas: quotas, Webhooks: hooks,
+	settings := api.Config{RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, Pages: pages, Access: access, Quotas: quotas, Webhooks: hooks,
 		LiveStreams: process.Streams(most)}
 	if c.Serve.Mail {
 		settings.Mail = connections.Store

@@ -49,6 +49,7 @@ func TestWrongInputs(t *testing.T) {
 		"no time to start":       {servers(mongodb, nats, "--start-timeout", "0s"), []string{"--start-timeout", "above 0"}, true},
 		"no idle time":           {servers(mongodb, nats, "--idle-timeout", "0s"), []string{"--idle-timeout", "1s to 1h"}, true},
 		"a limit":                {servers(mongodb, nats, "--rate-limit-logins", "many"), []string{"--rate-limit-logins", "60/m"}, true},
+		"a sitemap":              {servers(mongodb, nats, "--sitemap", "/sitemap.xml"), []string{"--sitemap", "https://events.example.org"}, true},
 		"a host":                 {servers(mongodb, nats, "--hosts", "*"), []string{"--hosts", "tickets.example.org"}, true},
 		"a prefix":               {servers(mongodb, nats, "--nats-prefix", "a b"), []string{"--nats-prefix", "letters"}, true},
 		"a quota":                {servers(mongodb, nats, "--sign-ups-per-day=-2"), []string{"--sign-ups-per-day", "-1"}, true},

@@ -68,6 +68,7 @@ type serveConfig struct {
 	retention.KeyFlags
 	setup.Relay
 	setup.WebhookAPI
+	setup.Pages
 }
 
 // Schema implements process.Schemed.
@@ -129,6 +130,10 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	if err != nil {
 		return err
 	}
+	pages, err := c.Pages.Handler()
+	if err != nil {
+		return err
+	}
 	listener, err := process.Listen(c.Addr)
 	if err != nil {
 		return err
@@ -151,7 +156,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 		return err
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
-	settings := api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, Access: access, Quotas: quotas, Webhooks: hooks,
+	settings := api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, Pages: pages, Access: access, Quotas: quotas, Webhooks: hooks,
 		LiveStreams: process.Streams(most)}
 	if c.Relay.On() {
 		settings.Mail = embedded.Store

@@ -85,6 +85,7 @@ func TestWrongInputs(t *testing.T) {
 		"serve/lifetime":             {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--token-lifetime", "25h"}, []string{"--token-lifetime", "24h"}, true},
 		"serve/proxies":              {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--trusted-proxies", "everybody"}, []string{"--trusted-proxies", "10.0.0.0/8"}, true},
 		"serve/origins":              {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--cors-origins", "*"}, []string{"--cors-origins", "https://app.example.org"}, true},
+		"serve/sitemap":              {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--sitemap", "events.example.org"}, []string{"--sitemap", "https://events.example.org"}, true},
 		"serve/hosts":                {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--hosts", "http://x"}, []string{"--hosts", "tickets.example.org"}, true},
 		"serve/CORS headers":         {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--cors-headers", "a b"}, []string{"--cors-headers", "a b"}, true},
 		"serve/a limit":              {[]string{"--addr", "127.0.0.1:0", "--data", fresh, "--rate-limit-logins", "60"}, []string{"--rate-limit-logins", "60/m"}, true},

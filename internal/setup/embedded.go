@@ -157,7 +157,9 @@ func (e *Embedded) NewAPI(ctx context.Context, config api.Config, identity Ident
 	if err != nil {
 		return nil, err
 	}
-	config.Pages = web.Handler
+	if config.Pages == nil {
+		config.Pages = web.Handler
+	}
 	a := api.New(e.Store, requester, config, e.log)
 	e.atEnd(func() error { a.Wait(); return nil })
 	register(e.metrics, config.Access.Guard.Metrics(), requester.Metrics(), a.Metrics())

@@ -366,7 +366,7 @@ export function startEvent() {
     showAll();
     if (settled) return; // the situation says it
     let link = !currentUser() && user ? make('a', { href: withNext('/login') }, t('account.log_in_again')) : null;
-    if (answer.code === 'email_unproven') link = make('a', { href: '/prove' }, t('action.prove'));
+    if (answer.code === 'email_unproven') link = make('a', { href: '/prove' }, t('account.prove'));
     const kind = isUndecided(answer) || answer.code === 'offline' || answer.status === 401 ? 'warn' : 'bad';
     keepAnswer(note(kind, title, text, link), { ofEvent: true });
   }

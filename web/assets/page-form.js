@@ -51,6 +51,14 @@ export function startForm() {
     return Object.fromEntries(Object.entries(all).filter(([name, value]) => value !== was[name]));
   }
 
+  // An end is suggested when there is none: two hours later.
+  byId('starts_at').addEventListener('blur', ({ target }) => {
+    const ends = byId('ends_at');
+    if (!target.value || ends.value) return;
+    ends.value = new Date(Date.parse(`${target.value.slice(0, 16)}:00Z`) + 2 * 3_600_000).toISOString().slice(0, 16);
+    ends.dispatchEvent(new Event('input', { bubbles: true }));
+  });
+
   function check(values, wrong) {
     const { title, starts_at: starts, ends_at: ends, registration_opens_at: opens, registration_closes_at: closes } = values;
     if (title && !title.trim()) wrong('title', t('form.required'));
