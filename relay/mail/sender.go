@@ -202,7 +202,10 @@ func (s *Sender) deliver(ctx context.Context, m outbox.Mail) {
 		return
 	}
 	became, err := s.server.send(ctx, msg)
-	line = line.With().Int64("duration_ms", time.Since(begun).Milliseconds()).EmbedObject(smtpError{err}).Logger()
+	line = line.With().Int64("duration_ms", time.Since(begun).Milliseconds()).Logger()
+	if err != nil { // an object without a field would leave a comma too many
+		line = line.With().EmbedObject(smtpError{err}).Logger()
+	}
 	if became != away {
 		s.reached()
 	}
@@ -367,9 +370,6 @@ type smtpError struct{ err error }
 
 // MarshalZerologObject implements zerolog.LogObjectMarshaler.
 func (e smtpError) MarshalZerologObject(line *zerolog.Event) {
-	if e.err == nil {
-		return
-	}
 	if refused, ok := errors.AsType[*gomail.SendError](e.err); ok {
 		line.Str("smtp_step", refused.Reason.String()).Int("smtp_code", refused.ErrorCode()).Str("smtp_status", refused.EnhancedStatusCode())
 		return
