@@ -28,7 +28,7 @@ func StartNATSSecured(tb testing.TB, a *Authority) *NATS {
 // NATSPassword returns the password of a user of StartNATSSecured.
 func NATSPassword(user string) string { return "password-of-" + user }
 
-// securedOptions reads deploy/nats/nats.conf, with files in dir in place of those in /etc/nats.
+// securedOptions reads deploy/nats/nats.conf, with files in dir in place of those in /run/secrets.
 func securedOptions(a *Authority, dir string) (*server.Options, error) {
 	root, err := moduleRoot()
 	if err != nil {
@@ -43,7 +43,7 @@ func securedOptions(a *Authority, dir string) (*server.Options, error) {
 		fmt.Fprintf(&passwords, "NATS_%s_PASSWORD: %q\n", strings.ToUpper(user), NATSPassword(user))
 	}
 	cert, key := a.Issue("Event.io", "nats")
-	text := strings.NewReplacer("/etc/nats/server.crt", cert, "/etc/nats/server.key", key).Replace(string(config))
+	text := strings.NewReplacer("/run/secrets/server.crt", cert, "/run/secrets/server.key", key, "../../run/secrets/", "").Replace(string(config))
 	file := filepath.Join(dir, "nats.conf")
 	for path, text := range map[string]string{file: text, filepath.Join(dir, "passwords.conf"): passwords.String()} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
