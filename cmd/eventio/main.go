@@ -52,11 +52,12 @@ type config struct {
 const defaultAdmin = "127.0.0.1:9090"
 
 type serveConfig struct {
-	Addr           string `env:"EVENTIO_ADDR" default:"127.0.0.1:3000" help:"Address to listen on, host:port. Port 0 picks a free one."`
-	Data           string `env:"EVENTIO_DATA" default:"./data" type:"path" help:"Folder for the data; it is made when it is missing."`
-	AdminAddr      string `env:"EVENTIO_ADMIN_ADDR" default:"127.0.0.1:9090" help:"Address of /metrics (Prometheus) and /debug/pprof, host:port, for operators only: whoever reaches it needs no token. off: none. When another process has the default, there is none, and the log says so."`
-	NATSListen     string `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address, for those who know --nats-listen-auth. By default it has no port."`
-	NATSListenAuth string `name:"nats-listen-auth" env:"EVENTIO_NATS_LISTEN_AUTH" placeholder:"USER:PASSWORD" help:"What other processes must prove to use --nats-listen; a password of at least 16 characters. Use the variable: other users of the machine can see flags."`
+	Addr               string `env:"EVENTIO_ADDR" default:"127.0.0.1:3000" help:"Address to listen on, host:port. Port 0 picks a free one."`
+	Data               string `env:"EVENTIO_DATA" default:"./data" type:"path" help:"Folder for the data; it is made when it is missing."`
+	AdminAddr          string `env:"EVENTIO_ADMIN_ADDR" default:"127.0.0.1:9090" help:"Address of /metrics (Prometheus) and /debug/pprof, host:port, for operators only: whoever reaches it needs no token. off: none. When another process has the default, there is none, and the log says so."`
+	NATSListen         string `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address, for those who know --nats-listen-auth. By default it has no port."`
+	NATSListenAuth     string `name:"nats-listen-auth" env:"EVENTIO_NATS_LISTEN_AUTH" secret:"" placeholder:"USER:PASSWORD" help:"What other processes must prove to use --nats-listen; a password of at least 16 characters. Use the variable: other users of the machine can see flags."`
+	NATSListenAuthFile string `name:"nats-listen-auth-file" env:"EVENTIO_NATS_LISTEN_AUTH_FILE" placeholder:"FILE" help:"File with these credentials."`
 	setup.Prefix
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
 	process.MaxConnections
@@ -85,6 +86,7 @@ func run(ctx context.Context, env process.Env) error {
 		return err
 	}
 	log := c.Logger(env)
+	line.WarnOfSecrets(log)
 	if strings.HasPrefix(line.Command, "user ") {
 		return line.Named(setup.Explain(c.User.Act(ctx, env, line.Command, log), log))
 	}

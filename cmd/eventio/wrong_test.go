@@ -144,7 +144,7 @@ func TestWrongInputs(t *testing.T) {
 		"simulate/no tries":          {[]string{"simulate", "--duplicates", "0"}, []string{"--duplicates", "above 0"}, true},
 		"simulate/less than none":    {[]string{"simulate", "--cancels=-1"}, []string{"--cancels", "at least 0"}, true},
 		"simulate/keys":              {[]string{"simulate", "--url", "http://127.0.0.1:1", "--auth-keys", "hunter2"}, []string{"--auth-keys", "kid:secret"}, true},
-		"import/nothing":             {[]string{"import", "--data", fresh}, []string{"--from must be given", "eventio import --help"}, true},
+		"import/nothing":             {[]string{"import", "--data", fresh}, []string{"--from or EVENTIO_IMPORT_FROM", "must be given", "eventio import --help"}, true},
 		"import/no URI":              {[]string{"import", "--from", "localhost", "--data", fresh}, []string{"--from", "mongodb://"}, true},
 		"import/a password":          {[]string{"import", "--from", secret, "--data", fresh}, []string{"--from", "percent-encoded"}, true},
 		"import/no server":           {[]string{"import", "--from", nowhere, "--data", fresh, "--start-timeout", "100ms"}, []string{"127.0.0.1:1", "connection refused", "--from"}, false},

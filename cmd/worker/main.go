@@ -65,6 +65,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	log := c.Logger(env)
+	line.WarnOfSecrets(log)
 	defer func() { err = line.Named(setup.Explain(err, log)) }()
 	if line.Command == "healthcheck" {
 		return process.Healthcheck(ctx, c.Addr)

@@ -27,8 +27,9 @@ const DatabaseFile = "eventio.db"
 
 // Database are the flags that name the database of a tool: a data folder or a replica set.
 type Database struct {
-	Data       string `env:"EVENTIO_DATA" type:"path" placeholder:"FOLDER" help:"Folder of the embedded store. Default ./data, when there is no --mongodb-uri."`
-	MongoDBURI string `name:"mongodb-uri" env:"MONGODB_URI" placeholder:"URI" help:"MongoDB replica set of the production processes, instead of --data: mongodb://host:27017/eventio?replicaSet=rs0."`
+	Data           string `env:"EVENTIO_DATA" type:"path" placeholder:"FOLDER" help:"Folder of the embedded store. Default ./data, when there is no --mongodb-uri."`
+	MongoDBURI     string `name:"mongodb-uri" env:"MONGODB_URI" secret:"" placeholder:"URI" help:"MongoDB replica set of the production processes, instead of --data: mongodb://host:27017/eventio?replicaSet=rs0."`
+	MongoDBURIFile string `name:"mongodb-uri-file" env:"MONGODB_URI_FILE" placeholder:"FILE" help:"File with this address, where it has a password."`
 }
 
 // Store is everything that tools do with a database.

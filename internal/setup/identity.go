@@ -29,7 +29,8 @@ const (
 
 // Keys is the flag that gives the keys.
 type Keys struct {
-	AuthKeys string `name:"auth-keys" env:"EVENTIO_AUTH_KEYS" placeholder:"KID:SECRET,..." help:"Keys that sign tokens, comma-separated kid:secret, each secret at least 32 bytes in base64url. The first signs, all verify. By default one is made and kept in the store, where all API processes find it. Use the variable: other users of the machine can see flags."`
+	AuthKeys     string `name:"auth-keys" env:"EVENTIO_AUTH_KEYS" secret:"" placeholder:"KID:SECRET,..." help:"Keys that sign tokens, comma-separated kid:secret, each secret at least 32 bytes in base64url. The first signs, all verify. By default one is made and kept in the store, where all API processes find it. Use the variable: other users of the machine can see flags."`
+	AuthKeysFile string `name:"auth-keys-file" env:"EVENTIO_AUTH_KEYS_FILE" placeholder:"FILE" help:"File with these keys."`
 }
 
 // Parse reads the keys; no keys are an empty result, not an error. Its errors match
@@ -50,8 +51,9 @@ func (k Keys) Parse() (identity.Keys, error) {
 // store.
 type Identity struct {
 	Keys
-	TokenLifetime time.Duration `env:"EVENTIO_TOKEN_LIFETIME" default:"1h" help:"How long a token is valid, at most 24h."`
-	AdmissionKeys string        `env:"EVENTIO_ADMISSION_KEYS" placeholder:"KID:SECRET,..." help:"Keys of a gateway that admits people before they may register, comma-separated like those of --auth-keys. With them each registration needs an admission in the header Eventio-Admission. Use the variable: other users of the machine can see flags."`
+	TokenLifetime     time.Duration `env:"EVENTIO_TOKEN_LIFETIME" default:"1h" help:"How long a token is valid, at most 24h."`
+	AdmissionKeys     string        `env:"EVENTIO_ADMISSION_KEYS" secret:"" placeholder:"KID:SECRET,..." help:"Keys of a gateway that admits people before they may register, comma-separated like those of --auth-keys. With them each registration needs an admission in the header Eventio-Admission. Use the variable: other users of the machine can see flags."`
+	AdmissionKeysFile string        `env:"EVENTIO_ADMISSION_KEYS_FILE" placeholder:"FILE" help:"File with these keys."`
 	Limits
 	Gateways
 	CORSOrigins []string `name:"cors-origins" env:"EVENTIO_CORS_ORIGINS" placeholder:"ORIGIN" help:"Other origins, like https://app.example.org, whose scripts may use the API with tokens. By default none."`

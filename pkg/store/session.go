@@ -86,7 +86,8 @@ type Accounts interface {
 	// EraseUser forgets a person: it removes the user and their sessions, remembers the id as
 	// erased at the given time, and takes the request ids from their registrations and from the
 	// record of changes (changes.Forget). Registrations that are not cancelled stay, under the id that means nobody any more, so that counts and
-	// numbers stay true; cancelled ones are removed. The caller has cancelled what is to come.
+	// numbers stay true; cancelled ones are removed. The caller has cancelled what is to come. A process whose user of
+	// the database may not change registrations leaves all of that about them to Retention.ForgetErased.
 	// Erasing somebody who is erased, or an id that was nobody's, is no error.
 	EraseUser(ctx context.Context, id ID, at time.Time) error
 	// ErasedAt returns when a user was erased; the zero time: never.
@@ -103,6 +104,9 @@ type Retention interface {
 	// was asked under these is new after that. No other registration, number or counter changes. Cancelled registrations whose time
 	// is not known, because an older version has written them, count as cancelled now.
 	ForgetCancelled(ctx context.Context, before time.Time, limit int) (int, error)
+	// ForgetErased scrubs the registrations of users, at most limit of them, whom a process has erased that may
+	// not change registrations, and returns of how many. See Accounts.EraseUser. No counter changes.
+	ForgetErased(ctx context.Context, limit int) (int, error)
 	// ForgetKeys removes idempotency keys and sessions that have expired, and returns how many, or
 	// 0 when the database does that by itself.
 	ForgetKeys(ctx context.Context) (int, error)

@@ -22,8 +22,10 @@ import (
 // Command has the flags of eventio verify.
 type Command struct {
 	setup.Database
-	Repair  bool   `help:"Set right what is safe to set right: counters, and free places that somebody waits for. It goes through the queue, like every change of a seat."`
-	NATSURL string `name:"nats-url" env:"NATS_URL" placeholder:"URL" help:"For --repair: the NATS servers of the workers, comma-separated: nats://host:4222. Not needed for a data folder that no process serves."`
+	Repair      bool   `help:"Set right what is safe to set right: counters, and free places that somebody waits for. It goes through the queue, like every change of a seat."`
+	NATSURL     string `name:"nats-url" env:"NATS_URL" secret:"" placeholder:"URL" help:"For --repair: the NATS servers of the workers, comma-separated: nats://host:4222. Not needed for a data folder that no process serves."`
+	NATSURLFile string `name:"nats-url-file" env:"NATS_URL_FILE" placeholder:"FILE" help:"File with these addresses, where they have a password."`
+	setup.NATSLogin
 	setup.Prefix
 	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for the database at the start."`
 }
@@ -89,6 +91,9 @@ func (c Command) check() error {
 	case !c.Repair:
 	case c.NATSURL != "":
 		if err := setup.CheckNATSURL("--nats-url", c.NATSURL); err != nil {
+			return err
+		}
+		if _, err := c.NATSOptions(c.NATSURL); err != nil {
 			return err
 		}
 	case c.MongoDBURI != "":
