@@ -107,7 +107,7 @@ func TestParts(t *testing.T) {
 			c := p.Containers[0]
 			for fact, holds := range map[string]bool{
 				"runs its program":                  slices.Equal(c.Command, []string{"/" + part}),
-				"has its port":                      len(c.Ports) == 1 && c.Ports[0].ContainerPort == port,
+				"has its port":                      len(c.Ports) == 2 && c.Ports[0].ContainerPort == port,
 				"selects its own pods":              d.Spec.Template.Metadata.Labels["app.kubernetes.io/component"] == part && d.Spec.Selector.MatchLabels["app.kubernetes.io/component"] == part,
 				"is in its namespace":               d.Metadata.Namespace == "eventio",
 				"is not root":                       p.SecurityContext.RunAsNonRoot,
@@ -180,7 +180,15 @@ func TestWorkersAreScaledByTheirQueue(t *testing.T) {
 	}
 	scaled := one(t, all, "ScaledObject", "worker").Spec
 	if scaled.ScaleTargetRef.Name != "worker" || scaled.MinReplicaCount < 2 || len(scaled.Triggers) != 1 {
-		t.Errorf("scaled by %+v", scaled)
+		t.Fatalf("scaled by %+v", scaled)
+	}
+	metric := regexp.MustCompile(`eventio_[a-z_]+`).FindString(scaled.Triggers[0].Metadata["query"])
+	stats, err := os.ReadFile(filepath.Join(root, "worker/stats.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if metric == "" || !strings.Contains(string(stats), `"`+metric+`"`) {
+		t.Errorf("scaled by %q, which no worker tells", metric)
 	}
 }
 
