@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/eventio/eventio/api"
@@ -15,7 +14,6 @@ import (
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/telemetry"
 	"github.com/eventio/eventio/pkg/messages"
-	"github.com/eventio/eventio/pkg/store/mongostore"
 )
 
 type config struct {
@@ -48,7 +46,7 @@ type serveConfig struct {
 
 // Schema implements process.Schemed.
 func (*config) Schema() string {
-	return fmt.Sprintf("MongoDB schema %d", mongostore.SchemaVersion())
+	return setup.MongoDBSchema()
 }
 
 func main() { process.Main(run) }

@@ -10,7 +10,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -30,8 +29,6 @@ import (
 	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/telemetry"
-	"github.com/eventio/eventio/pkg/store/mongostore"
-	"github.com/eventio/eventio/pkg/store/sqlitestore"
 	"github.com/eventio/eventio/relay"
 )
 
@@ -74,7 +71,7 @@ type serveConfig struct {
 
 // Schema implements process.Schemed.
 func (*config) Schema() string {
-	return fmt.Sprintf("SQLite schema %d, MongoDB schema %d", sqlitestore.SchemaVersion(), mongostore.SchemaVersion())
+	return setup.SQLiteSchema() + ", " + setup.MongoDBSchema()
 }
 
 func main() { process.Main(run) }

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/telemetry"
 	"github.com/eventio/eventio/internal/telemetry/measure"
-	"github.com/eventio/eventio/pkg/store/mongostore"
 	"github.com/eventio/eventio/relay"
 	"github.com/eventio/eventio/worker"
 )
@@ -41,7 +39,7 @@ type serveConfig struct {
 
 // Schema implements process.Schemed.
 func (*config) Schema() string {
-	return fmt.Sprintf("MongoDB schema %d", mongostore.SchemaVersion())
+	return setup.MongoDBSchema()
 }
 
 func main() { process.Main(run) }

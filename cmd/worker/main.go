@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -19,7 +18,6 @@ import (
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/telemetry"
 	"github.com/eventio/eventio/internal/telemetry/measure"
-	"github.com/eventio/eventio/pkg/store/mongostore"
 	"github.com/eventio/eventio/worker"
 )
 
@@ -53,7 +51,7 @@ const (
 
 // Schema implements process.Schemed.
 func (*config) Schema() string {
-	return fmt.Sprintf("MongoDB schema %d", mongostore.SchemaVersion())
+	return setup.MongoDBSchema()
 }
 
 func main() { process.Main(run) }

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
@@ -16,70 +15,16 @@ import (
 // mongoStats are the metrics of a Store: those that every store has, and those of the driver.
 type mongoStats struct {
 	*stats.Store
-	commands    *prometheus.HistogramVec // by command and result
-	connections *prometheus.GaugeVec     // by state
-	checkOut    prometheus.Observer
-	noCheckOut  prometheus.Counter
+	driver *mongodb.Stats
 }
 
 func newStats() *mongoStats {
-	s := &mongoStats{Store: stats.New(len(migrate.Steps()), causeCommit, causeConflict, causeKey, causeWrite, causeLogin, causeTime, causeAway)}
-	s.commands = s.Durations("eventio_mongodb_command_duration_seconds", "Commands to MongoDB, by name and whether they succeeded.", "command", "result")
-	s.connections = s.Gauges("eventio_store_connections", "Connections to the database, by state.", "state")
-	s.checkOut = s.Durations("eventio_mongodb_checkout_seconds", "The wait for a connection of the pool.").WithLabelValues()
-	s.noCheckOut = s.Counter("eventio_mongodb_checkout_failures_total", "Waits for a connection of the pool that ended without one.")
-	for _, state := range []string{"open", "in_use"} {
-		s.connections.WithLabelValues(state)
-	}
-	return s
+	s := stats.New(len(migrate.Steps()), causeCommit, causeConflict, causeKey, causeWrite, causeLogin, causeTime, causeAway)
+	return &mongoStats{s, mongodb.NewStats(s)}
 }
 
 // Metrics returns the metrics of the store.
 func (s *Store) Metrics() prometheus.Collector { return s.stats }
-
-// commandMonitor returns a monitor that counts commands, and calls failed for those that fail.
-func (s *mongoStats) commandMonitor(failed func(context.Context, *event.CommandFailedEvent)) *event.CommandMonitor {
-	return &event.CommandMonitor{
-		Succeeded: func(_ context.Context, e *event.CommandSucceededEvent) {
-			s.commands.WithLabelValues(commandLabel(e.CommandName), "ok").Observe(e.Duration.Seconds())
-		},
-		Failed: func(ctx context.Context, e *event.CommandFailedEvent) {
-			s.commands.WithLabelValues(commandLabel(e.CommandName), "failed").Observe(e.Duration.Seconds())
-			failed(ctx, e)
-		},
-	}
-}
-
-// commandLabel returns the name of a command that programs send often, and "other" of the rest.
-func commandLabel(name string) string {
-	switch name {
-	case "find", "getMore", "aggregate", "insert", "update", "delete", "findAndModify", "count", "distinct",
-		"commitTransaction", "abortTransaction", "hello", "ping", "endSessions", "killCursors":
-		return name
-	default:
-		return "other"
-	}
-}
-
-// poolMonitor returns a monitor that counts the connections of the pools of all servers.
-func (s *mongoStats) poolMonitor() *event.PoolMonitor {
-	open, inUse := s.connections.WithLabelValues("open"), s.connections.WithLabelValues("in_use")
-	return &event.PoolMonitor{Event: func(e *event.PoolEvent) {
-		switch e.Type {
-		case event.ConnectionCreated:
-			open.Inc()
-		case event.ConnectionClosed:
-			open.Dec()
-		case event.ConnectionCheckedOut:
-			inUse.Inc()
-			s.checkOut.Observe(e.Duration.Seconds())
-		case event.ConnectionCheckedIn:
-			inUse.Dec()
-		case event.ConnectionCheckOutFailed:
-			s.noCheckOut.Inc()
-		}
-	}}
-}
 
 // The causes of retries.
 const (

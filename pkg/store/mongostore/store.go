@@ -133,8 +133,8 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 	connections, counted := mongodb.NewConnections(log), newStats()
 	client, err := mongo.Connect(append([]*options.ClientOptions{options.Client().
 		SetDialer(connections).
-		SetMonitor(counted.commandMonitor(connections.Failed)).
-		SetPoolMonitor(counted.poolMonitor()).
+		SetMonitor(counted.driver.CommandMonitor(connections.Failed)).
+		SetPoolMonitor(counted.driver.PoolMonitor()).
 		SetServerSelectionTimeout(serverSelectionTimeout).
 		SetConnectTimeout(connectTimeout).
 		SetHeartbeatInterval(heartbeat).

@@ -17,6 +17,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/people"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/scan"
 	"github.com/eventio/eventio/pkg/store/verify"
 )
 
@@ -67,11 +68,6 @@ func (r *VerifyReader) Size(ctx context.Context) (verify.Size, error) {
 	return size, nil
 }
 
-// damaged returns a store.ErrDamaged.
-func damaged(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", store.ErrDamaged, fmt.Sprintf(format, args...))
-}
-
 // CheckConstraints implements verify.Reader: it checks the unique indexes. The _id of
 // registrations, by which no user has two of them, cannot be missing.
 func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
@@ -88,7 +84,7 @@ func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 				yield(mongodb.ReadError(err, nil))
 				return
 			}
-			if len(missing) > 0 && !yield(damaged("collection %s: the unique index on %s is missing: nothing keeps %s (a worker makes it when it starts)",
+			if len(missing) > 0 && !yield(scan.Damaged("collection %s: the unique index on %s is missing: nothing keeps %s (a worker makes it when it starts)",
 				i.Collection, strings.Join(i.Keys, ", "), prevents[i.Collection])) {
 				return
 			}
@@ -100,45 +96,18 @@ func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[verify.StoredUser, error] {
 	// Without the index, which may be missing, the server sorts on disk.
 	order := options.Find().SetSort(bson.D{{Key: "email_key", Value: 1}}).SetAllowDiskUse(true)
-	return readDocuments(ctx, r.s.users, bson.D{}, order, func(raw bson.Raw) (verify.StoredUser, error) {
+	return scan.Documents(ctx, r.s.users, bson.D{}, order, func(raw bson.Raw) (verify.StoredUser, error) {
 		var d people.UserDoc
 		if err := bson.Unmarshal(raw, &d); err != nil {
-			return verify.StoredUser{}, damaged("user %s: it cannot be read: %v", raw.Lookup("_id"), err)
+			return verify.StoredUser{}, scan.Damaged("user %s: it cannot be read: %v", raw.Lookup("_id"), err)
 		}
 		if !slices.Contains(store.EmailKeys(d.Email), d.EmailKey) {
-			return verify.StoredUser{}, damaged("user %s: email_key does not belong to the address", d.ID.Hex())
+			return verify.StoredUser{}, scan.Damaged("user %s: email_key does not belong to the address", d.ID.Hex())
 		}
 		return verify.StoredUser{User: store.User{
 			ID: d.ID, Name: d.Name, Email: d.Email, PasswordHash: d.PasswordHash, CreatedAt: d.CreatedAt,
 		}, EmailKey: d.EmailKey}, nil
 	})
-}
-
-// readDocuments yields the documents of a query. It yields the error of convert for a document that
-// is damaged, and goes on with the next one.
-func readDocuments[T any](ctx context.Context, from *mongo.Collection, filter any, how *options.FindOptionsBuilder, convert func(bson.Raw) (T, error)) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var none T
-		cursor, err := from.Find(ctx, filter, how)
-		if err != nil {
-			yield(none, fmt.Errorf("read %s: %w", from.Name(), mongodb.ReadError(err, nil)))
-			return
-		}
-		defer cursor.Close(context.WithoutCancel(ctx))
-		for cursor.Next(ctx) {
-			if !yield(convert(cursor.Current)) {
-				return
-			}
-		}
-		if err := cursor.Err(); err != nil {
-			yield(none, fmt.Errorf("read %s: %w", from.Name(), mongodb.ReadError(err, nil)))
-		}
-	}
-}
-
-// notObjectID selects documents whose field is not an ObjectID.
-func notObjectID(field string) bson.D {
-	return bson.D{{Key: field, Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$type", Value: "objectId"}}}}}}
 }
 
 // pageSize is how many ids are read at once. The server closes a cursor that is idle for ten
@@ -153,8 +122,8 @@ func (r *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, err
 			in          *mongo.Collection
 			field, what string
 		}{{r.s.events, "_id", "event"}, {r.s.registrations, "_id.event_id", "registration"}} {
-			for id, err := range readDocuments(ctx, malformed.in, notObjectID(malformed.field), how, func(raw bson.Raw) (store.ID, error) {
-				return store.ID{}, damaged("%s %s: the id of an event is an ObjectID", malformed.what, raw.Lookup("_id"))
+			for id, err := range scan.Documents(ctx, malformed.in, scan.NotObjectID(malformed.field), how, func(raw bson.Raw) (store.ID, error) {
+				return store.ID{}, scan.Damaged("%s %s: the id of an event is an ObjectID", malformed.what, raw.Lookup("_id"))
 			}) {
 				if !yield(id, err) || !errors.Is(err, store.ErrDamaged) {
 					return

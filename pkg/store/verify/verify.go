@@ -73,8 +73,7 @@ func CheckEvents(ctx context.Context, reader Reader, ids []store.ID, progress fu
 	for together := len(ids); len(ids) > 0; {
 		page := ids[:min(together, len(ids))]
 		checked, err := checkPage(ctx, reader, page, progress, report)
-		var refused refusedError
-		if errors.As(err, &refused) {
+		if refused, ok := errors.AsType[refusedError](err); ok {
 			return refused.error
 		}
 		if ids = ids[checked:]; checked > 0 {

@@ -88,7 +88,7 @@ func TestAStatementThatRunsIsNotUsedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback() //nolint:errcheck // it has only read
+	defer tx.Rollback()
 	const text = `SELECT n FROM t ORDER BY n`
 	outer := 0
 	for n, err := range Stream(t.Context(), tx, ScanValue[int], text) {
