@@ -7,7 +7,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/eventio/eventio/internal/rendezvous"
+	"github.com/eventio/eventio/pkg/messages/internal/rendezvous"
 )
 
 // clocked is a liveness with a clock.

@@ -11,7 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
-	"github.com/eventio/eventio/internal/rendezvous"
+	"github.com/eventio/eventio/pkg/messages/internal/rendezvous"
 )
 
 // router chooses the subject of each request, so that all requests for one event go to one

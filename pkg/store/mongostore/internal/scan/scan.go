@@ -60,3 +60,53 @@ func Canonical(key bson.Raw) bool {
 	}
 	return len(key) == at+1
 }
+
+// Orphaned yields the ids of events that do not exist but have registrations. It looks for pageSize events at once.
+func Orphaned(ctx context.Context, events, registrations *mongo.Collection, pageSize int) iter.Seq2[store.ID, error] {
+	pipeline := mongo.Pipeline{
+		// Sorted and grouped by the first field of an index, so that one key is read for each event.
+		{{Key: "$sort", Value: bson.D{{Key: "_id.event_id", Value: 1}, {Key: "cancelled", Value: 1}, {Key: "number", Value: 1}}}},
+		{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$_id.event_id"}}}},
+		{{Key: "$match", Value: bson.D{{Key: "_id", Value: bson.D{{Key: "$type", Value: "objectId"}}}}}},
+	}
+	type document struct {
+		ID store.ID `bson:"_id"`
+	}
+	registered := mongodb.StreamCursor(ctx, registrations.Name(), func() (*mongo.Cursor, error) {
+		return registrations.Aggregate(ctx, pipeline, options.Aggregate().SetAllowDiskUse(true))
+	}, func(g document) store.ID { return g.ID })
+	return func(yield func(store.ID, error) bool) {
+		// yieldOrphans yields those of a page that are not events.
+		yieldOrphans := func(page []store.ID) bool {
+			found, err := mongodb.FindAll[document](ctx, events, mongodb.In("_id", page), options.Find().SetProjection(mongodb.OnlyID()))
+			if err != nil {
+				yield(store.ID{}, fmt.Errorf("look for events: %w", mongodb.ReadError(err, nil)))
+				return false
+			}
+			known := make(map[store.ID]bool, len(found))
+			for _, e := range found {
+				known[e.ID] = true
+			}
+			for _, id := range page {
+				if !known[id] && !yield(id, nil) {
+					return false
+				}
+			}
+			return true
+		}
+		page := make([]store.ID, 0, pageSize)
+		for id, err := range registered {
+			if err != nil {
+				yield(store.ID{}, err)
+				return
+			}
+			if page = append(page, id); len(page) == pageSize {
+				if !yieldOrphans(page) {
+					return
+				}
+				page = page[:0]
+			}
+		}
+		yieldOrphans(page)
+	}
+}
