@@ -15,6 +15,14 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
+const (
+	// restFactor is how many times as long as it was used a turn stays taken while others need the cores more.
+	// So hashing takes an eighth of the cores that it may use, as lists do that give way.
+	restFactor = 7
+	// maxRest bounds a rest, which may go on when nobody needs the cores any more.
+	maxRest = 500 * time.Millisecond
+)
+
 // waitingPerHash is the default number of callers that wait in each lane for each hash being
 // made. A hash takes about 20 ms, so the last of them waits for 2 s, and for 4 s when both
 // lanes are full. Any more would run out of time.
@@ -30,7 +38,8 @@ var errNoHash = errors.New("the stored hash of a password is none, or costs too 
 type Hasher struct {
 	queue  *fairqueue.Queue
 	params argon2id.Params
-	dummy  string // the hash of a password that nobody has
+	dummy  string      // the hash of a password that nobody has
+	busy   func() bool // whether others need the cores more; see GiveWay
 }
 
 // NewHasher makes a hasher for atOnce hashes at a time (0: half of the cores) while at most
@@ -49,6 +58,20 @@ func NewHasher(atOnce, waiting int) *Hasher {
 		Slots: atOnce, Waiting: cmp.Or(waiting, atOnce*waitingPerHash), Typical: time.Since(began),
 	})
 	return h
+}
+
+// GiveWay lets turns rest while busy reports that others need the cores more: who hashes has the result at
+// once, and the next turn begins later. The times that callers are told are longer by that. It must be called
+// before anything else.
+func (h *Hasher) GiveWay(busy func() bool) { h.busy = busy }
+
+// end ends a turn that began then, or lets it rest.
+func (h *Hasher) end(release func(), began time.Time) {
+	if h.busy == nil || !h.busy() {
+		release()
+		return
+	}
+	time.AfterFunc(min(restFactor*time.Since(began), maxRest), release)
 }
 
 // Acquire waits for a turn to hash, which lasts until release is called; release may be
@@ -81,7 +104,7 @@ func (h *Hasher) Hash(ctx context.Context, who fairqueue.Party, password string)
 	if err != nil {
 		return "", err
 	}
-	defer release()
+	defer h.end(release, time.Now())
 	return argon2id.CreateHash(text.PasswordForms(password)[0], &h.params)
 }
 
@@ -96,7 +119,7 @@ func (h *Hasher) Matches(ctx context.Context, who fairqueue.Party, password, has
 	if err != nil {
 		return false, false, err
 	}
-	defer release()
+	defer h.end(release, time.Now())
 	exists := hash != ""
 	if exists && !IsHash(hash) { // stored by a version that took it
 		return false, false, errNoHash

@@ -121,21 +121,21 @@ func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, 
 		{Key: "sort", Value: bson.D{{Key: "_id", Value: -1}}}, {Key: "limit", Value: limit}, {Key: "batchSize", Value: firstUserPage},
 	}, registrationDoc.registration)
 	return func(yield func(store.UserRegistration, error) bool) {
-		page := make([]store.Registration, 0, firstUserPage)
-		for r, err := range registrations {
+		for page, err := range mongodb.Pages(registrations, firstUserPage, lastUserPage) {
+			var events map[store.ID]store.Event
+			if err == nil {
+				events, err = s.EventsByID(ctx, eventsOf(page))
+			}
 			if err != nil {
 				yield(store.UserRegistration{}, err)
 				return
 			}
-			if page = append(page, r); len(page) < cap(page) {
-				continue
+			for _, r := range page { // without those whose event is gone
+				if e, ok := events[r.EventID]; ok && !yield(store.UserRegistration{Registration: r, Event: e}, nil) {
+					return
+				}
 			}
-			if !s.withEvents(ctx, page, yield) {
-				return
-			}
-			page = make([]store.Registration, 0, min(2*cap(page), lastUserPage))
 		}
-		s.withEvents(ctx, page, yield)
 	}
 }
 
@@ -143,25 +143,10 @@ func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, 
 // by one. Pages grow, because the reader may stop long before the limit.
 const firstUserPage, lastUserPage = 100, 1000
 
-// withEvents yields registrations with their events, read after them, and without those whose event is gone. It
-// reports whether more are wanted.
-func (s *Store) withEvents(ctx context.Context, page []store.Registration, yield func(store.UserRegistration, error) bool) bool {
-	if len(page) == 0 {
-		return true
-	}
+func eventsOf(page []store.Registration) []store.ID {
 	ids := make([]store.ID, len(page))
 	for i, r := range page {
 		ids[i] = r.EventID
 	}
-	events, err := s.EventsByID(ctx, ids)
-	if err != nil {
-		yield(store.UserRegistration{}, err)
-		return false
-	}
-	for _, r := range page {
-		if e, ok := events[r.EventID]; ok && !yield(store.UserRegistration{Registration: r, Event: e}, nil) {
-			return false
-		}
-	}
-	return true
+	return ids
 }

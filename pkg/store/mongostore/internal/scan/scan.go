@@ -76,12 +76,14 @@ func Orphaned(ctx context.Context, events, registrations *mongo.Collection, page
 		return registrations.Aggregate(ctx, pipeline, options.Aggregate().SetAllowDiskUse(true))
 	}, func(g document) store.ID { return g.ID })
 	return func(yield func(store.ID, error) bool) {
-		// yieldOrphans yields those of a page that are not events.
-		yieldOrphans := func(page []store.ID) bool {
-			found, err := mongodb.FindAll[document](ctx, events, mongodb.In("_id", page), options.Find().SetProjection(mongodb.OnlyID()))
+		for page, err := range mongodb.Pages(registered, pageSize, pageSize) {
+			var found []document
+			if err == nil {
+				found, err = mongodb.FindAll[document](ctx, events, mongodb.In("_id", page), options.Find().SetProjection(mongodb.OnlyID()))
+			}
 			if err != nil {
-				yield(store.ID{}, fmt.Errorf("look for events: %w", mongodb.ReadError(err, nil)))
-				return false
+				yield(store.ID{}, fmt.Errorf("look for registrations without an event: %w", mongodb.ReadError(err, nil)))
+				return
 			}
 			known := make(map[store.ID]bool, len(found))
 			for _, e := range found {
@@ -89,24 +91,9 @@ func Orphaned(ctx context.Context, events, registrations *mongo.Collection, page
 			}
 			for _, id := range page {
 				if !known[id] && !yield(id, nil) {
-					return false
-				}
-			}
-			return true
-		}
-		page := make([]store.ID, 0, pageSize)
-		for id, err := range registered {
-			if err != nil {
-				yield(store.ID{}, err)
-				return
-			}
-			if page = append(page, id); len(page) == pageSize {
-				if !yieldOrphans(page) {
 					return
 				}
-				page = page[:0]
 			}
 		}
-		yieldOrphans(page)
 	}
 }
