@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways clients browser chaos fresh raise k6 clean
+.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways clients alerts browser chaos fresh raise k6 clean
 
 FUZZTIME ?= 10s
 CHAOS ?= 2m
@@ -85,6 +85,10 @@ gateways: ## nginx, HAProxy, Caddy and Apache before eventio, fetched from Debia
 clients: ## the HTTP clients of people's programs, from PyPI and npm, against both stores; needs Python 3, node 20, curl and a JDK 17
 	sh scripts/clients.sh >/dev/null
 	go test -tags clients -run TestClients -count 1 -timeout 5m ./e2e
+
+alerts: ## the alerts in a real Prometheus, which is fetched from Debian where it is missing
+	@for program in prometheus promtool; do scripts/prometheus.sh $$program >/dev/null || exit 1; done
+	go test -tags alerts -run 'TestAlerts|TestPromtool' -count 1 -timeout 5m ./internal/deploy
 
 # Fetching a browser first keeps its download out of the test's time. It comes before the other tests
 # of `make test`, alone: what it measures is a person's time.
