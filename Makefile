@@ -1,8 +1,9 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways clients browser chaos fresh raise k6 kubernetes release vulnerabilities clean
+.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways clients alerts browser chaos fresh raise k6 kubernetes release vulnerabilities clean
 
 FUZZTIME ?= 10s
 CHAOS ?= 2m
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 READS ?= 1000000
 WAITING ?= 1000000
 MUTATE ?= 15m
@@ -86,6 +87,10 @@ clients: ## the HTTP clients of people's programs, from PyPI and npm, against bo
 	sh scripts/clients.sh >/dev/null
 	go test -tags clients -run TestClients -count 1 -timeout 5m ./e2e
 
+alerts: ## the alerts in a real Prometheus, which is fetched from Debian where it is missing
+	@for program in prometheus promtool; do scripts/prometheus.sh $$program >/dev/null || exit 1; done
+	go test -tags alerts -run 'TestAlerts|TestPromtool' -count 1 -timeout 5m ./internal/deploy
+
 # Fetching a browser first keeps its download out of the test's time. It comes before the other tests
 # of `make test`, alone: what it measures is a person's time.
 browser: ## the pages in a real Chromium, which is fetched when there is none; leaves pictures in SCREENSHOTS, bin/screenshots
@@ -103,7 +108,8 @@ kubernetes: ## deploy/kubernetes against the schemas of Kubernetes; needs Python
 		go run -C tools ./kubernetes ../deploy/kubernetes/example >$$rendered && $$validate --strict $$rendered
 
 # VERSION=v1.2.3 wants that section in CHANGELOG.md; REPRODUCE=1 compares with a second build.
-release: ## what a release is, into bin/release: the programs for five platforms, lists of their modules, checksums
+release: export PLATFORMS
+release: ## what a release is, into bin/release: the programs for PLATFORMS, five by default, lists of their modules, checksums
 	scripts/release.sh
 
 # The database is on the network. Where it cannot be reached nothing is known, which is said and is no failure:
