@@ -89,7 +89,7 @@ clients: ## the HTTP clients of people's programs, from PyPI and npm, against bo
 
 alerts: ## the alerts in a real Prometheus, which is fetched from Debian where it is missing
 	@for program in prometheus promtool; do scripts/prometheus.sh $$program >/dev/null || exit 1; done
-	go test -tags alerts -run 'TestAlerts|TestPromtool' -count 1 -timeout 5m ./internal/deploy
+	go test -tags alerts -run 'TestAlerts|TestPromtool' -count 1 -timeout 5m ./internal/deploy ./e2e
 
 # Fetching a browser first keeps its download out of the test's time. It comes before the other tests
 # of `make test`, alone: what it measures is a person's time.

@@ -68,7 +68,7 @@ func metrics(t *testing.T, admin string) map[string]*dto.MetricFamily {
 // exposed reads /metrics.
 func exposed(t *testing.T, admin string) []byte {
 	t.Helper()
-	res, err := http.Get("http://" + admin + "/metrics") //nolint:noctx // of a process of this test
+	res, err := http.Get("http://" + admin + "/metrics")
 	if err != nil {
 		t.Fatal(err)
 	}

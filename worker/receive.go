@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -16,6 +17,7 @@ import (
 func (w *Worker) receive(msg *nats.Msg) {
 	if !messages.IsInbox(msg.Reply) { // a reply elsewhere could be a request, to this worker even
 		w.stats.refused.WithLabelValues(refusedInbox).Inc()
+		w.fail(msg, errNoInbox)
 		w.sampledLog.Warn().Msg("a message is dropped, because its reply subject is no inbox")
 		return
 	}
@@ -23,6 +25,7 @@ func (w *Worker) receive(msg *nats.Msg) {
 	all, err := messages.DecodeRequests(msg.Data)
 	if err != nil {
 		w.stats.refused.WithLabelValues(refusedUnreadable).Inc()
+		w.fail(msg, errUnreadable)
 		w.sampledLog.Warn().Err(err).Int("bytes", len(msg.Data)).Msg("a message cannot be read")
 		w.refuse(msg.Reply)
 		return
@@ -36,6 +39,7 @@ func (w *Worker) receive(msg *nats.Msg) {
 		r := request{SeatRequest: req, reply: msg.Reply, item: i, received: now}
 		if err := check(req); err != nil {
 			w.stats.refused.WithLabelValues(refusedInvalid).Inc()
+			w.fail(msg, errInvalid)
 			w.sampledLog.Warn().Err(err).Msg("a request is refused")
 			out.add(r, messages.SeatReply{Outcome: messages.OutcomeInvalid})
 			continue
@@ -58,6 +62,24 @@ func (w *Worker) receive(msg *nats.Msg) {
 		w.stats.refused.WithLabelValues(refusedFull).Inc()
 		w.sampledLog.Warn().Int("waiting", w.config.MaxWaiting).Msg("the queue is full, requests are refused")
 		out.add(r, messages.SeatReply{Outcome: messages.OutcomeOverloaded})
+	}
+}
+
+// What service discovery tells of a message that is not taken. It has nothing of the message, because
+// others may ask there than those who may read messages.
+var (
+	errNoInbox    = errors.New("the reply subject is no inbox")
+	errUnreadable = errors.New("the message cannot be read")
+	errInvalid    = errors.New("a request is invalid")
+)
+
+// fail has service discovery tell of a message that is not taken.
+func (w *Worker) fail(msg *nats.Msg, err error) {
+	w.mu.Lock()
+	service := w.service
+	w.mu.Unlock()
+	if service != nil { // it is for a moment only while the worker starts
+		service.Fail(msg, err)
 	}
 }
 

@@ -112,8 +112,8 @@ func TestAlerts(t *testing.T) {
 	if len(alerts) > 0 || len(sections) < 10 {
 		t.Errorf("the runbook has no section for %v", slices.Sorted(maps.Keys(alerts)))
 	}
-	for _, part := range []string{"**Means.**", "**Look at", "o.**"} {
-		if n := strings.Count(runbook, part); n != len(sections) {
+	for _, part := range []string{"**means.**", "**look at", "do.**"} {
+		if n := strings.Count(strings.ToLower(runbook), part); n != len(sections) {
 			t.Errorf("%d of %d sections have %s", n, len(sections), part)
 		}
 	}

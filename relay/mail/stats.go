@@ -19,8 +19,10 @@ func (s *Sender) Metrics() prometheus.Collector {
 	count("put_off", &s.putOff)
 	count("given_up", &s.givenUp)
 	count("dropped", &s.dropped)
-	g.GaugeFunc("eventio_mail_server_away", "1 while no mail is tried, because the SMTP server cannot be talked to.", func() float64 {
-		if s.awayFor() > 0 {
+	g.GaugeFunc("eventio_mail_server_away", "1 from when the SMTP server could not be talked to until it can be again.", func() float64 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.pause > 0 { // also while the next attempt is made
 			return 1
 		}
 		return 0
