@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +141,7 @@ func TestSecured(t *testing.T) {
 		}
 		return nil
 	})
+	useEverything(t, b.As(ada.Token), ada, e, hook.ID, box)
 	another, err := a.LogIn(ctx, "bob@example.org", "another horse battery")
 	succeeds(t, err)
 	succeeds(t, a.As(another.Token).DeleteUser(ctx, bob.ID))
@@ -173,4 +175,86 @@ func TestSecured(t *testing.T) {
 	if body, err := probed(stranger, "/readyz", http.StatusServiceUnavailable); err != nil || stranger.Says("hunter2") {
 		t.Errorf("%v, %s", err, body)
 	}
+}
+
+// mailedToken matches the token of a link that was mailed.
+var mailedToken = regexp.MustCompile(`https://events\.example\.org/(?:reset|prove)#([A-Za-z0-9_-]{43})`)
+
+// useEverything has the API do what else it does: each call needs rights in the database.
+func useEverything(t *testing.T, a *client.Client, ada client.Session, e client.Event, hook client.ID, box *mailbox.Server) {
+	t.Helper()
+	ctx := t.Context()
+	name, title, off := "Countess", "Opening night", false
+	_, err := a.EditUser(ctx, ada.ID, client.UserEdit{Name: &name})
+	succeeds(t, err)
+	_, err = a.EditEvent(ctx, e.ID, e.ETag, client.EventEdit{Title: &title})
+	succeeds(t, err)
+	_, made, err := a.PutRegistration(ctx, e.ID, ada.ID)
+	if succeeds(t, err); !made {
+		t.Error("nothing is made")
+	}
+	_, err = a.Registration(ctx, e.ID, ada.ID)
+	succeeds(t, err)
+	succeeds(t, a.CancelRegistration(ctx, e.ID, ada.ID))
+	logIns, err := a.LogIns(ctx, ada.ID)
+	if succeeds(t, err); len(logIns) != 1 {
+		t.Errorf("%d log-ins", len(logIns))
+	}
+	count := func(what string, least, n int) {
+		if n < least {
+			t.Errorf("%s: %d, want %d or more", what, n, least)
+		}
+	}
+	n := 0
+	for _, err := range a.ExportUser(ctx, ada.ID) {
+		succeeds(t, err)
+		n++
+	}
+	count("records of an export", 3, n)
+	page, err := a.EventChangesPage(ctx, e.ID, client.ChangesQuery{})
+	succeeds(t, err)
+	count("changes of an event", 3, len(page.Items))
+	mine, err := a.UserChangesPage(ctx, ada.ID, client.UserChangesQuery{})
+	succeeds(t, err)
+	count("changes of a person", 2, len(mine.Items))
+	guests, err := a.AttendeesPage(ctx, e.ID, client.AttendeesQuery{})
+	succeeds(t, err)
+	count("guests", 1, len(guests.Items))
+	events, err := a.EventsPage(ctx, client.EventQuery{Search: "opening"})
+	succeeds(t, err)
+	count("events that are found", 1, len(events.Items))
+
+	calls, err := a.WebhookCalls(ctx, hook)
+	succeeds(t, err)
+	count("calls of a webhook", 1, len(calls))
+	_, err = a.RenewWebhookSecret(ctx, hook)
+	succeeds(t, err)
+	succeeds(t, a.TestWebhook(ctx, hook))
+	succeeds(t, a.ReplayWebhook(ctx, hook, time.Now().Add(-time.Hour)))
+	_, err = a.EditWebhook(ctx, hook, client.WebhookEdit{Active: &off})
+	succeeds(t, err)
+	succeeds(t, a.DeleteWebhook(ctx, hook))
+
+	before := len(box.To(ada.Email))
+	token := func(ask error) string {
+		succeeds(t, ask)
+		var found []string
+		testenv.Eventually(t, limit, "mail a link", func() error {
+			for _, m := range box.To(ada.Email)[before:] {
+				if found = mailedToken.FindStringSubmatch(m.Read(t).Parts["text/plain"]); found != nil {
+					return nil
+				}
+			}
+			return errors.New("there is none")
+		})
+		before = len(box.To(ada.Email))
+		return found[1]
+	}
+	proven, err := a.ProveEmail(ctx, ada.ID, token(a.AskForProof(ctx, ada.ID, "")))
+	if succeeds(t, err); proven.Email != ada.Email {
+		t.Errorf("%s is proven", proven.Email)
+	}
+	succeeds(t, a.SetNewPassword(ctx, token(a.ResetPassword(ctx, ada.Email)), "yet another battery"))
+	_, err = a.LogIn(ctx, ada.Email, "yet another battery")
+	succeeds(t, err)
 }

@@ -37,8 +37,8 @@ type config struct {
 	Serve    serveConfig      `cmd:"" default:"withargs" help:"Serve everything (the default)."`
 	Simulate simulate.Command `cmd:"" help:"Prove that a burst never oversells: many users want few places at once."`
 	Token    token.Command    `cmd:"" help:"Print a token that speaks for a user, for operators and load tools."`
-	User     user.Command     `cmd:"" help:"Look at people, lock them, end their log-ins, set their passwords, erase them. It works while Event.io serves."`
-	Event    event.Command    `cmd:"" help:"Delete events, with their registrations. It works while Event.io serves."`
+	User     user.Command     `cmd:"" help:"Look at people, sign them up, lock them, end their log-ins, set their passwords, erase them. It works while Event.io serves."`
+	Event    event.Command    `cmd:"" help:"Look at events, close their registration, delete them with their registrations. It works while Event.io serves."`
 	Verify   verify.Command   `cmd:"" help:"Prove that a whole database keeps every promise. It reads only, also while Event.io serves; exit 1 when it does not hold."`
 	Backup   backup.Command   `cmd:"" help:"Copy the database of a data folder into one new file, also while Event.io serves it."`
 	Migrate  migrate.Command  `cmd:"" help:"Bring the schema of a database to the version of this program, before its processes start. They do it themselves otherwise."`
@@ -88,7 +88,7 @@ func run(ctx context.Context, env process.Env) error {
 		return line.Named(setup.Explain(c.User.Act(ctx, env, line.Command, log), log))
 	}
 	if strings.HasPrefix(line.Command, "event ") {
-		return line.Named(setup.Explain(c.Event.Act(ctx, env, log), log))
+		return line.Named(setup.Explain(c.Event.Act(ctx, env, line.Command, log), log))
 	}
 	switch line.Command {
 	case "simulate":

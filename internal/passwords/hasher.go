@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -109,10 +110,11 @@ func (h *Hasher) Hash(ctx context.Context, who fairqueue.Party, password string)
 }
 
 // Matches compares a password with a PHC string in constant time, and reports whether the
-// string is weak: made with weaker parameters than those of new hashes, or of another form of the
+// string is weak: made with weaker parameters than those of new hashes or by another program, or of another form of the
 // password than the normal one. Then it should be made anew. An empty string stands for a user who does
 // not exist: the comparison takes as long as with any wrong password and never succeeds. That is as
-// long as a hash, or as two, which depends on the password alone. Matches fails as Acquire does, and on a
+// long as a hash, or as two, which depends on the password alone. A hash of another program
+// takes its own time. Matches fails as Acquire does, and on a
 // string that is no hash.
 func (h *Hasher) Matches(ctx context.Context, who fairqueue.Party, password, hash string) (right, weak bool, err error) {
 	release, err := h.Acquire(ctx, who)
@@ -121,6 +123,9 @@ func (h *Hasher) Matches(ctx context.Context, who fairqueue.Party, password, has
 	}
 	defer h.end(release, time.Now())
 	exists := hash != ""
+	if matches := parseForeign(hash); matches != nil {
+		return slices.ContainsFunc(text.PasswordForms(password), matches), true, nil
+	}
 	if exists && !IsHash(hash) { // stored by a version that took it
 		return false, false, errNoHash
 	}

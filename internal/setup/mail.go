@@ -48,6 +48,10 @@ func (m Mail) server() (server relaymail.Server, site relaymail.Site, err error)
 	if server, err = relaymail.ParseServer(m.SMTPURL, authorities); err != nil {
 		return server, site, process.Usage("--smtp-url %s", err)
 	}
+	if m.SMTPURLFile != "" {
+		now := rereads("--smtp-url-file", m.SMTPURL, m.SMTPURLFile)
+		server = server.Renewing(func() (relaymail.Server, error) { return relaymail.ParseServer(now(), authorities) })
+	}
 	from, err := mail.ParseAddress(m.MailFrom)
 	if m.MailFrom == "" || err != nil {
 		return server, site, process.Usage("--mail-from must be the address that sends mails, like \"Event.io <tickets@example.org>\"")

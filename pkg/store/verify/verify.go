@@ -24,6 +24,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -360,8 +361,8 @@ func CheckUsers(users iter.Seq2[StoredUser, error], found func(Finding), progres
 			say("has no id")
 		}
 		// A user who was imported without a usable password has an empty hash.
-		if u.PasswordHash != "" && !strings.HasPrefix(u.PasswordHash, "$argon2id$") {
-			say("has a password that is not stored as an argon2id hash")
+		if u.PasswordHash != "" && !strings.HasPrefix(u.PasswordHash, "$argon2id$") && !passwords.IsForeign(u.PasswordHash) {
+			say("has a password that is not stored as an argon2id hash, or as one of bcrypt or scrypt from an import")
 		}
 		if u.CreatedAt.IsZero() {
 			say("has no created_at")
