@@ -258,7 +258,7 @@ func (a actions) export(ctx context.Context, who Who) error {
 	}
 	a.tell(security.AccountExported, u.ID)
 	out := bufio.NewWriter(a.env.Stdout)
-	for record, err := range export.Person(ctx, a.st, a.st, u.ID) {
+	for record, err := range export.Person(ctx, a.st, export.More{Mails: a.st, Keys: a.st}, u.ID) {
 		if err == nil {
 			err = printLine(out, record)
 		}
