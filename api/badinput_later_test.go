@@ -10,6 +10,7 @@ const (
 	theRegistration       = theRoster + "/" + someID
 	theUsersRegistrations = users + "/" + someID + "/registrations"
 	hooks                 = "/api/webhooks"
+	keysPath              = "/api/keys"
 	theHook               = hooks + "/" + someID
 	thePassword           = users + "/" + someID + "/password"
 )
@@ -170,6 +171,18 @@ var laterBadInputs = []badInput{
 	{"account/export_limit", "GET", users + "/" + someID + "/export?limit=1", "", nil, 400, invalid, "limit"},
 	{"account/sessions_of_nobody", "GET", users + "/" + someID + "/sessions", "", nil, 404, "user_not_found", ""},
 	{"account/end_sessions_of_nobody", "DELETE", users + "/" + someID + "/sessions", "", nil, 404, "user_not_found", ""},
+	{"key/empty_body", "POST", keysPath, "", nil, 400, invalid, "body"},
+	{"key/no_name", "POST", keysPath, `{"scopes":["read"]}`, nil, 400, invalid, "name"},
+	{"key/no_scopes", "POST", keysPath, `{"name":"shop"}`, nil, 400, invalid, "scopes"},
+	{"key/unknown_scope", "POST", keysPath, `{"name":"shop","scopes":["read","account"]}`, nil, 400, invalid, "scopes"},
+	{"key/scopes_in_a_text", "POST", keysPath, `{"name":"shop","scopes":"read"}`, nil, 400, invalid, "scopes"},
+	{"key/that_has_ended", "POST", keysPath, `{"name":"shop","scopes":["read"],"expires_at":"2020-01-01T00:00:00Z"}`, nil, 400, invalid, "expires_at"},
+	{"key/that_never_ends", "POST", keysPath, `{"name":"shop","scopes":["read"],"expires_at":"2999-01-01T00:00:00Z"}`, nil, 400, invalid, "expires_at"},
+	{"key/unknown_field", "POST", keysPath, `{"name":"shop","scopes":["read"],"owner_id":"` + someID + `"}`, nil, 400, invalid, "owner_id"},
+	{"key/without_a_proof", "POST", keysPath, `{"name":"shop","scopes":["read"]}`, nil, 403, "login_too_old", ""},
+	{"key/list_of_nobody", "GET", keysPath, "", nil, 401, "unauthenticated", ""},
+	{"key/end_of_nobody", "DELETE", keysPath + "/" + someID, "", nil, 401, "unauthenticated", ""},
+	{"key/end_star", "DELETE", keysPath + "/*", "", nil, 400, invalid, "key_id"},
 	{"account/end_star", "DELETE", users + "/" + someID + "/sessions/*", "", nil, 400, invalid, "session_id"},
 
 	{"webhook/empty_body", "POST", hooks, "", nil, 400, invalid, "body"},

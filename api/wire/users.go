@@ -90,6 +90,7 @@ type Export struct {
 	Event        *Event              `json:"event,omitzero"` // that the person organizes
 	Registration *ExportedAttendance `json:"registration,omitzero"`
 	Webhook      *Webhook            `json:"webhook,omitzero"`
+	APIKey       *APIKey             `json:"api_key,omitzero"`
 }
 
 // ExportedUser is the account of a person with everything that is stored of it, but the hash of the
@@ -122,6 +123,7 @@ const (
 	ExportEvent        ExportType = "event"
 	ExportRegistration ExportType = "registration"
 	ExportWebhook      ExportType = "webhook"
+	ExportAPIKey       ExportType = "api_key"
 )
 
 // ExportedAttendance is a registration of a person with everything that is stored about it.

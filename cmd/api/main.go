@@ -112,6 +112,10 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	defer access.Guard.Close()
+	if access.APIKeys, err = c.Serve.OpenAPIKeys(starting, connections.Store, log); err != nil {
+		return err
+	}
+	defer access.APIKeys.Close()
 	requester, err := messages.NewRequester(connections.Link())
 	if err != nil {
 		return err

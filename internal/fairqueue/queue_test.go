@@ -395,7 +395,7 @@ func TestAppointmentsThatAreNotKept(t *testing.T) {
 			if busy := c.q.Room(stranger(-1 - i)); busy != nil {
 				refused++
 				if time.Since(began) > 9*time.Minute {
-					longest = max(longest, busy.(*BusyError).RetryAfter) //nolint:errorlint // as Room returns it
+					longest = max(longest, busy.(*BusyError).RetryAfter)
 				}
 			}
 			time.Sleep(hold / 2)

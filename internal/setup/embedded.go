@@ -153,6 +153,10 @@ func (e *Embedded) NewAPI(ctx context.Context, config api.Config, identity Ident
 		return nil, err
 	}
 	e.atEnd(func() error { config.Access.Guard.Close(); return nil })
+	if config.Access.APIKeys, err = identity.OpenAPIKeys(ctx, e.Store, e.log); err != nil {
+		return nil, err
+	}
+	e.atEnd(func() error { config.Access.APIKeys.Close(); return nil })
 	requester, err := messages.NewRequester(link)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"github.com/eventio/eventio/internal/peer"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store/apikeys"
 )
 
 // The values of --auth. Auto, of cmd/eventio only, is Trusted on a loopback address before which
@@ -140,6 +141,11 @@ func (i Identity) OpenGuard(ctx context.Context, st identity.Store, link message
 		return nil, err
 	}
 	return identity.Open(ctx, st, link, identity.Config{Keys: keys, Lifetime: i.TokenLifetime, Log: log})
+}
+
+// OpenAPIKeys makes what believes keys of programs. The caller closes it, before st.
+func (i Identity) OpenAPIKeys(ctx context.Context, st apikeys.Store, log zerolog.Logger) (*identity.APIKeys, error) {
+	return identity.OpenAPIKeys(ctx, st, identity.Config{Log: log})
 }
 
 // AuthOf returns the value of --auth that stands for a mode.

@@ -76,14 +76,14 @@ type Accounts interface {
 	// EndTokens ends all tokens of a user: it increments the PasswordVersion and sets the
 	// PasswordChangedAt to at. It returns the user as stored.
 	EndTokens(ctx context.Context, id ID, at time.Time) (User, error)
-	// LockUser does what EndTokens does, and sets LockedAt to at. A locked user stays as they are.
+	// LockUser does what EndTokens does, ends the API keys of the user, and sets LockedAt to at. A locked user stays as they are.
 	LockUser(ctx context.Context, id ID, at time.Time) (User, error)
 	// UnlockUser sets LockedAt to the zero time.
 	UnlockUser(ctx context.Context, id ID) (User, error)
 	// EditUser stores the Name and Email of u, and nothing else of it. Another address than before is
 	// not proven. Errors: ErrEmailTaken.
 	EditUser(ctx context.Context, u User) error
-	// EraseUser forgets a person: it removes the user and their sessions, remembers the id as
+	// EraseUser forgets a person: it removes the user and their sessions, ends their API keys and forgets what these were called, remembers the id as
 	// erased at the given time, and takes the request ids from their registrations and from the
 	// record of changes (changes.Forget). Registrations that are not cancelled stay, under the id that means nobody any more, so that counts and
 	// numbers stay true; cancelled ones are removed. The caller has cancelled what is to come. A process whose user of
@@ -107,7 +107,7 @@ type Retention interface {
 	// ForgetErased scrubs the registrations of users, at most limit of them, whom a process has erased that may
 	// not change registrations, and returns of how many. See Accounts.EraseUser. No counter changes.
 	ForgetErased(ctx context.Context, limit int) (int, error)
-	// ForgetKeys removes idempotency keys and sessions that have expired, and returns how many, or
+	// ForgetKeys removes idempotency keys, sessions and API keys that have expired, and returns how many, or
 	// 0 when the database does that by itself.
 	ForgetKeys(ctx context.Context) (int, error)
 }

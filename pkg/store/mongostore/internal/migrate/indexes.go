@@ -51,6 +51,9 @@ func Indexes() []Index {
 		{Collection: "mail_tokens", Keys: []string{"user_id", "kind"}, Step: mailStep},
 		{Collection: "mail_tokens", Keys: []string{"expires_at"}, expires: true, Step: mailStep},
 		{Collection: "mail_settings", Keys: []string{"token"}, Unique: true, Step: mailStep},
+		{Collection: "api_keys", Keys: []string{"owner_id", "_id"}, Step: apiKeyStep},
+		{Collection: "api_keys", Keys: []string{"changed_at"}, Step: apiKeyStep},
+		{Collection: "api_keys", Keys: []string{"removed_at"}, expires: true, Step: apiKeyStep},
 	}
 }
 

@@ -36,6 +36,7 @@ func Steps() []Step {
 		{"consumers of the record and webhooks", createWebhookIndexes},
 		{"mails, their tokens and what people want of mail", createMailIndexes},
 		{"gaps in waiting lists", countGaps},
+		{"keys of programs", createAPIKeyIndexes},
 	}
 }
 
@@ -103,6 +104,14 @@ const mailStep = 9
 // createMailIndexes is step 9.
 func createMailIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
 	return createIndexes(ctx, db, mailStep)
+}
+
+// apiKeyStep is the number of the step that makes the indexes of keys of programs.
+const apiKeyStep = 11
+
+// createAPIKeyIndexes is the step apiKeyStep.
+func createAPIKeyIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, apiKeyStep)
 }
 
 // misnamed is the name that NumberIndex had by mistake before step 2.
