@@ -30,6 +30,10 @@ func (w *Worker) receive(msg *nats.Msg) {
 		w.refuse(msg.Reply)
 		return
 	}
+	if w.taken.again(msg.Reply, now) {
+		w.sampledLog.Warn().Msg("a message is dropped, because it comes a second time")
+		return
+	}
 	requester, _ := messages.SplitReplySubject(msg.Reply)
 	recovering := w.pauses.recovering(now)
 	out := replies{worker: w}

@@ -27,7 +27,7 @@ func Check(h History, limit time.Duration) error {
 		if len(ops) == 0 {
 			continue
 		}
-		result, info := porcupine.CheckOperationsVerbose(modelOf(e), operations(ops), limit)
+		result, info := porcupine.CheckOperationsVerbose(modelOf(e), operations(e, ops), limit)
 		switch result {
 		case porcupine.Ok:
 		case porcupine.Illegal:
@@ -42,7 +42,7 @@ func Check(h History, limit time.Duration) error {
 // Legal judges like Check, without pictures and without a limit: for many small histories.
 func Legal(h History) bool {
 	for _, e := range h.Events {
-		if !porcupine.CheckOperations(modelOf(e), operations(h.of(e.ID))) {
+		if !porcupine.CheckOperations(modelOf(e), operations(e, h.of(e.ID))) {
 			return false
 		}
 	}
@@ -69,10 +69,23 @@ func modelOf(e Event) porcupine.Model {
 }
 
 // operations are those of porcupine. An Op knows its own answer, so it is the input.
-func operations(ops []Op) []porcupine.Operation {
-	list := make([]porcupine.Operation, len(ops))
-	for i, op := range ops {
-		list[i] = porcupine.Operation{ClientId: op.Client, Input: op, Call: op.Call, Return: op.Return}
+//
+// An API sends a request again when no worker answers. Then the first attempt may have made a registration that
+// waits, and the answer to the second one tell that it holds a seat, because somebody has left between. So the
+// registration and what was told of it are two operations within the same time.
+func operations(e Event, ops []Op) []porcupine.Operation {
+	var list []porcupine.Operation
+	add := func(op Op) {
+		list = append(list, porcupine.Operation{ClientId: op.Client, Input: op, Call: op.Call, Return: op.Return})
+	}
+	for _, op := range ops {
+		if e.Waitlist && op.takes() && op.Outcome == Made && !op.Waiting && op.Number != 0 {
+			read := op
+			read.Kind, read.Key, read.Outcome = ReadSeat, "", Seen
+			add(read)
+			op.untold = true
+		}
+		add(op)
 	}
 	return list
 }

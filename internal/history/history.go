@@ -77,6 +77,8 @@ type Op struct {
 	Line int64 `json:"line,omitempty"` // how many wait
 	// Told to ReadList.
 	Users []string `json:"users,omitempty"`
+
+	untold bool // Waiting says nothing
 }
 
 // String describes the operation and its answer in a few words.

@@ -91,6 +91,7 @@ var planted = []struct {
 		op(ReadSeat, "u", "", Seen, numbered(2))},
 	{"list_out_of_order", true, event(1, true).made("u", "k", 1).op(Register, "v", "l", Made, waiting(2, 1)).op(Register, "w", "m", Made, waiting(3, 2)).
 		op(Cancel, "u", "c", Done).op(ReadSeat, "w", "", Seen, numbered(3)).op(ReadSeat, "v", "", Seen, waiting(2, 1))},
+	{"told_a_seat_and_waits", true, event(1, true).made("u", "k", 1).made("v", "l", 2)},
 	{"nobody_moves_up", false, event(1, true).made("u", "k", 1).op(Register, "v", "l", Made, waiting(2, 1)).op(Cancel, "u", "c", Done).
 		op(ReadSeat, "v", "", Seen, waiting(2, 1))},
 	{"seat_free_while_somebody_waits", true, event(1, true).made("u", "k", 1).op(Register, "v", "l", Made, waiting(2, 1)).op(Cancel, "u", "c", Done).
@@ -138,6 +139,10 @@ var odd = []struct {
 	{"post_under_a_key_that_was_refused_registers_later", event(2, false).made("u", "k", 1).op(Register, "u", "l", Already).op(Cancel, "u", "c", Done).made("u", "l", 2)},
 	{"cancelled_event_still_lets_people_go", event(1, true).made("u", "k", 1).op(Register, "v", "l", Made, waiting(2, 1)).op(End, "", "", Done).
 		op(Cancel, "u", "c", Done).op(Register, "w", "m", EventEnded).op(ReadSeat, "v", "", Seen, waiting(2, 1))},
+	{"sent_again_by_the_api_and_moved_up_meanwhile", event(1, true).made("u", "k", 1).op(Register, "v", "l", Made, numbered(2), during(10, 40)).
+		op(Register, "w", "m", Made, waiting(3, 2), during(15, 20)).op(Cancel, "u", "c", Done, during(25, 30))},
+	{"a_cancellation_that_comes_again_ends_nothing", event(1, false).made("u", "k", 1).op(Cancel, "u", "c", Done).made("u", "l", 2).
+		op(Cancel, "u", "c", Done).op(Register, "u", "k", Replayed).op(Register, "v", "m", SoldOut).op(ReadEvent, "", "", Seen, counters(1, 1, 0))},
 	{"an_unknown_registration_and_an_unknown_cancellation", event(1, false).op(Put, "u", "k", Unknown).op(Cancel, "u", "c", Unknown).
 		op(Cancel, "u", "c", Done).op(Put, "u", "k", Replayed)},
 }

@@ -90,7 +90,7 @@ func (s *state) register(op Op) (*state, bool) {
 			}
 		}
 		p, right := p.told(op.Number)
-		right = right && op.Outcome == want && op.Waiting == waits && s.position(op, at)
+		right = right && op.Outcome == want && s.told(op, waits, at)
 		return s.put(p), right
 	}
 	switch {
@@ -111,12 +111,15 @@ func (s *state) register(op Op) (*state, bool) {
 	if !waits {
 		n.sold++
 	}
-	return n, right && op.Waiting == waits && n.position(op, len(s.line))
+	return n, right && n.told(op, waits, len(s.line))
 }
 
-// position reports whether op was told the right position, if any.
-func (s *state) position(op Op, at int) bool {
-	return !op.Waiting || op.Position == 0 || op.Position == int64(at)-s.sold+1
+// told reports whether op was told rightly whether the registration at a place of the list waits, and its position.
+func (s *state) told(op Op, waits bool, at int) bool {
+	if op.untold {
+		return true
+	}
+	return op.Waiting == waits && (!op.Waiting || op.Position == 0 || op.Position == int64(at)-s.sold+1)
 }
 
 func (s *state) cancel(op Op) (*state, bool) {
@@ -154,7 +157,7 @@ func (s *state) shows(op Op) bool {
 	}
 	at := slices.Index(s.line, op.User)
 	_, right := p.told(op.Number)
-	return p.live && right && op.Waiting == (int64(at) >= s.sold) && s.position(op, at)
+	return p.live && right && s.told(op, int64(at) >= s.sold, at)
 }
 
 // heard returns the state with the number that a read has told.

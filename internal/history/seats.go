@@ -147,8 +147,12 @@ func (m *moments) addSure(own []Op) {
 func (m *moments) addMaybe(own []Op) {
 	const never = -1
 	since, doubt := int64(never), int64(0)
+	settled := make(map[string]bool) // keys with a definite answer: an operation under one ends nothing more
 	for _, op := range own {
+		again := op.Key != "" && settled[op.Key]
+		settled[op.Key] = again || op.definite()
 		switch {
+		case again && op.Kind == Cancel, op.Outcome == Replayed:
 		case op.takes() && op.Outcome == Unknown:
 			doubt = max(doubt, op.Return)
 			if since == never {
