@@ -57,7 +57,7 @@ func idle(ctx context.Context, b *bench) error {
 				return nil, ctx.Err()
 			}
 		}
-		sizes, err := batches(ctx, n, s.workers...)
+		sizes, err := load.Batches(ctx, n, s.workers...)
 		return figures{
 			"ms p50 of product": product.Median(), "ms p50 of L1": queue.Median(), "ms p50 of one store write": bare.Median(),
 			"ms p50 - (L1 + store write)": product.Median() - queue.Median() - bare.Median(),

@@ -95,6 +95,7 @@ func sender(t *testing.T, st mail.SenderStore, box *mailbox.Server, log *logs) *
 		for line := range strings.Lines(log.String()) {
 			if !json.Valid([]byte(line)) {
 				t.Errorf("a line of the log is no JSON: %s", line)
+				return
 			}
 		}
 	})
