@@ -53,6 +53,12 @@ func TestMailedLinks(t *testing.T) {
 		{"prove/the_account_page_leads_there", func(t *testing.T) {
 			ada.open("/signup")
 			ada.signUp("Ada", email, password)
+			ada.open("/events/" + s.person().event(map[string]any{"requires_proven_email": true}))
+			ada.sees("feedback", "not proven yet")
+			ada.look("event-proof-needed")
+			ada.click("#register")
+			ada.sees("feedback", "Your account page sends you the link")
+			ada.until(`document.querySelector('#feedback a[href="/prove"]') !== null`)
 			ada.open("/account")
 			ada.click(`main a[href="/prove"]`)
 			ada.at("/prove")

@@ -129,6 +129,10 @@ export function startEvent() {
       return now === 'ended' ? note('warn', t('mine.in_vain_title'), '') : note('warn', t('mine.waiting_title', { n: mine.position || 1 }), t('mine.waiting_text'));
     }
     if (currentUser() && !asked && now !== 'ended' && now !== 'cancelled') return note('warn', t('mine.unknown_title'), t('mine.unknown_text'));
+    // The button stays: the proof may have come from another device, and the service decides.
+    if (currentUser() && event.requires_proven_email && !currentUser().email_proven_at && ['open', 'waitlist', 'opens_soon'].includes(now)) {
+      return note('warn', t('problem.email_unproven.title'), t('event.proof_needed'), make('a', { href: '/prove' }, t('account.prove')));
+    }
     const words = { full: 'full', waitlist: 'waitlist', closed: 'closed', ended: 'ended', cancelled: 'cancelled' }[now];
     return words ? make('p', { class: 'fine' }, t(`state.${words}`)) : null;
   }
