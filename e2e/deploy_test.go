@@ -29,7 +29,7 @@ func TestDeployedGateways(t *testing.T) {
 	c := newCluster(t).with("EVENTIO_TRUSTED_PROXIES=127.0.0.1,"+outerAddress, "EVENTIO_HOSTS="+publicName, "EVENTIO_RATE_LIMITS=off")
 	c.start(t, "worker")
 	c.start(t, "worker")
-	for _, name := range slices.Sorted(maps.Keys(examples)) {
+	for _, name := range slices.Sorted(maps.Keys(exampleGateways)) {
 		t.Run(name, func(t *testing.T) {
 			p := startPair(t, c)
 			f := startExample(t, name, p.addrs)

@@ -34,8 +34,8 @@ type example struct {
 	replace []string // pairs: what they say, what is put there
 }
 
-// examples has one for each folder of deploy/gateway.
-var examples = map[string]example{
+// exampleGateways has one for each folder of deploy/gateway.
+var exampleGateways = map[string]example{
 	"nginx": {
 		files:   []string{"nginx/eventio.conf"},
 		main:    strings.Replace(nginxAround(""), "server {\n\t\tlisten LISTEN;\n\t\t\n\t}", "include FOLDER/eventio.conf;", 1),
@@ -100,7 +100,7 @@ type front struct {
 // startExample starts a gateway with its files of deploy/gateway, before the processes at two addresses.
 func startExample(t *testing.T, name string, apis [2]string, changes ...string) *front {
 	t.Helper()
-	x, dir := examples[name], t.TempDir()
+	x, dir := exampleGateways[name], t.TempDir()
 	roots := writeCertificate(t, dir)
 	port := func(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
 	// Longer ones first: what is put in place has placeholders of its own, which gateway.start fills.
