@@ -224,7 +224,8 @@ func (c *crowd) come(t *testing.T, tr *http.Transport, url string, way int) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
-	status, what := 0, ""
+	var status int
+	var what string
 	if res, err := tr.RoundTrip(r.WithContext(ctx)); err != nil {
 		what = err.Error()
 	} else {

@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -141,7 +142,7 @@ func writeCertificate(t *testing.T, dir string) *x509.CertPool {
 	succeeds(t, err)
 	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	secret := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
-	for file, text := range map[string][]byte{"cert.pem": cert, "key.pem": secret, "both.pem": append(cert[:len(cert):len(cert)], secret...)} {
+	for file, text := range map[string][]byte{"cert.pem": cert, "key.pem": secret, "both.pem": append(slices.Clip(cert), secret...)} {
 		succeeds(t, os.WriteFile(filepath.Join(dir, file), text, 0o644))
 	}
 	roots := x509.NewCertPool()

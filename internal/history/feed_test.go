@@ -2,6 +2,7 @@ package history
 
 import (
 	"errors"
+	"slices"
 	"testing"
 )
 
@@ -16,7 +17,7 @@ func TestCheckFeed(t *testing.T) {
 		{3, "promoted", "v", 2, 1, 1, 0},
 		{4, "remembered", "", 0, 1, 1, 0},
 	}
-	landed := append(right[:len(right):len(right)], Change{5, "waitlisted", "w", 3, 1, 1, 1})
+	landed := append(slices.Clip(right), Change{5, "waitlisted", "w", 3, 1, 1, 1})
 	for name, feed := range map[string][]Change{"whole": right, "an_unknown_one_has_landed": landed} {
 		if err := CheckFeed(told, told.Events[0], feed); err != nil {
 			t.Errorf("%s: %v", name, err)

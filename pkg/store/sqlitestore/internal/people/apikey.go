@@ -28,7 +28,7 @@ func (s *People) CreateAPIKey(ctx context.Context, k apikeys.Key) error {
 	return nil
 }
 
-const selectAPIKey = `SELECT id, owner_id, hash, name, scopes, created_at, expires_at, last_used_at, ended_at, changed_at FROM api_keys `
+const selectAPIKey = `SELECT id, owner_id, hash, name, scopes, created_at, expires_at, last_used_at, ended_at, changed_at FROM api_keys ` //nolint:gosec // the names of columns
 
 // scanAPIKey reads a row of selectAPIKey.
 func scanAPIKey(row sqldb.Scanner) (k apikeys.Key, err error) {
@@ -51,6 +51,7 @@ func (s *People) APIKeysOf(ctx context.Context, owner store.ID, now time.Time) (
 // endAPIKeys ends those keys of a condition that were not ended.
 func endAPIKeys(ctx context.Context, tx *sql.Tx, condition string, args ...any) error {
 	now := time.Now()
+	//nolint:gosec // the conditions are ours
 	_, err := tx.ExecContext(ctx, `UPDATE api_keys SET ended_at = ?1, changed_at = ?1, removed_at = ?2 WHERE ended_at = 0 AND `+condition,
 		append([]any{now.UnixMilli(), now.Add(apikeys.Kept).UnixMilli()}, args...)...)
 	return err
