@@ -1,11 +1,12 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways clients alerts browser chaos fresh raise k6 kubernetes release vulnerabilities clean
+.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways clients alerts browser chaos fresh raise growth k6 kubernetes release vulnerabilities clean
 
 FUZZTIME ?= 10s
 CHAOS ?= 2m
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 READS ?= 1000000
 WAITING ?= 1000000
+SIZES ?= 1000 100000
 MUTATE ?= 15m
 PACKAGE ?= pkg/store
 FILES ?= .
@@ -72,6 +73,9 @@ fresh: ## register at one process and read at another, READS=1000000 times on ea
 
 raise: ## raise the capacity of an event for which WAITING=1000000 people wait, on each store
 	EVENTIO_WAITING=$(WAITING) go test ./pkg/store/mongostore ./pkg/store/sqlitestore -p 1 -run 'TestConformance/a_larger_capacity' -count=1 -v -timeout 0
+
+growth: ## what each operation costs with SIZES="1000 100000" events and people, on both stores, as a table
+	EVENTIO_GROWTH="$(SIZES)" go test ./pkg/store/mongostore ./pkg/store/sqlitestore -p 1 -run '^$$' -bench Growth -benchtime 1x -timeout 0
 
 chaos: ## people come and go while all around them is frozen, killed and restarted; CHAOS=10m for longer, EVENTIO_SEED repeats one
 	EVENTIO_CHAOS=$(CHAOS) go test ./e2e -run Chaos -count=1 -v -timeout 0

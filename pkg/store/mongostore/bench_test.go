@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/eventio/eventio/internal/testenv"
@@ -61,4 +62,36 @@ func BenchmarkVerify(b *testing.B) {
 	}
 	defer reader.Close()
 	benchtest.Verify(b, s, reader)
+}
+
+// BenchmarkGrowth is for make growth; its figures are not those of testing.B.
+func BenchmarkGrowth(b *testing.B) {
+	benchtest.Growth(b, func(tb testing.TB) benchtest.Growing {
+		uri := testenv.MongoDB(tb)
+		s := open(tb, uri, "growth")
+		reader, err := OpenVerifyReader(tb.Context(), uri)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() { _ = reader.Close() })
+		return benchtest.Growing{Store: s, Reader: reader, Load: func(tb testing.TB, events []store.Event) {
+			tb.Helper()
+			docs := make([]any, len(events))
+			for i, e := range events {
+				docs[i] = newStoredEvent(e)
+			}
+			if _, err := s.events.InsertMany(tb.Context(), docs); err != nil {
+				tb.Fatal(err)
+			}
+		}, Open: func(tb testing.TB) {
+			tb.Helper()
+			again, err := Open(tb.Context(), uri, zerolog.Nop())
+			if err != nil {
+				tb.Fatal(err)
+			}
+			if err := again.Close(); err != nil {
+				tb.Fatal(err)
+			}
+		}}
+	})
 }

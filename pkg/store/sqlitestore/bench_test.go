@@ -93,3 +93,39 @@ func BenchmarkReads(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkGrowth is for make growth; its figures are not those of testing.B.
+func BenchmarkGrowth(b *testing.B) {
+	benchtest.Growth(b, func(tb testing.TB) benchtest.Growing {
+		path := filepath.Join(tb.TempDir(), "eventio.db")
+		s := open(tb, path)
+		reader, err := OpenVerifyReader(tb.Context(), path)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() { _ = reader.Close() })
+		return benchtest.Growing{Store: s, Reader: reader, Load: func(tb testing.TB, events []store.Event) {
+			tb.Helper()
+			err := s.transact(tb.Context(), func(tx *sql.Tx) error {
+				for _, e := range events {
+					if err := insertEvent(tb.Context(), tx, e); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				tb.Fatal(err)
+			}
+		}, Open: func(tb testing.TB) {
+			tb.Helper()
+			again, err := Open(tb.Context(), path)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			if err := again.Close(); err != nil {
+				tb.Fatal(err)
+			}
+		}}
+	})
+}
