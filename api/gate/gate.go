@@ -41,6 +41,8 @@ type Config struct {
 	Guard *identity.Guard
 	// Provers believe the tokens of others, beside those of Guard. They stay the caller's.
 	Provers []identity.Prover
+	// Identity are headers in which TrustedProxies say who sends a request. None: nobody does.
+	Identity IdentityHeaders
 	// RateLimits turns the rate limits on, and slows down who guesses passwords.
 	RateLimits bool
 	// Rates are the numbers of the rate limits. The zero value means DefaultRates.
@@ -79,6 +81,7 @@ type Gate struct {
 	mode       Mode
 	guard      *identity.Guard
 	provers    []identity.Prover
+	identity   IdentityHeaders
 	limits     *limits              // nil: nothing is limited
 	guesses    *throttle.Accounts   // nil: nothing is limited
 	admissions *identity.Admissions // nil: nobody needs to be admitted
@@ -97,7 +100,7 @@ type Gate struct {
 
 // New makes a gate.
 func New(config Config, log zerolog.Logger) *Gate {
-	g := &Gate{mode: config.Mode, guard: config.Guard, provers: config.Provers, admissions: config.Admissions, local: config.Local, another: config.AnotherUser, hosts: config.Hosts, proxies: config.TrustedProxies, corsHeaders: config.CORSHeaders, log: log}
+	g := &Gate{mode: config.Mode, guard: config.Guard, provers: config.Provers, identity: config.Identity, admissions: config.Admissions, local: config.Local, another: config.AnotherUser, hosts: config.Hosts, proxies: config.TrustedProxies, corsHeaders: config.CORSHeaders, log: log}
 	if g.guard == nil {
 		g.guard = identity.Alone()
 	}

@@ -86,11 +86,11 @@ func run(ctx context.Context, env process.Env) (err error) {
 	defer connections.Close()
 	starting, cancel := context.WithTimeout(ctx, c.Serve.StartTimeout)
 	defer cancel()
-	access.Guard, err = c.Serve.OpenGuard(starting, connections.Store, connections.Link(), log)
+	endGuard, err := c.Serve.OpenGuard(starting, &access, setup.Base{Store: connections.Store, Link: connections.Link(), Log: log})
 	if err != nil {
 		return err
 	}
-	defer access.Guard.Close()
+	defer endGuard()
 	requester, err := messages.NewRequester(connections.Link())
 	if err != nil {
 		return err

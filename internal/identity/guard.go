@@ -42,7 +42,12 @@ type Config struct {
 	// RefreshEvery is the pause between two readings of the revocations. Default
 	// DefaultRefresh; more than 3 s breaks the promise of 5 s.
 	RefreshEvery time.Duration
-	Log          zerolog.Logger
+	// Others says that there are proofs beside our tokens, so that Settle must know who is linked,
+	// locked or erased.
+	Others bool
+	// Noter notes the people of other issuers, and stays the caller's. nil: nobody does.
+	Noter *Noter
+	Log   zerolog.Logger
 }
 
 // Store keeps the key that all processes share, and tells whose tokens are revoked: a store.Store does.
@@ -50,6 +55,7 @@ type Store interface {
 	store.Keys
 	Revocations(ctx context.Context, since time.Time) iter.Seq2[store.Revocation, error]
 	EndedSessions(ctx context.Context, since time.Time) iter.Seq2[store.EndedSession, error]
+	store.Identities
 }
 
 // Guard signs tokens and believes them, until they expire or are revoked. It is safe for
@@ -69,8 +75,12 @@ type Guard struct {
 	hinted chan struct{} // gets a value when the store may have a new revocation
 	done   chan struct{} // closed when the reading has ended
 
-	mu      sync.RWMutex // guards revoked
+	readsOthers bool
+	noter       *Noter
+
+	mu      sync.RWMutex // guards revoked and others
 	revoked map[store.ID]revocation
+	others  others
 	ended   endedSessions
 }
 
@@ -111,7 +121,13 @@ func Open(ctx context.Context, st Store, link messages.Link, config Config) (*Gu
 	}
 	g.sub = sub
 	started := time.Now()
-	if err := g.read(ctx, started.Add(-keepFor)); err != nil {
+	if g.readsOthers {
+		err = g.readErased(ctx)
+	}
+	if err == nil {
+		err = g.read(ctx, started.Add(-keepFor))
+	}
+	if err != nil {
 		_ = sub.Unsubscribe() // the connection may be gone; so is the subscription then
 		return nil, err
 	}
@@ -142,7 +158,8 @@ func newGuard(keys Keys, config Config) *Guard {
 	return &Guard{
 		keys: keys, verifier: NewVerifier(keys, time.Now), lifetime: config.Lifetime, log: config.Log,
 		sampledLog: config.Log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Second}),
-		hinted:     make(chan struct{}, 1), done: make(chan struct{}), revoked: make(map[store.ID]revocation),
+		hinted:     make(chan struct{}, 1), done: make(chan struct{}), revoked: make(map[store.ID]revocation), readsOthers: config.Others, noter: config.Noter,
+		others: others{make(map[store.ID]store.ID), make(map[store.ID]struct{}), make(map[store.ID]struct{}), time.Time{}},
 	}
 }
 
@@ -209,6 +226,9 @@ func (g *Guard) learn(r store.Revocation) {
 	if r.PasswordVersion > known.lowest {
 		g.revoked[r.UserID] = revocation{r.PasswordVersion, r.ChangedAt.Add(keepFor)}
 	}
+	if r.PasswordVersion == store.ErasedVersion && g.readsOthers {
+		g.others.erased[r.UserID] = struct{}{}
+	}
 }
 
 // hint has the store read soon.
@@ -226,6 +246,11 @@ func (g *Guard) read(ctx context.Context, since time.Time) error {
 			return fmt.Errorf("read the revocations: %w", err)
 		}
 		g.learn(r)
+	}
+	if g.readsOthers {
+		if err := g.readOthers(ctx); err != nil {
+			return err
+		}
 	}
 	return g.readSessions(ctx)
 }

@@ -62,6 +62,7 @@ type Store interface {
 	Deletions
 	Sessions
 	Accounts
+	Identities
 	Retention
 	Consumers
 	Webhooks

@@ -17,5 +17,6 @@ func Tests() map[string]func(*testing.T, storetest.Target) {
 		"signing key":      testSigningKey,
 		"quotas":           testQuotas,
 		"accounts":         testAccounts,
+		"identities":       testIdentities,
 	}
 }

@@ -51,6 +51,9 @@ func Indexes() []Index {
 		{Collection: "mail_tokens", Keys: []string{"user_id", "kind"}, Step: mailStep},
 		{Collection: "mail_tokens", Keys: []string{"expires_at"}, expires: true, Step: mailStep},
 		{Collection: "mail_settings", Keys: []string{"token"}, Unique: true, Step: mailStep},
+		{Collection: "users", Keys: []string{"locked_at"}, sparse: true, Step: identityStep},
+		{Collection: "identity_links", Keys: []string{"changed_at"}, Step: identityStep},
+		{Collection: "identity_links", Keys: []string{"user_id"}, Step: identityStep},
 	}
 }
 

@@ -36,6 +36,7 @@ func Steps() []Step {
 		{"consumers of the record and webhooks", createWebhookIndexes},
 		{"mails, their tokens and what people want of mail", createMailIndexes},
 		{"gaps in waiting lists", countGaps},
+		{"people of other issuers", createIdentityIndexes},
 	}
 }
 
@@ -103,6 +104,15 @@ const mailStep = 9
 // createMailIndexes is step 9.
 func createMailIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
 	return createIndexes(ctx, db, mailStep)
+}
+
+// identityStep is the number of the step that makes the indexes of links with people of other issuers, and
+// that of locked users.
+const identityStep = 11
+
+// createIdentityIndexes is step 11.
+func createIdentityIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, identityStep)
 }
 
 // misnamed is the name that NumberIndex had by mistake before step 2.

@@ -4,16 +4,17 @@ package people
 
 import "go.mongodb.org/mongo-driver/v2/mongo"
 
-// People implements store.Users, Accounts, Sessions, Keys, Idempotency and Quotas but for what erases
+// People implements store.Users, Accounts, Identities, Sessions, Keys, Idempotency and Quotas but for what erases
 // somebody from registrations too. It is safe for concurrent use.
 type People struct {
-	client      *mongo.Client
-	users       *mongo.Collection
-	erasedUsers *mongo.Collection
-	sessions    *mongo.Collection
-	keys        *mongo.Collection // of idempotency
-	signingKeys *mongo.Collection
-	quotas      *mongo.Collection
+	client        *mongo.Client
+	users         *mongo.Collection
+	erasedUsers   *mongo.Collection
+	sessions      *mongo.Collection
+	keys          *mongo.Collection // of idempotency
+	signingKeys   *mongo.Collection
+	quotas        *mongo.Collection
+	identityLinks *mongo.Collection
 }
 
 // New returns the people of a database.
@@ -21,6 +22,6 @@ func New(db *mongo.Database) *People {
 	return &People{
 		client: db.Client(), users: db.Collection("users"), erasedUsers: db.Collection("erased_users"),
 		sessions: db.Collection("sessions"), keys: db.Collection("idempotency_keys"),
-		signingKeys: db.Collection("signing_keys"), quotas: db.Collection("quotas"),
+		signingKeys: db.Collection("signing_keys"), quotas: db.Collection("quotas"), identityLinks: db.Collection("identity_links"),
 	}
 }
