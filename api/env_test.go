@@ -30,6 +30,7 @@ import (
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/outbox"
+	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -162,7 +163,7 @@ func (e *env) startWorker(t testing.TB) (stop func()) {
 // check proves the store's promises for all events.
 func (e *env) check(t testing.TB) {
 	t.Helper()
-	for event, err := range store.AllEvents(t.Context(), e.store, store.EventQuery{}) {
+	for event, err := range search.AllEvents(t.Context(), e.store, store.EventQuery{}) {
 		must(t, err)
 		storetest.Check(t, e.store, event.ID)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 )
 
 // Handlers answers requests about events and their changes.
@@ -137,7 +138,7 @@ func (a *Handlers) ListEvents(w http.ResponseWriter, r *serve.Request) error {
 	}
 	return a.StreamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
 		query.Limit = eventsPiece
-		found := store.AllEvents(ctx, a.Chunked(), query)
+		found := search.AllEvents(ctx, a.Chunked(), query)
 		return serve.Encoded(found, func(e store.Event) any { return wire.EventOf(e) })
 	})
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/foreign"
 )
 
 // IdentityHeaders are the headers in which a trusted proxy says who sends a request, in their canonical
@@ -20,10 +21,6 @@ type IdentityHeaders struct {
 	// proxy answers for the address.
 	Email, Name string
 }
-
-// headerIssuer takes the place of an issuer in the ids of whom a proxy names. No issuer is called so, since
-// those are URLs.
-const headerIssuer = "gateway"
 
 // maxIdentity is the longest name of a person in IdentityHeaders.ID, in bytes, as that of a subject.
 const maxIdentity = 255
@@ -61,7 +58,7 @@ func (g *Gate) readIdentity(r *http.Request) *http.Request {
 	who := named{clear: len(ids) == 1 && plain(ids[0], maxIdentity)}
 	if who.clear {
 		who.person = identity.Person{
-			ID: store.ForeignID(headerIssuer, ids[0]), Proof: store.ProofHeader, Scopes: identity.OtherScopes,
+			ID: foreign.ID(foreign.Gateway, ids[0]), Proof: store.ProofHeader, Scopes: identity.OtherScopes,
 			Profile: identity.Profile{Name: only(names), Email: only(emails)},
 		}
 	}

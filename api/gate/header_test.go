@@ -12,6 +12,7 @@ import (
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/foreign"
 )
 
 // TestAGatewaySaysWhoItIs: a trusted proxy's word counts, everybody else's does not, and what it cannot have
@@ -19,7 +20,7 @@ import (
 func TestAGatewaySaysWhoItIs(t *testing.T) {
 	guard := identity.Alone()
 	eve, token := sign(t, guard)
-	ada := store.ForeignID("gateway", "ada")
+	ada := foreign.ID("gateway", "ada")
 	const proxy, stranger = "10.0.0.1:1", "203.0.113.9:1"
 	headers := func(values ...string) []func(*http.Request) {
 		var all []func(*http.Request)
@@ -50,12 +51,12 @@ func TestAGatewaySaysWhoItIs(t *testing.T) {
 		"a control character":               {proxy, headers("a\x00da"), problem.Unauthenticated, store.ID{}, ""},
 		"a line end":                        {proxy, headers("ada\nadmin"), problem.Unauthenticated, store.ID{}, ""},
 		"no UTF-8":                          {proxy, headers("ad\xe4"), problem.Unauthenticated, store.ID{}, ""},
-		"of other letters":                  {proxy, headers("ädä"), "", store.ForeignID("gateway", "ädä"), store.ProofHeader},
-		"another case is another person":    {proxy, headers("Ada"), "", store.ForeignID("gateway", "Ada"), store.ProofHeader},
-		"as long as may be":                 {proxy, headers(strings.Repeat("a", 255)), "", store.ForeignID("gateway", strings.Repeat("a", 255)), store.ProofHeader},
+		"of other letters":                  {proxy, headers("ädä"), "", foreign.ID("gateway", "ädä"), store.ProofHeader},
+		"another case is another person":    {proxy, headers("Ada"), "", foreign.ID("gateway", "Ada"), store.ProofHeader},
+		"as long as may be":                 {proxy, headers(strings.Repeat("a", 255)), "", foreign.ID("gateway", strings.Repeat("a", 255)), store.ProofHeader},
 		"too long":                          {proxy, headers(strings.Repeat("a", 256)), problem.Unauthenticated, store.ID{}, ""},
 		"a name and an address, and nobody": {proxy, []func(*http.Request){with("X-Remote-Name", "Ada"), with("X-Remote-Email", "ada@example.org")}, problem.Unauthenticated, store.ID{}, ""},
-		"an id of ours is a name like any":  {proxy, headers(eve.Hex()), "", store.ForeignID("gateway", eve.Hex()), store.ProofHeader},
+		"an id of ours is a name like any":  {proxy, headers(eve.Hex()), "", foreign.ID("gateway", eve.Hex()), store.ProofHeader},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := New(Config{

@@ -95,7 +95,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 	if err != nil {
 		return err
 	}
-	settings := api.Config{RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, Pages: web.Handler, Access: access, Quotas: quotas, Webhooks: hooks,
+	settings := api.Config{RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, RepeatsWithin: c.Serve.RepeatsWithin, Pages: web.Handler, Access: access, Quotas: quotas, Webhooks: hooks,
 		LiveStreams: process.Streams(most)}
 	if c.Serve.Mail {
 		settings.Mail = connections.Store

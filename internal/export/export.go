@@ -10,6 +10,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/changes"
 	"github.com/eventio/eventio/pkg/store/outbox"
+	"github.com/eventio/eventio/pkg/store/search"
 )
 
 // Store is what an export reads: every store.Store has it.
@@ -90,7 +91,7 @@ func sessions(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export,
 
 func events(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, error] {
 	return func(yield func(wire.Export, error) bool) {
-		for e, err := range store.AllEvents(ctx, st, store.EventQuery{OrganizerID: id, Limit: page}) {
+		for e, err := range search.AllEvents(ctx, st, store.EventQuery{OrganizerID: id, Limit: page}) {
 			if err != nil {
 				yield(wire.Export{}, err)
 				return

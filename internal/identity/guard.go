@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/foreign"
 )
 
 const (
@@ -55,7 +56,7 @@ type Store interface {
 	store.Keys
 	Revocations(ctx context.Context, since time.Time) iter.Seq2[store.Revocation, error]
 	EndedSessions(ctx context.Context, since time.Time) iter.Seq2[store.EndedSession, error]
-	store.Identities
+	foreign.Identities
 }
 
 // Guard signs tokens and believes them, until they expire or are revoked. It is safe for

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/foreign"
 )
 
 // others knows what decides about people whom no token of ours has proven: a token of ours ends with the
@@ -14,7 +15,7 @@ type others struct {
 	links  map[store.ID]store.ID // of ids that an operator has linked with a user
 	locked map[store.ID]struct{}
 	erased map[store.ID]struct{}
-	latest time.Time // the latest store.IdentityLink.ChangedAt
+	latest time.Time // the latest foreign.Link.ChangedAt
 }
 
 // Settle returns who it is that a proof other than a token of ours stands for: the user with whom an
@@ -32,7 +33,7 @@ func (g *Guard) Settle(p Person) (Person, error) {
 	if locked || erased {
 		return Person{}, ErrEnded
 	}
-	if g.noter != nil && !linked && store.IsForeign(p.ID) && p.Proof != store.ProofKey {
+	if g.noter != nil && !linked && foreign.Is(p.ID) && p.Proof != store.ProofKey {
 		g.noter.Note(p.ID, p.Profile)
 	}
 	return p, nil
@@ -65,7 +66,7 @@ func (g *Guard) readOthers(ctx context.Context) error {
 		}
 		locked[id] = struct{}{}
 	}
-	var links []store.IdentityLink
+	var links []foreign.Link
 	for link, err := range g.store.IdentityLinks(ctx, since) {
 		if err != nil {
 			return fmt.Errorf("read the links of people: %w", err)

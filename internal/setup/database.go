@@ -15,6 +15,7 @@ import (
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/foreign"
 	"github.com/eventio/eventio/pkg/store/mongostore"
 	"github.com/eventio/eventio/pkg/store/outbox"
 	"github.com/eventio/eventio/pkg/store/schema"
@@ -36,6 +37,7 @@ type Store interface {
 	store.Store
 	store.Importer
 	outbox.Outbox
+	foreign.Identities
 }
 
 // Resolve returns d with exactly one of its flags set: Data has its default when neither is

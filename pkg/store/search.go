@@ -2,8 +2,6 @@ package store
 
 import (
 	"bytes"
-	"context"
-	"iter"
 	"time"
 )
 
@@ -43,30 +41,6 @@ type EventPage struct {
 	// have fewer events than Limit, or none, when finding more would have meant to look at too
 	// many other events.
 	Next *EventCursor
-}
-
-// AllEvents reads all events that q selects, page by page, in bounded memory; q.Limit is the size
-// of a page. An event whose StartsAt changes during the reading may be left out, or be read twice.
-// AllEvents yields an error at most once, as the last element.
-func AllEvents(ctx context.Context, from Events, q EventQuery) iter.Seq2[Event, error] {
-	return func(yield func(Event, error) bool) {
-		for {
-			page, err := from.FindEvents(ctx, q)
-			if err != nil {
-				yield(Event{}, err)
-				return
-			}
-			for _, e := range page.Events {
-				if !yield(e, nil) {
-					return
-				}
-			}
-			if page.Next == nil {
-				return
-			}
-			q.After = page.Next
-		}
-	}
 }
 
 // Compare orders cursors by StartsAt, then ID.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 )
 
 // paged has three pages of events: of two, of none, and of one; then it fails, if it shall.
@@ -44,7 +45,7 @@ func TestAllEventsReadsPageByPage(t *testing.T) {
 		p := &paged{fails: c.fails}
 		n := 0
 		var failed error
-		for e, err := range store.AllEvents(t.Context(), p, store.EventQuery{Limit: 7}) {
+		for e, err := range search.AllEvents(t.Context(), p, store.EventQuery{Limit: 7}) {
 			if failed != nil {
 				t.Errorf("%s: it goes on after an error", name)
 			}

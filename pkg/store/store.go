@@ -62,7 +62,6 @@ type Store interface {
 	Deletions
 	Sessions
 	Accounts
-	Identities
 	Retention
 	Consumers
 	Webhooks

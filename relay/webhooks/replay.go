@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/search"
 )
 
 // rewind lowers the marks of a webhook to where its events stood at its ReplayFrom. It may be repeated.
@@ -16,7 +17,7 @@ func (d *delivery) rewind(ctx context.Context, w store.Webhook) error {
 	if w.AllEvents {
 		query.OrganizerID = store.ID{}
 	}
-	for e, err := range store.AllEvents(ctx, d.store, query) {
+	for e, err := range search.AllEvents(ctx, d.store, query) {
 		if err != nil {
 			return err
 		}

@@ -6,7 +6,7 @@
 // A token is believed only if one of the configured issuers has signed it, with a public key that the
 // issuer publishes now and by one of the algorithms of the list below, for one of the configured
 // audiences, and if its times allow it, give or take the leeway. Every other one gets an error that
-// matches identity.ErrInvalid: nobody learns how a forgery failed. A person's id is store.ForeignID of the issuer and the
+// matches identity.ErrInvalid: nobody learns how a forgery failed. A person's id is foreign.ID of the issuer and the
 // subject, so no request reads anything to know who somebody is.
 //
 // # Keys
@@ -34,6 +34,7 @@ import (
 
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/foreign"
 )
 
 const (
@@ -163,7 +164,7 @@ func (p *Prover) Check(token string) (identity.Person, error) {
 		return identity.Person{}, identity.ErrInvalid
 	}
 	who := identity.Person{
-		ID: store.ForeignID(c.Issuer, c.Subject), Proof: store.ProofOIDC, Scopes: identity.OtherScopes,
+		ID: foreign.ID(c.Issuer, c.Subject), Proof: store.ProofOIDC, Scopes: identity.OtherScopes,
 		ExpiresAt: c.ExpiresAt.UTC(), Profile: identity.Profile{Name: c.Name},
 	}
 	if who.Profile.Name == "" {

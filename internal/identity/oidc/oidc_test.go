@@ -27,6 +27,7 @@ import (
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/foreign"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -137,7 +138,7 @@ func TestWhoIsBelieved(t *testing.T) {
 	ec := ecKey(t)
 	s := newServer(t, public("rsa", rsaKey), public("ed", edKey), public("ec", ec))
 	p := newProver(t, s)
-	want := store.ForeignID(s.URL, "ada")
+	want := foreign.ID(s.URL, "ada")
 	for name, token := range map[string]string{
 		"RS256":               s.sign(t, jwt.SigningMethodRS256, rsaKey, kid("rsa"), nil),
 		"PS512":               s.sign(t, jwt.SigningMethodPS512, rsaKey, kid("rsa"), nil),

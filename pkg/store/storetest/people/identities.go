@@ -8,26 +8,33 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/foreign"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
+// identities is a store that knows people of others.
+type identities interface {
+	store.Store
+	foreign.Identities
+}
+
 func testIdentities(t *testing.T, target storetest.Target) {
-	s, again := target.Store, target.Again(t)
+	s, again := target.Store.(identities), target.Again(t).(identities)
 	ctx := storetest.Context(t)
 	ada, eve := createUser(t, s), createUser(t, s)
 	at := time.Now().UTC().Truncate(time.Millisecond)
-	first, second := store.ForeignID("https://a.example", store.NewID().Hex()), store.ForeignID("https://b.example", store.NewID().Hex())
+	first, second := foreign.ID("https://a.example", store.NewID().Hex()), foreign.ID("https://b.example", store.NewID().Hex())
 	link := func(id, user store.ID, at time.Time) {
 		t.Helper()
 		for range 2 { // it may be repeated
-			if err := s.LinkIdentity(ctx, store.IdentityLink{ID: id, UserID: user, ChangedAt: at}); err != nil {
+			if err := s.LinkIdentity(ctx, foreign.Link{ID: id, UserID: user, ChangedAt: at}); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
-	links := func(since time.Time) map[store.ID]store.IdentityLink {
+	links := func(since time.Time) map[store.ID]foreign.Link {
 		t.Helper()
-		found := make(map[store.ID]store.IdentityLink)
+		found := make(map[store.ID]foreign.Link)
 		for l, err := range again.IdentityLinks(ctx, since) {
 			if err != nil {
 				t.Fatal(err)
@@ -46,7 +53,7 @@ func testIdentities(t *testing.T, target storetest.Target) {
 	link(first, ada.ID, at.Add(-time.Minute))
 	link(second, ada.ID, at)
 	wantOf(ada.ID, first, second)
-	if got := links(at); len(got) != 1 || got[second] != (store.IdentityLink{ID: second, UserID: ada.ID, ChangedAt: at}) {
+	if got := links(at); len(got) != 1 || got[second] != (foreign.Link{ID: second, UserID: ada.ID, ChangedAt: at}) {
 		t.Fatalf("since the second one: %+v", got)
 	}
 	link(first, eve.ID, at.Add(time.Minute))
@@ -56,7 +63,7 @@ func testIdentities(t *testing.T, target storetest.Target) {
 	if got := links(at.Add(time.Minute)); len(got) != 2 || got[first].UserID != eve.ID || !got[second].UserID.IsZero() {
 		t.Fatalf("after changes: %+v", got)
 	}
-	err := s.LinkIdentity(ctx, store.IdentityLink{ID: second, UserID: store.NewID(), ChangedAt: at})
+	err := s.LinkIdentity(ctx, foreign.Link{ID: second, UserID: store.NewID(), ChangedAt: at})
 	if !errors.Is(err, store.ErrUserNotFound) {
 		t.Errorf("a link with nobody: %v", err)
 	}

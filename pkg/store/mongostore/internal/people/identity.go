@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/foreign"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
@@ -20,13 +21,13 @@ type linkDoc struct {
 	ChangedAt time.Time `bson:"changed_at"`
 }
 
-func (d linkDoc) link() store.IdentityLink {
-	return store.IdentityLink{ID: d.ID, UserID: d.UserID, ChangedAt: d.ChangedAt.UTC()}
+func (d linkDoc) link() foreign.Link {
+	return foreign.Link{ID: d.ID, UserID: d.UserID, ChangedAt: d.ChangedAt.UTC()}
 }
 
-// LinkIdentity implements store.Identities. A user who is erased between the two steps leaves a link that
+// LinkIdentity implements foreign.Identities. A user who is erased between the two steps leaves a link that
 // means nobody: erased people are barred by whatever leads to them.
-func (s *People) LinkIdentity(ctx context.Context, link store.IdentityLink) error {
+func (s *People) LinkIdentity(ctx context.Context, link foreign.Link) error {
 	if !link.UserID.IsZero() {
 		if _, err := s.User(ctx, link.UserID); err != nil {
 			return err
@@ -40,14 +41,14 @@ func (s *People) LinkIdentity(ctx context.Context, link store.IdentityLink) erro
 	return nil
 }
 
-// IdentityLinks implements store.Identities.
-func (s *People) IdentityLinks(ctx context.Context, since time.Time) iter.Seq2[store.IdentityLink, error] {
+// IdentityLinks implements foreign.Identities.
+func (s *People) IdentityLinks(ctx context.Context, since time.Time) iter.Seq2[foreign.Link, error] {
 	return mongodb.Stream(ctx, s.identityLinks, bson.D{
 		{Key: "find", Value: s.identityLinks.Name()}, {Key: "filter", Value: bson.D{{Key: "changed_at", Value: bson.D{{Key: "$gte", Value: since}}}}},
 	}, linkDoc.link)
 }
 
-// LinksOf implements store.Identities.
+// LinksOf implements foreign.Identities.
 func (s *People) LinksOf(ctx context.Context, userID store.ID) (all []store.ID, err error) {
 	links := mongodb.Stream(ctx, s.identityLinks, bson.D{
 		{Key: "find", Value: s.identityLinks.Name()}, {Key: "filter", Value: bson.D{{Key: "user_id", Value: userID}}},
@@ -69,7 +70,7 @@ type idDoc struct {
 
 func (d idDoc) id() store.ID { return d.ID }
 
-// LockedUsers implements store.Identities.
+// LockedUsers implements foreign.Identities.
 func (s *People) LockedUsers(ctx context.Context) iter.Seq2[store.ID, error] {
 	return mongodb.Stream(ctx, s.users, bson.D{
 		{Key: "find", Value: s.users.Name()}, {Key: "filter", Value: bson.D{{Key: "locked_at", Value: bson.D{{Key: "$gt", Value: time.Time{}}}}}},
@@ -77,7 +78,7 @@ func (s *People) LockedUsers(ctx context.Context) iter.Seq2[store.ID, error] {
 	}, idDoc.id)
 }
 
-// ErasedUsers implements store.Identities.
+// ErasedUsers implements foreign.Identities.
 func (s *People) ErasedUsers(ctx context.Context) iter.Seq2[store.ID, error] {
 	return mongodb.Stream(ctx, s.erasedUsers, bson.D{
 		{Key: "find", Value: s.erasedUsers.Name()}, {Key: "projection", Value: bson.D{{Key: "_id", Value: 1}}},

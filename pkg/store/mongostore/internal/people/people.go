@@ -4,7 +4,7 @@ package people
 
 import "go.mongodb.org/mongo-driver/v2/mongo"
 
-// People implements store.Users, Accounts, Identities, Sessions, Keys, Idempotency and Quotas but for what erases
+// People implements foreign.Identities, and store.Users, Accounts, Sessions, Keys, Idempotency and Quotas but for what erases
 // somebody from registrations too. It is safe for concurrent use.
 type People struct {
 	client        *mongo.Client

@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/foreign"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
-// LinkIdentity implements store.Identities.
-func (s *People) LinkIdentity(ctx context.Context, link store.IdentityLink) error {
+// LinkIdentity implements foreign.Identities.
+func (s *People) LinkIdentity(ctx context.Context, link foreign.Link) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		if !link.UserID.IsZero() {
 			if _, err := scanUser(tx.QueryRowContext(ctx, selectUser+`WHERE id = ?`, link.UserID[:])); err != nil {
@@ -30,9 +31,9 @@ func (s *People) LinkIdentity(ctx context.Context, link store.IdentityLink) erro
 	return nil
 }
 
-// IdentityLinks implements store.Identities.
-func (s *People) IdentityLinks(ctx context.Context, since time.Time) iter.Seq2[store.IdentityLink, error] {
-	scan := func(row sqldb.Scanner) (l store.IdentityLink, err error) {
+// IdentityLinks implements foreign.Identities.
+func (s *People) IdentityLinks(ctx context.Context, since time.Time) iter.Seq2[foreign.Link, error] {
+	scan := func(row sqldb.Scanner) (l foreign.Link, err error) {
 		err = row.Scan(sqldb.ID{To: &l.ID}, sqldb.ID{To: &l.UserID}, sqldb.Millis{To: &l.ChangedAt})
 		return l, err
 	}
@@ -44,7 +45,7 @@ func scanID(row sqldb.Scanner) (id store.ID, err error) {
 	return id, err
 }
 
-// LinksOf implements store.Identities.
+// LinksOf implements foreign.Identities.
 func (s *People) LinksOf(ctx context.Context, userID store.ID) ([]store.ID, error) {
 	all, err := sqldb.All(ctx, s.read, scanID, `SELECT id FROM identity_links WHERE user_id = ? ORDER BY id`, userID[:])
 	if err != nil {
@@ -53,12 +54,12 @@ func (s *People) LinksOf(ctx context.Context, userID store.ID) ([]store.ID, erro
 	return all, nil
 }
 
-// LockedUsers implements store.Identities.
+// LockedUsers implements foreign.Identities.
 func (s *People) LockedUsers(ctx context.Context) iter.Seq2[store.ID, error] {
 	return sqldb.Stream(ctx, s.read, scanID, `SELECT id FROM users WHERE locked_at > 0`)
 }
 
-// ErasedUsers implements store.Identities.
+// ErasedUsers implements foreign.Identities.
 func (s *People) ErasedUsers(ctx context.Context) iter.Seq2[store.ID, error] {
 	return sqldb.Stream(ctx, s.read, scanID, `SELECT user_id FROM erased_users`)
 }
