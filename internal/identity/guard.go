@@ -43,9 +43,9 @@ type Config struct {
 	// RefreshEvery is the pause between two readings of the revocations. Default
 	// DefaultRefresh; more than 3 s breaks the promise of 5 s.
 	RefreshEvery time.Duration
-	// Others says that there are proofs beside our tokens, so that Settle must know who is linked,
-	// locked or erased.
-	Others bool
+	// Others tells who is linked, locked or erased, which Settle must know when there are proofs beside
+	// our tokens. nil: there are none.
+	Others foreign.Identities
 	// Noter notes the people of other issuers, and stays the caller's. nil: nobody does.
 	Noter *Noter
 	Log   zerolog.Logger
@@ -56,7 +56,6 @@ type Store interface {
 	store.Keys
 	Revocations(ctx context.Context, since time.Time) iter.Seq2[store.Revocation, error]
 	EndedSessions(ctx context.Context, since time.Time) iter.Seq2[store.EndedSession, error]
-	foreign.Identities
 }
 
 // Guard signs tokens and believes them, until they expire or are revoked. It is safe for
@@ -76,8 +75,8 @@ type Guard struct {
 	hinted chan struct{} // gets a value when the store may have a new revocation
 	done   chan struct{} // closed when the reading has ended
 
-	readsOthers bool
-	noter       *Noter
+	people foreign.Identities // nil: nobody is proven but by our tokens
+	noter  *Noter
 
 	mu      sync.RWMutex // guards revoked and others
 	revoked map[store.ID]revocation
@@ -122,7 +121,7 @@ func Open(ctx context.Context, st Store, link messages.Link, config Config) (*Gu
 	}
 	g.sub = sub
 	started := time.Now()
-	if g.readsOthers {
+	if g.people != nil {
 		err = g.readErased(ctx)
 	}
 	if err == nil {
@@ -159,7 +158,7 @@ func newGuard(keys Keys, config Config) *Guard {
 	return &Guard{
 		keys: keys, verifier: NewVerifier(keys, time.Now), lifetime: config.Lifetime, log: config.Log,
 		sampledLog: config.Log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Second}),
-		hinted:     make(chan struct{}, 1), done: make(chan struct{}), revoked: make(map[store.ID]revocation), readsOthers: config.Others, noter: config.Noter,
+		hinted:     make(chan struct{}, 1), done: make(chan struct{}), revoked: make(map[store.ID]revocation), people: config.Others, noter: config.Noter,
 		others: others{make(map[store.ID]store.ID), make(map[store.ID]struct{}), make(map[store.ID]struct{}), time.Time{}},
 	}
 }
@@ -227,7 +226,7 @@ func (g *Guard) learn(r store.Revocation) {
 	if r.PasswordVersion > known.lowest {
 		g.revoked[r.UserID] = revocation{r.PasswordVersion, r.ChangedAt.Add(keepFor)}
 	}
-	if r.PasswordVersion == store.ErasedVersion && g.readsOthers {
+	if r.PasswordVersion == store.ErasedVersion && g.people != nil {
 		g.others.erased[r.UserID] = struct{}{}
 	}
 }
@@ -248,7 +247,7 @@ func (g *Guard) read(ctx context.Context, since time.Time) error {
 		}
 		g.learn(r)
 	}
-	if g.readsOthers {
+	if g.people != nil {
 		if err := g.readOthers(ctx); err != nil {
 			return err
 		}

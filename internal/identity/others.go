@@ -42,7 +42,7 @@ func (g *Guard) Settle(p Person) (Person, error) {
 // readErased learns who was ever erased, at the start.
 func (g *Guard) readErased(ctx context.Context) error {
 	erased := make(map[store.ID]struct{})
-	for id, err := range g.store.ErasedUsers(ctx) {
+	for id, err := range g.people.ErasedUsers(ctx) {
 		if err != nil {
 			return fmt.Errorf("read who was erased: %w", err)
 		}
@@ -60,14 +60,14 @@ func (g *Guard) readOthers(ctx context.Context) error {
 	since := g.others.latest.Add(-clockSkew)
 	g.mu.RUnlock()
 	locked := make(map[store.ID]struct{})
-	for id, err := range g.store.LockedUsers(ctx) {
+	for id, err := range g.people.LockedUsers(ctx) {
 		if err != nil {
 			return fmt.Errorf("read who is locked: %w", err)
 		}
 		locked[id] = struct{}{}
 	}
 	var links []foreign.Link
-	for link, err := range g.store.IdentityLinks(ctx, since) {
+	for link, err := range g.people.IdentityLinks(ctx, since) {
 		if err != nil {
 			return fmt.Errorf("read the links of people: %w", err)
 		}

@@ -39,7 +39,7 @@ func openOthers(t *testing.T) (st *sqlitestore.Store, open func() *Guard) {
 		t.Helper()
 		noter := NewNoter(st, zerolog.Nop())
 		t.Cleanup(noter.Close)
-		g, err := Open(t.Context(), st, link, Config{Others: true, Noter: noter})
+		g, err := Open(t.Context(), st, link, Config{Others: st, Noter: noter})
 		if err != nil {
 			t.Fatal(err)
 		}

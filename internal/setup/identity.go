@@ -138,7 +138,7 @@ func (i Identity) place(auth string, addr net.Addr, log zerolog.Logger) (access 
 type Base struct {
 	Store interface {
 		identity.Store
-		identity.Users
+		People
 	}
 	Link messages.Link
 	Log  zerolog.Logger

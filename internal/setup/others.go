@@ -11,6 +11,7 @@ import (
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/identity/oidc"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/pkg/store/foreign"
 )
 
 // Others are the flags about who else than Event.io says who somebody is.
@@ -23,13 +24,19 @@ type Others struct {
 	IdentityNameHeader  string `env:"EVENTIO_IDENTITY_NAME_HEADER" placeholder:"NAME" help:"The header in which they tell that person's name. By default none."`
 }
 
+// People is a store that knows people of others.
+type People interface {
+	identity.Users
+	foreign.Identities
+}
+
 // any reports whether somebody else is believed.
 func (o Others) any() bool { return len(o.OIDCIssuer) > 0 || o.IdentityHeader != "" }
 
-// Believe adds to a gate's configuration who else is believed, and to a guard's what it must know for that. users
-// is where people are noted. What it starts ends by the result, after the last request. Its
+// believe adds to a gate's configuration who else is believed, and to a guard's what it must know for that. people
+// is where they are noted. What it starts ends by the result, after the last request. Its
 // errors match process.ErrUsage.
-func (o Others) believe(access *gate.Config, guard *identity.Config, users identity.Users, log zerolog.Logger) (end func(), err error) {
+func (o Others) believe(access *gate.Config, guard *identity.Config, people People, log zerolog.Logger) (end func(), err error) {
 	if !o.any() {
 		return func() {}, nil
 	}
@@ -42,8 +49,8 @@ func (o Others) believe(access *gate.Config, guard *identity.Config, users ident
 		access.Provers = append(access.Provers, prover)
 		endProver = prover.Close
 	}
-	noter := identity.NewNoter(users, log)
-	guard.Others, guard.Noter = true, noter
+	noter := identity.NewNoter(people, log)
+	guard.Others, guard.Noter = people, noter
 	return func() {
 		endProver()
 		noter.Close()
