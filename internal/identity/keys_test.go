@@ -66,7 +66,9 @@ func TestParseKeys(t *testing.T) {
 }
 
 func TestRotation(t *testing.T) {
-	p := Person{ID: store.NewID(), PasswordVersion: 3, SessionID: store.NewID(), LoginAt: instant, ExpiresAt: instant.Add(time.Hour)}
+	p := Person{
+		ID: store.NewID(), Scopes: OwnScopes, PasswordVersion: 3, SessionID: store.NewID(), LoginAt: instant, ExpiresAt: instant.Add(time.Hour),
+	}
 	token, expires, err := parse(t, entry("old", "o")).Mint(p, instant, time.Hour)
 	if err != nil || !expires.Equal(instant.Add(time.Hour)) {
 		t.Fatal(expires, err)
