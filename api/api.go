@@ -52,6 +52,7 @@ type API struct {
 	ambiguous http.Handler
 
 	ready     *ready.Check
+	stats     *stats
 	described describe.Rendered
 }
 
@@ -62,6 +63,7 @@ func New(st serve.Store, seats *messages.Requester, config serve.Config, log zer
 	a := &API{
 		core: core, accounts: accounts.New(core), events: events.New(core), registrations: registrations.New(core), webhooks: webhooks.New(core),
 	}
+	a.stats = newStats(a)
 	a.ready = ready.New(a.look, "ready: seat requests get through, and the store answers", log)
 	table := a.table()
 	a.described = describe.Render(described(table))

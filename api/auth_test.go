@@ -76,6 +76,9 @@ func TestRightsByRole(t *testing.T) {
 		"GET /api/users/{user_id}/sessions":                 {401, 401, 403, 403, 403, 200},
 		"DELETE /api/users/{user_id}/sessions":              {401, 401, 403, 403, 403, 204},
 		"DELETE /api/users/{user_id}/sessions/{session_id}": {401, 401, 403, 403, 403, 204},
+		"POST /api/keys":                                    {401, 401, 201, 201, 201, 201},
+		"GET /api/keys":                                     {401, 401, 200, 200, 200, 200},
+		"DELETE /api/keys/{key_id}":                         {401, 401, 204, 204, 204, 204},
 		"POST /api/events":                                  {401, 401, 403, 403, 201, 403},
 		"GET /api/events":                                   {200, 200, 200, 200, 200, 200},
 		"GET /api/events/{id}":                              {200, 200, 200, 200, 200, 200},
@@ -89,6 +92,7 @@ func TestRightsByRole(t *testing.T) {
 		"GET /api/users/{user_id}/registrations":            {401, 401, 403, 403, 403, 200},
 		"GET /api/users/{user_id}/changes":                  {401, 401, 403, 403, 403, 200},
 		"GET /api/events/{id}/changes":                      {401, 401, 403, 403, 200, 403},
+		"GET /api/events/{id}/pace":                         {401, 401, 403, 403, 200, 403},
 		"GET /api/events/{id}/live":                         {200, 200, 200, 200, 200, 200},
 		"GET /api/users/{user_id}/live":                     {401, 401, 403, 403, 403, 200},
 		"POST /api/webhooks":                                {401, 401, 403, 403, 201, 403},
@@ -169,7 +173,7 @@ func TestRightsByRole(t *testing.T) {
 					if method == http.MethodDelete && strings.Contains(pattern, "{webhook_id}") {
 						_, hook = i.hooked(t, organizer, hookBody)
 					}
-					path := strings.NewReplacer("/replay", "/replay?since=2026-11-01T00:00:00Z", "{webhook_id}", hook.ID.Hex(), "/api/events/{id}", event, "{user_id}", owner.id, "{session_id}", store.NewID().Hex(), "{token}", outbox.NewToken()).Replace(pattern)
+					path := strings.NewReplacer("/replay", "/replay?since=2026-11-01T00:00:00Z", "{webhook_id}", hook.ID.Hex(), "/api/events/{id}", event, "{user_id}", owner.id, "{session_id}", store.NewID().Hex(), "{key_id}", store.NewID().Hex(), "{token}", outbox.NewToken()).Replace(pattern)
 					body := map[string]string{
 						"/api/users":                               signUpBody(store.NewID().Hex()+"@example.org", goodPassword),
 						"/api/login":                               logInBody(owner.email, owner.password),
@@ -179,6 +183,7 @@ func TestRightsByRole(t *testing.T) {
 						"/api/events/{id}":                         `{"description":"Edited."}`,
 						"/api/users/{user_id}":                     `{"name":"Countess"}`,
 						"/api/webhooks":                            `{"url":"https://example.org/hook","owner_id":"` + organizer.id + `"}`,
+						"/api/keys":                                `{"name":"shop","scopes":["read"]}`,
 						"/api/webhooks/{webhook_id}":               `{"active":true}`,
 						"/api/password-resets":                     `{"email":"` + owner.email + `"}`,
 						"/api/password-resets/confirm":             `{"token":"` + outbox.NewToken() + `","password":"another horse battery"}`,

@@ -23,6 +23,7 @@ import (
 	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/apikeys"
 	"github.com/eventio/eventio/pkg/store/outbox"
 )
 
@@ -132,6 +133,12 @@ func (s *site) open(t testing.TB, keys identity.Keys, change ...func(*gate.Confi
 	access := gate.Config{Mode: gate.Token, Guard: guard}
 	for _, c := range change {
 		c(&access)
+	}
+	if access.APIKeys == nil {
+		if access.APIKeys, err = identity.OpenAPIKeys(t.Context(), s.st.(apikeys.Store), identity.Config{Log: log}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(access.APIKeys.Close)
 	}
 	requester, err := messages.NewRequester(s.link(conn))
 	if err != nil {

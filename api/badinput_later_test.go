@@ -10,6 +10,7 @@ const (
 	theRegistration       = theRoster + "/" + someID
 	theUsersRegistrations = users + "/" + someID + "/registrations"
 	hooks                 = "/api/webhooks"
+	keysPath              = "/api/keys"
 	theHook               = hooks + "/" + someID
 	thePassword           = users + "/" + someID + "/password"
 )
@@ -135,6 +136,13 @@ var laterBadInputs = []badInput{
 	{"changes/wait_a_minute", "GET", theEvent + "/changes?wait=1m", "", nil, 400, invalid, "wait"},
 	{"changes/wait_51_seconds", "GET", theEvent + "/changes?wait=51s", "", nil, 400, invalid, "wait"},
 	{"changes/limit_1001", "GET", theEvent + "/changes?limit=1001", "", nil, 400, invalid, "limit"},
+	{"pace/of_star", "GET", events + "/*/pace", "", nil, 400, invalid, "id"},
+	{"pace/of_no_event", "GET", events + "/" + someID + "/pace", "", nil, 404, noEvent, ""},
+	{"pace/of_no_minutes", "GET", theEvent + "/pace?minutes=0", "", nil, 400, invalid, "minutes"},
+	{"pace/of_181_minutes", "GET", theEvent + "/pace?minutes=181", "", nil, 400, invalid, "minutes"},
+	{"pace/minutes_with_a_unit", "GET", theEvent + "/pace?minutes=5m", "", nil, 400, invalid, "minutes"},
+	{"pace/minutes_twice", "GET", theEvent + "/pace?minutes=5&minutes=6", "", nil, 400, invalid, "minutes"},
+	{"pace/hours", "GET", theEvent + "/pace?hours=1", "", nil, 400, invalid, "hours"},
 	{"users_changes/of_star", "GET", users + "/*/changes", "", nil, 400, invalid, "user_id"},
 	{"users_changes/wait", "GET", users + "/" + someID + "/changes?wait=1s", "", nil, 400, invalid, "wait"},
 	{"live/of_star", "GET", events + "/*/live", "", nil, 400, invalid, "id"},
@@ -163,6 +171,18 @@ var laterBadInputs = []badInput{
 	{"account/export_limit", "GET", users + "/" + someID + "/export?limit=1", "", nil, 400, invalid, "limit"},
 	{"account/sessions_of_nobody", "GET", users + "/" + someID + "/sessions", "", nil, 404, "user_not_found", ""},
 	{"account/end_sessions_of_nobody", "DELETE", users + "/" + someID + "/sessions", "", nil, 404, "user_not_found", ""},
+	{"key/empty_body", "POST", keysPath, "", nil, 400, invalid, "body"},
+	{"key/no_name", "POST", keysPath, `{"scopes":["read"]}`, nil, 400, invalid, "name"},
+	{"key/no_scopes", "POST", keysPath, `{"name":"shop"}`, nil, 400, invalid, "scopes"},
+	{"key/unknown_scope", "POST", keysPath, `{"name":"shop","scopes":["read","account"]}`, nil, 400, invalid, "scopes"},
+	{"key/scopes_in_a_text", "POST", keysPath, `{"name":"shop","scopes":"read"}`, nil, 400, invalid, "scopes"},
+	{"key/that_has_ended", "POST", keysPath, `{"name":"shop","scopes":["read"],"expires_at":"2020-01-01T00:00:00Z"}`, nil, 400, invalid, "expires_at"},
+	{"key/that_never_ends", "POST", keysPath, `{"name":"shop","scopes":["read"],"expires_at":"2999-01-01T00:00:00Z"}`, nil, 400, invalid, "expires_at"},
+	{"key/unknown_field", "POST", keysPath, `{"name":"shop","scopes":["read"],"owner_id":"` + someID + `"}`, nil, 400, invalid, "owner_id"},
+	{"key/without_a_proof", "POST", keysPath, `{"name":"shop","scopes":["read"]}`, nil, 403, "login_too_old", ""},
+	{"key/list_of_nobody", "GET", keysPath, "", nil, 401, "unauthenticated", ""},
+	{"key/end_of_nobody", "DELETE", keysPath + "/" + someID, "", nil, 401, "unauthenticated", ""},
+	{"key/end_star", "DELETE", keysPath + "/*", "", nil, 400, invalid, "key_id"},
 	{"account/end_star", "DELETE", users + "/" + someID + "/sessions/*", "", nil, 400, invalid, "session_id"},
 
 	{"webhook/empty_body", "POST", hooks, "", nil, 400, invalid, "body"},

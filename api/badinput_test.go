@@ -341,7 +341,8 @@ func pad(body string, n int) string { return body + strings.Repeat(" ", n-len(bo
 var allowed = map[string]string{
 	users: "OPTIONS, POST", login: "OPTIONS, POST", events: "GET, HEAD, OPTIONS, POST",
 	theEvent: "GET, HEAD, OPTIONS, PATCH", theRoster: "GET, HEAD, OPTIONS, POST",
-	theRegistration: "DELETE, GET, HEAD, OPTIONS, PUT", theEvent + "/attendees": "GET, HEAD, OPTIONS",
+	theRegistration: "DELETE, GET, HEAD, OPTIONS, PUT", theEvent + "/attendees": "GET, HEAD, OPTIONS", theEvent + "/pace": "GET, HEAD, OPTIONS",
+	keysPath: "GET, HEAD, OPTIONS, POST", keysPath + "/" + someID: "DELETE, OPTIONS",
 	"/livez": "GET, HEAD, OPTIONS", "/readyz": "GET, HEAD, OPTIONS",
 	events + "/%2e%2f": "GET, HEAD, OPTIONS, PATCH", // what is no id is still the path of an event
 }

@@ -25,10 +25,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/eventio/eventio/api"
+	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/apikeys"
 	"github.com/eventio/eventio/pkg/store/outbox"
 	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/storetest"
@@ -125,6 +127,9 @@ func newEnv(t testing.TB, kind string, s setup) *env {
 	log := zerolog.New(e.log)
 	requester, err := messages.NewRequester(e.parts.Link(e.connect(t, "api")))
 	must(t, err)
+	s.config.Access.APIKeys, err = identity.OpenAPIKeys(t.Context(), e.store.(apikeys.Store), identity.Config{Log: log})
+	must(t, err)
+	t.Cleanup(s.config.Access.APIKeys.Close)
 	if s.config.Mail == nil {
 		s.config.Mail = e.store.(outbox.Outbox)
 	}
@@ -163,7 +168,7 @@ func (e *env) startWorker(t testing.TB) (stop func()) {
 // check proves the store's promises for all events.
 func (e *env) check(t testing.TB) {
 	t.Helper()
-	for event, err := range search.AllEvents(t.Context(), e.store, store.EventQuery{}) {
+	for event, err := range search.All(t.Context(), e.store, store.EventQuery{}) {
 		must(t, err)
 		storetest.Check(t, e.store, event.ID)
 	}

@@ -34,6 +34,7 @@ func (a *API) observe(pattern string, handle func(http.ResponseWriter, *serve.Re
 				defer panic(http.ErrAbortHandler)
 			}
 		}
+		a.stats.answered(answer{r.Method, pattern, ww.Status(), outcome, started})
 		line := a.core.Log.Info()
 		if ww.Status() >= http.StatusInternalServerError {
 			line = a.core.Log.Error()

@@ -196,6 +196,7 @@ func TestSecurityEvents(t *testing.T) {
 			switch k.Event {
 			case security.TokenIssued, security.AccountLocked, security.AccountUnlocked, security.EmailProven, security.EmailFreed: // by commands: TestOperatorsAreTold
 			case security.EventDeleted: // TestEventsAreDeletedWhileTheyAreServed, of commands too
+			case security.KeyCreated, security.KeyEnded: // TestKeysOfPrograms
 			case security.WebhookChanged: // TestTheLifeOfAWebhook
 			case security.PasswordGuessing, security.QuotaUsedUp: // TestGuessingFromManyAddresses, TestWhatAPersonMayStoreInADay
 			default:

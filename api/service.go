@@ -27,10 +27,15 @@ var errQueue = errors.New("seat requests do not get through")
 // messages.ErrNoWorkers only when the store does.
 func (a *API) look(ctx context.Context) error {
 	queue := a.core.Seats.Ready(ctx)
-	if queue != nil && !errors.Is(queue, messages.ErrNoWorkers) {
+	away := queue != nil && !errors.Is(queue, messages.ErrNoWorkers)
+	a.stats.up.Set("queue", !away)
+	a.stats.up.Set("workers", queue == nil)
+	stored := a.core.Store.Ping(ctx)
+	a.stats.up.Set("store", stored == nil)
+	if away {
 		return fmt.Errorf("%w: %w", errQueue, queue)
 	}
-	return cmp.Or(a.core.Store.Ping(ctx), queue)
+	return cmp.Or(stored, queue)
 }
 
 // WatchReadiness logs, until ctx ends, whenever the API becomes ready or unready, and why.

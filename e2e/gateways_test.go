@@ -21,22 +21,30 @@ import (
 	"github.com/eventio/eventio/internal/testenv"
 )
 
-// gateway is a real one: how it is started, with what it sends by itself, and with what
-// docs/operations.md tells it to send. In a configuration LISTEN is where it listens, BACKEND is an
+// gatewayArgs are those of each gateway that runs here.
+var gatewayArgs = map[string][]string{
+	"nginx":   {"-p", "FOLDER", "-c", "CONFIG", "-e", "stderr"},
+	"haproxy": {"-db", "-f", "CONFIG"},
+	"caddy":   {"run", "--adapter", "caddyfile", "--config", "CONFIG"},
+	"apache2": {"-d", "FOLDER", "-f", "CONFIG", "-D", "FOREGROUND"},
+	"envoy":   {"-c", "CONFIG", "--disable-hot-restart", "--concurrency", "2", "-l", "warning"},
+	"traefik": {"--configFile=CONFIG"},
+}
+
+// gateway is a real one: with what it sends by itself, and with what docs/operations.md tells it to send.
+// In a configuration LISTEN is where it listens, BACKEND is an
 // Event.io, FOLDER is its own folder and ROOT that of its files.
 type gateway struct {
-	args     []string
 	usual    string // its configuration as it comes
 	silent   string // one with which nothing in a request shows it
 	told     string // the same, told as docs/operations.md says, with https for a scheme
 	refusing string // the setting that a trusting Event.io names when it comes so
 }
 
-// gateways are those that run here. The clients of the tests use the public name
+// gateways are those that send something of their own, or nothing, and are told more. The clients of the tests use the public name
 // tickets.example.org, and /tickets/ is a path below which Event.io is served too.
 var gateways = map[string]gateway{
 	"nginx": {
-		args: []string{"-p", "FOLDER", "-c", "CONFIG", "-e", "stderr"},
 		usual: nginxAround(`location / { proxy_pass http://BACKEND; }
 			location /tickets/ { proxy_pass http://BACKEND/; }`),
 		// As nginx comes since 1.29.7.
@@ -67,7 +75,6 @@ var gateways = map[string]gateway{
 		refusing: "EVENTIO_TRUSTED_PROXIES",
 	},
 	"haproxy": {
-		args:   []string{"-db", "-f", "CONFIG"},
 		usual:  haproxyAround(`http-request replace-path ^/tickets/(.*) /\1`),
 		silent: "global\n\tuser nobody\n" + haproxyAround(`http-request set-header Host 127.0.0.1`),
 		told: haproxyAround(`option forwardfor
@@ -81,7 +88,6 @@ var gateways = map[string]gateway{
 		refusing: "EVENTIO_HOSTS", // it says nothing, but hands the Host on
 	},
 	"caddy": {
-		args: []string{"run", "--adapter", "caddyfile", "--config", "CONFIG"},
 		usual: caddyAround(`handle_path /tickets/* {
 		reverse_proxy BACKEND
 	}
@@ -103,7 +109,6 @@ var gateways = map[string]gateway{
 		refusing: "EVENTIO_TRUSTED_PROXIES",
 	},
 	"apache2": {
-		args: []string{"-d", "FOLDER", "-f", "CONFIG", "-D", "FOREGROUND"},
 		usual: apacheAround(`ProxyPass /tickets/ http://BACKEND/
 ProxyPass / http://BACKEND/`),
 		told: apacheAround(`ProxyPreserveHost On
@@ -191,6 +196,12 @@ ErrorLog /dev/stderr
 // start starts the gateway with a configuration before an Event.io, and returns its URL.
 func (g gateway) start(t *testing.T, name, config, backend string) (base string, p *testenv.Program) {
 	t.Helper()
+	return startGateway(t, name, strings.ReplaceAll(config, "BACKEND", strings.TrimPrefix(backend, "http://")), nil)
+}
+
+// startGateway starts the gateway of that name with a configuration and other files in its folder, by their names.
+func startGateway(t *testing.T, name, config string, files map[string]string) (base string, p *testenv.Program) {
+	t.Helper()
 	var said bytes.Buffer
 	script := exec.Command("sh", "../scripts/gateways.sh", name)
 	script.Stderr = &said
@@ -209,10 +220,16 @@ func (g gateway) start(t *testing.T, name, config, backend string) (base string,
 		succeeds(t, os.Chmod(dir, 0o755)) // a gateway that was started by root goes on as somebody else
 	}
 	fill := strings.NewReplacer("LISTEN", "127.0.0.1:"+strconv.Itoa(port), "PORT", strconv.Itoa(port), "FOLDER", folder, "ROOT", root,
-		"BACKEND", strings.TrimPrefix(backend, "http://"), "CONFIG", filepath.Join(folder, "config"))
-	succeeds(t, os.WriteFile(filepath.Join(folder, "config"), []byte(fill.Replace(config)), 0o644))
-	args := make([]string, len(g.args))
-	for i, arg := range g.args {
+		"CONFIG", filepath.Join(folder, "config.yaml"))
+	write := func(file, text string) {
+		succeeds(t, os.WriteFile(file, []byte(fill.Replace(text)), 0o644))
+	}
+	write(fill.Replace("CONFIG"), config)
+	for file, text := range files {
+		write(filepath.Join(folder, file), text)
+	}
+	args := make([]string, len(gatewayArgs[name]))
+	for i, arg := range gatewayArgs[name] {
 		args[i] = fill.Replace(arg)
 	}
 	cmd := exec.Command(binary, args...)

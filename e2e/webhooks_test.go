@@ -25,6 +25,7 @@ import (
 type receiver struct {
 	*httptest.Server
 	certificate string // the path of a file
+	steady      bool   // no call fails
 
 	mu      sync.Mutex // guards all below
 	secret  string
@@ -52,7 +53,7 @@ func (r *receiver) count() int {
 	return r.calls
 }
 
-// ServeHTTP fails every fourth call after it has taken it. There is nothing at /gone any more.
+// ServeHTTP fails every fourth call after it has taken it, unless it is steady. There is nothing at /gone any more.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if req.URL.Path == "/gone" {
 		w.WriteHeader(http.StatusGone)
@@ -76,7 +77,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.wrong = append(r.wrong, err.Error())
 	}
 	r.changes = append(r.changes, message.Data.Changes...)
-	if r.calls++; r.calls%4 == 0 {
+	if r.calls++; r.calls%4 == 0 && !r.steady {
 		w.WriteHeader(http.StatusInternalServerError)
 	}
 }

@@ -15,6 +15,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -66,6 +67,8 @@ type Config struct {
 	Lease time.Duration
 	// Owner names the process; no other may have the name. Default: a new name.
 	Owner string
+	// LookEvery is the pause between two looks at how far a sink is behind, for the metric. Default 5 s.
+	LookEvery time.Duration
 }
 
 // Relay runs sinks.
@@ -73,6 +76,7 @@ type Relay struct {
 	store  Store
 	config Config
 	log    zerolog.Logger
+	stats  *stats
 }
 
 // New returns a relay over a store, which stays the caller's.
@@ -83,7 +87,8 @@ func New(st Store, config Config, log zerolog.Logger) *Relay {
 	if config.Owner == "" {
 		config.Owner = NewOwner()
 	}
-	return &Relay{st, config, log}
+	config.LookEvery = cmp.Or(config.LookEvery, lookEvery)
+	return &Relay{st, config, log, newStats()}
 }
 
 // NewOwner returns a name that no other process has. It begins with that of the machine, for people.
@@ -96,8 +101,10 @@ func NewOwner() string {
 func (r *Relay) Run(ctx context.Context, sinks ...Sink) {
 	var all sync.WaitGroup
 	for _, sink := range sinks {
+		r.stats.begin(sink.Name())
 		log := r.log.With().Str("sink", sink.Name()).Logger()
 		all.Go(func() { r.runSink(ctx, sink, log) })
+		all.Go(func() { r.watchLag(ctx, sink.Name()) })
 	}
 	all.Wait()
 }
@@ -111,6 +118,9 @@ func (r *Relay) runSink(ctx context.Context, sink Sink, log zerolog.Logger) {
 			err = Hold(ctx, r.store, Holding{sink.Name(), r.config.Owner, r.config.Lease}, func(ctx context.Context, l *Held) error {
 				log.Info().Msg("telling of changes")
 				failed.reset()
+				leading := r.stats.leading.WithLabelValues(sink.Name())
+				leading.Set(1)
+				defer leading.Set(0)
 				return r.follow(ctx, l, sink, log)
 			})
 		}
@@ -154,7 +164,7 @@ func (r *Relay) follow(ctx context.Context, l *Held, sink Sink, log zerolog.Logg
 		if len(rows) == 0 && time.Since(stored) < storeIdle {
 			continue
 		}
-		if err := deliver(ctx, sink, rows, log); err != nil {
+		if err := r.deliver(ctx, sink, rows, log); err != nil {
 			return err
 		}
 		if err := l.StorePosition(ctx, next.Position); err != nil {
@@ -166,16 +176,20 @@ func (r *Relay) follow(ctx context.Context, l *Held, sink Sink, log zerolog.Logg
 }
 
 // deliver gives rows to a sink until it has dealt with them, or ctx ends.
-func deliver(ctx context.Context, sink Sink, rows []store.ChangeRecord, log zerolog.Logger) error {
+func (r *Relay) deliver(ctx context.Context, sink Sink, rows []store.ChangeRecord, log zerolog.Logger) error {
 	if len(rows) == 0 {
 		return nil
 	}
 	failed := pause{least: minPause, most: maxPause}
 	for {
 		err := sink.Deliver(ctx, rows)
+		if err == nil {
+			r.stats.rows.WithLabelValues(sink.Name()).Add(float64(len(rows)))
+		}
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
+		r.stats.failures.WithLabelValues(sink.Name()).Inc()
 		log.Warn().Err(err).Int("rows", len(rows)).Msg("changes cannot be told yet")
 		failed.wait(ctx)
 	}

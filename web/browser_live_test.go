@@ -94,6 +94,9 @@ func TestLive(t *testing.T) {
 				t.Fatalf("remove: %d", status)
 			}
 			grace.within(soon, `!document.getElementById('upcoming').textContent.includes('no. 2')`, began)
+			grace.sees("gone", "Harbour night")
+			grace.sees("gone", "Taken back by the organizer")
+			grace.look("registrations-gone")
 			grace.open("/events/" + event)
 		}},
 		{"the_organizers_page_counts", func(t *testing.T) {

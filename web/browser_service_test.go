@@ -28,6 +28,7 @@ type service struct {
 	keys    identity.Keys
 	program string // path
 	data    string
+	env     []string // more of its environment
 	process *testenv.Program
 }
 
@@ -51,7 +52,7 @@ func TestMain(m *testing.M) {
 const testKeys = "browser:c2VjcmV0IG9mIHRoZSBicm93c2VyIHRlc3RzLCAzMiBieXRlcw"
 
 // startEventio starts cmd/eventio on a free port. It is stopped when the test ends.
-func startEventio(t testing.TB) *service {
+func startEventio(t testing.TB, env ...string) *service {
 	t.Helper()
 	program, err := built()
 	if err != nil {
@@ -61,7 +62,7 @@ func startEventio(t testing.TB) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{t: t, keys: keys, program: program, data: filepath.Join(t.TempDir(), "data")}
+	s := &service{t: t, keys: keys, program: program, data: filepath.Join(t.TempDir(), "data"), env: env}
 	s.start("127.0.0.1:0")
 	return s
 }
@@ -69,7 +70,7 @@ func startEventio(t testing.TB) *service {
 func (s *service) start(addr string) {
 	s.t.Helper()
 	command := exec.Command(s.program, "--addr", addr, "--data", s.data, "--auth", "token", "--rate-limits", "off")
-	command.Env = append(os.Environ(), "EVENTIO_AUTH_KEYS="+testKeys)
+	command.Env = append(append(os.Environ(), "EVENTIO_AUTH_KEYS="+testKeys), s.env...)
 	s.process = testenv.RunProgram(s.t, command)
 	base, err := s.process.Find(s.t.Context(), "listening on ")
 	if err != nil {

@@ -461,9 +461,10 @@ func TestSlowNetwork(t *testing.T) {
 		v.open("/events/" + event)
 		took := time.Duration(must[float64](v, `performance.getEntriesByName('ready')[0].startTime`) * float64(time.Millisecond))
 		requests := must[int](v, `performance.getEntriesByType('resource').length + 1`)
-		t.Logf("%s: usable after %v, %d requests", visit.name, took, requests)
-		if took > visit.most || requests > 4 {
-			t.Errorf("%s: usable after %v with %d requests, want %v and 4", visit.name, took, requests, visit.most)
+		size := must[int](v, `[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')].reduce((sum, each) => sum + each.transferSize, 0)`)
+		t.Logf("%s: usable after %v, %d requests, %d bytes", visit.name, took, requests, size)
+		if took > visit.most || requests > 4 || size > 60_000 || visit.name == "warm" && size > 10_000 {
+			t.Errorf("%s: usable after %v with %d requests and %d bytes, want %v, 4 and 60000 (warm 10000)", visit.name, took, requests, size, visit.most)
 		}
 	}
 }

@@ -249,9 +249,10 @@ func TestStory(t *testing.T) {
 func TestAccounts(t *testing.T) {
 	t.Parallel()
 	s := startEventio(t)
-	ada := newVisitor(t, startChromium(t), s)
+	browser := startChromium(t)
+	ada, phone := newVisitor(t, browser, s), newVisitor(t, browser, s)
 	email := newEmail()
-	tell(t, map[string]*visitor{"ada": ada}, []step{
+	tell(t, map[string]*visitor{"ada": ada, "phone": phone}, []step{
 		{"an_address_can_be_taken_once", func(*testing.T) {
 			ada.open("/signup")
 			ada.signUp("First", email, password)
@@ -313,6 +314,24 @@ func TestAccounts(t *testing.T) {
 			ada.at("/events/" + event)
 			ada.click("#register")
 			ada.sees("feedback", "You are registered")
+		}},
+		{"another_device_sees_what_one_has_done", func(*testing.T) {
+			path := must[string](ada, `location.pathname`)
+			phone.open("/login?next=" + path)
+			phone.fill(map[string]string{"email": email, "password": "eighteen calm otters"})
+			phone.click("form button[type=submit]")
+			phone.at(path)
+			phone.sees("left", "No. 1")
+			phone.sees("feedback", "You are registered")
+			phone.listens()
+			ada.click("#leave")
+			ada.sure()
+			ada.sees("feedback", "You gave it up")
+			phone.sees("flash", "You are not registered any more")
+			phone.sees("register", "Register")
+			phone.click("#register")
+			phone.sees("left", "No. 2")
+			ada.sees("left", "No. 2")
 		}},
 		{"another_tab_knows_that_one_has_logged_out", func(*testing.T) {
 			other := newTab(ada)

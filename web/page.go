@@ -107,7 +107,12 @@ type user struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
 	Email string `json:"email"`
+	// ProvenAt is when they proved that the address is theirs; zero: they have not.
+	ProvenAt time.Time `json:"email_proven_at"`
 }
+
+// Proven reports whether the visitor has proven that the address is theirs.
+func (u user) Proven() bool { return !u.ProvenAt.IsZero() }
 
 func (s *site) servePage(w http.ResponseWriter, r *http.Request, v visit) {
 	l := languageOf(w, r)

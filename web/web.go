@@ -57,6 +57,7 @@ type site struct {
 	pages   map[string]map[string]*page // by language and name
 	unknown http.Handler
 	api     http.Handler
+	sitemap *sitemap  // nil: none
 	packers sync.Pool // of *gzip.Writer
 }
 
@@ -69,7 +70,9 @@ type site struct {
 // all. Another method on a known path is a 405.
 //
 // The security headers are set before unknown is called, which may change them.
-func Handler(unknown, api http.Handler) http.Handler {
+func Handler(unknown, api http.Handler) http.Handler { return Settings{}.Handler(unknown, api) }
+
+func newSite(unknown, api http.Handler) *site {
 	texts := loadTexts()
 	files := loadFiles(texts)
 	return &site{files: files, texts: texts, pages: loadPages(texts, files), unknown: unknown, api: api}
@@ -127,6 +130,9 @@ func (s *site) find(path string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			s.servePage(w, r, visit{page: name, status: http.StatusOK})
 		}
+	}
+	if path == sitemapPath && s.sitemap != nil {
+		return s.serveSitemap
 	}
 	rest, ok := strings.CutPrefix(path, "/events/")
 	if !ok {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/internal/telemetry/measure"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -36,6 +37,8 @@ func (w *Worker) applyBatch(batch []request) {
 	for outcome, n := range w.apply(batch) {
 		counts.Int(string(outcome), n)
 	}
+	w.stats.batch.Observe(float64(len(batch)))
+	w.stats.batchTime.Observe(measure.Since(started))
 	w.log.Info().Int("batch_size", len(batch)).Dict("outcomes", counts).
 		Float64("duration_ms", float64(time.Since(started).Microseconds())/1000).Msg("batch")
 }
@@ -51,6 +54,7 @@ func (w *Worker) apply(batch []request) map[messages.Outcome]int {
 		out.send()
 		for _, a := range out.answered { // after the replies, which must not wait for a slow log
 			counts[a.outcome]++
+			w.stats.answeredRequest(a.request, a.outcome)
 			w.logRequest(a.request, a.outcome)
 		}
 	}
@@ -66,6 +70,7 @@ func (w *Worker) applyPart(part []request, out *replies) (retry [][]request) {
 		}
 	}
 	part, late := splitLate(part)
+	w.stats.expired.Add(float64(len(late)))
 	fail(late, store.ErrUnavailable)
 	if len(part) == 0 {
 		return nil
@@ -86,10 +91,13 @@ func (w *Worker) applyPart(part []request, out *replies) (retry [][]request) {
 	switch {
 	case len(late) > 0 && w.applying.Err() == nil:
 		// The most urgent request ran out of time, which ended the try; the others have more.
+		w.stats.expired.Add(float64(len(late)))
+		w.stats.splits.Inc()
 		retry, part = [][]request{rest}, late
 	case !shared && len(part) > 1:
 		// One request may be the cause: the others get their answers when it is alone.
 		w.sampledLog.Error().Err(err).Int("batch_size", len(part)).Strs("request_ids", traceIDs(part)).Msg("a batch failed, trying its halves")
+		w.stats.splits.Inc()
 		half := len(part) / 2
 		return [][]request{part[:half], part[half:]}
 	}

@@ -19,6 +19,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 
+	"github.com/eventio/eventio/internal/telemetry/measure"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
@@ -265,7 +266,7 @@ func TestAReplacedDatabaseMakesUnready(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	health := worker.Health(w.Readiness(st.Ping))
+	health := worker.Health(w.Readiness(st.Ping, measure.Dependencies{}))
 	ready := func() *httptest.ResponseRecorder {
 		answer := httptest.NewRecorder()
 		health.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/readyz", nil))

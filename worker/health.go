@@ -1,11 +1,13 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
 
 	"github.com/eventio/eventio/internal/ready"
+	"github.com/eventio/eventio/internal/telemetry/measure"
 )
 
 // errNotStarted is why a worker is not ready before Start and after Stop.
@@ -24,13 +26,13 @@ func (w *Worker) Ready(ctx context.Context) error {
 }
 
 // Readiness returns a check of the worker and of its store, which ping pings. The check logs each
-// change.
-func (w *Worker) Readiness(ping func(context.Context) error) *ready.Check {
+// change, and notes in up what it found of the queue and the store.
+func (w *Worker) Readiness(ping func(context.Context) error, up measure.Dependencies) *ready.Check {
 	return ready.New(func(ctx context.Context) error {
-		if err := w.Ready(ctx); err != nil {
-			return err
-		}
-		return ping(ctx)
+		queue, stored := w.Ready(ctx), ping(ctx)
+		up.Set("queue", queue == nil)
+		up.Set("store", stored == nil)
+		return cmp.Or(queue, stored)
 	}, "taking seat requests", w.log)
 }
 

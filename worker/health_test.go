@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/internal/telemetry/measure"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
@@ -48,7 +49,7 @@ func TestReadinessIsTheTruth(t *testing.T) {
 			return store.ErrUnavailable
 		}
 		return nil
-	}))
+	}, measure.Dependencies{}))
 	becomes := func(status int) {
 		t.Helper()
 		testenv.Eventually(t, limit, fmt.Sprint("become ", status), func() error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -176,14 +177,16 @@ func TestAnOldMessageIsNotWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	asked := 0
 	ask := func(sent int64) messages.Outcome {
 		t.Helper()
+		asked++
 		data, err := messages.Encode(messages.SeatRequest{
 			Kind: messages.KindRegister, RequestID: "a request", EventID: s.event, UserID: store.NewID(),
 			RemainingMillis: 5000, SentMillis: sent,
 		})
 		if err == nil {
-			err = s.conn.PublishRequest(s.names().Seats(), inbox+".1", data)
+			err = s.conn.PublishRequest(s.names().Seats(), fmt.Sprintf("%s.%d", inbox, asked), data)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -212,4 +215,53 @@ func TestAnOldMessageIsNotWritten(t *testing.T) {
 	if got := ask(now()); got != store.Registered {
 		t.Errorf("a new message is answered %s", got)
 	}
+}
+
+// TestACopyOfAMessageMovesNoSeat: a message comes twice over a real connection. Its request was refused, and a seat has
+// become free when the copy comes: nobody gets it, because nobody would be told.
+func TestACopyOfAMessageMovesNoSeat(t *testing.T) {
+	var mu sync.Mutex
+	applied := 0
+	s := newSite(t, worker.Config{}, func(batch []store.SeatRequest) error {
+		mu.Lock()
+		defer mu.Unlock()
+		applied += len(batch)
+		return nil
+	})
+	inbox := s.conn.NewInbox()
+	replies, err := s.conn.SubscribeSync(inbox + ".*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	send := func(name string) {
+		t.Helper()
+		data, err := messages.Encode(messages.SeatRequest{
+			Kind: messages.KindRegister, RequestID: "a request", EventID: s.event, UserID: store.NewID(), RemainingMillis: 5000,
+		})
+		if err == nil {
+			err = s.conn.PublishRequest(s.names().Seats(), inbox+"."+name, data)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"1", "1", "1", "2"} {
+		send(name)
+	}
+	for answered := 0; answered < 2; { // the first and the last, which came behind the copies
+		msg, err := replies.NextMsg(limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := messages.DecodeReplies(msg.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answered += len(all)
+	}
+	s.stop()
+	if mu.Lock(); applied != 2 {
+		t.Errorf("%d requests were applied, of two messages", applied)
+	}
+	mu.Unlock()
 }

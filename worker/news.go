@@ -20,10 +20,12 @@ type announcer struct {
 	link   messages.Link
 	untold chan []store.Change
 	failed func(error)
+	// dropped is called when the news of a batch are dropped.
+	dropped func()
 }
 
 func newAnnouncer(link messages.Link, failed func(error)) *announcer {
-	return &announcer{link, make(chan []store.Change, maxUntold), failed}
+	return &announcer{link, make(chan []store.Change, maxUntold), failed, func() {}}
 }
 
 // take notes what a batch has changed. It never blocks.
@@ -31,6 +33,7 @@ func (a *announcer) take(changes []store.Change) {
 	select {
 	case a.untold <- changes:
 	default:
+		a.dropped()
 	}
 }
 

@@ -24,6 +24,7 @@ type pauseDetector struct {
 	// drain returns when all messages that waited for the end of a pause have been taken.
 	drain   func(context.Context)
 	noticed chan struct{} // gets a value when a pause is noticed
+	count   func()        // is called for each pause
 
 	mu        sync.Mutex // guards all below
 	heartbeat time.Time  // the last one
@@ -32,7 +33,7 @@ type pauseDetector struct {
 }
 
 func newPauseDetector(drain func(context.Context)) *pauseDetector {
-	return &pauseDetector{drain: drain, noticed: make(chan struct{}, 1)}
+	return &pauseDetector{drain: drain, noticed: make(chan struct{}, 1), count: func() {}}
 }
 
 // run keeps the heartbeat, and calls drain after each pause, until ctx ends.
@@ -81,6 +82,7 @@ func (p *pauseDetector) recovering(now time.Time) bool {
 	defer p.mu.Unlock()
 	if !p.heartbeat.IsZero() && now.Sub(p.heartbeat) > maxPause {
 		p.pauses++
+		p.count()
 		select {
 		case p.noticed <- struct{}{}:
 		default: // an earlier pause has put a value there

@@ -144,6 +144,39 @@ func (q *queue) release(batch []request) {
 	}
 }
 
+// length returns how many requests wait.
+func (q *queue) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.waiting
+}
+
+// oldestWait returns how long the request has waited at now that has waited longest. It looks at every
+// event with requests, so it is for who asks now and then.
+func (q *queue) oldestWait(now time.Time) time.Duration {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	oldest := now
+	for _, e := range q.events {
+		if len(e.requests) > 0 && e.requests[0].received.Before(oldest) {
+			oldest = e.requests[0].received
+		}
+	}
+	return now.Sub(oldest)
+}
+
+// inFlight returns how many events a batch is being applied of.
+func (q *queue) inFlight() (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, e := range q.events {
+		if e.inFlight {
+			n++
+		}
+	}
+	return n
+}
+
 // close refuses further requests, and lets take return nil when the others are taken. Requests
 // for an event in flight are taken by the goroutine that releases it.
 func (q *queue) close() {

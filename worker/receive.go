@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,14 +16,22 @@ import (
 // refuses, and puts all other requests into the queue.
 func (w *Worker) receive(msg *nats.Msg) {
 	if !messages.IsInbox(msg.Reply) { // a reply elsewhere could be a request, to this worker even
+		w.stats.refused.WithLabelValues(refusedInbox).Inc()
+		w.fail(msg, errNoInbox)
 		w.sampledLog.Warn().Msg("a message is dropped, because its reply subject is no inbox")
 		return
 	}
 	now := time.Now()
 	all, err := messages.DecodeRequests(msg.Data)
 	if err != nil {
+		w.stats.refused.WithLabelValues(refusedUnreadable).Inc()
+		w.fail(msg, errUnreadable)
 		w.sampledLog.Warn().Err(err).Int("bytes", len(msg.Data)).Msg("a message cannot be read")
 		w.refuse(msg.Reply)
+		return
+	}
+	if w.taken.again(msg.Reply, now) {
+		w.sampledLog.Warn().Msg("a message is dropped, because it comes a second time")
 		return
 	}
 	requester, _ := messages.SplitReplySubject(msg.Reply)
@@ -33,6 +42,8 @@ func (w *Worker) receive(msg *nats.Msg) {
 	for i, req := range all {
 		r := request{SeatRequest: req, reply: msg.Reply, item: i, received: now}
 		if err := check(req); err != nil {
+			w.stats.refused.WithLabelValues(refusedInvalid).Inc()
+			w.fail(msg, errInvalid)
 			w.sampledLog.Warn().Err(err).Msg("a request is refused")
 			out.add(r, messages.SeatReply{Outcome: messages.OutcomeInvalid})
 			continue
@@ -43,6 +54,7 @@ func (w *Worker) receive(msg *nats.Msg) {
 			continue
 		}
 		if !known { // another worker may have answered it since it was sent
+			w.stats.refused.WithLabelValues(refusedUnknown).Inc()
 			w.sampledLog.Warn().Msg("requests of an API process that was not heard before are refused: this worker was stopped a moment ago")
 			out.add(r, messages.SeatReply{Outcome: messages.OutcomeOverloaded})
 			continue
@@ -51,8 +63,27 @@ func (w *Worker) receive(msg *nats.Msg) {
 		accepted = append(accepted, r)
 	}
 	for _, r := range accepted[w.queue.put(accepted):] {
+		w.stats.refused.WithLabelValues(refusedFull).Inc()
 		w.sampledLog.Warn().Int("waiting", w.config.MaxWaiting).Msg("the queue is full, requests are refused")
 		out.add(r, messages.SeatReply{Outcome: messages.OutcomeOverloaded})
+	}
+}
+
+// What service discovery tells of a message that is not taken. It has nothing of the message, because
+// others may ask there than those who may read messages.
+var (
+	errNoInbox    = errors.New("the reply subject is no inbox")
+	errUnreadable = errors.New("the message cannot be read")
+	errInvalid    = errors.New("a request is invalid")
+)
+
+// fail has service discovery tell of a message that is not taken.
+func (w *Worker) fail(msg *nats.Msg, err error) {
+	w.mu.Lock()
+	service := w.service
+	w.mu.Unlock()
+	if service != nil { // it is for a moment only while the worker starts
+		service.Fail(msg, err)
 	}
 }
 

@@ -95,8 +95,10 @@ type Worker struct {
 	log        zerolog.Logger
 	sampledLog zerolog.Logger // one line a second, for lines that a hostile sender can cause
 	queue      *queue
+	stats      *stats
 	delays     *delayEstimator
 	pauses     *pauseDetector
+	taken      *takenNames
 	news       *announcer
 	batchers   sync.WaitGroup // the goroutines that apply batches
 	background sync.WaitGroup // the goroutines of pauses and news
@@ -118,13 +120,16 @@ func New(conn *nats.Conn, seats store.Seats, config Config, log zerolog.Logger) 
 		conn: conn, seats: seats, config: config, log: log,
 		namespace:  messages.Namespace{Prefix: config.Prefix, Database: seats.DatabaseID()},
 		sampledLog: log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Second}),
-		queue:      newQueue(config.MaxWaiting), delays: newDelayEstimator(),
+		queue:      newQueue(config.MaxWaiting), delays: newDelayEstimator(), taken: newTakenNames(),
 		applying: applying, endApplying: endApplying,
 	}
+	w.stats = newStats(w.queue)
 	w.pauses = newPauseDetector(w.drainPending)
+	w.pauses.count = w.stats.pauses.Inc
 	w.news = newAnnouncer(messages.Link{Conn: conn, Namespace: w.namespace}, func(err error) {
 		w.sampledLog.Warn().Err(err).Msg("news cannot be sent")
 	})
+	w.news.dropped = w.stats.untold.Inc
 	return w
 }
 

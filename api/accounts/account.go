@@ -132,11 +132,15 @@ func (a *Handlers) ExportUser(w http.ResponseWriter, r *serve.Request) error {
 	if err != nil {
 		return err
 	}
+	more := export.More{Mails: a.Config.Mail}
+	if keys := a.Gate.Keys(); keys != nil {
+		more.Keys = keys
+	}
 	serve.NoStore(w)
 	w.Header().Set("Content-Disposition", `attachment; filename="eventio-`+id.Hex()+`.json"`)
 	a.Tell(r, security.AccountExported, messages.ActorPerson, security.About{User: id})
 	return a.StreamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
-		return serve.Encoded(export.Person(ctx, a.Chunked(), a.Config.Mail, id), func(record wire.Export) any {
+		return serve.Encoded(export.Person(ctx, a.Chunked(), more, id), func(record wire.Export) any {
 			if record.Session != nil {
 				record.Session.Current = record.Session.ID == r.Caller.SessionID
 			}

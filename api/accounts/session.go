@@ -25,7 +25,7 @@ func (a *Handlers) ReadSession(w http.ResponseWriter, r *serve.Request) error {
 	if ended || !u.LockedAt.IsZero() { // which this process has not learned yet
 		return problem.New(problem.Unauthenticated)
 	}
-	answer := wire.CurrentUser{ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt}
+	answer := wire.CurrentUser{ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt, EmailProvenAt: u.EmailProvenAt}
 	if r.Caller.Cookie {
 		answer.ExpiresAt = r.Caller.ExpiresAt
 		if time.Until(answer.ExpiresAt) < a.Gate.Guard().Lifetime()/2 {

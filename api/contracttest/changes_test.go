@@ -96,6 +96,17 @@ func TestTheChangesOfAnEvent(t *testing.T) {
 			}
 			s.get(events+"/"+store.NewID().Hex()+"/changes").want(t, 404, "event_not_found")
 		})
+		t.Run("pace", func(t *testing.T) {
+			minutes := decode[[]client.Minute](t, s.get(event+"/pace?minutes=5").want(t, 200).body)
+			var sum client.Minute
+			for _, m := range minutes {
+				sum.Registrations, sum.Cancelled = sum.Registrations+m.Registrations, sum.Cancelled+m.Cancelled
+				sum.TicketsSold, sum.Waiting = m.TicketsSold, m.Waiting
+			}
+			if sum != (client.Minute{Registrations: 3, Cancelled: 2, TicketsSold: 1}) || len(minutes) > 2 {
+				t.Errorf("%+v in %+v", sum, minutes)
+			}
+		})
 		t.Run("ETag and cache", func(t *testing.T) {
 			a := s.get(path).want(t, 200)
 			if a.header.Get("Cache-Control") != "no-store" || !slices.Contains(a.header.Values("Vary"), "Accept") {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/eventio/eventio/api/describe/openapi"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
 )
@@ -87,5 +88,48 @@ func EndSessions() Operation {
 		Description: "All tokens of the person end, this one too, in every process within 5 s.",
 		Answers:     []Answer{{Status: http.StatusNoContent, Description: "They have ended."}},
 		Problems:    []problem.Code{problem.UserNotFound, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+	}
+}
+
+// CreateKey documents the operation.
+func CreateKey() Operation {
+	body := exampleKey()
+	body.Key = "eventio_3N8wq0JmR1cVxkZy7uTfLhGd2PbSaE5oYiW9nQtKMr61zXv4B"
+	return Operation{
+		ID: "createKey", Tag: "users", Summary: "Make a key for a program",
+		Description: "The program sends it as Authorization: Bearer, and acts for its owner as far as its scopes go. It is in this answer and never told again. Needs a log-in within the last 5 minutes; else it is 403 login_too_old. " +
+			"A person has at most 20. A key makes no keys. It goes on when the password changes, and ends with its account.",
+		Body:    wire.NewAPIKey{},
+		Example: wire.NewAPIKey{Name: body.Name, Scopes: body.Scopes},
+		Answers: []Answer{{Status: http.StatusCreated, Description: "The new key.", Body: wire.APIKey{}, Example: body,
+			Links: map[string]openapi.Link{"end": {OperationID: "endKey", Parameters: map[string]string{"path.key_id": "$response.body#/id"}}}}},
+		Problems: []problem.Code{problem.LoginTooOld, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+	}
+}
+
+// ListKeys documents the operation.
+func ListKeys() Operation {
+	return Operation{
+		ID: "listKeys", Tag: "users", Summary: "List one's keys",
+		Description: "Those that have not ended, the newest first, without the keys themselves.",
+		Answers:     []Answer{{Status: http.StatusOK, Description: "The keys.", Body: []wire.APIKey{}, Example: []wire.APIKey{exampleKey()}}},
+		Problems:    []problem.Code{problem.Overloaded},
+	}
+}
+
+// EndKey documents the operation.
+func EndKey() Operation {
+	return Operation{
+		ID: "endKey", Tag: "users", Summary: "End a key",
+		Description: "It ends in every process within 5 s. One that has ended already, or is somebody else's, is 204 too, and nothing is changed.",
+		Answers:     []Answer{{Status: http.StatusNoContent, Description: "It has ended."}},
+		Problems:    []problem.Code{problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+	}
+}
+
+func exampleKey() wire.APIKey {
+	u := exampleUser()
+	return wire.APIKey{
+		ID: u.ID, Name: "box office", Scopes: []string{"read", "register"}, CreatedAt: u.CreatedAt, ExpiresAt: u.CreatedAt.AddDate(0, 3, 0), LastUsedAt: u.CreatedAt.Add(time.Hour),
 	}
 }

@@ -1,7 +1,9 @@
 package describe
 
 import (
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/eventio/eventio/api/describe/openapi"
 	"github.com/eventio/eventio/api/input"
@@ -30,6 +32,25 @@ func EventChanges() Operation {
 		Answers: []Answer{
 			{Status: http.StatusOK, Description: "The changes.", Body: []wire.Change{}, Also: CSVMedia, Headers: []string{"Link", "ETag"}, Example: []wire.Change{exampleChange()}},
 			notModified(),
+		},
+		Problems: []problem.Code{problem.EventNotFound, problem.Overloaded},
+	}
+}
+
+// ReadPace documents GET /api/events/{id}/pace.
+func ReadPace() Operation {
+	e := exampleEvent()
+	return Operation{
+		ID: "readPace", Tag: "events", Summary: "How many register, minute by minute",
+		Description: "By the organizer: how many registrations were made and cancelled in each of the latest minutes, the oldest first; the last one is not over. " +
+			"Minutes before the event was made, or before its record of changes begins, are left out. Refusals leave no record, so they are not told.",
+		Parameters: []openapi.Parameter{
+			{Name: "minutes", In: "query", Description: fmt.Sprintf("How many minutes; without it %d.", input.DefaultMinutes),
+				Schema: (&openapi.Schema{Type: "integer"}).Between(1, input.MaxMinutes)},
+		},
+		Answers: []Answer{
+			{Status: http.StatusOK, Description: "The minutes.", Body: []wire.Minute{},
+				Example: []wire.Minute{{At: e.CreatedAt.Truncate(time.Minute), Registrations: 412, Cancelled: 3, TicketsSold: 409}}},
 		},
 		Problems: []problem.Code{problem.EventNotFound, problem.Overloaded},
 	}

@@ -136,7 +136,7 @@ func Document(routes []Route) *openapi.Document {
 	d.Security = []map[string][]string{{}} // operations that name no scheme ask for none
 	d.Components.SecuritySchemes = map[string]openapi.SecurityScheme{securityScheme: {
 		Type: "http", Scheme: "bearer", BearerFormat: "JWT",
-		Description: "From signing up or logging in. In trusted mode it may be left out.",
+		Description: "From signing up or logging in; or an API key (eventio_...), which does what its scopes say. In trusted mode it may be left out.",
 	}}
 	return d
 }

@@ -88,6 +88,7 @@ func renderDocs(d *openapi.Document) ([]byte, error) {
 	}
 	page, err := template.New("docs.html").Funcs(template.FuncMap{
 		"marked":      marked,
+		"curl":        curl,
 		"constraints": func(s *openapi.Schema) string { return constraints(d.Resolve(s)) },
 		"fields":      func(s *openapi.Schema) []docsField { return docsFields(d, d.Resolve(s)) },
 		"example": func(v any) (string, error) {

@@ -98,6 +98,7 @@ func schemas() openapi.Schemas {
 		userEditType                 = reflect.TypeFor[wire.UserEdit]()
 		newWebhookType, hookEditType = reflect.TypeFor[wire.NewWebhook](), reflect.TypeFor[wire.WebhookEdit]()
 		resetType, newPasswordType   = reflect.TypeFor[wire.PasswordReset](), reflect.TypeFor[wire.NewPassword]()
+		newKeyType                   = reflect.TypeFor[wire.NewAPIKey]()
 		proofType, proofTokenType    = reflect.TypeFor[wire.EmailProof](), reflect.TypeFor[wire.ProofToken]()
 	)
 	return openapi.Schemas{
@@ -112,14 +113,15 @@ func schemas() openapi.Schemas {
 			reflect.TypeFor[wire.Session](): "Session", reflect.TypeFor[wire.CurrentUser](): "CurrentUser", passwordChangeType: "PasswordChange", editType: "EventEdit", reflect.TypeFor[wire.UserRegistration](): "Holding", reflect.TypeFor[wire.Event](): "Event", reflect.TypeFor[wire.Registration](): "Registration", reflect.TypeFor[wire.Attendee](): "Attendee",
 			reflect.TypeFor[wire.Health](): "Status", problemType: "Problem", reflect.TypeFor[problem.FieldError](): "FieldError",
 			reflect.TypeFor[anything]():    "OpenAPI",
-			reflect.TypeFor[wire.Change](): "Change", reflect.TypeFor[wire.Actor](): "Actor", reflect.TypeFor[wire.NumberRange](): "NumberRange",
+			reflect.TypeFor[wire.Change](): "Change", reflect.TypeFor[wire.Actor](): "Actor", reflect.TypeFor[wire.NumberRange](): "NumberRange", reflect.TypeFor[wire.Minute](): "Minute",
 			reflect.TypeFor[wire.User](): "User", userEditType: "UserEdit", reflect.TypeFor[wire.LoginSession](): "LoginSession",
 			newWebhookType: "NewWebhook", hookEditType: "WebhookEdit", reflect.TypeFor[wire.Webhook](): "Webhook", reflect.TypeFor[wire.WebhookCall](): "WebhookCall",
 			reflect.TypeFor[wire.WebhookMessage](): "WebhookMessage", reflect.TypeFor[wire.WebhookData](): "WebhookData",
+			newKeyType: "NewAPIKey", reflect.TypeFor[wire.APIKey](): "APIKey",
 			resetType: "PasswordReset", newPasswordType: "NewPassword", proofType: "EmailProof", proofTokenType: "ProofToken", reflect.TypeFor[wire.MailSettings](): "MailSettings",
 			reflect.TypeFor[wire.Export](): "Export", reflect.TypeFor[wire.ExportedUser](): "ExportedUser", reflect.TypeFor[wire.ExportedAttendance](): "ExportedRegistration",
 		},
-		Closed: []reflect.Type{passwordChangeType, editType, userEditType, hookEditType},
+		Closed: []reflect.Type{passwordChangeType, editType, userEditType, hookEditType, newKeyType},
 		Fields: map[openapi.Field]*openapi.Schema{
 			{Type: newUserType, Name: "name"}:                    line("", linePattern, 1, input.MaxName),
 			{Type: newUserType, Name: "email"}:                   email(),
@@ -161,6 +163,9 @@ func schemas() openapi.Schemas {
 			{Type: newWebhookType, Name: "all_events"}:           {Type: "boolean|null", Description: "Everybody's events; only for operators. Default false."},
 			{Type: hookEditType, Name: "url"}:                    text("Where to call: https, a public address, no user, no fragment.", "", 1, MaxWebhookURL),
 			{Type: hookEditType, Name: "active"}:                 {Type: "boolean", Description: "Whether it is called."},
+			{Type: newKeyType, Name: "name"}:                     line("What the program is called. ", linePattern, 1, input.MaxName),
+			{Type: newKeyType, Name: "scopes"}:                   {Type: "array", Items: &openapi.Schema{Type: "string", Enum: []string{"read", "register", "organize"}}, Description: "What it may do: read what is the owner's and their events' (read), change registrations as its owner may (register), make and change events and webhooks (organize). At least one."},
+			{Type: newKeyType, Name: "expires_at"}:               orNull(instant("When it ends: in the future, within 2 years. By default after 90 days.")),
 			{Type: resetType, Name: "email"}:                     email(),
 			{Type: newPasswordType, Name: "token"}:               text("What follows the # in the link.", linkPattern, 43, 43),
 			{Type: newPasswordType, Name: "password"}:            newPassword(),

@@ -138,7 +138,7 @@ func (a *Handlers) ListEvents(w http.ResponseWriter, r *serve.Request) error {
 	}
 	return a.StreamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
 		query.Limit = eventsPiece
-		found := search.AllEvents(ctx, a.Chunked(), query)
+		found := search.All(ctx, a.Chunked(), query)
 		return serve.Encoded(found, func(e store.Event) any { return wire.EventOf(e) })
 	})
 }

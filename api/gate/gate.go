@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,6 +42,8 @@ type Config struct {
 	Guard *identity.Guard
 	// Provers believe the tokens of others, beside those of Guard. They stay the caller's.
 	Provers []identity.Prover
+	// APIKeys believes keys of programs. nil: nobody has any. It stays the caller's.
+	APIKeys *identity.APIKeys
 	// Identity are headers in which TrustedProxies say who sends a request. None: nobody does.
 	Identity IdentityHeaders
 	// RateLimits turns the rate limits on, and slows down who guesses passwords.
@@ -81,6 +84,7 @@ type Gate struct {
 	mode       Mode
 	guard      *identity.Guard
 	provers    []identity.Prover
+	keys       *identity.APIKeys // one of the provers; nil: nobody has any
 	identity   IdentityHeaders
 	limits     *limits              // nil: nothing is limited
 	guesses    *throttle.Accounts   // nil: nothing is limited
@@ -104,6 +108,9 @@ func New(config Config, log zerolog.Logger) *Gate {
 	if g.guard == nil {
 		g.guard = identity.Alone()
 	}
+	if g.keys = config.APIKeys; g.keys != nil {
+		g.provers = append(slices.Clip(g.provers), g.keys)
+	}
 	if config.RateLimits {
 		g.limits = newLimits(cmp.Or(config.Rates, DefaultRates()), config.Crowds)
 		g.guesses = throttle.New(throttle.Config{LongestPause: config.LongestPause, Log: log})
@@ -116,6 +123,9 @@ func New(config Config, log zerolog.Logger) *Gate {
 
 // Guard returns what signs, checks and revokes the tokens.
 func (g *Gate) Guard() *identity.Guard { return g.guard }
+
+// Keys returns what believes keys of programs; nil: nobody has any.
+func (g *Gate) Keys() *identity.APIKeys { return g.keys }
 
 // Admit counts a request of a route and finds out who sent it. It fails with the problem RateLimited,
 // and otherwise with Unauthenticated, or Forbidden where the proof is not good for the route; the first one takes precedence, so that tokens cannot be

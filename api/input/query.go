@@ -130,6 +130,25 @@ func (f *Fields) Revision(field string, q url.Values) int64 {
 	return n
 }
 
+// MaxMinutes is the most minutes of which a client is told, and DefaultMinutes how many it is told of that
+// does not say.
+const (
+	MaxMinutes     = 180
+	DefaultMinutes = 60
+)
+
+// Minutes reads of how many minutes a client wants to be told.
+func (f *Fields) Minutes(field string, q url.Values) int {
+	if !q.Has(field) {
+		return DefaultMinutes
+	}
+	n, err := queryNumber(q.Get(field))
+	if err != nil || n < 1 || n > MaxMinutes {
+		f.Add(field, fmt.Sprintf("must be a whole number from 1 to %d", MaxMinutes))
+	}
+	return int(n)
+}
+
 // Wait reads how long a client waits for news; 0 when it does not.
 func (f *Fields) Wait(field string, q url.Values) time.Duration {
 	if !q.Has(field) {

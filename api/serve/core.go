@@ -112,6 +112,7 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 		Seats: seats, Config: config, Log: log, Gate: gate.New(config.Access, log),
 		Ending: ending, end: sync.OnceFunc(func() { close(ending) }), throttle: newStreamThrottle(), Hashes: passwords.NewHasher(0, 0),
 	}
+	a.Hashes.GiveWay(a.Busy)
 	a.Reads = reads.New(st, reads.Config{Timeout: config.RequestTimeout / 2, Go: a.Background.Go})
 	a.Store = sharing{st, a.Reads}
 	return a

@@ -16,6 +16,7 @@ const (
 	PathSession  = "/api/session"
 	PathResets   = "/api/password-resets"
 	PathWebhooks = "/api/webhooks"
+	PathKeys     = "/api/keys"
 )
 
 // EventPath returns the path of an event.

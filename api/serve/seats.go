@@ -23,5 +23,9 @@ func Actor(who gate.Caller, role messages.ActorKind, user store.ID) messages.Act
 	if !who.Proven {
 		return messages.Actor{Kind: messages.ActorUnproven, ID: user}
 	}
-	return messages.Actor{Kind: role, ID: who.ID, Proof: who.Proof}
+	by := messages.Actor{Kind: role, ID: who.ID, Proof: who.Proof}
+	if !who.KeyID.IsZero() {
+		by.Proof = store.ByKey(who.KeyID)
+	}
+	return by
 }

@@ -17,6 +17,7 @@ func (a *Core) SentBy(r *Request) security.Actor {
 	by := security.Actor{Address: a.Gate.Address(r.Request), RequestID: r.RequestID}
 	if r.Caller.Proven {
 		by.ID, by.TokenID, by.Kind, by.Proof = r.Caller.ID, r.Caller.SessionID, string(messages.ActorPerson), r.Caller.Proof.String()
+		by.KeyID = r.Caller.KeyID
 	}
 	return by
 }

@@ -56,7 +56,8 @@ func ProblemOf(err error) *problem.Problem {
 	}
 	if busy, ok := errors.AsType[*fairqueue.BusyError](err); ok {
 		p := problem.New(problem.Overloaded).Because(err)
-		p.RetryAfter = spread(busy.RetryAfter)
+		// Each is told another time already: a second later at most keeps them from meeting.
+		p.RetryAfter = busy.RetryAfter + rand.N(time.Second)
 		return p
 	}
 	if used, ok := errors.AsType[*store.QuotaError](err); ok {

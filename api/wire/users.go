@@ -42,6 +42,8 @@ type CurrentUser struct {
 	Name      string    `json:"name"`
 	Email     string    `json:"email"`
 	CreatedAt time.Time `json:"created_at"`
+	// EmailProvenAt is when the person has proven that the address is theirs.
+	EmailProvenAt time.Time `json:"email_proven_at,omitzero"`
 	// ExpiresAt is when the session ends unless it is renewed. It is only told where there is a
 	// cookie.
 	ExpiresAt time.Time `json:"session_expires_at,omitzero"`
@@ -88,6 +90,7 @@ type Export struct {
 	Event        *Event              `json:"event,omitzero"` // that the person organizes
 	Registration *ExportedAttendance `json:"registration,omitzero"`
 	Webhook      *Webhook            `json:"webhook,omitzero"`
+	APIKey       *APIKey             `json:"api_key,omitzero"`
 }
 
 // ExportedUser is the account of a person with everything that is stored of it, but the hash of the
@@ -120,6 +123,7 @@ const (
 	ExportEvent        ExportType = "event"
 	ExportRegistration ExportType = "registration"
 	ExportWebhook      ExportType = "webhook"
+	ExportAPIKey       ExportType = "api_key"
 )
 
 // ExportedAttendance is a registration of a person with everything that is stored about it.

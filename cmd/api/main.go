@@ -12,8 +12,8 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/internal/telemetry"
 	"github.com/eventio/eventio/pkg/messages"
-	"github.com/eventio/eventio/web"
 )
 
 type config struct {
@@ -24,7 +24,11 @@ type config struct {
 	Healthcheck struct{}    `cmd:"" help:"Ask the API at --addr whether it is ready; exit 1 when it is not."`
 }
 
+// defaultAdmin is the default of --admin-addr.
+const defaultAdmin = "127.0.0.1:9090"
+
 type serveConfig struct {
+	AdminAddr string `env:"EVENTIO_ADMIN_ADDR" default:"127.0.0.1:9090" help:"Address of /metrics (Prometheus) and /debug/pprof, host:port, for operators only: whoever reaches it needs no token. off: none. When another process has the default, there is none, and the log says so."`
 	setup.Servers
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer, in which a registration is sent to a worker at most twice."`
 	process.MaxConnections
@@ -36,7 +40,13 @@ type serveConfig struct {
 	retention.KeyFlags
 	setup.WebhookTargets
 	setup.WebhookAPI
+	setup.Pages
 	Mail bool `env:"EVENTIO_MAIL" help:"A notifier sends mail (--smtp-url there): take requests for links that set a new password or prove an address."`
+}
+
+// Schema implements process.Schemed.
+func (*config) Schema() string {
+	return setup.MongoDBSchema()
 }
 
 func main() { process.Main(run) }
@@ -48,6 +58,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	log := c.Logger(env)
+	line.WarnOfSecrets(log)
 	defer func() { err = line.Named(setup.Explain(err, log)) }()
 	if line.Command == "healthcheck" {
 		return process.Healthcheck(ctx, c.Addr)
@@ -70,6 +81,10 @@ func run(ctx context.Context, env process.Env) (err error) {
 	if err != nil {
 		return err
 	}
+	pages, err := c.Serve.Pages.Handler()
+	if err != nil {
+		return err
+	}
 	listener, err := process.Listen(c.Addr)
 	if err != nil {
 		return err
@@ -79,6 +94,12 @@ func run(ctx context.Context, env process.Env) (err error) {
 	if err != nil {
 		return err
 	}
+	metrics := telemetry.NewRegistry("api")
+	admin, err := telemetry.Open(telemetry.AdminAddr{Addr: c.Serve.AdminAddr, Default: defaultAdmin}, metrics, log)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
 	connections, err := c.Serve.Open(ctx, "api", log)
 	if err != nil {
 		return err
@@ -91,17 +112,22 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	defer endGuard()
+	if access.APIKeys, err = c.Serve.OpenAPIKeys(starting, connections.Store, log); err != nil {
+		return err
+	}
+	defer access.APIKeys.Close()
 	requester, err := messages.NewRequester(connections.Link())
 	if err != nil {
 		return err
 	}
-	settings := api.Config{RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, RepeatsWithin: c.Serve.RepeatsWithin, Pages: web.Handler, Access: access, Quotas: quotas, Webhooks: hooks,
+	settings := api.Config{RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, RepeatsWithin: c.Serve.RepeatsWithin, Pages: pages, Access: access, Quotas: quotas, Webhooks: hooks,
 		LiveStreams: process.Streams(most)}
 	if c.Serve.Mail {
 		settings.Mail = connections.Store
 	}
 	handler := api.New(connections.Store, requester, settings, log)
 	defer handler.Wait()
+	metrics.MustRegister(connections.Metrics(), access.Guard.Metrics(), requester.Metrics(), handler.Metrics())
 	log.Info().Str("addr", listener.Addr().String()).Str("auth", setup.AuthOf(access.Mode)).
 		EmbedObject(connections.Namespace).Msg("serving HTTP")
 	ctx, end := process.EndOn(ctx, log, connections.Lost)

@@ -49,6 +49,7 @@ func TestWrongInputs(t *testing.T) {
 		"no time to start":       {servers(mongodb, nats, "--start-timeout", "0s"), []string{"--start-timeout", "above 0"}, true},
 		"no idle time":           {servers(mongodb, nats, "--idle-timeout", "0s"), []string{"--idle-timeout", "1s to 1h"}, true},
 		"a limit":                {servers(mongodb, nats, "--rate-limit-logins", "many"), []string{"--rate-limit-logins", "60/m"}, true},
+		"a sitemap":              {servers(mongodb, nats, "--sitemap", "/sitemap.xml"), []string{"--sitemap", "https://events.example.org"}, true},
 		"an issuer without TLS":  {servers(mongodb, nats, "--oidc-issuer", "http://a.example", "--oidc-audience", "x"), []string{"--oidc-issuer", "https"}, true},
 		"an issuer, for nobody":  {servers(mongodb, nats, "--oidc-issuer", "https://a.example"), []string{"--oidc-issuer", "--oidc-audience"}, true},
 		"an audience of nobody":  {servers(mongodb, nats, "--oidc-audience", "x"), []string{"--oidc-audience", "--oidc-issuer"}, true},

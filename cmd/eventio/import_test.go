@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
+	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/internal/process"
@@ -224,7 +227,7 @@ func TestImportTellsWhatIsOdd(t *testing.T) {
 	over.Capacity = 4
 	disagree.TicketsSold = 2
 	first, second := soundUser("same@example.org", "one"), soundUser(" SAME@example.org", "two")
-	bcrypt := soundUser("bcrypt@example.org", "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy")
+	bcrypt := soundUser("bcrypt@example.org", "$2a$20$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy")
 	none, strange := soundUser("none@example.org", ""), soundUser("no address", "x")
 	anonymous, missing, textID := store.NewID(), store.NewID(), store.NewID()
 	src.insert(t, "users", first, second, bcrypt, none, strange,
@@ -291,6 +294,54 @@ func TestImportTellsWhatIsOdd(t *testing.T) {
 		}
 		if u, err := s.UserByEmail(t.Context(), bcrypt.Email); err != nil || u.PasswordHash != "" {
 			t.Errorf("got %+v, %v", u, err)
+		}
+	})
+}
+
+// TestImportedHashesLogIn: people whose password the original had hashed itself, by bcrypt or scrypt, log in with it, and
+// have an argon2id hash from then on.
+func TestImportedHashesLogIn(t *testing.T) {
+	const password = "correct horse bättery"
+	hashes := map[string]string{
+		"bcrypt@example.org": "$2y$04$iqNp4lWkY47YH94JzlisTOWtEyNLeq.yG9Gy1.C3.g9RjvZ/rkyJC",
+		"phc@example.org":    "$scrypt$ln=14,r=8,p=1$PSdEiLGWknLuvZeSkjImJA$/AaY550tRYRJZuvtOndcsz3YFj7N1fzHIxd4qCeyt1Q",
+		"django@example.org": "scrypt$16384$4AIWWbc2MRfJUQYKpexkaz$8$5$WtIRhpKc+vKC4XSJc+1B7rKrNtvxwFGWyumvL0KTMMwdC2JlrzXHLQQoFcbc1Bt7s3ujGB3Tzo/zFZLz7f3yIQ==",
+	}
+	src := newSource(t)
+	for address, hash := range hashes {
+		src.insert(t, "users", soundUser(address, hash))
+	}
+	forBoth(t, func(t *testing.T, f *fixture) {
+		if out, err := tool(t, f.importFrom(src)...); err != nil || strings.Contains(out, "password") {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		f.verify(t)
+		st := f.open(t)
+		closeAtEnd(t, st)
+		handler := api.New(st, nil, api.Config{}, zerolog.Nop())
+		t.Cleanup(handler.Wait)
+		logIn := func(address, password string) int {
+			r := httptest.NewRequest("POST", "/api/login", strings.NewReader(fmt.Sprintf(`{"email":%q,"password":%q}`, address, password)))
+			r.Header.Set("Content-Type", "application/json")
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, r)
+			return w.Code
+		}
+		for address, hash := range hashes {
+			if code := logIn(address, "another horse battery"); code != http.StatusUnauthorized {
+				t.Errorf("%s: a wrong password answers %d", address, code)
+			}
+			if u, err := st.UserByEmail(t.Context(), address); err != nil || u.PasswordHash != hash {
+				t.Errorf("%s has %q, %v", address, u.PasswordHash, err)
+			}
+			for range 2 {
+				if code := logIn(address, password); code != http.StatusOK {
+					t.Errorf("%s: the password answers %d", address, code)
+				}
+			}
+			if u, err := st.UserByEmail(t.Context(), address); err != nil || !strings.HasPrefix(u.PasswordHash, "$argon2id$") {
+				t.Errorf("%s has %q, %v", address, u.PasswordHash, err)
+			}
 		}
 	})
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/internal/telemetry"
 	"github.com/eventio/eventio/relay"
 )
 
@@ -36,19 +37,24 @@ type config struct {
 	Serve    serveConfig      `cmd:"" default:"withargs" help:"Serve everything (the default)."`
 	Simulate simulate.Command `cmd:"" help:"Prove that a burst never oversells: many users want few places at once."`
 	Token    token.Command    `cmd:"" help:"Print a token that speaks for a user, for operators and load tools."`
-	User     user.Command     `cmd:"" help:"Look at people, lock them, end their log-ins, set their passwords, erase them. It works while Event.io serves."`
-	Event    event.Command    `cmd:"" help:"Delete events, with their registrations. It works while Event.io serves."`
+	User     user.Command     `cmd:"" help:"Look at people, sign them up, lock them, end their log-ins, set their passwords, erase them. It works while Event.io serves."`
+	Event    event.Command    `cmd:"" help:"Look at events, close their registration, delete them with their registrations. It works while Event.io serves."`
 	Verify   verify.Command   `cmd:"" help:"Prove that a whole database keeps every promise. It reads only, also while Event.io serves; exit 1 when it does not hold."`
 	Backup   backup.Command   `cmd:"" help:"Copy the database of a data folder into one new file, also while Event.io serves it."`
 	Migrate  migrate.Command  `cmd:"" help:"Bring the schema of a database to the version of this program, before its processes start. They do it themselves otherwise."`
 	Import   importer.Command `cmd:"" help:"Take users, events and registrations over from a database of the original Event.io. It may be interrupted and repeated."`
 }
 
+// defaultAdmin is the default of --admin-addr.
+const defaultAdmin = "127.0.0.1:9090"
+
 type serveConfig struct {
-	Addr           string `env:"EVENTIO_ADDR" default:"127.0.0.1:3000" help:"Address to listen on, host:port. Port 0 picks a free one."`
-	Data           string `env:"EVENTIO_DATA" default:"./data" type:"path" help:"Folder for the data; it is made when it is missing."`
-	NATSListen     string `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address, for those who know --nats-listen-auth. By default it has no port."`
-	NATSListenAuth string `name:"nats-listen-auth" env:"EVENTIO_NATS_LISTEN_AUTH" placeholder:"USER:PASSWORD" help:"What other processes must prove to use --nats-listen; a password of at least 16 characters. Use the variable: other users of the machine can see flags."`
+	Addr               string `env:"EVENTIO_ADDR" default:"127.0.0.1:3000" help:"Address to listen on, host:port. Port 0 picks a free one."`
+	Data               string `env:"EVENTIO_DATA" default:"./data" type:"path" help:"Folder for the data; it is made when it is missing."`
+	AdminAddr          string `env:"EVENTIO_ADMIN_ADDR" default:"127.0.0.1:9090" help:"Address of /metrics (Prometheus) and /debug/pprof, host:port, for operators only: whoever reaches it needs no token. off: none. When another process has the default, there is none, and the log says so."`
+	NATSListen         string `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address, for those who know --nats-listen-auth. By default it has no port."`
+	NATSListenAuth     string `name:"nats-listen-auth" env:"EVENTIO_NATS_LISTEN_AUTH" secret:"" placeholder:"USER:PASSWORD" help:"What other processes must prove to use --nats-listen; a password of at least 16 characters. Use the variable: other users of the machine can see flags."`
+	NATSListenAuthFile string `name:"nats-listen-auth-file" env:"EVENTIO_NATS_LISTEN_AUTH_FILE" placeholder:"FILE" help:"File with these credentials."`
 	setup.Prefix
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
 	process.MaxConnections
@@ -60,6 +66,12 @@ type serveConfig struct {
 	retention.KeyFlags
 	setup.Relay
 	setup.WebhookAPI
+	setup.Pages
+}
+
+// Schema implements process.Schemed.
+func (*config) Schema() string {
+	return setup.SQLiteSchema() + ", " + setup.MongoDBSchema()
 }
 
 func main() { process.Main(run) }
@@ -71,11 +83,12 @@ func run(ctx context.Context, env process.Env) error {
 		return err
 	}
 	log := c.Logger(env)
+	line.WarnOfSecrets(log)
 	if strings.HasPrefix(line.Command, "user ") {
 		return line.Named(setup.Explain(c.User.Act(ctx, env, line.Command, log), log))
 	}
 	if strings.HasPrefix(line.Command, "event ") {
-		return line.Named(setup.Explain(c.Event.Act(ctx, env, log), log))
+		return line.Named(setup.Explain(c.Event.Act(ctx, env, line.Command, log), log))
 	}
 	switch line.Command {
 	case "simulate":
@@ -116,6 +129,10 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	if err != nil {
 		return err
 	}
+	pages, err := c.Pages.Handler()
+	if err != nil {
+		return err
+	}
 	listener, err := process.Listen(c.Addr)
 	if err != nil {
 		return err
@@ -125,12 +142,20 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	if err != nil {
 		return err
 	}
-	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{Data: c.Data, NATSListen: c.NATSListen, NATSListenAuth: c.NATSListenAuth, Prefix: c.Prefix}, log)
+	metrics := telemetry.NewRegistry("eventio")
+	admin, err := telemetry.Open(telemetry.AdminAddr{Addr: c.AdminAddr, Default: defaultAdmin}, metrics, log)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{
+		Data: c.Data, NATSListen: c.NATSListen, NATSListenAuth: c.NATSListenAuth, Prefix: c.Prefix, Metrics: metrics,
+	}, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
-	settings := api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, RepeatsWithin: c.RepeatsWithin, Access: access, Quotas: quotas, Webhooks: hooks,
+	settings := api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, RepeatsWithin: c.RepeatsWithin, Pages: pages, Access: access, Quotas: quotas, Webhooks: hooks,
 		LiveStreams: process.Streams(most)}
 	if c.Relay.On() {
 		settings.Mail = embedded.Store
@@ -147,7 +172,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	var background sync.WaitGroup
 	background.Go(func() { c.Flags.Run(ctx, embedded.Store, log) })
 	background.Go(func() {
-		c.Relay.Run(ctx, setup.RelayParts{Store: embedded.Store, Link: link}, relay.Config{}, log)
+		c.Relay.Run(ctx, setup.RelayParts{Store: embedded.Store, Link: link, Metrics: metrics}, relay.Config{}, log)
 	})
 	defer func() { // before the parts are closed
 		err = errors.Join(err, end())

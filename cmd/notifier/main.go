@@ -8,11 +8,14 @@ import (
 	"net"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/ready"
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/internal/telemetry"
+	"github.com/eventio/eventio/internal/telemetry/measure"
 	"github.com/eventio/eventio/relay"
 	"github.com/eventio/eventio/worker"
 )
@@ -25,9 +28,18 @@ type config struct {
 	Healthcheck struct{}    `cmd:"" help:"Ask the notifier at --addr whether it is ready; exit 1 when it is not."`
 }
 
+// defaultAdmin is the default of --admin-addr.
+const defaultAdmin = "127.0.0.1:9092"
+
 type serveConfig struct {
+	AdminAddr string `env:"EVENTIO_ADMIN_ADDR" default:"127.0.0.1:9092" help:"Address of /metrics (Prometheus) and /debug/pprof, host:port, for operators only: whoever reaches it needs no token. off: none. When another process has the default, there is none, and the log says so."`
 	setup.Servers
 	setup.Relay
+}
+
+// Schema implements process.Schemed.
+func (*config) Schema() string {
+	return setup.MongoDBSchema()
 }
 
 func main() { process.Main(run) }
@@ -39,6 +51,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	log := c.Logger(env)
+	line.WarnOfSecrets(log)
 	defer func() { err = line.Named(setup.Explain(err, log)) }()
 	if line.Command == "healthcheck" {
 		return process.Healthcheck(ctx, c.Addr)
@@ -51,26 +64,44 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	defer listener.Close()
+	metrics := telemetry.NewRegistry("notifier")
+	admin, err := telemetry.Open(telemetry.AdminAddr{Addr: c.Serve.AdminAddr, Default: defaultAdmin}, metrics, log)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
 	connections, err := c.Serve.Open(ctx, "notifier", log)
 	if err != nil {
 		return err
 	}
 	defer connections.Close()
-	return serve(ctx, c, listener, connections, log)
+	return serve(ctx, c, listener, parts{connections, metrics}, log)
+}
+
+// parts are what a notifier works with.
+type parts struct {
+	*setup.Connections
+	metrics *prometheus.Registry
 }
 
 // serve tells others of changes until ctx ends, gives its leases back, and only then stops telling that
 // it lives.
-func serve(ctx context.Context, c config, listener net.Listener, connections *setup.Connections, log zerolog.Logger) error {
+func serve(ctx context.Context, c config, listener net.Listener, connections parts, log zerolog.Logger) error {
 	ctx, end := process.EndOn(ctx, log, connections.Lost)
-	readiness := ready.New(connections.Store.Ping, "ready: the store answers", log)
+	up := measure.NewDependencies("store")
+	connections.metrics.MustRegister(connections.Metrics(), up)
+	readiness := ready.New(func(ctx context.Context) error {
+		err := connections.Store.Ping(ctx)
+		up.Set("store", err == nil)
+		return err
+	}, "ready: the store answers", log)
 	_ = readiness.Ask(ctx) // logs whether it is ready already
 	log.Info().Str("addr", listener.Addr().String()).EmbedObject(connections.Namespace).
 		Msg("serving /livez and /readyz")
 	go readiness.Watch(ctx)
 	var telling sync.WaitGroup
 	telling.Go(func() {
-		parts := setup.RelayParts{Store: connections.Store, Link: connections.Link()}
+		parts := setup.RelayParts{Store: connections.Store, Link: connections.Link(), Metrics: connections.metrics}
 		c.Serve.Relay.Run(ctx, parts, relay.Config{}, log)
 	})
 	health, stopHealth := context.WithCancel(context.WithoutCancel(ctx))

@@ -10,11 +10,14 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/retention"
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/internal/telemetry"
+	"github.com/eventio/eventio/internal/telemetry/measure"
 	"github.com/eventio/eventio/worker"
 )
 
@@ -26,7 +29,11 @@ type config struct {
 	Healthcheck struct{}    `cmd:"" help:"Ask the worker at --addr whether it is ready; exit 1 when it is not."`
 }
 
+// defaultAdmin is the default of --admin-addr.
+const defaultAdmin = "127.0.0.1:9091"
+
 type serveConfig struct {
+	AdminAddr string `env:"EVENTIO_ADMIN_ADDR" default:"127.0.0.1:9091" help:"Address of /metrics (Prometheus) and /debug/pprof, host:port, for operators only: whoever reaches it needs no token. off: none. When another process has the default, there is none, and the log says so."`
 	setup.Servers
 	retention.Flags
 	MaxBatch          int           `env:"EVENTIO_MAX_BATCH" default:"512" help:"Most registrations in one transaction."`
@@ -42,6 +49,11 @@ const (
 	maxWaiting = 10_000_000
 )
 
+// Schema implements process.Schemed.
+func (*config) Schema() string {
+	return setup.MongoDBSchema()
+}
+
 func main() { process.Main(run) }
 
 func run(ctx context.Context, env process.Env) (err error) {
@@ -51,6 +63,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	log := c.Logger(env)
+	line.WarnOfSecrets(log)
 	defer func() { err = line.Named(setup.Explain(err, log)) }()
 	if line.Command == "healthcheck" {
 		return process.Healthcheck(ctx, c.Addr)
@@ -67,17 +80,29 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	defer listener.Close()
+	metrics := telemetry.NewRegistry("worker")
+	admin, err := telemetry.Open(telemetry.AdminAddr{Addr: c.Serve.AdminAddr, Default: defaultAdmin}, metrics, log)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
 	connections, err := c.Serve.Open(ctx, "worker", log)
 	if err != nil {
 		return err
 	}
 	defer connections.Close()
-	return serve(ctx, c, listener, connections, log)
+	return serve(ctx, c, listener, parts{connections, metrics}, log)
+}
+
+// parts are what a worker works with.
+type parts struct {
+	*setup.Connections
+	metrics *prometheus.Registry
 }
 
 // serve works until ctx ends, answers what it has accepted, and only then stops telling
 // that it lives.
-func serve(ctx context.Context, c config, listener net.Listener, connections *setup.Connections, log zerolog.Logger) error {
+func serve(ctx context.Context, c config, listener net.Listener, connections parts, log zerolog.Logger) error {
 	ctx, end := process.EndOn(ctx, log, connections.Lost)
 	w := worker.New(connections.NATS, connections.Store, worker.Config{
 		MaxBatch: c.Serve.MaxBatch, MaxWaiting: c.Serve.MaxWaiting,
@@ -86,7 +111,9 @@ func serve(ctx context.Context, c config, listener net.Listener, connections *se
 	if err := w.Start(); err != nil {
 		return errors.Join(err, end())
 	}
-	readiness := w.Readiness(connections.Store.Ping)
+	up := measure.NewDependencies("queue", "store")
+	connections.metrics.MustRegister(connections.Metrics(), w.Metrics(), up)
+	readiness := w.Readiness(connections.Store.Ping, up)
 	_ = readiness.Ask(ctx) // logs whether requests are taken already
 	log.Info().Str("addr", listener.Addr().String()).EmbedObject(connections.Namespace).
 		Msg("serving /livez and /readyz")

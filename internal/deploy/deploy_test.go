@@ -37,7 +37,7 @@ func loadCompose(t *testing.T) *types.Project {
 
 func TestComposeServices(t *testing.T) {
 	project := loadCompose(t)
-	if got, want := slices.Sorted(maps.Keys(project.Services)), []string{"api", "mongodb", "nats", "notifier", "worker"}; !slices.Equal(got, want) {
+	if got, want := slices.Sorted(maps.Keys(project.Services)), []string{"api", "migrate", "mongodb", "nats", "notifier", "secrets", "worker"}; !slices.Equal(got, want) {
 		t.Fatalf("services %v, want %v", got, want)
 	}
 	pinned := regexp.MustCompile(`:\d+\.\d+\.\d+(-[a-z0-9.]+)?$|@sha256:[0-9a-f]{64}$`)
@@ -46,8 +46,17 @@ func TestComposeServices(t *testing.T) {
 			if service.Build == nil && !pinned.MatchString(service.Image) {
 				t.Errorf("image %q is not pinned to a patch version or digest", service.Image)
 			}
-			if service.HealthCheck == nil || len(service.HealthCheck.Test) < 2 || service.HealthCheck.Test[0] != "CMD" || service.HealthCheck.Disable {
+			ends := name == "migrate" || name == "secrets"
+			if check := service.HealthCheck; !ends && (check == nil || len(check.Test) < 2 || check.Test[0] != "CMD" || check.Disable) {
 				t.Error("has no health check that runs without a shell")
+			}
+			if !service.ReadOnly {
+				t.Error("its root can be written to")
+			}
+			for variable, value := range service.Environment {
+				if value != nil && strings.Contains(*value, "@") || strings.HasSuffix(variable, "PASSWORD") {
+					t.Errorf("%s may have a secret", variable)
+				}
 			}
 			if !slices.Equal(service.CapDrop, []string{"ALL"}) || len(service.CapAdd) > 0 || service.Privileged {
 				t.Error("keeps capabilities")
@@ -58,15 +67,19 @@ func TestComposeServices(t *testing.T) {
 			if service.MemLimit <= 0 || service.PidsLimit <= 0 {
 				t.Error("has no limit of memory or processes")
 			}
-			if service.User == "" && service.Build == nil {
+			if name != "secrets" && service.Build == nil && (service.User == "" || strings.HasPrefix(service.User, "0")) {
 				t.Error("runs as root")
 			}
 			if name != "api" && len(service.Ports) > 0 {
 				t.Errorf("publishes %v; only the API is published", service.Ports)
 			}
 			for on, dependency := range service.DependsOn {
-				if dependency.Condition != types.ServiceConditionHealthy {
-					t.Errorf("waits for %s to be %s, not healthy", on, dependency.Condition)
+				want := types.ServiceConditionHealthy
+				if on == "migrate" || on == "secrets" {
+					want = types.ServiceConditionCompletedSuccessfully
+				}
+				if dependency.Condition != want {
+					t.Errorf("waits for %s to be %s, want %s", on, dependency.Condition, want)
 				}
 			}
 		})
@@ -88,21 +101,17 @@ func TestComposeOurPrograms(t *testing.T) {
 				t.Errorf("health check %q, want %q", service.HealthCheck.Test, want)
 			}
 			for key, want := range map[string]string{
-				"EVENTIO_ADDR": addr,
-				"NATS_URL":     "nats://nats:4222",
-				"MONGODB_URI":  "mongodb://mongodb:27017/eventio?replicaSet=rs0",
+				"EVENTIO_ADDR": addr, "NATS_URL": "tls://nats:4222", "NATS_CA": "/run/secrets/ca.crt", "NATS_USER": name,
+				"NATS_PASSWORD_FILE": "/run/secrets/nats-password", "NATS_INBOX_PREFIX": "_INBOX_" + name, "MONGODB_URI_FILE": "/run/secrets/mongodb-uri",
 			} {
 				if got := service.Environment[key]; got == nil || *got != want {
 					t.Errorf("%s is not %q", key, want)
 				}
 			}
-			if !service.ReadOnly {
-				t.Error("its root can be written to")
-			}
 			if service.StopGracePeriod == nil || time.Duration(*service.StopGracePeriod) <= 10*time.Second {
 				t.Error("is killed before it can have drained, which may take 10 s")
 			}
-			if got, want := slices.Sorted(maps.Keys(service.DependsOn)), []string{"mongodb", "nats"}; !slices.Equal(got, want) {
+			if got, want := slices.Sorted(maps.Keys(service.DependsOn)), []string{"migrate", "mongodb", "nats"}; !slices.Equal(got, want) {
 				t.Errorf("waits for %v, want %v", got, want)
 			}
 			if service.ContainerName != "" {
@@ -128,10 +137,6 @@ func TestComposeMongoDB(t *testing.T) {
 	if strings.Contains(command, "enableTestCommands") {
 		t.Error("fail points are for tests only")
 	}
-	// The name must be one that the other containers can resolve.
-	if check := strings.Join(service.HealthCheck.Test, " "); !strings.Contains(check, `host: "mongodb:27017"`) {
-		t.Errorf("the health check does not initiate the replica set as mongodb:27017: %s", check)
-	}
 	index := slices.IndexFunc(service.Volumes, func(v types.ServiceVolumeConfig) bool { return v.Target == "/data/db" })
 	if index < 0 || service.Volumes[index].Type != types.VolumeTypeVolume || service.Volumes[index].Source == "" {
 		t.Fatal("the data is not in a named volume")
@@ -154,16 +159,21 @@ func TestComposeNATS(t *testing.T) {
 	if len(service.Configs) != 1 || !slices.Equal(service.Command, []string{"--config", service.Configs[0].Target}) {
 		t.Fatalf("runs %q with configs %v", service.Command, service.Configs)
 	}
-	path := filepath.Join(t.TempDir(), "nats.conf")
-	if err := os.WriteFile(path, []byte(project.Configs[service.Configs[0].Source].Content), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	options, err := server.ProcessConfigFile(path)
+	config, err := os.ReadFile(project.Configs[service.Configs[0].Source].File)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if options.Port != 4222 || options.PingInterval != time.Second || options.MaxPingsOut != 2 {
-		t.Errorf("port %d, ping %v x %d; want 4222, 1s x 2", options.Port, options.PingInterval, options.MaxPingsOut)
+	folder := filepath.Join(makeSecrets(t), "nats") // in place of the container's
+	text := strings.NewReplacer("../../run/secrets/", "", "/run/secrets/", folder+"/").Replace(string(config))
+	if err := os.WriteFile(filepath.Join(folder, "nats.conf"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	options, err := server.ProcessConfigFile(filepath.Join(folder, "nats.conf"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if options.Port != 4222 || options.PingInterval != time.Second || options.MaxPingsOut != 2 || options.TLSConfig == nil || len(options.Users) != 4 {
+		t.Errorf("port %d, ping %v x %d, TLS %t, %d users", options.Port, options.PingInterval, options.MaxPingsOut, options.TLSConfig != nil, len(options.Users))
 	}
 	if options.HTTPHost != "127.0.0.1" || options.HTTPPort != 8222 {
 		t.Errorf("monitoring at %s:%d, want loopback, where the health check asks", options.HTTPHost, options.HTTPPort)

@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"time"
 
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/apikeys"
 	"github.com/eventio/eventio/pkg/store/changes"
 	"github.com/eventio/eventio/pkg/store/outbox"
 	"github.com/eventio/eventio/pkg/store/search"
@@ -27,16 +29,24 @@ type Store interface {
 // are handed out, so that a slow reader holds none.
 const page = 200
 
+// More is what is stored of a person beside that. The zero value leaves it out.
+type More struct {
+	// Mails has what they want of mail.
+	Mails outbox.Outbox
+	// Keys has the keys of their programs.
+	Keys interface {
+		APIKeysOf(ctx context.Context, owner store.ID, now time.Time) ([]apikeys.Key, error)
+	}
+}
+
 // Person yields everything that is stored of a user, but the hash of the password: the account, the
 // log-ins that are remembered, the events that they organize, and their registrations, also
-// cancelled ones, with what the record of changes tells of them, and their webhooks without the secrets. It yields an error at most once, as the last element. Errors: store.ErrUserNotFound,
+// cancelled ones, with what the record of changes tells of them, their webhooks without the secrets, and their keys for programs without the keys themselves. It yields an error at most once, as the last element. Errors: store.ErrUserNotFound,
 // and those of the store.
-//
-// mails has what they want of mail; nil: that is left out.
-func Person(ctx context.Context, st Store, mails outbox.Outbox, id store.ID) iter.Seq2[wire.Export, error] {
+func Person(ctx context.Context, st Store, more More, id store.ID) iter.Seq2[wire.Export, error] {
 	return func(yield func(wire.Export, error) bool) {
 		for _, part := range []iter.Seq2[wire.Export, error]{
-			account(ctx, st, mails, id), sessions(ctx, st, id), events(ctx, st, id), registrations(ctx, st, id), webhooks(ctx, st, id),
+			account(ctx, st, more.Mails, id), sessions(ctx, st, id), events(ctx, st, id), registrations(ctx, st, id), webhooks(ctx, st, id), apiKeys(ctx, more, id),
 		} {
 			for record, err := range part {
 				if !yield(record, err) || err != nil {
@@ -91,7 +101,7 @@ func sessions(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export,
 
 func events(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export, error] {
 	return func(yield func(wire.Export, error) bool) {
-		for e, err := range search.AllEvents(ctx, st, store.EventQuery{OrganizerID: id, Limit: page}) {
+		for e, err := range search.All(ctx, st, store.EventQuery{OrganizerID: id, Limit: page}) {
 			if err != nil {
 				yield(wire.Export{}, err)
 				return
@@ -137,6 +147,25 @@ func webhooks(ctx context.Context, st Store, id store.ID) iter.Seq2[wire.Export,
 		for _, w := range hooks {
 			body := wire.WebhookOf(w)
 			if !yield(wire.Export{Type: wire.ExportWebhook, Webhook: &body}, nil) {
+				return
+			}
+		}
+	}
+}
+
+func apiKeys(ctx context.Context, more More, id store.ID) iter.Seq2[wire.Export, error] {
+	return func(yield func(wire.Export, error) bool) {
+		if more.Keys == nil {
+			return
+		}
+		keys, err := more.Keys.APIKeysOf(ctx, id, time.Time{})
+		if err != nil {
+			yield(wire.Export{}, err)
+			return
+		}
+		for _, k := range keys {
+			body := wire.APIKeyOf(k)
+			if !yield(wire.Export{Type: wire.ExportAPIKey, APIKey: &body}, nil) {
 				return
 			}
 		}

@@ -10,18 +10,28 @@
 // parties in its lane, however many callers each of them has. Within a party the caller who
 // came first is first.
 //
+// # Coming back
+//
+// Who is refused is told when to come back: when all are served who wait, and who were told the same
+// before, as far as people keep to it. That is an appointment of their party. While there are appointments
+// in a lane, half of its room is kept for those who come at the time of theirs, and so is half of the
+// room of a party that has some: they find room, whoever else comes meanwhile. Where they do not come,
+// nothing waits for them: callers without an appointment may have the other half at any time.
+//
 // # Bounds
 //
 // The callers that wait are bounded in each lane and for each party. When a lane is full, a
 // caller of a party with a shorter queue takes the room of the last caller of the longest
 // one. Memory is bounded by that: a waiting caller takes about 250 bytes and a party with
-// waiting callers about 250 more, beside the caller's own goroutine. Nothing is kept of
-// parties without waiting callers, and the queue has no goroutine of its own.
+// waiting callers about 250 more, beside the caller's own goroutine. Appointments are bounded to 100 for
+// each caller that may wait; with its party one takes about 250 bytes. Nothing is kept of
+// parties without waiting callers and without appointments, and the queue has no goroutine of its own.
 package fairqueue
 
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -52,7 +62,7 @@ type Config struct {
 // BusyError is the error of a caller who got no slot.
 type BusyError struct {
 	// RetryAfter is how long it takes to serve all who were before the caller, at the
-	// measured mean time of a turn.
+	// measured mean time of a turn. Who comes back then finds room.
 	RetryAfter time.Duration
 	// Cause is the error of the context that ended while the caller waited. nil: there was
 	// no room to wait.
@@ -86,6 +96,8 @@ type lane struct {
 	lines   map[Party]*line
 	turns   []*line // lines with callers, in the order of their turns
 	waiting int     // callers in all lines
+	sizes   sizes   // of the lines
+	told    appointments
 }
 
 // line holds the callers of one party that wait, in order of arrival.
@@ -109,6 +121,7 @@ func New(config Config) *Queue {
 	q.mean = cmp.Or(max(0, config.Typical), defaultTypical)
 	for i := range q.lanes {
 		q.lanes[i].lines = make(map[Party]*line)
+		q.lanes[i].told = newAppointments(q.waiting * appointmentsPerRoom)
 	}
 	return q
 }
@@ -149,8 +162,8 @@ func (q *Queue) Room(party Party) error {
 	if q.held < q.slots {
 		return nil
 	}
-	if _, busy := q.room(party); busy != nil {
-		return busy
+	if _, ok := q.room(party); !ok {
+		return q.refuse(party, nil)
 	}
 	return nil
 }
@@ -177,19 +190,21 @@ func (q *Queue) Waiting() int {
 func (q *Queue) enter(party Party) (*caller, *BusyError) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	l := &q.lanes[party.lane()]
 	if q.held < q.slots { // nobody waits then
 		q.held++
+		l.told.keep(party)
 		return nil, nil
 	}
-	longest, busy := q.room(party)
-	if busy != nil {
-		return nil, busy
+	longest, ok := q.room(party)
+	if !ok {
+		return nil, q.refuse(party, nil)
 	}
-	l := &q.lanes[party.lane()]
+	l.told.keep(party)
 	if longest != nil {
 		last := longest.callers[len(longest.callers)-1]
 		l.remove(last)
-		last.answer <- &BusyError{RetryAfter: q.wait(last.party)}
+		last.answer <- q.refuse(last.party, nil)
 	}
 	c := &caller{party: party, answer: make(chan *BusyError, 1)}
 	own := l.lines[party]
@@ -198,44 +213,65 @@ func (q *Queue) enter(party Party) (*caller, *BusyError) {
 		l.lines[party] = own
 		l.turns = append(l.turns, own)
 	}
+	l.sizes.grow(len(own.callers))
 	own.callers = append(own.callers, c)
 	l.waiting++
 	return c, nil
 }
 
-// room finds room for one more caller of the party: in the queue as it is (nil, nil), or in
-// place of the last caller of the longest line, or none.
-func (q *Queue) room(party Party) (longest *line, busy *BusyError) {
+// room finds room for one more caller of the party: in the queue as it is (nil, true), or in
+// place of the last caller of the longest line, or none. The half that is kept for appointments is only
+// for those who have one now, and for parties that have less of the room than others.
+func (q *Queue) room(party Party) (longest *line, ok bool) {
 	l := &q.lanes[party.lane()]
 	own := 0
 	if line := l.lines[party]; line != nil {
 		own = len(line.callers)
 	}
-	if own >= q.waitingOfParty {
-		return nil, &BusyError{RetryAfter: q.wait(party)}
+	room, roomOfParty := q.waiting, q.waitingOfParty
+	if ofParty, all, due := l.told.of(party); !due {
+		if all > 0 {
+			room = half(room)
+		}
+		if ofParty > 0 {
+			roomOfParty = half(roomOfParty)
+		}
 	}
-	if l.waiting < q.waiting {
-		return nil, nil
+	switch {
+	case own >= roomOfParty:
+		return nil, false
+	case l.waiting < room:
+		return nil, true
 	}
-	longest = slices.MaxFunc(l.turns, func(a, b *line) int { return cmp.Compare(len(a.callers), len(b.callers)) })
-	if own+1 >= len(longest.callers) { // to change places with an equal helps nobody
-		return nil, &BusyError{RetryAfter: q.wait(party)}
+	most := l.sizes.most()
+	switch {
+	case own+1 >= most: // to change places with an equal helps nobody
+		return nil, false
+	case l.waiting < q.waiting:
+		return nil, true
 	}
-	return longest, nil
+	return l.turns[slices.IndexFunc(l.turns, func(line *line) bool { return len(line.callers) == most })], true
+}
+
+func half(room int) int { return (room + 1) / 2 }
+
+// refuse returns the error of a caller who gets no slot, with an appointment.
+func (q *Queue) refuse(party Party, cause error) *BusyError {
+	wait := q.wait(party)
+	q.lanes[party.lane()].told.make(party, wait)
+	return &BusyError{RetryAfter: wait, Cause: cause}
 }
 
 // wait is Wait while all slots are held.
 func (q *Queue) wait(party Party) time.Duration {
 	own, other := &q.lanes[party.lane()], &q.lanes[1-party.lane()]
-	rounds := 1 // turns of the party until the caller's own, which is the last of them
+	ofParty, _, _ := own.told.of(party)
+	rounds := 1 + ofParty // turns of the party until the caller's own, which is the last of them
 	if line := own.lines[party]; line != nil {
 		rounds += len(line.callers)
 	}
-	ahead := 0
-	for _, line := range own.turns {
-		ahead += min(rounds, len(line.callers))
-	}
-	ahead += min(ahead+1, other.waiting)
+	ahead := own.sizes.within(rounds) + own.told.ahead(rounds)
+	ahead += min(ahead+1, other.waiting+other.told.ahead(rounds))
 	// The callers who have slots are served first; they may have just begun.
 	return time.Duration(ahead/q.slots+1) * q.mean
 }
@@ -253,7 +289,10 @@ func (q *Queue) leave(c *caller, cause error) *BusyError {
 		q.held--
 		q.serve()
 	}
-	return &BusyError{RetryAfter: q.wait(c.party), Cause: cause}
+	if errors.Is(cause, context.Canceled) { // nobody is there to be told
+		return &BusyError{RetryAfter: q.wait(c.party), Cause: cause}
+	}
+	return q.refuse(c.party, cause)
 }
 
 // release gives a slot back that was held for so long.
@@ -302,6 +341,7 @@ func (l *lane) remove(c *caller) bool {
 	if at < 0 {
 		return false
 	}
+	l.sizes.shrink(len(line.callers))
 	line.callers = slices.Delete(line.callers, at, at+1)
 	l.waiting--
 	if len(line.callers) == 0 {

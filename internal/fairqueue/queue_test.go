@@ -331,6 +331,91 @@ func TestRetryAfterIsHonest(t *testing.T) {
 	}
 }
 
+// TestWhoIsToldToComeBackFindsRoom: of a crowd that is far too large, each from another network or all from one,
+// all are served in the time that serving them takes, though each comes only when told to. Programs round the time
+// up to seconds.
+func TestWhoIsToldToComeBackFindsRoom(t *testing.T) {
+	const people, hold = 3000, 20 * time.Millisecond
+	for name, party := range map[string]func(int) Party{
+		"each from another network": stranger, "all from one": func(int) Party { return stranger(0) }, "known": known,
+		"from ten": func(i int) Party { return stranger(i % 10) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q := New(Config{Typical: hold})
+				var mu sync.Mutex
+				tries, latest, worst := 0, time.Duration(0), 0
+				began := time.Now()
+				var crowd sync.WaitGroup
+				for i := range people {
+					crowd.Go(func() {
+						time.Sleep(time.Duration(i) * time.Millisecond) // all within three seconds
+						for own := 1; ; own++ {
+							ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+							release, err := q.Acquire(ctx, party(i))
+							cancel()
+							if err == nil {
+								time.Sleep(hold)
+								release()
+							}
+							mu.Lock()
+							tries, latest, worst = tries+1, time.Since(began), max(worst, own)
+							mu.Unlock()
+							if err == nil {
+								return
+							}
+							var busy *BusyError
+							if !errors.As(err, &busy) {
+								t.Error(err)
+								return
+							}
+							time.Sleep((busy.RetryAfter + time.Second - 1).Truncate(time.Second))
+						}
+					})
+				}
+				crowd.Wait()
+				if latest > people*hold*105/100 || tries > people*21/10 || worst > 4 {
+					t.Errorf("served after %v, where %v is the least; %d tries of %d people, %d of one", latest, people*hold, tries, people, worst)
+				}
+			})
+		})
+	}
+}
+
+// TestAppointmentsThatAreNotKept: where nobody comes back, slots go to others at once, and the times that
+// are told become those of the callers who are there.
+func TestAppointmentsThatAreNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const hold = 20 * time.Millisecond
+		c := crowd{q: New(Config{Typical: hold}), hold: hold}
+		refused, longest := 0, time.Duration(0)
+		began := time.Now()
+		for i := 0; time.Since(began) < 10*time.Minute; i++ {
+			c.come(t.Context(), 1, stranger(i)) // one at a time, each once: twice as many as are served
+			if busy := c.q.Room(stranger(-1 - i)); busy != nil {
+				refused++
+				if time.Since(began) > 9*time.Minute {
+					longest = max(longest, busy.(*BusyError).RetryAfter)
+				}
+			}
+			time.Sleep(hold / 2)
+		}
+		c.wg.Wait()
+		if took := time.Since(began); len(c.served) < int(took/hold)*95/100 {
+			t.Errorf("%d were served in %v", len(c.served), took)
+		}
+		if refused == 0 || longest > 20*time.Second {
+			t.Errorf("%d were refused, and told to come back after up to %v", refused, longest)
+		}
+		time.Sleep(2 * time.Hour)
+		_ = c.q.Wait(stranger(0))
+		c.q.lanes[0].told.lapse()
+		if a := &c.q.lanes[0].told; a.all != 0 || len(a.parties) != 0 {
+			t.Errorf("%d appointments of %d parties are left", a.all, len(a.parties))
+		}
+	})
+}
+
 // TestNobodyWaitsForMoreTurnsThanThereAreParties drives a queue at random. A party that
 // begins to wait, or goes on waiting after its turn, is served after at most one turn of each
 // party that waited then, and in all lanes after twice as many. Bounds hold at every step,
@@ -433,6 +518,13 @@ func TestNobodyWaitsForMoreTurnsThanThereAreParties(t *testing.T) {
 				if l.waiting > config.Waiting || len(l.lines) != len(l.turns) {
 					rt.Fatalf("%d wait in %d lines with %d turns", l.waiting, len(l.lines), len(l.turns))
 				}
+				longest, all := 0, 0
+				for _, line := range l.turns {
+					longest, all = max(longest, len(line.callers)), all+len(line.callers)
+				}
+				if l.sizes.most() != longest || l.sizes.within(longest) != all || l.sizes.within(1) != len(l.turns) {
+					rt.Fatalf("the sizes of the lines are %v; the longest has %d of %d", l.sizes, longest, all)
+				}
 				for _, line := range l.turns {
 					if len(line.callers) == 0 || len(line.callers) > config.WaitingOfParty {
 						rt.Fatalf("%d of a party wait", len(line.callers))
@@ -459,10 +551,11 @@ func TestMemoryIsBounded(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	grown := int64(after.HeapAlloc) - int64(before.HeapAlloc)
-	if q.Waiting() != 100 || grown > 100*1000 {
-		t.Errorf("%d wait in %d bytes", q.Waiting(), grown)
+	a := &q.lanes[0].told
+	if q.Waiting() != 100 || a.all != 100*appointmentsPerRoom || grown > 100*1000+100*appointmentsPerRoom*250 {
+		t.Errorf("%d wait and %d were told to come back in %d bytes", q.Waiting(), a.all, grown)
 	}
-	t.Logf("%d bytes for each caller that waits alone in its network", grown/100)
+	t.Logf("%d bytes for each caller that was told to come back alone in its network", grown/int64(a.all))
 	for range 101 {
 		q.release(time.Millisecond)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -82,6 +83,9 @@ type Guard struct {
 	revoked map[store.ID]revocation
 	others  others
 	ended   endedSessions
+
+	readAt atomic.Int64 // when the revocations were read last, in ns since 1970
+	stats  *stats
 }
 
 type revocation struct {
@@ -155,12 +159,15 @@ func newGuard(keys Keys, config Config) *Guard {
 	if config.Lifetime == 0 {
 		config.Lifetime = DefaultLifetime
 	}
-	return &Guard{
+	g := &Guard{
 		keys: keys, verifier: NewVerifier(keys, time.Now), lifetime: config.Lifetime, log: config.Log,
 		sampledLog: config.Log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Second}),
 		hinted:     make(chan struct{}, 1), done: make(chan struct{}), revoked: make(map[store.ID]revocation), people: config.Others, noter: config.Noter,
 		others: others{make(map[store.ID]store.ID), make(map[store.ID]struct{}), make(map[store.ID]struct{}), time.Time{}},
 	}
+	g.readAt.Store(time.Now().UnixNano())
+	g.stats = newStats(g)
+	return g
 }
 
 // Close ends the learning, and returns when nothing of it runs. It may come twice. The
@@ -241,6 +248,7 @@ func (g *Guard) hint() {
 
 // read learns what the store has since then.
 func (g *Guard) read(ctx context.Context, since time.Time) error {
+	begun := time.Now()
 	for r, err := range g.store.Revocations(ctx, since) {
 		if err != nil {
 			return fmt.Errorf("read the revocations: %w", err)
@@ -252,7 +260,11 @@ func (g *Guard) read(ctx context.Context, since time.Time) error {
 			return err
 		}
 	}
-	return g.readSessions(ctx)
+	err := g.readSessions(ctx)
+	if err == nil {
+		g.readAt.Store(begun.UnixNano())
+	}
+	return err
 }
 
 // refresh reads what is new every so often and after each hint, last having begun at last, until
@@ -289,7 +301,9 @@ func (g *Guard) refresh(ctx context.Context, last time.Time, every time.Duration
 		case !failing: // said once, not every few seconds
 			g.log.Error().Err(err).Msg("revocations cannot be read: a password that is changed at another process ends no earlier tokens at this one")
 		}
-		failing = err != nil
+		if failing = err != nil; failing {
+			g.stats.failures.Inc()
+		}
 		g.forget(began)
 	}
 }

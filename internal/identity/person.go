@@ -21,6 +21,8 @@ type Person struct {
 	// SessionID is the id of the token of ours, and of the log-in that it was given for; zero: another
 	// proof, or the token was signed by a version that gave none.
 	SessionID store.ID
+	// KeyID is the id of the API key; zero: it is another proof.
+	KeyID store.ID
 	// LoginAt is when the password was proven, in whole seconds: when the token was signed, or the
 	// first one that it renews. For other proofs it is when their issuer says that the person has
 	// logged in; zero: it does not say.
@@ -88,10 +90,13 @@ func (s Scopes) String() string {
 	return strings.Join(names, " ")
 }
 
-// ParseScopes reads words separated by spaces or commas: read, register and organize. At least one
-// is needed.
-func ParseScopes(text string) (s Scopes, err error) {
-	words := strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' })
+// ParseScopes reads words separated by spaces or commas, like ScopesOf.
+func ParseScopes(text string) (Scopes, error) {
+	return ScopesOf(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ',' }))
+}
+
+// ScopesOf reads words: read, register and organize. At least one is needed.
+func ScopesOf(words []string) (s Scopes, err error) {
 	for _, word := range words {
 		known := false
 		for _, n := range scopeNames {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/alexedwards/argon2id"
@@ -13,6 +14,14 @@ import (
 	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/internal/text"
 	"github.com/eventio/eventio/pkg/store"
+)
+
+const (
+	// restFactor is how many times as long as it was used a turn stays taken while others need the cores more.
+	// So hashing takes an eighth of the cores that it may use, as lists do that give way.
+	restFactor = 7
+	// maxRest bounds a rest, which may go on when nobody needs the cores any more.
+	maxRest = 500 * time.Millisecond
 )
 
 // waitingPerHash is the default number of callers that wait in each lane for each hash being
@@ -30,7 +39,8 @@ var errNoHash = errors.New("the stored hash of a password is none, or costs too 
 type Hasher struct {
 	queue  *fairqueue.Queue
 	params argon2id.Params
-	dummy  string // the hash of a password that nobody has
+	dummy  string      // the hash of a password that nobody has
+	busy   func() bool // whether others need the cores more; see GiveWay
 }
 
 // NewHasher makes a hasher for atOnce hashes at a time (0: half of the cores) while at most
@@ -49,6 +59,20 @@ func NewHasher(atOnce, waiting int) *Hasher {
 		Slots: atOnce, Waiting: cmp.Or(waiting, atOnce*waitingPerHash), Typical: time.Since(began),
 	})
 	return h
+}
+
+// GiveWay lets turns rest while busy reports that others need the cores more: who hashes has the result at
+// once, and the next turn begins later. The times that callers are told are longer by that. It must be called
+// before anything else.
+func (h *Hasher) GiveWay(busy func() bool) { h.busy = busy }
+
+// end ends a turn that began then, or lets it rest.
+func (h *Hasher) end(release func(), began time.Time) {
+	if h.busy == nil || !h.busy() {
+		release()
+		return
+	}
+	time.AfterFunc(min(restFactor*time.Since(began), maxRest), release)
 }
 
 // Acquire waits for a turn to hash, which lasts until release is called; release may be
@@ -81,23 +105,27 @@ func (h *Hasher) Hash(ctx context.Context, who fairqueue.Party, password string)
 	if err != nil {
 		return "", err
 	}
-	defer release()
+	defer h.end(release, time.Now())
 	return argon2id.CreateHash(text.PasswordForms(password)[0], &h.params)
 }
 
 // Matches compares a password with a PHC string in constant time, and reports whether the
-// string is weak: made with weaker parameters than those of new hashes, or of another form of the
+// string is weak: made with weaker parameters than those of new hashes or by another program, or of another form of the
 // password than the normal one. Then it should be made anew. An empty string stands for a user who does
 // not exist: the comparison takes as long as with any wrong password and never succeeds. That is as
-// long as a hash, or as two, which depends on the password alone. Matches fails as Acquire does, and on a
+// long as a hash, or as two, which depends on the password alone. A hash of another program
+// takes its own time. Matches fails as Acquire does, and on a
 // string that is no hash.
 func (h *Hasher) Matches(ctx context.Context, who fairqueue.Party, password, hash string) (right, weak bool, err error) {
 	release, err := h.Acquire(ctx, who)
 	if err != nil {
 		return false, false, err
 	}
-	defer release()
+	defer h.end(release, time.Now())
 	exists := hash != ""
+	if matches := parseForeign(hash); matches != nil {
+		return slices.ContainsFunc(text.PasswordForms(password), matches), true, nil
+	}
 	if exists && !IsHash(hash) { // stored by a version that took it
 		return false, false, errNoHash
 	}

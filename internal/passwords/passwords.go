@@ -3,7 +3,8 @@
 //
 // Hashes are argon2id in the PHC string format, of the normal form of a password (package text: the
 // OpaqueString profile of RFC 8265), so that ü is ü on every keyboard. Nothing is trimmed, folded or
-// cut. Hashes that are older than that are of what was typed; they are accepted and renewed.
+// cut. Hashes that are older than that are of what was typed; they are accepted and renewed. So are hashes of bcrypt and
+// scrypt, which an import has brought.
 package passwords
 
 import (
@@ -58,7 +59,7 @@ const (
 	maxKey        = 128
 )
 
-// IsHash reports whether s is a hash that a log-in can be checked against, at a cost that a process
+// IsHash reports whether s is an argon2id hash that a log-in can be checked against, at a cost that a process
 // can bear.
 func IsHash(s string) bool {
 	p, _, _, err := argon2id.DecodeHash(s)

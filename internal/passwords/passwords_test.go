@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alexedwards/argon2id"
 
@@ -123,5 +124,44 @@ func TestIsHash(t *testing.T) {
 				t.Errorf("a log-in is right: %t, %v", right, err)
 			}
 		})
+	}
+}
+
+// TestHashesGiveWay checks that a turn rests while others need the cores more, that its result does not wait for
+// that, and that it does not rest otherwise.
+func TestHashesGiveWay(t *testing.T) {
+	h := NewHasher(1, 1)
+	busy := true
+	h.GiveWay(func() bool { return busy })
+	pair := func() (first, both time.Duration) {
+		began := time.Now()
+		for i := range 2 {
+			if _, err := h.Hash(t.Context(), somebody, "horse battery"); err != nil {
+				t.Fatal(err)
+			}
+			if i == 0 {
+				first = time.Since(began)
+			}
+		}
+		return first, time.Since(began)
+	}
+	if first, both := pair(); both < (1+restFactor)*first && both < first+maxRest {
+		t.Errorf("a hash took %v, two took %v", first, both)
+	}
+	busy = false
+	release, err := h.Acquire(t.Context(), somebody) // the second one's turn rests
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	alone, rested := time.Duration(0), 0
+	for range 5 { // on a busy machine a hash may take many times as long as another
+		first, both := pair()
+		if alone = first; both >= (1+restFactor)*first {
+			rested++
+		}
+	}
+	if rested == 5 {
+		t.Errorf("while nobody needs the cores turns rest: %v alone", alone)
 	}
 }

@@ -94,3 +94,7 @@ func FolderOpenTo(mode fs.FileMode) string {
 	}
 	return "look into"
 }
+
+// OpenToOthers reports whether others than the owner and the group of a file that has this mode may read or
+// change it. A group is how an orchestrator gives a process a file of somebody else.
+func OpenToOthers(mode fs.FileMode) bool { return wider(mode.Perm()&0o006, 0) }

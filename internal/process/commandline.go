@@ -22,6 +22,8 @@ type CommandLine struct {
 	Command string
 	// variables has the environment variables that have set flags, by flag: "--addr".
 	variables map[string]string
+	// secretFiles are the files of which secrets were read, and shown the secrets that are among the arguments.
+	secretFiles, shown []string
 }
 
 // Parse reads flags and environment variables into the struct that cli points to. It shows
@@ -40,7 +42,7 @@ func Parse(cli any, env Env, name, description string) (CommandLine, error) {
 	}
 	answered := false
 	parser, err := kong.New(cli, kong.Name(name), kong.Description(description),
-		kong.Embed(&versionFlag{}), kong.Vars{"version": version(name)},
+		kong.Embed(&versionFlag{}), kong.Vars{"version": version(name, cli)},
 		kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(readDuration)),
 		kong.Writers(env.Stdout, env.Stderr), kong.Exit(func(int) { answered = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Help(printHelp))
@@ -58,7 +60,8 @@ func Parse(cli any, env Env, name, description string) (CommandLine, error) {
 	if err != nil {
 		return CommandLine{}, err
 	}
-	return CommandLine{Command: parsed.Command(), variables: variablesOf(parsed)}, nil
+	line := CommandLine{Command: parsed.Command(), variables: variablesOf(parsed)}
+	return line, line.Named(line.readSecrets(parsed))
 }
 
 // spelled returns the arguments with the two flags that people also write as commands: help, help

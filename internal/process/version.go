@@ -11,20 +11,27 @@ import (
 
 // versionFlag is in the command line of every program.
 type versionFlag struct {
-	Version kong.VersionFlag `help:"Print the version, the commit and the version of Go, and exit."`
+	Version kong.VersionFlag `help:"Print the version, the commit, the version of Go and that of the schema, and exit."`
 }
 
 // linkedVersion and linkedCommit are set by the linker, and by nothing else, in a build without
 // the repository: see the Dockerfile.
 var linkedVersion, linkedCommit string
 
+// Schemed is a command line of a program that knows a store: its --version also tells the schema.
+type Schemed interface {
+	// Schema returns the newest schema that the program knows, with the name of the store:
+	// "MongoDB schema 9".
+	Schema() string
+}
+
 // version returns what --version prints of the running program.
-func version(name string) string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		info = &debug.BuildInfo{}
+func version(name string, cli any) string {
+	text := ReadBuild().line(name)
+	if s, ok := cli.(Schemed); ok {
+		text += ", " + s.Schema()
 	}
-	return versionOf(name, linked(*info, linkedVersion, linkedCommit))
+	return text
 }
 
 // linked returns info with what it does not tell by itself.
@@ -38,9 +45,20 @@ func linked(info debug.BuildInfo, version, commit string) *debug.BuildInfo {
 	return &info
 }
 
-// versionOf describes a build in one line. What the build does not tell is unknown: a
-// program that was built outside of its repository has no commit.
-func versionOf(name string, info *debug.BuildInfo) string {
+// Build says what the running program was built from. What the build does not tell is "unknown".
+type Build struct{ Version, Commit, Go string }
+
+// ReadBuild returns the Build of the running program.
+func ReadBuild() Build {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		info = &debug.BuildInfo{}
+	}
+	return buildOf(linked(*info, linkedVersion, linkedCommit))
+}
+
+// buildOf reads a Build. A commit that was changed says so.
+func buildOf(info *debug.BuildInfo) Build {
 	known := func(text string) string {
 		if text == "" || text == "(devel)" {
 			return "unknown"
@@ -56,6 +74,15 @@ func versionOf(name string, info *debug.BuildInfo) string {
 			modified = ", modified"
 		}
 	}
-	return fmt.Sprintf("%s version %s, commit %s%s, Go %s", name, known(info.Main.Version), known(commit), modified,
-		known(strings.TrimPrefix(info.GoVersion, "go")))
+	return Build{known(info.Main.Version), known(commit) + modified, known(strings.TrimPrefix(info.GoVersion, "go"))}
+}
+
+// versionOf describes a build in one line. A program that was built outside of its repository has no
+// commit.
+func versionOf(name string, info *debug.BuildInfo) string {
+	return buildOf(info).line(name)
+}
+
+func (b Build) line(name string) string {
+	return fmt.Sprintf("%s version %s, commit %s, Go %s", name, b.Version, b.Commit, b.Go)
 }

@@ -57,3 +57,16 @@ func TestVersionFlag(t *testing.T) {
 		}
 	}
 }
+
+// known is the command line of a program that knows a store.
+type known struct{}
+
+func (*known) Schema() string { return "MongoDB schema 9" }
+
+func TestVersionTellsTheSchema(t *testing.T) {
+	var out bytes.Buffer
+	_, err := Parse(&known{}, Env{Args: []string{"--version"}, Stdout: &out, Stderr: &out}, "worker", "")
+	if !errors.Is(err, errAnswered) || !strings.HasSuffix(out.String(), ", MongoDB schema 9\n") {
+		t.Errorf("%v, printed %q", err, out.String())
+	}
+}

@@ -6,6 +6,7 @@ package retention
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -75,6 +76,9 @@ const (
 	chunk = 500
 	// events is how many records of changes are removed at once. Each is removed in pieces.
 	events = 10
+	// erasedEvery is the pause between two looks for erased users, and erasedAtOnce how many are scrubbed at once.
+	erasedEvery  = 10 * time.Second
+	erasedAtOnce = 10
 	// rest is the pause between two chunks, in which others write.
 	rest = 50 * time.Millisecond
 	// chunkLimit bounds one write.
@@ -84,6 +88,9 @@ const (
 // Run forgets until ctx ends. Any number of processes may do it at once. What fails is logged, and
 // tried again in the next round.
 func (f Flags) Run(ctx context.Context, st Store, log zerolog.Logger) {
+	var erased sync.WaitGroup
+	defer erased.Wait()
+	erased.Go(func() { scrubErased(ctx, st, log) })
 	next := rand.N(every)
 	for {
 		select {
@@ -104,6 +111,26 @@ func (f Flags) Run(ctx context.Context, st Store, log zerolog.Logger) {
 			log.Warn().Err(err).Msg("what is not needed any more cannot be forgotten yet")
 		case cancelled > 0 || keys > 0 || records > 0:
 			log.Info().Int("registrations", cancelled).Int("keys", keys).Int("records", records).Msg("forgot what is not needed any more")
+		}
+	}
+}
+
+// scrubErased scrubs the registrations of erased users until ctx ends: people wait for that, so it is done soon.
+func scrubErased(ctx context.Context, st store.Retention, log zerolog.Logger) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(erasedEvery):
+		}
+		n, err := inChunks(ctx, erasedAtOnce, func(ctx context.Context) (int, error) { return st.ForgetErased(ctx, erasedAtOnce) })
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			log.Warn().Err(err).Msg("registrations of erased users cannot be scrubbed yet")
+		case n > 0:
+			log.Info().Int("users", n).Msg("scrubbed the registrations of erased users")
 		}
 	}
 }

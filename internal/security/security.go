@@ -54,6 +54,8 @@ const (
 	EmailProofAsked     Event = "email_proof_asked"
 	QuotaUsedUp         Event = "quota_used_up"
 	WebhookChanged      Event = "webhook_changed"
+	KeyCreated          Event = "key_created"
+	KeyEnded            Event = "key_ended"
 	IdentityLinked      Event = "identity_linked"
 	IdentityUnlinked    Event = "identity_unlinked"
 	PasswordGuessing    Event = "password_guessing"
@@ -101,6 +103,8 @@ var kinds = []Kind{
 	{PasswordGuessing, true, "somebody guesses the password of an account, from however many addresses; it is slowed down, and told once; count is how many were wrong", []string{"user_id", "count"}},
 	{QuotaUsedUp, true, "a quota of a person or a network is used up for the day; the reason is its kind; once a day and process", []string{"reason"}},
 	{WebhookChanged, false, "a webhook was created, edited or deleted, or has a new secret; the reason says which; user_id is its owner", []string{"user_id", "reason"}},
+	{KeyCreated, true, "a key for a program was made, which acts for its owner (user_id)", []string{"user_id", "key_id"}},
+	{KeyEnded, false, "a key for a program was ended", []string{"user_id", "key_id"}},
 }
 
 // Kinds returns what is said of each event, in the order of the documentation.
@@ -116,6 +120,8 @@ type Actor struct {
 	Proof string
 	// TokenID is the id of that token; zero: it has none.
 	TokenID store.ID
+	// KeyID is the id of the API key by which they were proven; zero: it was another proof.
+	KeyID store.ID
 	// Address is what rate limits count by; empty: none, as for a command.
 	Address string
 	// RequestID is that of the request's line in the log.
@@ -133,6 +139,8 @@ type About struct {
 	Session store.ID
 	// Route is the method and the pattern of a path.
 	Route string
+	// Key is the id of an API key that was made or ended.
+	Key store.ID
 	// Reason is a word of a closed set, or the code of a problem.
 	Reason string
 	Count  int
@@ -164,6 +172,7 @@ func (a Actor) MarshalZerologObject(e *zerolog.Event) {
 	text(e, "actor_kind", a.Kind)
 	text(e, "actor_proof", a.Proof)
 	id(e, "token_id", a.TokenID)
+	id(e, "key_id", a.KeyID)
 	text(e, "client_address", a.Address)
 	text(e, "request_id", a.RequestID)
 }
@@ -173,6 +182,7 @@ func (a About) MarshalZerologObject(e *zerolog.Event) {
 	id(e, "event_id", a.Event)
 	id(e, "user_id", a.User)
 	id(e, "session_id", a.Session)
+	id(e, "key_id", a.Key)
 	text(e, "route", a.Route)
 	text(e, "reason", a.Reason)
 	if a.Count != 0 {

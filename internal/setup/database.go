@@ -15,6 +15,7 @@ import (
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/apikeys"
 	"github.com/eventio/eventio/pkg/store/foreign"
 	"github.com/eventio/eventio/pkg/store/mongostore"
 	"github.com/eventio/eventio/pkg/store/outbox"
@@ -28,8 +29,9 @@ const DatabaseFile = "eventio.db"
 
 // Database are the flags that name the database of a tool: a data folder or a replica set.
 type Database struct {
-	Data       string `env:"EVENTIO_DATA" type:"path" placeholder:"FOLDER" help:"Folder of the embedded store. Default ./data, when there is no --mongodb-uri."`
-	MongoDBURI string `name:"mongodb-uri" env:"MONGODB_URI" placeholder:"URI" help:"MongoDB replica set of the production processes, instead of --data: mongodb://host:27017/eventio?replicaSet=rs0."`
+	Data           string `env:"EVENTIO_DATA" type:"path" placeholder:"FOLDER" help:"Folder of the embedded store. Default ./data, when there is no --mongodb-uri."`
+	MongoDBURI     string `name:"mongodb-uri" env:"MONGODB_URI" secret:"" placeholder:"URI" help:"MongoDB replica set of the production processes, instead of --data: mongodb://host:27017/eventio?replicaSet=rs0."`
+	MongoDBURIFile string `name:"mongodb-uri-file" env:"MONGODB_URI_FILE" placeholder:"FILE" help:"File with this address, where it has a password."`
 }
 
 // Store is everything that tools do with a database.
@@ -37,6 +39,7 @@ type Store interface {
 	store.Store
 	store.Importer
 	outbox.Outbox
+	apikeys.Store
 	foreign.Identities
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api"
@@ -39,6 +40,8 @@ type EmbeddedConfig struct {
 	// NATSListenAuth is USER:PASSWORD of the other processes, required with NATSListen.
 	NATSListenAuth string
 	Prefix         Prefix
+	// Metrics gets the metrics of all parts. nil: they are not registered.
+	Metrics prometheus.Registerer
 }
 
 // Embedded is a database in a data folder together with a NATS server and a worker, all in
@@ -48,6 +51,7 @@ type Embedded struct {
 	Namespace messages.Namespace
 
 	log     zerolog.Logger
+	metrics prometheus.Registerer
 	nats    *server.Server
 	auth    natsAuth
 	closing []func() error // in the order of opening
@@ -65,7 +69,7 @@ func OpenEmbedded(ctx context.Context, config EmbeddedConfig, log zerolog.Logger
 	if err != nil {
 		return nil, err
 	}
-	e := &Embedded{log: log, auth: auth}
+	e := &Embedded{log: log, auth: auth, metrics: config.Metrics}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, e.Close())
@@ -111,10 +115,18 @@ func OpenEmbedded(ctx context.Context, config EmbeddedConfig, log zerolog.Logger
 		defer cancel()
 		return w.Stop(stopping)
 	})
+	register(e.metrics, e.Store.Metrics(), w.Metrics())
 	if err := w.Start(); err != nil {
 		return nil, err
 	}
 	return e, nil
+}
+
+// register registers metrics, if there is a registry.
+func register(r prometheus.Registerer, all ...prometheus.Collector) {
+	if r != nil {
+		r.MustRegister(all...)
+	}
 }
 
 // Connect makes a connection to the NATS server, as if from a process of that name. Close
@@ -124,6 +136,7 @@ func (e *Embedded) Connect(name string) (messages.Link, error) {
 	if err != nil {
 		return messages.Link{}, err
 	}
+	register(e.metrics, messages.ConnectionMetrics(conn))
 	e.lost = append(e.lost, messages.Lost(conn))
 	e.atEnd(func() error { conn.Close(); return nil })
 	return messages.Link{Conn: conn, Namespace: e.Namespace}, nil
@@ -141,13 +154,20 @@ func (e *Embedded) NewAPI(ctx context.Context, config api.Config, identity Ident
 		return nil, err
 	}
 	e.atEnd(func() error { endGuard(); return nil })
+	if config.Access.APIKeys, err = identity.OpenAPIKeys(ctx, e.Store, e.log); err != nil {
+		return nil, err
+	}
+	e.atEnd(func() error { config.Access.APIKeys.Close(); return nil })
 	requester, err := messages.NewRequester(link)
 	if err != nil {
 		return nil, err
 	}
-	config.Pages = web.Handler
+	if config.Pages == nil {
+		config.Pages = web.Handler
+	}
 	a := api.New(e.Store, requester, config, e.log)
 	e.atEnd(func() error { a.Wait(); return nil })
+	register(e.metrics, config.Access.Guard.Metrics(), requester.Metrics(), a.Metrics())
 	return a, nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/eventio/eventio/internal/peer"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store/apikeys"
 )
 
 // The values of --auth. Auto, of cmd/eventio only, is Trusted on a loopback address before which
@@ -29,7 +30,8 @@ const (
 
 // Keys is the flag that gives the keys.
 type Keys struct {
-	AuthKeys string `name:"auth-keys" env:"EVENTIO_AUTH_KEYS" placeholder:"KID:SECRET,..." help:"Keys that sign tokens, comma-separated kid:secret, each secret at least 32 bytes in base64url. The first signs, all verify. By default one is made and kept in the store, where all API processes find it. Use the variable: other users of the machine can see flags."`
+	AuthKeys     string `name:"auth-keys" env:"EVENTIO_AUTH_KEYS" secret:"" placeholder:"KID:SECRET,..." help:"Keys that sign tokens, comma-separated kid:secret, each secret at least 32 bytes in base64url. The first signs, all verify. By default one is made and kept in the store, where all API processes find it. Use the variable: other users of the machine can see flags."`
+	AuthKeysFile string `name:"auth-keys-file" env:"EVENTIO_AUTH_KEYS_FILE" placeholder:"FILE" help:"File with these keys."`
 }
 
 // Parse reads the keys; no keys are an empty result, not an error. Its errors match
@@ -50,8 +52,9 @@ func (k Keys) Parse() (identity.Keys, error) {
 // store.
 type Identity struct {
 	Keys
-	TokenLifetime time.Duration `env:"EVENTIO_TOKEN_LIFETIME" default:"1h" help:"How long a token is valid, at most 24h."`
-	AdmissionKeys string        `env:"EVENTIO_ADMISSION_KEYS" placeholder:"KID:SECRET,..." help:"Keys of a gateway that admits people before they may register, comma-separated like those of --auth-keys. With them each registration needs an admission in the header Eventio-Admission. Use the variable: other users of the machine can see flags."`
+	TokenLifetime     time.Duration `env:"EVENTIO_TOKEN_LIFETIME" default:"1h" help:"How long a token is valid, at most 24h."`
+	AdmissionKeys     string        `env:"EVENTIO_ADMISSION_KEYS" secret:"" placeholder:"KID:SECRET,..." help:"Keys of a gateway that admits people before they may register, comma-separated like those of --auth-keys. With them each registration needs an admission in the header Eventio-Admission. Use the variable: other users of the machine can see flags."`
+	AdmissionKeysFile string        `env:"EVENTIO_ADMISSION_KEYS_FILE" placeholder:"FILE" help:"File with these keys."`
 	Others
 	Limits
 	Gateways
@@ -163,6 +166,11 @@ func (i Identity) OpenGuard(ctx context.Context, access *gate.Config, base Base)
 		access.Guard.Close()
 		endOthers()
 	}, nil
+}
+
+// OpenAPIKeys makes what believes keys of programs. The caller closes it, before st.
+func (i Identity) OpenAPIKeys(ctx context.Context, st apikeys.Store, log zerolog.Logger) (*identity.APIKeys, error) {
+	return identity.OpenAPIKeys(ctx, st, identity.Config{Log: log})
 }
 
 // AuthOf returns the value of --auth that stands for a mode.

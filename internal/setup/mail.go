@@ -12,10 +12,11 @@ import (
 
 // Mail are the flags of the part that sends mail.
 type Mail struct {
-	SMTPURL   string `name:"smtp-url" env:"EVENTIO_SMTP_URL" placeholder:"URL" help:"SMTP server for mails to people: smtp://USER:PASSWORD@HOST:587 (STARTTLS, which is required) or smtps://USER:PASSWORD@HOST:465. smtp://HOST:25?tls=none sends everything in the clear. Default: no mail is sent. Use the variable: other users of the machine can see flags."`
-	SMTPCA    string `name:"smtp-ca" env:"EVENTIO_SMTP_CA" placeholder:"FILE" help:"Certificates (PEM) of the authorities that are believed about the SMTP server, in place of the system's."`
-	MailFrom  string `env:"EVENTIO_MAIL_FROM" placeholder:"ADDRESS" help:"Sender of mails: \"Event.io <tickets@example.org>\". Required with --smtp-url."`
-	PublicURL string `name:"public-url" env:"EVENTIO_PUBLIC_URL" placeholder:"URL" help:"Where people reach the pages: https://events.example.org. Links in mails begin with it. Required with --smtp-url."`
+	SMTPURL     string `name:"smtp-url" env:"EVENTIO_SMTP_URL" secret:"" placeholder:"URL" help:"SMTP server for mails to people: smtp://USER:PASSWORD@HOST:587 (STARTTLS, which is required) or smtps://USER:PASSWORD@HOST:465. smtp://HOST:25?tls=none sends everything in the clear. Default: no mail is sent. Use the variable: other users of the machine can see flags."`
+	SMTPURLFile string `name:"smtp-url-file" env:"EVENTIO_SMTP_URL_FILE" placeholder:"FILE" help:"File with this address, where it has a password."`
+	SMTPCA      string `name:"smtp-ca" env:"EVENTIO_SMTP_CA" placeholder:"FILE" help:"Certificates (PEM) of the authorities that are believed about the SMTP server, in place of the system's."`
+	MailFrom    string `env:"EVENTIO_MAIL_FROM" placeholder:"ADDRESS" help:"Sender of mails: \"Event.io <tickets@example.org>\". Required with --smtp-url."`
+	PublicURL   string `name:"public-url" env:"EVENTIO_PUBLIC_URL" placeholder:"URL" help:"Where people reach the pages: https://events.example.org. Links in mails begin with it. Required with --smtp-url."`
 }
 
 // On reports whether mail is sent.
@@ -46,6 +47,10 @@ func (m Mail) server() (server relaymail.Server, site relaymail.Site, err error)
 	}
 	if server, err = relaymail.ParseServer(m.SMTPURL, authorities); err != nil {
 		return server, site, process.Usage("--smtp-url %s", err)
+	}
+	if m.SMTPURLFile != "" {
+		now := rereads("--smtp-url-file", m.SMTPURL, m.SMTPURLFile)
+		server = server.Renewing(func() (relaymail.Server, error) { return relaymail.ParseServer(now(), authorities) })
 	}
 	from, err := mail.ParseAddress(m.MailFrom)
 	if m.MailFrom == "" || err != nil {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api"
@@ -101,6 +102,8 @@ type RelayStore interface {
 type RelayParts struct {
 	Store RelayStore
 	Link  messages.Link
+	// Metrics gets the metrics of all parts. nil: they are not registered.
+	Metrics prometheus.Registerer
 }
 
 // Run tells others of changes until ctx ends, and has ended all of it when it returns.
@@ -117,15 +120,13 @@ func (f Relay) Run(ctx context.Context, parts RelayParts, config relay.Config, l
 			log.Error().Err(err).Msg("no mail is sent")
 		} else {
 			sender = mail.NewSender(parts.Store, server, site, log)
-			hooks.SwitchedOff = func(ctx context.Context, w store.Webhook) {
-				if err := parts.Store.AddMails(ctx, []outbox.Mail{mail.OfWebhook(w)}); err != nil {
-					log.Warn().Err(err).Str("webhook_id", w.ID.Hex()).Msg("the owner of a webhook gets no mail that it was switched off")
-				}
-				sender.Wake()
+			hooks.SwitchOff = func(ctx context.Context, w store.Webhook) error {
+				return parts.Store.AddMails(ctx, []outbox.Mail{mail.OfWebhook(w)})
 			}
 		}
 	}
 	caller := webhooks.NewCaller(parts.Store, hooks, log)
+	register(parts.Metrics, caller.Metrics())
 	sinks := []relay.Sink{webhooks.NewSink(parts.Store, caller.Wake)}
 	var running sync.WaitGroup
 	running.Go(func() { caller.Run(ctx) })
@@ -138,8 +139,11 @@ func (f Relay) Run(ctx context.Context, parts RelayParts, config relay.Config, l
 	}
 	if sender != nil {
 		sinks = append(sinks, mail.NewSink(parts.Store, sender.Wake))
+		register(parts.Metrics, sender.Metrics())
 		running.Go(func() { sender.Run(ctx) })
 	}
-	relay.New(parts.Store, config, log).Run(ctx, sinks...)
+	r := relay.New(parts.Store, config, log)
+	register(parts.Metrics, r.Metrics())
+	r.Run(ctx, sinks...)
 	running.Wait()
 }

@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/telemetry/measure"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store/mongostore"
 )
@@ -19,11 +21,12 @@ import (
 // MongoDB replica set.
 type Servers struct {
 	Prefix
-	NATSURL      string        `name:"nats-url" env:"NATS_URL" required:"" help:"NATS servers, comma-separated: nats://host:4222."`
-	NATSCreds    string        `name:"nats-creds" env:"NATS_CREDS" placeholder:"FILE" help:"Credentials file for NATS (a JWT and its key), read again at each connection, so that it can be renewed while this runs."`
-	NATSCA       string        `name:"nats-ca" env:"NATS_CA" placeholder:"FILE" help:"Certificates (PEM) of the authorities that are believed about NATS servers, in place of the system's; read again at each connection."`
-	MongoDBURI   string        `name:"mongodb-uri" env:"MONGODB_URI" required:"" help:"MongoDB replica set: mongodb://host:27017/eventio?replicaSet=rs0. The database is eventio when none is named."`
-	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for MongoDB at the start."`
+	NATSURL     string `name:"nats-url" env:"NATS_URL" secret:"required" placeholder:"URL" help:"NATS servers, comma-separated: nats://host:4222, or tls://host:4222."`
+	NATSURLFile string `name:"nats-url-file" env:"NATS_URL_FILE" placeholder:"FILE" help:"File with these addresses, where they have a password."`
+	NATSLogin
+	MongoDBURI     string        `name:"mongodb-uri" env:"MONGODB_URI" secret:"required" placeholder:"URI" help:"MongoDB replica set: mongodb://host:27017/eventio?replicaSet=rs0. The database is eventio when none is named."`
+	MongoDBURIFile string        `name:"mongodb-uri-file" env:"MONGODB_URI_FILE" placeholder:"FILE" help:"File with this address, where it has a password."`
+	StartTimeout   time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for MongoDB at the start."`
 }
 
 // Connections are the open connections to both servers.
@@ -41,12 +44,9 @@ func (s Servers) Open(ctx context.Context, name string, log zerolog.Logger) (*Co
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	var extra []nats.Option
-	if s.NATSCreds != "" {
-		extra = append(extra, nats.UserCredentials(s.NATSCreds))
-	}
-	if s.NATSCA != "" {
-		extra = append(extra, nats.RootCAs(s.NATSCA))
+	extra, err := s.NATSOptions(s.NATSURL)
+	if err != nil {
+		return nil, err
 	}
 	conn, err := messages.Connect(s.NATSURL, name, log, extra...)
 	if err != nil {
@@ -70,23 +70,20 @@ func (s Servers) check() error {
 	if err := CheckMongoDBURI("--mongodb-uri", s.MongoDBURI); err != nil {
 		return err
 	}
-	if err := CheckNATSURL("--nats-url", s.NATSURL); err != nil {
-		return err
-	}
-	if s.NATSCreds != "" {
-		if err := checkCredentials("--nats-creds", s.NATSCreds); err != nil {
-			return err
-		}
-	}
-	if s.NATSCA != "" {
-		return checkCertificates("--nats-ca", s.NATSCA)
-	}
-	return nil
+	return CheckNATSURL("--nats-url", s.NATSURL)
 }
 
 // Link returns the way to the other processes of the database.
 func (c *Connections) Link() messages.Link {
 	return messages.Link{Conn: c.NATS, Namespace: c.Namespace}
+}
+
+// Metrics returns the metrics of both connections.
+func (c *Connections) Metrics() prometheus.Collector {
+	g := &measure.Group{}
+	g.Add(c.Store.Metrics())
+	g.Add(messages.ConnectionMetrics(c.NATS))
+	return g
 }
 
 // Close closes NATS, then the store. Answers must have been flushed before.
@@ -117,7 +114,7 @@ func AwaitNATS(ctx context.Context, conn *nats.Conn, servers string) error {
 
 // noNATS says why NATS could not be connected to.
 func noNATS(last error, servers string) string {
-	if errors.Is(last, nats.ErrAuthorization) || errors.Is(last, nats.ErrAuthExpired) || errors.Is(last, nats.ErrAuthRevoked) {
+	if messages.Refused(last) {
 		return "NATS refuses the user or the password of --nats-url, or the credentials: correct them"
 	}
 	return fmt.Sprintf("NATS cannot be reached at %s (%s): start it, or correct --nats-url", hosts(servers),

@@ -36,13 +36,20 @@ type Mongo struct {
 	proc   *Process
 	frozen bool
 	login  string // user:password@ of who starts it, if it wants one
+	tls    string // options of a connection string, if it speaks TLS only: &tls=true...
 }
 
 // StartMongo starts a mongod for this test alone; it is gone when the test ends. The
 // arguments are added to its command line.
 func StartMongo(tb testing.TB, args ...string) *Mongo {
 	tb.Helper()
-	m, err := NewMongo(tb.TempDir(), append(forTests(), args...)...)
+	return startMongo(tb, "", args...)
+}
+
+// startMongo is StartMongo for a server that speaks TLS only, when tls says how to connect to it.
+func startMongo(tb testing.TB, tls string, args ...string) *Mongo {
+	tb.Helper()
+	m, err := newMongo(&Mongo{dir: tb.TempDir(), tls: tls, args: append(forTests(), args...)})
 	if err != nil {
 		tb.Fatalf("testenv: %v", err)
 	}
@@ -255,7 +262,7 @@ func (m *Mongo) await() error {
 
 // direct is the connection string for this node alone, whatever its set says.
 func (m *Mongo) direct() string {
-	return "mongodb://" + m.login + m.Addr() + "/?directConnection=true"
+	return "mongodb://" + m.login + m.Addr() + "/?directConnection=true" + m.tls
 }
 
 // unauthorized is the code of a command that needs a user who has logged in.

@@ -19,11 +19,83 @@ const rootLogin = "root:root@"
 // [Mongo.Command] makes users, and [Mongo.URIOf] is how one of them connects.
 func StartMongoWithLogin(tb testing.TB) *Mongo {
 	tb.Helper()
-	m := StartMongo(tb)
+	return startMongoWithLogin(tb, "")
+}
+
+func startMongoWithLogin(tb testing.TB, tls string, args ...string) *Mongo {
+	tb.Helper()
+	m := startMongo(tb, tls, args...)
 	if err := m.requireLogin(); err != nil {
 		tb.Fatalf("testenv: %v", err)
 	}
 	return m
+}
+
+// mongoUsers are the users of [StartMongoSecured], with the role of each in deploy/mongodb/roles.json.
+var mongoUsers = map[string]string{
+	"api": "eventioApi", "worker": "eventioWorker", "notifier": "eventioNotifier", "migrate": "eventioMigrate", "operator": "eventioOperator",
+}
+
+// StartMongoSecured starts a mongod for this test that speaks TLS only, with the authority a, and lets nobody in without
+// a login. It has the roles of deploy/mongodb/roles.json, and a user for each: api, worker, notifier, migrate and
+// operator, twice. One has the password PASSWORD-OF-NAME ([Mongo.SecuredURI]), the other a certificate that a
+// signs ([Mongo.CertifiedURI]).
+func StartMongoSecured(tb testing.TB, a *Authority) *Mongo {
+	tb.Helper()
+	a.Issue("Event.io", "mongodb")
+	m := startMongoWithLogin(tb, "&tls=true&tlsCAFile="+a.CA,
+		"--tlsMode", "requireTLS", "--tlsCertificateKeyFile", a.PEM("mongodb"), "--tlsCAFile", a.CA, "--tlsAllowConnectionsWithoutCertificates")
+	if err := m.makeUsers(); err != nil {
+		tb.Fatalf("testenv: %v", err)
+	}
+	for name := range mongoUsers {
+		a.Issue("eventio", name)
+	}
+	return m
+}
+
+// makeUsers makes the roles and the users.
+func (m *Mongo) makeUsers() error {
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(root, "deploy", "mongodb", "roles.json"))
+	if err != nil {
+		return err
+	}
+	var file struct {
+		Roles []bson.D `bson:"roles"`
+	}
+	if err := bson.UnmarshalExtJSON([]byte(`{"roles": `+string(text)+`}`), false, &file); err != nil {
+		return fmt.Errorf("read roles.json: %w", err)
+	}
+	for _, command := range file.Roles {
+		if err := m.Command(command); err != nil {
+			return err
+		}
+	}
+	for name, role := range mongoUsers {
+		roles := bson.A{bson.D{{Key: "role", Value: role}, {Key: "db", Value: "admin"}}}
+		if err := m.Command(bson.D{{Key: "createUser", Value: name}, {Key: "pwd", Value: MongoPassword(name)}, {Key: "roles", Value: roles}}); err != nil {
+			return err
+		}
+		if err := m.command("$external", bson.D{{Key: "createUser", Value: "CN=" + name + ",O=eventio"}, {Key: "roles", Value: roles}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// MongoPassword returns the password of a user of StartMongoSecured.
+func MongoPassword(user string) string { return "password-of-" + user }
+
+// SecuredURI is [Mongo.URIOf] for a user of StartMongoSecured and a password.
+func (m *Mongo) SecuredURI(user, password string) string { return m.URIOf(user, password) + m.tls }
+
+// CertifiedURI is [Mongo.URI] for a user who has the certificate in a file of a.Issue.
+func (m *Mongo) CertifiedURI(certificate string) string {
+	return m.URI() + m.tls + "&authMechanism=MONGODB-X509&tlsCertificateKeyFile=" + certificate
 }
 
 // requireLogin makes the root user while everybody is one, and then starts the server again.
@@ -44,11 +116,16 @@ func (m *Mongo) requireLogin() error {
 }
 
 // Command runs a command on the database admin, as root.
-func (m *Mongo) Command(command bson.D) error {
+func (m *Mongo) Command(command bson.D) error { return m.command("admin", command) }
+
+// command is Command on another database.
+func (m *Mongo) command(database string, command bson.D) error {
 	m.mu.Lock()
-	uri := "mongodb://" + m.login + m.Addr() + "/?directConnection=true"
+	uri := m.direct()
 	m.mu.Unlock()
-	return withAdmin(uri, func(admin *mongo.Database) error { return run(context.Background(), admin, command, nil) })
+	return withAdmin(uri, func(admin *mongo.Database) error {
+		return run(context.Background(), admin.Client().Database(database), command, nil)
+	})
 }
 
 // URIOf is [Mongo.URI] for a user.

@@ -18,7 +18,12 @@ import (
 
 // Build builds commands of this module, named like api, into dir.
 func Build(ctx context.Context, dir string, commands ...string) error {
-	args := []string{"build", "-o", dir + string(filepath.Separator)}
+	return BuildTagged(ctx, dir, "", commands...)
+}
+
+// BuildTagged is Build with build tags, comma-separated.
+func BuildTagged(ctx context.Context, dir, tags string, commands ...string) error {
+	args := []string{"build", "-tags", tags, "-o", dir + string(filepath.Separator)}
 	for _, c := range commands {
 		args = append(args, "github.com/eventio/eventio/cmd/"+c)
 	}

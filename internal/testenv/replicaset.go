@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -174,4 +176,55 @@ func (s *ReplicaSet) URI() string {
 		hosts[i] = m.Addr()
 	}
 	return "mongodb://" + strings.Join(hosts, ",") + "/eventio?replicaSet=rs0"
+}
+
+// CopyOf stops a member cleanly, copies its files, starts it again, and returns a mongod of its own for this
+// test that has the copy and is alone in its set: a database that was restored from a backup.
+func CopyOf(tb testing.TB, member *Mongo) *Mongo {
+	tb.Helper()
+	dir := tb.TempDir()
+	err := member.Stop()
+	if err == nil {
+		err = os.CopyFS(filepath.Join(dir, "data"), os.DirFS(filepath.Join(member.dir, "data")))
+	}
+	if again := member.Restart(); err == nil {
+		err = again
+	}
+	if err == nil {
+		err = os.Remove(filepath.Join(dir, "data", "mongod.lock"))
+	}
+	if err != nil {
+		tb.Fatalf("testenv: copy the files of a member: %v", err)
+	}
+	m, err := newMongo(&Mongo{dir: dir, args: forTests(), member: true})
+	if err != nil {
+		tb.Fatalf("testenv: start the copy of a member: %v", err)
+	}
+	m.killAfter(tb)
+	if err := m.beAlone(); err != nil {
+		tb.Fatalf("testenv: make the copy of a member the only one of its set: %v", err)
+	}
+	return m
+}
+
+// beAlone gives a member a set of its own.
+func (m *Mongo) beAlone() error {
+	return withAdmin(m.direct(), func(admin *mongo.Database) error {
+		if err := run(context.Background(), admin, bson.D{{Key: "replSetReconfig", Value: bson.D{
+			{Key: "_id", Value: "rs0"}, {Key: "version", Value: 1000},
+			{Key: "members", Value: bson.A{bson.D{{Key: "_id", Value: 0}, {Key: "host", Value: m.Addr()}}}},
+		}}, {Key: "force", Value: true}}, nil); err != nil {
+			return err
+		}
+		return Poll(context.Background(), startLimit, func() error {
+			var hello struct {
+				IsWritablePrimary bool `bson:"isWritablePrimary"`
+			}
+			err := run(context.Background(), admin, bson.D{{Key: "hello", Value: 1}}, &hello)
+			if err == nil && !hello.IsWritablePrimary {
+				err = errors.New("no writable primary yet")
+			}
+			return err
+		})
+	})
 }

@@ -3,7 +3,10 @@ package testenv
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +28,9 @@ var secrets = [...]string{
 	// Without a form that tells of the secret.
 	"k1:" + Canary, Canary + ":k1", "k1:" + Canary + "!,k1:" + Canary, "\x7f" + Canary,
 }
+
+// mayBeSecret matches the names of flags whose values may have a secret.
+var mayBeSecret = regexp.MustCompile(`(^|-)(password|token|secret|keys|listen-auth|uri|smtp-url|nats-url)$|^from$`)
 
 // formless is how many of the last secrets nothing tells from a name.
 const formless = 4
@@ -55,6 +61,7 @@ func WantNoSecrets(t *testing.T, s Secrets) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	folder := t.TempDir()
 	tried := 0
 	try := func(name string, args ...string) {
 		tried++
@@ -107,6 +114,20 @@ func WantNoSecrets(t *testing.T, s Secrets) {
 			for _, value := range values {
 				try(name+"/"+flag.Name, args(flag.Name, "--"+flag.Name+"="+value)...)
 			}
+			if !flag.Tag.Has("secret") {
+				if kind == reflect.String && mayBeSecret.MatchString(flag.Name) {
+					t.Errorf("--%s of %q may have a secret, and not from a file: give it the tag secret", flag.Name, name)
+				}
+				continue
+			}
+			for n, value := range values {
+				file := filepath.Join(folder, fmt.Sprintf("secret%d", n))
+				if err := os.WriteFile(file, []byte(value), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				try(name+"/"+flag.Name+"-file", args(flag.Name, "--"+flag.Name+"-file="+file)...)
+			}
+			try(name+"/"+flag.Name+"-file and the value", args(flag.Name, "--"+flag.Name+"-file=/nowhere", "--"+flag.Name+"="+Canary)...)
 		}
 	}
 	if tried < 50 {

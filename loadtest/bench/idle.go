@@ -3,11 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/report"
@@ -35,15 +31,6 @@ func idle(ctx context.Context, b *bench) error {
 	}
 	defer theirs.Close()
 	n := b.size(50, 5)
-	register := func(c *load.Conn, w load.Request) func() error {
-		return func() error {
-			status, err := c.Register(w)
-			if err == nil && status != http.StatusCreated {
-				err = fmt.Errorf("the answer is %d", status)
-			}
-			return err
-		}
-	}
 	err = b.alternate(ctx, arm{"idle", func(ctx context.Context) (figures, error) {
 		if err := s.workers[0].Forget(); err != nil {
 			return nil, err
@@ -52,16 +39,16 @@ func idle(ctx context.Context, b *bench) error {
 		if err != nil {
 			return nil, err
 		}
-		var product, queue, bare timing
+		var product, queue, bare load.Timing
 		tick := time.NewTicker(100 * time.Millisecond / 3)
 		defer tick.Stop()
 		for range n {
 			request, _ := next()
 			batch := seatRequests(events[1], 1)
 			if err := errors.Join(
-				product.take(tick, register(ours, request)),
-				queue.take(tick, register(theirs, request)),
-				bare.take(tick, func() error { return s.apply(ctx, batch) }),
+				product.Take(tick, func() error { return ours.Grant(request) }),
+				queue.Take(tick, func() error { return theirs.Grant(request) }),
+				bare.Take(tick, func() error { return s.apply(ctx, batch) }),
 			); err != nil {
 				return nil, err
 			}
@@ -70,10 +57,10 @@ func idle(ctx context.Context, b *bench) error {
 				return nil, ctx.Err()
 			}
 		}
-		sizes, err := batches(ctx, n, s.workers...)
+		sizes, err := load.Batches(ctx, n, s.workers...)
 		return figures{
-			"ms p50 of product": product.millis(), "ms p50 of L1": queue.millis(), "ms p50 of one store write": bare.millis(),
-			"ms p50 - (L1 + store write)": product.millis() - queue.millis() - bare.millis(),
+			"ms p50 of product": product.Median(), "ms p50 of L1": queue.Median(), "ms p50 of one store write": bare.Median(),
+			"ms p50 - (L1 + store write)": product.Median() - queue.Median() - bare.Median(),
 			meanBatch:                     float64(n) / float64(max(len(sizes), 1)),
 		}, err
 	}})
@@ -87,21 +74,3 @@ func idle(ctx context.Context, b *bench) error {
 	}
 	return nil
 }
-
-// timing keeps how long something takes.
-type timing struct{ h *hdrhistogram.Histogram }
-
-// take waits for the next tick and times do.
-func (t *timing) take(tick *time.Ticker, do func() error) error {
-	if t.h == nil {
-		t.h = hdrhistogram.New(1, time.Minute.Microseconds(), 3)
-	}
-	<-tick.C
-	started := time.Now()
-	if err := do(); err != nil {
-		return err
-	}
-	return t.h.RecordValue(time.Since(started).Microseconds())
-}
-
-func (t *timing) millis() float64 { return load.Quantile(t.h, 0.5).Seconds() * 1000 }

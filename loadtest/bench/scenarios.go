@@ -14,7 +14,8 @@ func scenarios() []scenario {
 		{"S9", "1 to 8 workers", workers},
 		{"S10", "one process with SQLite", embedded},
 		{"S11", "a list of 10,000 events and a roster of 1,000,000 read beside a burst", reads},
-		{"S13", "5,000 listeners on the event of a burst", listeners}, // S12 is a script: see loadtest/README.md
+		{"S12", "with the record of changes, and without", recorded},
+		{"S13", "5,000 listeners on the event of a burst", listeners},
 		{"S14", "many read at once", readers},
 	}
 }

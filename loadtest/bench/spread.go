@@ -22,17 +22,11 @@ func evenly(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	n := b.size(10_000, 500)
-	events, err := s.newEvents(ctx, n, plenty)
+	product, err := s.even(ctx, "product")
 	if err != nil {
 		return err
 	}
-	if err := b.alternate(ctx,
-		arm{"product", func(ctx context.Context) (figures, error) {
-			_, got, err := s.burst(ctx, many, events...)
-			return got, err
-		}},
-		l1.burst("L1", many), p.burst("P", many, n, 0, math.MaxInt)); err != nil {
+	if err := b.alternate(ctx, product, l1.burst("L1", many), p.burst("P", many, b.spread(), 0, math.MaxInt)); err != nil {
 		return err
 	}
 	b.result.Compare("product", "L1", goodput, report.AtLeast(0.6))
@@ -41,6 +35,18 @@ func evenly(ctx context.Context, b *bench) error {
 	b.result.Judge("product", meanBatch, report.Goal{})
 	b.result.Judge("product", commands, report.Goal{})
 	return nil
+}
+
+// spread is over how many events S4 is spread.
+func (b *bench) spread() int { return b.size(10_000, 500) }
+
+// even is an arm: a burst on new events in turn, with places for all.
+func (s *system) even(ctx context.Context, name string) (arm, error) {
+	events, err := s.newEvents(ctx, s.b.spread(), plenty)
+	return arm{name, func(ctx context.Context) (figures, error) {
+		_, got, err := s.burst(ctx, many, events...)
+		return got, err
+	}}, err
 }
 
 // quiet is S5.

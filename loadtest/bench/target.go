@@ -119,7 +119,7 @@ func (t *target) load(ctx context.Context, p load.Plan, expected ...int) (load.R
 		got[journalBytes] = float64(after.journal-before.journal) / float64(seats)
 	}
 	if len(t.workers) > 0 && len(expected) > 0 { // refused by a full queue is in no batch
-		sizes, err := batches(ctx, 0, t.workers...)
+		sizes, err := load.Batches(ctx, 0, t.workers...)
 		if err != nil {
 			return res, nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -167,4 +168,13 @@ func (c *Conn) skip(n int) error {
 		return fmt.Errorf("%d bytes behind an answer", -n)
 	}
 	return nil
+}
+
+// Grant asks for a seat that must be granted.
+func (c *Conn) Grant(w Request) error {
+	status, err := c.Register(w)
+	if err == nil && status != http.StatusCreated {
+		err = fmt.Errorf("the answer is %d", status)
+	}
+	return err
 }

@@ -55,3 +55,11 @@ func PeakMemory(pid int) (int64, error) {
 	}
 	return n << 10, nil
 }
+
+// Memory is how many bytes a process holds in memory now. PeakMemory begins anew from that.
+func Memory(pid int) (int64, error) {
+	if err := ForgetPeak(pid); err != nil {
+		return 0, err
+	}
+	return PeakMemory(pid)
+}

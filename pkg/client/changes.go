@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"net/url"
 	"strconv"
 	"time"
 
@@ -19,6 +20,8 @@ type (
 	Actor = wire.Actor
 	// NumberRange says who moved up when they are too many to be named.
 	NumberRange = wire.NumberRange
+	// Minute tells what happened to the registrations of an event in one minute.
+	Minute = wire.Minute
 )
 
 // ChangesQuery says which changes of an event are wanted.
@@ -56,6 +59,19 @@ func (c *Client) EventChangesPage(ctx context.Context, event ID, query ChangesQu
 		page.After = page.Items[n-1].Revision
 	}
 	return page, err
+}
+
+// Pace returns how many registrations of an event, whose organizer acts, were made and cancelled in each of
+// the latest minutes, the oldest first; the last one is not over. They are at most so many, from 1 to
+// 180; 0: 60. Minutes before the event was made are left out.
+func (c *Client) Pace(ctx context.Context, event ID, minutes int) ([]Minute, error) {
+	q := url.Values{}
+	if minutes > 0 {
+		q.Set("minutes", strconv.Itoa(minutes))
+	}
+	var told []Minute
+	err := c.do(ctx, call{name: "Pace", method: http.MethodGet, path: eventPath(event) + "/pace", query: q}, into(&told, nil))
+	return told, err
 }
 
 // FollowEvent gives the changes of an event after a revision, and then each new one as it comes, until

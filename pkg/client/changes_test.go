@@ -56,6 +56,13 @@ func TestChanges(t *testing.T) {
 	if got := fmt.Sprint(seen); got != "[2 registered 1 3 waitlisted 2 4 cancelled 1 4 promoted 2]" {
 		t.Errorf("followed are %s", got)
 	}
+	var pace client.Minute // of all minutes
+	for _, m := range must[[]client.Minute](t)(organizer.Pace(ctx, event.ID, 10)) {
+		pace.Registrations, pace.Cancelled, pace.TicketsSold = pace.Registrations+m.Registrations, pace.Cancelled+m.Cancelled, m.TicketsSold
+	}
+	if pace != (client.Minute{Registrations: 2, Cancelled: 1, TicketsSold: 1}) {
+		t.Errorf("the pace is %+v", pace)
+	}
 	own := all(t, eve.UserChanges(ctx, eve.ID, client.UserChangesQuery{Limit: 1}))
 	if len(own) != 2 || own[0].Type != "waitlisted" || own[1].Type != "promoted" || own[1].Actor.ID != (client.ID{}) {
 		t.Errorf("eve's are %+v", own)

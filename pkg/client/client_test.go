@@ -344,6 +344,7 @@ func TestItKnowsTheWholeAPI(t *testing.T) {
 		"readRegistration": {"Registration"}, "deleteRegistration": {"CancelRegistration"},
 		"listHoldings": {"UserRegistrations", "UserRegistrationsPage"}, "ready": {"Ready"},
 		"listEventChanges": {"EventChangesPage", "FollowEvent"}, "listUserChanges": {"UserChanges", "UserChangesPage"},
+		"readPace": {"Pace"},
 		"readUser": {"User"}, "editUser": {"EditUser"}, "deleteUser": {"DeleteUser"}, "exportUser": {"ExportUser"},
 		"listSessions": {"LogIns"}, "endSession": {"EndLogIn"}, "endSessions": {"EndLogIns"},
 		"createWebhook": {"CreateWebhook"}, "listWebhooks": {"Webhooks"}, "readWebhook": {"Webhook"}, "editWebhook": {"EditWebhook"},

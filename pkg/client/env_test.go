@@ -19,6 +19,7 @@ import (
 
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/messages"
@@ -77,8 +78,13 @@ func startService() (_ *service, err error) {
 	if err != nil {
 		return nil, err
 	}
+	keys, err := identity.OpenAPIKeys(context.Background(), st, identity.Config{Log: zerolog.Nop()})
+	if err != nil {
+		return nil, err
+	}
+	s.close = append(s.close, func() error { keys.Close(); return nil })
 	a := api.New(st, requester, api.Config{
-		Access: gate.Config{Mode: gate.Token}, Mail: st, Webhooks: api.Webhooks{CheckURL: func(string) error { return nil }},
+		Access: gate.Config{Mode: gate.Token, APIKeys: keys}, Mail: st, Webhooks: api.Webhooks{CheckURL: func(string) error { return nil }},
 	}, zerolog.Nop())
 	s.faults = &faults{api: a}
 	s.Server = httptest.NewUnstartedServer(s.faults)

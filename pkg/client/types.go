@@ -53,6 +53,8 @@ const (
 	ExportLogIn        = wire.ExportSession
 	ExportEvent        = wire.ExportEvent
 	ExportRegistration = wire.ExportRegistration
+	ExportWebhook      = wire.ExportWebhook
+	ExportAPIKey       = wire.ExportAPIKey
 )
 
 // The values of When.

@@ -3,6 +3,7 @@ package messages
 import (
 	"cmp"
 	"crypto/rand"
+	"fmt"
 	"strings"
 
 	"github.com/nats-io/nats.go"
@@ -26,6 +27,14 @@ func newInbox(conn *nats.Conn) string {
 // newMessageName returns a name for a message, which nobody can guess: who has learned an inbox
 // cannot answer the messages that are sent from it later.
 func newMessageName() string { return rand.Text()[:messageNameLength] }
+
+// CheckInboxPrefix fails on a prefix to which workers would not reply, see IsInbox.
+func CheckInboxPrefix(prefix string) error {
+	if strings.Contains(prefix, ".") || !IsInbox(prefix+".a.b") {
+		return fmt.Errorf("inbox prefix %q: want %s, or %s_ and letters, digits, hyphens and underscores", prefix, inboxPrefix, inboxPrefix)
+	}
+	return nil
+}
 
 // IsInbox reports whether a worker may reply to subject: it is the inbox of a requester, then the
 // name of a message. The first token is _INBOX, or begins with _INBOX_ where the processes of a

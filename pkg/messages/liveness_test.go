@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/eventio/eventio/pkg/messages/internal/rendezvous"
 )
 
 // clocked is a liveness with a clock.
@@ -41,8 +43,8 @@ func (a *clocked) alternative(event ID, tried string, now time.Time) string {
 
 // chosen returns the worker of these that gets the requests for an event, or "".
 func chosen(workers []string, event ID) string {
-	best, _ := choose((&router{shared: "s"}).candidates(workers), event)
-	return strings.TrimPrefix(best.subject, "s.")
+	best, _ := rendezvous.Choose((&router{shared: "s"}).candidates(workers), event)
+	return strings.TrimPrefix(best.Subject, "s.")
 }
 
 // eventOf makes an event whose preferred worker is first and whose alternative is second.

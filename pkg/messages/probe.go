@@ -24,6 +24,9 @@ func newProbe() SeatRequest { return SeatRequest{Kind: KindProbe, RequestID: "pr
 // checkConnection returns why no request can be sent over conn, or nil.
 func checkConnection(conn *nats.Conn) error {
 	if !conn.IsConnected() {
+		if Refused(conn.LastError()) {
+			return fmt.Errorf("NATS: the server refuses the login of this process (%s)", loginOf(conn.Opts))
+		}
 		return fmt.Errorf("NATS: the connection is %s", strings.ToLower(conn.Status().String()))
 	}
 	return checkPayload(conn)

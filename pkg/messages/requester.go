@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/eventio/eventio/internal/telemetry/measure"
 )
 
 const (
@@ -32,6 +34,7 @@ type Requester struct {
 	batcher  *batcher
 	router   *router
 	refusals *publishRefusals
+	stats    *stats
 }
 
 // NewRequester makes a Requester that sends over link to the workers of its namespace. It fails
@@ -50,7 +53,9 @@ func NewRequester(link Link) (*Requester, error) {
 	}
 	refusals := new(publishRefusals)
 	refusals.listen(link.Conn, link.Namespace.Seats())
-	return &Requester{conn: link.Conn, link: link, batcher: b, router: r, refusals: refusals}, nil
+	made := &Requester{conn: link.Conn, link: link, batcher: b, router: r, refusals: refusals}
+	made.stats = newStats(made)
+	return made, nil
 }
 
 // Answer is what became of a request. There always is one.
@@ -77,6 +82,8 @@ func (r *Requester) Request(ctx context.Context, req SeatRequest, deadline time.
 		if retry && ctx.Err() == nil && time.Now().Before(deadline) {
 			continue
 		}
+		r.stats.answered(answer.Reply.Outcome)
+		r.stats.duration.Observe(measure.Since(e.started))
 		return answer
 	}
 }
@@ -99,6 +106,7 @@ var errByWorker = errors.New("answered by the worker")
 // may be made.
 func (e *exchange) attempt(ctx context.Context) (answer Answer, retry bool) {
 	got := e.send(ctx, e.subject())
+	e.stats.attempted(got.err)
 	switch {
 	case errors.Is(got.err, nats.ErrNoResponders), neverSent(got.err):
 		retry = e.awaitWorkers(ctx)

@@ -10,6 +10,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+
+	"github.com/eventio/eventio/pkg/messages/internal/rendezvous"
 )
 
 // router chooses the subject of each request, so that all requests for one event go to one
@@ -32,7 +34,7 @@ type router struct {
 // choices are the workers among which a router chooses, as they were at one moment. Nobody changes
 // them: what is known later is in other choices.
 type choices struct {
-	candidates []candidate
+	candidates []rendezvous.Candidate
 	pingedAt   time.Time // the last ping before that
 }
 
@@ -82,19 +84,19 @@ func (r *router) reroute(event ID, tried string) string {
 }
 
 // candidates makes candidates of workers.
-func (r *router) candidates(workers []string) []candidate {
-	all := make([]candidate, len(workers))
+func (r *router) candidates(workers []string) []rendezvous.Candidate {
+	all := make([]rendezvous.Candidate, len(workers))
 	for i, worker := range workers {
-		all[i] = candidate{workerHash(worker), workerSubject(r.shared, worker)}
+		all[i] = rendezvous.Candidate{Hash: rendezvous.Hash(worker), Subject: workerSubject(r.shared, worker)}
 	}
 	return all
 }
 
 // choose returns the subject of the worker that gets the requests for an event, or with no candidate
 // that of all workers.
-func (r *router) choose(candidates []candidate, event ID) string {
-	if best, ok := choose(candidates, event); ok {
-		return best.subject
+func (r *router) choose(candidates []rendezvous.Candidate, event ID) string {
+	if best, ok := rendezvous.Choose(candidates, event); ok {
+		return best.Subject
 	}
 	return r.shared
 }

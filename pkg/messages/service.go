@@ -5,6 +5,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
+
+	"github.com/eventio/eventio/pkg/messages/internal/discovery"
 )
 
 const (
@@ -26,7 +28,7 @@ type Service struct {
 
 	conn      *nats.Conn
 	receive   nats.MsgHandler
-	announced []micro.Service
+	announced []*discovery.Service // two of them when it also serves the shared subject
 }
 
 // Serve subscribes a worker to the seat requests of the link's namespace, and announces it to
@@ -50,24 +52,30 @@ func (s *Service) ServeShared() error {
 // subscribe takes requests from a subject in the queue group, and from the worker's own subject
 // below it, and announces both as a service.
 func (s *Service) subscribe(subject, version string, metadata map[string]string) error {
-	shared, err := s.conn.QueueSubscribe(subject, QueueWorkers, s.receive)
+	service := discovery.New(s.conn, discovery.Config{
+		Name: ServiceName, Version: version, Metadata: metadata, Description: "Applies seat requests of Event.io to the store.",
+	})
+	s.announced = append(s.announced, service)
+	receive, ownSubject := service.Count(s.receive), workerSubject(subject, service.ID())
+	service.Add("seats", subject, QueueWorkers)
+	service.Add("own", ownSubject, "")
+	shared, err := s.conn.QueueSubscribe(subject, QueueWorkers, receive)
 	if err != nil {
 		return fmt.Errorf("subscribe to %s: %w", subject, err)
 	}
-	s.Subscriptions = append(s.Subscriptions, shared)
-	service, err := micro.AddService(s.conn, micro.Config{
-		Name: ServiceName, Version: version, Metadata: metadata, Description: "Applies seat requests of Event.io to the store.",
-	})
-	if err != nil {
-		return fmt.Errorf("announce the worker: %w", err)
-	}
-	s.announced = append(s.announced, service)
-	own, err := s.conn.Subscribe(workerSubject(subject, service.Info().ID), s.receive)
+	own, err := s.conn.Subscribe(ownSubject, receive)
 	if err != nil {
 		return fmt.Errorf("subscribe to the worker's own subject: %w", err)
 	}
-	s.Subscriptions = append(s.Subscriptions, own)
-	return nil
+	s.Subscriptions = append(s.Subscriptions, shared, own)
+	return service.Announce()
+}
+
+// Fail has service discovery tell of a message that could not be taken.
+func (s *Service) Fail(msg *nats.Msg, err error) {
+	for _, service := range s.announced {
+		service.Fail(msg, err)
+	}
 }
 
 // Leave withdraws the worker from service discovery, so that it answers no more pings. Its
@@ -75,7 +83,7 @@ func (s *Service) subscribe(subject, version string, metadata map[string]string)
 func (s *Service) Leave() error {
 	for _, service := range s.announced {
 		if err := service.Stop(); err != nil {
-			return fmt.Errorf("withdraw the worker: %w", err)
+			return err
 		}
 	}
 	return nil

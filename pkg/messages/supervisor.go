@@ -152,8 +152,12 @@ func (s *supervisor) watchAway(c *nats.Conn) {
 
 // logAway logs why there is no connection: each reason at once, and then once a minute.
 func (s *supervisor) logAway(err error) {
-	if s.shouldLog(err) {
+	advice := refusalAdvice(err)
+	switch {
+	case advice == "" && s.shouldLog(err):
 		s.log.Warn().Err(err).Msg("NATS cannot be reached, trying on")
+	case advice != "" && s.shouldLog(errors.New(advice)): // the error may have the port of the attempt
+		s.log.Error().Err(err).Str("login", loginOf(s.options)).Msg(advice)
 	}
 }
 

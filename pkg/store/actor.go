@@ -28,6 +28,9 @@ const (
 	ProofKey    Proof = "key"    // an API key
 )
 
+// ByKey returns the proof by the API key with that id, which the record of changes and logs of workers tell: key/ and the id.
+func ByKey(id ID) Proof { return ProofKey + "/" + Proof(id.Hex()) }
+
 // String returns the word of p, which for a token of ours is token.
 func (p Proof) String() string {
 	if p == "" {

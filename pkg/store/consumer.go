@@ -32,6 +32,8 @@ var (
 type Consumers interface {
 	// CreateConsumer creates a consumer at a position. One that exists stays as it is.
 	CreateConsumer(ctx context.Context, name string, at Position) error
+	// ConsumerPosition returns where a consumer is, whoever has its lease. Errors: ErrConsumerNotFound.
+	ConsumerPosition(ctx context.Context, name string) (Position, error)
 	// TakeLease gives the lease of a consumer to an owner for a time, if nobody has it, or the owner
 	// itself. Errors: ErrConsumerNotFound, ErrLeaseHeld.
 	TakeLease(ctx context.Context, name, owner string, length time.Duration) (Lease, error)

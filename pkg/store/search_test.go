@@ -45,7 +45,7 @@ func TestAllEventsReadsPageByPage(t *testing.T) {
 		p := &paged{fails: c.fails}
 		n := 0
 		var failed error
-		for e, err := range search.AllEvents(t.Context(), p, store.EventQuery{Limit: 7}) {
+		for e, err := range search.All(t.Context(), p, store.EventQuery{Limit: 7}) {
 			if failed != nil {
 				t.Errorf("%s: it goes on after an error", name)
 			}

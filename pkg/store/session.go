@@ -76,17 +76,18 @@ type Accounts interface {
 	// EndTokens ends all tokens of a user: it increments the PasswordVersion and sets the
 	// PasswordChangedAt to at. It returns the user as stored.
 	EndTokens(ctx context.Context, id ID, at time.Time) (User, error)
-	// LockUser does what EndTokens does, and sets LockedAt to at. A locked user stays as they are.
+	// LockUser does what EndTokens does, ends the API keys of the user, and sets LockedAt to at. A locked user stays as they are.
 	LockUser(ctx context.Context, id ID, at time.Time) (User, error)
 	// UnlockUser sets LockedAt to the zero time.
 	UnlockUser(ctx context.Context, id ID) (User, error)
 	// EditUser stores the Name and Email of u, and nothing else of it. Another address than before is
 	// not proven. Errors: ErrEmailTaken.
 	EditUser(ctx context.Context, u User) error
-	// EraseUser forgets a person: it removes the user and their sessions, remembers the id as
+	// EraseUser forgets a person: it removes the user and their sessions, ends their API keys and forgets what these were called, remembers the id as
 	// erased at the given time, and takes the request ids from their registrations and from the
 	// record of changes (changes.Forget). Registrations that are not cancelled stay, under the id that means nobody any more, so that counts and
-	// numbers stay true; cancelled ones are removed. The caller has cancelled what is to come.
+	// numbers stay true; cancelled ones are removed. The caller has cancelled what is to come. A process whose user of
+	// the database may not change registrations leaves all of that about them to Retention.ForgetErased.
 	// Erasing somebody who is erased, or an id that was nobody's, is no error.
 	EraseUser(ctx context.Context, id ID, at time.Time) error
 	// ErasedAt returns when a user was erased; the zero time: never.
@@ -103,7 +104,10 @@ type Retention interface {
 	// was asked under these is new after that. No other registration, number or counter changes. Cancelled registrations whose time
 	// is not known, because an older version has written them, count as cancelled now.
 	ForgetCancelled(ctx context.Context, before time.Time, limit int) (int, error)
-	// ForgetKeys removes idempotency keys and sessions that have expired, and returns how many, or
+	// ForgetErased scrubs the registrations of users, at most limit of them, whom a process has erased that may
+	// not change registrations, and returns of how many. See Accounts.EraseUser. No counter changes.
+	ForgetErased(ctx context.Context, limit int) (int, error)
+	// ForgetKeys removes idempotency keys, sessions and API keys that have expired, and returns how many, or
 	// 0 when the database does that by itself.
 	ForgetKeys(ctx context.Context) (int, error)
 }

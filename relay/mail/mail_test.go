@@ -3,6 +3,7 @@ package mail_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	netmail "net/mail"
@@ -90,6 +91,14 @@ func (l *logs) String() string {
 // sender makes a sender of mails to a server.
 func sender(t *testing.T, st mail.SenderStore, box *mailbox.Server, log *logs) *mail.Sender {
 	t.Helper()
+	t.Cleanup(func() {
+		for line := range strings.Lines(log.String()) {
+			if !json.Valid([]byte(line)) {
+				t.Errorf("a line of the log is no JSON: %s", line)
+				return
+			}
+		}
+	})
 	server, err := mail.ParseServer(box.URL(), box.Authorities())
 	if err != nil {
 		t.Fatal(err)

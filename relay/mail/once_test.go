@@ -303,7 +303,12 @@ func TestAWebhookThatIsOff(t *testing.T) {
 	if err := st.CreateWebhook(t.Context(), hook); err != nil {
 		t.Fatal(err)
 	}
-	if err := st.AddMails(t.Context(), []outbox.Mail{mail.OfWebhook(hook), mail.OfWebhook(hook)}); err != nil { // told once
+	told := mail.OfWebhook(hook)
+	if !told.DueAt.After(now.Add(5 * time.Second)) {
+		t.Errorf("it is due at %v, and the webhook switched off at %v at the earliest", told.DueAt, now)
+	}
+	told.DueAt = now
+	if err := st.AddMails(t.Context(), []outbox.Mail{told, told}); err != nil { // told once
 		t.Fatal(err)
 	}
 	r := box.Await(t, u.Email, 1, limit)[0].Read(t)
@@ -317,8 +322,10 @@ func TestAWebhookThatIsOff(t *testing.T) {
 	if err := store.RemoveWebhook(t.Context(), st, hook.ID); err != nil {
 		t.Fatal(err)
 	}
-	hook.OffSince = now.Add(time.Millisecond)
-	if err := st.AddMails(t.Context(), []outbox.Mail{mail.OfWebhook(hook)}); err != nil {
+	hook.FailingSince = now.Add(time.Millisecond)
+	told = mail.OfWebhook(hook)
+	told.DueAt = now
+	if err := st.AddMails(t.Context(), []outbox.Mail{told}); err != nil {
 		t.Fatal(err)
 	}
 	testenv.Eventually(t, limit, "drop the mail about a webhook that is gone", func() error {
@@ -327,6 +334,63 @@ func TestAWebhookThatIsOff(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestAWebhookThatIsNotOffYet: the process that stored the mail died before it switched the webhook off. The
+// owner is told when another one has, and once; and not at all when the webhook has healed meanwhile.
+func TestAWebhookThatIsNotOffYet(t *testing.T) {
+	for name, healed := range map[string]bool{"is_switched_off_later": false, "has_healed": true} {
+		t.Run(name, func(t *testing.T) {
+			st := openSQLite(t)
+			box := mailbox.Start(t, mailbox.Options{})
+			s := relayed(t, st, box, &logs{})
+			u := newUser(t, st, "Ada")
+			now := time.Now().UTC().Truncate(time.Millisecond)
+			hook := store.Webhook{ID: store.NewID(), OwnerID: u.ID, URL: "https://hooks.example.org/", Active: true, LastError: "the answer is 500", FailingSince: now, CreatedAt: now, Version: 1}
+			if err := st.CreateWebhook(t.Context(), hook); err != nil {
+				t.Fatal(err)
+			}
+			tell := func(offAt time.Time) {
+				t.Helper()
+				then := hook
+				then.Active, then.OffSince = false, offAt
+				told := mail.OfWebhook(then)
+				told.DueAt = now
+				if err := st.AddMails(t.Context(), []outbox.Mail{told}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			tell(now)
+			becomes := func(what string, ok func(mail.Stats) bool) {
+				t.Helper()
+				testenv.Eventually(t, limit, what, func() error {
+					if got := s.Stats(); !ok(got) {
+						return fmt.Errorf("%+v", got)
+					}
+					return nil
+				})
+			}
+			becomes("wait", func(s mail.Stats) bool { return s.PutOff > 0 })
+			if !healed {
+				tell(now.Add(time.Second)) // the one that switches it off stores it too
+			}
+			_, err := store.EditWebhook(t.Context(), st, hook.ID, func(w *store.Webhook) error {
+				if w.FailingSince = (time.Time{}); !healed {
+					w.Active, w.OffSince, w.FailingSince = false, now.Add(time.Second), now
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if healed {
+				becomes("be dropped", func(s mail.Stats) bool { return s.Dropped == 1 && s.Sent == 0 })
+				return
+			}
+			box.Await(t, u.Email, 1, limit)
+			becomes("be sent once", func(s mail.Stats) bool { return s.Sent == 1 })
+		})
+	}
 }
 
 // TestOldNews: nobody is told of what happened long ago, when mail is switched on again.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/textproto"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -203,7 +202,10 @@ func (s *Sender) deliver(ctx context.Context, m outbox.Mail) {
 		return
 	}
 	became, err := s.server.send(ctx, msg)
-	line = line.With().Int64("duration_ms", time.Since(begun).Milliseconds()).EmbedObject(smtpError{err}).Logger()
+	line = line.With().Int64("duration_ms", time.Since(begun).Milliseconds()).Logger()
+	if err != nil {
+		line = line.With().EmbedObject(smtpError{err}).Logger()
+	}
 	if became != away {
 		s.reached()
 	}
@@ -326,7 +328,11 @@ func (s *Sender) prepare(ctx context.Context, m outbox.Mail) (msg *gomail.Msg, r
 	}
 	switch {
 	case m.Kind == outbox.WebhookOff:
-		if l.hooks, err = s.switchedOff(ctx, m.UserID); err == nil && len(l.hooks) == 0 {
+		var failing bool
+		if l.hooks, failing, err = s.switchedOff(ctx, m.UserID); err == nil && len(l.hooks) == 0 {
+			if failing {
+				return nil, "", errStillOn
+			}
 			return nil, reasonHooks, nil
 		}
 	case m.Kind.Asked():
@@ -358,10 +364,22 @@ func (s *Sender) prepare(ctx context.Context, m outbox.Mail) (msg *gomail.Msg, r
 	return msg, "", err
 }
 
-// switchedOff returns the webhooks of a person that are off because their calls fail.
-func (s *Sender) switchedOff(ctx context.Context, owner store.ID) ([]store.Webhook, error) {
+// errStillOn means that no webhook of a person is switched off, but one may be soon.
+var errStillOn = errors.New("the webhook that fails is not switched off yet")
+
+// switchedOff returns the webhooks of a person that are off because their calls fail, and whether the calls
+// of one that is on fail.
+func (s *Sender) switchedOff(ctx context.Context, owner store.ID) (off []store.Webhook, failing bool, err error) {
 	hooks, err := s.store.WebhooksOf(ctx, []store.ID{owner}, false)
-	return slices.DeleteFunc(hooks, func(w store.Webhook) bool { return w.Active || w.OffSince.IsZero() }), err
+	for _, w := range hooks {
+		switch {
+		case w.Active:
+			failing = failing || !w.FailingSince.IsZero()
+		case !w.OffSince.IsZero():
+			off = append(off, w)
+		}
+	}
+	return off, failing, err
 }
 
 // smtpError writes an error of SMTP into a line of the log, without what the server has said: that may
@@ -370,9 +388,6 @@ type smtpError struct{ err error }
 
 // MarshalZerologObject implements zerolog.LogObjectMarshaler.
 func (e smtpError) MarshalZerologObject(line *zerolog.Event) {
-	if e.err == nil {
-		return
-	}
 	if refused, ok := errors.AsType[*gomail.SendError](e.err); ok {
 		line.Str("smtp_step", refused.Reason.String()).Int("smtp_code", refused.ErrorCode()).Str("smtp_status", refused.EnhancedStatusCode())
 		return

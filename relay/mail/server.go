@@ -20,7 +20,15 @@ type Server struct {
 	port               int
 	implicit, starttls bool // TLS from the first byte, or by STARTTLS, which must succeed
 	user, password     string
-	authorities        *x509.CertPool // nil: those of the system
+	authorities        *x509.CertPool         // nil: those of the system
+	latest             func() (Server, error) // what it is now; nil: the same
+}
+
+// Renewing returns s as a server that is asked for before each mail: a password that was changed counts from then on.
+// While latest fails, s stays as it was.
+func (s Server) Renewing(latest func() (Server, error)) Server {
+	s.latest = latest
+	return s
 }
 
 // ErrServerURL is the error of ParseServer. It quotes nothing.
@@ -84,6 +92,11 @@ const (
 
 // send hands a mail to the server.
 func (s Server) send(ctx context.Context, m *gomail.Msg) (verdict, error) {
+	if s.latest != nil {
+		if latest, err := s.latest(); err == nil {
+			s = latest
+		}
+	}
 	policy := gomail.NoTLS
 	if s.starttls {
 		policy = gomail.TLSMandatory

@@ -15,11 +15,17 @@ import (
 // nobody gets the mails of a year when mail is switched on again.
 const eventMailLife = 3 * 24 * time.Hour
 
-// OfWebhook makes the mail that tells the owner of a webhook that it was switched off.
+// switchOffLimit is longer than it takes to switch a webhook off.
+const switchOffLimit = 2 * callLimit
+
+// OfWebhook makes the mail that tells the owner of a webhook that it is switched off. It is stored before
+// that is done, so that no process can die between the two and leave the owner without it: it is due a
+// little later, waits while the webhook is on and fails, and goes to nobody when that has healed. The key
+// is that of the failures, so that whoever switches the webhook off tells it once.
 func OfWebhook(w store.Webhook) outbox.Mail {
 	return outbox.Mail{
-		Key:  fmt.Sprintf("%s-%s-%d", outbox.WebhookOff, w.ID.Hex(), w.OffSince.UnixMilli()),
-		Kind: outbox.WebhookOff, UserID: w.OwnerID, CreatedAt: w.OffSince, DueAt: w.OffSince, ExpiresAt: w.OffSince.Add(eventMailLife),
+		Key:  fmt.Sprintf("%s-%s-%d", outbox.WebhookOff, w.ID.Hex(), w.FailingSince.UnixMilli()),
+		Kind: outbox.WebhookOff, UserID: w.OwnerID, CreatedAt: w.OffSince, DueAt: w.OffSince.Add(switchOffLimit), ExpiresAt: w.OffSince.Add(eventMailLife),
 	}
 }
 

@@ -41,8 +41,10 @@ type Config struct {
 	// AtOnce bounds how many webhooks are called at once by a process. Those whose last call failed have
 	// at most half of it. Default 256.
 	AtOnce int
-	// SwitchedOff, if it is set, is called when a webhook was switched off, to tell its owner.
-	SwitchedOff func(ctx context.Context, w store.Webhook)
+	// SwitchOff, if it is set, is called before a webhook is switched off, with what it will be then, to have
+	// its owner told. After an error the webhook stays on, and its next failed call tries both again. A
+	// process that dies between the two has told of what is not so yet: see mail.OfWebhook.
+	SwitchOff func(ctx context.Context, w store.Webhook) error
 }
 
 const (
@@ -72,6 +74,8 @@ type Caller struct {
 
 	mu   sync.Mutex // guards busy
 	busy map[store.ID]time.Time
+
+	stats *stats
 }
 
 // NewCaller returns a caller over a store, which stays the caller's.
@@ -82,11 +86,13 @@ func NewCaller(st Store, config Config, log zerolog.Logger) *Caller {
 	set(&config.FirstPause, 5*time.Second)
 	set(&config.GiveUp, 72*time.Hour)
 	set(&config.AtOnce, 256)
-	return &Caller{
+	c := &Caller{
 		store: st, config: config, log: log, owner: relay.NewOwner(), client: config.Targets.client(config.Timeout),
 		woken: make(chan struct{}, 1), slots: make(chan struct{}, config.AtOnce), slow: make(chan struct{}, max(1, config.AtOnce/2)),
 		busy: make(map[store.ID]time.Time),
 	}
+	c.stats = newStats(c)
+	return c
 }
 
 // set gives a setting its default.

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/telemetry/measure"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/changes"
 )
@@ -79,7 +80,7 @@ func (d *delivery) round(ctx context.Context, w store.Webhook) (more bool, err e
 		}
 	}
 	if b.test {
-		a := send(ctx, d.client, w, newTest(w))
+		a := d.call(ctx, w, newTest(w))
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
@@ -88,7 +89,7 @@ func (d *delivery) round(ctx context.Context, w store.Webhook) (more bool, err e
 		}
 	}
 	if len(b.changes) > 0 {
-		a := send(ctx, d.client, w, newMessage(w, b.changes))
+		a := d.call(ctx, w, newMessage(w, b.changes))
 		if ctx.Err() != nil { // the lease is lost, or the process ends: the next holder calls again
 			return false, ctx.Err()
 		}
@@ -111,6 +112,16 @@ func (d *delivery) round(ctx context.Context, w store.Webhook) (more bool, err e
 		}
 		return nil
 	})
+}
+
+// call calls the webhook once.
+func (d *delivery) call(ctx context.Context, w store.Webhook, m message) answer {
+	begun := time.Now()
+	a := send(ctx, d.client, w, m)
+	if ctx.Err() == nil {
+		d.stats.called(a, measure.Since(begun))
+	}
+	return a
 }
 
 // within bounds some calls of the store.
@@ -204,22 +215,25 @@ func (d *delivery) settle(ctx context.Context, w store.Webhook, a answer) error 
 	if a.ok && w.Failures == 0 {
 		return nil
 	}
-	var now store.Webhook
-	err := d.within(ctx, func(ctx context.Context) (err error) {
-		now, err = store.EditWebhook(ctx, d.store, d.id, func(w *store.Webhook) error {
-			d.judge(w, a, time.Now().UTC().Truncate(time.Millisecond))
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	return d.within(ctx, func(ctx context.Context) error {
+		then := w
+		if d.judge(&then, a, at); !then.Active && d.config.SwitchOff != nil {
+			if err := d.config.SwitchOff(ctx, then); err != nil {
+				return err
+			}
+		}
+		now, err := store.EditWebhook(ctx, d.store, d.id, func(w *store.Webhook) error {
+			d.judge(w, a, at)
 			return nil
 		})
+		if err == nil && !now.Active && now.OffSince.Equal(at) {
+			d.stats.switchedOff.Inc()
+			d.log.Warn().Str("user_id", now.OwnerID.Hex()).Int("failures", now.Failures).Time("failing_since", now.FailingSince).
+				Msg("a webhook was switched off, because its calls fail")
+		}
 		return err
 	})
-	if err == nil && w.Active && !now.Active && !now.OffSince.IsZero() {
-		d.log.Warn().Str("user_id", now.OwnerID.Hex()).Int("failures", now.Failures).Time("failing_since", now.FailingSince).
-			Msg("a webhook was switched off, because its calls fail")
-		if d.config.SwitchedOff != nil {
-			d.config.SwitchedOff(ctx, now)
-		}
-	}
-	return err
 }
 
 // judge changes a webhook by what became of a call.

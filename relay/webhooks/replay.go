@@ -17,7 +17,7 @@ func (d *delivery) rewind(ctx context.Context, w store.Webhook) error {
 	if w.AllEvents {
 		query.OrganizerID = store.ID{}
 	}
-	for e, err := range search.AllEvents(ctx, d.store, query) {
+	for e, err := range search.All(ctx, d.store, query) {
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -340,7 +341,17 @@ func TestADeadReceiverIsSwitchedOff(t *testing.T) {
 					s.config.GiveUp = 300 * time.Millisecond
 				}
 				var told sync.Map
-				s.config.SwitchedOff = func(_ context.Context, w store.Webhook) { told.Store(w.ID, w.OwnerID) }
+				var tries atomic.Int64
+				s.config.SwitchOff = func(ctx context.Context, then store.Webhook) error {
+					if tries.Add(1) == 1 {
+						return errors.New("the owner cannot be told")
+					}
+					if now, err := s.store.Webhook(ctx, then.ID); err != nil || !now.Active || then.Active || then.OffSince.IsZero() {
+						t.Errorf("it is switched off before its owner is told: %+v, %v", now, err)
+					}
+					told.Store(then.ID, then.OwnerID)
+					return nil
+				}
 				r, e := newReceiver(t), s.event()
 				w := s.hook(r)
 				var heals sync.Map

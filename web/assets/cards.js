@@ -9,6 +9,7 @@ function badge(event, own) {
   const now = event.registration_state;
   if (now === 'cancelled') return make('p', { class: 'badge badge-bad' }, t('badge.cancelled'));
   if (own?.status === 'confirmed') return make('p', { class: 'badge badge-good' }, t('badge.confirmed', { number: own.number }));
+  if (own?.status === 'cancelled') return make('p', { class: 'badge badge-plain' }, t({ person: 'badge.gave_up', organizer: 'badge.removed' }[own.by] ?? 'badge.gone'));
   if (own?.status === 'waitlisted') return make('p', { class: 'badge badge-warn' }, t('badge.waiting'));
   if (now === 'open') return make('p', { class: left / all <= 0.1 ? 'left left-few' : 'left' }, t('places.left', { n: left }));
   if (now === 'opens_soon') return make('p', { class: 'badge badge-warn' }, t('badge.opens', { when: shortSpan(event.registration_opens_at, event.registration_opens_at, event.time_zone) }));
@@ -19,7 +20,7 @@ export function card(event, own) {
   const { all, taken } = places(event);
   const date = stub(event.starts_at, event.time_zone);
   const now = event.registration_state;
-  const dim = ['ended', 'cancelled', 'closed', 'full'].includes(now) && own?.status !== 'confirmed';
+  const dim = own?.status === 'cancelled' || (['ended', 'cancelled', 'closed', 'full'].includes(now) && own?.status !== 'confirmed');
   const foot = make('div', { class: 'card-foot' }, badge(event, own));
   if (['open', 'opens_soon'].includes(now) && !own) {
     foot.append(make('meter', { class: 'meter', min: 0, max: Math.max(all, 1), low: all * 0.6, high: all * 0.9, optimum: 0, value: taken, 'aria-hidden': 'true' }));

@@ -20,6 +20,17 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+// drawn('rect', {x: 1}) makes an element of a drawing (SVG). Its attributes are numbers and classes.
+export function drawn(tag, attributes = {}, ...children) {
+  const element = document.createElementNS(document.querySelector('svg').namespaceURI, tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value !== 'number' && name !== 'class') throw new Error(`attribute ${name} of a drawing is no number`);
+    element.setAttribute(name, value);
+  }
+  element.append(...children);
+  return element;
+}
+
 export function show(element, visible = true) {
   if (element.hidden === visible) element.hidden = !visible;
 }

@@ -14,9 +14,10 @@ const spread = 1500; // all who look are told at once, and must not all ask at o
 const told = ['capacity', 'tickets_sold', 'waiting', 'state', 'registration_state'];
 
 // follow calls onNews(answer) for each answer that is not what is known already; tag says what that is.
-// onNumbers(numbers) gets what the stream tells, fields of the event. It rests while nobody looks, and
+// onNumbers(numbers) gets what the stream tells, fields of the event; onChange says that something happened,
+// also when the numbers are as they were: one came and another left. It rests while nobody looks, and
 // returns {now(), end()}: now asks at once.
-export function follow(path, event, tag, { onNews, onNumbers }) {
+export function follow(path, event, tag, { onNews, onNumbers, onChange }) {
   let numbers = pick(event);
   let [revision, version] = [0, 0]; // version grows with what the organizer edits
   let broken = false; // the stream was open, and something may have been missed
@@ -66,9 +67,11 @@ export function follow(path, event, tag, { onNews, onNumbers }) {
     if (ended || state.revision < revision) return;
     const now = pick(state);
     const counted = told.some((name) => now[name] !== numbers[name]);
+    const changed = revision > 0 && state.revision > revision;
     const edited = version > 0 && state.version !== version;
     [revision, version, numbers] = [state.revision, state.version, now];
     if (counted) onNumbers(now);
+    if (changed) onChange?.();
     if (edited) askSoon();
   }
 

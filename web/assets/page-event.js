@@ -113,6 +113,7 @@ export function startEvent() {
       show(leaveButton, Boolean(mine) && !over);
       write(leaveButton, t(mine?.status === 'waitlisted' ? 'action.leave_line' : 'action.leave'));
     }
+    show(byId('proof-asked'), Boolean(event.requires_proven_email) && !mine && (open || now === 'opens_soon'));
     const early = now === 'opens_soon' && !mine;
     show(byId('countdown'), early);
     if (early) write(byId('opens-at'), t('opens.at', { when: moment(event.registration_opens_at, event.time_zone || ownZone) }));
@@ -129,6 +130,10 @@ export function startEvent() {
       return now === 'ended' ? note('warn', t('mine.in_vain_title'), '') : note('warn', t('mine.waiting_title', { n: mine.position || 1 }), t('mine.waiting_text'));
     }
     if (currentUser() && !asked && now !== 'ended' && now !== 'cancelled') return note('warn', t('mine.unknown_title'), t('mine.unknown_text'));
+    // The button stays: the proof may have come from another device, and the service decides.
+    if (currentUser() && event.requires_proven_email && !currentUser().email_proven_at && ['open', 'waitlist', 'opens_soon'].includes(now)) {
+      return note('warn', t('problem.email_unproven.title'), t('event.proof_needed'), make('a', { href: '/prove' }, t('account.prove')));
+    }
     const words = { full: 'full', waitlist: 'waitlist', closed: 'closed', ended: 'ended', cancelled: 'cancelled' }[now];
     return words ? make('p', { class: 'fine' }, t(`state.${words}`)) : null;
   }
@@ -364,7 +369,8 @@ export function startEvent() {
     if (answer.code === 'registration_closed') event = { ...event, registration_state: 'closed' };
     showAll();
     if (settled) return; // the situation says it
-    const link = !currentUser() && user ? make('a', { href: withNext('/login') }, t('account.log_in_again')) : null;
+    let link = !currentUser() && user ? make('a', { href: withNext('/login') }, t('account.log_in_again')) : null;
+    if (answer.code === 'email_unproven') link = make('a', { href: '/prove' }, t('account.prove'));
     const kind = isUndecided(answer) || answer.code === 'offline' || answer.status === 401 ? 'warn' : 'bad';
     keepAnswer(note(kind, title, text, link), { ofEvent: true });
   }

@@ -20,7 +20,7 @@ export function startForm() {
 
   function shown(event) {
     const zone = event.time_zone || ownZone;
-    const values = { ...event, time_zone: zone, place: event.place ?? '', waitlist: event.waitlist ?? false };
+    const values = { ...event, time_zone: zone, place: event.place ?? '', waitlist: event.waitlist ?? false, requires_proven_email: event.requires_proven_email ?? false };
     for (const name of timeFields) {
       const seconds = name.startsWith('registration_');
       values[name] = event[name] ? wall(new Date(event[name]), zone).slice(0, seconds ? 19 : 16) : '';
@@ -37,6 +37,7 @@ export function startForm() {
       place: values.place.trim() || null,
       time_zone: zone,
       waitlist: values.waitlist,
+      requires_proven_email: values.requires_proven_email,
       capacity: Number(values.capacity),
       ...Object.fromEntries(timeFields.map((name) => [name, instant(values[name], zone)])),
     };
@@ -49,6 +50,14 @@ export function startForm() {
     was.time_zone = before.time_zone;
     return Object.fromEntries(Object.entries(all).filter(([name, value]) => value !== was[name]));
   }
+
+  // An end is suggested when there is none: two hours later.
+  byId('starts_at').addEventListener('blur', ({ target }) => {
+    const ends = byId('ends_at');
+    if (!target.value || ends.value) return;
+    ends.value = new Date(Date.parse(`${target.value.slice(0, 16)}:00Z`) + 2 * 3_600_000).toISOString().slice(0, 16);
+    ends.dispatchEvent(new Event('input', { bubbles: true }));
+  });
 
   function check(values, wrong) {
     const { title, starts_at: starts, ends_at: ends, registration_opens_at: opens, registration_closes_at: closes } = values;
@@ -98,7 +107,7 @@ export function startForm() {
   });
 
   function fillIn(draft) {
-    form.set(before ? shown(before) : { time_zone: ownZone, title: '', description: '', place: '', capacity: '', waitlist: false, ...Object.fromEntries(timeFields.map((name) => [name, ''])) });
+    form.set(before ? shown(before) : { time_zone: ownZone, title: '', description: '', place: '', capacity: '', waitlist: false, requires_proven_email: false, ...Object.fromEntries(timeFields.map((name) => [name, ''])) });
     if (draft) form.set(draft);
     show(byId('draft'), Boolean(draft));
   }

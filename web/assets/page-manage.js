@@ -5,6 +5,7 @@ import { bindForm } from './form.js';
 import { bindGuests } from './guests.js';
 import { showFlash } from './layout.js';
 import { follow } from './live.js';
+import { bindPace } from './pace.js';
 import { currentUser, onSessionChange, state } from './session.js';
 import { number, ownZone, places, span, t } from './text.js';
 
@@ -84,6 +85,8 @@ export function startManage() {
 
   const guests = bindGuests(eventID, { current: () => event, changed: () => live.now() });
 
+  const pace = bindPace(eventID, { zone: () => event.time_zone });
+
   // ---- cancelling ----
 
   byId('cancel').addEventListener('click', async ({ currentTarget: button }) => {
@@ -114,7 +117,9 @@ export function startManage() {
     if (document.activeElement !== capacity && Number(capacity.value) === before.capacity) form.set({ capacity: event.capacity });
     showAll();
     const seats = (e) => `${e.tickets_sold} ${e.waiting ?? 0}`;
-    if (seats(before) !== seats(event)) loadGuestsSoon();
+    if (seats(before) === seats(event) || !isYours()) return;
+    loadGuestsSoon();
+    pace.soon();
   }
 
   // The list is read now and then while the numbers run.
@@ -140,14 +145,18 @@ export function startManage() {
       await take(answer.data);
     },
     onNumbers: (numbers) => take({ ...event, ...numbers }),
+    onChange: () => isYours() && pace.soon(),
   });
 
   bindShare(byId('share'), event.title, `/events/${eventID}`);
-  onSessionChange(() => {
+  function loadAll() {
     showAll();
-    if (isYours()) guests.load();
-  });
+    if (!isYours()) return;
+    guests.load();
+    pace.load();
+  }
+  onSessionChange(loadAll);
+  document.addEventListener('visibilitychange', () => document.visibilityState === 'visible' && isYours() && pace.soon());
   form.set({ capacity: event.capacity });
-  showAll();
-  if (isYours()) guests.load();
+  loadAll();
 }

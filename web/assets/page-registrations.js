@@ -1,4 +1,4 @@
-import { call, holdingsPath, isArray, said } from './api.js';
+import { call, eventPath, holdingsPath, isArray, said } from './api.js';
 import { card } from './cards.js';
 import { announce, byId, isOff, setBusy, show } from './dom.js';
 import { showFlash } from './layout.js';
@@ -13,6 +13,19 @@ function cardsOf(when, answer) {
   return answer.data
     .toSorted((a, b) => order * (Date.parse(a.event.starts_at) - Date.parse(b.event.starts_at)))
     .map((each) => card(each.event, each));
+}
+
+// How many events are shown that somebody has left, or was removed from: the latest ones.
+const mostGone = 6;
+
+// What has become of registrations that are none any more, for events to come.
+async function goneCards(user) {
+  const told = await call('GET', `/api/users/${encodeURIComponent(user.id)}/changes?limit=100`);
+  if (!isArray(told)) return [];
+  const last = new Map(told.data.map((change) => [change.event_id, change])); // those of an event are in order
+  const gone = [...last.values()].filter(({ type }) => type === 'cancelled').slice(0, mostGone);
+  const events = await Promise.all(gone.map((change) => call('GET', eventPath(change.event_id))));
+  return events.flatMap(({ ok, data }, i) => (ok && data.state !== 'ended' ? [card(data, { status: 'cancelled', by: gone[i].actor?.kind })] : []));
 }
 
 export function startRegistrations() {
@@ -42,6 +55,13 @@ export function startRegistrations() {
     return first;
   }
 
+  async function showGone(user) {
+    const cards = await goneCards(user);
+    if (currentUser()?.id !== user.id || byId('gone').contains(document.activeElement)) return;
+    byId('gone').replaceChildren(...cards);
+    show(byId('gone-section'), cards.length > 0);
+  }
+
   async function load() {
     const user = currentUser();
     show(byId('guest'), !user);
@@ -49,12 +69,15 @@ export function startRegistrations() {
     show(byId('trouble'), false);
     byId('upcoming').replaceChildren();
     byId('past').replaceChildren();
+    byId('gone').replaceChildren();
+    show(byId('gone-section'), false);
     if (!user) return;
     show(byId('loading'));
     await Promise.all(['upcoming', 'past'].map((when) => read(when, `${holdingsPath(user.id)}?when=${when}&limit=${registrationsAtATime}`)));
     show(byId('loading'), false);
     show(byId('none'), byId('trouble').hidden && !byId('upcoming').hasChildNodes());
     show(byId('past-section'), byId('past').hasChildNodes());
+    await showGone(user);
   }
 
   for (const when of ['upcoming', 'past']) {
@@ -86,6 +109,7 @@ export function startRegistrations() {
     }
     show(byId('none'), byId('trouble').hidden && !byId('upcoming').hasChildNodes());
     show(byId('past-section'), byId('past').hasChildNodes());
+    await showGone(user);
   }
 
   let stream = null;

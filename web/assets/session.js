@@ -15,13 +15,14 @@ export const currentUser = () => state.user ?? null;
 const renewEvery = 10 * 60_000;
 const sessionListeners = [];
 
-// Calls back when it turns out that somebody else, or nobody, is logged in.
+// Calls back when it turns out that somebody else, or nobody, is logged in, or that their address is proven now.
 export const onSessionChange = (callback) => sessionListeners.push(callback);
 
 export function setUser(user) {
-  const before = currentUser()?.id;
+  const who = () => `${currentUser()?.id} ${currentUser()?.email_proven_at}`;
+  const before = who();
   state.user = user ?? undefined;
-  if (before !== user?.id) for (const callback of sessionListeners) callback();
+  if (before !== who()) for (const callback of sessionListeners) callback();
 }
 
 // checkSession asks who is logged in. false: it could not be found out.

@@ -38,6 +38,8 @@ export function moment(text, zone) {
   return isDate(date) ? formatter(long, zone).format(date) : '–';
 }
 
+export const hourOf = (at, zone) => formatter({ hour: 'numeric', minute: '2-digit' }, zone).format(at);
+
 // What both ends share is said once.
 export function span(from, to, zone, options = long) {
   const [start, end] = [new Date(from), new Date(to)];

@@ -14,6 +14,8 @@ import (
 
 func BenchmarkSeats(b *testing.B) { benchtest.Seats(b, target) }
 
+func BenchmarkUserRegistrations(b *testing.B) { benchtest.UserRegistrations(b, target) }
+
 // BenchmarkLists loads the events as the version before stored them, so that the step of the schema
 // is measured too.
 func BenchmarkLists(b *testing.B) {
@@ -48,4 +50,15 @@ func BenchmarkLists(b *testing.B) {
 		}
 		tb.Logf("step %d took %v; sizes %+v", migrate.SearchStep, time.Since(begun).Round(time.Millisecond), stats)
 	})
+}
+
+func BenchmarkVerify(b *testing.B) {
+	uri := testenv.MongoDB(b)
+	s := open(b, uri, "verify")
+	reader, err := OpenVerifyReader(b.Context(), uri)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer reader.Close()
+	benchtest.Verify(b, s, reader)
 }

@@ -16,9 +16,14 @@ import (
 )
 
 // EraseUser implements store.Accounts. The user, their sessions and the mark that they are erased change
-// in one transaction; their registrations before it, which may be repeated.
+// in one transaction; their registrations before it, which may be repeated. Who may not change registrations,
+// like an API process with the least rights, leaves these to ForgetErased of who may.
 func (s *Store) EraseUser(ctx context.Context, id store.ID, at time.Time) error {
 	err := s.scrubRegistrations(ctx, id)
+	if mongodb.RightMissing(err) {
+		_, err = s.erasures.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}},
+			bson.D{{Key: "$set", Value: bson.D{{Key: "asked", Value: store.NewID()}}}}, options.UpdateOne().SetUpsert(true))
+	}
 	if err == nil {
 		err = mongodb.Transaction(ctx, s.client, func(ctx context.Context) error {
 			if err := people.Erase(ctx, s.People, id, at); err != nil {
@@ -54,6 +59,29 @@ func (s *Store) scrubRegistrations(ctx context.Context, id store.ID) error {
 		{Key: "$set", Value: bson.D{{Key: "request_id", Value: store.ErasedRequest}}}, {Key: "$unset", Value: bson.D{{Key: "past", Value: ""}}},
 	})
 	return err
+}
+
+// erasureDoc is a document of the collection erasures: a user whose registrations are to be scrubbed.
+type erasureDoc struct {
+	UserID store.ID `bson:"_id"`
+	Asked  store.ID `bson:"asked"` // another one each time
+}
+
+// ForgetErased implements store.Retention. Whoever is asked for again meanwhile stays, and is scrubbed again.
+func (s *Store) ForgetErased(ctx context.Context, limit int) (int, error) {
+	asked, err := mongodb.FindAll[erasureDoc](ctx, s.erasures, bson.D{}, options.Find().SetLimit(int64(limit)))
+	for _, d := range asked {
+		if err == nil {
+			err = s.scrubRegistrations(ctx, d.UserID)
+		}
+		if err == nil {
+			_, err = s.erasures.DeleteOne(ctx, bson.D{{Key: "_id", Value: d.UserID}, {Key: "asked", Value: d.Asked}})
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("scrub the registrations of erased users: %w", mongodb.WriteError(err))
+	}
+	return len(asked), nil
 }
 
 // ForgetCancelled implements store.Retention. A registration that is made anew meanwhile is not cancelled

@@ -34,6 +34,9 @@ func OpenMigrator(ctx context.Context, uri string, log zerolog.Logger) (*Migrato
 	return &Migrator{s, migrate.New(s.users.Database(), log), log}, nil
 }
 
+// SchemaVersion returns the newest version of the schema that this package knows.
+func SchemaVersion() int { return len(migrate.Steps()) }
+
 // Close closes all connections.
 func (m *Migrator) Close() error { return m.s.Close() }
 
@@ -46,7 +49,17 @@ func (m *Migrator) SettleKeys(ctx context.Context) iter.Seq2[store.KeptKey, erro
 }
 
 // Migrate implements schema.Migrator. While another process migrates, or no primary can be reached,
-// it waits as long as ctx allows.
+// it waits as long as ctx allows. In a database of the newest version it also creates what is missing: indexes, and
+// the collection events, which the users of other processes may not create.
 func (m *Migrator) Migrate(ctx context.Context, to int, report func(schema.Migration)) error {
-	return retryTransient(ctx, m.log, func() error { return m.m.Migrate(ctx, to, report) })
+	return retryTransient(ctx, m.log, func() error {
+		err := m.m.Migrate(ctx, to, report)
+		if err != nil || to < len(migrate.Steps()) {
+			return err
+		}
+		if err := m.m.CreateMissing(ctx); err != nil {
+			return err
+		}
+		return m.s.identify(ctx)
+	})
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
@@ -114,29 +113,40 @@ func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, 
 			before[i] = 0xff
 		}
 	}
-	pipeline := mongo.Pipeline{
-		{{Key: "$match", Value: bson.D{{Key: "_id", Value: bson.D{
+	registrations := mongodb.Stream(ctx, s.registrations, bson.D{
+		{Key: "find", Value: s.registrations.Name()},
+		{Key: "filter", Value: bson.D{{Key: "_id", Value: bson.D{
 			{Key: "$gte", Value: registrationKey{userID, store.ID{}}}, {Key: "$lt", Value: registrationKey{userID, before}},
-		}}}}},
-		{{Key: "$sort", Value: bson.D{{Key: "_id", Value: -1}}}},
+		}}}},
+		{Key: "sort", Value: bson.D{{Key: "_id", Value: -1}}}, {Key: "limit", Value: limit}, {Key: "batchSize", Value: firstUserPage},
+	}, registrationDoc.registration)
+	return func(yield func(store.UserRegistration, error) bool) {
+		for page, err := range mongodb.Pages(registrations, firstUserPage, lastUserPage) {
+			var events map[store.ID]store.Event
+			if err == nil {
+				events, err = s.EventsByID(ctx, eventsOf(page))
+			}
+			if err != nil {
+				yield(store.UserRegistration{}, err)
+				return
+			}
+			for _, r := range page { // without those whose event is gone
+				if e, ok := events[r.EventID]; ok && !yield(store.UserRegistration{Registration: r, Event: e}, nil) {
+					return
+				}
+			}
+		}
 	}
-	if limit > 0 {
-		pipeline = append(pipeline, bson.D{{Key: "$limit", Value: limit}})
+}
+
+// UserRegistrations reads events by pages of registrations, a $lookup of the server would read them one
+// by one. Pages grow, because the reader may stop long before the limit.
+const firstUserPage, lastUserPage = 100, 1000
+
+func eventsOf(page []store.Registration) []store.ID {
+	ids := make([]store.ID, len(page))
+	for i, r := range page {
+		ids[i] = r.EventID
 	}
-	pipeline = append(pipeline, bson.D{{Key: "$lookup", Value: bson.D{
-		{Key: "from", Value: s.events.Name()}, {Key: "localField", Value: "_id.event_id"},
-		{Key: "foreignField", Value: "_id"}, {Key: "as", Value: "event"},
-	}}}, bson.D{{Key: "$unwind", Value: "$event"}}, bson.D{{Key: "$project", Value: bson.D{
-		{Key: "event.beginnings", Value: 0}, {Key: "event.available", Value: 0},
-	}}})
-	type row struct {
-		Registration registrationDoc `bson:",inline"`
-		Event        store.Event     `bson:"event"`
-	}
-	return mongodb.Stream(ctx, s.registrations, bson.D{
-		{Key: "aggregate", Value: s.registrations.Name()}, {Key: "pipeline", Value: pipeline},
-		{Key: "cursor", Value: bson.D{}}, // the default size: the reader may stop long before the limit
-	}, func(r row) store.UserRegistration {
-		return store.UserRegistration{Registration: r.Registration.registration(), Event: r.Event}
-	})
+	return ids
 }

@@ -12,8 +12,10 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 
+	"github.com/eventio/eventio/internal/telemetry/measure"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
+	"github.com/eventio/eventio/pkg/store/stats"
 )
 
 // errConflict means that an event is no longer as it was when its batch was decided.
@@ -45,6 +47,7 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 	}
 	a := attempt{store: s, batch: batch}
 	sent := false // whether a commit may have reached the server
+	guess := stats.NoGuess
 	if a.decideOptimistically(ctx) {
 		var err error
 		if len(a.changes) == 0 {
@@ -52,13 +55,17 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 		} else {
 			sent, err = a.transact(ctx, func(context.Context) error { return nil })
 		}
+		guess = guessed(err)
 		if err == nil {
+			s.stats.Guesses.WithLabelValues(guess).Inc()
 			s.cache.put(a.loadedState, a.changes)
 			store.TellChanges(ctx, a.changes)
 			return a.results, nil
 		}
+		s.stats.Retries.WithLabelValues(retryCause(err)).Inc()
 		s.cache.markShared(a.states)
 	}
+	s.stats.Guesses.WithLabelValues(guess).Inc()
 	for pause := mongodb.MinPause; ; pause = min(2*pause, mongodb.MaxPause) {
 		committing, err := a.transact(ctx, a.decide)
 		if err == nil {
@@ -69,6 +76,7 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 		sent = sent || committing
 		retry := ctx.Err() != nil || retryable(err)
 		if retry && mongodb.Wait(ctx, rand.N(pause)) {
+			s.stats.Retries.WithLabelValues(retryCause(err)).Inc()
 			continue
 		}
 		switch {
@@ -78,6 +86,7 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 		default:
 			err = mongodb.NothingStored(err)
 		}
+		s.stats.Fail(err)
 		return nil, fmt.Errorf("apply a batch of %d: %w", len(batch), err)
 	}
 }
@@ -104,6 +113,7 @@ func (a *attempt) decideOptimistically(ctx context.Context) bool {
 	if a.loadedState, a.results, a.changes, ok = a.store.cache.decide(a.batch); ok {
 		return true
 	}
+	begun := time.Now()
 	loaded, err := a.store.loadSnapshot(ctx, a.batch)
 	if err != nil {
 		return false
@@ -117,17 +127,26 @@ func (a *attempt) decideOptimistically(ctx context.Context) bool {
 		return false
 	}
 	a.loadedState = loaded
-	a.results, a.changes = store.Decide(a.states, a.batch)
+	a.decideLoaded(begun)
 	return true
 }
 
 // decide decides on what the transaction of ctx reads.
 func (a *attempt) decide(ctx context.Context) (err error) {
+	begun := time.Now()
 	if a.loadedState, err = a.store.load(ctx, a.batch); err != nil {
 		return err
 	}
-	a.results, a.changes = store.Decide(a.states, a.batch)
+	a.decideLoaded(begun)
 	return nil
+}
+
+// decideLoaded decides on what was loaded; the loading began at a time.
+func (a *attempt) decideLoaded(begun time.Time) {
+	a.store.stats.Load.Observe(measure.Since(begun))
+	begun = time.Now()
+	a.results, a.changes = store.Decide(a.states, a.batch)
+	a.store.stats.Decide.Observe(measure.Since(begun))
 }
 
 // transact calls decide and stores what was decided, in one transaction. committing says whether a
@@ -158,15 +177,19 @@ func (a *attempt) transact(ctx context.Context, decide func(context.Context) err
 	if err := a.confirmMissing(ctx); err != nil { // not in the transaction, which holds no locks yet
 		return false, err
 	}
+	begun := time.Now()
 	if err := a.store.writeBatch(tctx, a.eventWrites()); err != nil {
 		return false, err
 	}
+	a.store.stats.Save.Observe(measure.Since(begun))
 	if err := ended(ctx); err != nil { // the last check before the point of no return
 		return false, err
 	}
+	begun = time.Now()
 	if err := session.CommitTransaction(ctx); err != nil {
 		return true, fmt.Errorf("%w: %w", mongodb.ErrCommit, err)
 	}
+	a.store.stats.Commit.Observe(measure.Since(begun))
 	return true, nil
 }
 

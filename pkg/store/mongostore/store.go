@@ -92,8 +92,11 @@ type Store struct {
 	changes       *mongo.Collection
 	deletedEvents *mongo.Collection
 	erasedUsers   *mongo.Collection
+	erasures      *mongo.Collection
+	pings         *mongo.Collection // does not exist, see Ping
 	lists         waitlist.Lists
 	cache         eventCache
+	stats         *mongoStats
 	preconditions preconditions
 	id            string // of the database
 }
@@ -127,10 +130,11 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 	if name == "" {
 		name = defaultDatabase
 	}
-	connections := mongodb.NewConnections(log)
+	connections, counted := mongodb.NewConnections(log), newStats()
 	client, err := mongo.Connect(append([]*options.ClientOptions{options.Client().
 		SetDialer(connections).
-		SetMonitor(connections.Monitor()).
+		SetMonitor(counted.driver.CommandMonitor(connections.Failed)).
+		SetPoolMonitor(counted.driver.PoolMonitor()).
 		SetServerSelectionTimeout(serverSelectionTimeout).
 		SetConnectTimeout(connectTimeout).
 		SetHeartbeatInterval(heartbeat).
@@ -153,6 +157,7 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		People:        people.New(db),
 		Relay:         relay.New(db),
 		client:        client,
+		stats:         counted,
 		users:         db.Collection("users"),
 		events:        db.Collection("events"),
 		registrations: db.Collection("registrations"),
@@ -160,6 +165,8 @@ func connect(uri string, log zerolog.Logger, settings ...*options.ClientOptions)
 		changes:       db.Collection("changes"),
 		deletedEvents: db.Collection("deleted_events"),
 		erasedUsers:   db.Collection("erased_users"),
+		erasures:      db.Collection("erasures"),
+		pings:         db.Collection("pings"),
 		lists:         waitlist.New(db),
 	}
 	s.Record = record.New(db, s.DatabaseID)
@@ -238,9 +245,9 @@ func (s *Store) checkServer(ctx context.Context, log zerolog.Logger) error {
 }
 
 // Ping implements store.Store: it reports whether the database is still the one that was opened,
-// whether its primary takes writes, and whether a majority confirms them. Its update matches no
-// event, and so writes nothing, but is acknowledged like any other: when a majority has everything
-// that the primary had before it.
+// whether its primary takes writes, and whether a majority confirms them. Its update is of a collection
+// that nobody creates, so that every user may have the right to it, and writes nothing, but is acknowledged like
+// any other: when a majority has everything that the primary had before it.
 func (s *Store) Ping(ctx context.Context) error {
 	id, err := s.readDatabaseID(ctx)
 	if err != nil {
@@ -250,7 +257,7 @@ func (s *Store) Ping(ctx context.Context) error {
 		return fmt.Errorf("%w: collection %s is not the one that was opened", store.ErrDatabaseReplaced, s.events.Name())
 	}
 	nothing := bson.D{{Key: "$inc", Value: bson.D{{Key: "fence", Value: 1}}}}
-	if _, err := s.events.UpdateOne(ctx, bson.D{{Key: "_id", Value: store.ID{}}}, nothing); err != nil {
+	if _, err := s.pings.UpdateOne(ctx, bson.D{{Key: "_id", Value: store.ID{}}}, nothing); err != nil {
 		return mongodb.NothingStored(err)
 	}
 	return nil

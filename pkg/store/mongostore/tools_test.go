@@ -9,6 +9,7 @@ import (
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/changes"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/scan"
 	"github.com/eventio/eventio/pkg/store/storetest/tooltest"
 )
 
@@ -83,7 +84,7 @@ func TestCanonicalKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := canonical(raw); got != c.want {
+		if got := scan.Canonical(raw); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

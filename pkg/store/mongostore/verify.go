@@ -17,7 +17,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/people"
-	"github.com/eventio/eventio/pkg/store/mongostore/internal/record"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/scan"
 	"github.com/eventio/eventio/pkg/store/verify"
 )
 
@@ -68,11 +68,6 @@ func (r *VerifyReader) Size(ctx context.Context) (verify.Size, error) {
 	return size, nil
 }
 
-// damaged returns a store.ErrDamaged.
-func damaged(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", store.ErrDamaged, fmt.Sprintf(format, args...))
-}
-
 // CheckConstraints implements verify.Reader: it checks the unique indexes. The _id of
 // registrations, by which no user has two of them, cannot be missing.
 func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
@@ -89,7 +84,7 @@ func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 				yield(mongodb.ReadError(err, nil))
 				return
 			}
-			if len(missing) > 0 && !yield(damaged("collection %s: the unique index on %s is missing: nothing keeps %s (a worker makes it when it starts)",
+			if len(missing) > 0 && !yield(scan.Damaged("collection %s: the unique index on %s is missing: nothing keeps %s (a worker makes it when it starts)",
 				i.Collection, strings.Join(i.Keys, ", "), prevents[i.Collection])) {
 				return
 			}
@@ -101,45 +96,18 @@ func (r *VerifyReader) CheckConstraints(ctx context.Context) iter.Seq[error] {
 func (r *VerifyReader) ReadUsers(ctx context.Context) iter.Seq2[verify.StoredUser, error] {
 	// Without the index, which may be missing, the server sorts on disk.
 	order := options.Find().SetSort(bson.D{{Key: "email_key", Value: 1}}).SetAllowDiskUse(true)
-	return readDocuments(ctx, r.s.users, bson.D{}, order, func(raw bson.Raw) (verify.StoredUser, error) {
+	return scan.Documents(ctx, r.s.users, bson.D{}, order, func(raw bson.Raw) (verify.StoredUser, error) {
 		var d people.UserDoc
 		if err := bson.Unmarshal(raw, &d); err != nil {
-			return verify.StoredUser{}, damaged("user %s: it cannot be read: %v", raw.Lookup("_id"), err)
+			return verify.StoredUser{}, scan.Damaged("user %s: it cannot be read: %v", raw.Lookup("_id"), err)
 		}
 		if !slices.Contains(store.EmailKeys(d.Email), d.EmailKey) {
-			return verify.StoredUser{}, damaged("user %s: email_key does not belong to the address", d.ID.Hex())
+			return verify.StoredUser{}, scan.Damaged("user %s: email_key does not belong to the address", d.ID.Hex())
 		}
 		return verify.StoredUser{User: store.User{
 			ID: d.ID, Name: d.Name, Email: d.Email, PasswordHash: d.PasswordHash, CreatedAt: d.CreatedAt,
 		}, EmailKey: d.EmailKey}, nil
 	})
-}
-
-// readDocuments yields the documents of a query. It yields the error of convert for a document that
-// is damaged, and goes on with the next one.
-func readDocuments[T any](ctx context.Context, from *mongo.Collection, filter any, how *options.FindOptionsBuilder, convert func(bson.Raw) (T, error)) iter.Seq2[T, error] {
-	return func(yield func(T, error) bool) {
-		var none T
-		cursor, err := from.Find(ctx, filter, how)
-		if err != nil {
-			yield(none, fmt.Errorf("read %s: %w", from.Name(), mongodb.ReadError(err, nil)))
-			return
-		}
-		defer cursor.Close(context.WithoutCancel(ctx))
-		for cursor.Next(ctx) {
-			if !yield(convert(cursor.Current)) {
-				return
-			}
-		}
-		if err := cursor.Err(); err != nil {
-			yield(none, fmt.Errorf("read %s: %w", from.Name(), mongodb.ReadError(err, nil)))
-		}
-	}
-}
-
-// notObjectID selects documents whose field is not an ObjectID.
-func notObjectID(field string) bson.D {
-	return bson.D{{Key: field, Value: bson.D{{Key: "$not", Value: bson.D{{Key: "$type", Value: "objectId"}}}}}}
 }
 
 // pageSize is how many ids are read at once. The server closes a cursor that is idle for ten
@@ -154,8 +122,8 @@ func (r *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, err
 			in          *mongo.Collection
 			field, what string
 		}{{r.s.events, "_id", "event"}, {r.s.registrations, "_id.event_id", "registration"}} {
-			for id, err := range readDocuments(ctx, malformed.in, notObjectID(malformed.field), how, func(raw bson.Raw) (store.ID, error) {
-				return store.ID{}, damaged("%s %s: the id of an event is an ObjectID", malformed.what, raw.Lookup("_id"))
+			for id, err := range scan.Documents(ctx, malformed.in, scan.NotObjectID(malformed.field), how, func(raw bson.Raw) (store.ID, error) {
+				return store.ID{}, scan.Damaged("%s %s: the id of an event is an ObjectID", malformed.what, raw.Lookup("_id"))
 			}) {
 				if !yield(id, err) || !errors.Is(err, store.ErrDamaged) {
 					return
@@ -183,127 +151,10 @@ func (r *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, err
 			}
 			after = page[pageSize-1].ID
 		}
-		for id, err := range r.orphaned(ctx) {
+		for id, err := range scan.Orphaned(ctx, r.s.events, r.s.registrations, pageSize) {
 			if !yield(id, err) {
 				return
 			}
 		}
 	}
-}
-
-// orphaned yields the ids of events that do not exist but have registrations.
-func (r *VerifyReader) orphaned(ctx context.Context) iter.Seq2[store.ID, error] {
-	pipeline := mongo.Pipeline{
-		// Sorted and grouped by the first field of an index, so that one key is read for each event.
-		{{Key: "$sort", Value: bson.D{{Key: "_id.event_id", Value: 1}, {Key: "cancelled", Value: 1}, {Key: "number", Value: 1}}}},
-		{{Key: "$group", Value: bson.D{{Key: "_id", Value: "$_id.event_id"}}}},
-		{{Key: "$match", Value: bson.D{{Key: "_id", Value: bson.D{{Key: "$type", Value: "objectId"}}}}}},
-		{{Key: "$lookup", Value: bson.D{
-			{Key: "from", Value: r.s.events.Name()}, {Key: "localField", Value: "_id"},
-			{Key: "foreignField", Value: "_id"}, {Key: "as", Value: "event"},
-		}}},
-		{{Key: "$match", Value: bson.D{{Key: "event", Value: bson.D{{Key: "$size", Value: 0}}}}}},
-	}
-	type group struct {
-		ID store.ID `bson:"_id"`
-	}
-	return mongodb.StreamCursor(ctx, r.s.registrations.Name(), func() (*mongo.Cursor, error) {
-		return r.s.registrations.Aggregate(ctx, pipeline, options.Aggregate().SetAllowDiskUse(true))
-	}, func(g group) store.ID { return g.ID })
-}
-
-// ReadEvent implements verify.Reader. All its reads are of one snapshot, which the server keeps
-// for minSnapshotHistoryWindowInSeconds (300 by default).
-func (r *VerifyReader) ReadEvent(ctx context.Context, id store.ID, read func(verify.Snapshot) error) error {
-	session, err := r.s.client.StartSession(options.Session().SetSnapshot(true))
-	if err != nil {
-		return mongodb.NothingStored(err)
-	}
-	defer session.EndSession(context.WithoutCancel(ctx))
-	ctx = mongo.NewSessionContext(ctx, session)
-	snapshot := verify.Snapshot{}
-	raw, err := r.s.events.FindOne(ctx, bson.D{{Key: "_id", Value: id}}).Raw()
-	switch {
-	case err == nil:
-		var d storedEvent
-		if err := bson.Unmarshal(raw, &d); err != nil {
-			return damaged("event %s: it cannot be read: %v", id.Hex(), err)
-		}
-		snapshot.Event, snapshot.Found = d.Event, true
-		if r.version >= migrate.SearchStep {
-			snapshot.StaleSearch = d.staleSearch()
-		}
-	case !errors.Is(err, mongo.ErrNoDocuments):
-		return fmt.Errorf("read event %s: %w", id.Hex(), mongodb.ReadError(err, nil))
-	}
-	for _, who := range []*mongo.Collection{r.s.users, r.s.erasedUsers} {
-		err = who.FindOne(ctx, bson.D{{Key: "_id", Value: snapshot.Event.OrganizerID}},
-			options.FindOne().SetProjection(mongodb.OnlyID())).Err()
-		if !errors.Is(err, mongo.ErrNoDocuments) {
-			break
-		}
-	}
-	if snapshot.OrganizerKnown = err == nil; err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
-		return fmt.Errorf("read the organizer of event %s: %w", id.Hex(), mongodb.ReadError(err, nil))
-	}
-	snapshot.Registrations = r.registrations(ctx, id)
-	snapshot.Changes = readDocuments(ctx, r.s.changes, record.OfEvent(id, 0), options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}), record.Decode)
-	return read(snapshot)
-}
-
-// registrations yields all registrations of an event by number.
-func (r *VerifyReader) registrations(ctx context.Context, id store.ID) iter.Seq2[store.Registration, error] {
-	filter := func(op string) bson.D {
-		return bson.D{{Key: "_id.event_id", Value: id}, {Key: "cancelled", Value: bson.D{{Key: op, Value: bson.A{false, true}}}}}
-	}
-	return func(yield func(store.Registration, error) bool) {
-		for row, err := range readDocuments(ctx, r.s.registrations, filter("$nin"), options.Find(), func(raw bson.Raw) (store.Registration, error) {
-			return store.Registration{}, damaged("the registration %s: cancelled is neither true nor false", raw.Lookup("_id"))
-		}) {
-			if !yield(row, err) {
-				return
-			}
-		}
-		// In the order of the index: the server merges the two parts without sorting.
-		for row, err := range readDocuments(ctx, r.s.registrations, filter("$in"), orderedByNumber().SetAllowDiskUse(true), func(raw bson.Raw) (store.Registration, error) {
-			return r.registration(ctx, raw)
-		}) {
-			if !yield(row, err) {
-				return
-			}
-		}
-	}
-}
-
-// registration decodes a registration and checks its key. The key is unique; that a user has no two
-// registrations in an event follows only if each user and event can have one key.
-func (r *VerifyReader) registration(ctx context.Context, raw bson.Raw) (store.Registration, error) {
-	var d registrationDoc
-	if err := bson.Unmarshal(raw, &d); err != nil {
-		return store.Registration{}, damaged("the registration %s cannot be read: %v", raw.Lookup("_id"), err)
-	}
-	key, ok := raw.Lookup("_id").DocumentOK()
-	if ok && canonical(key) {
-		return d.registration(), nil
-	}
-	twin := r.s.registrations.FindOne(ctx, bson.D{{Key: "_id", Value: d.Key}}).Err()
-	if twin == nil {
-		return store.Registration{}, damaged("user %s is there twice, once under the key %s", d.Key.UserID.Hex(), key)
-	}
-	return store.Registration{}, damaged("the key %s of a registration is not {user_id, event_id}: it does not keep its user from being there twice", key)
-}
-
-// canonical reports whether a key is exactly {user_id: ObjectID, event_id: ObjectID}. It compares
-// bytes, because it is called for every registration.
-func canonical(key bson.Raw) bool {
-	const idSize = 12
-	user, event := []byte("\x07user_id\x00"), []byte("\x07event_id\x00")
-	at := 4 // after the length
-	for _, name := range [][]byte{user, event} {
-		if len(key) < at+len(name)+idSize || string(key[at:at+len(name)]) != string(name) {
-			return false
-		}
-		at += len(name) + idSize
-	}
-	return len(key) == at+1
 }

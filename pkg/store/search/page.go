@@ -3,6 +3,7 @@ package search
 import (
 	"cmp"
 	"context"
+	"iter"
 	"slices"
 	"time"
 
@@ -245,4 +246,28 @@ func (c indexChunk) compare(a, b store.EventCursor) int {
 func (c indexChunk) excludes(cursor store.EventCursor) bool {
 	at, found := slices.BinarySearchFunc(c.cursors, cursor, c.compare)
 	return !found && (at < len(c.cursors) || c.complete)
+}
+
+// All reads all events that q selects, page by page, in bounded memory; q.Limit is the size
+// of a page. An event whose StartsAt changes during the reading may be left out, or be read twice.
+// All yields an error at most once, as the last element.
+func All(ctx context.Context, from store.Events, q store.EventQuery) iter.Seq2[store.Event, error] {
+	return func(yield func(store.Event, error) bool) {
+		for {
+			page, err := from.FindEvents(ctx, q)
+			if err != nil {
+				yield(store.Event{}, err)
+				return
+			}
+			for _, e := range page.Events {
+				if !yield(e, nil) {
+					return
+				}
+			}
+			if page.Next == nil {
+				return
+			}
+			q.After = page.Next
+		}
+	}
 }

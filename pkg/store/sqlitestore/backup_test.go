@@ -235,7 +235,7 @@ func TestABackupNoticesWhoOpensTheDatabase(t *testing.T) {
 	}
 	defer a.Close()
 	open(t, a.path)
-	if err := a.ReadEvent(t.Context(), e.ID, func(verify.Snapshot) error { return nil }); !errors.Is(err, ErrDisturbed) {
+	if err := a.ReadEvents(t.Context(), []store.ID{e.ID}, func(verify.Snapshot) error { return nil }); !errors.Is(err, ErrDisturbed) {
 		t.Errorf("a proof beside a process that has just begun to serve: %v", err)
 	}
 }

@@ -8,10 +8,13 @@ import (
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/migrate"
+	"github.com/eventio/eventio/pkg/store/storetest"
 	"github.com/eventio/eventio/pkg/store/storetest/benchtest"
 )
 
 func BenchmarkSeats(b *testing.B) { benchtest.Seats(b, target) }
+
+func BenchmarkUserRegistrations(b *testing.B) { benchtest.UserRegistrations(b, target) }
 
 func BenchmarkLists(b *testing.B) {
 	s := open(b, filepath.Join(b.TempDir(), "eventio.db"))
@@ -41,5 +44,52 @@ func BenchmarkLists(b *testing.B) {
 			tb.Fatal(err)
 		}
 		tb.Logf("step %d took %v; the file grew from %d to %d bytes", migrate.SearchStep, time.Since(begun).Round(time.Millisecond), before, size())
+	})
+}
+
+func BenchmarkVerify(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "eventio.db")
+	s := open(b, path)
+	reader, err := OpenVerifyReader(b.Context(), path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer reader.Close()
+	benchtest.Verify(b, s, reader)
+}
+
+// BenchmarkReads measures the reads that clients call most.
+func BenchmarkReads(b *testing.B) {
+	s := open(b, filepath.Join(b.TempDir(), "eventio.db"))
+	event := storetest.NewWaitlistEvent(b, s, 1000)
+	requests := storetest.NewRequests(event.ID, 100)
+	storetest.MustApply(b, s, requests...)
+	b.Run("event", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Event(b.Context(), event.ID); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("registration", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.Registration(b.Context(), event.ID, requests[7].UserID); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("page of a roster", func(b *testing.B) {
+		for b.Loop() {
+			for _, err := range s.Roster(b.Context(), event.ID, 0, 1000, 20) {
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
+	b.Run("one seat change", func(b *testing.B) {
+		for b.Loop() {
+			storetest.MustApply(b, s, storetest.NewRequest(event.ID))
+		}
 	})
 }

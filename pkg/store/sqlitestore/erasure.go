@@ -39,6 +39,9 @@ func (s *Store) EraseUser(ctx context.Context, id store.ID, at time.Time) error 
 	return nil
 }
 
+// ForgetErased implements store.Retention: EraseUser does it, always.
+func (s *Store) ForgetErased(context.Context, int) (int, error) { return 0, nil }
+
 // ForgetCancelled implements store.Retention.
 func (s *Store) ForgetCancelled(ctx context.Context, before time.Time, limit int) (n int, err error) {
 	err = s.transact(ctx, func(tx *sql.Tx) error {

@@ -10,6 +10,9 @@ import (
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
+// SchemaVersion returns the newest version of the schema that this package knows.
+func SchemaVersion() int { return migrate.Newest() }
+
 // OpenMigrator opens the file at path, which must exist, and changes nothing yet.
 func OpenMigrator(path string) (schema.Migrator, error) {
 	if _, err := os.Stat(path); err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
+	"github.com/eventio/eventio/internal/telemetry/measure"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -13,15 +15,28 @@ import (
 func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.SeatResult, error) {
 	var results []store.SeatResult
 	var changes []store.Change
+	var loading, deciding, saving, committing time.Time
 	err := s.transact(ctx, func(tx *sql.Tx) error {
+		loading = time.Now()
 		states, err := load(ctx, tx, batch)
 		if err != nil {
 			return err
 		}
+		deciding = time.Now()
 		results, changes = store.Decide(states, batch)
-		return writeBatch(ctx, tx, changes)
+		saving = time.Now()
+		err = writeBatch(ctx, tx, changes)
+		committing = time.Now()
+		return err
 	})
+	if err == nil {
+		s.stats.Load.Observe(deciding.Sub(loading).Seconds())
+		s.stats.Decide.Observe(saving.Sub(deciding).Seconds())
+		s.stats.Save.Observe(committing.Sub(saving).Seconds())
+		s.stats.Commit.Observe(measure.Since(committing))
+	}
 	if err != nil {
+		s.stats.Fail(err)
 		return nil, fmt.Errorf("apply a batch of %d: %w", len(batch), err)
 	}
 	store.TellChanges(ctx, changes)

@@ -49,6 +49,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/record"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/relay"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
+	"github.com/eventio/eventio/pkg/store/stats"
 )
 
 // readers is the number of connections for reads. Each holds a page cache of 2 MB.
@@ -62,6 +63,7 @@ type Store struct {
 
 	write *sql.DB // one connection
 	read  *sqldb.ReadPool
+	stats *stats.Store
 	id    string // of the database
 	mark  []byte // the open mark
 
@@ -121,6 +123,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 		lost: make(chan error, 1), longLog: make(chan int64, 1),
 		writeLock: make(chan struct{}, 1), ping: ping{lock: make(chan struct{}, 1)},
 	}
+	s.stats = newStats(m.Known(), s.write, s.read)
 	s.People, s.Relay, s.Record = people.New(s.read, s.transact), relay.New(s.read, s.transact), record.New(s.read, s.transact, &s.news)
 	if err := s.start(ctx, path, hadNoLog); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), s.Close())

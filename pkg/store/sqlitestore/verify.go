@@ -212,8 +212,18 @@ func (r *VerifyReader) ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, err
 // organizerKnown selects whether an id is that of a user, or of one who was erased.
 const organizerKnown = `SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1) OR EXISTS (SELECT 1 FROM erased_users WHERE user_id = ?1)`
 
-// ReadEvent implements verify.Reader, by one read transaction.
-func (r *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, read func(verify.Snapshot) error) (err error) {
+// ReadEvents implements verify.Reader, by one read transaction for each event.
+func (r *VerifyReader) ReadEvents(ctx context.Context, ids []store.ID, read func(verify.Snapshot) error) error {
+	for _, id := range ids {
+		if err := r.readEvent(ctx, id, read); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readEvent is ReadEvents of one event.
+func (r *VerifyReader) readEvent(ctx context.Context, eventID store.ID, read func(verify.Snapshot) error) (err error) {
 	defer func() {
 		if disturbed := r.reading.Check(); disturbed != nil {
 			err = disturbed // what was found may be wrong
@@ -224,13 +234,13 @@ func (r *VerifyReader) ReadEvent(ctx context.Context, eventID store.ID, read fun
 		return sqldb.NothingStored(err)
 	}
 	defer tx.Rollback() //nolint:errcheck // it has only read
-	snapshot := verify.Snapshot{}
+	snapshot := verify.Snapshot{ID: eventID}
 	switch snapshot.Event, err = scanEvent(tx.QueryRowContext(ctx, `SELECT `+eventColumns()+` FROM events WHERE id = ?`, eventID[:])); {
 	case err == nil:
 		snapshot.Found = true
 	case errors.Is(err, sql.ErrNoRows):
 	case strings.Contains(err.Error(), "Scan error"): // database/sql about a value of the wrong type
-		return damaged("event %s: it cannot be read: %v", eventID.Hex(), err)
+		return read(verify.Snapshot{ID: eventID, Damaged: damaged("event %s: it cannot be read: %v", eventID.Hex(), err)})
 	default:
 		return sqldb.NothingStored(err)
 	}

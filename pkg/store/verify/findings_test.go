@@ -19,7 +19,8 @@ type snapshots struct {
 	Snapshot
 }
 
-func (s snapshots) ReadEvent(_ context.Context, _ store.ID, look func(Snapshot) error) error {
+func (s snapshots) ReadEvents(_ context.Context, ids []store.ID, look func(Snapshot) error) error {
+	s.ID = ids[0]
 	return look(s.Snapshot)
 }
 
@@ -199,7 +200,7 @@ func TestAnEventThatIsNotThere(t *testing.T) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	}
-	damaged := &views{fail: []error{fmt.Errorf("%w: event x: no title", store.ErrDamaged)}}
+	damaged := snapshots{Snapshot: Snapshot{Damaged: fmt.Errorf("%w: event x: no title", store.ErrDamaged)}}
 	got, err := CheckEvent(t.Context(), damaged, store.ID{9}, nil)
 	if err != nil || !got.OrganizerKnown || got.ID != (store.ID{9}) || len(got.Findings) != 1 || got.Findings[0] != (Finding{Text: "event x: no title"}) {
 		t.Errorf("%+v, %v", got, err)
@@ -249,13 +250,15 @@ func TestFindingsOfUsers(t *testing.T) {
 		second StoredUser
 		want   string
 	}{
-		"nothing":      {other, ""},
-		"no address":   {change(func(u *StoredUser) { u.EmailKey = "" }), "user " + user(2).Hex() + ": has no e-mail address"},
-		"one address":  {change(func(u *StoredUser) { u.EmailKey = sound.EmailKey }), "user " + user(2).Hex() + ": has the same e-mail address as user " + user(1).Hex()},
-		"no id":        {change(func(u *StoredUser) { u.ID = store.ID{} }), "user " + store.ID{}.Hex() + ": has no id"},
-		"a password":   {change(func(u *StoredUser) { u.PasswordHash = "hunter2" }), "user " + user(2).Hex() + ": has a password that is not stored as an argon2id hash"},
-		"no creation":  {change(func(u *StoredUser) { u.CreatedAt = time.Time{} }), "user " + user(2).Hex() + ": has no created_at"},
-		"two of these": {change(func(u *StoredUser) { u.CreatedAt, u.EmailKey = time.Time{}, "" }), "user " + user(2).Hex() + ": has no e-mail address; user " + user(2).Hex() + ": has no created_at"},
+		"nothing":       {other, ""},
+		"no address":    {change(func(u *StoredUser) { u.EmailKey = "" }), "user " + user(2).Hex() + ": has no e-mail address"},
+		"one address":   {change(func(u *StoredUser) { u.EmailKey = sound.EmailKey }), "user " + user(2).Hex() + ": has the same e-mail address as user " + user(1).Hex()},
+		"no id":         {change(func(u *StoredUser) { u.ID = store.ID{} }), "user " + store.ID{}.Hex() + ": has no id"},
+		"a password":    {change(func(u *StoredUser) { u.PasswordHash = "hunter2" }), "user " + user(2).Hex() + ": has a password that is not stored as an argon2id hash, or as one of bcrypt or scrypt from an import"},
+		"of bcrypt":     {change(func(u *StoredUser) { u.PasswordHash = "$2b$10$32bbCwk/n2KINy2RSnpgZuq2K4zW.3i/ao1EN/0NrtEVXwNQSmE2C" }), ""},
+		"costly bcrypt": {change(func(u *StoredUser) { u.PasswordHash = "$2b$31$32bbCwk/n2KINy2RSnpgZuq2K4zW.3i/ao1EN/0NrtEVXwNQSmE2C" }), "user " + user(2).Hex() + ": has a password that is not stored as an argon2id hash, or as one of bcrypt or scrypt from an import"},
+		"no creation":   {change(func(u *StoredUser) { u.CreatedAt = time.Time{} }), "user " + user(2).Hex() + ": has no created_at"},
+		"two of these":  {change(func(u *StoredUser) { u.CreatedAt, u.EmailKey = time.Time{}, "" }), "user " + user(2).Hex() + ": has no e-mail address; user " + user(2).Hex() + ": has no created_at"},
 	} {
 		var found []string
 		progress := 0

@@ -26,9 +26,10 @@ type Reader interface {
 	// ReadEventIDs reads the ids of all events, and the ids of events that do not exist but have
 	// registrations.
 	ReadEventIDs(ctx context.Context) iter.Seq2[store.ID, error]
-	// ReadEvent calls read with the state of one event at one moment, and returns its error. An
-	// ErrDamaged from ReadEvent itself says that the event cannot be read.
-	ReadEvent(ctx context.Context, id store.ID, read func(Snapshot) error) error
+	// ReadEvents calls read with the state of each event, in the order of ids, which must ascend.
+	// Each state is of one moment; events that are small may be read at the same one. It ends with
+	// the first error of read or of its own, which leaves only the last one in doubt that read was called with.
+	ReadEvents(ctx context.Context, ids []store.ID, read func(Snapshot) error) error
 	// Close releases the database.
 	Close() error
 }
@@ -50,7 +51,11 @@ type Size struct{ Users, Events, Registrations int64 }
 
 // Snapshot is an event and all its registrations at one moment.
 type Snapshot struct {
-	Event          store.Event
+	ID    store.ID
+	Event store.Event
+	// Damaged is an ErrDamaged that says why the event cannot be read, and then there is nothing
+	// beside it.
+	Damaged        error
 	Found          bool // false: no event has this id
 	OrganizerKnown bool // whether the organizer is a user
 	// StaleSearch says which of the values that lists and searches find the event by differ from

@@ -15,13 +15,16 @@
 package verify
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/eventio/eventio/internal/passwords"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -31,7 +34,7 @@ type Finding struct {
 	Repairable bool   // a store.Recount repairs it
 }
 
-// EventReport is what CheckEvent found.
+// EventReport is what was found in one event.
 type EventReport struct {
 	ID            store.ID
 	State         store.Event // as it was read; without ID when it could not be
@@ -52,37 +55,91 @@ func (e EventReport) Repairable() bool {
 	return false
 }
 
-// An event that cannot be read for the moment, because of an election for example, is read again.
+// Events that cannot be read for the moment, because of an election for example, are read again.
 const (
 	maxAttempts = 5
 	retryPause  = 300 * time.Millisecond
 )
 
-// CheckEvent checks one event as it is at one moment. It calls progress, when it is not nil, with
-// the number of registrations that were read since the call before.
-func CheckEvent(ctx context.Context, reader Reader, id store.ID, progress func(int)) (EventReport, error) {
+// CheckEvents checks events, calls report for each of them, in the order of their ids, and ends with the
+// first error of report or with that of an event which could not be read. It calls progress, when it is
+// not nil, with the number of registrations that were read since the call before.
+func CheckEvents(ctx context.Context, reader Reader, ids []store.ID, progress func(int), report func(EventReport) error) error {
 	if progress == nil {
 		progress = func(int) {}
 	}
-	for attempt := 1; ; attempt++ {
-		var e EventReport
-		err := reader.ReadEvent(ctx, id, func(s Snapshot) (err error) {
-			e, err = checkSnapshot(id, s, progress)
-			return err
-		})
-		switch {
-		case err == nil:
-			return e, nil
-		case errors.Is(err, store.ErrDamaged):
-			return EventReport{ID: id, OrganizerKnown: true, Findings: []Finding{Damage(err)}}, nil
-		case attempt == maxAttempts || ctx.Err() != nil:
-			return EventReport{}, fmt.Errorf("verify event %s: %w", id.Hex(), err)
+	ids = slices.Clone(ids)
+	slices.SortFunc(ids, func(a, b store.ID) int { return bytes.Compare(a[:], b[:]) })
+	failed := 0
+	for together := len(ids); len(ids) > 0; {
+		page := ids[:min(together, len(ids))]
+		checked, err := checkPage(ctx, reader, page, progress, report)
+		if refused, ok := errors.AsType[refusedError](err); ok {
+			return refused.error
 		}
+		if ids = ids[checked:]; checked > 0 {
+			failed, together = 0, 2*together
+		}
+		if err == nil {
+			continue
+		}
+		if failed++; failed == maxAttempts || ctx.Err() != nil {
+			return fmt.Errorf("verify event %s: %w", ids[0].Hex(), err)
+		}
+		together = 1 // a server keeps a moment for so long only, and many events may take longer
 		select {
 		case <-ctx.Done():
 		case <-time.After(retryPause):
 		}
 	}
+	return nil
+}
+
+// refusedError is an error of who is told of events.
+type refusedError struct{ error }
+
+// checkPage is CheckEvents, once. It returns how many of ids were reported; with an error, one less at
+// least than there are.
+func checkPage(ctx context.Context, reader Reader, ids []store.ID, progress func(int), report func(EventReport) error) (reported int, err error) {
+	var last *EventReport // which the reader may still take back
+	tell := func() error {
+		if last == nil {
+			return nil
+		}
+		if err := report(*last); err != nil {
+			return refusedError{err}
+		}
+		last = nil
+		reported++
+		return nil
+	}
+	err = reader.ReadEvents(ctx, ids, func(s Snapshot) error {
+		if err := tell(); err != nil {
+			return err
+		}
+		e, err := checkSnapshot(s, progress)
+		if err == nil {
+			last = &e
+		}
+		return err
+	})
+	if err == nil {
+		err = tell()
+	}
+	if err == nil && reported != len(ids) {
+		err = fmt.Errorf("the reader passed over %d events", len(ids)-reported)
+	}
+	return reported, err
+}
+
+// CheckEvent checks one event as it is at one moment. Otherwise it is as CheckEvents is.
+func CheckEvent(ctx context.Context, reader Reader, id store.ID, progress func(int)) (EventReport, error) {
+	var e EventReport
+	err := CheckEvents(ctx, reader, []store.ID{id}, progress, func(found EventReport) error {
+		e = found
+		return nil
+	})
+	return e, err
 }
 
 // Damage returns a store.ErrDamaged as a finding.
@@ -97,7 +154,11 @@ func damageText(err error) string {
 const progressStep = 1000
 
 // checkSnapshot checks an event at one moment.
-func checkSnapshot(id store.ID, s Snapshot, progress func(int)) (EventReport, error) {
+func checkSnapshot(s Snapshot, progress func(int)) (EventReport, error) {
+	id := s.ID
+	if s.Damaged != nil {
+		return EventReport{ID: id, OrganizerKnown: true, Findings: []Finding{Damage(s.Damaged)}}, nil
+	}
 	c := eventCheck{findings: findings{subject: "event " + id.Hex()}, event: s.Event, staleSearch: s.StaleSearch}
 	var replayed *replay
 	var err error
@@ -300,8 +361,8 @@ func CheckUsers(users iter.Seq2[StoredUser, error], found func(Finding), progres
 			say("has no id")
 		}
 		// A user who was imported without a usable password has an empty hash.
-		if u.PasswordHash != "" && !strings.HasPrefix(u.PasswordHash, "$argon2id$") {
-			say("has a password that is not stored as an argon2id hash")
+		if u.PasswordHash != "" && !strings.HasPrefix(u.PasswordHash, "$argon2id$") && !passwords.IsForeign(u.PasswordHash) {
+			say("has a password that is not stored as an argon2id hash, or as one of bcrypt or scrypt from an import")
 		}
 		if u.CreatedAt.IsZero() {
 			say("has no created_at")

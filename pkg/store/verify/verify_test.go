@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,7 +13,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// views is a VerifyReader that answers ReadEvent from memory and nothing else.
+// views is a VerifyReader that answers ReadEvents from memory and nothing else.
 type views struct {
 	Reader
 	event store.Event
@@ -20,13 +21,13 @@ type views struct {
 	fail  []error // what the first calls end with
 }
 
-func (v *views) ReadEvent(_ context.Context, _ store.ID, look func(Snapshot) error) error {
+func (v *views) ReadEvents(_ context.Context, ids []store.ID, look func(Snapshot) error) error {
 	if len(v.fail) > 0 {
 		err := v.fail[0]
 		v.fail = v.fail[1:]
 		return err
 	}
-	return look(Snapshot{Event: v.event, Found: true, OrganizerKnown: true, Registrations: v.rows})
+	return look(Snapshot{ID: ids[0], Event: v.event, Found: true, OrganizerKnown: true, Registrations: v.rows})
 }
 
 // numbered yields n sound registrations.
@@ -104,5 +105,90 @@ func TestOverbookedIsNotRepairable(t *testing.T) {
 	got, err := CheckEvent(t.Context(), &views{event: e, rows: numbered(3)}, e.ID, nil)
 	if err != nil || len(got.Findings) != 3 || got.Repairable() {
 		t.Fatalf("%+v, %v", got, err)
+	}
+}
+
+// pages is a Reader of sound events that fails after the calls of read that are told, and notes the pages that it
+// was asked for.
+type pages struct {
+	Reader
+	failAfter []int // calls of read, for each ReadEvents; -1: it does not fail
+	asked     []int
+}
+
+var errElection = errors.New("an election")
+
+func (p *pages) ReadEvents(_ context.Context, ids []store.ID, read func(Snapshot) error) error {
+	fail := -1
+	if len(p.failAfter) > 0 {
+		fail, p.failAfter = p.failAfter[0], p.failAfter[1:]
+	}
+	p.asked = append(p.asked, len(ids))
+	for n, id := range ids {
+		if n == fail {
+			return errElection
+		}
+		e := full(1)
+		e.ID = id
+		if err := read(Snapshot{ID: id, Event: e, Found: true, OrganizerKnown: true, Registrations: numbered(1)}); err != nil {
+			return err
+		}
+	}
+	if fail == len(ids) {
+		return errElection
+	}
+	return nil
+}
+
+// TestAPageThatFailsIsGoneOnWith checks that events are reported once, that the last one before an error is in doubt
+// and read again, and that fewer are read together after an error.
+func TestAPageThatFailsIsGoneOnWith(t *testing.T) {
+	ids := make([]store.ID, 10)
+	for i := range ids {
+		ids[i] = store.ID{byte(10 - i)}
+	}
+	for name, c := range map[string]struct {
+		failAfter, asked []int
+		reported         int
+		fails            bool
+	}{
+		"never":                  {nil, []int{10}, 10, false},
+		"in the middle":          {[]int{5}, []int{10, 1, 2, 3}, 10, false},
+		"after the last":         {[]int{10}, []int{10, 1}, 10, false},
+		"before the first":       {[]int{0, 0}, []int{10, 1, 1, 2, 4, 3}, 10, false},
+		"with a pause":           {[]int{5, 0, 0, 0, -1, 0}, []int{10, 1, 1, 1, 1, 2, 1, 2, 2}, 10, false},
+		"for ever":               {[]int{5, 0, 0, 0, 0}, []int{10, 1, 1, 1, 1}, 4, true},
+		"after the first always": {[]int{1, 1, 1, 1, 1}, []int{10, 1, 1, 1, 1}, 0, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := &pages{failAfter: c.failAfter}
+			var reported []store.ID
+			err := CheckEvents(t.Context(), p, ids, nil, func(e EventReport) error {
+				reported = append(reported, e.ID)
+				return nil
+			})
+			if errors.Is(err, errElection) != c.fails || !slices.Equal(p.asked, c.asked) || len(reported) != c.reported {
+				t.Errorf("asked for %v, %d reported, %v", p.asked, len(reported), err)
+			}
+			for i, id := range reported {
+				if id != (store.ID{byte(i + 1)}) {
+					t.Errorf("report %d is of %v", i, id)
+				}
+			}
+		})
+	}
+}
+
+// passing is a Reader that passes over every event.
+type passing struct{ Reader }
+
+func (passing) ReadEvents(context.Context, []store.ID, func(Snapshot) error) error { return nil }
+
+func TestAnEventThatIsPassedOverIsNotClean(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := CheckEvent(ended, passing{}, store.NewID(), nil); err == nil {
+		t.Error("it is clean")
 	}
 }

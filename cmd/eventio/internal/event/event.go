@@ -1,5 +1,5 @@
-// Package event is the command eventio event, by which operators delete events. It works on the
-// database itself, while Event.io serves it or not.
+// Package event is the command eventio event, by which operators look at events, close and delete them. It works on
+// the database itself, while Event.io serves it or not.
 package event
 
 import (
@@ -7,11 +7,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/cmd/eventio/internal/listing"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/internal/setup"
@@ -22,29 +23,25 @@ import (
 type Command struct {
 	setup.Database
 	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for the database at the start."`
-	Delete       struct {
+	listing.JSON
+
+	List   list    `cmd:"" help:"Print all events, by the time at which they begin."`
+	Show   someone `cmd:"" help:"Print one event."`
+	Close  someone `cmd:"" help:"Close the registration of an event, now. Registrations stay, and people may give theirs up. Its organizer may open it again."`
+	Delete struct {
 		IDs []string `arg:"" optional:"" name:"id" help:"Ids of events, of 24 hexadecimal digits each."`
 		Of  string   `placeholder:"USER" help:"All events of this organizer, instead of ids."`
 		Yes bool     `help:"Do it. Without it, only say what would be deleted."`
 	} `cmd:"" help:"Delete events for good, with all their registrations. Each is cancelled first, so whoever registers meanwhile is told so; that it was deleted is remembered. May be interrupted and repeated."`
 }
 
-// Act does what the command line says. It prints one JSON object a line for each event. It is not called
-// Run, because kong would then take event alone for a command.
-func (c Command) Act(ctx context.Context, env process.Env, log zerolog.Logger) (err error) {
-	if (len(c.Delete.IDs) > 0) == (c.Delete.Of != "") {
-		return process.Usage("give ids of events, or the organizer of all of them with --of")
-	}
-	var ids []store.ID
-	for _, text := range append(c.Delete.IDs, c.Delete.Of) {
-		if text == "" {
-			continue
-		}
-		id, err := store.ParseID(text)
-		if err != nil || id.IsZero() {
-			return process.Usage("an id is not of 24 hexadecimal digits, not all zero")
-		}
-		ids = append(ids, id)
+// Act does what the command line says: command is "event close <id>", for instance. It prints one JSON object a line for
+// each event, or on a terminal what people read. It is not called Run, because kong would then take event alone for a command.
+func (c Command) Act(ctx context.Context, env process.Env, command string, log zerolog.Logger) (err error) {
+	action := strings.Fields(command)[1]
+	ids, err := c.ids(action)
+	if err != nil {
+		return err
 	}
 	if c.Database, err = c.Resolve(); err != nil {
 		return err
@@ -69,7 +66,17 @@ func (c Command) Act(ctx context.Context, env process.Env, log zerolog.Logger) (
 		return err
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
-	d := deletion{st, env, log, c.Delete.Yes}
+	out := c.New(env.Stdout)
+	look := looking{st, out}
+	switch action {
+	case "list":
+		return look.list(ctx, ids)
+	case "show":
+		return look.show(ctx, ids[0])
+	case "close":
+		return look.close(ctx, ids[0])
+	}
+	d := deletion{st, out, log, c.Delete.Yes}
 	if c.Delete.Of != "" {
 		return d.allOf(ctx, ids[0])
 	}
@@ -81,10 +88,40 @@ func (c Command) Act(ctx context.Context, env process.Env, log zerolog.Logger) (
 	return nil
 }
 
+// ids reads the ids on the command line.
+func (c Command) ids(action string) (ids []store.ID, err error) {
+	var texts []string
+	required := false
+	switch action {
+	case "list":
+		texts = []string{c.List.Of}
+	case "show":
+		texts, required = []string{c.Show.ID}, true
+	case "close":
+		texts, required = []string{c.Close.ID}, true
+	default:
+		if (len(c.Delete.IDs) > 0) == (c.Delete.Of != "") {
+			return nil, process.Usage("give ids of events, or the organizer of all of them with --of")
+		}
+		texts = append(c.Delete.IDs, c.Delete.Of)
+	}
+	for _, text := range texts {
+		if text == "" && !required {
+			continue
+		}
+		id, err := store.ParseID(text)
+		if err != nil || id.IsZero() {
+			return nil, process.Usage("an id is not of 24 hexadecimal digits, not all zero")
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
 // deletion deletes events, or only says which.
 type deletion struct {
 	st  setup.Store
-	env process.Env
+	out *listing.Printer
 	log zerolog.Logger
 	yes bool
 }
@@ -122,14 +159,6 @@ type told struct {
 	DeletedAt     time.Time `json:"deleted_at,omitzero"` // missing: it is not deleted
 }
 
-func (d deletion) print(t told) error {
-	line, err := json.Marshal(t)
-	if err == nil {
-		_, err = fmt.Fprintf(d.env.Stdout, "%s\n", line)
-	}
-	return err
-}
-
 // event deletes one event: it cancels it as its organizer would, so that every answer that was given or
 // is on its way stays true, and removes it then. One that was deleted before is only told.
 func (d deletion) event(ctx context.Context, id store.ID) error {
@@ -141,7 +170,7 @@ func (d deletion) event(ctx context.Context, id store.ID) error {
 		return err
 	}
 	if !d.yes {
-		return d.print(told{ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Registrations: e.LastNumber, TicketsSold: e.TicketsSold})
+		return d.out.One(told{ID: e.ID, OrganizerID: e.OrganizerID, Title: e.Title, Registrations: e.LastNumber, TicketsSold: e.TicketsSold})
 	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	cancel := store.SeatRequest{
@@ -163,7 +192,7 @@ func (d deletion) event(ctx context.Context, id store.ID) error {
 		return err
 	}
 	security.Log(d.log, security.EventDeleted, security.Operator(), security.About{Event: id, User: gone.OrganizerID})
-	return d.print(told{ID: id, OrganizerID: gone.OrganizerID, Registrations: gone.Registrations, DeletedAt: gone.DeletedAt})
+	return d.out.One(told{ID: id, OrganizerID: gone.OrganizerID, Registrations: gone.Registrations, DeletedAt: gone.DeletedAt})
 }
 
 // before tells of an event that was deleted before.
@@ -175,5 +204,5 @@ func (d deletion) before(ctx context.Context, id store.ID) error {
 	if err != nil {
 		return err
 	}
-	return d.print(told{ID: id, OrganizerID: gone.OrganizerID, Registrations: gone.Registrations, DeletedAt: gone.DeletedAt})
+	return d.out.One(told{ID: id, OrganizerID: gone.OrganizerID, Registrations: gone.Registrations, DeletedAt: gone.DeletedAt})
 }

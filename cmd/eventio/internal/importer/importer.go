@@ -26,7 +26,8 @@ import (
 // Command has the flags of eventio import.
 type Command struct {
 	setup.Database
-	From         string        `required:"" placeholder:"URI" help:"MongoDB of the original Event.io, which is only read: mongodb://host:27017/infosys. The database is infosys when none is named."`
+	From         string        `env:"EVENTIO_IMPORT_FROM" secret:"required" placeholder:"URI" help:"MongoDB of the original Event.io, which is only read: mongodb://host:27017/infosys. The database is infosys when none is named."`
+	FromFile     string        `env:"EVENTIO_IMPORT_FROM_FILE" placeholder:"FILE" help:"File with this address, where it has a password."`
 	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for each database at the start."`
 	EmailsProven bool          `help:"Take the addresses of the original's users for proven, because it has proven them."`
 }

@@ -186,10 +186,10 @@ func importedUserOf(u original.User) *importedUser {
 	switch p := u.Password; {
 	case strings.TrimSpace(p) == "":
 		n.note("has no password and cannot log in until one is set")
-	case passwords.IsHash(p):
+	case passwords.IsHash(p), passwords.IsForeign(p):
 		n.PasswordHash = p
 	case foreignHash.MatchString(p):
-		n.note("the password is a hash of a kind that cannot be checked here; they cannot log in until one is set")
+		n.note("the password is a hash of a kind that cannot be checked here, or that costs too much; they cannot log in until one is set")
 	default:
 		if len(p) > passwords.MaxBytes || strings.ContainsRune(p, 0) {
 			n.note("the password is not one that log-in takes: more than %d bytes, or null bytes", passwords.MaxBytes)
@@ -200,8 +200,8 @@ func importedUserOf(u original.User) *importedUser {
 }
 
 // foreignHash matches the stored forms of bcrypt, of the other argon2, scrypt and PBKDF2,
-// and of crypt(3). To hash such a text as if somebody had typed it would help nobody.
-var foreignHash = regexp.MustCompile(`^\$(2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}|argon2[a-z]*\$.+\$.+|scrypt\$.+\$.+|pbkdf2[-a-z0-9]*\$.+\$.+|(1|5|6|y|7)\$.+\$.+)$`)
+// of crypt(3), and those of Werkzeug and Django. To hash such a text as if somebody had typed it would help nobody.
+var foreignHash = regexp.MustCompile(`^\$(2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}|argon2[a-z]*\$.+\$.+|s0\$.+\$.+|scrypt\$.+\$.+|pbkdf2[-a-z0-9]*\$.+\$.+|(1|5|6|y|7)\$.+\$.+)$|^(scrypt:\d+:\d+:\d+|pbkdf2:[a-z0-9]+(:\d+)?|scrypt|(pbkdf2|bcrypt)_[a-z0-9]+|argon2)\$.+\$.+$`)
 
 // hash hashes the passwords, as many at once as there are cores.
 func (i *importer) hash(ctx context.Context, people []*importedUser) error {

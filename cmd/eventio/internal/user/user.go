@@ -13,12 +13,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
 	"github.com/rs/zerolog"
 	"golang.org/x/term"
 
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/cmd/eventio/internal/listing"
 	"github.com/eventio/eventio/internal/erasure"
 	"github.com/eventio/eventio/internal/export"
 	"github.com/eventio/eventio/internal/fairqueue"
@@ -39,20 +39,22 @@ type Who struct {
 type Command struct {
 	setup.Database
 	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for the database at the start."`
+	listing.JSON
 
-	List        struct{} `cmd:"" help:"Print all people, one JSON object a line, by e-mail address."`
+	List        struct{} `cmd:"" help:"Print all people, by e-mail address."`
+	Create      creation `cmd:"" help:"Sign a person up, with a password that is read from the standard input."`
 	Show        Who      `cmd:"" help:"Print one person, with their log-ins."`
 	Export      Who      `cmd:"" help:"Print everything that is stored of a person but the hash of the password, one JSON object a line: what the person gets under /api/users/{user_id}/export."`
 	Edit        edit     `cmd:"" help:"Change a person's name or e-mail address."`
-	Lock        Who      `cmd:"" help:"End all log-ins of a person within 5 s, and let them not log in again until they are unlocked."`
-	Unlock      Who      `cmd:"" help:"Let a person log in again."`
+	Lock        Who      `cmd:"" aliases:"disable" help:"End all log-ins of a person within 5 s, and let them not log in again until they are unlocked."`
+	Unlock      Who      `cmd:"" aliases:"enable" help:"Let a person log in again."`
 	Revoke      Who      `cmd:"" help:"End all log-ins of a person within 5 s. They can log in again."`
 	Prove       Who      `cmd:"" help:"Note that a person has proven that their e-mail address is theirs, so that events which ask for it let them in."`
 	Free        Who      `cmd:"" help:"Take an address that is not proven from the person who has it, so that its owner can sign up with it. Their log-ins end within 5 s."`
 	Link        link     `cmd:"" help:"Have whom an issuer or a gateway names be this person within 5 s: what they do counts as theirs."`
 	Unlink      link     `cmd:"" help:"Have them be a person of their own again within 5 s."`
 	SetPassword Who      `cmd:"" help:"Set a person's password, which is read from the standard input, and end all their log-ins within 5 s."`
-	Delete      deletion `cmd:"" help:"Erase a person: registrations for events that have not ended and their own such events are cancelled, log-ins end within 5 s, and the id means nobody any more."`
+	Delete      deletion `cmd:"" aliases:"erase" help:"Erase a person: registrations for events that have not ended and their own such events are cancelled, log-ins end within 5 s, and the id means nobody any more."`
 }
 
 // edit has the flags of eventio user edit.
@@ -104,8 +106,9 @@ func (c Command) Act(ctx context.Context, env process.Env, command string, log z
 	if err := c.RequireSchema(starting, log); err != nil {
 		return err
 	}
+	out := c.New(env.Stdout)
 	if action == "list" {
-		return c.list(ctx, env.Stdout)
+		return c.list(ctx, out)
 	}
 	st, err := c.Open(starting, log)
 	if err != nil {
@@ -114,8 +117,10 @@ func (c Command) Act(ctx context.Context, env process.Env, command string, log z
 	defer func() { err = errors.Join(err, st.Close()) }()
 	waited()
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	do := actions{st, env, log, now}
+	do := actions{st, env, log, now, out}
 	switch action {
+	case "create":
+		return do.create(ctx, c.Create)
 	case "show":
 		return do.show(ctx, c.Show)
 	case "export":
@@ -167,25 +172,19 @@ func personOf(u store.User) person {
 	return person{ID: u.ID, Email: u.Email, EmailProvenAt: u.EmailProvenAt, Name: u.Name, CreatedAt: u.CreatedAt, LockedAt: u.LockedAt}
 }
 
-func printLine(to io.Writer, v any) error {
-	line, err := json.Marshal(v)
-	if err == nil {
-		_, err = fmt.Fprintf(to, "%s\n", line)
-	}
-	return err
-}
-
 // list prints everybody.
-func (c Command) list(ctx context.Context, to io.Writer) (err error) {
+func (c Command) list(ctx context.Context, out *listing.Printer) (err error) {
 	reader, err := c.OpenVerifyReader(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, reader.Close()) }()
-	out := bufio.NewWriter(to)
+	if err := out.Head("ID", "E-MAIL", "NAME", "SIGNED UP", "LOCKED"); err != nil {
+		return err
+	}
 	for u, err := range reader.ReadUsers(ctx) {
 		if err == nil {
-			err = printLine(out, personOf(u.User))
+			err = out.Row(personOf(u.User), u.ID.Hex(), u.Email, u.Name, u.CreatedAt.Format(time.DateTime), dateTime(u.LockedAt))
 		}
 		if err != nil {
 			return errors.Join(err, out.Flush())
@@ -194,12 +193,21 @@ func (c Command) list(ctx context.Context, to io.Writer) (err error) {
 	return out.Flush()
 }
 
+// dateTime returns a time for people, or nothing when there is none.
+func dateTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.DateTime)
+}
+
 // actions are what is done with one person.
 type actions struct {
 	st  setup.Store
 	env process.Env
 	log zerolog.Logger
 	now time.Time
+	out *listing.Printer
 }
 
 // find reads the person who is meant.
@@ -245,7 +253,7 @@ func (a actions) show(ctx context.Context, who Who) error {
 			p.Sessions = append(p.Sessions, session{s.ID, s.Client, s.CreatedAt, s.ExpiresAt})
 		}
 	}
-	return printLine(a.env.Stdout, p)
+	return a.out.One(p)
 }
 
 // change makes a change and prints the person as they are then.
@@ -258,7 +266,7 @@ func (a actions) change(ctx context.Context, who Who, event security.Event, chan
 		return err
 	}
 	a.tell(event, u.ID)
-	return printLine(a.env.Stdout, personOf(u))
+	return a.out.One(personOf(u))
 }
 
 // export prints everything that is stored of a person.
@@ -268,16 +276,15 @@ func (a actions) export(ctx context.Context, who Who) error {
 		return err
 	}
 	a.tell(security.AccountExported, u.ID)
-	out := bufio.NewWriter(a.env.Stdout)
-	for record, err := range export.Person(ctx, a.st, a.st, u.ID) {
+	for record, err := range export.Person(ctx, a.st, export.More{Mails: a.st, Keys: a.st}, u.ID) {
 		if err == nil {
-			err = printLine(out, record)
+			err = a.out.One(record)
 		}
 		if err != nil {
-			return errors.Join(err, out.Flush())
+			return err
 		}
 	}
-	return out.Flush()
+	return nil
 }
 
 // tell writes the message that the operator did something to a person.
@@ -315,7 +322,7 @@ func (a actions) edit(ctx context.Context, c edit) error {
 	if u.Email != before {
 		a.tell(security.EmailChanged, u.ID)
 	}
-	return printLine(a.env.Stdout, personOf(u))
+	return a.out.One(personOf(u))
 }
 
 // prove notes that the address of a person is proven.
@@ -328,7 +335,7 @@ func (a actions) prove(ctx context.Context, who Who) error {
 		return err
 	}
 	a.tell(security.EmailProven, u.ID)
-	return printLine(a.env.Stdout, personOf(u))
+	return a.out.One(personOf(u))
 }
 
 // free takes the address from a person.
@@ -344,7 +351,7 @@ func (a actions) free(ctx context.Context, who Who) error {
 		return err
 	}
 	a.tell(security.EmailFreed, u.ID)
-	return printLine(a.env.Stdout, personOf(u))
+	return a.out.One(personOf(u))
 }
 
 // setPassword reads a password and stores it.
@@ -353,15 +360,8 @@ func (a actions) setPassword(ctx context.Context, who Who) error {
 	if err != nil {
 		return err
 	}
-	password, err := a.readPassword()
-	if err != nil {
-		return err
-	}
-	if err := passwords.RefuseGuessable().Check(password, u.Email); err != nil {
-		return process.Usage("the password %v", err)
-	}
 	after := u
-	if after.PasswordHash, err = passwords.NewHasher(0, 0).Hash(ctx, fairqueue.Known(u.ID), password); err != nil {
+	if after.PasswordHash, err = a.newPassword(ctx, u); err != nil {
 		return err
 	}
 	after.PasswordVersion++
@@ -370,7 +370,19 @@ func (a actions) setPassword(ctx context.Context, who Who) error {
 		return err
 	}
 	a.tell(security.PasswordChanged, u.ID)
-	return printLine(a.env.Stdout, personOf(after))
+	return a.out.One(personOf(after))
+}
+
+// newPassword reads a password that a user may have, and returns its hash.
+func (a actions) newPassword(ctx context.Context, u store.User) (hash string, err error) {
+	password, err := a.readPassword()
+	if err != nil {
+		return "", err
+	}
+	if err := passwords.RefuseGuessable().Check(password, u.Email); err != nil {
+		return "", process.Usage("the password %v", err)
+	}
+	return passwords.NewHasher(0, 0).Hash(ctx, fairqueue.Known(u.ID), password)
 }
 
 // maxPassword is the longest password that is read, in bytes, with its line end.
@@ -434,7 +446,7 @@ func (a actions) erase(ctx context.Context, c deletion) (err error) {
 			return err
 		}
 	}
-	return printLine(a.env.Stdout, struct {
+	return a.out.One(struct {
 		ID     store.ID `json:"id"`
 		Erased bool     `json:"erased"`
 	}{u.ID, true})

@@ -54,7 +54,11 @@ func openRepairer(ctx context.Context, c Command, reader verify.Reader, log zero
 
 // connectRepairer uses the workers behind --nats-url.
 func connectRepairer(ctx context.Context, c Command, reader verify.Reader, log zerolog.Logger) (*repairer, error) {
-	conn, err := messages.Connect(c.NATSURL, "verify", log)
+	login, err := c.NATSOptions(c.NATSURL)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := messages.Connect(c.NATSURL, "verify", log, login...)
 	if err != nil {
 		return nil, err
 	}

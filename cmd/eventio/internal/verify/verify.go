@@ -22,8 +22,10 @@ import (
 // Command has the flags of eventio verify.
 type Command struct {
 	setup.Database
-	Repair  bool   `help:"Set right what is safe to set right: counters, and free places that somebody waits for. It goes through the queue, like every change of a seat."`
-	NATSURL string `name:"nats-url" env:"NATS_URL" placeholder:"URL" help:"For --repair: the NATS servers of the workers, comma-separated: nats://host:4222. Not needed for a data folder that no process serves."`
+	Repair      bool   `help:"Set right what is safe to set right: counters, and free places that somebody waits for. It goes through the queue, like every change of a seat."`
+	NATSURL     string `name:"nats-url" env:"NATS_URL" secret:"" placeholder:"URL" help:"For --repair: the NATS servers of the workers, comma-separated: nats://host:4222. Not needed for a data folder that no process serves."`
+	NATSURLFile string `name:"nats-url-file" env:"NATS_URL_FILE" placeholder:"FILE" help:"File with these addresses, where they have a password."`
+	setup.NATSLogin
 	setup.Prefix
 	StartTimeout time.Duration `env:"EVENTIO_START_TIMEOUT" default:"1m" help:"Longest wait for the database at the start."`
 }
@@ -91,6 +93,9 @@ func (c Command) check() error {
 		if err := setup.CheckNATSURL("--nats-url", c.NATSURL); err != nil {
 			return err
 		}
+		if _, err := c.NATSOptions(c.NATSURL); err != nil {
+			return err
+		}
 	case c.MongoDBURI != "":
 		return process.Usage("--repair with --mongodb-uri goes through the queue: name the NATS servers of the workers with --nats-url")
 	}
@@ -105,7 +110,7 @@ type verification struct {
 	progress *progress.Bar
 	started  time.Time
 
-	users, events, registrations int64
+	users, proved, registrations int64
 	damaged, repaired            int64 // events
 	elsewhere                    int64 // damages that are not about one event
 	unknownOrganizers            int64 // events whose organizer is not a user
@@ -132,6 +137,7 @@ func (v *verification) run(ctx context.Context) error {
 	if v.users, err = verify.CheckUsers(v.readUsers(ctx), found, v.progress.Add); err != nil {
 		return err
 	}
+	page := make([]store.ID, 0, pageSize)
 	for id, err := range v.reader.ReadEventIDs(ctx) {
 		switch {
 		case errors.Is(err, store.ErrDamaged):
@@ -140,12 +146,18 @@ func (v *verification) run(ctx context.Context) error {
 		case err != nil:
 			return err
 		}
-		if err := v.event(ctx, id); err != nil {
-			return err
+		if page = append(page, id); len(page) == pageSize {
+			if err := v.events(ctx, page); err != nil {
+				return err
+			}
+			page = page[:0]
 		}
 	}
-	return ctx.Err()
+	return errors.Join(v.events(ctx, page), ctx.Err())
 }
+
+// pageSize is how many events are read together.
+const pageSize = 1000
 
 // readUsers reads all users and counts those with older keys of their addresses.
 func (v *verification) readUsers(ctx context.Context) iter.Seq2[verify.StoredUser, error] {
@@ -161,21 +173,32 @@ func (v *verification) readUsers(ctx context.Context) iter.Seq2[verify.StoredUse
 	}
 }
 
-// event proves one event and, if that is wanted, has it repaired and proves it again.
-func (v *verification) event(ctx context.Context, id store.ID) error {
-	e, err := verify.CheckEvent(ctx, v.reader, id, v.progress.Add)
-	if err != nil {
-		return err
-	}
-	v.progress.Add(1)
-	v.events++
-	v.registrations += e.Registrations
-	if !e.OrganizerKnown {
-		v.unknownOrganizers++
-	}
-	if len(e.Findings) == 0 {
+// events proves some events and, if that is wanted, has them repaired and proves them again.
+func (v *verification) events(ctx context.Context, ids []store.ID) error {
+	var broken []verify.EventReport // told of when all are read: a repair takes longer than a snapshot may
+	err := verify.CheckEvents(ctx, v.reader, ids, v.progress.Add, func(e verify.EventReport) error {
+		v.progress.Add(1)
+		v.proved++
+		v.registrations += e.Registrations
+		if !e.OrganizerKnown {
+			v.unknownOrganizers++
+		}
+		if len(e.Findings) > 0 {
+			broken = append(broken, e)
+		}
 		return nil
+	})
+	for _, e := range broken {
+		if err := v.broken(ctx, e); err != nil {
+			return err
+		}
 	}
+	return err
+}
+
+// broken tells what was found in an event and, if that is wanted, has it repaired and proves it again.
+func (v *verification) broken(ctx context.Context, e verify.EventReport) error {
+	id := e.ID
 	for _, f := range e.Findings {
 		v.say("%s", f.Text)
 	}
@@ -235,7 +258,7 @@ func changes(before, after store.Event) string {
 // report prints the totals, and fails with ErrDamaged when damage is left.
 func (v *verification) report() error {
 	fmt.Fprintf(v.out, "verify: %d events, %d registrations, %d users read in %v\n",
-		v.events, v.registrations, v.users, time.Since(v.started).Round(time.Millisecond))
+		v.proved, v.registrations, v.users, time.Since(v.started).Round(time.Millisecond))
 	if v.unknownOrganizers > 0 {
 		fmt.Fprintf(v.out, "note: the organizers of %d events are not users; that is no damage where ids are trusted\n", v.unknownOrganizers)
 	}

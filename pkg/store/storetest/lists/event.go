@@ -15,7 +15,7 @@ import (
 func testEvents(t *testing.T, target storetest.Target) {
 	s := target.Store
 	list := func(t *testing.T) []store.Event {
-		return storetest.Collect(t, search.AllEvents(storetest.Context(t), s, store.EventQuery{}))
+		return storetest.Collect(t, search.All(storetest.Context(t), s, store.EventQuery{}))
 	}
 	t.Run("none at first", func(t *testing.T) {
 		if got := list(t); len(got) != 0 {
@@ -78,7 +78,7 @@ func testEvents(t *testing.T, target storetest.Target) {
 		}
 	})
 	t.Run("a reader may stop early", func(t *testing.T) {
-		for range search.AllEvents(storetest.Context(t), s, store.EventQuery{}) {
+		for range search.All(storetest.Context(t), s, store.EventQuery{}) {
 			break
 		}
 	})
@@ -86,7 +86,7 @@ func testEvents(t *testing.T, target storetest.Target) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		var last error
-		for _, err := range search.AllEvents(ctx, s, store.EventQuery{}) {
+		for _, err := range search.All(ctx, s, store.EventQuery{}) {
 			last = err
 		}
 		if last == nil {

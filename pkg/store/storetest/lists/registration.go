@@ -179,6 +179,41 @@ func testUserRegistrations(t *testing.T, target storetest.Target) {
 	}
 }
 
+// testManyUserRegistrations checks that a long list is whole and in order, however many are wanted of it.
+func testManyUserRegistrations(t *testing.T, target storetest.Target) {
+	s := target.Store
+	user := store.NewID()
+	var batch []store.SeatRequest
+	var want []store.ID
+	for range 430 {
+		r := storetest.NewRequest(storetest.NewEvent(t, s, 1).ID)
+		r.UserID = user
+		batch, want = append(batch, r), append(want, r.EventID)
+	}
+	storetest.MustApply(t, s, batch...)
+	slices.Reverse(want)
+	for _, limit := range []int{0, 1, 100, 101, 299, 300, 430, 1000} {
+		most := len(want)
+		if limit > 0 {
+			most = min(limit, most)
+		}
+		for _, wanted := range []int{most, min(most, 3), min(most, 100), min(most, 101)} {
+			var got []store.ID
+			for r, err := range s.UserRegistrations(storetest.Context(t), user, store.ID{}, limit) {
+				if err != nil || r.Registration.EventID != r.Event.ID || r.Registration.UserID != user {
+					t.Fatalf("%+v, %v", r, err)
+				}
+				if got = append(got, r.Event.ID); len(got) == wanted && wanted < most {
+					break
+				}
+			}
+			if !slices.Equal(got, want[:wanted]) {
+				t.Errorf("with the limit %d: %d registrations, want %d", limit, len(got), wanted)
+			}
+		}
+	}
+}
+
 func sameRegistrations(a, b []store.Registration) bool {
 	return slices.EqualFunc(a, b, store.Registration.Equal)
 }

@@ -192,10 +192,10 @@ func testSearchModel(t *testing.T, s store.Store) {
 			typed = typed[:rapid.IntRange(1, len(typed)).Draw(rt, "cut")]
 			q.Words = search.Words(strings.ToValidUTF8(typed, ""))
 		}
-		want := storetest.Collect(t, search.AllEvents(storetest.Context(t), s, store.EventQuery{Descending: q.Descending}))
+		want := storetest.Collect(t, search.All(storetest.Context(t), s, store.EventQuery{Descending: q.Descending}))
 		want = slices.DeleteFunc(want, func(e store.Event) bool { return !search.Matches(q, e) })
 		q.Limit = rapid.IntRange(1, 5).Draw(rt, "limit")
-		if got := storetest.Collect(t, search.AllEvents(storetest.Context(t), s, q)); !sameEvents(got, want) {
+		if got := storetest.Collect(t, search.All(storetest.Context(t), s, q)); !sameEvents(got, want) {
 			rt.Fatalf("%+v: got %d events, want %d", q, len(got), len(want))
 		}
 	})

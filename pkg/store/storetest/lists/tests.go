@@ -10,14 +10,15 @@ import (
 // Tests returns the tests by name. Each needs a target of its own.
 func Tests() map[string]func(*testing.T, storetest.Target) {
 	return map[string]func(*testing.T, storetest.Target){
-		"attendees":          testAttendees,
-		"database id":        testDatabaseID,
-		"search":             testSearch,
-		"roster":             testRoster,
-		"lookups":            testLookups,
-		"user registrations": testUserRegistrations,
-		"events":             testEvents,
-		"edits":              testEdits,
-		"hours":              testHours,
+		"attendees":           testAttendees,
+		"database id":         testDatabaseID,
+		"search":              testSearch,
+		"roster":              testRoster,
+		"lookups":             testLookups,
+		"user registrations":  testUserRegistrations,
+		"long list of a user": testManyUserRegistrations,
+		"events":              testEvents,
+		"edits":               testEdits,
+		"hours":               testHours,
 	}
 }

@@ -17,6 +17,7 @@ func Tests() map[string]func(*testing.T, storetest.Target) {
 		"signing key":      testSigningKey,
 		"quotas":           testQuotas,
 		"accounts":         testAccounts,
+		"api keys":         testAPIKeys,
 		"identities":       testIdentities,
 	}
 }

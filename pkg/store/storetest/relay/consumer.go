@@ -49,6 +49,8 @@ func testConsumers(t *testing.T, target storetest.Target) {
 	t.Run("one that does not exist", func(t *testing.T) {
 		_, err := a.TakeLease(storetest.Context(t), "nobody", "a", long)
 		want(t, err, store.ErrConsumerNotFound)
+		_, err = a.ConsumerPosition(storetest.Context(t), "nobody")
+		want(t, err, store.ErrConsumerNotFound)
 		want(t, a.RenewLease(storetest.Context(t), store.Lease{Consumer: "nobody", Owner: "a"}, long), store.ErrLeaseLost)
 		want(t, a.RemoveConsumer(storetest.Context(t), "nobody"), nil)
 	})
@@ -61,6 +63,9 @@ func testConsumers(t *testing.T, target storetest.Target) {
 			t.Fatalf("the lease is %+v", l)
 		}
 		want(t, a.StorePosition(storetest.Context(t), l, "$token", long), nil)
+		if at, err := b.ConsumerPosition(storetest.Context(t), "kept"); err != nil || at != "$token" {
+			t.Fatalf("who has no lease reads %q, %v", at, err)
+		}
 		want(t, a.EndLease(storetest.Context(t), l), nil)
 		if l := take(t, b, "kept", "b", long); l.Position != "$token" {
 			t.Fatalf("the lease is %+v", l)

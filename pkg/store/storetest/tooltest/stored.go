@@ -79,7 +79,7 @@ func RunStored(t *testing.T, target Stored) {
 	})
 	t.Run("events", func(t *testing.T) {
 		var titles []string
-		for e, err := range search.AllEvents(storetest.Context(t), s, store.EventQuery{}) {
+		for e, err := range search.All(storetest.Context(t), s, store.EventQuery{}) {
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(testing.TB) Target) {
 		"import, known users":  testKnownUsers,
 		"verify counts":        testVerifyCounts,
 		"verify replays":       testReplay,
+		"verify together":      testVerifyTogether,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -1,7 +1,10 @@
 package tooltest
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -38,7 +41,7 @@ func testVerifyReader(t *testing.T, target Target) {
 	t.Run("all rows by number, cancelled or not", func(t *testing.T) {
 		var users []store.ID
 		var cancelled int
-		err := a.ReadEvent(storetest.Context(t), event.ID, func(v verify.Snapshot) error {
+		err := a.ReadEvents(storetest.Context(t), []store.ID{event.ID}, func(v verify.Snapshot) error {
 			if !v.Found || v.OrganizerKnown || !v.Event.Equal(storetest.ReadEvent(t, s, event.ID)) {
 				t.Errorf("view is %+v", v)
 			}
@@ -67,12 +70,12 @@ func testVerifyReader(t *testing.T, target Target) {
 	})
 	t.Run("what look returns", func(t *testing.T) {
 		own := errors.New("own")
-		if err := a.ReadEvent(storetest.Context(t), event.ID, func(verify.Snapshot) error { return own }); !errors.Is(err, own) {
+		if err := a.ReadEvents(storetest.Context(t), []store.ID{event.ID}, func(verify.Snapshot) error { return own }); !errors.Is(err, own) {
 			t.Fatalf("error is %v", err)
 		}
 	})
 	t.Run("an event that does not exist has no rows", func(t *testing.T) {
-		err := a.ReadEvent(storetest.Context(t), store.NewID(), func(v verify.Snapshot) error {
+		err := a.ReadEvents(storetest.Context(t), []store.ID{store.NewID()}, func(v verify.Snapshot) error {
 			if v.Found {
 				t.Error("it is found")
 			}
@@ -176,4 +179,88 @@ func testStaleSearch(t *testing.T, target Target) {
 	if !found() || len(storetest.FindPage(t, s, store.EventQuery{Available: true, OrganizerID: event.OrganizerID}).Events) != 1 {
 		t.Fatal("it is not found")
 	}
+}
+
+// testVerifyTogether checks that what is found in many events at once is what is found in each alone: with people
+// and without, sound and damaged, beside ids that no event has.
+func testVerifyTogether(t *testing.T, target Target) {
+	s := target.Store
+	var ids []store.ID
+	for i := range 40 {
+		event := storetest.NewWaitlistEvent(t, s, 2)
+		if ids = append(ids, event.ID); i%4 == 0 {
+			ids = append(ids, store.NewID()) // there is none
+			continue
+		}
+		people := storetest.NewRequests(event.ID, 1+i%7)
+		storetest.MustApply(t, s, people...)
+		storetest.MustApply(t, s, storetest.NewCancel(people[i%len(people)]), storetest.NewCancel(people[0]))
+		damaged := storetest.ReadEvent(t, s, event.ID)
+		switch i % 5 {
+		case 1:
+			damaged.TicketsSold += 3
+		case 2:
+			damaged.LastNumber = 1_000_000 // so it looks too large to be read beside others
+		}
+		target.SetCounters(t, damaged)
+	}
+	var want []verify.EventReport
+	for _, id := range ids {
+		want = append(want, checkEvent(t, target.VerifyReader, id))
+	}
+	shuffled := slices.Concat(ids[len(ids)/2:], ids[:len(ids)/2])
+	slices.Reverse(shuffled)
+	var got []verify.EventReport
+	read, damaged := 0, 0
+	err := verify.CheckEvents(storetest.Context(t), target.VerifyReader, shuffled, func(n int) { read += n }, func(e verify.EventReport) error {
+		got = append(got, e)
+		if len(e.Findings) > 0 {
+			damaged++
+		}
+		return nil
+	})
+	slices.SortFunc(want, func(a, b verify.EventReport) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("together: %v\n%+v\nalone:\n%+v", err, got, want)
+	}
+	if damaged == 0 || damaged == len(got) || read == 0 {
+		t.Errorf("%d of %d events are damaged, %d registrations were read", damaged, len(got), read)
+	}
+	t.Run("a reader that wants no more", func(t *testing.T) {
+		enough, calls := errors.New("enough"), 0
+		err := verify.CheckEvents(storetest.Context(t), target.VerifyReader, ids, nil, func(verify.EventReport) error {
+			if calls++; calls == 3 {
+				return enough
+			}
+			return nil
+		})
+		if !errors.Is(err, enough) || calls != 3 {
+			t.Errorf("%v after %d events", err, calls)
+		}
+	})
+	t.Run("whose registrations are not read", func(t *testing.T) {
+		sorted := slices.SortedFunc(slices.Values(ids), func(a, b store.ID) int { return bytes.Compare(a[:], b[:]) })
+		n, rows, held := 0, 0, 0
+		for i, e := range want {
+			if i%2 == 0 && e.Registrations > 0 {
+				held++
+			}
+		}
+		err := target.VerifyReader.ReadEvents(storetest.Context(t), sorted, func(v verify.Snapshot) error {
+			if n++; n%2 == 0 {
+				return nil
+			}
+			for r, err := range v.Registrations {
+				if err != nil || r.EventID != v.ID {
+					return fmt.Errorf("event %s: %+v, %w", v.ID.Hex(), r, err)
+				}
+				rows++
+				break // and of the others none
+			}
+			return nil
+		})
+		if err != nil || n != len(ids) || rows != held {
+			t.Errorf("%d events, the first registrations of %d, want %d, %v", n, rows, held, err)
+		}
+	})
 }

@@ -125,6 +125,13 @@ func (m *Migrator) Start(ctx context.Context) error {
 			m.log.Warn().Str("user_id", kept.User.Hex()).Str("other_id", kept.Other.Hex()).Msg("two users have one address in two forms; eventio migrate lists them")
 		}
 	}
+	return m.CreateMissing(ctx)
+}
+
+// CreateMissing creates the indexes of the newest version that are missing. What this user may not see or create is
+// logged, and no error: a database without an index is slow, and as correct but for the unique ones, which
+// only who may create them can have dropped.
+func (m *Migrator) CreateMissing(ctx context.Context) error {
 	missing, err := Missing(ctx, m.db, Indexes())
 	if mongodb.HasCode(err, mongodb.CodeUnauthorized) {
 		m.log.Warn().Err(err).Msg("cannot see whether all indexes are there")
@@ -134,8 +141,14 @@ func (m *Migrator) Start(ctx context.Context) error {
 		return err
 	}
 	for _, i := range missing {
-		m.log.Warn().Str("collection", i.Collection).Str("index", i.Name()).Msg("an index is missing and is made")
-		if err := i.Create(ctx, m.db); err != nil {
+		log := m.log.With().Str("collection", i.Collection).Str("index", i.Name()).Logger()
+		log.Warn().Msg("an index is missing and is made")
+		err := i.Create(ctx, m.db)
+		if mongodb.HasCode(err, mongodb.CodeUnauthorized) {
+			log.Error().Msg("an index is missing and this user may not make it: run eventio migrate as one who may")
+			continue
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -36,6 +36,7 @@ func Steps() []Step {
 		{"consumers of the record and webhooks", createWebhookIndexes},
 		{"mails, their tokens and what people want of mail", createMailIndexes},
 		{"gaps in waiting lists", countGaps},
+		{"keys of programs", createAPIKeyIndexes},
 		{"people of other issuers", createIdentityIndexes},
 	}
 }
@@ -106,11 +107,19 @@ func createMailIndexes(ctx context.Context, db *mongo.Database, _ func(n, all in
 	return createIndexes(ctx, db, mailStep)
 }
 
+// apiKeyStep is the number of the step that makes the indexes of keys of programs.
+const apiKeyStep = 11
+
+// createAPIKeyIndexes is the step apiKeyStep.
+func createAPIKeyIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, apiKeyStep)
+}
+
 // identityStep is the number of the step that makes the indexes of links with people of other issuers, and
 // that of locked users.
-const identityStep = 11
+const identityStep = 12
 
-// createIdentityIndexes is step 11.
+// createIdentityIndexes is step 12.
 func createIdentityIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
 	return createIndexes(ctx, db, identityStep)
 }

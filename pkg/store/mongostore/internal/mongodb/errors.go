@@ -170,6 +170,9 @@ func LoginRefused(err error) bool {
 		HasCode(err, CodeUnauthorized) && isLoginMissing(err.Error())
 }
 
+// RightMissing reports whether a user who has logged in lacks a right.
+func RightMissing(err error) bool { return HasCode(err, CodeUnauthorized) && !LoginRefused(err) }
+
 // withoutCommand removes the command from the text of an error about a missing right: it may have
 // personal data, and errors are logged.
 func withoutCommand(err error) error {

@@ -95,6 +95,30 @@ func StreamCursor[D, T any](ctx context.Context, name string, open func() (*mong
 	}
 }
 
+// Pages collects what a sequence yields into pages: the first of so many, each following one twice as large
+// as the one before, and none larger than most. An error is the last element, and comes without a page.
+func Pages[T any](all iter.Seq2[T, error], first, most int) iter.Seq2[[]T, error] {
+	return func(yield func([]T, error) bool) {
+		page := make([]T, 0, first)
+		for v, err := range all {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if page = append(page, v); len(page) < cap(page) {
+				continue
+			}
+			if !yield(page, nil) {
+				return
+			}
+			page = make([]T, 0, min(2*cap(page), most))
+		}
+		if len(page) > 0 {
+			yield(page, nil)
+		}
+	}
+}
+
 // closeLimit bounds the closing of a cursor, for which its reader waits. The server ends a cursor
 // that nobody closes.
 const closeLimit = 100 * time.Millisecond

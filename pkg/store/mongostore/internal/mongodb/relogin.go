@@ -39,7 +39,8 @@ type connection struct {
 	of *Connections
 }
 
-// NewConnections returns the Connections of a client, which is the client's dialer and has its monitor.
+// NewConnections returns the Connections of a client, which is the client's dialer and is told of commands
+// that fail.
 func NewConnections(log zerolog.Logger) *Connections {
 	return &Connections{log: log, open: make(map[*connection]bool)}
 }
@@ -65,14 +66,12 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// Monitor returns a monitor that renews the connections when a command fails for want of a login.
-func (c *Connections) Monitor() *event.CommandMonitor {
-	return &event.CommandMonitor{Failed: func(_ context.Context, failed *event.CommandFailedEvent) {
-		var server driver.Error
-		if errors.As(failed.Failure, &server) && server.Code == CodeUnauthorized && isLoginMissing(server.Message) {
-			c.renew(failed.Failure)
-		}
-	}}
+// Failed renews the connections when a command has failed for want of a login.
+func (c *Connections) Failed(_ context.Context, failed *event.CommandFailedEvent) {
+	var server driver.Error
+	if errors.As(failed.Failure, &server) && server.Code == CodeUnauthorized && isLoginMissing(server.Message) {
+		c.renew(failed.Failure)
+	}
 }
 
 // renew closes all connections. Commands that are running on them end with an error.

@@ -47,8 +47,11 @@ func (s *People) EndTokens(ctx context.Context, id store.ID, at time.Time) (stor
 	return s.updateUser(ctx, "end the tokens of", id, nil, endTokens(at))
 }
 
-// LockUser implements store.Accounts.
+// LockUser implements store.Accounts. The keys of the user end first: when what follows fails, the operator comes again.
 func (s *People) LockUser(ctx context.Context, id store.ID, at time.Time) (store.User, error) {
+	if err := endAPIKeys(ctx, s, bson.D{{Key: "owner_id", Value: id}}); err != nil {
+		return store.User{}, fmt.Errorf("end the keys of user %s: %w", id.Hex(), mongodb.WriteError(err))
+	}
 	lock := bson.D{endTokens(at)[0], {Key: "$set", Value: bson.D{{Key: "password_changed_at", Value: at}, {Key: "locked_at", Value: at}}}}
 	return s.updateUser(ctx, "lock", id, bson.D{{Key: "locked_at", Value: nil}}, lock)
 }
@@ -87,7 +90,7 @@ func (s *People) EditUser(ctx context.Context, u store.User) error {
 	return nil
 }
 
-// Erase removes a user and their sessions, and remembers the id as erased, in the transaction of ctx.
+// Erase removes a user and their sessions, ends their keys, and remembers the id as erased, in the transaction of ctx.
 func Erase(ctx context.Context, s *People, id store.ID, at time.Time) error {
 	_, err := s.erasedUsers.UpdateOne(ctx, bson.D{{Key: "_id", Value: id}},
 		bson.D{{Key: "$setOnInsert", Value: bson.D{{Key: "erased_at", Value: at}}}}, options.UpdateOne().SetUpsert(true))
@@ -96,6 +99,12 @@ func Erase(ctx context.Context, s *People, id store.ID, at time.Time) error {
 	}
 	if err == nil {
 		_, err = s.sessions.DeleteMany(ctx, bson.D{{Key: "user_id", Value: id}})
+	}
+	if err == nil { // they stay for a day, without their names, so that all processes learn of their end
+		err = endAPIKeys(ctx, s, bson.D{{Key: "owner_id", Value: id}})
+	}
+	if err == nil {
+		_, err = s.apiKeys.UpdateMany(ctx, bson.D{{Key: "owner_id", Value: id}}, bson.D{{Key: "$set", Value: bson.D{{Key: "name", Value: ""}}}})
 	}
 	return err
 }

@@ -4,7 +4,7 @@ package people
 
 import "go.mongodb.org/mongo-driver/v2/mongo"
 
-// People implements foreign.Identities, and store.Users, Accounts, Sessions, Keys, Idempotency and Quotas but for what erases
+// People implements store.Users, Accounts, Sessions, Keys, Idempotency and Quotas, apikeys.Store and foreign.Identities, but for what erases
 // somebody from registrations too. It is safe for concurrent use.
 type People struct {
 	client        *mongo.Client
@@ -14,6 +14,7 @@ type People struct {
 	keys          *mongo.Collection // of idempotency
 	signingKeys   *mongo.Collection
 	quotas        *mongo.Collection
+	apiKeys       *mongo.Collection
 	identityLinks *mongo.Collection
 }
 
@@ -22,6 +23,7 @@ func New(db *mongo.Database) *People {
 	return &People{
 		client: db.Client(), users: db.Collection("users"), erasedUsers: db.Collection("erased_users"),
 		sessions: db.Collection("sessions"), keys: db.Collection("idempotency_keys"),
-		signingKeys: db.Collection("signing_keys"), quotas: db.Collection("quotas"), identityLinks: db.Collection("identity_links"),
+		signingKeys: db.Collection("signing_keys"), quotas: db.Collection("quotas"), apiKeys: db.Collection("api_keys"),
+		identityLinks: db.Collection("identity_links"),
 	}
 }

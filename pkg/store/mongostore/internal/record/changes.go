@@ -83,6 +83,13 @@ func OfEvent(eventID store.ID, after int64) bson.D {
 	}}}
 }
 
+// OfEvents selects the rows of all events with ids from first to last.
+func OfEvents(first, last store.ID) bson.D {
+	return bson.D{{Key: "_id", Value: bson.D{
+		{Key: "$gt", Value: rowKey{first, 0}}, {Key: "$lte", Value: rowKey{last, maxRevision}},
+	}}}
+}
+
 const maxRevision = 1<<63 - 1
 
 // records unpacks rows. It ends with the first one that cannot be read.

@@ -32,6 +32,15 @@ func (s *Relay) CreateConsumer(ctx context.Context, name string, at store.Positi
 	return nil
 }
 
+// ConsumerPosition implements store.Consumers.
+func (s *Relay) ConsumerPosition(ctx context.Context, name string) (store.Position, error) {
+	var d consumerDoc
+	if err := s.consumers.FindOne(ctx, bson.D{{Key: "_id", Value: name}}).Decode(&d); err != nil {
+		return "", fmt.Errorf("read the position of %s: %w", name, mongodb.ReadError(err, store.ErrConsumerNotFound))
+	}
+	return d.Position, nil
+}
+
 // leaseEnd is when a lease ends that is given or renewed now, by the server's clock: those of
 // processes differ.
 func leaseEnd(length time.Duration) bson.D {

@@ -5,9 +5,10 @@ package relay
 import (
 	"context"
 
-	"github.com/eventio/eventio/pkg/store"
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
+
+	"github.com/eventio/eventio/pkg/store"
 )
 
 // Relay implements store.Consumers, store.Webhooks and outbox.Outbox. It is safe for concurrent use.

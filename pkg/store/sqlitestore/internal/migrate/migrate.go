@@ -50,6 +50,15 @@ func stepCode(number int) func(context.Context, *sql.Tx, func(n, all int64)) err
 	}
 }
 
+// Newest returns the number of the last step.
+func Newest() int {
+	names, err := fs.Glob(stepFiles, "*.sql")
+	if err != nil {
+		panic(err) // the pattern is a constant and right
+	}
+	return len(names)
+}
+
 // readSteps reads the steps from their files, in order.
 func readSteps() ([]step, error) {
 	names, err := fs.Glob(stepFiles, "*.sql") // in order
@@ -91,6 +100,9 @@ func New(path string, write *sql.DB) (*Migrator, error) {
 	}
 	return &Migrator{path, write, steps}, nil
 }
+
+// Known returns the newest version that the program knows.
+func (m *Migrator) Known() int { return len(m.steps) }
 
 // Close implements schema.Migrator.
 func (m *Migrator) Close() error { return m.write.Close() }

@@ -34,8 +34,12 @@ func (s *People) EndTokens(ctx context.Context, id store.ID, at time.Time) (stor
 		`UPDATE users SET password_version = password_version + 1, password_changed_at = ? WHERE id = ?`, sqldb.UnixMillis(at), id[:])
 }
 
-// LockUser implements store.Accounts.
+// LockUser implements store.Accounts. The keys of the user end first: when what follows fails, the operator comes again.
 func (s *People) LockUser(ctx context.Context, id store.ID, at time.Time) (store.User, error) {
+	err := s.transact(ctx, func(tx *sql.Tx) error { return endAPIKeys(ctx, tx, `owner_id = ?3`, id[:]) })
+	if err != nil {
+		return store.User{}, fmt.Errorf("end the keys of user %s: %w", id.Hex(), err)
+	}
 	return s.updateUser(ctx, "lock", id, `UPDATE users SET password_version = password_version + 1, password_changed_at = ?1, locked_at = ?1
 		WHERE id = ?2 AND locked_at = 0`, sqldb.UnixMillis(at), id[:])
 }
@@ -72,7 +76,7 @@ func (s *People) EditUser(ctx context.Context, u store.User) error {
 	return nil
 }
 
-// Erase removes a user and their sessions, and remembers the id as erased, in a transaction.
+// Erase removes a user and their sessions, ends their keys, and remembers the id as erased, in a transaction.
 func Erase(ctx context.Context, tx *sql.Tx, id store.ID, at time.Time) error {
 	for _, statement := range []struct {
 		text string
@@ -86,7 +90,12 @@ func Erase(ctx context.Context, tx *sql.Tx, id store.ID, at time.Time) error {
 			return err
 		}
 	}
-	return nil
+	// They stay for a day, without their names, so that all processes learn of their end.
+	if err := endAPIKeys(ctx, tx, `owner_id = ?3`, id[:]); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE api_keys SET name = '' WHERE owner_id = ?`, id[:])
+	return err
 }
 
 // ErasedAt implements store.Accounts.
@@ -111,7 +120,11 @@ func (s *People) ForgetKeys(ctx context.Context) (n int, err error) {
 			return err
 		}
 		sessions, err := sqldb.Affected(tx.ExecContext(ctx, `DELETE FROM sessions WHERE removed_at <= ?`, now))
-		n = keys + sessions
+		if err != nil {
+			return err
+		}
+		programs, err := sqldb.Affected(tx.ExecContext(ctx, `DELETE FROM api_keys WHERE removed_at <= ?`, now))
+		n = keys + sessions + programs
 		return err
 	})
 	if err != nil {

@@ -23,6 +23,15 @@ func (s *Relay) CreateConsumer(ctx context.Context, name string, at store.Positi
 	return nil
 }
 
+// ConsumerPosition implements store.Consumers.
+func (s *Relay) ConsumerPosition(ctx context.Context, name string) (at store.Position, err error) {
+	err = s.read.QueryRowContext(ctx, `SELECT position FROM consumers WHERE name = ?`, name).Scan(&at)
+	if err != nil {
+		return "", fmt.Errorf("read the position of %s: %w", name, sqldb.ReadError(err, store.ErrConsumerNotFound))
+	}
+	return at, nil
+}
+
 // TakeLease implements store.Consumers. The time is that of this machine, which all processes that can
 // open the file share. A lease that is held is seen without a write.
 func (s *Relay) TakeLease(ctx context.Context, name, owner string, length time.Duration) (store.Lease, error) {

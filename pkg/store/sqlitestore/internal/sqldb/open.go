@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net/url"
 	"time"
-
-	_ "modernc.org/sqlite" // registers the driver
 )
 
 const (
@@ -22,7 +20,7 @@ const (
 // OpenWriter opens the file at path for writing, over one connection whose transactions are
 // immediate. It makes connections only when they are used.
 func OpenWriter(path string) (*sql.DB, error) {
-	write, err := sql.Open("sqlite", DSN(path, "immediate"))
+	write, err := openDB(DSN(path, "immediate"))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -32,7 +30,7 @@ func OpenWriter(path string) (*sql.DB, error) {
 
 // OpenReader opens the file at path for reading, beside an OpenWriter of the same process.
 func OpenReader(path string) (*sql.DB, error) {
-	return sql.Open("sqlite", DSN(path, "deferred")+"&_pragma=query_only(1)")
+	return openDB(DSN(path, "deferred") + "&_pragma=query_only(1)")
 }
 
 // OpenReadOnly opens the file at path over connections that can change nothing, not even the
@@ -41,7 +39,7 @@ func OpenReadOnly(path string) (*sql.DB, error) {
 	q := url.Values{"mode": {"ro"}, "_txlock": {"deferred"}, "_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", BusyTimeout.Milliseconds()), "query_only(1)",
 	}}
-	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
+	return openDB((&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
 }
 
 // DSN returns the data source name of a file, whose transactions begin as txlock says: "immediate" or

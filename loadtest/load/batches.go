@@ -1,21 +1,25 @@
-package main
+package load
 
 import (
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/eventio/eventio/internal/testenv"
 )
 
-// batches returns the sizes of the batches that workers have settled since they were asked
+// batchesLimit is how long a worker may take to log its last batches.
+const batchesLimit = 30 * time.Second
+
+// Batches returns the sizes of the batches that workers have settled since they were asked
 // last, when these are n requests together. A batch is logged after its requests are
 // answered, so it may wait a moment.
-func batches(ctx context.Context, n int, workers ...*testenv.Program) ([]int, error) {
+func Batches(ctx context.Context, n int, workers ...*testenv.Program) ([]int, error) {
 	var sizes []int
 	sum := 0
-	err := testenv.Poll(ctx, startLimit, func() error {
+	err := testenv.Poll(ctx, batchesLimit, func() error {
 		for _, p := range workers {
 			lines, err := p.Lines()
 			if err != nil {

@@ -1,24 +1,28 @@
-package messages
+// Package rendezvous spreads events over workers: each event has one, which all processes choose alike
+// without talking to each other.
+package rendezvous
 
 import (
 	"encoding/binary"
 	"hash/fnv"
+
+	"github.com/eventio/eventio/pkg/store"
 )
 
-// candidate is a worker that may get the requests for an event.
-type candidate struct {
-	hash    uint64 // of the worker's id
-	subject string // where its requests go
+// Candidate is a worker that may get the requests for an event.
+type Candidate struct {
+	Hash    uint64 // of the worker's id
+	Subject string // where its requests go
 }
 
-// choose returns the candidate with the highest weight for an event; ok is false when there is none.
+// Choose returns the candidate with the highest weight for an event; ok is false when there is none.
 // This is rendezvous hashing: a worker that comes or goes moves only its own share of the events. Only
 // speed depends on the weights: processes of different versions may choose different workers.
-func choose(candidates []candidate, event ID) (best candidate, ok bool) {
+func Choose(candidates []Candidate, event store.ID) (best Candidate, ok bool) {
 	h := eventHash(event)
 	var top uint64
 	for _, c := range candidates {
-		if weight := mix(h ^ c.hash); !ok || weight > top {
+		if weight := mix(h ^ c.Hash); !ok || weight > top {
 			best, top, ok = c, weight, true
 		}
 	}
@@ -27,12 +31,12 @@ func choose(candidates []candidate, event ID) (best candidate, ok bool) {
 
 // eventHash returns the hash of an event's id. Ids that were made one after the other differ in few
 // bits, which mix spreads over all.
-func eventHash(event ID) uint64 {
+func eventHash(event store.ID) uint64 {
 	return mix(mix(binary.BigEndian.Uint64(event[:8])) ^ uint64(binary.BigEndian.Uint32(event[8:])))
 }
 
-// workerHash returns the hash of a worker's id. All processes must agree on it, so it has no seed.
-func workerHash(worker string) uint64 {
+// Hash returns the hash of a worker's id. All processes must agree on it, so it has no seed.
+func Hash(worker string) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(worker))
 	return mix(h.Sum64())

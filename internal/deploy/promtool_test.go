@@ -1,0 +1,25 @@
+//go:build alerts
+
+package deploy_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestPromtool runs Prometheus's own tests of the rules, and has it read the example of a configuration.
+func TestPromtool(t *testing.T) {
+	found, err := exec.CommandContext(t.Context(), filepath.Join(root, "scripts/prometheus.sh"), "promtool").Output()
+	if err != nil {
+		t.Fatalf("no promtool: %v", err)
+	}
+	for _, args := range [][]string{{"check", "config", "prometheus.yml"}, {"test", "rules", "rules_test.yml"}} {
+		cmd := exec.CommandContext(t.Context(), strings.TrimSpace(string(found)), args...)
+		cmd.Dir = filepath.Join(root, "deploy/prometheus")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("promtool %v: %v\n%s", args, err, out)
+		}
+	}
+}

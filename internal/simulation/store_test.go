@@ -1,0 +1,196 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// errLost is the error of a batch of which nobody knows whether it is stored.
+var errLost = errors.New("the connection to the store broke")
+
+// memory is a store in memory that decides by store.Decide, and keeps the contract of store.Seats as badly
+// as it may: batches of one event collide, answers are lost before and after the write, and a write whose
+// answer was lost may land later, as long as nothing was decided about its events since.
+type memory struct {
+	mu     sync.Mutex // guards all below
+	random *rand.Rand
+	well   bool
+	events map[store.ID]*kept
+
+	late, fenced, lost, collisions int // writes
+}
+
+// kept is what is stored of an event.
+type kept struct {
+	event         store.Event
+	registrations map[store.ID]store.Registration
+	decided       int // batches that were stored about the event, refusals too: the fence
+}
+
+// DatabaseID names this database.
+func (m *memory) DatabaseID() string { return "simulation" }
+
+func (m *memory) create(e store.Event) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.events[e.ID] = &kept{event: e, registrations: make(map[store.ID]store.Registration)}
+}
+
+// pause lets some time pass: mostly little, now and then more than anybody waits.
+func (m *memory) pause(ctx context.Context) {
+	m.mu.Lock()
+	d := time.Duration(m.random.IntN(2000)) * time.Microsecond
+	if !m.well && m.random.IntN(60) == 0 {
+		d = time.Duration(m.random.IntN(4000)) * time.Millisecond
+	}
+	m.mu.Unlock()
+	select {
+	case <-time.After(d):
+	case <-ctx.Done():
+	}
+}
+
+// chance reports whether something happens that does so in one of n cases, and never at peace.
+func (m *memory) chance(n int) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.well && m.random.IntN(n) == 0
+}
+
+// Apply decides a batch on what is stored, and stores what changes unless another batch came between.
+func (m *memory) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.SeatResult, error) {
+	if m.chance(40) {
+		return nil, fmt.Errorf("no primary: %w", store.ErrUnavailable)
+	}
+	for {
+		m.pause(ctx)
+		if ctx.Err() != nil {
+			return nil, errors.Join(ctx.Err(), store.ErrNothingStored)
+		}
+		states, seen := m.load(batch)
+		results, changes := store.Decide(states, batch)
+		m.pause(ctx) // between reading and writing
+		if ctx.Err() != nil {
+			return nil, errors.Join(ctx.Err(), store.ErrNothingStored)
+		}
+		switch {
+		case m.chance(40): // never arrives
+			m.count(&m.lost)
+			return nil, errLost
+		case m.chance(30): // arrives when nobody waits any more, or never
+			m.count(&m.late)
+			time.AfterFunc(time.Duration(rand.IntN(8000))*time.Millisecond, func() {
+				if !m.commit(seen, changes) {
+					m.count(&m.fenced)
+				}
+			})
+			return nil, errLost
+		case !m.commit(seen, changes):
+			m.count(&m.collisions)
+			continue
+		case m.chance(40): // stored, and the answer is lost
+			m.count(&m.lost)
+			return nil, errLost
+		}
+		store.TellChanges(ctx, changes)
+		m.pause(ctx)
+		return results, nil
+	}
+}
+
+func (m *memory) count(n *int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	*n++
+}
+
+// load returns the states of the events of a batch, and how much was decided about each.
+func (m *memory) load(batch []store.SeatRequest) (map[store.ID]store.EventState, map[store.ID]int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	states, seen := make(map[store.ID]store.EventState), make(map[store.ID]int)
+	for _, req := range batch {
+		k := m.events[req.EventID]
+		if _, there := seen[req.EventID]; k == nil || there {
+			continue
+		}
+		seen[req.EventID] = k.decided
+		states[req.EventID] = store.EventState{Event: k.event, Registrations: maps.Clone(k.registrations), Waiting: k.line()}
+	}
+	return states, seen
+}
+
+// line returns who waits, the lowest number first.
+func (k *kept) line() (line []store.NumberedUser) {
+	for user, r := range k.registrations {
+		if !r.Cancelled && !k.event.Confirmed(r) {
+			line = append(line, store.NumberedUser{Number: r.Number, UserID: user})
+		}
+	}
+	slices.SortFunc(line, func(a, b store.NumberedUser) int { return int(a.Number - b.Number) })
+	return line
+}
+
+// commit stores what a batch changes, unless something else was decided about one of its events since it was loaded.
+func (m *memory) commit(seen map[store.ID]int, changes []store.Change) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, n := range seen {
+		if m.events[id].decided != n {
+			return false
+		}
+	}
+	for id := range seen {
+		m.events[id].decided++
+	}
+	for _, c := range changes {
+		k := m.events[c.After.ID]
+		k.event = c.After
+		for _, r := range slices.Concat(c.Added, c.Replaced) {
+			k.registrations[r.UserID] = r
+		}
+	}
+	return true
+}
+
+// read returns an event and, if user is not zero, the user's registration with its position in line.
+func (m *memory) read(ctx context.Context, id, user store.ID) (view, error) {
+	m.pause(ctx)
+	if m.chance(30) {
+		return view{}, store.ErrUnavailable
+	}
+	m.mu.Lock()
+	k := m.events[id]
+	v := view{Event: k.event, registration: k.registrations[user]}
+	for user, r := range k.registrations {
+		if !r.Cancelled && k.event.Confirmed(r) {
+			v.holders = append(v.holders, store.NumberedUser{Number: r.Number, UserID: user})
+		}
+	}
+	m.mu.Unlock()
+	slices.SortFunc(v.holders, func(a, b store.NumberedUser) int { return int(a.Number - b.Number) })
+	m.pause(ctx) // the answer's way
+	return v, ctx.Err()
+}
+
+// view is what a read has found.
+type view struct {
+	store.Event
+	registration store.Registration
+	holders      []store.NumberedUser
+}
+
+// set begins or ends all faults of the store.
+func (m *memory) set(well bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.well = well
+}
