@@ -44,6 +44,8 @@ type Config struct {
 	Provers []identity.Prover
 	// APIKeys believes keys of programs. nil: nobody has any. It stays the caller's.
 	APIKeys *identity.APIKeys
+	// Identity are headers in which TrustedProxies say who sends a request. None: nobody does.
+	Identity IdentityHeaders
 	// RateLimits turns the rate limits on, and slows down who guesses passwords.
 	RateLimits bool
 	// Rates are the numbers of the rate limits. The zero value means DefaultRates.
@@ -82,7 +84,8 @@ type Gate struct {
 	mode       Mode
 	guard      *identity.Guard
 	provers    []identity.Prover
-	keys       *identity.APIKeys    // one of the provers; nil: nobody has any
+	keys       *identity.APIKeys // one of the provers; nil: nobody has any
+	identity   IdentityHeaders
 	limits     *limits              // nil: nothing is limited
 	guesses    *throttle.Accounts   // nil: nothing is limited
 	admissions *identity.Admissions // nil: nobody needs to be admitted
@@ -101,7 +104,7 @@ type Gate struct {
 
 // New makes a gate.
 func New(config Config, log zerolog.Logger) *Gate {
-	g := &Gate{mode: config.Mode, guard: config.Guard, provers: config.Provers, admissions: config.Admissions, local: config.Local, another: config.AnotherUser, hosts: config.Hosts, proxies: config.TrustedProxies, corsHeaders: config.CORSHeaders, log: log}
+	g := &Gate{mode: config.Mode, guard: config.Guard, provers: config.Provers, identity: config.Identity, admissions: config.Admissions, local: config.Local, another: config.AnotherUser, hosts: config.Hosts, proxies: config.TrustedProxies, corsHeaders: config.CORSHeaders, log: log}
 	if g.guard == nil {
 		g.guard = identity.Alone()
 	}

@@ -24,6 +24,7 @@ func (g *Gate) fromProxy(r *http.Request) bool {
 // that its client used, and the paths that the answer tells in headers are below the proxy's prefix.
 func (g *Gate) locate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r = g.readIdentity(r)
 		if !g.fromProxy(r) {
 			g.noteUnknownProxy(r)
 			next.ServeHTTP(w, r)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
@@ -41,7 +42,7 @@ func (a *Handlers) Register(w http.ResponseWriter, r *serve.Request) error {
 	}
 	var f input.Fields
 	user := serve.ActingFor(r.Caller, &f, "user_id", body.UserID)
-	key, _ := serve.SeatRequestID(&f, r.Header)
+	key, keyed := serve.SeatRequestID(&f, r.Header)
 	if err := f.Err(); err != nil {
 		return err
 	}
@@ -53,7 +54,11 @@ func (a *Handlers) Register(w http.ResponseWriter, r *serve.Request) error {
 		return err
 	}
 	answer, got := a.sendRegister(w, r, req)
-	switch got.Reply.Outcome {
+	outcome := got.Reply.Outcome
+	if !keyed {
+		outcome = a.unrepeated(got.Reply)
+	}
+	switch outcome {
 	case store.Registered:
 		return serve.WriteCreated(w, serve.RegistrationPath(event, user), false, answer)
 	case store.Waitlisted:
@@ -62,6 +67,22 @@ func (a *Handlers) Register(w http.ResponseWriter, r *serve.Request) error {
 	p := serve.Refusal(got)
 	p.Position = answer.Position
 	return p
+}
+
+// unrepeated returns the outcome of the request whose repetition a request without a key may be: a gateway that
+// lost the answer has sent it once more. It goes by the registration that there is, so it is never one that was
+// cancelled since.
+func (a *Handlers) unrepeated(reply messages.SeatReply) messages.Outcome {
+	if within := a.Config.RepeatsWithin; within <= 0 || time.Since(reply.RegisteredAt) > within {
+		return reply.Outcome
+	}
+	switch reply.Outcome {
+	case store.AlreadyRegistered:
+		return store.Registered
+	case store.AlreadyWaitlisted:
+		return store.Waitlisted
+	}
+	return reply.Outcome
 }
 
 // PutRegistration registers the user of the path unless they are registered already: 201, or 202 on

@@ -47,6 +47,9 @@ type Config struct {
 	// KeyLife is how long the idempotency key of what was created is remembered. Default
 	// store.KeyLife.
 	KeyLife time.Duration
+	// RepeatsWithin is how long after a registration the same POST without a key of the client's is taken for
+	// a repetition of it by a gateway. 0: never.
+	RepeatsWithin time.Duration
 	// Pages serves everything outside the API, given what answers an unknown path and the
 	// routes of the API, which it may ask in the name of its visitor (see inner). nil: there
 	// are no pages.

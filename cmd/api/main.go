@@ -107,11 +107,11 @@ func run(ctx context.Context, env process.Env) (err error) {
 	defer connections.Close()
 	starting, cancel := context.WithTimeout(ctx, c.Serve.StartTimeout)
 	defer cancel()
-	access.Guard, err = c.Serve.OpenGuard(starting, connections.Store, connections.Link(), log)
+	endGuard, err := c.Serve.OpenGuard(starting, &access, setup.Base{Store: connections.Store, Link: connections.Link(), Log: log})
 	if err != nil {
 		return err
 	}
-	defer access.Guard.Close()
+	defer endGuard()
 	if access.APIKeys, err = c.Serve.OpenAPIKeys(starting, connections.Store, log); err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 	if err != nil {
 		return err
 	}
-	settings := api.Config{RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, Pages: pages, Access: access, Quotas: quotas, Webhooks: hooks,
+	settings := api.Config{RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, RepeatsWithin: c.Serve.RepeatsWithin, Pages: pages, Access: access, Quotas: quotas, Webhooks: hooks,
 		LiveStreams: process.Streams(most)}
 	if c.Serve.Mail {
 		settings.Mail = connections.Store

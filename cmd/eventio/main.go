@@ -155,7 +155,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 		return err
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
-	settings := api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, Pages: pages, Access: access, Quotas: quotas, Webhooks: hooks,
+	settings := api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, RepeatsWithin: c.RepeatsWithin, Pages: pages, Access: access, Quotas: quotas, Webhooks: hooks,
 		LiveStreams: process.Streams(most)}
 	if c.Relay.On() {
 		settings.Mail = embedded.Store

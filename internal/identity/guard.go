@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/foreign"
 )
 
 const (
@@ -43,7 +44,12 @@ type Config struct {
 	// RefreshEvery is the pause between two readings of the revocations. Default
 	// DefaultRefresh; more than 3 s breaks the promise of 5 s.
 	RefreshEvery time.Duration
-	Log          zerolog.Logger
+	// Others tells who is linked, locked or erased, which Settle must know when there are proofs beside
+	// our tokens. nil: there are none.
+	Others foreign.Identities
+	// Noter notes the people of other issuers, and stays the caller's. nil: nobody does.
+	Noter *Noter
+	Log   zerolog.Logger
 }
 
 // Store keeps the key that all processes share, and tells whose tokens are revoked: a store.Store does.
@@ -70,8 +76,12 @@ type Guard struct {
 	hinted chan struct{} // gets a value when the store may have a new revocation
 	done   chan struct{} // closed when the reading has ended
 
-	mu      sync.RWMutex // guards revoked
+	people foreign.Identities // nil: nobody is proven but by our tokens
+	noter  *Noter
+
+	mu      sync.RWMutex // guards revoked and others
 	revoked map[store.ID]revocation
+	others  others
 	ended   endedSessions
 
 	readAt atomic.Int64 // when the revocations were read last, in ns since 1970
@@ -115,7 +125,13 @@ func Open(ctx context.Context, st Store, link messages.Link, config Config) (*Gu
 	}
 	g.sub = sub
 	started := time.Now()
-	if err := g.read(ctx, started.Add(-keepFor)); err != nil {
+	if g.people != nil {
+		err = g.readErased(ctx)
+	}
+	if err == nil {
+		err = g.read(ctx, started.Add(-keepFor))
+	}
+	if err != nil {
 		_ = sub.Unsubscribe() // the connection may be gone; so is the subscription then
 		return nil, err
 	}
@@ -146,7 +162,8 @@ func newGuard(keys Keys, config Config) *Guard {
 	g := &Guard{
 		keys: keys, verifier: NewVerifier(keys, time.Now), lifetime: config.Lifetime, log: config.Log,
 		sampledLog: config.Log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Second}),
-		hinted:     make(chan struct{}, 1), done: make(chan struct{}), revoked: make(map[store.ID]revocation),
+		hinted:     make(chan struct{}, 1), done: make(chan struct{}), revoked: make(map[store.ID]revocation), people: config.Others, noter: config.Noter,
+		others: others{make(map[store.ID]store.ID), make(map[store.ID]struct{}), make(map[store.ID]struct{}), time.Time{}},
 	}
 	g.readAt.Store(time.Now().UnixNano())
 	g.stats = newStats(g)
@@ -216,6 +233,9 @@ func (g *Guard) learn(r store.Revocation) {
 	if r.PasswordVersion > known.lowest {
 		g.revoked[r.UserID] = revocation{r.PasswordVersion, r.ChangedAt.Add(keepFor)}
 	}
+	if r.PasswordVersion == store.ErasedVersion && g.people != nil {
+		g.others.erased[r.UserID] = struct{}{}
+	}
 }
 
 // hint has the store read soon.
@@ -234,6 +254,11 @@ func (g *Guard) read(ctx context.Context, since time.Time) error {
 			return fmt.Errorf("read the revocations: %w", err)
 		}
 		g.learn(r)
+	}
+	if g.people != nil {
+		if err := g.readOthers(ctx); err != nil {
+			return err
+		}
 	}
 	err := g.readSessions(ctx)
 	if err == nil {

@@ -29,6 +29,8 @@ type Person struct {
 	LoginAt time.Time
 	// ExpiresAt is when the proof ends by itself, in whole seconds; zero: it does not.
 	ExpiresAt time.Time
+	// Profile is what the proof says of them beside that; a token of ours says nothing.
+	Profile Profile
 }
 
 // Prover believes one kind of proofs that come where our own tokens do. It is safe for concurrent use.

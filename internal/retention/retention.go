@@ -44,7 +44,8 @@ func (f Flags) Check() error {
 
 // KeyFlags say how long idempotency keys are remembered, which processes of the API write.
 type KeyFlags struct {
-	KeepKeys time.Duration `env:"EVENTIO_KEEP_KEYS" default:"24h" help:"How long the Idempotency-Key of an event or a sign-up is remembered, from 1h to 720h: as long as clients may repeat such a request."`
+	KeepKeys      time.Duration `env:"EVENTIO_KEEP_KEYS" default:"24h" help:"How long the Idempotency-Key of an event or a sign-up is remembered, from 1h to 720h: as long as clients may repeat such a request."`
+	RepeatsWithin time.Duration `env:"EVENTIO_REPEATS_WITHIN" default:"0s" help:"How long after a registration the same POST without an Idempotency-Key is answered as the first one was, rather than with 400 already_registered, at most 1m: for gateways that repeat such requests. 0s: never."`
 }
 
 // minKeys and maxKeys bound KeepKeys: clients may repeat a request for a while, and nobody does so after
@@ -52,12 +53,17 @@ type KeyFlags struct {
 const (
 	minKeys = time.Hour
 	maxKeys = 720 * time.Hour
+	// maxRepeats bounds RepeatsWithin: no gateway waits longer before it repeats a request.
+	maxRepeats = time.Minute
 )
 
 // Check fails with process.ErrUsage on a value that is out of range.
 func (f KeyFlags) Check() error {
 	if f.KeepKeys < minKeys || f.KeepKeys > maxKeys {
 		return process.Usage("--keep-keys: %v is not from %v to %v", f.KeepKeys, minKeys, maxKeys)
+	}
+	if f.RepeatsWithin < 0 || f.RepeatsWithin > maxRepeats {
+		return process.Usage("--repeats-within: %v is not from 0s to %v", f.RepeatsWithin, maxRepeats)
 	}
 	return nil
 }

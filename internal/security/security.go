@@ -56,6 +56,8 @@ const (
 	WebhookChanged      Event = "webhook_changed"
 	KeyCreated          Event = "key_created"
 	KeyEnded            Event = "key_ended"
+	IdentityLinked      Event = "identity_linked"
+	IdentityUnlinked    Event = "identity_unlinked"
 	PasswordGuessing    Event = "password_guessing"
 )
 
@@ -96,6 +98,8 @@ var kinds = []Kind{
 	{EmailFreed, true, "an address that was not proven was taken from an account, whose log-ins ended", []string{"user_id"}},
 	{PasswordResetAsked, false, "somebody asked for a link to set a new password; whose is not looked up", nil},
 	{EmailProofAsked, false, "somebody asked for a link to prove an address", []string{"user_id"}},
+	{IdentityLinked, true, "an operator had whom an issuer or a gateway names count as this user", []string{"user_id"}},
+	{IdentityUnlinked, true, "an operator had whom an issuer or a gateway names count as a person of their own again", []string{"user_id"}},
 	{PasswordGuessing, true, "somebody guesses the password of an account, from however many addresses; it is slowed down, and told once; count is how many were wrong", []string{"user_id", "count"}},
 	{QuotaUsedUp, true, "a quota of a person or a network is used up for the day; the reason is its kind; once a day and process", []string{"reason"}},
 	{WebhookChanged, false, "a webhook was created, edited or deleted, or has a new secret; the reason says which; user_id is its owner", []string{"user_id", "reason"}},

@@ -16,6 +16,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/apikeys"
+	"github.com/eventio/eventio/pkg/store/foreign"
 	"github.com/eventio/eventio/pkg/store/mongostore"
 	"github.com/eventio/eventio/pkg/store/outbox"
 	"github.com/eventio/eventio/pkg/store/schema"
@@ -39,6 +40,7 @@ type Store interface {
 	store.Importer
 	outbox.Outbox
 	apikeys.Store
+	foreign.Identities
 }
 
 // Resolve returns d with exactly one of its flags set: Data has its default when neither is

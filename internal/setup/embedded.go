@@ -149,10 +149,11 @@ func (e *Embedded) NewAPI(ctx context.Context, config api.Config, identity Ident
 	if err != nil {
 		return nil, err
 	}
-	if config.Access.Guard, err = identity.OpenGuard(ctx, e.Store, link, e.log); err != nil {
+	endGuard, err := identity.OpenGuard(ctx, &config.Access, Base{Store: e.Store, Link: link, Log: e.log})
+	if err != nil {
 		return nil, err
 	}
-	e.atEnd(func() error { config.Access.Guard.Close(); return nil })
+	e.atEnd(func() error { endGuard(); return nil })
 	if config.Access.APIKeys, err = identity.OpenAPIKeys(ctx, e.Store, e.log); err != nil {
 		return nil, err
 	}

@@ -55,6 +55,7 @@ type Identity struct {
 	TokenLifetime     time.Duration `env:"EVENTIO_TOKEN_LIFETIME" default:"1h" help:"How long a token is valid, at most 24h."`
 	AdmissionKeys     string        `env:"EVENTIO_ADMISSION_KEYS" secret:"" placeholder:"KID:SECRET,..." help:"Keys of a gateway that admits people before they may register, comma-separated like those of --auth-keys. With them each registration needs an admission in the header Eventio-Admission. Use the variable: other users of the machine can see flags."`
 	AdmissionKeysFile string        `env:"EVENTIO_ADMISSION_KEYS_FILE" placeholder:"FILE" help:"File with these keys."`
+	Others
 	Limits
 	Gateways
 	CORSOrigins []string `name:"cors-origins" env:"EVENTIO_CORS_ORIGINS" placeholder:"ORIGIN" help:"Other origins, like https://app.example.org, whose scripts may use the API with tokens. By default none."`
@@ -70,6 +71,9 @@ func (i Identity) Access(auth string, addr net.Addr, log zerolog.Logger) (gate.C
 		return gate.Config{}, process.Usage("%v", err)
 	}
 	if err := i.apply(&access); err != nil {
+		return gate.Config{}, err
+	}
+	if err := i.Others.check(&access); err != nil {
 		return gate.Config{}, err
 	}
 	if _, err := i.Parse(); err != nil {
@@ -133,14 +137,35 @@ func (i Identity) place(auth string, addr net.Addr, log zerolog.Logger) (access 
 	return access, nil
 }
 
-// OpenGuard makes the guard that signs and checks tokens. The caller closes it, before st
-// and the link's connection.
-func (i Identity) OpenGuard(ctx context.Context, st identity.Store, link messages.Link, log zerolog.Logger) (*identity.Guard, error) {
-	keys, err := i.Parse()
+// Base is what a gate asks. It stays the caller's.
+type Base struct {
+	Store interface {
+		identity.Store
+		People
+	}
+	Link messages.Link
+	Log  zerolog.Logger
+}
+
+// OpenGuard adds to a configuration the guard that signs and checks tokens, and whatever believes the
+// proofs of others. The caller ends it, after the last request, and before the store and the link's connection.
+func (i Identity) OpenGuard(ctx context.Context, access *gate.Config, base Base) (end func(), err error) {
+	config := identity.Config{Lifetime: i.TokenLifetime, Log: base.Log}
+	if config.Keys, err = i.Parse(); err != nil {
+		return nil, err
+	}
+	endOthers, err := i.Others.believe(access, &config, base.Store, base.Log)
 	if err != nil {
 		return nil, err
 	}
-	return identity.Open(ctx, st, link, identity.Config{Keys: keys, Lifetime: i.TokenLifetime, Log: log})
+	if access.Guard, err = identity.Open(ctx, base.Store, base.Link, config); err != nil {
+		endOthers()
+		return nil, err
+	}
+	return func() {
+		access.Guard.Close()
+		endOthers()
+	}, nil
 }
 
 // OpenAPIKeys makes what believes keys of programs. The caller closes it, before st.

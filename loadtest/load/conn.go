@@ -22,6 +22,8 @@ type Request struct {
 	Seat
 	Path  string // what is read; the Seat is left out then
 	Token string // says who asks; empty: the body alone does
+	// Header is one more line of the header of a request for a seat, without its end.
+	Header string
 }
 
 // Conn is one keep-alive HTTP/1.1 connection, with just as much of a client as the load
@@ -84,6 +86,10 @@ func (c *Conn) Register(w Request) (int, error) {
 	if w.Token != "" {
 		c.out = append(c.out, "Authorization: Bearer "...)
 		c.out = append(c.out, w.Token...)
+		c.out = append(c.out, "\r\n"...)
+	}
+	if w.Header != "" {
+		c.out = append(c.out, w.Header...)
 		c.out = append(c.out, "\r\n"...)
 	}
 	c.out = append(c.out, "\r\n{\"user_id\":\""...)

@@ -13,6 +13,7 @@ import (
 	gomail "github.com/wneessen/go-mail"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/foreign"
 	"github.com/eventio/eventio/pkg/store/outbox"
 )
 
@@ -313,7 +314,9 @@ func (s *Sender) prepare(ctx context.Context, m outbox.Mail) (msg *gomail.Msg, r
 	} else {
 		l.user, err = s.store.User(ctx, m.UserID)
 	}
-	if errors.Is(err, store.ErrUserNotFound) || err == nil && m.Kind.Asked() && !l.user.LockedAt.IsZero() {
+	// Who is proven by another issuer has no password here, and must not get in by one when they may not there.
+	foreign := err == nil && m.Kind == outbox.PasswordReset && foreign.Is(l.user.ID)
+	if foreign || errors.Is(err, store.ErrUserNotFound) || err == nil && m.Kind.Asked() && !l.user.LockedAt.IsZero() {
 		return nil, reasonNobody, nil
 	}
 	if err != nil {

@@ -51,6 +51,8 @@ type Command struct {
 	Revoke      Who      `cmd:"" help:"End all log-ins of a person within 5 s. They can log in again."`
 	Prove       Who      `cmd:"" help:"Note that a person has proven that their e-mail address is theirs, so that events which ask for it let them in."`
 	Free        Who      `cmd:"" help:"Take an address that is not proven from the person who has it, so that its owner can sign up with it. Their log-ins end within 5 s."`
+	Link        link     `cmd:"" help:"Have whom an issuer or a gateway names be this person within 5 s: what they do counts as theirs."`
+	Unlink      link     `cmd:"" help:"Have them be a person of their own again within 5 s."`
 	SetPassword Who      `cmd:"" help:"Set a person's password, which is read from the standard input, and end all their log-ins within 5 s."`
 	Delete      deletion `cmd:"" aliases:"erase" help:"Erase a person: registrations for events that have not ended and their own such events are cancelled, log-ins end within 5 s, and the id means nobody any more."`
 }
@@ -135,6 +137,10 @@ func (c Command) Act(ctx context.Context, env process.Env, command string, log z
 		return do.prove(ctx, c.Prove)
 	case "free":
 		return do.free(ctx, c.Free)
+	case "link":
+		return do.link(ctx, c.Link)
+	case "unlink":
+		return do.unlink(ctx, c.Unlink)
 	case "set-password":
 		return do.setPassword(ctx, c.SetPassword)
 	default:
@@ -151,6 +157,8 @@ type person struct {
 	CreatedAt     time.Time `json:"created_at"`
 	LockedAt      time.Time `json:"locked_at,omitzero"`
 	Sessions      []session `json:"sessions,omitempty"`
+	// Linked has the ids of whom others name, who count as this person.
+	Linked []store.ID `json:"linked,omitempty"`
 }
 
 type session struct {
@@ -233,6 +241,9 @@ func (a actions) show(ctx context.Context, who Who) error {
 		return err
 	}
 	p := personOf(u)
+	if p.Linked, err = a.st.LinksOf(ctx, u.ID); err != nil {
+		return err
+	}
 	sessions, err := a.st.UserSessions(ctx, u.ID, a.now)
 	if err != nil {
 		return err

@@ -18,5 +18,6 @@ func Tests() map[string]func(*testing.T, storetest.Target) {
 		"quotas":           testQuotas,
 		"accounts":         testAccounts,
 		"api keys":         testAPIKeys,
+		"identities":       testIdentities,
 	}
 }

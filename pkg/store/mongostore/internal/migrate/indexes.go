@@ -54,6 +54,9 @@ func Indexes() []Index {
 		{Collection: "api_keys", Keys: []string{"owner_id", "_id"}, Step: apiKeyStep},
 		{Collection: "api_keys", Keys: []string{"changed_at"}, Step: apiKeyStep},
 		{Collection: "api_keys", Keys: []string{"removed_at"}, expires: true, Step: apiKeyStep},
+		{Collection: "users", Keys: []string{"locked_at"}, sparse: true, Step: identityStep},
+		{Collection: "identity_links", Keys: []string{"changed_at"}, Step: identityStep},
+		{Collection: "identity_links", Keys: []string{"user_id"}, Step: identityStep},
 	}
 }
 

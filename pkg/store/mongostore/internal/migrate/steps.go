@@ -37,6 +37,7 @@ func Steps() []Step {
 		{"mails, their tokens and what people want of mail", createMailIndexes},
 		{"gaps in waiting lists", countGaps},
 		{"keys of programs", createAPIKeyIndexes},
+		{"people of other issuers", createIdentityIndexes},
 	}
 }
 
@@ -112,6 +113,15 @@ const apiKeyStep = 11
 // createAPIKeyIndexes is the step apiKeyStep.
 func createAPIKeyIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
 	return createIndexes(ctx, db, apiKeyStep)
+}
+
+// identityStep is the number of the step that makes the indexes of links with people of other issuers, and
+// that of locked users.
+const identityStep = 12
+
+// createIdentityIndexes is step 12.
+func createIdentityIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, identityStep)
 }
 
 // misnamed is the name that NumberIndex had by mistake before step 2.

@@ -4,17 +4,18 @@ package people
 
 import "go.mongodb.org/mongo-driver/v2/mongo"
 
-// People implements store.Users, Accounts, Sessions, Keys, Idempotency and Quotas, and apikeys.Store, but for what erases
+// People implements store.Users, Accounts, Sessions, Keys, Idempotency and Quotas, apikeys.Store and foreign.Identities, but for what erases
 // somebody from registrations too. It is safe for concurrent use.
 type People struct {
-	client      *mongo.Client
-	users       *mongo.Collection
-	erasedUsers *mongo.Collection
-	sessions    *mongo.Collection
-	keys        *mongo.Collection // of idempotency
-	signingKeys *mongo.Collection
-	quotas      *mongo.Collection
-	apiKeys     *mongo.Collection
+	client        *mongo.Client
+	users         *mongo.Collection
+	erasedUsers   *mongo.Collection
+	sessions      *mongo.Collection
+	keys          *mongo.Collection // of idempotency
+	signingKeys   *mongo.Collection
+	quotas        *mongo.Collection
+	apiKeys       *mongo.Collection
+	identityLinks *mongo.Collection
 }
 
 // New returns the people of a database.
@@ -23,5 +24,6 @@ func New(db *mongo.Database) *People {
 		client: db.Client(), users: db.Collection("users"), erasedUsers: db.Collection("erased_users"),
 		sessions: db.Collection("sessions"), keys: db.Collection("idempotency_keys"),
 		signingKeys: db.Collection("signing_keys"), quotas: db.Collection("quotas"), apiKeys: db.Collection("api_keys"),
+		identityLinks: db.Collection("identity_links"),
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
-// People implements store.Users, Accounts, Sessions, Keys, Idempotency and Quotas, and apikeys.Store, but for what erases
+// People implements store.Users, Accounts, Sessions, Keys, Idempotency and Quotas, apikeys.Store and foreign.Identities, but for what erases
 // somebody from registrations too. It is safe for concurrent use.
 type People struct {
 	read     *sqldb.ReadPool
