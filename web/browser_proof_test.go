@@ -47,7 +47,7 @@ func TestProvenAddresses(t *testing.T) {
 				t.Fatalf("no link in %s", mail.Parts["text/plain"])
 			}
 			grace.do(chromedp.Navigate(grace.base + link))
-			grace.sees("prove-yes", "mine")
+			grace.sees("prove-button", "mine")
 			grace.click("form button[type=submit]")
 			grace.sees("flash", "and proven")
 		}},
