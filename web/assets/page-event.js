@@ -253,7 +253,8 @@ export function startEvent() {
           readMineSoon(0);
         },
       }, (open) => {
-        if (open && opened) readMineSoon(); // what was missed
+        // What was missed: while there was no stream, and between the page and its first one.
+        if (open && (opened || mine)) readMineSoon();
         opened ||= open;
       });
     }

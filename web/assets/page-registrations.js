@@ -100,7 +100,11 @@ export function startRegistrations() {
   // What is shown is replaced when the new list is there, so that nothing jumps.
   async function refresh() {
     const user = currentUser();
-    if (!user || !byId('loading').hidden) return;
+    if (!user) return;
+    if (!byId('loading').hidden) {
+      soon(); // what is being read may be from before the news
+      return;
+    }
     for (const when of ['upcoming', 'past']) {
       if (next[when] || byId(when).contains(document.activeElement)) continue; // who has asked for more is reading
       const answer = await call('GET', `${holdingsPath(user.id)}?when=${when}&limit=${registrationsAtATime}`);
@@ -122,7 +126,6 @@ export function startRegistrations() {
     stream?.end();
     stream = null;
     const user = currentUser();
-    let opened = false;
     let asking = 0;
     const ask = () => {
       clearTimeout(asking);
@@ -137,9 +140,8 @@ export function startRegistrations() {
         soon();
       },
     }, (open) => {
-      if (open && opened) soon(); // what was missed
-      opened ||= open;
-      if (!open) ask();
+      if (open) soon(); // what happened since the list was read, or while there was no stream
+      else ask();
     });
     asking = setTimeout(ask, 15_000); // where no stream opens
   }
