@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -65,9 +66,7 @@ func (i *Issuer) Rotate() error {
 func (i *Issuer) Token(subject string, more map[string]any) (string, error) {
 	now := time.Now()
 	c := jwt.MapClaims{"iss": i.URL, "aud": Audience, "sub": subject, "iat": now.Unix(), "exp": now.Add(time.Hour).Unix()}
-	for name, value := range more {
-		c[name] = value
-	}
+	maps.Copy(c, more)
 	i.mu.Lock()
 	with := i.keys[len(i.keys)-1]
 	i.mu.Unlock()

@@ -35,7 +35,7 @@ const growthTries = 9
 // default): with so many events, and so many people registered for one of them. It prints a table for docs/benchmarks.
 func Growth(b *testing.B, open func(testing.TB) Growing) {
 	var sizes []int
-	for _, text := range strings.Fields(growthSizes()) {
+	for text := range strings.FieldsSeq(growthSizes()) {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1000 {
 			b.Fatalf("EVENTIO_GROWTH: %q is no number from 1000 on", text)
