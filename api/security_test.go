@@ -195,6 +195,7 @@ func TestSecurityEvents(t *testing.T) {
 		for _, k := range security.Kinds() {
 			switch k.Event {
 			case security.TokenIssued, security.AccountLocked, security.AccountUnlocked, security.EmailProven, security.EmailFreed: // by commands: TestOperatorsAreTold
+			case security.IdentityLinked, security.IdentityUnlinked: // by commands: TestAllIdentitiesAtOnce
 			case security.EventDeleted: // TestEventsAreDeletedWhileTheyAreServed, of commands too
 			case security.KeyCreated, security.KeyEnded: // TestKeysOfPrograms
 			case security.WebhookChanged: // TestTheLifeOfAWebhook

@@ -79,7 +79,7 @@ func (a *Handlers) CreateKey(w http.ResponseWriter, r *serve.Request) error {
 	answer := wire.APIKeyOf(key)
 	answer.Key = text
 	serve.NoStore(w)
-	return serve.WriteJSON(w, http.StatusCreated, answer)
+	return serve.WriteCreated(w, serve.PathKeys+"/"+key.ID.Hex(), false, answer)
 }
 
 // ListKeys answers with the keys of the caller that have not ended.

@@ -101,7 +101,7 @@ func CreateKey() Operation {
 			"A person has at most 20. A key makes no keys. It goes on when the password changes, and ends with its account.",
 		Body:    wire.NewAPIKey{},
 		Example: wire.NewAPIKey{Name: body.Name, Scopes: body.Scopes},
-		Answers: []Answer{{Status: http.StatusCreated, Description: "The new key.", Body: wire.APIKey{}, Example: body,
+		Answers: []Answer{{Status: http.StatusCreated, Description: "The new key.", Body: wire.APIKey{}, Headers: []string{"Location"}, Example: body,
 			Links: map[string]openapi.Link{"end": {OperationID: "endKey", Parameters: map[string]string{"path.key_id": "$response.body#/id"}}}}},
 		Problems: []problem.Code{problem.LoginTooOld, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
