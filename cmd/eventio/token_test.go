@@ -64,7 +64,7 @@ func TestTokenFromTheStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if who := speaksFor(t, keys, token); who != (identity.Person{ID: ada.ID, PasswordVersion: 2}) {
+	if who := speaksFor(t, keys, token); who != (identity.Person{ID: ada.ID, Scopes: identity.OwnScopes, PasswordVersion: 2}) {
 		t.Errorf("it speaks for %+v", who)
 	}
 	if _, err := command(t, "token", "--data", dir, "--user", store.NewID().Hex()); err == nil {
@@ -149,7 +149,7 @@ func TestManyTokens(t *testing.T) {
 			if err := json.Unmarshal([]byte(line), &row); err != nil {
 				t.Fatalf("%s: %v in %s", name, err, line)
 			}
-			if who := speaksFor(t, c.keys, row.Token); who != (identity.Person{ID: row.UserID}) {
+			if who := speaksFor(t, c.keys, row.Token); who != (identity.Person{ID: row.UserID, Scopes: identity.OwnScopes}) {
 				t.Errorf("%s: the token of %s speaks for %+v", name, row.UserID.Hex(), who)
 			}
 			users[row.UserID] = true

@@ -210,10 +210,13 @@ func CopyOf(tb testing.TB, member *Mongo) *Mongo {
 // beAlone gives a member a set of its own.
 func (m *Mongo) beAlone() error {
 	return withAdmin(m.direct(), func(admin *mongo.Database) error {
-		if err := run(context.Background(), admin, bson.D{{Key: "replSetReconfig", Value: bson.D{
-			{Key: "_id", Value: "rs0"}, {Key: "version", Value: 1000},
-			{Key: "members", Value: bson.A{bson.D{{Key: "_id", Value: 0}, {Key: "host", Value: m.Addr()}}}},
-		}}, {Key: "force", Value: true}}, nil); err != nil {
+		err := Poll(context.Background(), startLimit, func() error { // it may not have read its old configuration yet
+			return run(context.Background(), admin, bson.D{{Key: "replSetReconfig", Value: bson.D{
+				{Key: "_id", Value: "rs0"}, {Key: "version", Value: 1000},
+				{Key: "members", Value: bson.A{bson.D{{Key: "_id", Value: 0}, {Key: "host", Value: m.Addr()}}}},
+			}}, {Key: "force", Value: true}}, nil)
+		})
+		if err != nil {
 			return err
 		}
 		return Poll(context.Background(), startLimit, func() error {
