@@ -38,8 +38,8 @@ func TestRefusedByNATS(t *testing.T) {
 	becomes(http.StatusServiceUnavailable)
 	for name, p := range both {
 		testenv.Eventually(t, limit, name+" says why", func() error {
-			if log := p.Tail(); !strings.Contains(log, "trying on") || strings.Contains(log, "taking seat requests") {
-				return errors.New(log)
+			if !p.Says("trying on") || p.Says("taking seat requests") {
+				return errors.New(p.Tail())
 			}
 			return nil
 		})

@@ -347,6 +347,7 @@ func TestItKnowsTheWholeAPI(t *testing.T) {
 		"readPace": {"Pace"},
 		"readUser": {"User"}, "editUser": {"EditUser"}, "deleteUser": {"DeleteUser"}, "exportUser": {"ExportUser"},
 		"listSessions": {"LogIns"}, "endSession": {"EndLogIn"}, "endSessions": {"EndLogIns"},
+		"createKey": {"CreateAPIKey"}, "listKeys": {"APIKeys"}, "endKey": {"EndAPIKey"},
 		"createWebhook": {"CreateWebhook"}, "listWebhooks": {"Webhooks"}, "readWebhook": {"Webhook"}, "editWebhook": {"EditWebhook"},
 		"deleteWebhook": {"DeleteWebhook"}, "renewWebhookSecret": {"RenewWebhookSecret"}, "listWebhookCalls": {"WebhookCalls"},
 		"testWebhook": {"TestWebhook"}, "replayWebhook": {"ReplayWebhook"},
