@@ -35,8 +35,13 @@ func targetOver(tb testing.TB, path string, s *Store) storetest.Target {
 		Again: func(tb testing.TB) store.Store { return open(tb, path) },
 		Fail: func(tb testing.TB, _ storetest.Operation, ending storetest.Ending) func() {
 			if ending == storetest.FailedButStored {
-				s.afterCommit = func() error { return errors.New("the answer is lost") }
-				return func() { s.afterCommit = nil }
+				set := func(after func() error) { // the store writes by itself, too
+					s.writeLock <- struct{}{}
+					s.afterCommit = after
+					<-s.writeLock
+				}
+				set(func() error { return errors.New("the answer is lost") })
+				return func() { set(nil) }
 			}
 			// Another process is writing and does not end.
 			tx, err := open(tb, path).write.BeginTx(tb.Context(), nil)
