@@ -117,9 +117,8 @@ kubernetes: ## deploy/kubernetes against the schemas of Kubernetes; needs Python
 		go run -C tools ./kubernetes ../deploy/kubernetes/example >$$rendered && $$validate --strict $$rendered
 
 # VERSION=v1.2.3 wants that section in CHANGELOG.md; REPRODUCE=1 compares with a second build.
-release: export PLATFORMS
 release: ## what a release is, into bin/release: the programs for PLATFORMS, five by default, lists of their modules, checksums
-	scripts/release.sh
+	PLATFORMS='$(PLATFORMS)' scripts/release.sh
 
 # The database is on the network. Where it cannot be reached nothing is known, which is said and is no failure:
 # the check must not turn red because a network is closed.
