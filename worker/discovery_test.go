@@ -45,6 +45,7 @@ func TestMicroStats(t *testing.T) {
 		for _, e := range stats.Endpoints {
 			total, failed = total+e.NumRequests, failed+e.NumErrors
 		}
+		// Three are refused: the two forged ones, and the empty one by which the site found its worker ready.
 		if len(stats.Endpoints) != 2 || total < 5 || failed != 3 || stats.Type != micro.StatsResponseType || stats.Started.IsZero() {
 			return fmt.Errorf("%s", answer.Data)
 		}
