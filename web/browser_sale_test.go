@@ -126,6 +126,18 @@ func TestSale(t *testing.T) {
 			ada.sees("pace-summary", "Nobody has registered in the last hour")
 			ada.sees("pace-now", "0")
 		}},
+		{"who_is_refused_is_counted", func(t *testing.T) {
+			small := strings.TrimPrefix(ada.newEvent(map[string]string{"title": "Very small swim", "capacity": "1"}), "/events/")
+			s.person().register(small)
+			for range 3 {
+				if status, _ := s.person().call(http.MethodPost, "/api/events/"+small+"/registrations", map[string]any{}); status != http.StatusConflict {
+					t.Fatalf("a place too many: %d", status)
+				}
+			}
+			ada.sees("pace-summary", "1 registration in the last hour")
+			ada.sees("pace-summary", "sold out: said 3 times")
+			ada.look("manage-refused")
+		}},
 		{"in_German", func(*testing.T) {
 			ada.open("/events/" + event + "/manage?lang=de")
 			ada.sees("pace-summary", fmt.Sprintf("%d Anmeldungen in der letzten Stunde", made+8))

@@ -43,14 +43,16 @@ func ReadPace() Operation {
 	return Operation{
 		ID: "readPace", Tag: "events", Summary: "How many register, minute by minute",
 		Description: "By the organizer: how many registrations were made and cancelled in each of the latest minutes, the oldest first; the last one is not over. " +
-			"Minutes before the event was made, or before its record of changes begins, are left out. Refusals leave no record, so they are not told.",
+			"Minutes before the event was made, or before its record of changes begins, are left out. " +
+			"refused counts how often somebody was told that the event is sold out, a second or two late; who asked three times counts three times, and what a process " +
+			"that died had not yet handed on is missing.",
 		Parameters: []openapi.Parameter{
 			{Name: "minutes", In: "query", Description: fmt.Sprintf("How many minutes; without it %d.", input.DefaultMinutes),
 				Schema: (&openapi.Schema{Type: "integer"}).Between(1, input.MaxMinutes)},
 		},
 		Answers: []Answer{
 			{Status: http.StatusOK, Description: "The minutes.", Body: []wire.Minute{},
-				Example: []wire.Minute{{At: e.CreatedAt.Truncate(time.Minute), Registrations: 412, Cancelled: 3, TicketsSold: 409}}},
+				Example: []wire.Minute{{At: e.CreatedAt.Truncate(time.Minute), Registrations: 412, Cancelled: 3, TicketsSold: 409, Refused: 58}}},
 		},
 		Problems: []problem.Code{problem.EventNotFound, problem.Overloaded},
 	}

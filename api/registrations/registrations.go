@@ -25,10 +25,11 @@ import (
 // Handlers answers requests about who is registered for an event.
 type Handlers struct {
 	*serve.Core
+	refusals *refusals
 }
 
 // New makes the handlers over what all share.
-func New(core *serve.Core) *Handlers { return &Handlers{core} }
+func New(core *serve.Core) *Handlers { return &Handlers{core, newRefusals(core)} }
 
 // Register registers the user of the body.
 func (a *Handlers) Register(w http.ResponseWriter, r *serve.Request) error {
@@ -209,6 +210,9 @@ func registrationIDs(r *serve.Request) (event, user store.ID, err error) {
 // with the position of who waits.
 func (a *Handlers) sendRegister(w http.ResponseWriter, r *serve.Request, req messages.SeatRequest) (wire.Registration, messages.Answer) {
 	got := a.Send(w, r, req)
+	if got.Reply.Outcome == store.SoldOut {
+		a.refusals.count(req.EventID)
+	}
 	answer := registrationOf(req.EventID, req.UserID, got.Reply)
 	if answer.Status == wire.Waitlisted && got.Reply.Position == 0 {
 		a.readPosition(r.Context(), &answer)

@@ -30,6 +30,7 @@ type Store interface {
 	store.Attendees
 	store.Idempotency
 	store.Quotas
+	store.Refusals
 	store.Sessions
 	store.Accounts
 	store.Changes

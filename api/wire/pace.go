@@ -15,9 +15,11 @@ type Minute struct {
 	// TicketsSold and Waiting are those of the event at the end of the minute.
 	TicketsSold int64 `json:"tickets_sold"`
 	Waiting     int64 `json:"waiting"`
+	// Refused counts answers sold_out; who asked three times counts three times.
+	Refused int64 `json:"refused"`
 }
 
 // MinuteOf makes the body of a minute.
 func MinuteOf(m changes.Minute) Minute {
-	return Minute{m.At, m.Registrations, m.Cancelled, m.TicketsSold, m.Waiting}
+	return Minute{m.At, m.Registrations, m.Cancelled, m.TicketsSold, m.Waiting, m.Refused}
 }

@@ -107,7 +107,7 @@ type Retention interface {
 	// ForgetErased scrubs the registrations of users, at most limit of them, whom a process has erased that may
 	// not change registrations, and returns of how many. See Accounts.EraseUser. No counter changes.
 	ForgetErased(ctx context.Context, limit int) (int, error)
-	// ForgetKeys removes idempotency keys, sessions and API keys that have expired, and returns how many, or
+	// ForgetKeys removes idempotency keys, sessions, API keys and counts of refusals that have expired, and returns how many, or
 	// 0 when the database does that by itself.
 	ForgetKeys(ctx context.Context) (int, error)
 }

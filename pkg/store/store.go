@@ -59,6 +59,7 @@ type Store interface {
 	Idempotency
 	Changes
 	Quotas
+	Refusals
 	Deletions
 	Sessions
 	Accounts

@@ -8,6 +8,7 @@ import { hourOf, number, t } from './text.js';
 
 const paceMinutes = 60;
 const paceEvery = 2500; // milliseconds between two reads while the numbers run
+const paceAnyway = 10_000; // and while they rest: refusals move nothing
 const minuteLong = 60_000;
 // The chart in its own units: bars up for who came, and down for who left.
 const paceChart = { slot: 10, bar: 7, up: 100, down: 16 };
@@ -26,7 +27,7 @@ export function bindPace(eventID, { zone }) {
     const last = Math.floor(newest / minuteLong) * minuteLong;
     return Array.from({ length: paceMinutes }, (_, i) => {
       const at = last - (paceMinutes - 1 - i) * minuteLong;
-      return { at, registrations: 0, cancelled: 0, ...known.get(at) };
+      return { at, registrations: 0, cancelled: 0, refused: 0, ...known.get(at) };
     });
   }
 
@@ -35,13 +36,15 @@ export function bindPace(eventID, { zone }) {
     const when = ({ at }) => hourOf(at, zone());
     const made = minutes.reduce((sum, { registrations }) => sum + registrations, 0);
     const left = minutes.reduce((sum, { cancelled }) => sum + cancelled, 0);
+    const refused = minutes.reduce((sum, each) => sum + each.refused, 0);
     const top = minutes.reduce((most, each) => (each.registrations > most.registrations ? each : most));
     const scale = Math.max(5, ...minutes.map(({ registrations }) => registrations));
     const { slot, bar, up, down } = paceChart;
     const bars = minutes.flatMap((each, i) => {
       const [high, low] = [(each.registrations / scale) * up, Math.min(each.cancelled / scale, 1) * down];
       const x = i * slot + (slot - bar) / 2;
-      const title = () => drawn('title', {}, t('pace.minute', { when: when(each), made: each.registrations, left: each.cancelled }));
+      const told = [t('pace.minute', { when: when(each), made: each.registrations, left: each.cancelled }), ...(each.refused ? [t('pace.minute_refused', { n: each.refused })] : [])];
+      const title = () => drawn('title', {}, told.join(' · '));
       return [
         ...(high ? [drawn('rect', { class: 'pace-made', x, y: up - Math.max(high, 1.5), width: bar, height: Math.max(high, 1.5) }, title())] : []),
         ...(low ? [drawn('rect', { class: 'pace-left', x, y: up + 2, width: bar, height: Math.max(low, 2) }, title())] : []),
@@ -50,8 +53,8 @@ export function bindPace(eventID, { zone }) {
     byId('pace-bars').replaceChildren(...bars);
     write(byId('pace-now'), number(minutes.at(-1).registrations));
     write(byId('pace-scale'), number(scale));
-    const words = [t('pace.hour', { n: made }), ...(left ? [t('pace.left', { n: left })] : []), ...(made ? [t('pace.most', { most: top.registrations, when: when(top) })] : [])];
-    write(byId('pace-summary'), made || left ? words.join(' · ') : t('pace.none'));
+    const words = [t('pace.hour', { n: made }), ...(left ? [t('pace.left', { n: left })] : []), ...(made ? [t('pace.most', { most: top.registrations, when: when(top) })] : []), ...(refused ? [t('pace.refused', { n: refused })] : [])];
+    write(byId('pace-summary'), made || left || refused ? words.join(' · ') : t('pace.none'));
   }
 
   async function read() {
@@ -62,7 +65,7 @@ export function bindPace(eventID, { zone }) {
       return;
     }
     readAt = serverNow();
-    for (const { at, registrations, cancelled } of answer.data) known.set(Date.parse(at), { registrations, cancelled });
+    for (const { at, registrations, cancelled, refused } of answer.data) known.set(Date.parse(at), { registrations, cancelled, refused });
     const oldest = readAt - (paceMinutes + 1) * minuteLong;
     for (const at of known.keys()) if (at < oldest) known.delete(at);
     draw();
@@ -85,7 +88,8 @@ export function bindPace(eventID, { zone }) {
   let minute = 0;
   setInterval(() => {
     const now = Math.floor(serverNow() / minuteLong);
-    if (!readAt || now === minute || document.visibilityState !== 'visible') return;
+    if (!readAt || document.visibilityState !== 'visible') return;
+    if (now === minute && serverNow() - readAt < paceAnyway) return;
     minute = now;
     draw();
     soon(); // the minute that is over may have got more

@@ -15,15 +15,25 @@ type Minute struct {
 	Registrations, Cancelled int64
 	// TicketsSold and Waiting are those of the event at the end of the minute.
 	TicketsSold, Waiting int64
+	// Refused is how often people were told that the event is sold out, as far as it is counted by now
+	// (store.Refusals).
+	Refused int64
+}
+
+// Source is what a pace is made of.
+type Source interface {
+	store.Changes
+	store.Refusals
 }
 
 // PaceOf returns the latest minutes of an event up to now, at most n, the oldest first; the last one is
 // not over. Minutes before the event was made, or before its record begins, are left out. It reads
 // the counters at the beginning of each minute and no more, so the cost grows with n and with the
 // logarithm of the number of changes. Minutes go by the clocks of the workers; where these differ, a
-// change may be told in the minute beside its own. Errors: those of Changes.EventChanges.
-func PaceOf(ctx context.Context, record store.Changes, e store.Event, now time.Time, n int) ([]Minute, error) {
-	s := search{record: record, event: e, seen: make(map[int64]beginning)}
+// change may be told in the minute beside its own. Errors: those of Changes.EventChanges and
+// Refusals.RefusedMinutes.
+func PaceOf(ctx context.Context, source Source, e store.Event, now time.Time, n int) ([]Minute, error) {
+	s := search{record: source, event: e, seen: make(map[int64]beginning)}
 	first, there, err := s.row(ctx, 0)
 	if err != nil {
 		return nil, err
@@ -55,6 +65,15 @@ func PaceOf(ctx context.Context, record store.Changes, e store.Event, now time.T
 		gained := after.TicketsSold + after.Waiting - before.TicketsSold - before.Waiting
 		minutes[i].Cancelled = max(0, minutes[i].Registrations-gained) // a recount is neither
 		minutes[i].TicketsSold, minutes[i].Waiting = after.TicketsSold, after.Waiting
+	}
+	refused, err := source.RefusedMinutes(ctx, e.ID, from)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range refused {
+		if i := int(r.At.Sub(from) / time.Minute); i < len(minutes) { // the clock of who counted may be ahead
+			minutes[i].Refused += r.Refused
+		}
 	}
 	return minutes, nil
 }

@@ -45,7 +45,7 @@ func TestThePaceIsWhatTheItemsSay(t *testing.T) {
 		}
 		now = now.Add(time.Duration(rapid.IntRange(0, 200).Draw(rt, "later")) * time.Second)
 		n := rapid.IntRange(1, 20).Draw(rt, "minutes")
-		got, err := PaceOf(context.Background(), &s.rows, s.event, now, n)
+		got, err := PaceOf(context.Background(), counted{Changes: &s.rows}, s.event, now, n)
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -89,7 +89,7 @@ func TestThePaceOfARush(t *testing.T) {
 	r := &rush{begin: begin, every: time.Minute / rowsAMinute, count: rowsAMinute * minutes}
 	e := store.Event{ID: store.ID{1}, CreatedAt: begin, Revision: r.count + 1, Recorded: r.count + 1, Capacity: 1 << 40}
 	e.TicketsSold, e.LastNumber = r.count*10, r.count*10
-	got, err := PaceOf(context.Background(), r, e, begin.Add(minutes*time.Minute-time.Second), minutes)
+	got, err := PaceOf(context.Background(), counted{Changes: r}, e, begin.Add(minutes*time.Minute-time.Second), minutes)
 	if err != nil || len(got) != minutes {
 		t.Fatalf("%d minutes, %v", len(got), err)
 	}
@@ -104,7 +104,7 @@ func TestThePaceOfARush(t *testing.T) {
 	t.Logf("%d reads of %d rows", r.reads, r.count)
 	for failAt := 1; failAt < 20; failAt += 6 {
 		failing := &rush{begin: begin, every: r.every, count: r.count, failAt: failAt}
-		if _, err := PaceOf(context.Background(), failing, e, begin.Add(time.Hour), minutes); !errors.Is(err, store.ErrUnavailable) {
+		if _, err := PaceOf(context.Background(), counted{Changes: failing}, e, begin.Add(time.Hour), minutes); !errors.Is(err, store.ErrUnavailable) {
 			t.Errorf("read %d fails: %v", failAt, err)
 		}
 	}
@@ -141,7 +141,7 @@ func TestThePaceOfWhatIsNotRecorded(t *testing.T) {
 			{Revision: 3, At: at(10), Before: counters(1), After: counters(2)},
 		}, event(2, 1), "8: 0 0, 9: 0 0, 10: 1 1"},
 	} {
-		got, err := PaceOf(context.Background(), &rows{rows: c.rows}, c.e, at(10), 3)
+		got, err := PaceOf(context.Background(), counted{Changes: &rows{rows: c.rows}}, c.e, at(10), 3)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,4 +176,39 @@ func (r *rush) EventChanges(_ context.Context, _ store.ID, after int64, _ int) i
 			yield(store.ChangeRecord{Revision: n + 2, At: r.begin.Add(time.Duration(n) * r.every), Before: store.Counters{TicketsSold: sold, LastNumber: sold}}, nil)
 		}
 	}
+}
+
+// TestThePaceHasWhoWasRefused: each count is in its own minute, whatever else happened in it, and minutes that are
+// not told of have none.
+func TestThePaceHasWhoWasRefused(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2027, 3, 2, 10, 9, 30, 0, time.UTC)
+	minute := now.Truncate(time.Minute)
+	e := store.Event{ID: store.ID{1}, CreatedAt: now.Add(-time.Hour), Capacity: 1}
+	source := counted{Changes: &rows{}, refused: []store.RefusedMinute{
+		{EventID: e.ID, At: minute.Add(-3 * time.Minute), Refused: 9},
+		{EventID: e.ID, At: minute.Add(-2 * time.Minute), Refused: 4},
+		{EventID: e.ID, At: minute, Refused: 7},
+		{EventID: e.ID, At: minute.Add(time.Minute), Refused: 1}, // by a clock that is ahead
+	}}
+	got, err := PaceOf(context.Background(), source, e, now, 3)
+	if err != nil || len(got) != 3 || got[0].Refused != 4 || got[1].Refused != 0 || got[2].Refused != 7 {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	source.err = store.ErrUnavailable
+	if _, err := PaceOf(context.Background(), source, e, now, 3); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("refusals cannot be read: %v", err)
+	}
+}
+
+// counted is a record of changes with refusals beside it.
+type counted struct {
+	store.Changes
+	store.Refusals
+	refused []store.RefusedMinute
+	err     error
+}
+
+func (c counted) RefusedMinutes(_ context.Context, _ store.ID, since time.Time) ([]store.RefusedMinute, error) {
+	return slices.DeleteFunc(slices.Clone(c.refused), func(m store.RefusedMinute) bool { return m.At.Before(since) }), c.err
 }

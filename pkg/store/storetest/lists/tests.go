@@ -20,5 +20,6 @@ func Tests() map[string]func(*testing.T, storetest.Target) {
 		"events":              testEvents,
 		"edits":               testEdits,
 		"hours":               testHours,
+		"refusals":            testRefusals,
 	}
 }

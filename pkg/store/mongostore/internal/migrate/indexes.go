@@ -57,6 +57,7 @@ func Indexes() []Index {
 		{Collection: "users", Keys: []string{"locked_at"}, sparse: true, Step: identityStep},
 		{Collection: "identity_links", Keys: []string{"changed_at"}, Step: identityStep},
 		{Collection: "identity_links", Keys: []string{"user_id"}, Step: identityStep},
+		{Collection: "refusals", Keys: []string{"expires_at"}, expires: true, Step: refusalStep},
 	}
 }
 

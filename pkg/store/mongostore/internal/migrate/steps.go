@@ -38,6 +38,7 @@ func Steps() []Step {
 		{"gaps in waiting lists", countGaps},
 		{"keys of programs", createAPIKeyIndexes},
 		{"people of other issuers", createIdentityIndexes},
+		{"refusals are counted", createRefusalIndexes},
 	}
 }
 
@@ -122,6 +123,14 @@ const identityStep = 12
 // createIdentityIndexes is step 12.
 func createIdentityIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
 	return createIndexes(ctx, db, identityStep)
+}
+
+// refusalStep is the number of the step that makes the index of refusals.
+const refusalStep = 13
+
+// createRefusalIndexes is the step refusalStep.
+func createRefusalIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+	return createIndexes(ctx, db, refusalStep)
 }
 
 // misnamed is the name that NumberIndex had by mistake before step 2.

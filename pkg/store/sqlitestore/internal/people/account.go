@@ -124,7 +124,11 @@ func (s *People) ForgetKeys(ctx context.Context) (n int, err error) {
 			return err
 		}
 		programs, err := sqldb.Affected(tx.ExecContext(ctx, `DELETE FROM api_keys WHERE removed_at <= ?`, now))
-		n = keys + sessions + programs
+		if err != nil {
+			return err
+		}
+		refusals, err := sqldb.Affected(tx.ExecContext(ctx, `DELETE FROM refusals WHERE minute <= ?`, now-store.RefusalsKept.Milliseconds()))
+		n = keys + sessions + programs + refusals
 		return err
 	})
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
-// Record implements store.Changes. It is safe for concurrent use.
+// Record implements store.Changes and store.Refusals. It is safe for concurrent use.
 type Record struct {
 	read     *sqldb.ReadPool
 	transact sqldb.Transact
