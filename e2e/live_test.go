@@ -22,7 +22,7 @@ func TestLiveStreams(t *testing.T) {
 	c := newCluster(t).with("NATS_URL="+nats.URL(), "EVENTIO_DRAIN_DELAY=0s")
 	workers := []*process{c.start(t, "worker"), c.start(t, "worker")}
 	asked, listened := c.start(t, "api"), c.start(t, "api")
-	patient := client.Retry{Attempts: 100, MaxWait: 2 * time.Second}
+	patient := client.Retry{Attempts: 100, MaxWait: 10 * time.Second}
 	asking := newClient(t, asked.addr, patient)
 	wish := newEvent(1)
 	wish.Waitlist = true

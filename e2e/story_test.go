@@ -69,7 +69,7 @@ func newTold(t *testing.T, mongodbURI string) *told {
 	}
 	api := w.start(t, "api")
 	w.start(t, "worker")
-	w.people = newClient(t, api.addr, client.Retry{Attempts: -1, MaxWait: 2 * time.Second})
+	w.people = newClient(t, api.addr, client.Retry{Attempts: -1, MaxWait: 10 * time.Second})
 	w.notifiers = []*process{w.start(t, "notifier"), w.start(t, "notifier")}
 	for _, sink := range []string{"mail", "cloudevents", "webhooks"} {
 		testenv.Eventually(t, limit, "begin to tell by "+sink, func() error {

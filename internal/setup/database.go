@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/eventio/eventio/pkg/store/imports"
+
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/identity"
@@ -37,7 +39,7 @@ type Database struct {
 // Store is everything that tools do with a database.
 type Store interface {
 	store.Store
-	store.Importer
+	imports.Store
 	outbox.Outbox
 	apikeys.Store
 	foreign.Identities

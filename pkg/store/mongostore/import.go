@@ -7,6 +7,8 @@ import (
 	"math"
 	"time"
 
+	"github.com/eventio/eventio/pkg/store/imports"
+
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 
@@ -15,17 +17,17 @@ import (
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/record"
 )
 
-var _ store.Importer = (*Store)(nil)
+var _ imports.Store = (*Store)(nil)
 
 // importBatch is how many registrations are inserted at once.
 const importBatch = 2000
 
-// ImportEvent implements store.Importer. It writes the registrations first and the event last: so an
+// ImportEvent implements imports.Store. It writes the registrations first and the event last: so an
 // event that exists is complete, and nobody can register for it before.
 //
 // Registrations that an interrupted import has left are used when this import would have written the
 // same. Otherwise, because the source has changed since, they are replaced.
-func (s *Store) ImportEvent(ctx context.Context, e store.Event, roster []store.ID, progress func(int)) (store.ImportOutcome, error) {
+func (s *Store) ImportEvent(ctx context.Context, e store.Event, roster []store.ID, progress func(int)) (imports.Outcome, error) {
 	reported := 0
 	report := func(stored int) {
 		if progress != nil && stored > reported {
@@ -52,10 +54,10 @@ const maxImportPause = time.Second
 
 // importEvent imports an event once. It calls report with the number of registrations that are
 // stored.
-func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.ID, report func(stored int)) (store.ImportOutcome, error) {
+func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.ID, report func(stored int)) (imports.Outcome, error) {
 	switch _, err := s.Event(ctx, e.ID); {
 	case err == nil:
-		return store.AlreadyThere, nil
+		return imports.AlreadyThere, nil
 	case !errors.Is(err, store.ErrEventNotFound):
 		return "", err
 	}
@@ -67,7 +69,7 @@ func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.I
 		bson.D{{Key: "past", Value: bson.D{{Key: "$exists", Value: true}}}},
 	}}}).Err()
 	if foreign == nil {
-		return store.NotFromImport, nil
+		return imports.NotFromImport, nil
 	}
 	if !errors.Is(foreign, mongo.ErrNoDocuments) {
 		return "", mongodb.ReadError(foreign, nil)
@@ -107,12 +109,12 @@ func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.I
 		return record.Insert(ctx, s.changes, []store.ChangeRecord{start}, s.preconditions.change)
 	})
 	if mongodb.KeyTaken(err) {
-		return store.AlreadyThere, nil
+		return imports.AlreadyThere, nil
 	}
 	if err != nil {
 		return "", mongodb.WriteError(err)
 	}
-	return store.Imported, nil
+	return imports.Imported, nil
 }
 
 // importedSoFar returns how many registrations of an event are stored, and whether they are the

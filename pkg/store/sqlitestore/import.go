@@ -6,21 +6,23 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/eventio/eventio/pkg/store/imports"
+
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/record"
 )
 
-var _ store.Importer = (*Store)(nil)
+var _ imports.Store = (*Store)(nil)
 
 // progressStep is how many registrations are stored between two reports of progress.
 const progressStep = 5000
 
-// ImportEvent implements store.Importer, by one transaction. So an interrupted import leaves nothing.
-func (s *Store) ImportEvent(ctx context.Context, e store.Event, roster []store.ID, progress func(int)) (store.ImportOutcome, error) {
+// ImportEvent implements imports.Store, by one transaction. So an interrupted import leaves nothing.
+func (s *Store) ImportEvent(ctx context.Context, e store.Event, roster []store.ID, progress func(int)) (imports.Outcome, error) {
 	if progress == nil {
 		progress = func(int) {}
 	}
-	var outcome store.ImportOutcome
+	var outcome imports.Outcome
 	err := s.transact(ctx, func(tx *sql.Tx) (err error) {
 		outcome, err = importEvent(ctx, tx, e, roster, progress)
 		return err
@@ -31,7 +33,7 @@ func (s *Store) ImportEvent(ctx context.Context, e store.Event, roster []store.I
 	return outcome, nil
 }
 
-func importEvent(ctx context.Context, tx *sql.Tx, e store.Event, roster []store.ID, progress func(int)) (store.ImportOutcome, error) {
+func importEvent(ctx context.Context, tx *sql.Tx, e store.Event, roster []store.ID, progress func(int)) (imports.Outcome, error) {
 	var there, registrations int
 	err := tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM events WHERE id = ?1),
 		(SELECT count(*) FROM registrations WHERE event_id = ?1)`, e.ID[:]).Scan(&there, &registrations)
@@ -39,9 +41,9 @@ func importEvent(ctx context.Context, tx *sql.Tx, e store.Event, roster []store.
 	case err != nil:
 		return "", err
 	case there > 0:
-		return store.AlreadyThere, nil
+		return imports.AlreadyThere, nil
 	case registrations > 0: // only a damaged file has them
-		return store.NotFromImport, nil
+		return imports.NotFromImport, nil
 	}
 	if err := insertEvent(ctx, tx, store.ImportedEvent(e, len(roster))); err != nil {
 		return "", err
@@ -63,5 +65,5 @@ func importEvent(ctx context.Context, tx *sql.Tx, e store.Event, roster []store.
 		}
 	}
 	progress(len(roster) % progressStep)
-	return store.Imported, nil
+	return imports.Imported, nil
 }

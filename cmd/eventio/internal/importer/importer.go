@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/eventio/eventio/pkg/store/imports"
+
 	"github.com/rs/zerolog"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 
@@ -248,7 +250,7 @@ func (i *importer) importEvent(ctx context.Context, e original.Event) error {
 		return err
 	}
 	switch outcome {
-	case store.Imported:
+	case imports.Imported:
 		i.events++
 		i.registrations += len(e.Roster)
 		unknown, err := i.unknownUsers(ctx, e.Roster)
@@ -258,7 +260,7 @@ func (i *importer) importEvent(ctx context.Context, e original.Event) error {
 		if len(unknown) > 0 {
 			note("%d registered users do not exist; they keep their place: %s", len(unknown), someIDs(unknown))
 		}
-	case store.AlreadyThere:
+	case imports.AlreadyThere:
 		i.knownEvents++
 		there, err := i.into.Event(ctx, e.ID)
 		if err != nil {
@@ -268,7 +270,7 @@ func (i *importer) importEvent(ctx context.Context, e original.Event) error {
 			i.leaveOut("event %s: %d have registered in the original since the event was brought over: %s",
 				e.Key, late, someIDs(e.Roster[there.LastNumber:]))
 		}
-	case store.NotFromImport:
+	case imports.NotFromImport:
 		i.leaveOut("event %s: it is not there, and yet there are registrations of it that no import has made; run eventio verify", e.Key)
 	}
 	i.notes("event "+e.Key, notes)

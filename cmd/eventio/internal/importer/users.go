@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/eventio/eventio/pkg/store/imports"
+
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/internal/original"
 	"github.com/eventio/eventio/internal/passwords"
@@ -105,13 +107,13 @@ func (i *importer) storeUsers(ctx context.Context, people []*importedUser) (agai
 	}
 	for k, n := range people {
 		switch outcomes[k] {
-		case store.AddressInUse:
+		case imports.AddressInUse:
 			if strings.HasSuffix(n.Email, duplicateDomain) {
 				return nil, fmt.Errorf("user %s: the address %s is taken too", n.ID.Hex(), n.Email)
 			}
 			n.duplicate()
 			again = append(again, n)
-		case store.AlreadyThere:
+		case imports.AlreadyThere:
 			i.knownUsers++
 		default:
 			i.users++

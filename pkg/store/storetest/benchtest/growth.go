@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventio/eventio/pkg/store/imports"
+
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/search"
 	"github.com/eventio/eventio/pkg/store/storetest"
@@ -19,7 +21,7 @@ import (
 type Growing struct {
 	Store interface {
 		store.Store
-		store.Importer
+		imports.Store
 	}
 	Reader verify.Reader
 	// Load stores events as they are, with what searches find them by.
@@ -96,7 +98,7 @@ func (g *growth) measure(b *testing.B, tell func(name, took string)) {
 		StartsAt: storetest.Now(), EndsAt: storetest.Now().AddDate(1, 0, 0), CreatedAt: storetest.Now(),
 	}
 	once("import of an event with so many people", func() {
-		if got, err := s.ImportEvent(b.Context(), g.hot, people, nil); err != nil || got != store.Imported {
+		if got, err := s.ImportEvent(b.Context(), g.hot, people, nil); err != nil || got != imports.Imported {
 			b.Fatal(got, err)
 		}
 	})

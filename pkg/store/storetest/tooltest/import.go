@@ -7,11 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventio/eventio/pkg/store/imports"
+
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-func importUsers(tb testing.TB, s store.Importer, users ...store.User) []store.ImportOutcome {
+func importUsers(tb testing.TB, s imports.Store, users ...store.User) []imports.Outcome {
 	tb.Helper()
 	outcomes, err := s.ImportUsers(storetest.Context(tb), users)
 	if err != nil {
@@ -28,13 +30,13 @@ func testImportUsers(t *testing.T, target Target) {
 		t.Fatalf("nobody: %v", got)
 	}
 	got := importUsers(t, s, a, double, b)
-	if want := []store.ImportOutcome{store.Imported, store.AddressInUse, store.Imported}; !slices.Equal(got, want) {
+	if want := []imports.Outcome{imports.Imported, imports.AddressInUse, imports.Imported}; !slices.Equal(got, want) {
 		t.Fatalf("outcomes are %v, want %v", got, want)
 	}
 	changed := b
 	changed.Email, changed.Name = "elsewhere@example.org", "Another"
 	got = importUsers(t, s, c, changed, a, double)
-	want := []store.ImportOutcome{store.Imported, store.AlreadyThere, store.AlreadyThere, store.AddressInUse}
+	want := []imports.Outcome{imports.Imported, imports.AlreadyThere, imports.AlreadyThere, imports.AddressInUse}
 	if !slices.Equal(got, want) {
 		t.Fatalf("outcomes are %v, want %v", got, want)
 	}
@@ -70,7 +72,7 @@ func testKnownUsers(t *testing.T, target Target) {
 	}
 }
 
-func importEvent(tb testing.TB, s store.Importer, e store.Event, roster []store.ID) store.ImportOutcome {
+func importEvent(tb testing.TB, s imports.Store, e store.Event, roster []store.ID) imports.Outcome {
 	tb.Helper()
 	outcome, err := s.ImportEvent(storetest.Context(tb), e, roster, nil)
 	if err != nil {
@@ -93,7 +95,7 @@ func newRoster(n int) (store.Event, []store.ID) {
 func testImportEvents(t *testing.T, target Target) {
 	s := target.Store
 	e, roster := newRoster(10)
-	if got := importEvent(t, s, e, roster); got != store.Imported {
+	if got := importEvent(t, s, e, roster); got != imports.Imported {
 		t.Fatalf("outcome is %s", got)
 	}
 	want := store.ImportedEvent(e, 10)
@@ -112,7 +114,7 @@ func testImportEvents(t *testing.T, target Target) {
 		storetest.WantOutcomes(t, storetest.MustApply(t, s, request, storetest.NewCancel(store.SeatRequest{EventID: e.ID, UserID: roster[3]}), storetest.NewRequest(e.ID), storetest.NewRequest(e.ID)),
 			store.Registered, store.Cancelled, store.Registered, store.Registered)
 		before := storetest.ReadEvent(t, s, e.ID)
-		if got := importEvent(t, s, e, roster); got != store.AlreadyThere {
+		if got := importEvent(t, s, e, roster); got != imports.AlreadyThere {
 			t.Fatalf("outcome is %s", got)
 		}
 		if after := storetest.ReadEvent(t, s, e.ID); !after.Equal(before) {
@@ -126,7 +128,7 @@ func testImportEvents(t *testing.T, target Target) {
 	})
 	t.Run("an event without anybody", func(t *testing.T) {
 		e, _ := newRoster(0)
-		if got := importEvent(t, s, e, nil); got != store.Imported {
+		if got := importEvent(t, s, e, nil); got != imports.Imported {
 			t.Fatalf("outcome is %s", got)
 		}
 		wantClean(t, target, e.ID)
@@ -160,7 +162,7 @@ func testImportInterrupted(t *testing.T, target Target) {
 	}
 	moved := 0
 	outcome, err := s.ImportEvent(storetest.Context(t), e, roster, func(n int) { moved += n })
-	if err != nil || outcome != store.Imported || moved != len(roster) {
+	if err != nil || outcome != imports.Imported || moved != len(roster) {
 		t.Fatalf("%s, %v; told of %d registrations", outcome, err, moved)
 	}
 	if got := storetest.RosterUsers(storetest.Check(t, s, e.ID)); !slices.Equal(got, roster) {

@@ -5,6 +5,8 @@ package tooltest
 import (
 	"testing"
 
+	"github.com/eventio/eventio/pkg/store/imports"
+
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/storetest"
 	"github.com/eventio/eventio/pkg/store/verify"
@@ -13,7 +15,7 @@ import (
 // Store is a store that can also import.
 type Store interface {
 	store.Store
-	store.Importer
+	imports.Store
 }
 
 // Target is an adapter over a fresh, empty database, as the operator's tools see it.

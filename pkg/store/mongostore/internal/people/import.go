@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/eventio/eventio/pkg/store/imports"
+
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
@@ -16,7 +18,7 @@ import (
 // pageSize is how many ids are looked up at once.
 const pageSize = 1000
 
-// KnownUsers implements store.Importer.
+// KnownUsers implements imports.Store.
 func (s *People) KnownUsers(ctx context.Context, ids []store.ID) (map[store.ID]bool, error) {
 	known := make(map[store.ID]bool, len(ids))
 	for page := range slices.Chunk(ids, pageSize) {
@@ -33,15 +35,15 @@ func (s *People) KnownUsers(ctx context.Context, ids []store.ID) (map[store.ID]b
 	return known, nil
 }
 
-// ImportUsers implements store.Importer.
-func (s *People) ImportUsers(ctx context.Context, users []store.User) ([]store.ImportOutcome, error) {
+// ImportUsers implements imports.Store.
+func (s *People) ImportUsers(ctx context.Context, users []store.User) ([]imports.Outcome, error) {
 	if len(users) == 0 {
 		return nil, nil
 	}
-	outcomes := make([]store.ImportOutcome, len(users))
+	outcomes := make([]imports.Outcome, len(users))
 	ids := make([]store.ID, len(users))
 	for i, u := range users {
-		ids[i], outcomes[i] = u.ID, store.Imported
+		ids[i], outcomes[i] = u.ID, imports.Imported
 	}
 	erased, err := mongodb.FindAll[erasedDoc](ctx, s.erasedUsers, mongodb.In("_id", ids), options.Find())
 	if err != nil {
@@ -55,7 +57,7 @@ func (s *People) ImportUsers(ctx context.Context, users []store.User) ([]store.I
 	var at []int // the index in users of each document
 	for i, u := range users {
 		if gone[u.ID] { // and does not come back
-			outcomes[i] = store.AlreadyThere
+			outcomes[i] = imports.AlreadyThere
 			continue
 		}
 		docs, at = append(docs, newUserDoc(u)), append(at, i)
@@ -77,9 +79,9 @@ func (s *People) ImportUsers(ctx context.Context, users []store.User) ([]store.I
 	}
 	for _, n := range refused {
 		i := at[n]
-		outcomes[i] = store.AddressInUse
+		outcomes[i] = imports.AddressInUse
 		if known[users[i].ID] {
-			outcomes[i] = store.AlreadyThere
+			outcomes[i] = imports.AlreadyThere
 		}
 	}
 	return outcomes, nil

@@ -7,13 +7,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/eventio/eventio/pkg/store/imports"
+
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
-// KnownUsers implements store.Importer.
+// KnownUsers implements imports.Store.
 func (s *People) KnownUsers(ctx context.Context, ids []store.ID) (map[store.ID]bool, error) {
 	known := make(map[store.ID]bool, len(ids))
 	for page := range slices.Chunk(ids, sqldb.KeysPerStatement) {
@@ -32,9 +34,9 @@ func (s *People) KnownUsers(ctx context.Context, ids []store.ID) (map[store.ID]b
 	return known, nil
 }
 
-// ImportUsers implements store.Importer, by one transaction.
-func (s *People) ImportUsers(ctx context.Context, users []store.User) ([]store.ImportOutcome, error) {
-	outcomes := make([]store.ImportOutcome, len(users))
+// ImportUsers implements imports.Store, by one transaction.
+func (s *People) ImportUsers(ctx context.Context, users []store.User) ([]imports.Outcome, error) {
+	outcomes := make([]imports.Outcome, len(users))
 	err := s.transact(ctx, func(tx *sql.Tx) error {
 		for i, u := range users {
 			var erased bool
@@ -42,22 +44,22 @@ func (s *People) ImportUsers(ctx context.Context, users []store.User) ([]store.I
 				return err
 			}
 			if erased { // and does not come back
-				outcomes[i] = store.AlreadyThere
+				outcomes[i] = imports.AlreadyThere
 				continue
 			}
 			err := insertUser(ctx, tx, u)
 			switch code := sqldb.Code(err); {
 			case err == nil:
-				outcomes[i] = store.Imported
+				outcomes[i] = imports.Imported
 			case code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
-				outcomes[i] = store.AlreadyThere
+				outcomes[i] = imports.AlreadyThere
 			case code == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
-				outcomes[i] = store.AddressInUse
+				outcomes[i] = imports.AddressInUse
 				var n int
 				if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE id = ?`, u.ID[:]).Scan(&n); err != nil {
 					return err
 				} else if n > 0 {
-					outcomes[i] = store.AlreadyThere
+					outcomes[i] = imports.AlreadyThere
 				}
 			default:
 				return err
