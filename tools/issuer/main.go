@@ -172,7 +172,9 @@ func (client) IDTokenUserinfoClaimsAssertion() bool { return true }
 type program struct{ client }
 
 // GrantTypes implements op.Client.
-func (program) GrantTypes() []oidc.GrantType { return []oidc.GrantType{oidc.GrantTypeClientCredentials} }
+func (program) GrantTypes() []oidc.GrantType {
+	return []oidc.GrantType{oidc.GrantTypeClientCredentials}
+}
 
 // key is a pair of keys.
 type key struct {
