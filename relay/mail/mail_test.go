@@ -153,6 +153,15 @@ func register(event store.ID, u store.User) store.SeatRequest {
 	return r
 }
 
+// apply applies a batch now, by the clock that senders have: what happened days ago is not told any more.
+func apply(t *testing.T, st store.Seats, batch ...store.SeatRequest) []store.SeatResult {
+	t.Helper()
+	for i := range batch {
+		batch[i].At = time.Now().UTC().Truncate(time.Millisecond)
+	}
+	return storetest.MustApply(t, st, batch...)
+}
+
 // TestPeopleAreTold: each kind of change is told to those whom it is about, once each, and to nobody else.
 func TestPeopleAreTold(t *testing.T) {
 	stores(t, func(t *testing.T, st fullStore) {
@@ -161,12 +170,12 @@ func TestPeopleAreTold(t *testing.T) {
 		event := storetest.NewWaitlistEvent(t, st, 1)
 		ada, bob, eve := newUser(t, st, "Ada Lovelace"), newUser(t, st, "Bob"), newUser(t, st, "Eve")
 		first, second, third := register(event.ID, ada), register(event.ID, bob), register(event.ID, eve)
-		storetest.WantOutcomes(t, storetest.MustApply(t, st, first, second, third), store.Registered, store.Waitlisted, store.Waitlisted)
-		storetest.MustApply(t, st, storetest.NewCancel(first), storetest.NewCancel(third))
+		storetest.WantOutcomes(t, apply(t, st, first, second, third), store.Registered, store.Waitlisted, store.Waitlisted)
+		apply(t, st, storetest.NewCancel(first), storetest.NewCancel(third))
 		title, capacity := "Concert, moved", int64(2)
 		for _, e := range []store.Edit{{Title: &title}, {Capacity: &capacity}, {Cancel: true}} {
 			e.Version = store.AnyVersion
-			storetest.WantOutcomes(t, storetest.MustApply(t, st, storetest.NewEdit(event.ID, e)), store.Edited)
+			storetest.WantOutcomes(t, apply(t, st, storetest.NewEdit(event.ID, e)), store.Edited)
 		}
 		for _, want := range []struct {
 			who   store.User
@@ -256,8 +265,8 @@ func TestCalendars(t *testing.T) {
 	event := storetest.NewWaitlistEvent(t, st, 1)
 	ada, bob := newUser(t, st, `Ada "The Countess"`), newUser(t, st, "Bob")
 	first, second := register(event.ID, ada), register(event.ID, bob)
-	storetest.MustApply(t, st, first, second)
-	storetest.MustApply(t, st, storetest.NewCancel(first))
+	apply(t, st, first, second)
+	apply(t, st, storetest.NewCancel(first))
 	box.Await(t, ada.Email, 2, limit)
 	box.Await(t, bob.Email, 2, limit)
 	sequence := make(map[string]string)
@@ -329,7 +338,7 @@ func TestHostileTexts(t *testing.T) {
 			t.Fatal(err)
 		}
 		u := newUser(t, st, hostile)
-		storetest.MustApply(t, st, register(event.ID, u))
+		apply(t, st, register(event.ID, u))
 		m := box.Await(t, u.Email, 1, limit)[0]
 		r := m.Read(t)
 		head, _, _ := bytes.Cut(m.Raw, []byte("\r\n\r\n"))
@@ -375,7 +384,7 @@ func TestHostileAddresses(t *testing.T) {
 		if err := st.EditUser(t.Context(), u); err != nil {
 			t.Fatal(err)
 		}
-		storetest.MustApply(t, st, register(event.ID, u))
+		apply(t, st, register(event.ID, u))
 		n++
 	}
 	testenv.Eventually(t, limit, "give up", func() error {
@@ -424,7 +433,7 @@ func TestABrokenMailboxHoldsUpNobody(t *testing.T) {
 	s := relayed(t, st, box, log)
 	event := storetest.NewEvent(t, st, 100)
 	for _, name := range []string{"hangs", "gone", "full", "spam", "fine"} {
-		storetest.MustApply(t, st, register(event.ID, users[name]))
+		apply(t, st, register(event.ID, users[name]))
 	}
 	box.Await(t, users["fine"].Email, 1, limit)
 	box.Await(t, users["full"].Email, 1, limit)
@@ -459,7 +468,7 @@ func TestAServerThatIsAway(t *testing.T) {
 	for range 5 {
 		u := newUser(t, st, "Ada")
 		people = append(people, u)
-		storetest.MustApply(t, st, register(event.ID, u))
+		apply(t, st, register(event.ID, u))
 	}
 	testenv.Eventually(t, limit, "notice", func() error {
 		if s.Stats().PutOff == 0 {

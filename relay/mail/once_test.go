@@ -60,9 +60,9 @@ func TestOnceOfEachChange(t *testing.T) {
 			users = append(users, newUser(t, st, fmt.Sprint("Person ", i)))
 			batch = append(batch, register(event.ID, users[i]))
 		}
-		storetest.MustApply(t, st, batch...)
+		apply(t, st, batch...)
 		title := "Moved"
-		storetest.MustApply(t, st, storetest.NewEdit(event.ID, store.Edit{Version: store.AnyVersion, Title: &title}))
+		apply(t, st, storetest.NewEdit(event.ID, store.Edit{Version: store.AnyVersion, Title: &title}))
 		deliver := func() {
 			for _, s := range []*mail.Sender{a, b} {
 				if err := mail.NewSink(st, s.Wake).Deliver(t.Context(), rowsOf(t, st, event.ID)); err != nil {
@@ -77,7 +77,7 @@ func TestOnceOfEachChange(t *testing.T) {
 		sent(t, 2*people, a, b)
 		deliver()
 		canary := newUser(t, st, "Canary")
-		storetest.MustApply(t, st, register(event.ID, canary))
+		apply(t, st, register(event.ID, canary))
 		deliver()
 		box.Await(t, canary.Email, 1, limit)
 		for _, u := range users {
@@ -103,7 +103,7 @@ func TestADoubleHasTheSameMessageID(t *testing.T) {
 	killed := sender(t, dying{st}, box, &logs{})
 	killed.SetClaim(300 * time.Millisecond)
 	event, u := storetest.NewEvent(t, st, 1), newUser(t, st, "Ada")
-	storetest.MustApply(t, st, register(event.ID, u))
+	apply(t, st, register(event.ID, u))
 	if err := mail.NewSink(st, killed.Wake).Deliver(t.Context(), rowsOf(t, st, event.ID)); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestImportsAndErasedPeople(t *testing.T) {
 	s := sender(t, st, box, &logs{})
 	event := storetest.NewEvent(t, st, 10)
 	ada, eve := newUser(t, st, "Ada"), newUser(t, st, "Eve")
-	storetest.MustApply(t, st, register(event.ID, eve), register(event.ID, ada))
+	apply(t, st, register(event.ID, eve), register(event.ID, ada))
 	if err := st.EraseUser(t.Context(), eve.ID, time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -152,10 +152,10 @@ func TestRanges(t *testing.T) {
 		var users []store.User
 		for i := range 4 {
 			users = append(users, newUser(t, st, fmt.Sprint("Person ", i)))
-			storetest.MustApply(t, st, register(event.ID, users[i]))
+			apply(t, st, register(event.ID, users[i]))
 		}
 		capacity := int64(3)
-		storetest.MustApply(t, st, storetest.NewEdit(event.ID, store.Edit{Version: store.AnyVersion, Capacity: &capacity}))
+		apply(t, st, storetest.NewEdit(event.ID, store.Edit{Version: store.AnyVersion, Capacity: &capacity}))
 		rows := rowsOf(t, st, event.ID)
 		last := rows[len(rows)-1]
 		last.Actions[0].Promoted.Users = nil
@@ -254,7 +254,7 @@ func TestSwitchedOff(t *testing.T) {
 	if _, err := st.MailSettings(t.Context(), outbox.Settings{UserID: u.ID, Token: outbox.NewToken(), Language: "de"}); err != nil {
 		t.Fatal(err)
 	}
-	storetest.MustApply(t, st, register(first.ID, u))
+	apply(t, st, register(first.ID, u))
 	r := box.Await(t, u.Email, 1, limit)[0].Read(t)
 	if !strings.HasPrefix(r.Subject, "Du bist dabei:") || !strings.Contains(r.Parts["text/plain"], "Mittwoch, 25. November 2026") {
 		t.Errorf("the mail is not in the language of the person:\n%s", r.Parts["text/plain"])
@@ -271,7 +271,7 @@ func TestSwitchedOff(t *testing.T) {
 	if err := st.SetMailSettings(t.Context(), settings); err != nil {
 		t.Fatal(err)
 	}
-	storetest.MustApply(t, st, register(second.ID, u))
+	apply(t, st, register(second.ID, u))
 	testenv.Eventually(t, limit, "drop it", func() error {
 		if got := s.Stats(); got.Dropped != 1 {
 			return fmt.Errorf("%+v", got)
@@ -397,7 +397,7 @@ func TestAWebhookThatIsNotOffYet(t *testing.T) {
 func TestOldNews(t *testing.T) {
 	st := openSQLite(t)
 	event, u := storetest.NewEvent(t, st, 10), newUser(t, st, "Ada")
-	storetest.MustApply(t, st, register(event.ID, u))
+	apply(t, st, register(event.ID, u))
 	rows := rowsOf(t, st, event.ID)
 	claimed := func(at time.Time) int {
 		rows[0].At = at
