@@ -132,7 +132,7 @@ func (s *distantSite) burst(b *testing.B, callers int) distanceFigures {
 				got := s.requester.Request(b.Context(), messages.SeatRequest{
 					Kind: messages.KindRegister, RequestID: wanted.RequestID, EventID: event, UserID: wanted.UserID,
 				}, asked.Add(limit))
-				if got.Reply.Outcome != messages.Outcome(store.Registered) {
+				if got.Reply.Outcome != store.Registered {
 					b.Errorf("told %s: %v", got.Reply.Outcome, got.Cause)
 					return
 				}
