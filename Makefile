@@ -1,10 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways examples clients alerts browser chaos fresh raise growth k6 kubernetes release vulnerabilities clean
+.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways examples clients alerts browser chaos fresh raise growth distance k6 kubernetes release vulnerabilities clean
 
 FUZZTIME ?= 10s
 CHAOS ?= 2m
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 READS ?= 1000000
+DISTANCES ?= 0 2 10
 WAITING ?= 1000000
 SIZES ?= 1000 100000
 MUTATE ?= 15m
@@ -76,6 +77,10 @@ raise: ## raise the capacity of an event for which WAITING=1000000 people wait, 
 
 growth: ## what each operation costs with SIZES="1000 100000" events and people, on both stores, as a table
 	EVENTIO_GROWTH="$(SIZES)" go test ./pkg/store/mongostore ./pkg/store/sqlitestore -p 1 -run '^$$' -bench Growth -benchtime 1x -timeout 0
+
+distance: ## one hot event on three nodes of MongoDB with DISTANCES="0 2 10" milliseconds between them, as a table
+	@scripts/mongod.sh >/dev/null
+	EVENTIO_DISTANCES="$(DISTANCES)" go test ./worker -run '^$$' -bench Distance -benchtime 1x -timeout 0
 
 chaos: ## people come and go while all around them is frozen, killed and restarted; CHAOS=10m for longer, EVENTIO_SEED repeats one
 	EVENTIO_CHAOS=$(CHAOS) go test ./e2e -run Chaos -count=1 -v -timeout 0

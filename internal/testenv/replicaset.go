@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -17,12 +18,29 @@ import (
 
 // A ReplicaSet is three mongods that elect a primary among them. Its methods are safe for
 // concurrent use.
-type ReplicaSet struct{ members []*Mongo }
+type ReplicaSet struct {
+	members []*Mongo
+	hosts   []string // by which they know each other
+}
 
 // StartReplicaSet starts three mongods for this test and returns when one is a writable primary
 // and the others are secondaries. A primary that is silent for electionTimeout is replaced;
 // MongoDB's own default is 10 s.
 func StartReplicaSet(tb testing.TB, electionTimeoutMillis int) *ReplicaSet {
+	tb.Helper()
+	return startReplicaSet(tb, electionTimeoutMillis, (*Mongo).Addr)
+}
+
+// StartDistantReplicaSet is [StartReplicaSet] with a round trip between each two of its members, and none
+// between a member and a client that connects to it directly.
+func StartDistantReplicaSet(tb testing.TB, electionTimeoutMillis int, roundTrip time.Duration) *ReplicaSet {
+	tb.Helper()
+	return startReplicaSet(tb, electionTimeoutMillis, func(m *Mongo) string {
+		return StartDistance(tb, m.Addr(), roundTrip).Addr()
+	})
+}
+
+func startReplicaSet(tb testing.TB, electionTimeoutMillis int, hostOf func(*Mongo) string) *ReplicaSet {
 	tb.Helper()
 	set := &ReplicaSet{members: make([]*Mongo, 3)}
 	var starts errgroup.Group
@@ -42,6 +60,9 @@ func StartReplicaSet(tb testing.TB, electionTimeoutMillis int) *ReplicaSet {
 	if err != nil {
 		tb.Fatalf("testenv: %v", err)
 	}
+	for _, m := range set.members {
+		set.hosts = append(set.hosts, hostOf(m))
+	}
 	if err := set.initiate(electionTimeoutMillis); err != nil {
 		tb.Fatalf("testenv: initiate a replica set: %v", err)
 	}
@@ -50,8 +71,8 @@ func StartReplicaSet(tb testing.TB, electionTimeoutMillis int) *ReplicaSet {
 
 func (s *ReplicaSet) initiate(electionTimeoutMillis int) error {
 	members := bson.A{}
-	for i, m := range s.members {
-		members = append(members, bson.D{{Key: "_id", Value: i}, {Key: "host", Value: m.Addr()}})
+	for i, host := range s.hosts {
+		members = append(members, bson.D{{Key: "_id", Value: i}, {Key: "host", Value: host}})
 	}
 	err := withAdmin(s.members[0].direct(), func(admin *mongo.Database) error {
 		return run(context.Background(), admin, bson.D{{Key: "replSetInitiate", Value: bson.D{
@@ -171,11 +192,7 @@ func signal(sig syscall.Signal, nodes []*Mongo) error {
 
 // URI is the connection string of the whole set, with the database eventio in its path.
 func (s *ReplicaSet) URI() string {
-	hosts := make([]string, len(s.members))
-	for i, m := range s.members {
-		hosts[i] = m.Addr()
-	}
-	return "mongodb://" + strings.Join(hosts, ",") + "/eventio?replicaSet=rs0"
+	return "mongodb://" + strings.Join(s.hosts, ",") + "/eventio?replicaSet=rs0"
 }
 
 // CopyOf stops a member cleanly, copies its files, starts it again, and returns a mongod of its own for this
