@@ -2,14 +2,17 @@
 # Makes the secrets of docker-compose.yml, each part's in a folder of its own: an authority with certificates for NATS and
 # MongoDB, and a password for each user of both.
 #
-#   secrets.sh FOLDER
+#   secrets.sh FOLDER [SERVER...]
+#
+# Each SERVER gets a certificate for that name, too: a gateway for instance.
 #
 # Needs openssl. It never replaces a file: remove what you want anew, such as a password with all that is made of it, or a
 # certificate before its two years are over. Files can be read by everybody who gets that far, because containers have users
 # of their own; so FOLDER must be for you alone, or each folder in it a volume that one service mounts.
 set -eu
 cd "$1"
-mkdir -p authority nats mongodb api worker notifier migrate operator
+shift
+mkdir -p "$@" authority nats mongodb api worker notifier migrate operator
 chmod 700 authority
 
 # make FILE: the standard input becomes the file, unless that exists.
@@ -45,7 +48,10 @@ certificate nats Event.io
 # Who has a certificate with this organization is a member of the replica set, so nobody else gets one.
 certificate mongodb Event.io-mongod
 cat mongodb/server.crt mongodb/server.key | make mongodb/server.pem
-for part in mongodb api worker notifier migrate operator; do
+for server; do
+	certificate "$server" Event.io
+done
+for part in mongodb api worker notifier migrate operator "$@"; do
 	make "$part/ca.crt" <authority/ca.crt
 done
 

@@ -1,4 +1,4 @@
-// Makes a mongod a replica set of one node with the users and the roles of Event.io, and looks whether it takes writes.
+// Makes a mongod a replica set, of itself or of several, with the users and the roles of Event.io, and looks whether it takes writes.
 // The health check of docker-compose.yml runs it, in the container of the server, again and again:
 //
 //   mongosh "mongodb://localhost:27017/?directConnection=true&tls=true&tlsCAFile=..." --norc init.js
@@ -8,7 +8,8 @@ const fs = require("fs")
 const folder = process.env.EVENTIO_SECRETS || "/run/secrets"
 const passwords = JSON.parse(fs.readFileSync(folder + "/users.json", "utf8"))
 const roles = JSON.parse(fs.readFileSync(process.env.EVENTIO_ROLES || "/etc/eventio/roles.json", "utf8"))
-const member = process.env.EVENTIO_MEMBER || "mongodb:27017"
+// All nodes, comma-separated; this one first.
+const members = (process.env.EVENTIO_MEMBERS || "mongodb:27017").split(",")
 const roleOf = { api: "eventioApi", worker: "eventioWorker", notifier: "eventioNotifier", migrate: "eventioMigrate", operator: "eventioOperator" }
 const admin = db.getSiblingDB("admin")
 
@@ -31,7 +32,7 @@ function logIn() {
 }
 
 if (!logIn()) {
-  attempt({ replSetInitiate: { _id: "rs0", members: [{ _id: 0, host: member }] } }, "AlreadyInitialized", "Unauthorized")
+  attempt({ replSetInitiate: { _id: "rs0", members: members.map((host, n) => ({ _id: n, host, priority: n ? 1 : 2 })) } }, "AlreadyInitialized", "Unauthorized")
   for (let n = 0; n < 80 && !db.hello().isWritablePrimary; n++) sleep(100)
   admin.runCommand({ createUser: "root", pwd: passwords.root, roles: ["root"] })
   if (!logIn()) throw new Error("the user root cannot log in")

@@ -125,6 +125,43 @@ func TestComposeOurPrograms(t *testing.T) {
 	}
 }
 
+// TestComposeMetrics: the metrics of each part can be scraped from the inner network, by a Prometheus that finds every
+// container, and from nowhere else.
+func TestComposeMetrics(t *testing.T) {
+	project, err := loadCompose(t).WithProfiles([]string{"metrics"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	prometheus := project.Services["prometheus"]
+	if !slices.Equal(slices.Collect(maps.Keys(prometheus.Networks)), []string{"backend"}) || !project.Networks["backend"].Internal || len(prometheus.Ports) > 0 {
+		t.Errorf("Prometheus is in %v and publishes %v", prometheus.Networks, prometheus.Ports)
+	}
+	if !slices.Contains(prometheus.Command, "--config.file="+prometheus.Configs[0].Target) || !strings.HasSuffix(project.Configs[prometheus.Configs[0].Source].File, "compose.yml") {
+		t.Errorf("Prometheus runs %q with %v", prometheus.Command, prometheus.Configs)
+	}
+	config, err := os.ReadFile(filepath.Join(root, "deploy", "prometheus", "compose.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, port := range map[string]string{"api": "9090", "worker": "9091", "notifier": "9092"} {
+		service := project.Services[name]
+		if addr := service.Environment["EVENTIO_ADMIN_ADDR"]; addr == nil || *addr != "0.0.0.0:"+port {
+			t.Errorf("%s does not serve metrics at port %s", name, port)
+		}
+		if _, inner := service.Networks["backend"]; !inner {
+			t.Errorf("%s is not in the network of Prometheus", name)
+		}
+		for _, p := range service.Ports {
+			if p.Target != 3000 {
+				t.Errorf("%s publishes %d", name, p.Target)
+			}
+		}
+		if !strings.Contains(string(config), "names: ["+name+"], type: A, port: "+port) {
+			t.Errorf("Prometheus does not look for %s", name)
+		}
+	}
+}
+
 func TestComposeMongoDB(t *testing.T) {
 	project := loadCompose(t)
 	service := project.Services["mongodb"]

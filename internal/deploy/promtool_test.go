@@ -9,13 +9,13 @@ import (
 	"testing"
 )
 
-// TestPromtool runs Prometheus's own tests of the rules, and has it read the example of a configuration.
+// TestPromtool runs Prometheus's own tests of the rules, and has it read both configurations.
 func TestPromtool(t *testing.T) {
 	found, err := exec.CommandContext(t.Context(), filepath.Join(root, "scripts/prometheus.sh"), "promtool").Output()
 	if err != nil {
 		t.Fatalf("no promtool: %v", err)
 	}
-	for _, args := range [][]string{{"check", "config", "prometheus.yml"}, {"test", "rules", "rules_test.yml"}} {
+	for _, args := range [][]string{{"check", "config", "prometheus.yml"}, {"check", "config", "compose.yml"}, {"test", "rules", "rules_test.yml"}} {
 		cmd := exec.CommandContext(t.Context(), strings.TrimSpace(string(found)), args...)
 		cmd.Dir = filepath.Join(root, "deploy/prometheus")
 		if out, err := cmd.CombinedOutput(); err != nil {
