@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/pkg/store"
-
-	"github.com/rs/zerolog"
 )
 
 // BenchmarkRequest is what a request costs in processor time and memory over real connections, its client and, for a
