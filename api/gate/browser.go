@@ -64,11 +64,19 @@ func ownPage(r *http.Request) bool {
 }
 
 // secure reports whether the client came by TLS, as far as we or a trusted proxy know.
-func (g *Gate) secure(r *http.Request) bool { return g.origin(r).Scheme == "https" }
+func (g *Gate) secure(r *http.Request) bool {
+	if len(g.proxies) == 0 { // what origin says then, without reading addresses
+		return r.TLS != nil
+	}
+	return g.origin(r).Scheme == "https"
+}
 
 // headerCORP keeps what is embedded without CORS, like images and scripts, to our own pages (Fetch
 // standard). It is on every answer, whoever makes it.
 const headerCORP = "Cross-Origin-Resource-Policy"
+
+// ownPages is the value of headerCORP, for all answers. Nobody changes it.
+var ownPages = []string{"same-origin"}
 
 // SecureHeaders returns what is on every answer of the API, whatever its status. The pages set their own.
 func SecureHeaders() http.Header {
@@ -77,7 +85,7 @@ func SecureHeaders() http.Header {
 		"Referrer-Policy":            {"no-referrer"},
 		"Content-Security-Policy":    {"default-src 'none'; frame-ancestors 'none'"},
 		"Cross-Origin-Opener-Policy": {"same-origin"},
-		headerCORP:                   {"same-origin"},
+		headerCORP:                   ownPages,
 	}
 }
 
@@ -133,7 +141,7 @@ var corsHeaders = []string{
 // noteTransport tells browsers to stay on TLS, and to let no page of another origin embed an answer.
 func (g *Gate) noteTransport(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set(headerCORP, "same-origin")
+		w.Header()[headerCORP] = ownPages
 		if g.secure(r) {
 			w.Header().Set("Strict-Transport-Security", hstsValue)
 		}

@@ -122,7 +122,7 @@ func (g *Gate) Factor(r *http.Request) int {
 
 // crowd returns how many times as many requests as from another address may come from a client's.
 func (g *Gate) crowd(r *http.Request) int {
-	client := g.origin(r).Client
+	client := g.client(r).Client
 	for _, network := range g.limits.crowds.Networks {
 		if network.Contains(client) {
 			return g.limits.crowds.Factor
@@ -138,7 +138,7 @@ func (g *Gate) Address(r *http.Request) string { return g.clientAddress(r) }
 // since a client has all of that. Where a trusted proxy names nobody, that is said with the
 // proxy's address.
 func (g *Gate) clientAddress(r *http.Request) string {
-	o := g.origin(r)
+	o := g.client(r)
 	switch {
 	case o.Client.Is6():
 		return netip.PrefixFrom(o.Client, 64).Masked().Addr().String()

@@ -15,6 +15,14 @@ func (g *Gate) origin(r *http.Request) forwarded.Origin {
 	return forwarded.Read(r, g.proxies)
 }
 
+// client is origin for who needs no more of it than who the client is.
+func (g *Gate) client(r *http.Request) forwarded.Origin {
+	if len(g.proxies) == 0 {
+		return forwarded.Direct(r)
+	}
+	return g.origin(r)
+}
+
 // fromProxy reports whether the request was handed on by a trusted proxy.
 func (g *Gate) fromProxy(r *http.Request) bool {
 	return len(g.proxies) > 0 && forwarded.Trusts(g.proxies, r.RemoteAddr)

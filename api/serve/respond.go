@@ -35,12 +35,15 @@ func WriteJSON(w http.ResponseWriter, status int, v any) error {
 		return err
 	}
 	h := w.Header()
-	h.Set("Content-Type", "application/json")
+	h["Content-Type"] = jsonType
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a client that is gone needs no answer
 	return nil
 }
+
+// jsonType is the media type of answers. Nobody changes it.
+var jsonType = []string{"application/json"}
 
 // WriteCreated sends v with 201, and in Location where the new thing is.
 func WriteCreated(w http.ResponseWriter, location string, replayed bool, v any) error {

@@ -208,6 +208,12 @@ func Read(r *http.Request, trusted []netip.Prefix) Origin {
 	return o
 }
 
+// Direct returns of Read, without a trusted network, what it says of the client: Client and Via.
+func Direct(r *http.Request) Origin {
+	peer, _ := parseNode(r.RemoteAddr)
+	return Origin{Client: peer, Via: peer}
+}
+
 // readScheme sets the scheme.
 func (o *Origin) readScheme(h http.Header, e element) {
 	read := func(header, value string) string {

@@ -401,3 +401,16 @@ func BenchmarkRead(b *testing.B) {
 		})
 	}
 }
+
+// TestDirect: it says of the client what Read says that believes nobody.
+func TestDirect(t *testing.T) {
+	for _, remote := range []string{"198.51.100.1:4711", "[2001:db8::1%eth0]:1", "[::ffff:198.51.100.1]:2", "0.0.0.0:3", "@", "", "a name"} {
+		r := &http.Request{Header: make(http.Header)}
+		r.RemoteAddr = remote
+		r.Header.Set("X-Forwarded-For", "203.0.113.7")
+		got, want := Direct(r), Read(r, nil)
+		if got.Client != want.Client || got.Via != want.Via || got.Key() != want.Key() {
+			t.Errorf("%q: %+v, want %+v", remote, got, want)
+		}
+	}
+}

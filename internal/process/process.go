@@ -214,8 +214,9 @@ func EndOn(ctx context.Context, log zerolog.Logger, lost ...<-chan error) (_ con
 // drainable tells load balancers and clients to go elsewhere once ctx has ended, and browsers to embed
 // nothing of ours in pages of other origins.
 func drainable(ctx context.Context, next http.Handler) http.Handler {
+	ownPages := []string{"same-origin"} // for all answers; nobody changes it
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
+		w.Header()["Cross-Origin-Resource-Policy"] = ownPages
 		if ctx.Err() != nil {
 			w.Header().Set("Connection", "close")
 			if r.URL.Path == "/readyz" {

@@ -97,13 +97,14 @@ func BenchmarkHotEvent(b *testing.B) {
 }
 
 // BenchmarkAgainstBefore fires at one event at this build and in turn at an earlier one: the api
-// and the worker in the folder that LOADTEST_BEFORE names. It fails when this one is slower.
+// and the worker in the folder that LOADTEST_BEFORE names. It fails when this one is slower, and tells what a request
+// costs both in processor time.
 func BenchmarkAgainstBefore(b *testing.B) {
 	programs := os.Getenv("LOADTEST_BEFORE")
 	if programs == "" {
 		b.Skip("LOADTEST_BEFORE names no folder with an earlier api and worker")
 	}
-	const now, before = "now", "before"
+	const now, before, manyMore = "now", "before", ", 1024 connections"
 	m := measureIn(b, func(ctx context.Context, m *bench) ([]arm, error) {
 		s, err := m.newSystem(ctx, 1, setup.Trusted)
 		if err != nil {
@@ -113,9 +114,13 @@ func BenchmarkAgainstBefore(b *testing.B) {
 		if err != nil {
 			return nil, err
 		}
-		return []arm{s.hot(now, few), old.hot(before, few)}, nil
+		return []arm{s.hot(now, few), old.hot(before, few), s.hot(now+manyMore, many), old.hot(before+manyMore, many)}, nil
 	})
 	times := ratio(b, m, now, before, "ratio")
+	ratio(b, m, now+manyMore, before+manyMore, "ratio_many")
+	for _, part := range []string{cpuOfAll, cpuOf + "api", cpuOf + "worker", cpuOf + "mongod"} {
+		m.result.Compare(now+manyMore, before+manyMore, part, report.Goal{})
+	}
 	b.Log("\n" + report.Report{Scenarios: []report.Result{m.result}}.Table())
 	if times < leastOfBefore {
 		b.Fatalf("the ratio is %.2f, want at least %.1f", times, leastOfBefore)
