@@ -1,8 +1,9 @@
 .DEFAULT_GOAL := help
-.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways examples clients alerts browser chaos fresh raise growth distance k6 kubernetes release vulnerabilities clean
+.PHONY: help build run test lint bench load fuzz mutate openapi schemathesis gateways examples clients alerts browser chaos planted fresh raise growth distance k6 kubernetes release vulnerabilities clean
 
 FUZZTIME ?= 10s
 CHAOS ?= 2m
+SOAK ?= 30m
 PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 READS ?= 1000000
 DISTANCES ?= 0 2 10
@@ -82,8 +83,16 @@ distance: ## one hot event on three nodes of MongoDB with DISTANCES="0 2 10" mil
 	@scripts/mongod.sh >/dev/null
 	EVENTIO_DISTANCES="$(DISTANCES)" go test ./worker -run '^$$' -bench Distance -benchtime 1x -timeout 0
 
-chaos: ## people come and go while all around them is frozen, killed and restarted; CHAOS=10m for longer, EVENTIO_SEED repeats one
-	EVENTIO_CHAOS=$(CHAOS) go test ./e2e -run Chaos -count=1 -v -timeout 0
+# The soak and the fuzzing are half an hour each; SOAK=1m FUZZTIME=1s for who has not so long.
+chaos: ## people come and go while all around them is frozen, killed and restarted, CHAOS=10m for longer, EVENTIO_SEED repeats one; then SOAK=30m at half load, and fuzzing
+	EVENTIO_SIMULATION=$(CHAOS) go test ./internal/simulation -count=1 -v -timeout 0
+	EVENTIO_CHAOS=$(CHAOS) EVENTIO_KILLS=50 EVENTIO_AWAY=150s go test ./e2e -run 'Chaos|KilledAgainAndAgain|KilledInABatch|NATSIsAway' -count=1 -v -timeout 0
+	EVENTIO_SOAK=$(SOAK) go test ./e2e -run TestSoak -count=1 -v -timeout 0
+	$(MAKE) fuzz FUZZTIME=$(if $(filter command line,$(origin FUZZTIME)),$(FUZZTIME),60s)
+
+planted: ## known faults are put into the product, one at a time, and each must be found
+	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
+	go test -tags planted ./internal/planted -count=1 -v -timeout 0
 
 schemathesis: ## what others make of the OpenAPI document: a linter, generated clients in Python and Go, a fuzzer; needs Python 3 and node
 	go test -tags schemathesis -run "TestSchemathesis|TestGenerated|TestRedocly" -count 1 -timeout 10m ./e2e

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -53,7 +54,8 @@ func TestSignUpAndLogInAnswerAToken(t *testing.T) {
 }
 
 // TestRightsByRole has a row for every operation of the OpenAPI document: what each of six roles is answered,
-// and as which three more that have lost their rights are. An operation without a row fails, and a row
+// and what the same people are whose proof is another one (an issuer's, keys of each scope), is none (an issuer that nobody knows, a gateway's
+// header from a stranger), or has ended. An operation without a row fails, and a row
 // without an operation.
 func TestRightsByRole(t *testing.T) {
 	type roles struct{ anonymous, forged, stranger, registered, organizer, owner int }
@@ -113,7 +115,10 @@ func TestRightsByRole(t *testing.T) {
 		"GET /api/session":                                  {401, 401, 404, 200, 200, 200},
 	}
 	eachStore(t, func(t *testing.T, s *site) {
-		i := s.start(t, identity.Keys{}, func(c *gate.Config) { c.Provers = []identity.Prover{wordOfOthers{}} }).takesWebhooks()
+		i := s.start(t, identity.Keys{}, func(c *gate.Config) {
+			c.Provers, c.Identity = []identity.Prover{wordOfOthers{}}, gate.IdentityHeaders{ID: "X-Remote-User"}
+			c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} // no client of this test
+		}).takesWebhooks()
 		access := make(map[string]gate.Access)
 		for _, rt := range i.table() {
 			access[rt.method+" "+rt.pattern] = rt.access
@@ -121,6 +126,8 @@ func TestRightsByRole(t *testing.T) {
 		// What is answered instead of what a token of ours gets.
 		byOthers := map[gate.Access]int{gate.LogIns: 403}
 		byReading := map[gate.Access]int{gate.LogIns: 403, gate.Accounts: 403, gate.Registering: 403, gate.Organizing: 403}
+		byRegistering := map[gate.Access]int{gate.LogIns: 403, gate.Accounts: 403, gate.Reading: 403, gate.Organizing: 403}
+		byOrganizing := map[gate.Access]int{gate.LogIns: 403, gate.Accounts: 403, gate.Reading: 403, gate.Registering: 403}
 		organizer, registered := i.newMember(t), i.newMember(t)
 		_, hook := i.hooked(t, organizer, hookBody)
 		lost := i.lostTokens(t, s)
@@ -153,6 +160,10 @@ func TestRightsByRole(t *testing.T) {
 					{"owner", func(m member) string { return m.token }, want.owner},
 					{"owner, proven by an issuer", func(m member) string { return byIssuer + m.id }, cmp.Or(byOthers[access[name]], want.owner)},
 					{"organizer, by a key that reads", func(member) string { return byReadingKey + organizer.id }, cmp.Or(byReading[access[name]], want.organizer)},
+					{"owner, by a key that registers", func(m member) string { return byRegisteringKey + m.id }, cmp.Or(byRegistering[access[name]], want.owner)},
+					{"organizer, by a key that organizes", func(member) string { return byOrganizingKey + organizer.id }, cmp.Or(byOrganizing[access[name]], want.organizer)},
+					{"owner, by the issuer nobody knows", func(m member) string { return "somebody-else-writes:" + m.id }, want.forged},
+					{strangersHeader, func(member) string { return "" }, want.anonymous},
 					{"logged out", nil, want.forged},
 					{"locked", nil, want.forged},
 					{"erased", nil, want.forged},
@@ -195,6 +206,9 @@ func TestRightsByRole(t *testing.T) {
 						body = ""
 					}
 					options := []func(*http.Request){with("If-Match", "*")}
+					if role.name == strangersHeader {
+						options = append(options, with("X-Remote-User", owner.id))
+					}
 					if token := role.token(owner); token != "" {
 						options = append(options, bearer(token))
 					}
@@ -212,10 +226,16 @@ func TestRightsByRole(t *testing.T) {
 	})
 }
 
+// strangersHeader is a gateway's header from whom nobody has called a gateway.
+const strangersHeader = "owner, by a gateway's header from a stranger"
+
 // Words that wordOfOthers believes, each before an id.
 const (
 	byIssuer     = "an-issuer-says:"
 	byReadingKey = "a-key-says:"
+	// Keys with one other scope.
+	byRegisteringKey = "a-registering-key-says:"
+	byOrganizingKey  = "an-organizing-key-says:"
 )
 
 // wordOfOthers stands for proofs that are no tokens of ours.
@@ -229,8 +249,11 @@ func (wordOfOthers) Check(token string) (identity.Person, error) {
 	if err != nil {
 		return identity.Person{}, identity.ErrInvalid
 	}
-	if how+":" == byReadingKey {
-		return identity.Person{ID: id, Proof: store.ProofKey, Scopes: identity.ScopeRead}, nil
+	scopes := map[string]identity.Scopes{
+		byReadingKey: identity.ScopeRead, byRegisteringKey: identity.ScopeRegister, byOrganizingKey: identity.ScopeOrganize,
+	}
+	if scope := scopes[how+":"]; scope != 0 {
+		return identity.Person{ID: id, Proof: store.ProofKey, Scopes: scope}, nil
 	}
 	return identity.Person{ID: id, Proof: store.ProofOIDC, Scopes: identity.OtherScopes, LoginAt: time.Now()}, nil
 }

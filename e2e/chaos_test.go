@@ -1,10 +1,14 @@
 package e2e
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -12,192 +16,307 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventio/eventio/internal/history"
 	"github.com/eventio/eventio/internal/testenv"
-	"github.com/eventio/eventio/pkg/client"
-	"github.com/eventio/eventio/pkg/store"
 )
 
-// TestChaos: people come and go, each knowing what they were told, while workers, API
-// processes, NATS and MongoDB are frozen, killed and restarted. Nobody who was refused holds
-// a seat, nobody who was granted one has lost it, and no event is overbooked at any time.
+// TestChaos: people come and go, with keys and without, repeat what they did, join waiting lists and read,
+// organizers change capacities and cancel events, and programs follow the records of changes, while workers, API
+// processes, NATS and MongoDB are frozen, killed and restarted. Everything that anybody was told is judged by
+// internal/history. In the end nothing is broken any more, everybody is served, and no process keeps what it needed
+// meanwhile.
 //
-// EVENTIO_CHAOS is for how long, 10s by default, and EVENTIO_SEED repeats a schedule.
+// By default each fault comes once, one after the other, by a fixed seed. EVENTIO_CHAOS is for how long they come at random
+// instead, those of the database and the others at the same time; EVENTIO_SEED repeats a schedule.
 func TestChaos(t *testing.T) {
+	plan := planOf(t)
+	mongo := testenv.StartMongo(t, "--setParameter", "transactionLifetimeLimitSeconds=2") // as operators are told to
+	s := newStorm(t, plan, mongo.URI())
+	s.rage(s.ofProcesses(), s.ofOneNode(mongo))
+	s.judge(nil)
+}
+
+// TestChaosOnThreeNodes is the same over three mongods, whose primary steps down, is killed and frozen, and
+// whose secondaries are frozen, so that no majority confirms anything. In the end all nodes have the same data.
+func TestChaosOnThreeNodes(t *testing.T) {
+	plan := planOf(t)
+	set := testenv.StartReplicaSet(t, 2000)
+	s := newStorm(t, plan, set.URI())
+	if faults := s.ofThreeNodes(set); plan.length > 0 {
+		s.rage(s.ofProcesses(), faults)
+	} else {
+		s.rage(faults)
+	}
+	s.judge(func() {
+		testenv.Eventually(t, limit, "have the same data on every node", set.SameData)
+	})
+}
+
+// plan is how a storm goes.
+type plan struct {
+	seed   uint64
+	length time.Duration // 0: each fault comes once
+}
+
+// usualSeed is that of a run that is not asked for another one.
+const usualSeed = 22
+
+// planOf returns what the environment asks for.
+func planOf(t *testing.T) plan {
 	length, err := time.ParseDuration(os.Getenv("EVENTIO_CHAOS"))
 	if err != nil {
-		length = 10 * time.Second
+		length = 0
 	}
 	seed, err := strconv.ParseUint(os.Getenv("EVENTIO_SEED"), 10, 64)
-	if err != nil {
+	switch {
+	case err == nil:
+	case length > 0:
 		seed = rand.Uint64()
+	default:
+		seed = usualSeed
 	}
 	t.Logf("EVENTIO_SEED=%d EVENTIO_CHAOS=%v", seed, length)
+	return plan{seed, length}
+}
 
-	s := newStorm(t, rand.New(rand.NewPCG(seed, 0)))
-	var crowd sync.WaitGroup
-	for _, p := range s.people {
-		crowd.Go(func() { p.live(s) })
-	}
-	crowd.Go(s.watch)
-	for started := time.Now(); time.Since(started) < length && !t.Failed(); {
-		s.fault()
-	}
-	s.over.Store(true)
-	crowd.Wait()
-	t.Logf("%d granted, %d refused, %d given back, %d unknown outcomes", s.granted.Load(), s.refused.Load(), s.given.Load(), s.unknown.Load())
-	if s.granted.Load() == 0 || s.refused.Load() == 0 {
-		t.Error("one of these never happened, so not much is shown")
-	}
-	for i, e := range s.events {
-		held := make(map[store.ID]bool)
-		for _, user := range roster(t, s.apis[0], e, "") {
-			held[user] = true
-		}
-		for j, p := range s.people {
-			if j%len(s.events) == i && p.holds != held[p.id] {
-				t.Errorf("user %s was told that they hold a seat: %v, and does: %v", p.id.Hex(), p.holds, held[p.id])
-			}
-		}
-	}
-	s.verify(t)
+// seeds returns a function that gives each caller a source of its own, all from one seed.
+func seeds(seed uint64) func() *rand.Rand {
+	var n atomic.Uint64
+	return func() *rand.Rand { return rand.New(rand.NewPCG(seed, n.Add(1))) }
 }
 
 // storm is a cluster with people in it, and what happens to them.
 type storm struct {
 	*cluster
-	t       *testing.T
-	random  *rand.Rand // of the one goroutine that makes faults
-	nats    *testenv.NATS
-	mongo   *testenv.Mongo
-	workers []*process
-	api     *process // the one that is frozen at times
-	apis    []*client.Client
-	events  []client.Event
-	people  []*person
-	over    atomic.Bool
+	plan
+	t      *testing.T
+	nats   *testenv.NATS
+	api    *process // the one that has faults
+	spared *process // the other one
+	crowd  *audience
 
-	granted, refused, given, unknown atomic.Int64
+	hurt    sync.Mutex // held by who breaks workers, of which one is broken at a time
+	workers []*process
+
+	mu    sync.Mutex // guards count
+	count map[string]int
 }
 
-func newStorm(t *testing.T, random *rand.Rand) *storm {
-	s := &storm{
-		cluster: newCluster(t), t: t, random: random, nats: testenv.StartNATS(t),
-		mongo: testenv.StartMongo(t, "--setParameter", "transactionLifetimeLimitSeconds=2"), // as operators are told to
-	}
-	s.env = append(s.env, "NATS_URL="+s.nats.URL(), "MONGODB_URI="+s.mongo.URI()) // the last one counts
+func newStorm(t *testing.T, p plan, mongoURI string) *storm {
+	s := &storm{cluster: newCluster(t), plan: p, t: t, nats: testenv.StartNATS(t), count: make(map[string]int)}
+	s.env = append(s.env, "NATS_URL="+s.nats.URL(), "MONGODB_URI="+mongoURI) // the last one counts
 	for range 3 {
 		s.workers = append(s.workers, s.start(t, "worker"))
 	}
-	s.api = s.start(t, "api")
-	s.apis = []*client.Client{newClient(t, s.start(t, "api").addr), newClient(t, s.api.addr)}
-	for range 6 {
-		s.events = append(s.events, createEvent(t, s.apis[0], 3))
-	}
-	for i := range 60 {
-		s.people = append(s.people, &person{id: store.NewID(), event: s.events[i%len(s.events)]})
-	}
+	s.api, s.spared = s.start(t, "api"), s.start(t, "api")
+	s.crowd = newAudience(t, s.spared.addr, s.api.addr)
 	return s
 }
 
-// fault makes one, ends it, and leaves a moment of peace.
-func (s *storm) fault() {
-	between := func(least, most time.Duration) time.Duration {
-		return least + time.Duration(s.random.Int64N(int64(most-least)))
+// rage makes faults while people come and go, lets everything recover, and sends the people home. Faults of
+// different lists come at the same time in a long run, those of one list one after the other.
+func (s *storm) rage(lists ...[]fault) {
+	people := s.crowd.run(6, seeds(s.seed))
+	if s.length == 0 {
+		lists = [][]fault{slices.Concat(lists...)}
 	}
-	freeze := func(signal func(os.Signal) error, how time.Duration) error {
-		if err := signal(syscall.SIGSTOP); err != nil {
-			return err
-		}
-		time.Sleep(how)
-		return signal(syscall.SIGCONT)
+	var raging sync.WaitGroup
+	for i, faults := range lists {
+		b := &breaker{storm: s, random: rand.New(rand.NewPCG(s.seed, uint64(i)<<32)), faults: faults}
+		raging.Go(b.run)
 	}
-	i := s.random.IntN(len(s.workers))
-	w := s.workers[i]
-	var err error
-	name, started := "", time.Now()
-	switch s.random.IntN(8) {
-	case 0, 1:
-		name, err = "worker frozen", freeze(w.Signal, between(time.Second, 5*time.Second))
-	case 2:
-		name, err = "worker killed", w.Signal(syscall.SIGKILL)
-		s.workers[i] = s.start(s.t, "worker")
-	case 3:
-		name, err = "worker stopped", w.terminate()
-		s.workers[i] = s.start(s.t, "worker")
-	case 4:
-		name, err = "NATS restarted", s.nats.Restart()
-	case 5:
-		name, err = "MongoDB frozen", freeze(s.mongo.Signal, between(500*time.Millisecond, 3*time.Second))
-	case 6:
-		name, err = "MongoDB killed", errors.Join(s.mongo.Kill(), s.mongo.Restart())
-	case 7:
-		name, err = "API frozen", freeze(s.api.Signal, between(500*time.Millisecond, 4*time.Second))
-	}
-	s.t.Logf("%v: %s", time.Since(started).Round(time.Millisecond), name)
-	if err != nil {
-		s.t.Errorf("%s: %v", name, err)
-	}
-	time.Sleep(between(100*time.Millisecond, time.Second))
-}
-
-// watch looks all the time whether an event is overbooked.
-func (s *storm) watch() {
-	for !s.over.Load() {
-		for _, e := range s.events {
-			if now, err := s.apis[0].Event(s.t.Context(), e.ID); err == nil && now.TicketsSold > now.Capacity {
-				s.t.Errorf("an event is overbooked: %+v", now)
-			}
+	ended := make(chan struct{})
+	go func() { defer close(ended); raging.Wait() }()
+	for begun := time.Now(); ; {
+		select {
+		case <-ended:
+			s.report(slices.Concat(lists...))
+			s.calm()
+			s.crowd.over.Store(true)
+			people.Wait()
+			return
+		case <-time.After(30 * time.Second):
+			s.t.Logf("%v: %v", time.Since(begun).Round(time.Second), s.crowd.recorder.History().Count())
 		}
 	}
 }
 
-// person registers and gives the seat back in turn, and insists on an answer each time.
-type person struct {
-	id    store.ID
-	event client.Event
-	holds bool // as they were told
-	count int  // of their requests
+// judge reads what everybody has in the end, wants it everywhere, and has the whole judged.
+func (s *storm) judge(everywhere func()) {
+	s.crowd.settle()
+	s.crowd.judge()
+	s.verify(s.t)
+	if everywhere != nil {
+		everywhere()
+	}
+	s.nothingStays()
 }
 
-func (p *person) live(s *storm) {
-	for !s.over.Load() && !s.t.Failed() {
-		made, err := p.insist(s)
-		switch {
-		case p.holds && err == nil:
-			p.holds = false
-			s.given.Add(1)
-		case !p.holds && err == nil && made:
-			p.holds = true
-			s.granted.Add(1)
-		case !p.holds && errors.Is(err, client.CodeSoldOut):
-			s.refused.Add(1)
-		default:
-			s.t.Errorf("user %s holds a seat: %v; wanting the other they are told: made %v, %v", p.id.Hex(), p.holds, made, err)
+// report tells what was made, and wants every fault.
+func (s *storm) report(faults []fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range faults {
+		s.t.Logf("%3d times %s", s.count[f.name], f.name)
+		if s.count[f.name] == 0 && (s.length == 0 || s.length >= 2*time.Minute) {
+			s.t.Errorf("%s: never, so nothing is shown of it", f.name)
+		}
+	}
+	if s.doubts() == 0 {
+		s.t.Error("nobody noticed a fault, so nothing is shown")
+	}
+}
+
+// calm waits until everything sells again, which it must within some seconds of the last fault, and then
+// wants a definite answer to every change for a while.
+func (s *storm) calm() {
+	const recovered, quiet = 10 * time.Second, 3 * time.Second
+	started := time.Now()
+	for last := s.doubts(); ; {
+		time.Sleep(time.Second)
+		now := s.doubts()
+		if now == last && time.Since(started) > time.Second {
+			break
+		}
+		if last = now; time.Since(started) > recovered {
+			s.t.Errorf("%v after the last fault somebody still got no definite answer", time.Since(started))
 			return
 		}
-		if _, err := s.apis[rand.IntN(2)].Registration(s.t.Context(), p.event.ID, p.id); definite(err) && (err == nil) != p.holds {
-			s.t.Errorf("user %s was told that they hold a seat: %v; now they are told %v", p.id.Hex(), p.holds, err)
+	}
+	s.t.Logf("everybody has definite answers %v after the last fault", time.Since(started).Round(time.Second))
+	before, doubts := s.crowd.recorder.History().Count(), s.doubts()
+	time.Sleep(quiet)
+	after := s.crowd.recorder.History().Count()
+	if n := s.doubts() - doubts; n > 0 {
+		s.t.Errorf("in a quiet time %d changes got no definite answer", n)
+	}
+	if n := after[history.Made] - before[history.Made]; n < 20 {
+		s.t.Errorf("in a quiet time only %d registrations were made", n)
+	}
+}
+
+// doubts is how many changes have got no definite answer so far.
+func (s *storm) doubts() int {
+	counts := s.crowd.recorder.History().Count()
+	return counts[history.Unknown] + counts[history.Nothing]
+}
+
+// nothingStays compares the API process that lived through everything, and the worker that has lived longest, with ones that
+// are new: the old ones have not much more memory, descriptors, and, as their own dumps say, goroutines.
+func (s *storm) nothingStays() {
+	young := s.start(s.t, "api")
+	g := newAudience(s.t, young.addr)
+	if _, err := g.gather(1, false, 1); err != nil {
+		s.t.Errorf("a new API process: %v", err)
+	}
+	s.compare("API process", s.spared, young)
+	s.compare("worker", s.workers[0], s.start(s.t, "worker"))
+}
+
+// compare ends both processes.
+func (s *storm) compare(what string, old, young *process) {
+	was, is := held(s.t, old), held(s.t, young)
+	s.t.Logf("a %s that lived through it: %+v, a new one: %+v", what, was, is)
+	const more = 64 // idle connections of the crowd
+	if was.files > is.files+more || was.goroutines > is.goroutines+2*more || was.mib > 2*is.mib+64 {
+		s.t.Errorf("it keeps too much")
+	}
+	if is.goroutines == 0 {
+		s.t.Error("no dump was read, so nothing is shown")
+	}
+}
+
+// holding is what a process holds. files and mib are 0 where there is no /proc.
+type holding struct{ files, mib, goroutines int }
+
+// held ends a process by having it dump its goroutines.
+func held(t *testing.T, p *process) (h holding) {
+	t.Helper()
+	proc := filepath.Join("/proc", strconv.Itoa(p.Pid))
+	entries, _ := os.ReadDir(filepath.Join(proc, "fd"))
+	h.files = len(entries)
+	if status, err := os.ReadFile(filepath.Join(proc, "status")); err == nil {
+		_, rest, _ := bytes.Cut(status, []byte("VmRSS:"))
+		_, _ = fmt.Sscan(string(rest), &h.mib)
+		h.mib /= 1 << 10 // from KiB
+	}
+	succeeds(t, p.Signal(syscall.SIGQUIT))
+	<-p.Ended()
+	h.goroutines = bytes.Count(p.Output(), []byte("\ngoroutine "))
+	return h
+}
+
+// breaker makes the faults of one list, one at a time.
+type breaker struct {
+	*storm
+	random *rand.Rand
+	faults []fault
+	deck   []fault // what comes next, the last one first
+}
+
+// run makes each fault once, or as many as there is time for: all have their turn before one comes again.
+func (b *breaker) run() {
+	for begun := time.Now(); !b.t.Failed(); {
+		if len(b.deck) == 0 {
+			b.deck = slices.Clone(b.faults)
+			b.random.Shuffle(len(b.deck), func(i, j int) { b.deck[i], b.deck[j] = b.deck[j], b.deck[i] })
+		}
+		b.next()
+		if b.length == 0 && len(b.deck) == 0 || b.length > 0 && time.Since(begun) > b.length {
+			return
 		}
 	}
 }
 
-// insist registers who holds no seat, and gives up the seat of who holds one. It repeats that under
-// one key until the answer is definite: at either API process, which a client of one cannot.
-func (p *person) insist(s *storm) (made bool, err error) {
-	p.count++
-	key := client.Key(fmt.Sprintf("%s-%d", p.id.Hex(), p.count))
-	for range 100 {
-		api := s.apis[rand.IntN(2)]
-		if p.holds {
-			err = api.CancelRegistration(s.t.Context(), p.event.ID, p.id, key)
-		} else {
-			_, made, err = api.PutRegistration(s.t.Context(), p.event.ID, p.id, key)
-		}
-		if definite(err) {
-			return made, err
-		}
-		s.unknown.Add(1)
-		time.Sleep(50 * time.Millisecond) // no storm of its own
+// next makes one fault, ends it, and leaves a moment of peace.
+func (b *breaker) next() {
+	f := b.deck[len(b.deck)-1]
+	b.deck = b.deck[:len(b.deck)-1]
+	started := time.Now()
+	err := b.crowd.recorder.Broke(f.name, func() error { return f.make(b) })
+	b.t.Logf("%v: %s", time.Since(started).Round(time.Millisecond), f.name)
+	if err != nil {
+		b.t.Errorf("%s: %v", f.name, err)
 	}
-	return made, err
+	b.mu.Lock()
+	b.count[f.name]++
+	b.mu.Unlock()
+	b.pause(100*time.Millisecond, time.Second)
+}
+
+// pause lets a time between two pass.
+func (b *breaker) pause(least, most time.Duration) {
+	time.Sleep(least + time.Duration(b.random.Int64N(int64(most-least))))
+}
+
+// freeze stops something for a time between two.
+func (b *breaker) freeze(signal func(os.Signal) error, least, most time.Duration) error {
+	if err := signal(syscall.SIGSTOP); err != nil {
+		return err
+	}
+	b.pause(least, most)
+	return signal(syscall.SIGCONT)
+}
+
+// again starts a program in place of one that has ended, and at its address if it has one. What it needs may be away
+// at first, so it is started until it stays.
+func (b *breaker) again(name, addr string) (*process, error) {
+	c := b.cluster
+	if addr != "" {
+		c = c.with("EVENTIO_ADDR=" + addr)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	defer cancel()
+	var p *process
+	err := testenv.Poll(ctx, limit, func() error {
+		one, err := c.launch(b.t, name)
+		if err == nil {
+			p = one
+		}
+		return err
+	})
+	if p == nil {
+		return nil, errors.Join(errors.New("it does not start again"), err)
+	}
+	return p, nil
 }

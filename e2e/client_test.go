@@ -75,9 +75,3 @@ func refuses(t *testing.T, err error, code client.Code) {
 		t.Fatalf("the answer is %v, want %s", err, code)
 	}
 }
-
-// definite reports whether a call has succeeded or was refused.
-func definite(err error) bool {
-	var p *client.Problem
-	return err == nil || errors.As(err, &p) && p.Status < 500
-}

@@ -63,10 +63,21 @@ type process struct {
 // start starts a program and waits until its log says where it listens.
 func (c *cluster) start(t *testing.T, program string, args ...string) *process {
 	t.Helper()
+	p, err := c.launch(t, program, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// launch is start for a goroutine that must not end the test.
+func (c *cluster) launch(t *testing.T, program string, args ...string) (*process, error) {
+	t.Helper()
 	cmd := exec.Command(filepath.Join(programs, program), args...)
 	cmd.Env = c.env
 	p := testenv.RunProgram(t, cmd)
-	return &process{p, p.Addr(t)}
+	addr, err := p.Find(t.Context(), `"addr":`)
+	return &process{p, addr}, err
 }
 
 // terminate sends SIGTERM and wants exit 0 within 10 s.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -79,6 +80,27 @@ func TestManyClients(t *testing.T) {
 	}
 	if _, _, ok := c.take(strconv.Itoa(3*maxKeys-1), 1, 1, now); ok {
 		t.Error("a late client is forgotten")
+	}
+}
+
+// TestAMillionAddresses: they cost a counter what docs/operations.md says at most.
+func TestAMillionAddresses(t *testing.T) {
+	held := func() uint64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before, now := held(), time.Now()
+	c := newCounter("requests", Rate{1, time.Hour})
+	for n := range 1_000_000 {
+		c.take(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}).String(), 1, 1, now)
+	}
+	const most = 24 << 20 // the addresses themselves, too, which the guide leaves out
+	grown := held() - before
+	t.Logf("a million addresses take %d KiB", grown>>10)
+	if grown > most || len(c.young) == 0 {
+		t.Errorf("that is more than %d KiB, or nobody is kept", most>>10)
 	}
 }
 

@@ -294,16 +294,59 @@ func (a *Handlers) ListRegistrations(w http.ResponseWriter, r *serve.Request) er
 		return err
 	}
 	serve.NoStore(w)
-	through := e.ConfirmedThrough
-	if status == wire.Waitlisted {
-		after, through = max(after, e.ConfirmedThrough), e.LastNumber
-	}
+	list := roster{e: e, waiting: status == wire.Waitlisted, after: after, limit: limit}
 	if limit > 0 {
-		return a.rosterPage(w, r, e.ID, rosterRange{after, through, limit})
+		return a.rosterPage(w, r, list)
 	}
 	return a.StreamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
-		return serve.Encoded(a.wholeRoster(ctx, id, after, through), func(reg store.Registration) any { return reg.UserID })
+		return serve.Encoded(a.wholeRoster(ctx, list), func(reg store.Registration) any { return reg.UserID })
 	})
+}
+
+// roster says which registrations a list has, of those with numbers above after: those that are confirmed, or wait, by the
+// event. limit is how many make a page; 0: it is the whole list.
+type roster struct {
+	e       store.Event
+	waiting bool
+	after   int64
+	limit   int
+}
+
+// numbers returns above and up to which number the registrations are.
+func (l roster) numbers() (after, through int64) {
+	if l.waiting {
+		return max(l.after, l.e.ConfirmedThrough), l.e.LastNumber
+	}
+	return l.after, l.e.ConfirmedThrough
+}
+
+// readings bounds how often a list is read because its event changes meanwhile.
+const readings = 20
+
+// readRoster reads at most limit registrations of a list, all of one moment: the event says who is confirmed, so when it
+// has changed meanwhile both are read again. Else somebody who left would be gone, and who has the seat now not there
+// yet, which never was so. An event that changes faster than that is read as it is at the last attempt, and the pieces of
+// a list that has several are of several moments anyway.
+func (a *Handlers) readRoster(ctx context.Context, l *roster, limit int) (list []store.Registration, err error) {
+	for range readings {
+		after, through := l.numbers()
+		list = list[:0]
+		for reg, err := range a.Store.Roster(ctx, l.e.ID, after, through, limit) {
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, reg)
+		}
+		if l.limit == 0 && (l.after > 0 || len(list) == limit) {
+			return list, nil
+		}
+		now, err := a.Store.Event(ctx, l.e.ID)
+		if err != nil || now.Revision == l.e.Revision {
+			return list, err
+		}
+		l.e = now
+	}
+	return list, nil
 }
 
 // numberSize is the length of a place in a roster: the number of a registration.
@@ -323,21 +366,16 @@ func rosterCursor(f *input.Fields, event store.ID, q url.Values) int64 {
 	return int64(binary.BigEndian.Uint64(place))
 }
 
-// rosterPiece is how many registrations of a whole roster are read at once.
+// rosterPiece is how many registrations of a whole roster are read at once. A list that is not longer is of one moment.
 const rosterPiece = 2000
 
 // wholeRoster reads a roster piece by piece, each within its own time limit, so that a slow reader
 // keeps nothing open in the store.
-func (a *Handlers) wholeRoster(ctx context.Context, id store.ID, after, through int64) iter.Seq2[store.Registration, error] {
+func (a *Handlers) wholeRoster(ctx context.Context, l roster) iter.Seq2[store.Registration, error] {
 	read := func() (piece []store.Registration, err error) {
 		err = a.Chunk(ctx, func(ctx context.Context) error {
-			for reg, err := range a.Store.Roster(ctx, id, after, through, rosterPiece) {
-				if err != nil {
-					return err
-				}
-				piece = append(piece, reg)
-			}
-			return nil
+			piece, err = a.readRoster(ctx, &l, rosterPiece)
+			return err
 		})
 		return piece, err
 	}
@@ -348,7 +386,7 @@ func (a *Handlers) wholeRoster(ctx context.Context, id store.ID, after, through 
 				if !yield(reg, nil) {
 					return
 				}
-				after = reg.Number
+				l.after = reg.Number
 			}
 			if err != nil {
 				yield(store.Registration{}, err)
@@ -360,26 +398,20 @@ func (a *Handlers) wholeRoster(ctx context.Context, id store.ID, after, through 
 	}
 }
 
-// rosterRange says which registrations a page has: those with numbers above after, up to through.
-type rosterRange struct {
-	after, through int64
-	limit          int
-}
-
 // rosterPage sends one page, and in Link where the next one is.
-func (a *Handlers) rosterPage(w http.ResponseWriter, r *serve.Request, id store.ID, page rosterRange) error {
-	users := make([]store.ID, 0, page.limit)
-	var last int64
-	for reg, err := range a.Store.Roster(r.Context(), id, page.after, page.through, page.limit+1) {
-		if err != nil {
-			return err
-		}
-		if len(users) == page.limit { // one more tells whether there is a next page
-			q := input.Query(r.URL)
-			serve.LinkNext(w, serve.RosterPath(id), q, page.limit, rosterList(id, q).Cursor(binary.BigEndian.AppendUint64(nil, uint64(last))))
-			break
-		}
-		users, last = append(users, reg.UserID), reg.Number
+func (a *Handlers) rosterPage(w http.ResponseWriter, r *serve.Request, l roster) error {
+	list, err := a.readRoster(r.Context(), &l, l.limit+1) // one more tells whether there is a next page
+	if err != nil {
+		return err
+	}
+	if len(list) > l.limit {
+		list = list[:l.limit]
+		q, last := input.Query(r.URL), list[l.limit-1].Number
+		serve.LinkNext(w, serve.RosterPath(l.e.ID), q, l.limit, rosterList(l.e.ID, q).Cursor(binary.BigEndian.AppendUint64(nil, uint64(last))))
+	}
+	users := make([]store.ID, 0, len(list))
+	for _, reg := range list {
+		users = append(users, reg.UserID)
 	}
 	return serve.WriteRead(w, r, users)
 }

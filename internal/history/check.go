@@ -70,21 +70,23 @@ func modelOf(e Event) porcupine.Model {
 
 // operations are those of porcupine. An Op knows its own answer, so it is the input.
 //
-// An API sends a request again when no worker answers. Then the first attempt may have made a registration that
-// waits, and the answer to the second one tell that it holds a seat, because somebody has left between. So the
-// registration and what was told of it are two operations within the same time.
+// An API sends a request again when no worker answers, and so do people. Then the first attempt may have made a
+// registration that waits, and the answer to the second one tell that it holds a seat, because somebody has left
+// between. So the registration and what was told of it are two operations.
 func operations(e Event, ops []Op) []porcupine.Operation {
 	var list []porcupine.Operation
 	add := func(op Op) {
 		list = append(list, porcupine.Operation{ClientId: op.Client, Input: op, Call: op.Call, Return: op.Return})
 	}
-	for _, op := range ops {
-		if e.Waitlist && op.takes() && op.Outcome == Made && !op.Waiting && op.Number != 0 {
+	for _, a := range attempts(ops) {
+		op := a.Op
+		if op.takes() && op.Outcome == Made && op.Number != 0 && !op.untold && (a.again() || e.Waitlist && !op.Waiting) {
 			read := op
 			read.Kind, read.Key, read.Outcome = ReadSeat, "", Seen
 			add(read)
 			op.untold = true
 		}
+		op.Call = a.begun
 		add(op)
 	}
 	return list
@@ -95,6 +97,9 @@ func picture(h History, e Event, info porcupine.LinearizationInfo) error {
 	dir, err := folder(h)
 	if err != nil {
 		return err
+	}
+	for _, f := range h.Faults {
+		info.AddAnnotations([]porcupine.Annotation{{Tag: "faults", Start: f.Begin, End: f.End, Description: f.Name}})
 	}
 	path := filepath.Join(dir, e.ID+".html")
 	if err := porcupine.VisualizePath(modelOf(e), info, path); err != nil {

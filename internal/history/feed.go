@@ -9,6 +9,7 @@ import (
 // Change is one item of what an event's record of changes told.
 type Change struct {
 	Revision int64
+	Request  string // the key of the operation that made it, or what the API took for one
 	Type     string // registered, waitlisted, cancelled, promoted; others only say what the counters are
 	User     string
 	Number   int64
@@ -16,14 +17,14 @@ type Change struct {
 	Capacity, Sold, Line int64
 }
 
-// CheckFeed judges the whole record of an event against what clients were told, when nothing is under
+// CheckFeed judges the whole record of an event, which begins with revision 1 or 2, against what clients were told, when nothing is under
 // way any more: its revisions have no gap; it replays to its own counters; everybody moves up in order; every
 // registration that somebody was told of is in it once, and each in it was asked for.
 func CheckFeed(h History, e Event, feed []Change) error {
 	r := replay{last: make(map[string]int64), numbers: make(map[int64]string)}
 	for i, c := range feed {
-		begins := i == 0 || feed[i-1].Revision != c.Revision
-		if begins && c.Revision != r.revision+1 {
+		begins := i > 0 && feed[i-1].Revision != c.Revision
+		if begins && c.Revision != r.revision+1 || i == 0 && c.Revision > 2 {
 			return fmt.Errorf("%w: event %s: revision %d follows %d", ErrIllegal, e.ID, c.Revision, r.revision)
 		}
 		r.revision = c.Revision

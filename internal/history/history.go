@@ -131,6 +131,15 @@ type Event struct {
 type History struct {
 	Events []Event `json:"events"`
 	Ops    []Op    `json:"ops"`
+	Faults []Fault `json:"faults,omitempty"` // in the order of their ends
+}
+
+// Fault is something that was broken for a time, in nanoseconds since the start of the history. No judge looks at it:
+// it is for who reads the history or its picture.
+type Fault struct {
+	Name  string `json:"name"`
+	Begin int64  `json:"begin"`
+	End   int64  `json:"end"`
 }
 
 // of returns the operations on an event, in order of their calls, without those that say nothing:
@@ -192,11 +201,22 @@ func (r *Recorder) Do(op Op, do func(*Op)) Op {
 	return op
 }
 
+// Broke makes a fault by do, which ends it too, and notes when that was.
+func (r *Recorder) Broke(name string, do func() error) error {
+	f := Fault{Name: name, Begin: int64(time.Since(r.started))}
+	err := do()
+	f.End = int64(time.Since(r.started))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.history.Faults = append(r.history.Faults, f)
+	return err
+}
+
 // History returns what was recorded so far.
 func (r *Recorder) History() History {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return History{slices.Clone(r.history.Events), slices.Clone(r.history.Ops)}
+	return History{slices.Clone(r.history.Events), slices.Clone(r.history.Ops), slices.Clone(r.history.Faults)}
 }
 
 // Count returns how many operations had each outcome, reads not counted.

@@ -146,6 +146,49 @@ func (s *ReplicaSet) Secondaries() ([]*Mongo, error) {
 	return others, nil
 }
 
+// Replaced waits until another node than m is the writable primary.
+func (s *ReplicaSet) Replaced(m *Mongo) error {
+	return Poll(context.Background(), startLimit, func() error {
+		for _, other := range s.members {
+			if other == m {
+				continue
+			}
+			var hello struct {
+				IsWritablePrimary bool `bson:"isWritablePrimary"`
+			}
+			err := withAdmin(other.direct(), func(admin *mongo.Database) error {
+				return run(context.Background(), admin, bson.D{{Key: "hello", Value: 1}}, &hello)
+			})
+			if err != nil || hello.IsWritablePrimary {
+				return err
+			}
+		}
+		return errors.New("no other node is the primary")
+	})
+}
+
+// SameData returns an error unless every node has the same documents in the database eventio.
+func (s *ReplicaSet) SameData() error {
+	var first string
+	for i, m := range s.members {
+		var reply struct {
+			MD5 string `bson:"md5"`
+		}
+		err := withAdmin(m.direct(), func(admin *mongo.Database) error {
+			return run(context.Background(), admin.Client().Database("eventio"), bson.D{{Key: "dbHash", Value: 1}}, &reply)
+		})
+		switch {
+		case err != nil:
+			return err
+		case i == 0:
+			first = reply.MD5
+		case reply.MD5 != first:
+			return fmt.Errorf("node %d has other data than the first one", i)
+		}
+	}
+	return nil
+}
+
 func (s *ReplicaSet) roles() (primary *Mongo, secondaries []*Mongo, err error) {
 	for _, m := range s.members {
 		if m.Frozen() {

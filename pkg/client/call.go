@@ -117,7 +117,9 @@ func (c *Client) send(ctx context.Context, q call, body []byte, take func(*http.
 	}
 	res, err := c.config.HTTP.Do(req)
 	if err != nil {
-		return broken(ctx, sending, err)
+		a := broken(ctx, sending, err)
+		a.doubt = a.doubt || written.Load() > 0 // of several connections only the last one may not have been made
+		return a
 	}
 	defer res.Body.Close()
 	if res.StatusCode < 200 || res.StatusCode > 299 {

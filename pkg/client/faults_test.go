@@ -3,10 +3,12 @@ package client_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -265,6 +267,36 @@ func TestHiddenRepetitions(t *testing.T) {
 	var e *client.Error
 	if !errors.As(err, &e) || !errors.Is(err, client.CodeUnauthenticated) || e.Attempts != 1 || !e.Unknown || len(s.faults.requests()) != 2 {
 		t.Errorf("error is %v, of %d requests", err, len(s.faults.requests()))
+	}
+}
+
+// TestAHiddenRepetitionThatFindsNobody: the process that had the request is gone when net/http sends it again. That no
+// connection can be made then does not say that nothing has happened.
+func TestAHiddenRepetitionThatFindsNobody(t *testing.T) {
+	s, nobody := newService(t)
+	eve := signUp(t, nobody, "eve")
+	event := eve.newEvent(t, opening(1))
+	dials := 0
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+		if dials++; dials > 1 {
+			return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+		}
+		return (&net.Dialer{}).DialContext(ctx, network, addr)
+	}}
+	defer transport.CloseIdleConnections()
+	c, err := client.New(s.URL, client.Config{HTTP: &http.Client{Transport: transport}, Retry: client.Retry{Attempts: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	must[client.Event](t)(c.Event(t.Context(), event.ID))
+	s.faults.next(lostAnswer)
+	_, err = c.Register(t.Context(), event.ID, client.ID{})
+	if !errors.Is(err, client.ErrUnknownOutcome) || !errors.Is(err, syscall.ECONNREFUSED) || dials != 2 {
+		t.Errorf("after %d connections: %v", dials, err)
+	}
+	// A connection that was never made leaves no doubt.
+	if _, err = c.Register(t.Context(), event.ID, client.ID{}); err == nil || errors.Is(err, client.ErrUnknownOutcome) {
+		t.Errorf("with nobody there: %v", err)
 	}
 }
 
