@@ -31,7 +31,7 @@ func TestDeployedGateways(t *testing.T) {
 	c.start(t, "worker")
 	for _, name := range slices.Sorted(maps.Keys(exampleGateways)) {
 		t.Run(name, func(t *testing.T) {
-			p := startPair(t, c)
+			p := startPair(t, c.with(exampleGateways[name].env...))
 			f := startExample(t, name, p.addrs)
 			testenv.Eventually(t, limit, "a way through "+name, func() error { return f.passes(t) })
 			t.Run("keep-alive survives chunked requests", func(t *testing.T) { chunks(t, f, p) })

@@ -33,6 +33,7 @@ type example struct {
 	files   []string // in deploy/gateway; the first is CONFIG, unless main is set
 	main    string   // a configuration around them
 	replace []string // pairs: what they say, what is put there
+	env     []string // what its files want of the API processes
 }
 
 // exampleGateways has one for each folder of deploy/gateway.
@@ -41,6 +42,7 @@ var exampleGateways = map[string]example{
 		files:   []string{"nginx/eventio.conf"},
 		main:    strings.Replace(nginxAround(""), "server {\n\t\tlisten LISTEN;\n\t\t\n\t}", "include FOLDER/eventio.conf;", 1),
 		replace: []string{"listen 443", "listen LISTEN", "worker_connections 64", "worker_connections 1024"},
+		env:     []string{"EVENTIO_DRAIN_DELAY=6s"},
 	},
 	"haproxy": {
 		files:   []string{"haproxy/haproxy.cfg"},

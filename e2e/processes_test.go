@@ -69,7 +69,7 @@ func (c *cluster) start(t *testing.T, program string, args ...string) *process {
 	return &process{p, p.Addr(t)}
 }
 
-// terminate sends SIGTERM and wants exit 0 within 10 s.
+// terminate sends SIGTERM and wants exit 0 within 10 s: behind nginx a process drains for 6 s.
 func (p *process) terminate() error {
 	begun := time.Now()
 	err := p.Stop()

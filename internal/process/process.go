@@ -160,6 +160,9 @@ func (s Server) Serve(ctx context.Context) error {
 	s.Log.Info().Msg("draining: finishing the requests in flight")
 	time.Sleep(s.DrainDelay)
 	came.awaitQuiet()
+	if barDoor(s.Listener) {
+		time.Sleep(doorTime)
+	}
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
 	defer cancel()
 	if err := server.Shutdown(limit); err != nil {
@@ -216,13 +219,11 @@ func EndOn(ctx context.Context, log zerolog.Logger, lost ...<-chan error) (_ con
 func drainable(ctx context.Context, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
-		if ctx.Err() != nil {
+		if ctx.Err() != nil && r.URL.Path == "/readyz" {
 			w.Header().Set("Connection", "close")
-			if r.URL.Path == "/readyz" {
-				w.WriteHeader(http.StatusServiceUnavailable)
-				return
-			}
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
 		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(&lastAnswer{ResponseWriter: w, ctx: ctx}, r)
 	})
 }
