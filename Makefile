@@ -91,7 +91,7 @@ gateways: ## nginx, HAProxy, Caddy and Apache before eventio, fetched from Debia
 # Of these nginx is part of make gateways, and so of CI.
 examples: ## deploy/gateway: those four, Envoy and Traefik before api processes that are restarted, killed and frozen
 	@for gateway in nginx haproxy caddy apache2 envoy traefik; do sh scripts/gateways.sh $$gateway >/dev/null || exit 1; done
-	go test -tags gateways -run TestDeployedGateways -count 1 -timeout 20m ./e2e
+	go test -tags gateways -run 'TestDeployedGateways|TestDefaultRetries' -count 1 -timeout 20m ./e2e
 
 clients: ## the HTTP clients of people's programs, from PyPI and npm, against both stores; needs Python 3, node 20, curl and a JDK 17
 	sh scripts/clients.sh >/dev/null

@@ -224,6 +224,8 @@ func drainable(ctx context.Context, next http.Handler) http.Handler {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
-		next.ServeHTTP(&lastAnswer{ResponseWriter: w, ctx: ctx}, r)
+		answer := &lastAnswer{ResponseWriter: w, ctx: ctx}
+		next.ServeHTTP(answer, r)
+		answer.begin() // an empty one begins now
 	})
 }
