@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/eventio/eventio/internal/setup"
@@ -93,11 +91,7 @@ func hotEvent(ctx context.Context, b *bench) error {
 		b.result.Judge("product, 1024 connections", figure, report.Goal{})
 	}
 	for _, name := range []string{"product, 1024 connections", "L1, 1024 connections"} {
-		for _, figure := range slices.Sorted(maps.Keys(b.result.Raw[name])) {
-			if strings.HasPrefix(figure, cpuOf) {
-				b.result.Judge(name, figure, report.Goal{})
-			}
-		}
+		b.judgeCPU(name)
 	}
 	b.result.PlotQuantiles("s1-latency.svg", "S1: latency at 1,024 connections", []string{p50, p90, p99, p999, slowest}, "product, 1024 connections", "L1, 1024 connections")
 	return nil
@@ -106,6 +100,10 @@ func hotEvent(ctx context.Context, b *bench) error {
 // raw is L2: the store fed with full batches, one after the other.
 func (s *system) raw(ctx context.Context, size int) (figures, error) {
 	events, err := s.newEvents(ctx, 1, plenty)
+	if err != nil {
+		return nil, err
+	}
+	before, err := s.usage(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +116,12 @@ func (s *system) raw(ctx context.Context, size int) (figures, error) {
 		n += size
 	}
 	rate := float64(n) / time.Since(started).Seconds()
+	after, err := s.usage(ctx)
+	if err != nil {
+		return nil, err
+	}
 	s.owe(events, n)
-	return figures{goodput: rate}, nil
+	return figures{goodput: rate, cpuOfAll: after.Since(before).Millis(n, func(name string) bool { return name == "load" || name == "mongod" })}, nil
 }
 
 // herd is S2.
@@ -137,7 +139,7 @@ func herd(ctx context.Context, b *bench) error {
 				return nil, err
 			}
 			plan := plan
-			if plan.Next, err = b.crowd.prepare(requests, events, s.auth); err != nil {
+			if plan.Next, err = b.crowd.Prepare(requests, events, s.auth); err != nil {
 				return nil, err
 			}
 			res, got, err := s.load(ctx, plan, http.StatusCreated, http.StatusConflict)
@@ -149,7 +151,7 @@ func herd(ctx context.Context, b *bench) error {
 		}},
 		arm{"L1", func(ctx context.Context) (figures, error) {
 			plan := plan
-			plan.Next = b.crowd.requests(someEvent(), setup.Trusted)
+			plan.Next = b.crowd.Requests(someEvent(), setup.Trusted)
 			_, got, err := l1.load(ctx, plan, http.StatusCreated)
 			return got, err
 		}})
@@ -191,7 +193,7 @@ func rosters(ctx context.Context, b *bench) error {
 				}
 			}
 			n := b.size(20_000, 2000)
-			next, err := b.crowd.prepare(n, []store.ID{event}, s.auth)
+			next, err := b.crowd.Prepare(n, []store.ID{event}, s.auth)
 			if err != nil {
 				return nil, err
 			}
@@ -302,6 +304,11 @@ func workers(ctx context.Context, b *bench) error {
 	for i, n := range counts[1:] {
 		b.result.Compare(evenName(n), evenName(counts[i]), goodput, report.AtLeast(0.95))
 	}
+	for _, n := range counts {
+		b.result.Judge(evenName(n), meanBatch, report.Goal{})
+		b.result.Judge(evenName(n), cpuOfAll, report.Goal{})
+		b.judgeWork(evenName(n))
+	}
 	b.result.PlotBars("s9-workers.svg", "S9: by workers", goodput, slices.Concat(names(hotName), names(evenName))...)
 	return nil
 }
@@ -312,6 +319,6 @@ func (s *system) settle(ctx context.Context, how time.Duration, events ...store.
 	if s.b.Quick {
 		how /= 10
 	}
-	_, _, err := s.load(ctx, load.Plan{Connections: some, For: how, Next: s.b.crowd.requests(events, s.auth)})
+	_, _, err := s.load(ctx, load.Plan{Connections: some, For: how, Next: s.b.crowd.Requests(events, s.auth)})
 	return err
 }

@@ -1,4 +1,5 @@
-package main
+// Package role is the processes of a measurement that are no part of the product: a NATS server and the baselines.
+package role
 
 import (
 	"context"
@@ -15,18 +16,18 @@ import (
 	"github.com/eventio/eventio/pkg/messages"
 )
 
-// role is a process that is measured apart from the one that makes the load.
-type role struct {
+// Role is a process that is measured apart from the one that makes the load.
+type Role struct {
 	Name       string `arg:"" enum:"nats,l0,l1,l1-worker,l1-embedded,p,p-find" help:"Which."`
 	NATSURL    string `name:"nats-url" help:"For l1 and l1-worker."`
 	MongoDBURI string `name:"mongodb-uri" help:"For p and p-find."`
 }
 
-// ready is what a role logs when it works.
-const ready = "the role is played"
+// Ready is what a role logs when it works.
+const Ready = "the role is played"
 
-// play is the role, until ctx ends.
-func (r role) play(ctx context.Context, env process.Env) error {
+// Play is the role, until ctx ends.
+func (r Role) Play(ctx context.Context, env process.Env) error {
 	log := process.Logging{LogLevel: "info"}.Logger(env)
 	switch r.Name {
 	case "nats":
@@ -93,7 +94,7 @@ func playEmbedded(ctx context.Context, log zerolog.Logger) error {
 
 // wait says that the role works, at addr if it has one, and stays until ctx ends.
 func wait(ctx context.Context, log zerolog.Logger, addr string) error {
-	log.Info().Str("addr", addr).Msg(ready)
+	log.Info().Str("addr", addr).Msg(Ready)
 	<-ctx.Done()
 	return nil
 }
@@ -104,6 +105,6 @@ func serve(ctx context.Context, handler http.Handler, log zerolog.Logger) error 
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	log.Info().Str("addr", listener.Addr().String()).Msg(ready)
+	log.Info().Str("addr", listener.Addr().String()).Msg(Ready)
 	return process.Server{Listener: listener, Handler: handler, Log: log}.Serve(ctx)
 }
