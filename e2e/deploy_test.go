@@ -31,7 +31,7 @@ func TestDeployedGateways(t *testing.T) {
 	c.start(t, "worker")
 	for _, name := range slices.Sorted(maps.Keys(exampleGateways)) {
 		t.Run(name, func(t *testing.T) {
-			p := startPair(t, c)
+			p := startPair(t, c.with(exampleGateways[name].env...))
 			f := startExample(t, name, p.addrs)
 			testenv.Eventually(t, limit, "a way through "+name, func() error { return f.passes(t) })
 			t.Run("keep-alive survives chunked requests", func(t *testing.T) { chunks(t, f, p) })
@@ -42,6 +42,35 @@ func TestDeployedGateways(t *testing.T) {
 			t.Run("an API process freezes and nobody is repeated", func(t *testing.T) {
 				freezing(t, startExample(t, name, p.addrs, impatient...), p)
 			})
+		})
+	}
+}
+
+// TestDefaultRetries measures how often a bare POST comes twice through a gateway that is told nothing about retries, while the
+// API processes behind it are killed: its person is told 400 already_registered then.
+func TestDefaultRetries(t *testing.T) {
+	c := newCluster(t).with("EVENTIO_TRUSTED_PROXIES=127.0.0.1", "EVENTIO_HOSTS="+publicName, "EVENTIO_RATE_LIMITS=off")
+	c.start(t, "worker")
+	for _, name := range slices.Sorted(maps.Keys(exampleGateways)) {
+		t.Run(name, func(t *testing.T) {
+			p := startPair(t, c)
+			f := startExample(t, name, p.addrs, exampleGateways[name].retries...)
+			testenv.Eventually(t, limit, "a way through "+name, func() error { return f.passes(t) })
+			people := &crowd{event: createEvent(t, newClient(t, p.addrs[0]), 1_000_000), told: make(map[string]int), bare: true}
+			people.during(t, f, func() {
+				for i := range 4 {
+					succeeds(t, p.apis[i%2].Signal(syscall.SIGKILL))
+					people.await(t, 100)
+					p.back(t, i%2)
+					people.await(t, 100)
+				}
+			})
+			people.check(t, p)
+			told := make(map[int]int)
+			for _, status := range people.told {
+				told[status]++
+			}
+			t.Logf("%s: %d bare POSTs, of which %d came twice; all answers: %v", name, len(people.told), told[http.StatusBadRequest], told)
 		})
 	}
 }
@@ -187,6 +216,7 @@ func streams(t *testing.T, f *front, p *pair) {
 // with PUT.
 type crowd struct {
 	event   client.Event
+	bare    bool // all by a bare POST
 	answers atomic.Int64
 
 	mu   sync.Mutex // guards all below
@@ -206,7 +236,11 @@ func (c *crowd) press(t *testing.T, f *front, stop <-chan struct{}) {
 					return
 				case <-time.After(10 * time.Millisecond): // a crowd, not a measurement: the machine has other work
 				}
-				c.come(t, tr, f.url, n%3)
+				way := n % 3
+				if c.bare {
+					way = 0
+				}
+				c.come(t, tr, f.url, way)
 			}
 		})
 	}
@@ -253,17 +287,20 @@ func (c *crowd) await(t *testing.T, more int64) {
 	})
 }
 
-// during lets a crowd come while something happens, and checks that who was told so holds a seat, and nobody two. It returns
-// what else people were told.
-func during(t *testing.T, f *front, p *pair, happens func(c *crowd)) (odd []string) {
+// during lets the crowd come while something happens.
+func (c *crowd) during(t *testing.T, f *front, happens func()) {
 	t.Helper()
-	c := &crowd{event: createEvent(t, newClient(t, p.addrs[0]), 1_000_000), told: make(map[string]int)}
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() { c.press(t, f, stop); close(done) }()
 	c.await(t, 50)
-	happens(c)
+	happens()
 	close(stop)
 	<-done
+}
+
+// check wants that who was told so holds a seat, and nobody two.
+func (c *crowd) check(t *testing.T, p *pair) {
+	t.Helper()
 	api := newClient(t, p.addrs[0])
 	e, err := api.Event(t.Context(), c.event.ID)
 	succeeds(t, err)
@@ -279,14 +316,25 @@ func during(t *testing.T, f *front, p *pair, happens func(c *crowd)) (odd []stri
 		t.Errorf("tickets_sold is %d, the roster has %d", e.TicketsSold, len(users))
 	}
 	for user, status := range c.told {
-		switch success := status == http.StatusCreated || status == http.StatusOK; {
-		case success && !held[user]:
+		if (status == http.StatusCreated || status == http.StatusOK || status == http.StatusBadRequest) && !held[user] {
 			t.Errorf("%s was told %d and holds no seat", user, status)
-		case status == http.StatusBadRequest:
-			t.Errorf("%s came once and is told 400: the gateway has come again", user)
 		}
 	}
 	t.Logf("%d came, %d hold a seat, %d were told something else", len(c.told), len(users), len(c.odd))
+}
+
+// during lets a crowd come while something happens, and checks that who was told so holds a seat, nobody two, and that no
+// gateway has come again with somebody's request. It returns what else people were told.
+func during(t *testing.T, f *front, p *pair, happens func(c *crowd)) (odd []string) {
+	t.Helper()
+	c := &crowd{event: createEvent(t, newClient(t, p.addrs[0]), 1_000_000), told: make(map[string]int)}
+	c.during(t, f, func() { happens(c) })
+	c.check(t, p)
+	for user, status := range c.told {
+		if status == http.StatusBadRequest {
+			t.Errorf("%s came once and is told 400: the gateway has come again", user)
+		}
+	}
 	return c.odd
 }
 

@@ -33,6 +33,8 @@ type example struct {
 	files   []string // in deploy/gateway; the first is CONFIG, unless main is set
 	main    string   // a configuration around them
 	replace []string // pairs: what they say, what is put there
+	env     []string // what its files want of the API processes
+	retries []string // pairs that leave retries to the gateway's own defaults
 }
 
 // exampleGateways has one for each folder of deploy/gateway.
@@ -41,10 +43,13 @@ var exampleGateways = map[string]example{
 		files:   []string{"nginx/eventio.conf"},
 		main:    strings.Replace(nginxAround(""), "server {\n\t\tlisten LISTEN;\n\t\t\n\t}", "include FOLDER/eventio.conf;", 1),
 		replace: []string{"listen 443", "listen LISTEN", "worker_connections 64", "worker_connections 1024"},
+		env:     []string{"EVENTIO_DRAIN_DELAY=6s"},
+		retries: []string{"proxy_next_upstream error timeout;", "", "proxy_next_upstream_tries 2;", ""},
 	},
 	"haproxy": {
 		files:   []string{"haproxy/haproxy.cfg"},
 		replace: []string{"bind :443", "bind LISTEN", "/etc/haproxy/tickets.pem", "FOLDER/both.pem", "maxconn 20000", "maxconn 1000"},
+		retries: []string{"option redispatch", "", "retries 2", "", "retry-on conn-failure", ""},
 	},
 	"caddy": {
 		files: []string{"caddy/Caddyfile"},
@@ -52,6 +57,7 @@ var exampleGateways = map[string]example{
 			publicName + " {", "{\n\tadmin off\n\tauto_https disable_redirects\n}\nhttps://" + publicName + ":PORT {\n\tbind 127.0.0.1\n\ttls FOLDER/cert.pem FOLDER/key.pem",
 			"# trusted_proxies 10.0.1.0/24", "trusted_proxies " + outerAddress + "/32",
 		},
+		retries: []string{"lb_try_duration 2s", "", "lb_try_interval 100ms", ""},
 	},
 	"envoy": {
 		files: []string{"envoy/envoy.yaml"},
@@ -60,6 +66,7 @@ var exampleGateways = map[string]example{
 			"address: 10.0.0.11, port_value: 3000", "address: 127.0.0.1, port_value: API1",
 			"address: 10.0.0.12, port_value: 3000", "address: 127.0.0.1, port_value: API2",
 		},
+		retries: []string{"num_retries: 3", "num_retries: 0"}, // without a policy there are none
 	},
 	"traefik": {
 		files: []string{"traefik/traefik.yaml", "traefik/eventio.yaml"},
@@ -67,6 +74,7 @@ var exampleGateways = map[string]example{
 			`address: ":443"`, "address: LISTEN", "/etc/traefik/", "FOLDER/",
 			"# forwardedHeaders: { trustedIPs: [10.0.1.0/24] }", "forwardedHeaders: { trustedIPs: [" + outerAddress + "/32] }",
 		},
+		retries: []string{"attempts: 8", "attempts: 1"}, // without the middleware there are none
 	},
 	"apache2": {
 		files:   []string{"apache/eventio.conf"},

@@ -135,7 +135,7 @@ func newOpening(t *testing.T) *opening {
 	for range 3 {
 		o.cluster.start(t, "worker")
 	}
-	o.pair = startPair(t, o.cluster)
+	o.pair = startPair(t, o.cluster.with(exampleGateways["nginx"].env...))
 	members := filepath.Join(t.TempDir(), "members")
 	var names strings.Builder
 	for n := range openingFamily {

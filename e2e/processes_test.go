@@ -80,7 +80,7 @@ func (c *cluster) launch(t *testing.T, program string, args ...string) (*process
 	return &process{p, addr}, err
 }
 
-// terminate sends SIGTERM and wants exit 0 within 10 s.
+// terminate sends SIGTERM and wants exit 0 within 10 s: behind nginx a process drains for 6 s.
 func (p *process) terminate() error {
 	begun := time.Now()
 	err := p.Stop()

@@ -132,7 +132,7 @@ func (a *Handlers) ExportUser(w http.ResponseWriter, r *serve.Request) error {
 	if err != nil {
 		return err
 	}
-	more := export.More{Mails: a.Config.Mail}
+	more := export.More{Mails: a.Config.Mail, Links: a.Gate.Guard()}
 	if keys := a.Gate.Keys(); keys != nil {
 		more.Keys = keys
 	}

@@ -95,12 +95,7 @@ func (a *Handlers) ListKeys(w http.ResponseWriter, r *serve.Request) error {
 	if err != nil {
 		return err
 	}
-	list := make([]wire.APIKey, len(have))
-	for i, k := range have {
-		list[i] = wire.APIKeyOf(k)
-	}
-	serve.NoStore(w)
-	return serve.WriteJSON(w, http.StatusOK, list)
+	return serve.WriteOwn(w, have, wire.APIKeyOf)
 }
 
 // EndKey ends a key of the caller: 204, also when there is none.

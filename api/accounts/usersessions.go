@@ -124,12 +124,7 @@ func (a *Handlers) ListSessions(w http.ResponseWriter, r *serve.Request) error {
 	if err != nil {
 		return err
 	}
-	list := make([]wire.LoginSession, len(sessions))
-	for i, s := range sessions {
-		list[i] = sessionOf(s, r.Caller.SessionID)
-	}
-	serve.NoStore(w)
-	return serve.WriteJSON(w, http.StatusOK, list)
+	return serve.WriteOwn(w, sessions, func(s store.Session) wire.LoginSession { return sessionOf(s, r.Caller.SessionID) })
 }
 
 // EndSessions logs the person out everywhere.

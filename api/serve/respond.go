@@ -116,6 +116,17 @@ func LinkNext(w http.ResponseWriter, path string, q url.Values, limit int, curso
 // NoStore keeps caches from storing an answer that is for one person.
 func NoStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store") }
 
+// WriteOwn sends a whole list that is for one person, each of its items in the form in which they are told of it. It is
+// for what a person can have few of.
+func WriteOwn[Item, Body any](w http.ResponseWriter, items []Item, body func(Item) Body) error {
+	list := make([]Body, len(items)) // never null
+	for i, item := range items {
+		list[i] = body(item)
+	}
+	NoStore(w)
+	return WriteJSON(w, http.StatusOK, list)
+}
+
 // SetRequestID gives the answer the client's X-Request-Id, or a new one when the client sent none,
 // several, or one that is not safe to repeat.
 func SetRequestID(w http.ResponseWriter, r *http.Request) {

@@ -117,12 +117,7 @@ func (a *Handlers) List(w http.ResponseWriter, r *serve.Request) error {
 	if err != nil {
 		return err
 	}
-	list := make([]wire.Webhook, len(hooks))
-	for i, hook := range hooks {
-		list[i] = wire.WebhookOf(hook)
-	}
-	serve.NoStore(w)
-	return serve.WriteJSON(w, http.StatusOK, list)
+	return serve.WriteOwn(w, hooks, wire.WebhookOf)
 }
 
 // ownWebhook reads the webhook of the path, if the caller is its owner.
@@ -240,12 +235,7 @@ func (a *Handlers) ListCalls(w http.ResponseWriter, r *serve.Request) error {
 	if err != nil {
 		return err
 	}
-	list := make([]wire.WebhookCall, len(calls))
-	for i, c := range calls {
-		list[i] = wire.WebhookCallOf(c)
-	}
-	serve.NoStore(w)
-	return serve.WriteJSON(w, http.StatusOK, list)
+	return serve.WriteOwn(w, calls, wire.WebhookCallOf)
 }
 
 // Test asks for a test call, which a notifier makes.

@@ -111,6 +111,8 @@ type ExportedUser struct {
 	EventMailOffAt time.Time `json:"event_mail_off_at,omitzero"`
 	// LockedAt is when an operator locked the account.
 	LockedAt time.Time `json:"locked_at,omitzero"`
+	// Linked are the ids of whom other issuers or a gateway have proven and who count as this person.
+	Linked []store.ID `json:"linked,omitzero"`
 }
 
 // ExportType says what a record of an export is about.

@@ -89,6 +89,17 @@ func TestAllIdentitiesAtOnce(t *testing.T) {
 			return nil
 		})
 	}
+	exports := []string{
+		mustUser(t, "", "export", "ada@example.org", "--data", data),
+		p.read(t, "/api/users/"+ada+"/export", local.body["token"].(string)),
+	}
+	for _, export := range exports {
+		for _, who := range []string{foreign.ID(others.URL, "ada").Hex(), foreign.ID(foreign.Gateway, "a.l.").Hex()} {
+			if _, linked, _ := strings.Cut(export, `"linked"`); !strings.Contains(linked, who) {
+				t.Errorf("the export does not link %s: %s", who, export)
+			}
+		}
+	}
 	if _, err := userTool(t, "", "link", "eve@example.org", "--data", data, "--header", "x"); err == nil {
 		t.Error("somebody is linked with whom another issuer has proven")
 	}

@@ -52,6 +52,26 @@ type reply struct {
 
 func (r reply) String() string { return fmt.Sprint(r.status, " ", r.body) }
 
+// read returns what a path answers with a token, whatever it is.
+func (p *program) read(t *testing.T, path, token string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, p.url+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
 // ask sends a request; headers are names and values.
 func (p *program) ask(t *testing.T, method, path, body string, headers ...string) reply {
 	t.Helper()

@@ -37,6 +37,10 @@ type More struct {
 	Keys interface {
 		APIKeysOf(ctx context.Context, owner store.ID, now time.Time) ([]apikeys.Key, error)
 	}
+	// Links has the people of other issuers who count as them.
+	Links interface {
+		LinksOf(ctx context.Context, user store.ID) ([]store.ID, error)
+	}
 }
 
 // Person yields everything that is stored of a user, but the hash of the password: the account, the
@@ -46,7 +50,7 @@ type More struct {
 func Person(ctx context.Context, st Store, more More, id store.ID) iter.Seq2[wire.Export, error] {
 	return func(yield func(wire.Export, error) bool) {
 		for _, part := range []iter.Seq2[wire.Export, error]{
-			account(ctx, st, more.Mails, id), sessions(ctx, st, id), events(ctx, st, id), registrations(ctx, st, id), webhooks(ctx, st, id), apiKeys(ctx, more, id),
+			account(ctx, st, more, id), sessions(ctx, st, id), events(ctx, st, id), registrations(ctx, st, id), webhooks(ctx, st, id), apiKeys(ctx, more, id),
 		} {
 			for record, err := range part {
 				if !yield(record, err) || err != nil {
@@ -57,7 +61,7 @@ func Person(ctx context.Context, st Store, more More, id store.ID) iter.Seq2[wir
 	}
 }
 
-func account(ctx context.Context, st Store, mails outbox.Outbox, id store.ID) iter.Seq2[wire.Export, error] {
+func account(ctx context.Context, st Store, more More, id store.ID) iter.Seq2[wire.Export, error] {
 	return func(yield func(wire.Export, error) bool) {
 		u, err := st.User(ctx, id)
 		if err != nil {
@@ -65,14 +69,22 @@ func account(ctx context.Context, st Store, mails outbox.Outbox, id store.ID) it
 			return
 		}
 		var settings outbox.Settings
-		if mails != nil {
-			settings, err = mails.MailSettings(ctx, outbox.Settings{UserID: id})
+		if more.Mails != nil {
+			settings, err = more.Mails.MailSettings(ctx, outbox.Settings{UserID: id})
 			if err != nil && !errors.Is(err, outbox.ErrNoToken) {
 				yield(wire.Export{}, err)
 				return
 			}
 		}
+		var linked []store.ID
+		if more.Links != nil {
+			if linked, err = more.Links.LinksOf(ctx, id); err != nil {
+				yield(wire.Export{}, err)
+				return
+			}
+		}
 		yield(wire.Export{Type: wire.ExportUser, User: &wire.ExportedUser{
+			Linked:       linked,
 			MailLanguage: settings.Language, EventMailOffAt: settings.OffAt,
 			ID: u.ID, Name: u.Name, Email: u.Email, CreatedAt: u.CreatedAt, TokensEndedAt: u.PasswordChangedAt, EmailProvenAt: u.EmailProvenAt, LockedAt: u.LockedAt,
 		}}, nil)

@@ -39,6 +39,14 @@ func (g *Guard) Settle(p Person) (Person, error) {
 	return p, nil
 }
 
+// LinksOf returns the ids of whom others have proven and who count as a user, in order. Errors: those of the store.
+func (g *Guard) LinksOf(ctx context.Context, user store.ID) ([]store.ID, error) {
+	if g.people == nil {
+		return nil, nil
+	}
+	return g.people.LinksOf(ctx, user)
+}
+
 // readErased learns who was ever erased, at the start.
 func (g *Guard) readErased(ctx context.Context) error {
 	erased := make(map[store.ID]struct{})

@@ -1,6 +1,7 @@
 package process
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -15,6 +16,9 @@ const (
 	// quietLimit bounds the wait for that: a crowd that never ends must not keep a process alive.
 	quietLimit = 2 * time.Second
 	quietPoll  = 10 * time.Millisecond
+	// doorTime is how long nobody can begin to connect before the listener is closed: a way to a client and back, in which
+	// handshakes end, and the time in which the last connections are accepted. Who comes in it waits for a second.
+	doorTime = 100 * time.Millisecond
 )
 
 // arrivals notes when somebody came last: with a connection, or with a request on one that was
@@ -29,6 +33,46 @@ func (a *arrivals) noteConnection(_ net.Conn, state http.ConnState) {
 		a.note()
 	}
 }
+
+// lastAnswer ends the connection with an answer that begins after ctx has ended, whenever its request came.
+type lastAnswer struct {
+	http.ResponseWriter
+	ctx   context.Context
+	begun bool
+}
+
+func (a *lastAnswer) begin() {
+	if !a.begun && a.ctx.Err() != nil {
+		a.Header().Set("Connection", "close")
+	}
+	a.begun = true
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *lastAnswer) WriteHeader(status int) {
+	if status >= http.StatusOK { // others come before the answer
+		a.begin()
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements io.Writer.
+func (a *lastAnswer) Write(p []byte) (int, error) {
+	a.begin()
+	return a.ResponseWriter.Write(p)
+}
+
+// Flush implements http.Flusher.
+func (a *lastAnswer) Flush() { _ = a.FlushError() }
+
+// FlushError is for http.ResponseController.
+func (a *lastAnswer) FlushError() error {
+	a.begin()
+	return http.NewResponseController(a.ResponseWriter).Flush()
+}
+
+// Unwrap is for http.ResponseController.
+func (a *lastAnswer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // awaitQuiet returns when nobody has come for quietFor, at once when that is so already, and after
 // quietLimit in any case. To close a listener resets the connections that wait to be accepted, and

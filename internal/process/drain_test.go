@@ -40,6 +40,23 @@ func TestWhoIsOnTheirWay(t *testing.T) {
 			ask(t, early)
 		})
 	})
+	t.Run("an_answer_after_the_signal_is_the_last_of_its_connection", func(t *testing.T) {
+		for _, said := range []string{"late", ""} {
+			serve(t, process.Server{DrainDelay: time.Minute}, func(t *testing.T, s *serving) {
+				s.handler = func(w http.ResponseWriter, _ *http.Request) {
+					time.Sleep(2 * time.Second)
+					_, _ = io.WriteString(w, said)
+				}
+				s.clients.Go(func() {
+					time.Sleep(time.Second)
+					s.stop()
+				})
+				if g := s.get("/"); g.err != nil || g.body != said || !g.close {
+					t.Errorf("it is %+v", g)
+				}
+			})
+		}
+	})
 	t.Run("a_crowd_without_end_is_not", func(t *testing.T) {
 		serve(t, process.Server{}, func(t *testing.T, s *serving) {
 			s.get("/")

@@ -15,7 +15,9 @@ func Listen(addr string) (net.Listener, error) {
 	if _, _, err := splitAddr(addr); err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("tcp", addr)
+	var config net.ListenConfig
+	config.SetMultipathTCP(false) // the system asks no filter about its packets, see barDoor
+	listener, err := config.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		reason := Reason(err)
 		if reason == "" {

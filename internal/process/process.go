@@ -160,6 +160,9 @@ func (s Server) Serve(ctx context.Context) error {
 	s.Log.Info().Msg("draining: finishing the requests in flight")
 	time.Sleep(s.DrainDelay)
 	came.awaitQuiet()
+	if barDoor(s.Listener) {
+		time.Sleep(doorTime)
+	}
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
 	defer cancel()
 	if err := server.Shutdown(limit); err != nil {
@@ -217,13 +220,13 @@ func drainable(ctx context.Context, next http.Handler) http.Handler {
 	ownPages := []string{"same-origin"} // for all answers; nobody changes it
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Cross-Origin-Resource-Policy"] = ownPages
-		if ctx.Err() != nil {
+		if ctx.Err() != nil && r.URL.Path == "/readyz" {
 			w.Header().Set("Connection", "close")
-			if r.URL.Path == "/readyz" {
-				w.WriteHeader(http.StatusServiceUnavailable)
-				return
-			}
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
 		}
-		next.ServeHTTP(w, r)
+		answer := &lastAnswer{ResponseWriter: w, ctx: ctx}
+		next.ServeHTTP(answer, r)
+		answer.begin() // an empty one begins now
 	})
 }

@@ -23,7 +23,7 @@ const valueOf = (control) => (control.type === 'checkbox' ? control.checked : co
 // when all went well. draft names what keeps the values over a reload; doing, which sentences to use.
 export function bindForm(form, { busy, doing, draft, stay, check, submit }) {
   const button = form.querySelector('button[type=submit]');
-  const summary = byId('form-error');
+  const summary = byId(`${form.id}-error`);
   const controls = [...form.elements].filter((control) => control.name);
   let key = newKey();
 
@@ -56,7 +56,7 @@ export function bindForm(form, { busy, doing, draft, stay, check, submit }) {
     if (!placed) {
       const { code, title, text } = said(answer, doing);
       summary.replaceChildren(make('p', { class: 'note-title' }, title), make('p', {}, text));
-      if (code === 'unauthenticated' && doing !== 'login') summary.append(make('p', {}, make('a', { href: withNext('/login') }, t('account.log_in_again'))));
+      if (['unauthenticated', 'login_too_old'].includes(code) && doing !== 'login') summary.append(make('p', {}, make('a', { href: withNext('/login') }, t('account.log_in_again'))));
       show(summary);
     }
     focusFirst();

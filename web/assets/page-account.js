@@ -1,6 +1,7 @@
 import { call } from './api.js';
 import { byId } from './dom.js';
 import { bindForm } from './form.js';
+import { startKeys } from './keys.js';
 import { showFlash } from './layout.js';
 import { currentUser, tellOtherTabs } from './session.js';
 import { t } from './text.js';
@@ -8,6 +9,7 @@ import { t } from './text.js';
 export function startAccount() {
   const form = byId('form');
   if (!form) return;
+  startKeys();
   bindForm(form, {
     busy: t('account.changing'),
     doing: 'password',

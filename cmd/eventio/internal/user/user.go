@@ -276,7 +276,7 @@ func (a actions) export(ctx context.Context, who Who) error {
 		return err
 	}
 	a.tell(security.AccountExported, u.ID)
-	for record, err := range export.Person(ctx, a.st, export.More{Mails: a.st, Keys: a.st}, u.ID) {
+	for record, err := range export.Person(ctx, a.st, export.More{Mails: a.st, Keys: a.st, Links: a.st}, u.ID) {
 		if err == nil {
 			err = a.out.One(record)
 		}
