@@ -21,6 +21,7 @@ import (
 
 type config struct {
 	Measure settings `cmd:"" default:"withargs" help:"Measure (the default)."`
+	Setups  setups   `cmd:"" help:"Measure the setups that loadtest/model predicts, and by which its costs are found."`
 	Role    role     `cmd:"" hidden:"" help:"Be one of the processes that bench starts."`
 }
 
@@ -44,6 +45,9 @@ func run(ctx context.Context, env process.Env) error {
 	}
 	if strings.HasPrefix(line.Command, "role") {
 		return c.Role.play(ctx, env)
+	}
+	if line.Command == "setups" {
+		return c.Setups.measure(ctx, env.Stdout)
 	}
 	chosen, err := c.Measure.resolve()
 	if err != nil {

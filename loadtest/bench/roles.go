@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
@@ -17,9 +18,11 @@ import (
 
 // role is a process that is measured apart from the one that makes the load.
 type role struct {
-	Name       string `arg:"" enum:"nats,l0,l1,l1-worker,l1-embedded,p,p-find" help:"Which."`
-	NATSURL    string `name:"nats-url" help:"For l1 and l1-worker."`
-	MongoDBURI string `name:"mongodb-uri" help:"For p and p-find."`
+	Name       string        `arg:"" enum:"nats,far,l0,l1,l1-worker,l1-embedded,p,p-find" help:"Which."`
+	NATSURL    string        `name:"nats-url" help:"For l1 and l1-worker."`
+	MongoDBURI string        `name:"mongodb-uri" help:"For p and p-find."`
+	Server     string        `help:"For far: whom to pass connections on to, host:port."`
+	Trip       time.Duration `help:"For far: how much longer a round trip takes."`
 }
 
 // ready is what a role logs when it works.
@@ -35,7 +38,12 @@ func (r role) play(ctx context.Context, env process.Env) error {
 			return err
 		}
 		defer server.Stop()
+		if err := tellTraffic(server); err != nil {
+			return err
+		}
 		return wait(ctx, log, server.URL())
+	case "far":
+		return playFar(ctx, r.Server, r.Trip, log)
 	case "l0":
 		return serve(ctx, baseline.Null(), log)
 	case "l1":
@@ -106,4 +114,21 @@ func serve(ctx context.Context, handler http.Handler, log zerolog.Logger) error 
 	}
 	log.Info().Str("addr", listener.Addr().String()).Msg(ready)
 	return process.Server{Listener: listener, Handler: handler, Log: log}.Serve(ctx)
+}
+
+// trafficSubject is where a NATS server in the role tells what has passed.
+const trafficSubject = "bench.traffic"
+
+// tellTraffic has a server tell who asks what has passed through it.
+func tellTraffic(server *testenv.NATS) error {
+	conn, err := nats.Connect("", nats.InProcessServer(server))
+	if err != nil {
+		return err
+	}
+	_, err = conn.Subscribe(trafficSubject, func(m *nats.Msg) {
+		if passed, err := server.Traffic(); err == nil {
+			_ = m.Respond(fmt.Appendf(nil, "%d %d", passed.Messages, passed.Bytes)) // who asked waits in vain
+		}
+	})
+	return err
 }

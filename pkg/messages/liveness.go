@@ -17,6 +17,10 @@ const (
 	suspectAfter = 2
 	// forgetAfter is how many pings in a row a worker leaves unanswered before it is forgotten.
 	forgetAfter = 5
+	// rollMargin is how much longer than pingInterval a Requester waits for a roll before it pings by itself: the one that
+	// wrote the last roll is first, unless it has gone. Up to rollJitter more keep the others apart.
+	rollMargin = pongTimeout
+	rollJitter = 500 * time.Millisecond
 	// maxWorkers bounds how many workers are remembered, whatever a hostile sender claims.
 	maxWorkers = 1024
 )
@@ -25,16 +29,17 @@ const (
 // after a pause in which it pinged nobody, a Requester still knows the workers, and a worker
 // that has died meanwhile costs one round trip. It is not safe for concurrent use.
 type liveness struct {
-	pingedAt time.Time      // the last ping to all workers
+	pingedAt time.Time      // the last ping to all workers, this process's own or the one of a roll
+	due      time.Time      // when this process pings next if it is in use
 	missed   map[string]int // pings since the last answer, by worker
 }
 
-// pingDue reports whether it is time for a ping after the last one.
-func pingDue(last, now time.Time) bool { return now.Sub(last) >= pingInterval }
+// pingDue reports whether it is time for a ping.
+func pingDue(due, now time.Time) bool { return !now.Before(due) }
 
 // pinged notes that a ping was sent to all workers.
 func (l *liveness) pinged(now time.Time) {
-	l.pingedAt = now
+	l.pingedAt, l.due = now, now.Add(pingInterval)
 	for worker := range l.missed {
 		if l.missed[worker]++; l.missed[worker] >= forgetAfter {
 			delete(l.missed, worker)
@@ -50,6 +55,35 @@ func (l *liveness) answered(worker string) (changed bool) {
 	}
 	l.missed[worker] = 0
 	return !known || isSuspect(missed)
+}
+
+// heard notes a roll: those workers have answered somebody's ping. changed is as of answered. doubt says that the roll
+// lacks a worker that counts as living. Then nothing else is noted: who is not on a roll may just be out of
+// reach of its writer, so that a worker is silent is found by pings of one's own. A roll without doubt counts
+// as a ping, and puts the next one off, by jitter too.
+func (l *liveness) heard(workers []string, now time.Time, jitter time.Duration) (changed, doubt bool) {
+	listed := make(map[string]bool, len(workers))
+	for _, worker := range workers {
+		listed[worker] = true
+		changed = l.answered(worker) || changed
+	}
+	for worker, missed := range l.missed {
+		doubt = doubt || !listed[worker] && !isSuspect(missed)
+	}
+	if doubt {
+		return changed, true
+	}
+	for worker := range l.missed {
+		if listed[worker] {
+			continue
+		}
+		if l.missed[worker]++; l.missed[worker] >= forgetAfter {
+			delete(l.missed, worker)
+			changed = true
+		}
+	}
+	l.pingedAt, l.due = now.Add(-pongTimeout), now.Add(pingInterval+rollMargin+jitter)
+	return true, false // the next ping is later, which a choice knows
 }
 
 // forget removes a worker.

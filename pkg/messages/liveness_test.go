@@ -126,7 +126,7 @@ func TestAPauseForgetsNobody(t *testing.T) {
 	a := newClocked("w1", "w2")
 	event := a.eventOf(t, "w2", "w1")
 	a.now = a.now.Add(time.Hour)
-	if !pingDue(a.pingedAt, a.now) {
+	if !pingDue(a.due, a.now) {
 		t.Error("no ping is due after an hour")
 	}
 	if a.pinged(a.now); a.preferred(event) != "w2" {

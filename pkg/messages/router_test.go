@@ -17,7 +17,10 @@ func routerWith(known ...string) *router {
 		r.workers.answered(worker)
 	}
 	// No ping is due during a test: there is no connection.
-	r.workers.pingedAt = time.Now()
+	r.workers.pinged(time.Now())
+	for _, worker := range known {
+		r.workers.answered(worker)
+	}
 	return r
 }
 

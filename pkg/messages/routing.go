@@ -23,19 +23,22 @@ type router struct {
 	namespace Namespace
 	shared    string // the subject of all workers
 	inbox     string // where answers to pings come
+	name      string // by which this process knows its own rolls
 
 	// current is what requests read without a lock, nil when it has to be made anew.
 	current atomic.Pointer[choices]
 
 	mu      sync.Mutex // guards all below; current is written under it
 	workers liveness
+	shares  bool   // tells others who has answered
+	asked   *round // the last ping whose answers this process will put on a roll, or nil
 }
 
 // choices are the workers among which a router chooses, as they were at one moment. Nobody changes
 // them: what is known later is in other choices.
 type choices struct {
 	candidates []rendezvous.Candidate
-	pingedAt   time.Time // the last ping before that
+	due        time.Time // when the next ping is, as far as was known then
 }
 
 // newRouter subscribes to the answers to pings on the link's connection. The subscription ends
@@ -43,7 +46,7 @@ type choices struct {
 func newRouter(link Link) (*router, error) {
 	r := &router{
 		conn: link.Conn, namespace: link.Namespace, shared: link.Namespace.Seats(),
-		inbox: newInbox(link.Conn), workers: liveness{missed: make(map[string]int)},
+		inbox: newInbox(link.Conn), name: newMessageName(), workers: liveness{missed: make(map[string]int)},
 	}
 	if _, err := r.conn.Subscribe(r.inbox, r.receivePong); err != nil {
 		return nil, fmt.Errorf("subscribe to the workers' answers: %w", err)
@@ -55,7 +58,7 @@ func newRouter(link Link) (*router, error) {
 // ping is due or the workers have changed.
 func (r *router) route(event ID) string {
 	known := r.current.Load()
-	if known == nil || pingDue(known.pingedAt, time.Now()) {
+	if known == nil || pingDue(known.due, time.Now()) {
 		known = r.renew()
 	}
 	return r.choose(known.candidates, event)
@@ -65,10 +68,12 @@ func (r *router) route(event ID) string {
 func (r *router) renew() *choices {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pingIfDue()
+	if now := time.Now(); pingDue(r.workers.due, now) {
+		r.pingNow(now)
+	}
 	known := r.current.Load()
 	if known == nil {
-		known = &choices{r.candidates(r.workers.preferred()), r.workers.pingedAt}
+		known = &choices{r.candidates(r.workers.preferred()), r.workers.due}
 		r.current.Store(known)
 	}
 	return known
@@ -110,15 +115,25 @@ func (r *router) ping() {
 
 // pingIfDue is ping for a caller who holds mu.
 func (r *router) pingIfDue() {
-	now := time.Now()
-	if !pingDue(r.workers.pingedAt, now) {
+	if now := time.Now(); pingDue(r.workers.pingedAt.Add(pingInterval), now) {
+		r.pingNow(now)
+	}
+}
+
+// pingNow sends a ping, and has the answers put on a roll if this process shares them. The caller holds mu.
+func (r *router) pingNow(now time.Time) {
+	// A ping that cannot be sent must not count as unanswered.
+	if r.conn.PublishRequest(pingSubject, r.inbox, nil) != nil {
 		return
 	}
-	// A ping that cannot be sent must not count as unanswered.
-	if r.conn.PublishRequest(pingSubject, r.inbox, nil) == nil {
-		r.workers.pinged(now)
-		r.current.Store(nil)
+	r.workers.pinged(now)
+	r.current.Store(nil)
+	if !r.shares {
+		return
 	}
+	asked := new(round)
+	r.asked = asked
+	time.AfterFunc(pongTimeout, func() { r.sendRoll(asked) })
 }
 
 // forget removes the worker behind a subject to which nobody subscribes any more.
@@ -140,6 +155,9 @@ func (r *router) receivePong(msg *nats.Msg) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.asked != nil {
+		r.asked.answered = append(r.asked.answered, pong.ID)
+	}
 	if r.workers.answered(pong.ID) {
 		r.current.Store(nil)
 	}
