@@ -44,7 +44,7 @@ func (b *bench) transport(ctx context.Context, name string) (*target, error) {
 func (t *target) burst(name string, connections int) arm {
 	return arm{name, func(ctx context.Context) (figures, error) {
 		_, got, err := t.load(ctx, load.Plan{
-			Connections: connections, Next: t.b.crowd.requests(someEvent(), setup.Trusted),
+			Connections: connections, Next: t.b.crowd.Requests(someEvent(), setup.Trusted),
 		}, http.StatusCreated)
 		return got, err
 	}}
@@ -114,7 +114,7 @@ func (o *original) burst(name string, connections, events, registered, n int) ar
 		}
 		_, got, err := o.load(ctx, load.Plan{
 			Connections: connections, For: window, Drain: time.Millisecond,
-			Next: load.UpTo(n, o.b.crowd.requests(ids, setup.Trusted)),
+			Next: load.UpTo(n, o.b.crowd.Requests(ids, setup.Trusted)),
 		})
 		if err != nil {
 			return nil, err

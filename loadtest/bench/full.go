@@ -27,20 +27,20 @@ func soldOut(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	holders, err := b.crowd.members(ids, s.auth)
+	holders, err := b.crowd.Members(ids, s.auth)
 	if err != nil {
 		return err
 	}
 	storm := func(share float64) func(context.Context) (figures, error) {
 		return func(ctx context.Context) (figures, error) {
-			next, err := b.crowd.prepare(b.expected(), []store.ID{event}, s.auth)
+			next, err := b.crowd.Prepare(b.expected(), []store.ID{event}, s.auth)
 			if err != nil {
 				return nil, err
 			}
 			_, got, err := s.load(ctx, load.Plan{Connections: many, Next: func() (load.Request, bool) {
 				if rand.Float64() < share {
 					m := holders[rand.IntN(len(holders))]
-					return load.Request{Seat: load.Seat{Event: event, User: m.id}, Token: m.token}, true
+					return load.Request{Seat: load.Seat{Event: event, User: m.ID}, Token: m.Token}, true
 				}
 				return next()
 			}}, http.StatusConflict, http.StatusBadRequest)
@@ -66,15 +66,15 @@ func soldOut(ctx context.Context, b *bench) error {
 
 // proveFresh frees places of a full event one by one and makes sure that the very next
 // request gets each, and the one after it none; then the same with a larger capacity.
-func (s *system) proveFresh(ctx context.Context, event store.ID, leaving []member) error {
+func (s *system) proveFresh(ctx context.Context, event store.ID, leaving []load.Member) error {
 	next := func(want error) error {
-		m, err := s.b.crowd.mint()
+		m, err := s.b.crowd.Mint()
 		if err != nil {
 			return err
 		}
-		_, err = s.as(m).Register(ctx, event, m.id)
+		_, err = s.as(m).Register(ctx, event, m.ID)
 		if err == nil {
-			s.accounts[event].Told = append(s.accounts[event].Told, m.id)
+			s.accounts[event].Told = append(s.accounts[event].Told, m.ID)
 		}
 		if !errors.Is(err, want) {
 			return fmt.Errorf("a refusal or a grant is stale: the answer is %v, want %v", err, want) //nolint:errorlint // both are what is compared; neither is the cause
@@ -106,15 +106,15 @@ func (s *system) proveFresh(ctx context.Context, event store.ID, leaving []membe
 }
 
 // leave gives a seat back that was held from the start.
-func (s *system) leave(ctx context.Context, event store.ID, m member) error {
+func (s *system) leave(ctx context.Context, event store.ID, m load.Member) error {
 	s.accounts[event].Before--
-	return s.as(m).CancelRegistration(ctx, event, m.id)
+	return s.as(m).CancelRegistration(ctx, event, m.ID)
 }
 
 // freeInStorm frees places while everybody asks for one: the storm gets each of them.
-func (s *system) freeInStorm(ctx context.Context, event store.ID, leaving []member) error {
+func (s *system) freeInStorm(ctx context.Context, event store.ID, leaving []load.Member) error {
 	var asked atomic.Int64
-	next := s.b.crowd.requests([]store.ID{event}, s.auth)
+	next := s.b.crowd.Requests([]store.ID{event}, s.auth)
 	stop := make(chan struct{})
 	done := inBackground(load.Plan{Addr: s.addr, Connections: some, For: time.Minute, Next: func() (load.Request, bool) {
 		select {

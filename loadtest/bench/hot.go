@@ -137,7 +137,7 @@ func herd(ctx context.Context, b *bench) error {
 				return nil, err
 			}
 			plan := plan
-			if plan.Next, err = b.crowd.prepare(requests, events, s.auth); err != nil {
+			if plan.Next, err = b.crowd.Prepare(requests, events, s.auth); err != nil {
 				return nil, err
 			}
 			res, got, err := s.load(ctx, plan, http.StatusCreated, http.StatusConflict)
@@ -149,7 +149,7 @@ func herd(ctx context.Context, b *bench) error {
 		}},
 		arm{"L1", func(ctx context.Context) (figures, error) {
 			plan := plan
-			plan.Next = b.crowd.requests(someEvent(), setup.Trusted)
+			plan.Next = b.crowd.Requests(someEvent(), setup.Trusted)
 			_, got, err := l1.load(ctx, plan, http.StatusCreated)
 			return got, err
 		}})
@@ -191,7 +191,7 @@ func rosters(ctx context.Context, b *bench) error {
 				}
 			}
 			n := b.size(20_000, 2000)
-			next, err := b.crowd.prepare(n, []store.ID{event}, s.auth)
+			next, err := b.crowd.Prepare(n, []store.ID{event}, s.auth)
 			if err != nil {
 				return nil, err
 			}
@@ -312,6 +312,6 @@ func (s *system) settle(ctx context.Context, how time.Duration, events ...store.
 	if s.b.Quick {
 		how /= 10
 	}
-	_, _, err := s.load(ctx, load.Plan{Connections: some, For: how, Next: s.b.crowd.requests(events, s.auth)})
+	_, _, err := s.load(ctx, load.Plan{Connections: some, For: how, Next: s.b.crowd.Requests(events, s.auth)})
 	return err
 }

@@ -65,8 +65,8 @@ func BenchmarkIdentities(b *testing.B) {
 		}
 		return []arm{
 			s.hotBy(own, few, func(int, int) (load.Request, error) {
-				who, err := m.crowd.mint()
-				return load.Request{Seat: load.Seat{User: who.id}, Token: who.token}, err
+				who, err := m.crowd.Mint()
+				return load.Request{Seat: load.Seat{User: who.ID}, Token: who.Token}, err
 			}),
 			s.hotBy(others, few, func(round, n int) (load.Request, error) {
 				subject := fmt.Sprintf("%d of %d", n, round)

@@ -35,7 +35,7 @@ func idle(ctx context.Context, b *bench) error {
 		if err := s.workers[0].Forget(); err != nil {
 			return nil, err
 		}
-		next, err := b.crowd.prepare(n, events[:1], s.auth)
+		next, err := b.crowd.Prepare(n, events[:1], s.auth)
 		if err != nil {
 			return nil, err
 		}

@@ -17,12 +17,13 @@ import (
 
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/loadtest/report"
+	"github.com/eventio/eventio/loadtest/roles"
 )
 
 type config struct {
-	Measure settings `cmd:"" default:"withargs" help:"Measure (the default)."`
-	Setups  setups   `cmd:"" help:"Measure the setups that loadtest/model predicts, and by which its costs are found."`
-	Role    role     `cmd:"" hidden:"" help:"Be one of the processes that bench starts."`
+	Measure settings   `cmd:"" default:"withargs" help:"Measure (the default)."`
+	Setups  setups     `cmd:"" help:"Measure the setups that loadtest/model predicts, and by which its costs are found."`
+	Role    roles.Role `cmd:"" hidden:"" help:"Be one of the processes that bench starts."`
 }
 
 type settings struct {
@@ -44,7 +45,7 @@ func run(ctx context.Context, env process.Env) error {
 		return err
 	}
 	if strings.HasPrefix(line.Command, "role") {
-		return c.Role.play(ctx, env)
+		return c.Role.Play(ctx, env)
 	}
 	if line.Command == "setups" {
 		return c.Setups.measure(ctx, env.Stdout)

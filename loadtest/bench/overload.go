@@ -92,7 +92,7 @@ func overloadName(times float64) string { return fmt.Sprintf("product at %.0f ti
 
 // atRate is a load at a set rate, whatever comes of it.
 func (t *target) atRate(ctx context.Context, rate float64, events []store.ID, auth string) (load.Result, error) {
-	next, err := t.b.crowd.prepare(int(rate*t.b.Window.Seconds()), events, auth)
+	next, err := t.b.crowd.Prepare(int(rate*t.b.Window.Seconds()), events, auth)
 	if err != nil {
 		return load.Result{}, err
 	}
@@ -145,11 +145,11 @@ func (s *system) overload(ctx context.Context, knee, times float64) (figures, er
 	during := inBackground(load.Plan{
 		Addr: s.addr, Connections: connections, Rate: times * knee, Start: start, For: burst,
 		// Who finds no connection free gives up, or the backlog would go on after the burst.
-		GiveUp: patience, Next: s.b.crowd.requests(events, s.auth),
+		GiveUp: patience, Next: s.b.crowd.Requests(events, s.auth),
 	})
 	after := inBackground(load.Plan{
 		Addr: s.addr, Connections: some, Start: start.Add(burst), For: time.Duration(s.b.size(5000, 500)) * time.Millisecond, Rate: knee / 2,
-		Next: s.b.crowd.requests(events, s.auth),
+		Next: s.b.crowd.Requests(events, s.auth),
 	})
 	d, o := <-during, <-after
 	if d.err != nil || o.err != nil {

@@ -39,13 +39,13 @@ const (
 type product struct {
 	target
 	auth      string
-	organizer member
+	organizer load.Member
 	people    *client.Client // of nobody
 }
 
 // newProduct is one that does not run yet.
 func (b *bench) newProduct(auth string) (product, error) {
-	organizer, err := b.crowd.mint()
+	organizer, err := b.crowd.Mint()
 	return product{target: target{b: b}, auth: auth, organizer: organizer}, err
 }
 
@@ -54,7 +54,7 @@ func (b *bench) newProduct(auth string) (product, error) {
 func (p *product) env(more ...string) []string {
 	return append(append(os.Environ(),
 		"EVENTIO_ADDR=127.0.0.1:0", "EVENTIO_DRAIN_DELAY=0s", "EVENTIO_LOG_LEVEL=info",
-		"EVENTIO_AUTH="+p.auth, "EVENTIO_AUTH_KEYS="+p.b.crowd.authKeys, "EVENTIO_RATE_LIMITS=off",
+		"EVENTIO_AUTH="+p.auth, "EVENTIO_AUTH_KEYS="+p.b.crowd.AuthKeys, "EVENTIO_RATE_LIMITS=off",
 		"GOMEMLIMIT=512MiB", // as in docker-compose.yml
 	), more...)
 }
@@ -71,9 +71,9 @@ func (p *product) meet(addr string) (err error) {
 }
 
 // as is the client of a person.
-func (p *product) as(who member) *client.Client {
+func (p *product) as(who load.Member) *client.Client {
 	if p.auth == setup.Token {
-		return p.people.As(who.token)
+		return p.people.As(who.Token)
 	}
 	return p.people
 }
@@ -87,7 +87,7 @@ func (p *product) newEvents(ctx context.Context, n int, capacity int64) ([]store
 	for i := range ids {
 		group.Go(func() error {
 			e, err := p.as(p.organizer).CreateEvent(ctx, client.NewEvent{
-				OrganizerID: p.organizer.id, Title: "Concert", Description: "One evening", Capacity: capacity,
+				OrganizerID: p.organizer.ID, Title: "Concert", Description: "One evening", Capacity: capacity,
 				StartsAt: starts, EndsAt: starts.Add(3 * time.Hour),
 			})
 			ids[i] = e.ID
@@ -119,7 +119,7 @@ func (p *product) stored(ctx context.Context, a load.Account) (load.Account, err
 
 // burst is a load of new users on all of the events in turn, each to be granted.
 func (p *product) burst(ctx context.Context, connections int, events ...store.ID) (load.Result, figures, error) {
-	next, err := p.b.crowd.prepare(p.b.expected(), events, p.auth)
+	next, err := p.b.crowd.Prepare(p.b.expected(), events, p.auth)
 	if err != nil {
 		return load.Result{}, nil, err
 	}

@@ -29,7 +29,7 @@ func readers(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	people, err := b.crowd.members(ids, s.auth)
+	people, err := b.crowd.Members(ids, s.auth)
 	if err != nil {
 		return err
 	}
@@ -46,10 +46,10 @@ func readers(ctx context.Context, b *bench) error {
 		}
 		return func() load.Request { return load.Request{Path: paths[rand.Intn(len(paths))]} }
 	}
-	someone := func(path func(member) string) func() load.Request {
+	someone := func(path func(load.Member) string) func() load.Request {
 		return func() load.Request {
 			m := people[rand.Intn(len(people))]
-			return load.Request{Path: path(m), Token: m.token}
+			return load.Request{Path: path(m), Token: m.Token}
 		}
 	}
 	alone := s.hot("burst alone", some)
@@ -57,8 +57,8 @@ func readers(ctx context.Context, b *bench) error {
 		s.asking("/livez", always("/livez")),
 		s.asking("one event", always(path)),
 		s.asking("10,000 events by Zipf", zipf()),
-		s.asking("am I in?", someone(func(m member) string { return path + "/registrations/" + m.id.Hex() })),
-		s.asking("a person's list", someone(func(m member) string { return "/api/users/" + m.id.Hex() + "/registrations" })),
+		s.asking("am I in?", someone(func(m load.Member) string { return path + "/registrations/" + m.ID.Hex() })),
+		s.asking("a person's list", someone(func(m load.Member) string { return "/api/users/" + m.ID.Hex() + "/registrations" })),
 		s.asking("a page of events", always("/api/events?limit=20")),
 		alone, s.beside("burst beside readers", s.hot("", some), always(path)),
 	); err != nil {

@@ -51,7 +51,7 @@ func (s *system) drain(ctx context.Context, path string) error {
 		return err
 	}
 	if s.auth == setup.Token {
-		req.Header.Set("Authorization", "Bearer "+s.organizer.token)
+		req.Header.Set("Authorization", "Bearer "+s.organizer.Token)
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {

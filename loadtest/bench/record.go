@@ -71,7 +71,7 @@ func idleInTurn(name string, s *system, otherName string, other *system) (arm, a
 			if err != nil {
 				return nil, err
 			}
-			next, err := s.b.crowd.prepare(s.b.size(50, 5), events, s.auth)
+			next, err := s.b.crowd.Prepare(s.b.size(50, 5), events, s.auth)
 			if err != nil {
 				return nil, err
 			}

@@ -2,24 +2,22 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/model"
 	"github.com/eventio/eventio/loadtest/report"
+	"github.com/eventio/eventio/loadtest/roles"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -54,13 +52,9 @@ func (s setups) measure(ctx context.Context, out io.Writer) (err error) {
 	if s.Grow {
 		all = model.Growth()
 	}
-	kept := model.Measurements{Machine: report.Machine(), Figures: make(map[string]map[string]float64)}
-	if s.Out != "" {
-		if data, err := os.ReadFile(s.Out); err == nil {
-			if err := json.Unmarshal(data, &kept); err != nil {
-				return fmt.Errorf("read %s: %w", s.Out, err)
-			}
-		}
+	kept, err := model.ReadMeasurements(s.Out)
+	if err != nil {
+		return err
 	}
 	for i, setup := range all {
 		if !strings.Contains(setup.Name, s.Only) {
@@ -85,12 +79,8 @@ func (s setups) measure(ctx context.Context, out io.Writer) (err error) {
 	if s.Out == "" {
 		return nil
 	}
-	kept.Date, kept.Rounds, kept.Window = time.Now().UTC().Format(time.DateOnly), s.Rounds, s.Window.String()
-	data, err := json.MarshalIndent(kept, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(s.Out, append(data, '\n'), 0o600)
+	kept.Machine, kept.Date, kept.Rounds, kept.Window = report.Machine(), time.Now().UTC().Format(time.DateOnly), s.Rounds, s.Window.String()
+	return kept.Write(s.Out)
 }
 
 // setup measures one setup.
@@ -139,7 +129,7 @@ func (b *bench) setup(ctx context.Context, m model.Setup) error {
 			}
 		}
 		// What comes first meets workers that read each event and requesters that learn of workers.
-		early := load.Plan{Connections: min(m.Connections, 64), More: addrs[1:], For: 300 * time.Millisecond, Next: b.crowd.requests(events, b.Auth)}
+		early := load.Plan{Connections: min(m.Connections, 64), More: addrs[1:], For: 300 * time.Millisecond, Next: b.crowd.Requests(events, b.Auth)}
 		if _, _, err := s.load(ctx, early, expected); err != nil {
 			return nil, err
 		}
@@ -148,7 +138,7 @@ func (b *bench) setup(ctx context.Context, m model.Setup) error {
 			return nil, err
 		}
 		res, got, err := s.load(ctx, load.Plan{
-			Connections: m.Connections, Rate: m.Rate, More: addrs[1:], Next: b.crowd.requests(events, b.Auth),
+			Connections: m.Connections, Rate: m.Rate, More: addrs[1:], Next: b.crowd.Requests(events, b.Auth),
 		}, expected)
 		if err != nil {
 			return nil, err
@@ -177,18 +167,8 @@ func (s *system) eventsOf(ctx context.Context, m model.Setup) ([]store.ID, error
 
 // traffic is what has passed through NATS and into MongoDB's oplog.
 func (s *system) traffic(ctx context.Context) (figures, error) {
-	url := strings.TrimPrefix(s.links[0], "NATS_URL=")
-	conn, err := nats.Connect(url)
+	passed, err := roles.Traffic(ctx, strings.TrimPrefix(s.links[0], "NATS_URL="))
 	if err != nil {
-		return nil, err
-	}
-	defer conn.Close()
-	answer, err := conn.RequestWithContext(ctx, trafficSubject, nil)
-	if err != nil {
-		return nil, fmt.Errorf("ask the NATS server what has passed: %w", err)
-	}
-	var messages, bytes float64
-	if _, err := fmt.Sscan(string(answer.Data), &messages, &bytes); err != nil {
 		return nil, err
 	}
 	stats, err := s.b.admin.Database("local").RunCommand(ctx, bson.D{{Key: "collStats", Value: "oplog.rs"}}).Raw()
@@ -196,5 +176,5 @@ func (s *system) traffic(ctx context.Context) (figures, error) {
 		return nil, fmt.Errorf("ask MongoDB for the size of its oplog: %w", err)
 	}
 	size, _ := stats.Lookup("size").AsInt64OK()
-	return figures{natsMessages: messages, natsBytes: bytes, oplogBytes: float64(size)}, nil
+	return figures{natsMessages: float64(passed.Messages), natsBytes: float64(passed.Bytes), oplogBytes: float64(size)}, nil
 }

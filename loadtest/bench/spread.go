@@ -73,7 +73,7 @@ func quiet(ctx context.Context, b *bench) error {
 		return func(ctx context.Context) (figures, error) {
 			low := b.atLowRate(events, auth)
 			low.Start = time.Now().Add(lead)
-			burst := load.Plan{Addr: t.addr, Connections: some, For: low.For, Start: low.Start, Next: b.crowd.requests(hot, auth)}
+			burst := load.Plan{Addr: t.addr, Connections: some, For: low.For, Start: low.Start, Next: b.crowd.Requests(hot, auth)}
 			done := inBackground(burst)
 			_, got, err := t.load(ctx, low)
 			o := <-done
@@ -105,5 +105,5 @@ const lead = 500 * time.Millisecond
 
 // atLowRate is a load that leaves the machine mostly idle, long enough for a p99.
 func (b *bench) atLowRate(events []store.ID, auth string) load.Plan {
-	return load.Plan{Connections: 64, Rate: 200, For: 2 * b.Window, Next: b.crowd.requests(events, auth)}
+	return load.Plan{Connections: 64, Rate: 200, For: 2 * b.Window, Next: b.crowd.Requests(events, auth)}
 }

@@ -17,10 +17,8 @@ type Result struct {
 	Sold []int64
 	// Open is how many had no answer when the run ended.
 	Open int
-	// Cores are how many were busy on the average, by part.
+	// Cores are how many were busy on the average of the window, by part.
 	Cores map[string]float64
-	// Peak is the most that were under way at the same time.
-	Peak int
 
 	took []time.Duration
 }
@@ -57,28 +55,37 @@ func (r *run) collect(res Result, settled int, window time.Duration) Result {
 	}
 	res.P50, res.P99, res.Max = quantile(0.5), quantile(0.99), quantile(1)
 	res.Open = r.stats.under
-	res.Cores = make(map[string]float64)
-	busy := func(name string, p *process) { res.Cores[name] += p.used.Seconds() / r.now.Seconds() }
-	for _, p := range r.apis {
-		busy("api", p.process)
-	}
-	for _, p := range r.nats {
-		busy("nats", p)
-	}
-	for _, p := range r.workers {
-		busy("worker", p.process)
-	}
-	for _, p := range r.shards {
-		busy("mongod", p)
-	}
-	if r.client != nil {
-		busy("client", r.client)
-	}
 	return res
 }
 
-// Predict runs a setup on a machine with so many cores that everything shares, as loadtest/bench does it.
+// busy returns how many cores each part has used on the average since the start.
+func (r *run) busy() map[string]float64 {
+	cores := make(map[string]float64)
+	add := func(name string, p *process) { cores[name] += p.used.Seconds() / r.now.Seconds() }
+	for _, p := range r.apis {
+		add("api", p.process)
+	}
+	for _, p := range r.nats {
+		add("nats", p)
+	}
+	for _, p := range r.workers {
+		add("worker", p.process)
+	}
+	for _, p := range r.shards {
+		add("mongod", p)
+	}
+	if r.client != nil {
+		add("client", r.client)
+	}
+	return cores
+}
+
+// Predict runs a setup on a machine with so many cores that everything shares, as loadtest/bench does it: from a standstill,
+// and until all is answered; goodput is of the window in which requests begin.
 func (m Setup) Predict(c Costs, cores int, window time.Duration) Result {
+	if c.Busy > 0 {
+		c = c.scaled(1 / c.Busy)
+	}
 	s := System{
 		Costs: c, Shared: cores, APIs: m.APIs, Workers: m.Workers, MaxBatch: m.MaxBatch, Distance: m.Distance,
 		Events: m.Events, Seats: 1 << 40,
@@ -87,32 +94,25 @@ func (m Setup) Predict(c Costs, cores int, window time.Duration) Result {
 		s.Seats = 0
 	}
 	r := newRun(s, 1)
-	const warm = 300 * time.Millisecond
-	end := warm + window
 	var res Result
 	settled, next := 0, 0
-	record := func(due time.Duration, o Outcome) {
-		res.Outcomes[o]++
-		if due >= warm && due < end {
-			res.took = append(res.took, r.now-due)
-		}
-		if r.now >= warm && r.now <= end {
-			settled++
-		}
-	}
 	var begin func(connection int)
 	begin = func(connection int) {
 		due := r.now
 		if m.Rate > 0 {
 			due = time.Duration(float64(next) / m.Rate * float64(time.Second))
 		}
-		if due >= end {
+		if due >= window {
 			return
 		}
 		q := &request{event: next % m.Events, api: connection % r.APIs, due: due}
 		next++
 		q.done = func(o Outcome) {
-			record(due, o)
+			res.Outcomes[o]++
+			res.took = append(res.took, r.now-due)
+			if r.now <= window {
+				settled++
+			}
 			begin(connection)
 		}
 		r.after(due-r.now, func() { r.send(q) })
@@ -120,7 +120,7 @@ func (m Setup) Predict(c Costs, cores int, window time.Duration) Result {
 	for i := range m.Connections {
 		begin(i)
 	}
-	r.run(end)
-	res.Peak = m.Connections
+	r.after(window, func() { res.Cores = r.busy() })
+	r.run(window + 10*time.Second)
 	return r.collect(res, settled, window)
 }

@@ -1,5 +1,13 @@
 package model
 
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
 // Measurements are what loadtest/bench measured: medians, by the name of a setup and that of a figure.
 type Measurements struct {
 	Machine string                        `json:"machine"`
@@ -7,6 +15,31 @@ type Measurements struct {
 	Rounds  int                           `json:"rounds"`
 	Window  string                        `json:"window"`
 	Figures map[string]map[string]float64 `json:"figures"`
+}
+
+// ReadMeasurements reads what is in a file; nothing when there is none, or no name.
+func ReadMeasurements(path string) (Measurements, error) {
+	m := Measurements{Figures: make(map[string]map[string]float64)}
+	data, err := os.ReadFile(path)
+	if path == "" || errors.Is(err, fs.ErrNotExist) {
+		return m, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(data, &m)
+	}
+	if err != nil {
+		return m, fmt.Errorf("read measurements: %w", err)
+	}
+	return m, nil
+}
+
+// Write writes all of them into a file.
+func (m Measurements) Write(path string) error {
+	data, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(data, '\n'), 0o600)
 }
 
 // Growth are setups by which loadtest/bench measures what a request costs when there are more API processes,

@@ -90,6 +90,7 @@ type run struct {
 	shards  []*process
 	seats   []int64 // free, by event
 	sold    []int64
+	left    int // seats of all events
 	stats   Stats
 }
 
@@ -147,6 +148,7 @@ func newRun(s System, seed uint64) *run {
 	for i := range r.seats {
 		r.seats[i] = s.Seats
 	}
+	r.left = int(min(s.Seats, 1<<40)) * s.Events
 	return r
 }
 
@@ -294,12 +296,13 @@ func (r *run) apply(worker int, events []*eventQueue, batch []*request) {
 	r.stats.batch(len(batch) * r.Grain)
 	answers, granted := r.decide(batch)
 	shard := r.shards[events[0].event%r.Shards]
-	store, trips := r.vary(c.StoreBatch)+r.each(c.StoreSeat, granted)+c.StoreEvent*time.Duration(len(events)), c.Trips
+	more := time.Duration(len(events) - 1)
+	store, trips, item := r.vary(c.StoreBatch)+r.each(c.StoreSeat, granted)+c.StoreEvent*more, c.Trips, c.WorkerItem
 	if granted == 0 {
-		store, trips = r.vary(c.StoreRefusals)+r.each(c.StoreRefusal, len(batch)), c.RefusalTrips
+		store, trips, item = r.vary(c.StoreRefusals)+r.each(c.StoreRefusal, len(batch))+c.StoreEvent*more/4, c.RefusalTrips, c.WorkerRefusal
 	}
 	r.stats.Commands += trips
-	decided := r.vary(c.WorkerBatch) + r.each(c.WorkerItem, len(batch))/2 + c.WorkerEvent*time.Duration(len(events))
+	decided := r.vary(c.WorkerBatch) + r.each(item, len(batch))/2 + c.WorkerEvent*more
 	w.do(decided/2, func() {
 		r.trips(shard, trips, store, func() {
 			r.after(r.sync()+r.Majority, func() {
@@ -312,6 +315,9 @@ func (r *run) apply(worker int, events []*eventQueue, batch []*request) {
 						}
 					}
 					w.idle++
+					if granted > 0 {
+						r.nats[worker%len(r.nats)].do(2*c.NATSNews*(more+1), func() {}) // of the event and of people
+					}
 					r.reply(worker, batch, answers, outcomes)
 					r.beginBatches(worker)
 				})
@@ -326,9 +332,10 @@ func (r *run) trips(shard *process, n int, work time.Duration, done func()) {
 		done()
 		return
 	}
-	r.after(r.Distance/2, func() {
+	way := (r.Distance + r.Costs.Trip) / 2
+	r.after(way, func() {
 		shard.do(work/time.Duration(n), func() {
-			r.after(r.Distance/2, func() { r.trips(shard, n-1, work-work/time.Duration(n), done) })
+			r.after(way, func() { r.trips(shard, n-1, work-work/time.Duration(n), done) })
 		})
 	})
 }
@@ -349,6 +356,9 @@ func (r *run) decide(batch []*request) (answers []Outcome, granted int) {
 		r.seats[q.event] -= int64(r.Grain)
 		r.sold[q.event] += int64(r.Grain)
 		granted++
+		if r.left -= r.Grain; r.left < r.Grain*r.Events && r.stats.SoldOut == 0 && r.seats[q.event] < int64(r.Grain) {
+			r.stats.SoldOut = r.now
+		}
 	}
 	return answers, granted
 }
@@ -394,9 +404,12 @@ func (r *run) answer(q *request, o Outcome) {
 // Stats are what a run counted, in real requests.
 type Stats struct {
 	Batches, Batched int
-	Messages         int // on NATS
-	Commands         int // to MongoDB
-	Leased           int // refused by an API process alone
+	Messages         int           // on NATS
+	Commands         int           // to MongoDB
+	Leased           int           // refused by an API process alone
+	Retried          int           // requests that were a client's second or later
+	Peak             int           // the most requests under way at the same time
+	SoldOut          time.Duration // when the last seat went, 0: it did not
 
 	under    int // requests under way
 	since    time.Duration
@@ -409,6 +422,7 @@ func (s *Stats) batch(n int) { s.Batches, s.Batched = s.Batches+1, s.Batched+n }
 func (s *Stats) arrive(now time.Duration, n int) {
 	s.pass(now)
 	s.under += n
+	s.Peak = max(s.Peak, s.under)
 	s.Arrivals += n
 }
 

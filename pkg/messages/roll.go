@@ -8,6 +8,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/nats-io/nats.go"
+
+	"github.com/eventio/eventio/pkg/messages/internal/liveness"
 )
 
 // roll tells all API processes which workers have answered the ping of one of them. With it the messages by which
@@ -16,7 +18,7 @@ import (
 // and so does one that may not listen to them.
 //
 // Nothing in it is believed that would hurt: a worker on it that does not exist costs one round trip, and one that is
-// missing has others ping by themselves (see liveness.heard).
+// missing has others ping by themselves (see liveness.Workers.Heard).
 type roll struct {
 	By      string   `json:"by"` // the name of the router that wrote it
 	Workers []string `json:"workers"`
@@ -42,7 +44,7 @@ var errRoll = errors.New("not a roll of workers")
 // token of a subject.
 func decodeRoll(data []byte) (roll, error) {
 	var r roll
-	if len(data) > MaxMessage || json.Unmarshal(data, &r) != nil || len(r.Workers) == 0 || len(r.Workers) > maxWorkers {
+	if len(data) > MaxMessage || json.Unmarshal(data, &r) != nil || len(r.Workers) == 0 || len(r.Workers) > liveness.MaxWorkers {
 		return roll{}, errRoll
 	}
 	for _, worker := range r.Workers {
@@ -65,7 +67,7 @@ func (r *router) sendRoll(asked *round) {
 		return
 	}
 	r.asked = nil
-	if len(asked.answered) == 0 || len(asked.answered) > maxWorkers {
+	if len(asked.answered) == 0 || len(asked.answered) > liveness.MaxWorkers {
 		return
 	}
 	if data, err := json.Marshal(roll{r.name, asked.answered}); err == nil {
@@ -81,7 +83,7 @@ func (r *router) receiveRoll(msg *nats.Msg) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	changed, doubt := r.workers.heard(told.Workers, time.Now(), rand.N(rollJitter))
+	changed, doubt := r.workers.Heard(told.Workers, time.Now(), rand.N(liveness.RollJitter))
 	if changed {
 		r.current.Store(nil)
 	}

@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/messages/internal/liveness"
 )
 
 const rollLimit = 20 * time.Second
@@ -79,7 +80,7 @@ func startWorkers(t *testing.T, url string, n int) []*Service {
 func knows(r *Requester) int {
 	r.router.mu.Lock()
 	defer r.router.mu.Unlock()
-	return len(r.router.workers.preferred())
+	return len(r.router.workers.Preferred())
 }
 
 // TestDiscoveryGrowsWithTheSum: what 64 API processes in use and 16 workers send and get to find each other, in a
@@ -208,39 +209,8 @@ func TestADeadWorkerIsNoticedByAll(t *testing.T) {
 	testenv.Eventually(t, rollLimit, "all know two", each(2))
 }
 
-// TestARollTakesNobodyAway: one that lacks a worker has the process ask by itself; one that has all puts its question off.
-func TestARollTakesNobodyAway(t *testing.T) {
-	a := newClocked("w1", "w2")
-	due := a.due
-	for range 2 * forgetAfter {
-		if _, doubt := a.heard([]string{"w1"}, a.now, 0); !doubt {
-			t.Fatal("a roll without w2 is believed")
-		}
-	}
-	if len(a.liveness.preferred()) != 2 || a.due != due {
-		t.Errorf("after rolls without w2 the workers are %v, and the next ping moves by %v", a.liveness.preferred(), a.due.Sub(due))
-	}
-	if changed, doubt := a.heard([]string{"w2", "w3", "w1"}, a.now, time.Millisecond); !changed || doubt || len(a.liveness.preferred()) != 3 {
-		t.Errorf("a roll with a third worker: changed %v, doubt %v, workers %v", changed, doubt, a.liveness.preferred())
-	}
-	if want := a.now.Add(pingInterval + rollMargin + time.Millisecond); a.due != want {
-		t.Errorf("the next ping is %v later than it should be", a.due.Sub(want))
-	}
-	// Who was found silent by pings of one's own is forgotten by rolls, too.
-	a.round("w1", "w2")
-	a.round("w1", "w2")
-	for range forgetAfter - suspectAfter {
-		if _, doubt := a.heard([]string{"w1", "w2"}, a.now, 0); doubt {
-			t.Fatal("a roll is doubted for want of a worker that is silent")
-		}
-	}
-	if _, known := a.missed["w3"]; known || len(a.missed) != 2 {
-		t.Errorf("known are %v", a.missed)
-	}
-}
-
 func TestDecodeRoll(t *testing.T) {
-	many := strings.Repeat(`"w",`, maxWorkers) + `"w"`
+	many := strings.Repeat(`"w",`, liveness.MaxWorkers) + `"w"`
 	for text, fits := range map[string]bool{
 		`{"by":"a","workers":["w1","w2"]}`:              true,
 		`{"by":"a","workers":["w1"],"something":"new"}`: true,
@@ -263,14 +233,14 @@ func TestDecodeRoll(t *testing.T) {
 // TestForgedRolls: whatever a roll says, no process of ours stops or forgets whom it knows.
 func TestForgedRolls(t *testing.T) {
 	r := routerWith("w1")
-	r.workers.pingedAt = time.Now().Add(time.Hour) // there is no connection for pings
+	r.workers.PingedAt = time.Now().Add(time.Hour) // there is no connection for pings
 	for _, text := range []string{"", "{}", `{"by":"x","workers":["a.b"]}`, `{"workers":["*"]}`, strings.Repeat("[", 1<<16)} {
 		r.receiveRoll(&nats.Msg{Data: []byte(text)})
 	}
-	for i := range 2 * maxWorkers {
+	for i := range 2 * liveness.MaxWorkers {
 		r.receiveRoll(&nats.Msg{Data: fmt.Appendf(nil, `{"by":"x","workers":["w1","forged%d"]}`, i)})
 	}
-	if _, known := r.workers.missed["w1"]; !known || len(r.workers.missed) > maxWorkers {
-		t.Errorf("w1 is known: %v; %d workers are", known, len(r.workers.missed))
+	if _, known := r.workers.Missed["w1"]; !known || len(r.workers.Missed) > liveness.MaxWorkers {
+		t.Errorf("w1 is known: %v; %d workers are", known, len(r.workers.Missed))
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
+	"github.com/eventio/eventio/pkg/messages/internal/liveness"
 	"github.com/eventio/eventio/pkg/messages/internal/rendezvous"
 )
 
@@ -29,7 +30,7 @@ type router struct {
 	current atomic.Pointer[choices]
 
 	mu      sync.Mutex // guards all below; current is written under it
-	workers liveness
+	workers liveness.Workers
 	shares  bool   // tells others who has answered
 	asked   *round // the last ping whose answers this process will put on a roll, or nil
 }
@@ -46,7 +47,7 @@ type choices struct {
 func newRouter(link Link) (*router, error) {
 	r := &router{
 		conn: link.Conn, namespace: link.Namespace, shared: link.Namespace.Seats(),
-		inbox: newInbox(link.Conn), name: newMessageName(), workers: liveness{missed: make(map[string]int)},
+		inbox: newInbox(link.Conn), name: newMessageName(), workers: liveness.New(),
 	}
 	if _, err := r.conn.Subscribe(r.inbox, r.receivePong); err != nil {
 		return nil, fmt.Errorf("subscribe to the workers' answers: %w", err)
@@ -58,7 +59,7 @@ func newRouter(link Link) (*router, error) {
 // ping is due or the workers have changed.
 func (r *router) route(event ID) string {
 	known := r.current.Load()
-	if known == nil || pingDue(known.due, time.Now()) {
+	if known == nil || liveness.PingDue(known.due, time.Now()) {
 		known = r.renew()
 	}
 	return r.choose(known.candidates, event)
@@ -68,12 +69,12 @@ func (r *router) route(event ID) string {
 func (r *router) renew() *choices {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if now := time.Now(); pingDue(r.workers.due, now) {
+	if now := time.Now(); liveness.PingDue(r.workers.Due, now) {
 		r.pingNow(now)
 	}
 	known := r.current.Load()
 	if known == nil {
-		known = &choices{r.candidates(r.workers.preferred()), r.workers.due}
+		known = &choices{r.candidates(r.workers.Preferred()), r.workers.Due}
 		r.current.Store(known)
 	}
 	return known
@@ -85,7 +86,7 @@ func (r *router) reroute(event ID, tried string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.pingIfDue() // after the choice: nobody has answered this ping yet
-	return r.choose(r.candidates(r.workers.alternatives(strings.TrimPrefix(tried, r.shared+"."), time.Now())), event)
+	return r.choose(r.candidates(r.workers.Alternatives(strings.TrimPrefix(tried, r.shared+"."), time.Now())), event)
 }
 
 // candidates makes candidates of workers.
@@ -115,7 +116,7 @@ func (r *router) ping() {
 
 // pingIfDue is ping for a caller who holds mu.
 func (r *router) pingIfDue() {
-	if now := time.Now(); pingDue(r.workers.pingedAt.Add(pingInterval), now) {
+	if now := time.Now(); liveness.PingDue(r.workers.PingedAt.Add(liveness.PingInterval), now) {
 		r.pingNow(now)
 	}
 }
@@ -126,21 +127,21 @@ func (r *router) pingNow(now time.Time) {
 	if r.conn.PublishRequest(pingSubject, r.inbox, nil) != nil {
 		return
 	}
-	r.workers.pinged(now)
+	r.workers.Pinged(now)
 	r.current.Store(nil)
 	if !r.shares {
 		return
 	}
 	asked := new(round)
 	r.asked = asked
-	time.AfterFunc(pongTimeout, func() { r.sendRoll(asked) })
+	time.AfterFunc(liveness.PongTimeout, func() { r.sendRoll(asked) })
 }
 
 // forget removes the worker behind a subject to which nobody subscribes any more.
 func (r *router) forget(subject string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.workers.forget(strings.TrimPrefix(subject, r.shared+"."))
+	r.workers.Forget(strings.TrimPrefix(subject, r.shared+"."))
 	r.current.Store(nil)
 }
 
@@ -158,7 +159,7 @@ func (r *router) receivePong(msg *nats.Msg) {
 	if r.asked != nil {
 		r.asked.answered = append(r.asked.answered, pong.ID)
 	}
-	if r.workers.answered(pong.ID) {
+	if r.workers.Answered(pong.ID) {
 		r.current.Store(nil)
 	}
 }

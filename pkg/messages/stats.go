@@ -67,7 +67,7 @@ func (r *Requester) Metrics() prometheus.Collector { return r.stats }
 func (r *router) count(suspect bool) (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, missed := range r.workers.missed {
+	for _, missed := range r.workers.Missed {
 		if isSuspect(missed) == suspect {
 			n++
 		}

@@ -1,4 +1,5 @@
-package main
+// Package roles are the processes that loadtest/bench starts beside those of the product: NATS servers, baselines, and distance.
+package roles
 
 import (
 	"context"
@@ -16,8 +17,8 @@ import (
 	"github.com/eventio/eventio/pkg/messages"
 )
 
-// role is a process that is measured apart from the one that makes the load.
-type role struct {
+// Role is a process that is measured apart from the one that makes the load.
+type Role struct {
 	Name       string        `arg:"" enum:"nats,far,l0,l1,l1-worker,l1-embedded,p,p-find" help:"Which."`
 	NATSURL    string        `name:"nats-url" help:"For l1 and l1-worker."`
 	MongoDBURI string        `name:"mongodb-uri" help:"For p and p-find."`
@@ -25,11 +26,11 @@ type role struct {
 	Trip       time.Duration `help:"For far: how much longer a round trip takes."`
 }
 
-// ready is what a role logs when it works.
-const ready = "the role is played"
+// Ready is what a role logs when it works.
+const Ready = "the role is played"
 
-// play is the role, until ctx ends.
-func (r role) play(ctx context.Context, env process.Env) error {
+// Play is the role, until ctx ends.
+func (r Role) Play(ctx context.Context, env process.Env) error {
 	log := process.Logging{LogLevel: "info"}.Logger(env)
 	switch r.Name {
 	case "nats":
@@ -101,7 +102,7 @@ func playEmbedded(ctx context.Context, log zerolog.Logger) error {
 
 // wait says that the role works, at addr if it has one, and stays until ctx ends.
 func wait(ctx context.Context, log zerolog.Logger, addr string) error {
-	log.Info().Str("addr", addr).Msg(ready)
+	log.Info().Str("addr", addr).Msg(Ready)
 	<-ctx.Done()
 	return nil
 }
@@ -112,7 +113,7 @@ func serve(ctx context.Context, handler http.Handler, log zerolog.Logger) error 
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	log.Info().Str("addr", listener.Addr().String()).Msg(ready)
+	log.Info().Str("addr", listener.Addr().String()).Msg(Ready)
 	return process.Server{Listener: listener, Handler: handler, Log: log}.Serve(ctx)
 }
 
@@ -131,4 +132,21 @@ func tellTraffic(server *testenv.NATS) error {
 		}
 	})
 	return err
+}
+
+// Traffic asks the NATS server at url, which is in the role, what has passed through it.
+func Traffic(ctx context.Context, url string) (passed testenv.Traffic, err error) {
+	conn, err := nats.Connect(url)
+	if err != nil {
+		return passed, err
+	}
+	defer conn.Close()
+	answer, err := conn.RequestWithContext(ctx, trafficSubject, nil)
+	if err == nil {
+		_, err = fmt.Sscan(string(answer.Data), &passed.Messages, &passed.Bytes)
+	}
+	if err != nil {
+		return passed, fmt.Errorf("ask the NATS server what has passed: %w", err)
+	}
+	return passed, nil
 }

@@ -1,4 +1,4 @@
-package main
+package roles
 
 import (
 	"context"
@@ -17,7 +17,7 @@ func playFar(ctx context.Context, server string, trip time.Duration, log zerolog
 		return err
 	}
 	defer context.AfterFunc(ctx, func() { _ = listener.Close() })()
-	log.Info().Str("addr", listener.Addr().String()).Msg(ready)
+	log.Info().Str("addr", listener.Addr().String()).Msg(Ready)
 	for {
 		near, err := listener.Accept()
 		switch {
