@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"maps"
 	"net/http"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/serve"
+	"github.com/eventio/eventio/internal/telemetry/tracing"
 )
 
 // observe runs a handler, turns its error into a problem document, and writes the one log
@@ -20,7 +22,12 @@ func (a *API) observe(pattern string, handle func(http.ResponseWriter, *serve.Re
 		started := time.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		maps.Copy(ww.Header(), secure) // the values are shared: nobody adds to these headers
+		r, span := a.core.Config.Tracer.Request(r, pattern)
 		req := &serve.Request{Request: r, Route: pattern, RequestID: serve.RequestID(ww)}
+		if of := span.SpanContext(); of.IsValid() {
+			req.TraceID = tracing.ID(of)
+			ww.Header().Set(tracing.Header, tracing.Parent(r.Context()))
+		}
 		err := serve.Recovered(func() error { return handle(ww, req) })
 		outcome, cause := "ok", error(nil)
 		if err != nil {
@@ -34,6 +41,7 @@ func (a *API) observe(pattern string, handle func(http.ResponseWriter, *serve.Re
 				defer panic(http.ErrAbortHandler)
 			}
 		}
+		tracing.Answered(span, cmp.Or(ww.Status(), http.StatusOK), outcome)
 		a.stats.answered(answer{r.Method, pattern, ww.Status(), outcome, started})
 		line := a.core.Log.Info()
 		if ww.Status() >= http.StatusInternalServerError {

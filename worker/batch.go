@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/eventio/eventio/internal/telemetry/measure"
+	"github.com/eventio/eventio/internal/telemetry/tracing"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -33,23 +35,40 @@ func (w *Worker) applyBatches() {
 // applyBatch applies a batch, answers each of its requests, and logs how many got which outcome.
 func (w *Worker) applyBatch(batch []request) {
 	started := time.Now()
+	ctx, span := w.config.Tracer.Batch(w.applying, traces(batch))
+	defer span.End()
 	counts := zerolog.Dict()
-	for outcome, n := range w.apply(batch) {
+	for outcome, n := range w.apply(ctx, batch) {
 		counts.Int(string(outcome), n)
+		tracing.Count(span, outcome, n)
 	}
 	w.stats.batch.Observe(float64(len(batch)))
 	w.stats.batchTime.Observe(measure.Since(started))
-	w.log.Info().Int("batch_size", len(batch)).Dict("outcomes", counts).
+	line := w.log.Info()
+	if id := tracing.ID(span.SpanContext()); id != "" {
+		line.Str("trace_id", id)
+	}
+	line.Int("batch_size", len(batch)).Dict("outcomes", counts).
 		Float64("duration_ms", float64(time.Since(started).Microseconds())/1000).Msg("batch")
 }
 
+// traces returns the spans of the HTTP requests of a batch, as far as something is traced.
+func traces(batch []request) (all []trace.SpanContext) {
+	for _, r := range batch {
+		if r.trace.IsValid() {
+			all = append(all, r.trace)
+		}
+	}
+	return all
+}
+
 // apply answers each request of a batch, whatever the store does, and counts the outcomes.
-func (w *Worker) apply(batch []request) map[messages.Outcome]int {
+func (w *Worker) apply(ctx context.Context, batch []request) map[messages.Outcome]int {
 	counts := make(map[messages.Outcome]int)
 	pending := [][]request{batch}
 	for len(pending) > 0 {
 		out := replies{worker: w}
-		retry := w.applyPart(pending[0], &out)
+		retry := w.applyPart(ctx, pending[0], &out)
 		pending = append(pending[1:], retry...)
 		out.send()
 		for _, a := range out.answered { // after the replies, which must not wait for a slow log
@@ -63,7 +82,7 @@ func (w *Worker) apply(batch []request) map[messages.Outcome]int {
 
 // applyPart tries once to apply a part of a batch. It returns the parts that must be tried again;
 // all other requests are answered.
-func (w *Worker) applyPart(part []request, out *replies) (retry [][]request) {
+func (w *Worker) applyPart(ctx context.Context, part []request, out *replies) (retry [][]request) {
 	fail := func(failed []request, err error) {
 		for _, r := range failed {
 			out.add(r, failureReply(r, err))
@@ -75,7 +94,7 @@ func (w *Worker) applyPart(part []request, out *replies) (retry [][]request) {
 	if len(part) == 0 {
 		return nil
 	}
-	results, err := w.applyOnce(part)
+	results, err := w.applyOnce(ctx, part)
 	if err == nil {
 		for i, res := range results {
 			out.add(part[i], wireReply(res))
@@ -137,7 +156,7 @@ func splitLate(batch []request) (rest, late []request) {
 
 // applyOnce applies a batch within the time of its most urgent request. It returns a panic of
 // the store as an error, so that one request cannot end the worker.
-func (w *Worker) applyOnce(batch []request) (results []store.SeatResult, err error) {
+func (w *Worker) applyOnce(ctx context.Context, batch []request) (results []store.SeatResult, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic in the store: %v", p)
@@ -152,7 +171,7 @@ func (w *Worker) applyOnce(batch []request) (results []store.SeatResult, err err
 		}
 		requests[i] = storeRequest(r.SeatRequest, now)
 	}
-	ctx, cancel := context.WithDeadline(store.WithChanges(w.applying, w.news.take), deadline)
+	ctx, cancel := context.WithDeadline(store.WithChanges(ctx, w.news.take), deadline)
 	defer cancel()
 	return w.seats.Apply(ctx, requests)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/internal/telemetry/tracing"
 	"github.com/eventio/eventio/pkg/messages"
 )
 
@@ -15,6 +16,9 @@ const maxTraceIDs = 10
 // same as in the API's line and in the X-Request-Id of the HTTP response.
 func (w *Worker) logRequest(r request, outcome messages.Outcome) {
 	line := w.log.Info().Str("request_id", r.TraceID).Str("event_id", r.EventID.Hex())
+	if id := tracing.ID(r.trace); id != "" {
+		line.Str("trace_id", id)
+	}
 	if !r.UserID.IsZero() { // an edit is about nobody
 		line.Str("user_id", r.UserID.Hex())
 	}

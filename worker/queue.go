@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -17,6 +19,8 @@ type request struct {
 	received    time.Time // when it arrived
 	deadline    time.Time // no write for it begins after this time
 	maybeStored bool      // an earlier try to apply it may have stored something
+
+	trace trace.SpanContext // of the HTTP request; not valid when nothing is traced
 }
 
 // queue holds the requests that wait for a batch, by event. It is bounded, and fair: a batch takes

@@ -6,6 +6,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 
+	"github.com/eventio/eventio/internal/telemetry/tracing"
 	"github.com/eventio/eventio/pkg/messages"
 )
 
@@ -40,7 +41,7 @@ func (w *Worker) receive(msg *nats.Msg) {
 	defer out.send()
 	accepted := make([]request, 0, len(all))
 	for i, req := range all {
-		r := request{SeatRequest: req, reply: msg.Reply, item: i, received: now}
+		r := request{SeatRequest: req, reply: msg.Reply, item: i, received: now, trace: tracing.Read(req.TraceParent)}
 		if err := check(req); err != nil {
 			w.stats.refused.WithLabelValues(refusedInvalid).Inc()
 			w.fail(msg, errInvalid)

@@ -39,6 +39,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/internal/telemetry/tracing"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -62,6 +63,8 @@ type Config struct {
 	// before send them. They do not say which database they are for, so use it during an upgrade
 	// only, and while one database uses the NATS server. Default false.
 	SharedSubject bool
+	// Tracer makes the spans of batches. nil: there are none.
+	Tracer *tracing.Tracer
 	// Now is the clock that decides about opening hours and gives registrations their time. It
 	// is read once a batch. Default time.Now.
 	Now func() time.Time

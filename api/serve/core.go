@@ -15,6 +15,7 @@ import (
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/reads"
 	"github.com/eventio/eventio/internal/passwords"
+	"github.com/eventio/eventio/internal/telemetry/tracing"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/outbox"
@@ -64,6 +65,8 @@ type Config struct {
 	LiveStreams int
 	// Webhooks says which webhooks may be made.
 	Webhooks Webhooks
+	// Tracer makes the spans of requests. nil: there are none.
+	Tracer *tracing.Tracer
 	// Mail takes the mails that clients ask for, which a notifier sends. nil: there is none, and who asks
 	// for a mail is told so.
 	Mail outbox.Outbox

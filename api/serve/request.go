@@ -21,6 +21,8 @@ type Request struct {
 	*http.Request
 	Route     string // of the route; empty: it has none
 	RequestID string
+	// TraceID is that of the trace to which the request belongs; empty: it is not traced.
+	TraceID string
 	// Caller is who sent it. It is the zero value on routes that are open to anybody.
 	Caller gate.Caller
 	// Sent is what was sent on a route that reads it. strict says that the client wants to be told

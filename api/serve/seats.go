@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/eventio/eventio/api/gate"
+	"github.com/eventio/eventio/internal/telemetry/tracing"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -14,6 +15,9 @@ func (a *Core) Send(w http.ResponseWriter, r *Request, req messages.SeatRequest)
 	a.throttle.seatRequests.Add(1)
 	defer a.throttle.seatRequests.Add(-1)
 	req.TraceID = RequestID(w)
+	if r.TraceID != "" {
+		req.TraceParent = tracing.Parent(r.Request.Context())
+	}
 	return a.Seats.Request(r.Lasting, req, r.Deadline)
 }
 

@@ -14,7 +14,7 @@ import (
 
 // SentBy returns who sent a request, as far as that is known by now.
 func (a *Core) SentBy(r *Request) security.Actor {
-	by := security.Actor{Address: a.Gate.Address(r.Request), RequestID: r.RequestID}
+	by := security.Actor{Address: a.Gate.Address(r.Request), RequestID: r.RequestID, TraceID: r.TraceID}
 	if r.Caller.Proven {
 		by.ID, by.TokenID, by.Kind, by.Proof = r.Caller.ID, r.Caller.SessionID, string(messages.ActorPerson), r.Caller.Proof.String()
 		by.KeyID = r.Caller.KeyID

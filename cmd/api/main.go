@@ -29,6 +29,7 @@ const defaultAdmin = "127.0.0.1:9090"
 
 type serveConfig struct {
 	AdminAddr string `env:"EVENTIO_ADMIN_ADDR" default:"127.0.0.1:9090" help:"Address of /metrics (Prometheus) and /debug/pprof, host:port, for operators only: whoever reaches it needs no token. off: none. When another process has the default, there is none, and the log says so."`
+	telemetry.Traces
 	setup.Servers
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer, in which a registration is sent to a worker at most twice."`
 	process.MaxConnections
@@ -100,7 +101,12 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	defer admin.Close()
-	connections, err := c.Serve.Open(ctx, "api", log)
+	tracer, endTraces, err := c.Serve.Traces.Open(ctx, "api", log)
+	if err != nil {
+		return err
+	}
+	defer endTraces()
+	connections, err := c.Serve.Servers.Open(ctx, "api", log)
 	if err != nil {
 		return err
 	}
@@ -124,7 +130,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	settings := api.Config{RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, RepeatsWithin: c.Serve.RepeatsWithin, Pages: pages, Access: access, Quotas: quotas, Webhooks: hooks,
-		LiveStreams: process.Streams(most)}
+		LiveStreams: process.Streams(most), Tracer: tracer}
 	if c.Serve.Mail {
 		settings.Mail = connections.Store
 	}

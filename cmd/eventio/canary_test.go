@@ -36,7 +36,7 @@ func TestNoErrorTellsASecret(t *testing.T) {
 		},
 		Base:       map[string]string{"addr": "127.0.0.1:0", "data": stored.flags[1], "start-timeout": "100ms", "url": "http://127.0.0.1:1"},
 		Positional: map[string]string{"who": "6b056f1db8a8b20890367b25", "file": filepath.Join(free, "copy")},
-		Names:      []string{"addr", "admin-addr", "cors-origins", "cors-headers", "trusted-proxies", "rate-limit-networks", "hosts", "nats-creds", "nats-ca", "nats-user", "nats-password-file", "nats-token-file", "nats-nkey", "nats-cert", "nats-key", "nats-url-file", "mongodb-uri-file", "auth-keys-file", "admission-keys-file", "smtp-url-file", "nats-listen-auth-file", "from-file", "oidc-issuer", "oidc-audience", "identity-header", "identity-email-header", "identity-name-header", "issuer", "subject", "header"},
+		Names:      []string{"addr", "admin-addr", "cors-origins", "cors-headers", "trusted-proxies", "rate-limit-networks", "hosts", "nats-creds", "nats-ca", "nats-user", "nats-password-file", "nats-token-file", "nats-nkey", "nats-cert", "nats-key", "nats-url-file", "mongodb-uri-file", "auth-keys-file", "admission-keys-file", "smtp-url-file", "otlp-headers-file", "nats-listen-auth-file", "from-file", "oidc-issuer", "oidc-audience", "identity-header", "identity-email-header", "identity-name-header", "issuer", "subject", "header"},
 		Paths:      []string{"data"},
 	})
 }

@@ -57,6 +57,7 @@ type serveConfig struct {
 	NATSListen         string `name:"nats-listen" env:"EVENTIO_NATS_LISTEN" placeholder:"HOST:PORT" help:"Also open the embedded NATS server to other processes, at this address, for those who know --nats-listen-auth. By default it has no port."`
 	NATSListenAuth     string `name:"nats-listen-auth" env:"EVENTIO_NATS_LISTEN_AUTH" secret:"" placeholder:"USER:PASSWORD" help:"What other processes must prove to use --nats-listen; a password of at least 16 characters. Use the variable: other users of the machine can see flags."`
 	NATSListenAuthFile string `name:"nats-listen-auth-file" env:"EVENTIO_NATS_LISTEN_AUTH_FILE" placeholder:"FILE" help:"File with these credentials."`
+	telemetry.Traces
 	setup.Prefix
 	RequestTimeout time.Duration `env:"EVENTIO_REQUEST_TIMEOUT" default:"5s" help:"Longest time until an answer."`
 	process.MaxConnections
@@ -152,15 +153,20 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 		return err
 	}
 	defer admin.Close()
+	tracer, endTraces, err := c.Traces.Open(ctx, "server", log)
+	if err != nil {
+		return err
+	}
+	defer endTraces()
 	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{
-		Data: c.Data, NATSListen: c.NATSListen, NATSListenAuth: c.NATSListenAuth, Prefix: c.Prefix, Metrics: metrics,
+		Data: c.Data, NATSListen: c.NATSListen, NATSListenAuth: c.NATSListenAuth, Prefix: c.Prefix, Metrics: metrics, Tracer: tracer,
 	}, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
 	settings := api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, RepeatsWithin: c.RepeatsWithin, Pages: pages, Access: access, Quotas: quotas, Webhooks: hooks,
-		LiveStreams: process.Streams(most)}
+		LiveStreams: process.Streams(most), Tracer: tracer}
 	if c.Relay.On() {
 		settings.Mail = embedded.Store
 	}
@@ -176,7 +182,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	var background sync.WaitGroup
 	background.Go(func() { c.Flags.Run(ctx, embedded.Store, log) })
 	background.Go(func() {
-		c.Relay.Run(ctx, setup.RelayParts{Store: embedded.Store, Link: link, Metrics: metrics}, relay.Config{}, log)
+		c.Relay.Run(ctx, setup.RelayParts{Store: embedded.Store, Link: link, Metrics: metrics, Tracer: tracer}, relay.Config{}, log)
 	})
 	defer func() { // before the parts are closed
 		err = errors.Join(err, end())

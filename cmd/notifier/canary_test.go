@@ -24,6 +24,6 @@ func TestNoErrorTellsASecret(t *testing.T) {
 		Base: map[string]string{
 			"addr": "127.0.0.1:0", "nats-url": "nats://127.0.0.1:1", "mongodb-uri": "mongodb://127.0.0.1:1/x", "start-timeout": "50ms",
 		},
-		Names: []string{"addr", "admin-addr", "nats-creds", "nats-ca", "nats-user", "nats-password-file", "nats-token-file", "nats-nkey", "nats-cert", "nats-key", "nats-url-file", "mongodb-uri-file", "smtp-url-file"},
+		Names: []string{"addr", "admin-addr", "nats-creds", "nats-ca", "nats-user", "nats-password-file", "nats-token-file", "nats-nkey", "nats-cert", "nats-key", "nats-url-file", "mongodb-uri-file", "otlp-headers-file", "smtp-url-file"},
 	})
 }

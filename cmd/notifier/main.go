@@ -16,6 +16,7 @@ import (
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/telemetry"
 	"github.com/eventio/eventio/internal/telemetry/measure"
+	"github.com/eventio/eventio/internal/telemetry/tracing"
 	"github.com/eventio/eventio/relay"
 	"github.com/eventio/eventio/worker"
 )
@@ -33,6 +34,7 @@ const defaultAdmin = "127.0.0.1:9092"
 
 type serveConfig struct {
 	AdminAddr string `env:"EVENTIO_ADMIN_ADDR" default:"127.0.0.1:9092" help:"Address of /metrics (Prometheus) and /debug/pprof, host:port, for operators only: whoever reaches it needs no token. off: none. When another process has the default, there is none, and the log says so."`
+	telemetry.Traces
 	setup.Servers
 	setup.Relay
 }
@@ -70,18 +72,24 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	defer admin.Close()
-	connections, err := c.Serve.Open(ctx, "notifier", log)
+	tracer, endTraces, err := c.Serve.Traces.Open(ctx, "notifier", log)
+	if err != nil {
+		return err
+	}
+	defer endTraces()
+	connections, err := c.Serve.Servers.Open(ctx, "notifier", log)
 	if err != nil {
 		return err
 	}
 	defer connections.Close()
-	return serve(ctx, c, listener, parts{connections, metrics}, log)
+	return serve(ctx, c, listener, parts{connections, metrics, tracer}, log)
 }
 
 // parts are what a notifier works with.
 type parts struct {
 	*setup.Connections
 	metrics *prometheus.Registry
+	tracer  *tracing.Tracer
 }
 
 // serve tells others of changes until ctx ends, gives its leases back, and only then stops telling that
@@ -101,7 +109,7 @@ func serve(ctx context.Context, c config, listener net.Listener, connections par
 	go readiness.Watch(ctx)
 	var telling sync.WaitGroup
 	telling.Go(func() {
-		parts := setup.RelayParts{Store: connections.Store, Link: connections.Link(), Metrics: connections.metrics}
+		parts := setup.RelayParts{Store: connections.Store, Link: connections.Link(), Metrics: connections.metrics, Tracer: connections.tracer}
 		c.Serve.Relay.Run(ctx, parts, relay.Config{}, log)
 	})
 	health, stopHealth := context.WithCancel(context.WithoutCancel(ctx))

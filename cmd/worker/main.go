@@ -18,6 +18,7 @@ import (
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/telemetry"
 	"github.com/eventio/eventio/internal/telemetry/measure"
+	"github.com/eventio/eventio/internal/telemetry/tracing"
 	"github.com/eventio/eventio/worker"
 )
 
@@ -34,6 +35,7 @@ const defaultAdmin = "127.0.0.1:9091"
 
 type serveConfig struct {
 	AdminAddr string `env:"EVENTIO_ADMIN_ADDR" default:"127.0.0.1:9091" help:"Address of /metrics (Prometheus) and /debug/pprof, host:port, for operators only: whoever reaches it needs no token. off: none. When another process has the default, there is none, and the log says so."`
+	telemetry.Traces
 	setup.Servers
 	retention.Flags
 	MaxBatch          int           `env:"EVENTIO_MAX_BATCH" default:"512" help:"Most registrations in one transaction."`
@@ -86,18 +88,24 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	defer admin.Close()
-	connections, err := c.Serve.Open(ctx, "worker", log)
+	tracer, endTraces, err := c.Serve.Traces.Open(ctx, "worker", log)
+	if err != nil {
+		return err
+	}
+	defer endTraces()
+	connections, err := c.Serve.Servers.Open(ctx, "worker", log)
 	if err != nil {
 		return err
 	}
 	defer connections.Close()
-	return serve(ctx, c, listener, parts{connections, metrics}, log)
+	return serve(ctx, c, listener, parts{connections, metrics, tracer}, log)
 }
 
 // parts are what a worker works with.
 type parts struct {
 	*setup.Connections
 	metrics *prometheus.Registry
+	tracer  *tracing.Tracer
 }
 
 // serve works until ctx ends, answers what it has accepted, and only then stops telling
@@ -106,7 +114,7 @@ func serve(ctx context.Context, c config, listener net.Listener, connections par
 	ctx, end := process.EndOn(ctx, log, connections.Lost)
 	w := worker.New(connections.NATS, connections.Store, worker.Config{
 		MaxBatch: c.Serve.MaxBatch, MaxWaiting: c.Serve.MaxWaiting,
-		Prefix: c.Serve.NATSPrefix, SharedSubject: c.Serve.NATSSharedSubject,
+		Prefix: c.Serve.NATSPrefix, SharedSubject: c.Serve.NATSSharedSubject, Tracer: connections.tracer,
 	}, log)
 	if err := w.Start(); err != nil {
 		return errors.Join(err, end())

@@ -69,7 +69,7 @@ type Kind struct {
 	// Meaning is a sentence, for the log and for docs/security.md.
 	Meaning string
 	// Fields are those that its messages have beside those of all: actor_id, actor_kind, actor_proof, token_id,
-	// client_address and request_id, each where it is known.
+	// client_address, request_id and trace_id, each where it is known.
 	Fields []string
 }
 
@@ -126,6 +126,8 @@ type Actor struct {
 	Address string
 	// RequestID is that of the request's line in the log.
 	RequestID string
+	// TraceID is that of the trace to which the request belongs; empty: it is not traced.
+	TraceID string
 }
 
 // Operator is who runs a command: whoever may use the database.
@@ -175,6 +177,7 @@ func (a Actor) MarshalZerologObject(e *zerolog.Event) {
 	id(e, "key_id", a.KeyID)
 	text(e, "client_address", a.Address)
 	text(e, "request_id", a.RequestID)
+	text(e, "trace_id", a.TraceID)
 }
 
 // MarshalZerologObject writes what is there into a line of a log.

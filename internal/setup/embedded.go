@@ -17,6 +17,7 @@ import (
 
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/telemetry/tracing"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store/sqlitestore"
 	"github.com/eventio/eventio/web"
@@ -42,6 +43,8 @@ type EmbeddedConfig struct {
 	Prefix         Prefix
 	// Metrics gets the metrics of all parts. nil: they are not registered.
 	Metrics prometheus.Registerer
+	// Tracer makes the spans of batches. nil: there are none.
+	Tracer *tracing.Tracer
 }
 
 // Embedded is a database in a data folder together with a NATS server and a worker, all in
@@ -109,7 +112,7 @@ func OpenEmbedded(ctx context.Context, config EmbeddedConfig, log zerolog.Logger
 		return nil, err
 	}
 	// SQLite has one writer, so one batch in flight gathers the most.
-	w := worker.New(link.Conn, e.Store, worker.Config{InFlight: 1, Prefix: e.Namespace.Prefix}, log)
+	w := worker.New(link.Conn, e.Store, worker.Config{InFlight: 1, Prefix: e.Namespace.Prefix, Tracer: config.Tracer}, log)
 	e.atEnd(func() error {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 		defer cancel()

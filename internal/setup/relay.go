@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventio/eventio/api"
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/telemetry/tracing"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/outbox"
@@ -104,6 +105,8 @@ type RelayParts struct {
 	Link  messages.Link
 	// Metrics gets the metrics of all parts. nil: they are not registered.
 	Metrics prometheus.Registerer
+	// Tracer makes the spans of calls of webhooks. nil: there are none.
+	Tracer *tracing.Tracer
 }
 
 // Run tells others of changes until ctx ends, and has ended all of it when it returns.
@@ -114,7 +117,7 @@ func (f Relay) Run(ctx context.Context, parts RelayParts, config relay.Config, l
 		panic("setup: Check was not called: " + err.Error())
 	}
 	var sender *mail.Sender
-	hooks := webhooks.Config{Targets: targets, Lease: config.Lease}
+	hooks := webhooks.Config{Targets: targets, Lease: config.Lease, Tracer: parts.Tracer}
 	if f.On() {
 		if server, site, err := f.server(); err != nil { // which Check has read
 			log.Error().Err(err).Msg("no mail is sent")

@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -235,7 +236,14 @@ func (m *Mongo) await() error {
 	}
 	return withAdmin(m.direct(), func(admin *mongo.Database) error {
 		if m.member {
-			return m.checkOwn(admin)
+			var own error // a member closes its connections when it finds that its set is another one
+			err := Poll(life, startLimit, func() error {
+				if own = m.checkOwn(admin); mongo.IsNetworkError(own) {
+					return own
+				}
+				return nil
+			})
+			return cmp.Or(err, own)
 		}
 		err := Poll(life, startLimit, func() error {
 			var hello struct {

@@ -2,6 +2,7 @@ package testenv
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -78,7 +79,7 @@ func RunProgram(tb testing.TB, cmd *exec.Cmd) *Program {
 }
 
 // Find waits for a whole line of the output that has text, as long as the program runs. It returns the address that is told
-// there: addr of a line of a log, else the first word after text.
+// there: addr or admin_addr of a line of a log, else the first word after text.
 func (p *Program) Find(ctx context.Context, text string) (addr string, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -96,9 +97,12 @@ func (p *Program) Find(ctx context.Context, text string) (addr string, err error
 			return fmt.Errorf("%s %s does not say %q; %s", p.Name, state, text, p.Tail())
 		}
 		line := append(append(bytes.Clone(before[bytes.LastIndexByte(before, '\n')+1:]), text...), rest...)
-		var entry struct{ Addr string }
+		var entry struct {
+			Addr  string
+			Admin string `json:"admin_addr"`
+		}
 		if json.Unmarshal(line, &entry) == nil {
-			addr = entry.Addr
+			addr = cmp.Or(entry.Addr, entry.Admin)
 		} else if words := strings.Fields(string(rest)); len(words) > 0 {
 			addr = words[0]
 		}

@@ -17,9 +17,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/internal/testenv"
-	"github.com/eventio/eventio/loadtest/load"
+	"github.com/eventio/eventio/loadtest/crowd"
 	"github.com/eventio/eventio/loadtest/report"
-	"github.com/eventio/eventio/loadtest/roles"
+	"github.com/eventio/eventio/loadtest/role"
 )
 
 // scenario is one row, or a few, of the table.
@@ -37,7 +37,7 @@ type bench struct {
 	dir     string // for data, logs and programs
 	mongo   *testenv.Mongo
 	admin   *mongo.Client
-	crowd   *load.Crowd
+	crowd   *crowd.Crowd
 
 	result report.Result
 	atEnd  []func(context.Context) error // last first
@@ -55,7 +55,7 @@ func open(ctx context.Context, s settings, out io.Writer) (_ *bench, err error) 
 			err = errors.Join(err, b.close())
 		}
 	}()
-	if b.crowd, err = load.NewCrowd(); err != nil {
+	if b.crowd, err = crowd.New(); err != nil {
 		return nil, err
 	}
 	b.say("building api, worker and eventio")
@@ -116,7 +116,7 @@ func (b *bench) role(ctx context.Context, name string, args ...string) (*testenv
 	if err != nil {
 		return nil, "", err
 	}
-	return b.start(ctx, name, exec.Command(path, append([]string{"role", name}, args...)...), roles.Ready)
+	return b.start(ctx, name, exec.Command(path, append([]string{"role", name}, args...)...), role.Ready)
 }
 
 // start starts a process, to the scenario's end, and waits for the line of its output with that

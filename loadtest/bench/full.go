@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/loadtest/crowd"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/report"
 	"github.com/eventio/eventio/pkg/client"
@@ -66,7 +67,7 @@ func soldOut(ctx context.Context, b *bench) error {
 
 // proveFresh frees places of a full event one by one and makes sure that the very next
 // request gets each, and the one after it none; then the same with a larger capacity.
-func (s *system) proveFresh(ctx context.Context, event store.ID, leaving []load.Member) error {
+func (s *system) proveFresh(ctx context.Context, event store.ID, leaving []crowd.Member) error {
 	next := func(want error) error {
 		m, err := s.b.crowd.Mint()
 		if err != nil {
@@ -106,13 +107,13 @@ func (s *system) proveFresh(ctx context.Context, event store.ID, leaving []load.
 }
 
 // leave gives a seat back that was held from the start.
-func (s *system) leave(ctx context.Context, event store.ID, m load.Member) error {
+func (s *system) leave(ctx context.Context, event store.ID, m crowd.Member) error {
 	s.accounts[event].Before--
 	return s.as(m).CancelRegistration(ctx, event, m.ID)
 }
 
 // freeInStorm frees places while everybody asks for one: the storm gets each of them.
-func (s *system) freeInStorm(ctx context.Context, event store.ID, leaving []load.Member) error {
+func (s *system) freeInStorm(ctx context.Context, event store.ID, leaving []crowd.Member) error {
 	var asked atomic.Int64
 	next := s.b.crowd.Requests([]store.ID{event}, s.auth)
 	stop := make(chan struct{})

@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/eventio/eventio/internal/setup"
@@ -93,11 +91,7 @@ func hotEvent(ctx context.Context, b *bench) error {
 		b.result.Judge("product, 1024 connections", figure, report.Goal{})
 	}
 	for _, name := range []string{"product, 1024 connections", "L1, 1024 connections"} {
-		for _, figure := range slices.Sorted(maps.Keys(b.result.Raw[name])) {
-			if strings.HasPrefix(figure, cpuOf) {
-				b.result.Judge(name, figure, report.Goal{})
-			}
-		}
+		b.judgeCPU(name)
 	}
 	b.result.PlotQuantiles("s1-latency.svg", "S1: latency at 1,024 connections", []string{p50, p90, p99, p999, slowest}, "product, 1024 connections", "L1, 1024 connections")
 	return nil
@@ -106,6 +100,10 @@ func hotEvent(ctx context.Context, b *bench) error {
 // raw is L2: the store fed with full batches, one after the other.
 func (s *system) raw(ctx context.Context, size int) (figures, error) {
 	events, err := s.newEvents(ctx, 1, plenty)
+	if err != nil {
+		return nil, err
+	}
+	before, err := s.usage(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -118,8 +116,12 @@ func (s *system) raw(ctx context.Context, size int) (figures, error) {
 		n += size
 	}
 	rate := float64(n) / time.Since(started).Seconds()
+	after, err := s.usage(ctx)
+	if err != nil {
+		return nil, err
+	}
 	s.owe(events, n)
-	return figures{goodput: rate}, nil
+	return figures{goodput: rate, cpuOfAll: after.Since(before).Millis(n, func(name string) bool { return name == "load" || name == "mongod" })}, nil
 }
 
 // herd is S2.
@@ -301,6 +303,11 @@ func workers(ctx context.Context, b *bench) error {
 	b.result.Compare(hotName(last), hotName(1), p99, report.AtMost(1.5))
 	for i, n := range counts[1:] {
 		b.result.Compare(evenName(n), evenName(counts[i]), goodput, report.AtLeast(0.95))
+	}
+	for _, n := range counts {
+		b.result.Judge(evenName(n), meanBatch, report.Goal{})
+		b.result.Judge(evenName(n), cpuOfAll, report.Goal{})
+		b.judgeWork(evenName(n))
 	}
 	b.result.PlotBars("s9-workers.svg", "S9: by workers", goodput, slices.Concat(names(hotName), names(evenName))...)
 	return nil

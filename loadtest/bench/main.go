@@ -17,17 +17,16 @@ import (
 
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/loadtest/report"
-	"github.com/eventio/eventio/loadtest/roles"
+	"github.com/eventio/eventio/loadtest/role"
 )
 
 type config struct {
-	Measure settings   `cmd:"" default:"withargs" help:"Measure (the default)."`
-	Setups  setups     `cmd:"" help:"Measure the setups that loadtest/model predicts, and by which its costs are found."`
-	Role    roles.Role `cmd:"" hidden:"" help:"Be one of the processes that bench starts."`
+	Measure settings  `cmd:"" default:"withargs" help:"Measure (the default)."`
+	Role    role.Role `cmd:"" hidden:"" help:"Be one of the processes that bench starts."`
 }
 
 type settings struct {
-	Scenario []string      `placeholder:"S1,..." help:"Scenarios to run, comma-separated, of S1 to S14. By default all."`
+	Scenario []string      `placeholder:"S1,..." help:"Scenarios to run, comma-separated, of S1 to S15 and S18. By default all."`
 	Rounds   int           `default:"5" help:"Rounds in which what is compared takes turns; medians are of these. One more comes first and does not count."`
 	Window   time.Duration `default:"4s" help:"How long each load lasts in a round."`
 	Auth     string        `enum:"trusted,token" default:"trusted" help:"trusted: ids in bodies are believed. token: each request brings a token, signed by this program with the key that it gives to the API."`
@@ -46,9 +45,6 @@ func run(ctx context.Context, env process.Env) error {
 	}
 	if strings.HasPrefix(line.Command, "role") {
 		return c.Role.Play(ctx, env)
-	}
-	if line.Command == "setups" {
-		return c.Setups.measure(ctx, env.Stdout)
 	}
 	chosen, err := c.Measure.resolve()
 	if err != nil {
@@ -84,7 +80,7 @@ func (s *settings) resolve() ([]scenario, error) {
 			}
 		}
 		if !found {
-			return nil, process.Usage("--scenario: there is no %q; there are S1 to S14", name)
+			return nil, process.Usage("--scenario: there is no %q; there are %s", name, named())
 		}
 	}
 	return chosen, nil

@@ -16,6 +16,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/loadtest/crowd"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
@@ -39,7 +40,7 @@ const (
 type product struct {
 	target
 	auth      string
-	organizer load.Member
+	organizer crowd.Member
 	people    *client.Client // of nobody
 }
 
@@ -53,7 +54,7 @@ func (b *bench) newProduct(auth string) (product, error) {
 // limits are off because the whole crowd comes from one address.
 func (p *product) env(more ...string) []string {
 	return append(append(os.Environ(),
-		"EVENTIO_ADDR=127.0.0.1:0", "EVENTIO_DRAIN_DELAY=0s", "EVENTIO_LOG_LEVEL=info",
+		"EVENTIO_ADDR=127.0.0.1:0", "EVENTIO_ADMIN_ADDR=127.0.0.1:0", "EVENTIO_DRAIN_DELAY=0s", "EVENTIO_LOG_LEVEL=info",
 		"EVENTIO_AUTH="+p.auth, "EVENTIO_AUTH_KEYS="+p.b.crowd.AuthKeys, "EVENTIO_RATE_LIMITS=off",
 		"GOMEMLIMIT=512MiB", // as in docker-compose.yml
 	), more...)
@@ -71,7 +72,7 @@ func (p *product) meet(addr string) (err error) {
 }
 
 // as is the client of a person.
-func (p *product) as(who load.Member) *client.Client {
+func (p *product) as(who crowd.Member) *client.Client {
 	if p.auth == setup.Token {
 		return p.people.As(who.Token)
 	}
@@ -162,6 +163,7 @@ func (b *bench) newSystemOf(ctx context.Context, programs string, workers int, a
 		return nil, err
 	}
 	s := &system{product: p, programs: programs}
+	s.admins = make(map[*testenv.Program]string)
 	s.read = s.stored
 	uri := b.database()
 	if s.store, err = mongostore.Open(ctx, uri, zerolog.Nop()); err != nil {
@@ -217,6 +219,9 @@ func (s *system) scale(ctx context.Context, n int) error {
 		if err != nil {
 			return err
 		}
+		if s.admins[w], err = w.Find(ctx, "serving /metrics"); err != nil {
+			return err
+		}
 		s.workers = append(s.workers, w)
 		s.processes = append(s.processes, w)
 	}
@@ -226,6 +231,7 @@ func (s *system) scale(ctx context.Context, n int) error {
 			return err
 		}
 		s.workers = s.workers[:len(s.workers)-1]
+		delete(s.admins, last)
 		s.processes = slices.DeleteFunc(s.processes, func(p *testenv.Program) bool { return p == last })
 	}
 	return nil

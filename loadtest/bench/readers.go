@@ -6,6 +6,7 @@ import (
 	"math/rand"
 	"net/http"
 
+	"github.com/eventio/eventio/loadtest/crowd"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/report"
 )
@@ -46,21 +47,25 @@ func readers(ctx context.Context, b *bench) error {
 		}
 		return func() load.Request { return load.Request{Path: paths[rand.Intn(len(paths))]} }
 	}
-	someone := func(path func(load.Member) string) func() load.Request {
+	someone := func(path func(crowd.Member) string) func() load.Request {
 		return func() load.Request {
 			m := people[rand.Intn(len(people))]
 			return load.Request{Path: path(m), Token: m.Token}
 		}
 	}
-	alone := s.hot("burst alone", some)
+	alone, one := latest(s.hot("burst alone", some)), latest(s.asking("one event", always(path)))
+	const left = "burst alone, less the readers' share"
 	if err := b.alternate(ctx,
 		s.asking("/livez", always("/livez")),
-		s.asking("one event", always(path)),
+		one.arm,
 		s.asking("10,000 events by Zipf", zipf()),
-		s.asking("am I in?", someone(func(m load.Member) string { return path + "/registrations/" + m.ID.Hex() })),
-		s.asking("a person's list", someone(func(m load.Member) string { return "/api/users/" + m.ID.Hex() + "/registrations" })),
+		s.asking("am I in?", someone(func(m crowd.Member) string { return path + "/registrations/" + m.ID.Hex() })),
+		s.asking("a person's list", someone(func(m crowd.Member) string { return "/api/users/" + m.ID.Hex() + "/registrations" })),
 		s.asking("a page of events", always("/api/events?limit=20")),
-		alone, s.beside("burst beside readers", s.hot("", some), always(path)),
+		alone.arm, s.beside("burst beside readers", s.hot("", some), always(path)),
+		arm{left, func(context.Context) (figures, error) {
+			return figures{goodput: alone.got[goodput] * (1 - readRate/one.got[goodput])}, nil
+		}},
 	); err != nil {
 		return err
 	}
@@ -69,11 +74,15 @@ func readers(ctx context.Context, b *bench) error {
 	} {
 		b.result.Compare(name, "/livez", goodput, goal)
 	}
+	for _, name := range []string{"/livez", "one event", "am I in?"} {
+		b.result.Judge(name, cpuOfAll, report.Goal{})
+	}
 	b.result.Compare("a person's list", "/livez", goodput, report.Goal{})
 	b.result.Compare("a page of events", "/livez", goodput, report.Goal{})
 	b.result.Judge("one event", storeReads, report.AtMost(1000))
 	b.result.Judge("one event", p99, report.Goal{})
 	b.result.Compare("burst beside readers", alone.name, goodput, report.Goal{})
+	b.result.Compare("burst beside readers", left, goodput, report.AtLeast(1))
 	return nil
 }
 

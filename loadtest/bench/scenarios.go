@@ -1,5 +1,7 @@
 package main
 
+import "strings"
+
 // scenarios are all there are, in order.
 func scenarios() []scenario {
 	return []scenario{
@@ -17,5 +19,16 @@ func scenarios() []scenario {
 		{"S12", "with the record of changes, and without", recorded},
 		{"S13", "5,000 listeners on the event of a burst", listeners},
 		{"S14", "many read at once", readers},
+		{"S15", "CPU for each seat", seatCost},
+		{"S18", "a crowd logs in and signs up beside a burst", entering},
 	}
+}
+
+// named are the names of all scenarios.
+func named() string {
+	var names []string
+	for _, sc := range scenarios() {
+		names = append(names, sc.name)
+	}
+	return strings.Join(names, ", ")
 }

@@ -3,16 +3,17 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
-	"time"
+	"slices"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
-	"github.com/eventio/eventio/loadtest/procfs"
+	"github.com/eventio/eventio/loadtest/report"
+	"github.com/eventio/eventio/loadtest/usage"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -29,6 +30,12 @@ const (
 	commands     = "store commands/request"
 	journalBytes = "journal bytes/seat"
 	meanBatch    = "requests/batch"
+	perCommit    = "store commands/commit"
+	syncs        = "journal syncs/commit"
+	conflicts    = "write conflicts/1,000 requests"
+	thrownAway   = "guesses thrown away/100 batches"
+	saving       = "ms of writes/batch"
+	committing   = "ms of commit/batch"
 	cpuOf        = "CPU s/1,000 requests: " // and the process
 )
 
@@ -37,7 +44,8 @@ type target struct {
 	b         *bench
 	addr      string
 	processes []*testenv.Program
-	workers   []*testenv.Program // those whose batches are counted
+	workers   []*testenv.Program          // those whose batches are counted
+	admins    map[*testenv.Program]string // where workers tell their metrics
 	// read adds to an account what is stored; nil: nothing is.
 	read     func(context.Context, load.Account) (load.Account, error)
 	accounts map[store.ID]*load.Account
@@ -110,14 +118,15 @@ func (t *target) load(ctx context.Context, p load.Plan, expected ...int) (load.R
 		}
 	}
 	got := figuresOf(res)
-	n := max(res.Count(load.Any), 1)
-	for name, cpu := range after.cpu {
-		got[cpuOf+name] = (cpu - before.cpu[name]).Seconds() / float64(n) * 1000
+	n, used := max(res.Count(load.Any), 1), after.Since(before)
+	for name, cpu := range used.CPU {
+		got[cpuOf+name] = cpu.Seconds() / float64(n) * 1000
 	}
-	got[commands] = float64(after.commands-before.commands) / float64(n)
+	got[cpuOfAll] = used.Millis(n, func(name string) bool { return name != "load" && (name != "mongod" || t.read != nil) })
 	if seats := len(res.Told); seats > 0 {
-		got[journalBytes] = float64(after.journal-before.journal) / float64(seats)
+		got[journalBytes] = used.Counts[usage.Journal] / float64(seats)
 	}
+	tellWork(used.Counts, n, got)
 	if len(t.workers) > 0 && len(expected) > 0 { // refused by a full queue is in no batch
 		sizes, err := load.Batches(ctx, 0, t.workers...)
 		if err != nil {
@@ -130,6 +139,28 @@ func (t *target) load(ctx context.Context, p load.Plan, expected ...int) (load.R
 		got[meanBatch] = float64(sum) / float64(max(len(sizes), 1))
 	}
 	return res, got, nil
+}
+
+// tellWork adds what workers and MongoDB did for n requests.
+func tellWork(did usage.Values, n int, got figures) {
+	got[commands] = did[usage.Commands] / float64(n)
+	got[conflicts] = did[usage.Conflicts] / float64(n) * 1000
+	if commits := did[usage.Commits]; commits > 0 {
+		got[perCommit], got[syncs] = did[usage.Commands]/commits, did[usage.Syncs]/commits
+	}
+	const guesses, phases = "eventio_store_guesses_total:", "eventio_store_batch_phase_seconds"
+	if batches := did.Sum(guesses); batches > 0 {
+		got[thrownAway] = did.Sum(guesses+"wrong", guesses+"failed") / batches * 100
+		got[saving] = did[phases+"_sum:save"] / batches * 1000
+		got[committing] = did[phases+"_sum:commit"] / batches * 1000
+	}
+}
+
+// judgeWork adds rows that say what an arm made workers and MongoDB do.
+func (b *bench) judgeWork(name string) {
+	for _, figure := range []string{perCommit, syncs, conflicts, thrownAway, saving, committing} {
+		b.result.Judge(name, figure, report.Goal{})
+	}
 }
 
 func figuresOf(res load.Result) figures {
@@ -154,38 +185,12 @@ func (t *target) account(res load.Result) {
 }
 
 // usage is what was used since all began.
-type usage struct {
-	cpu      map[string]time.Duration // by process, workers together
-	commands int64                    // of MongoDB
-	journal  int64                    // bytes
-}
-
-// usage reads it. Where there is no /proc, as outside Linux, processor time is left out.
-func (t *target) usage(ctx context.Context) (usage, error) {
-	u := usage{cpu: make(map[string]time.Duration)}
-	add := func(name string, pid int) {
-		if cpu, err := procfs.ProcessorTime(pid); err == nil {
-			u.cpu[name] += cpu
-		}
-	}
-	add("load", os.Getpid())
-	add("mongod", t.b.mongo.Pid())
+func (t *target) usage(ctx context.Context) (usage.Usage, error) {
+	processes := []usage.Process{{Name: "load", PID: os.Getpid()}, {Name: "mongod", PID: t.b.mongo.Pid()}}
 	for _, p := range t.processes {
-		add(p.Name, p.Pid)
+		processes = append(processes, usage.Process{Name: p.Name, PID: p.Pid})
 	}
-	status, err := t.b.admin.Database("admin").RunCommand(ctx, bson.D{{Key: "serverStatus", Value: 1}}).Raw()
-	if err != nil {
-		return u, fmt.Errorf("ask MongoDB what it did: %w", err)
-	}
-	for _, command := range []string{
-		"find", "getMore", "aggregate", "count", "distinct", "insert", "update", "delete", "bulkWrite", "findAndModify",
-		"commitTransaction", "abortTransaction",
-	} {
-		n, _ := status.Lookup("metrics", "commands", command, "total").AsInt64OK() // some servers do not know all
-		u.commands += n
-	}
-	u.journal, _ = status.Lookup("wiredTiger", "log", "log bytes written").AsInt64OK()
-	return u, nil
+	return usage.Look(ctx, t.b.admin.Database("admin"), processes, slices.Collect(maps.Values(t.admins)))
 }
 
 // outcome is what came of a load that ran in the background.

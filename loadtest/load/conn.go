@@ -17,10 +17,11 @@ import (
 // Seat is a user's seat in an event.
 type Seat struct{ Event, User store.ID }
 
-// Request is one request: for a seat, or with a Path a read.
+// Request is one request: for a seat, or with a Path a read, or with a Body too a POST of that.
 type Request struct {
 	Seat
-	Path  string // what is read; the Seat is left out then
+	Path  string // what is read, or with a Body where that is sent; the Seat is left out then
+	Body  string // JSON
 	Token string // says who asks; empty: the body alone does
 	// Header is one more line of the header of a request for a seat, without its end.
 	Header string
@@ -61,7 +62,11 @@ func (c *Conn) Send(w Request) (int, error) {
 	if w.Path == "" {
 		return c.Register(w)
 	}
-	c.out = append(c.out[:0], "GET "...)
+	method := "GET "
+	if w.Body != "" {
+		method = "POST "
+	}
+	c.out = append(c.out[:0], method...)
 	c.out = append(c.out, w.Path...)
 	c.out = append(c.out, " HTTP/1.1\r\nHost: "...)
 	c.out = append(c.out, c.host...)
@@ -71,7 +76,13 @@ func (c *Conn) Send(w Request) (int, error) {
 		c.out = append(c.out, w.Token...)
 		c.out = append(c.out, "\r\n"...)
 	}
+	if w.Body != "" {
+		c.out = append(c.out, "Content-Type: application/json\r\nContent-Length: "...)
+		c.out = strconv.AppendInt(c.out, int64(len(w.Body)), 10)
+		c.out = append(c.out, "\r\n"...)
+	}
 	c.out = append(c.out, "\r\n"...)
+	c.out = append(c.out, w.Body...)
 	if _, err := c.tcp.Write(c.out); err != nil {
 		return 0, err
 	}

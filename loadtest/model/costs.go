@@ -53,7 +53,7 @@ func (c Costs) scaled(speed float64) Costs {
 	return c
 }
 
-// Measured returns the costs that the setups with Fit gave (bench setups).
+// Measured returns the costs that the setups with Fit gave (BenchmarkSetups).
 func Measured() Costs {
 	const us = time.Microsecond
 	return Costs{

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// measuredJSON is what loadtest/bench wrote (bench setups --out).
+// measuredJSON is what loadtest/bench wrote (BenchmarkSetups).
 //
 //go:embed measured.json
 var measuredJSON []byte

@@ -118,6 +118,10 @@ type SeatRequest struct {
 	// TraceID is the X-Request-Id of the HTTP request, or empty. It joins a line of the API's log
 	// with one of the worker's, and decides nothing.
 	TraceID string `json:"trace_id,omitempty"`
+	// TraceParent is the traceparent (W3C Trace Context) of the HTTP request, or empty when nothing is
+	// traced. A worker links the span of its batch to it. It decides nothing, and one that cannot be
+	// read counts as none. A worker of a version before it ignores it.
+	TraceParent string `json:"traceparent,omitempty"`
 }
 
 // Actor says who made a SeatRequest. The zero Actor stands for a request of an API process of

@@ -217,7 +217,7 @@ func TestTheFirstRequestSurvivesAFrozenWorker(t *testing.T) {
 	for range 32 {
 		r := requester(t, p.url)
 		crowd.Go(func() {
-			reply := r.Request(t.Context(), request(), time.Now().Add(2*time.Second)).Reply
+			reply := r.Request(t.Context(), request(), time.Now().Add(5*time.Second)).Reply
 			if reply.Outcome != store.Registered {
 				t.Errorf("the answer is %s", reply.Outcome)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/internal/telemetry/tracing"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/relay"
 )
@@ -41,6 +42,8 @@ type Config struct {
 	// AtOnce bounds how many webhooks are called at once by a process. Those whose last call failed have
 	// at most half of it. Default 256.
 	AtOnce int
+	// Tracer makes a span of each call, whose traceparent the call has. nil: there are none.
+	Tracer *tracing.Tracer
 	// SwitchOff, if it is set, is called before a webhook is switched off, with what it will be then, to have
 	// its owner told. After an error the webhook stays on, and its next failed call tries both again. A
 	// process that dies between the two has told of what is not so yet: see mail.OfWebhook.
@@ -91,6 +94,7 @@ func NewCaller(st Store, config Config, log zerolog.Logger) *Caller {
 		woken: make(chan struct{}, 1), slots: make(chan struct{}, config.AtOnce), slow: make(chan struct{}, max(1, config.AtOnce/2)),
 		busy: make(map[store.ID]time.Time),
 	}
+	c.client.Transport = config.Tracer.Client("webhook call", c.client.Transport)
 	c.stats = newStats(c)
 	return c
 }

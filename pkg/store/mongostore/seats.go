@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 
 	"github.com/eventio/eventio/internal/telemetry/measure"
+	"github.com/eventio/eventio/internal/telemetry/tracing"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 	"github.com/eventio/eventio/pkg/store/stats"
@@ -155,6 +156,14 @@ func (a *attempt) transact(ctx context.Context, decide func(context.Context) err
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
+	span := tracing.Transaction(ctx, mongodb.System)
+	defer func() {
+		cause := ""
+		if err != nil {
+			cause = retryCause(err)
+		}
+		tracing.End(span, cause)
+	}()
 	session, err := a.store.client.StartSession()
 	if err != nil {
 		return false, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/eventio/eventio/internal/telemetry/tracing"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
@@ -55,7 +56,9 @@ func (s *Store) fenceUncertain(ctx context.Context) error {
 }
 
 // commit runs fn in one transaction. The caller has the write lock.
-func (s *Store) commit(ctx context.Context, fn func(*sql.Tx) error) error {
+func (s *Store) commit(ctx context.Context, fn func(*sql.Tx) error) (err error) {
+	span := tracing.Transaction(ctx, "sqlite")
+	defer func() { tracing.End(span, tracing.Cause(err)) }()
 	if err := errors.Join(ctx.Err(), s.checkFiles()); err != nil {
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}

@@ -11,6 +11,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+
+	"github.com/eventio/eventio/internal/telemetry/tracing"
 )
 
 // The pause before a transaction is retried grows from MinPause to MaxPause, with full jitter, so
@@ -19,6 +21,9 @@ const (
 	MinPause = 2 * time.Millisecond
 	MaxPause = 100 * time.Millisecond
 )
+
+// System is what traces call this database, by the conventions of OpenTelemetry.
+const System = "mongodb"
 
 // EndLimit bounds the end of a session or a cursor whose caller has left.
 const EndLimit = time.Second
@@ -59,7 +64,9 @@ func Transaction(ctx context.Context, client *mongo.Client, fn func(context.Cont
 }
 
 // TryTransaction runs fn in one transaction.
-func TryTransaction(ctx context.Context, client *mongo.Client, fn func(context.Context) error) error {
+func TryTransaction(ctx context.Context, client *mongo.Client, fn func(context.Context) error) (err error) {
+	span := tracing.Transaction(ctx, System)
+	defer func() { tracing.End(span, tracing.Cause(err)) }()
 	session, err := client.StartSession()
 	if err != nil {
 		return err

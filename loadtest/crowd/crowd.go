@@ -1,4 +1,5 @@
-package load
+// Package crowd is the people who make a load: their ids, their tokens, and what they ask for.
+package crowd
 
 import (
 	"crypto/rand"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -28,8 +30,8 @@ type Member struct {
 	Token string
 }
 
-// NewCrowd makes a crowd with a new key.
-func NewCrowd() (*Crowd, error) {
+// New makes one with a key of its own.
+func New() (*Crowd, error) {
 	secret := make([]byte, identity.MinSecret)
 	_, _ = rand.Read(secret) // never fails
 	c := &Crowd{AuthKeys: "bench:" + base64.RawURLEncoding.EncodeToString(secret)}
@@ -67,7 +69,7 @@ func (c *Crowd) Members(ids []store.ID, auth string) ([]Member, error) {
 
 // Prepare gives requests as Requests does, and in token mode signs tokens for the first n of
 // them before: doing it while the load runs would slow it.
-func (c *Crowd) Prepare(n int, events []store.ID, auth string) (func() (Request, bool), error) {
+func (c *Crowd) Prepare(n int, events []store.ID, auth string) (func() (load.Request, bool), error) {
 	if auth == setup.Trusted {
 		return c.Requests(events, auth), nil
 	}
@@ -97,11 +99,11 @@ func (c *Crowd) Prepare(n int, events []store.ID, auth string) (func() (Request,
 
 // Requests gives new users' requests for seats of the events in turn. In token mode they are those who
 // were prepared, as long as there are any.
-func (c *Crowd) Requests(events []store.ID, auth string) func() (Request, bool) {
+func (c *Crowd) Requests(events []store.ID, auth string) func() (load.Request, bool) {
 	var asked atomic.Int64
-	return func() (Request, bool) {
+	return func() (load.Request, bool) {
 		m := c.next(auth)
-		return Request{Seat: Seat{Event: events[int(asked.Add(1)-1)%len(events)], User: m.ID}, Token: m.Token}, true
+		return load.Request{Seat: load.Seat{Event: events[int(asked.Add(1)-1)%len(events)], User: m.ID}, Token: m.Token}, true
 	}
 }
 

@@ -2,34 +2,23 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
-	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/model"
 	"github.com/eventio/eventio/loadtest/report"
-	"github.com/eventio/eventio/loadtest/roles"
+	"github.com/eventio/eventio/loadtest/role"
 	"github.com/eventio/eventio/pkg/store"
 )
-
-// setups measures the setups of loadtest/model: the figures by which the model's costs are found, and those that
-// it has to predict.
-type setups struct {
-	Only   string        `placeholder:"TEXT" help:"Only setups whose name contains this."`
-	Grow   bool          `help:"Instead measure what a request costs by the number of API processes, workers, events and connections."`
-	Rounds int           `default:"3" help:"Rounds; one more comes first and does not count."`
-	Window time.Duration `default:"2s" help:"How long each load lasts in a round."`
-	Out    string        `type:"path" placeholder:"FILE" help:"File for the medians (JSON): loadtest/model/measured.json is what the model is compared with. What is there of other setups stays."`
-}
 
 // The names of more figures, of one request each.
 const (
@@ -38,49 +27,56 @@ const (
 	oplogBytes   = "oplog bytes/request"
 )
 
-// measure measures the setups one after the other, each with processes and a database of its own.
-func (s setups) measure(ctx context.Context, out io.Writer) (err error) {
-	if s.Rounds < 1 || s.Window < 100*time.Millisecond {
-		return process.Usage("--rounds and --window: want at least 1 and 100ms")
+// BenchmarkSetups measures the setups of loadtest/model: those by which the model's costs are found, and those that it has
+// to predict. The medians of three rounds go into the file LOADTEST_MEASURED: loadtest/model/measured.json is what
+// the model is compared with.
+func BenchmarkSetups(b *testing.B) { measureSetups(b, model.Setups(), 3) }
+
+// BenchmarkGrowth measures what a request costs by the number of API processes, workers, events and connections.
+func BenchmarkGrowth(b *testing.B) { measureSetups(b, model.Growth(), 1) }
+
+// measureSetups measures setups one after the other, each with processes and a database of its own.
+func measureSetups(b *testing.B, all []model.Setup, rounds int) {
+	if b.N > 1 {
+		b.Skip("one measurement is all: -benchtime 1x")
 	}
-	b, err := open(ctx, settings{Rounds: s.Rounds, Window: s.Window, Auth: "trusted", Verbose: true}, out)
+	const window = 1500 * time.Millisecond
+	out := os.Getenv("LOADTEST_MEASURED")
+	kept, err := model.ReadMeasurements(out)
 	if err != nil {
-		return err
+		b.Fatal(err)
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
-	all := model.Setups()
-	if s.Grow {
-		all = model.Growth()
-	}
-	kept, err := model.ReadMeasurements(s.Out)
+	m, err := open(b.Context(), settings{Rounds: rounds, Window: window, Auth: "trusted", Verbose: true}, b.Output())
 	if err != nil {
-		return err
+		b.Fatal(err)
 	}
-	for i, setup := range all {
-		if !strings.Contains(setup.Name, s.Only) {
-			continue
+	defer func() {
+		if err := m.close(); err != nil {
+			b.Error(err)
 		}
-		b.say("%d of %d: %s", i+1, len(all), setup.Name)
-		result, err := b.run(ctx, scenario{setup.Name, setup.Name, func(ctx context.Context, b *bench) error {
-			return b.setup(ctx, setup)
+	}()
+	for _, setup := range all {
+		m.say("%s", setup.Name)
+		result, err := m.run(b.Context(), scenario{setup.Name, setup.Name, func(ctx context.Context, m *bench) error {
+			return m.setup(ctx, setup)
 		}})
 		if err != nil {
-			return fmt.Errorf("%s: %w", setup.Name, err)
+			b.Fatalf("%s: %v", setup.Name, err)
 		}
 		medians := make(map[string]float64)
-		for figure := range result.Raw[setup.Name] {
+		for _, figure := range slices.Sorted(maps.Keys(result.Raw[setup.Name])) {
 			medians[figure] = result.Of(setup.Name, figure).Median
+			m.say("    %-32s %.5g", figure, medians[figure])
 		}
 		kept.Figures[setup.Name] = medians
-		for _, figure := range slices.Sorted(maps.Keys(medians)) {
-			b.say("    %-32s %.5g", figure, medians[figure])
-		}
 	}
-	if s.Out == "" {
-		return nil
+	kept.Machine, kept.Date, kept.Rounds, kept.Window = report.Machine(), time.Now().UTC().Format(time.DateOnly), rounds, window.String()
+	if out == "" {
+		return
 	}
-	kept.Machine, kept.Date, kept.Rounds, kept.Window = report.Machine(), time.Now().UTC().Format(time.DateOnly), s.Rounds, s.Window.String()
-	return kept.Write(s.Out)
+	if err := kept.Write(out); err != nil {
+		b.Fatal(err)
+	}
 }
 
 // setup measures one setup.
@@ -167,7 +163,7 @@ func (s *system) eventsOf(ctx context.Context, m model.Setup) ([]store.ID, error
 
 // traffic is what has passed through NATS and into MongoDB's oplog.
 func (s *system) traffic(ctx context.Context) (figures, error) {
-	passed, err := roles.Traffic(ctx, strings.TrimPrefix(s.links[0], "NATS_URL="))
+	passed, err := role.Traffic(ctx, strings.TrimPrefix(s.links[0], "NATS_URL="))
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,5 @@
-// Package roles are the processes that loadtest/bench starts beside those of the product: NATS servers, baselines, and distance.
-package roles
+// Package role is the processes of a measurement that are no part of the product: a NATS server, the baselines, and distance.
+package role
 
 import (
 	"context"
@@ -19,11 +19,12 @@ import (
 
 // Role is a process that is measured apart from the one that makes the load.
 type Role struct {
-	Name       string        `arg:"" enum:"nats,far,l0,l1,l1-worker,l1-embedded,p,p-find" help:"Which."`
-	NATSURL    string        `name:"nats-url" help:"For l1 and l1-worker."`
-	MongoDBURI string        `name:"mongodb-uri" help:"For p and p-find."`
-	Server     string        `help:"For far: whom to pass connections on to, host:port."`
-	Trip       time.Duration `help:"For far: how much longer a round trip takes."`
+	Name       string `arg:"" enum:"nats,far,l0,l1,l1-worker,l1-embedded,p,p-find" help:"Which."`
+	NATSURL    string `name:"nats-url" help:"For l1 and l1-worker."`
+	MongoDBURI string `name:"mongodb-uri" help:"For p and p-find."`
+
+	Server string        `help:"For far: whom to pass connections on to, host:port."`
+	Trip   time.Duration `help:"For far: how much longer a round trip takes."`
 }
 
 // Ready is what a role logs when it works.

@@ -1,0 +1,198 @@
+// Package tracing makes the spans of components: one for an HTTP request, one for a batch of seat
+// requests, one for a transaction of a store. It needs the interfaces of OpenTelemetry only; package
+// telemetry sends what comes of it.
+//
+// # What a span has
+//
+// Names and attributes have few values, all known before, as labels of metrics do: a method, the
+// pattern of a route, a status, an outcome, a count. None has an id, a path, an address, a text of an
+// error, or anything else that a person chooses or is known by.
+package tracing
+
+import (
+	"context"
+	"net/http"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
+)
+
+// Header is the name of the header, and of the field of messages, by which a trace goes on in another
+// process: W3C Trace Context.
+const Header = "traceparent"
+
+// scope is what spans name as their maker.
+const scope = "github.com/eventio/eventio"
+
+// Tracer begins spans that have no parent in this process. It is safe for concurrent use. The nil
+// Tracer begins none, which costs nothing.
+type Tracer struct{ requests, batches trace.Tracer }
+
+// New makes a Tracer. requests decides which requests are sampled; batches takes all spans that begin
+// there, because only batches with a sampled request do.
+func New(requests, batches trace.TracerProvider) *Tracer {
+	return &Tracer{requests.Tracer(scope), batches.Tracer(scope)}
+}
+
+// Request begins the span of an HTTP request for a route, as part of the trace that its traceparent
+// names, if it names one. It returns the request with the span in its context.
+func (t *Tracer) Request(r *http.Request, pattern string) (*http.Request, trace.Span) {
+	if t == nil {
+		return r, noop.Span{}
+	}
+	name, method := "HTTP", "_OTHER"
+	if known(r.Method) {
+		name, method = r.Method, r.Method
+	}
+	attributes := make([]attribute.KeyValue, 0, 2)
+	attributes = append(attributes, attribute.String("http.request.method", method))
+	if pattern != "" {
+		name += " " + pattern
+		attributes = append(attributes, attribute.String("http.route", pattern))
+	}
+	ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
+	ctx, span := t.requests.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attributes...))
+	return r.WithContext(ctx), span
+}
+
+// known reports whether a method is one of HTTP's own, which is never a text of the client's.
+func known(method string) bool {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return true
+	default:
+		return false
+	}
+}
+
+// Answered ends the span of a request with its status and its outcome, which is ok or the code of a problem.
+func Answered(span trace.Span, status int, outcome string) {
+	if !span.IsRecording() {
+		return
+	}
+	span.SetAttributes(attribute.Int("http.response.status_code", status), attribute.String("eventio.outcome", outcome))
+	if status >= http.StatusInternalServerError {
+		fail(span, outcome)
+	}
+	span.End()
+}
+
+// Batch begins the span of a batch, linked to those of its requests that are sampled. Without one of
+// these there is no span.
+func (t *Tracer) Batch(ctx context.Context, requests []trace.SpanContext) (context.Context, trace.Span) {
+	if t == nil {
+		return ctx, noop.Span{}
+	}
+	var links []trace.Link
+	for _, sc := range requests {
+		if sc.IsSampled() {
+			links = append(links, trace.Link{SpanContext: sc})
+		}
+	}
+	if len(links) == 0 {
+		return ctx, noop.Span{}
+	}
+	return t.batches.Start(ctx, "apply batch", trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindConsumer), trace.WithLinks(links...),
+		trace.WithAttributes(attribute.Int("messaging.batch.message_count", len(requests))))
+}
+
+// Count notes how many requests of a batch had an outcome.
+func Count[O ~string](span trace.Span, outcome O, n int) {
+	if span.IsRecording() {
+		span.SetAttributes(attribute.Int("eventio.outcome."+string(outcome), n))
+	}
+}
+
+// Transaction begins the span of a transaction of a store, if ctx has a sampled one.
+func Transaction(ctx context.Context, system string) trace.Span {
+	parent := trace.SpanFromContext(ctx)
+	if !parent.IsRecording() {
+		return noop.Span{}
+	}
+	_, span := parent.TracerProvider().Tracer(scope).Start(ctx, "transaction", trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(attribute.String("db.system.name", system)))
+	return span
+}
+
+// End ends a span. cause is why it failed, a word of a closed set; empty: it did not.
+func End(span trace.Span, cause string) {
+	if cause != "" {
+		fail(span, cause)
+	}
+	span.End()
+}
+
+// Cause is the cause of an error of which no more can be told: its text may have what a person wrote.
+func Cause(err error) string {
+	if err == nil {
+		return ""
+	}
+	return "_OTHER"
+}
+
+func fail(span trace.Span, cause string) {
+	span.SetAttributes(attribute.String("error.type", cause))
+	span.SetStatus(codes.Error, "")
+}
+
+// Parent returns what another process needs to go on with the trace of ctx. It is empty when there is none.
+func Parent(ctx context.Context) string {
+	carrier := propagation.MapCarrier{}
+	propagation.TraceContext{}.Inject(ctx, carrier)
+	return carrier[Header]
+}
+
+// Read returns what Parent has made. The result is not valid when the text is not.
+func Read(parent string) trace.SpanContext {
+	if parent == "" {
+		return trace.SpanContext{}
+	}
+	return trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{Header: parent}))
+}
+
+// ID returns the id of a trace for a line of a log. It is empty when there is none.
+func ID(of trace.SpanContext) string {
+	if !of.HasTraceID() {
+		return ""
+	}
+	return of.TraceID().String()
+}
+
+// Client wraps what sends the calls of a component, which have the name: each has a span of its own, and
+// its traceparent. The calls go to others, so the trace begins here and says nothing of what came before.
+func (t *Tracer) Client(name string, next http.RoundTripper) http.RoundTripper {
+	if t == nil {
+		return next
+	}
+	return client{t.requests, name, next}
+}
+
+type client struct {
+	tracer trace.Tracer
+	name   string
+	next   http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (c client) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx, span := c.tracer.Start(r.Context(), c.name, trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindClient),
+		trace.WithAttributes(attribute.String("http.request.method", r.Method)))
+	r = r.Clone(ctx)
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(r.Header))
+	res, err := c.next.RoundTrip(r)
+	if err == nil {
+		span.SetAttributes(attribute.Int("http.response.status_code", res.StatusCode))
+	}
+	End(span, Cause(err))
+	return res, err
+}
+
+// CloseIdleConnections lets http.Client close those of what it wraps.
+func (c client) CloseIdleConnections() {
+	if next, ok := c.next.(interface{ CloseIdleConnections() }); ok {
+		next.CloseIdleConnections()
+	}
+}
