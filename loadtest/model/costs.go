@@ -37,6 +37,8 @@ type Costs struct {
 	// Disorder is the share of an API process's tasks that begin out of turn: Go runs what was woken last first, and takes
 	// what the network has in batches. It makes no difference to the mean, and much to the slowest.
 	Disorder float64 `json:"disorder"`
+	// Slice is how long a process keeps a core that others want, too.
+	Slice time.Duration `json:"slice"`
 	// Busy is how much longer everything took on the machine that was measured than its processor time: what is not
 	// counted as anybody's, and others on the same hardware. 1: no longer. Elsewhere it is not known, and left out.
 	Busy float64 `json:"busy"`
@@ -55,11 +57,31 @@ func (c Costs) scaled(speed float64) Costs {
 
 // Measured returns the costs that the setups with Fit gave (BenchmarkSetups).
 func Measured() Costs {
-	const us = time.Microsecond
+	const us = float64(time.Microsecond)
 	return Costs{
-		Client: 22 * us, APIRequest: 82 * us, APIMessage: 60 * us, NATSMessage: 45 * us, NATSItem: 600, NATSNews: 2500,
-		WorkerMessage: 97 * us, WorkerBatch: 700 * us, WorkerItem: 12 * us, WorkerRefusal: 8 * us, WorkerEvent: 12 * us,
-		StoreBatch: 1300 * us, StoreSeat: 16500, StoreEvent: 50 * us, StoreRefusals: 900 * us, StoreRefusal: 6 * us,
-		Trips: 4, RefusalTrips: 2, Trip: 100 * us, Sync: 400 * us, SyncSpread: 300 * us, Disorder: 0.3, Busy: 1.33,
+		Client:        time.Duration(22 * us),
+		APIRequest:    time.Duration(82 * us),
+		APIMessage:    time.Duration(60 * us),
+		NATSMessage:   time.Duration(45 * us),
+		NATSItem:      600 * time.Nanosecond,
+		NATSNews:      2500 * time.Nanosecond,
+		WorkerMessage: time.Duration(97 * us),
+		WorkerBatch:   time.Duration(700 * us),
+		WorkerItem:    time.Duration(12 * us),
+		WorkerRefusal: time.Duration(8 * us),
+		WorkerEvent:   time.Duration(12 * us),
+		StoreBatch:    time.Duration(1300 * us),
+		StoreSeat:     time.Duration(16.5 * us),
+		StoreEvent:    time.Duration(50 * us),
+		StoreRefusals: time.Duration(900 * us),
+		StoreRefusal:  time.Duration(6 * us),
+		Trips:         4,
+		RefusalTrips:  2,
+		Trip:          time.Duration(100 * us),
+		Sync:          time.Duration(280 * us),
+		SyncSpread:    time.Duration(300 * us),
+		Disorder:      0.4,
+		Slice:         time.Duration(2975 * us),
+		Busy:          1.423,
 	}
 }

@@ -121,6 +121,6 @@ func (m Setup) Predict(c Costs, cores int, window time.Duration) Result {
 		begin(i)
 	}
 	r.after(window, func() { res.Cores = r.busy() })
-	r.run(window + 10*time.Second)
+	r.run(window + time.Hour)
 	return r.collect(res, settled, window)
 }

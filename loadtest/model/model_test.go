@@ -19,7 +19,7 @@ var update = flag.Bool("update", false, "write the table of predictions into doc
 // setups are small ones of every kind.
 func someSetup(t *rapid.T) Setup {
 	return Setup{
-		Name: "some", Events: rapid.SampledFrom([]int{1, 2, 7, 100}).Draw(t, "events"), Connections: rapid.IntRange(1, 200).Draw(t, "connections"),
+		Name: "some", Events: rapid.SampledFrom([]int{1, 2, 7, 100}).Draw(t, "events"), Connections: rapid.IntRange(1, 60).Draw(t, "connections"),
 		Rate: rapid.SampledFrom([]float64{0, 0, 50, 3000}).Draw(t, "rate"), APIs: rapid.IntRange(1, 4).Draw(t, "apis"),
 		Workers: rapid.IntRange(1, 4).Draw(t, "workers"), MaxBatch: rapid.SampledFrom([]int{1, 8, 512}).Draw(t, "batch"),
 		Full: rapid.Bool().Draw(t, "full"), Distance: time.Duration(rapid.IntRange(0, 20).Draw(t, "distance")) * time.Millisecond,
@@ -31,7 +31,7 @@ func someSetup(t *rapid.T) Setup {
 func TestEveryRequestEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := someSetup(t)
-		r := m.Predict(Measured(), 2, 200*time.Millisecond)
+		r := m.Predict(Measured(), 2, 50*time.Millisecond)
 		if r.Open != 0 || r.Settled() != r.Arrivals || len(r.took) != r.Arrivals {
 			t.Fatalf("of %d requests %d ended and %d are open", r.Arrivals, r.Settled(), r.Open)
 		}
@@ -65,7 +65,7 @@ func TestNeverTooManySeats(t *testing.T) {
 			Lease: rapid.SampledFrom([]time.Duration{0, 100 * time.Millisecond}).Draw(t, "lease"), Grain: rapid.SampledFrom([]int{1, 1, 3}).Draw(t, "grain"),
 			Majority: time.Duration(rapid.IntRange(0, 40).Draw(t, "majority")) * time.Millisecond, Network: time.Millisecond,
 		}
-		o := Opening{People: rapid.IntRange(1, 3000).Draw(t, "people"), First: rapid.Float64Range(0.01, 1).Draw(t, "first"), Within: 4 * time.Second, Tries: 3}
+		o := Opening{People: rapid.IntRange(1, 1000).Draw(t, "people"), First: rapid.Float64Range(0.01, 1).Draw(t, "first"), Within: 4 * time.Second, Tries: 3}
 		r := o.Run(s, 2, 1)
 		for i, sold := range r.Sold {
 			if sold > s.Seats {

@@ -120,14 +120,14 @@ func newRun(s System, seed uint64) *run {
 	r := &run{System: s, sim: newSim(seed), seats: make([]int64, s.Events), sold: make([]int64, s.Events)}
 	var shared *machine
 	if s.Shared > 0 {
-		shared = newMachine(r.sim, s.Shared)
+		shared = newMachine(r.sim, s.Shared, s.Costs.Slice)
 		r.client = shared.start(s.Shared)
 	}
 	start := func(cores int) *process {
 		if shared != nil {
 			return shared.start(s.Shared)
 		}
-		return newMachine(r.sim, cores).start(cores)
+		return newMachine(r.sim, cores, s.Costs.Slice).start(cores)
 	}
 	for range s.APIs {
 		api := start(s.APICores)

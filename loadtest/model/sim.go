@@ -56,17 +56,18 @@ func (s *sim) run(end time.Duration) {
 	s.now = end
 }
 
-// quantum is how long a thread keeps a core while others want it, about what Linux gives.
-const quantum = time.Millisecond
-
-// machine has cores that its processes share, each getting an equal part while it has work.
+// machine has cores that its processes share, each getting an equal part while it has work. A process keeps a core for a slice
+// while others want it, as Linux has it, and does task after task in it.
 type machine struct {
 	sim   *sim
 	free  int
+	slice time.Duration
 	procs []*process
 }
 
-func newMachine(s *sim, cores int) *machine { return &machine{sim: s, free: cores} }
+func newMachine(s *sim, cores int, slice time.Duration) *machine {
+	return &machine{sim: s, free: cores, slice: max(slice, time.Millisecond/2)}
+}
 
 // process does its tasks in the order in which they came, on so many threads.
 type process struct {
@@ -97,7 +98,7 @@ func (p *process) do(need time.Duration, done func()) {
 	if p.tasks.len() == 0 && p.running == 0 { // it slept, and has no claim to what it did not use
 		for _, other := range p.machine.procs {
 			if other != p && (other.running > 0 || other.tasks.len() > 0) {
-				p.fair = max(p.fair, other.fair-3*quantum)
+				p.fair = max(p.fair, other.fair-p.machine.slice)
 			}
 		}
 	}
@@ -117,28 +118,38 @@ func (m *machine) dispatch() {
 		if next == nil {
 			return
 		}
-		if n := next.tasks.len(); n > 1 && next.disorder > 0 && m.sim.rng.Float64() < next.disorder {
-			next.tasks.bring(m.sim.rng.IntN(n))
-		}
-		m.run(next, next.tasks.pop())
+		m.free--
+		next.running++
+		m.run(next, next.next(), m.slice)
 	}
 }
 
-// run runs a task until it is done or its time is up.
-func (m *machine) run(p *process, t task) {
-	slice := min(t.need, quantum)
-	m.free--
-	p.running++
-	p.used += slice
-	p.fair += slice
-	m.sim.after(slice, func() {
-		m.free++
-		p.running--
-		if t.need -= slice; t.need > 0 {
+// next takes the task that begins now.
+func (p *process) next() task {
+	if n := p.tasks.len(); n > 1 && p.disorder > 0 && p.machine.sim.rng.Float64() < p.disorder {
+		p.tasks.bring(p.machine.sim.rng.IntN(n))
+	}
+	return p.tasks.pop()
+}
+
+// run runs a task on a core until it is done or the slice is over, and the process's next ones in what is left of that.
+func (m *machine) run(p *process, t task, left time.Duration) {
+	part := min(t.need, left)
+	p.used += part
+	p.fair += part
+	m.sim.after(part, func() {
+		left -= part
+		if t.need -= part; t.need > 0 {
 			p.tasks.unpop(t)
 		} else {
 			t.done()
 		}
+		if left > 0 && p.tasks.len() > 0 {
+			m.run(p, p.next(), left)
+			return
+		}
+		m.free++
+		p.running--
 		m.dispatch()
 	})
 }

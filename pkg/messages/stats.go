@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eventio/eventio/internal/telemetry/measure"
+	"github.com/eventio/eventio/pkg/messages/internal/liveness"
 )
 
 // stats are the metrics of a Requester.
@@ -68,7 +69,7 @@ func (r *router) count(suspect bool) (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, missed := range r.workers.Missed {
-		if isSuspect(missed) == suspect {
+		if liveness.IsSuspect(missed) == suspect {
 			n++
 		}
 	}

@@ -58,7 +58,7 @@ func (l *Workers) Answered(worker string) (changed bool) {
 		return false
 	}
 	l.Missed[worker] = 0
-	return !known || isSuspect(missed)
+	return !known || IsSuspect(missed)
 }
 
 // Heard notes a roll: those workers have answered somebody's ping. changed is as of Answered. doubt says that the roll
@@ -72,7 +72,7 @@ func (l *Workers) Heard(workers []string, now time.Time, jitter time.Duration) (
 		changed = l.Answered(worker) || changed
 	}
 	for worker, missed := range l.Missed {
-		doubt = doubt || !listed[worker] && !isSuspect(missed)
+		doubt = doubt || !listed[worker] && !IsSuspect(missed)
 	}
 	if doubt {
 		return changed, true
@@ -93,14 +93,14 @@ func (l *Workers) Heard(workers []string, now time.Time, jitter time.Duration) (
 // Forget removes a worker.
 func (l *Workers) Forget(worker string) { delete(l.Missed, worker) }
 
-// isSuspect reports whether a worker has left so many pings unanswered that its events go to others.
-func isSuspect(missed int) bool { return missed >= SuspectAfter }
+// IsSuspect reports whether a worker has left so many pings unanswered that its events go to others.
+func IsSuspect(missed int) bool { return missed >= SuspectAfter }
 
 // Preferred returns the workers among which events are shared: those that answer, or all that are
 // known when none does, because then this process may be the one that is cut off.
 func (l *Workers) Preferred() (workers []string) {
 	for worker, missed := range l.Missed {
-		if !isSuspect(missed) {
+		if !IsSuspect(missed) {
 			workers = append(workers, worker)
 		}
 	}

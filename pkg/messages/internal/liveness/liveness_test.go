@@ -33,7 +33,7 @@ func (a *clocked) round(answer ...string) {
 	a.now = a.now.Add(PingInterval / 2)
 }
 
-// Preferred returns the worker that gets the requests for an event, or "".
+// preferred returns the worker that gets the requests for an event, or "".
 func (a *clocked) preferred(event store.ID) string { return chosen(a.Workers.Preferred(), event) }
 
 // alternative returns the worker that gets the second attempt of a request for an event, or "".
@@ -56,7 +56,7 @@ func (a *clocked) eventOf(t *testing.T, first, second string) store.ID {
 	t.Helper()
 	for range 10_000 {
 		e := bson.NewObjectID()
-		if a.Preferred(e) == first && a.alternative(e, first, a.now) == second {
+		if a.preferred(e) == first && a.alternative(e, first, a.now) == second {
 			return e
 		}
 	}
@@ -94,12 +94,12 @@ func TestASilentWorkerLosesItsEvents(t *testing.T) {
 	a := newClocked("w1", "w2", "w3")
 	event := a.eventOf(t, "w1", "w2")
 	for round, want := range []string{"w1", "w2", "w2", "w2"} {
-		if a.round("w2", "w3"); a.Preferred(event) != want {
-			t.Errorf("after %d pings that w1 did not answer its event goes to %q, want %q", round+1, a.Preferred(event), want)
+		if a.round("w2", "w3"); a.preferred(event) != want {
+			t.Errorf("after %d pings that w1 did not answer its event goes to %q, want %q", round+1, a.preferred(event), want)
 		}
 	}
-	if a.round("w1", "w2", "w3"); a.Preferred(event) != "w1" {
-		t.Errorf("w1 is back and its event goes to %q", a.Preferred(event))
+	if a.round("w1", "w2", "w3"); a.preferred(event) != "w1" {
+		t.Errorf("w1 is back and its event goes to %q", a.preferred(event))
 	}
 	for range ForgetAfter {
 		a.round("w2", "w3")
@@ -115,12 +115,12 @@ func TestNoWorkerAnswers(t *testing.T) {
 	a := newClocked("w1", "w2")
 	event := a.eventOf(t, "w1", "w2")
 	for range ForgetAfter - 1 {
-		if a.round(); a.Preferred(event) != "w1" {
-			t.Errorf("the event goes to %q, want w1", a.Preferred(event))
+		if a.round(); a.preferred(event) != "w1" {
+			t.Errorf("the event goes to %q, want w1", a.preferred(event))
 		}
 	}
-	if a.round(); a.Preferred(event) != "" || a.alternative(event, "w1", a.now) != "" {
-		t.Errorf("the event goes to %q and then %q, want whoever the queue group picks", a.Preferred(event), a.alternative(event, "w1", a.now))
+	if a.round(); a.preferred(event) != "" || a.alternative(event, "w1", a.now) != "" {
+		t.Errorf("the event goes to %q and then %q, want whoever the queue group picks", a.preferred(event), a.alternative(event, "w1", a.now))
 	}
 }
 
@@ -133,8 +133,8 @@ func TestAPauseForgetsNobody(t *testing.T) {
 	if !PingDue(a.Due, a.now) {
 		t.Error("no ping is due after an hour")
 	}
-	if a.Pinged(a.now); a.Preferred(event) != "w2" {
-		t.Errorf("after a pause the event goes to %q, want w2", a.Preferred(event))
+	if a.Pinged(a.now); a.preferred(event) != "w2" {
+		t.Errorf("after a pause the event goes to %q, want w2", a.preferred(event))
 	}
 }
 
