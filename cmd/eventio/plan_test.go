@@ -11,7 +11,7 @@ import (
 	"github.com/eventio/eventio/loadtest/model"
 )
 
-func plan(t *testing.T, args ...string) (string, error) {
+func runPlan(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	var out bytes.Buffer
 	err := run(t.Context(), process.Env{Args: append([]string{"plan"}, args...), Stdout: &out, Stderr: &out})
@@ -22,7 +22,7 @@ func plan(t *testing.T, args ...string) (string, error) {
 // the same.
 func TestPlan(t *testing.T) {
 	args := []string{"--people", "2000000", "--places", "50000", "--within", "10m"}
-	words, err := plan(t, args...)
+	words, err := runPlan(t, args...)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, words)
 	}
@@ -34,7 +34,7 @@ func TestPlan(t *testing.T) {
 			t.Errorf("there is no %q:\n%s", want, words)
 		}
 	}
-	text, err := plan(t, append(args, "--json")...)
+	text, err := runPlan(t, append(args, "--json")...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestPlan(t *testing.T) {
 	if e.Granted > 50_000 || e.Granted < 49_000 {
 		t.Errorf("%d of 50,000 places are given", e.Granted)
 	}
-	if again, err := plan(t, append(args, "--json")...); err != nil || again != text {
+	if again, err := runPlan(t, append(args, "--json")...); err != nil || again != text {
 		t.Errorf("the same question has another answer, %v", err)
 	}
 }
@@ -58,7 +58,7 @@ func TestPlan(t *testing.T) {
 func TestAPlanGrows(t *testing.T) {
 	of := func(args ...string) model.Plan {
 		t.Helper()
-		text, err := plan(t, append(args, "--json")...)
+		text, err := runPlan(t, append(args, "--json")...)
 		var p model.Plan
 		if err == nil {
 			err = json.Unmarshal([]byte(text), &p)
@@ -106,7 +106,7 @@ func TestAPlanForNothing(t *testing.T) {
 					args = append(args, other+"="+good)
 				}
 			}
-			out, err := plan(t, args...)
+			out, err := runPlan(t, args...)
 			if !errors.Is(err, process.ErrUsage) || !strings.Contains(err.Error(), flag) {
 				t.Errorf("%s=%s: %v\n%s", flag, value, err, out)
 			}
@@ -119,12 +119,12 @@ func TestAPlanForNothing(t *testing.T) {
 				args = append(args, flag+"="+value)
 			}
 		}
-		if _, err := plan(t, args...); !errors.Is(err, process.ErrUsage) || !strings.Contains(err.Error(), missing) {
+		if _, err := runPlan(t, args...); !errors.Is(err, process.ErrUsage) || !strings.Contains(err.Error(), missing) {
 			t.Errorf("without %s: %v", missing, err)
 		}
 	}
-	out, _ := plan(t, "--help")
-	for _, want := range []string{"--people", "--majority=1ms", "--json", "first second"} {
+	out, _ := runPlan(t, "--help")
+	for _, want := range []string{"--people", "--majority=1ms", "--json", "opening second"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the help has no %q:\n%s", want, out)
 		}
