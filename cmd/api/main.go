@@ -126,6 +126,9 @@ func run(ctx context.Context, env process.Env) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := requester.ShareRolls(); err != nil {
+		return err
+	}
 	settings := api.Config{RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, RepeatsWithin: c.Serve.RepeatsWithin, Pages: pages, Access: access, Quotas: quotas, Webhooks: hooks,
 		LiveStreams: process.Streams(most), Tracer: tracer}
 	if c.Serve.Mail {

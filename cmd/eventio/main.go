@@ -21,6 +21,7 @@ import (
 	"github.com/eventio/eventio/cmd/eventio/internal/event"
 	"github.com/eventio/eventio/cmd/eventio/internal/importer"
 	"github.com/eventio/eventio/cmd/eventio/internal/migrate"
+	"github.com/eventio/eventio/cmd/eventio/internal/plan"
 	"github.com/eventio/eventio/cmd/eventio/internal/simulate"
 	"github.com/eventio/eventio/cmd/eventio/internal/token"
 	"github.com/eventio/eventio/cmd/eventio/internal/user"
@@ -42,6 +43,7 @@ type config struct {
 	Verify   verify.Command   `cmd:"" help:"Prove that a whole database keeps every promise. It reads only, also while Event.io serves; exit 1 when it does not hold."`
 	Backup   backup.Command   `cmd:"" help:"Copy the database of a data folder into one new file, also while Event.io serves it."`
 	Migrate  migrate.Command  `cmd:"" help:"Bring the schema of a database to the version of this program, before its processes start. They do it themselves otherwise."`
+	Plan     plan.Command     `cmd:"" help:"Say what to run for so many people who want so few places, with which settings, and what to expect at the opening second. It asks nobody."`
 	Import   importer.Command `cmd:"" help:"Take users, events and registrations over from a database of the original Event.io. It may be interrupted and repeated."`
 }
 
@@ -102,6 +104,8 @@ func run(ctx context.Context, env process.Env) error {
 		err = c.Backup.Run(ctx, env, log)
 	case "migrate":
 		err = c.Migrate.Run(ctx, env, log)
+	case "plan":
+		err = c.Plan.Run(env)
 	case "import":
 		err = c.Import.Run(ctx, env, log)
 	default:

@@ -65,6 +65,20 @@ func (n *NATS) Connections() (uint64, error) {
 	return v.TotalConnections, nil
 }
 
+// Traffic is what a NATS server has taken and delivered since it was started.
+type Traffic struct{ Messages, Bytes int64 }
+
+// Traffic is what has passed through the server since it was started, in and out.
+func (n *NATS) Traffic() (Traffic, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	v, err := n.srv.Varz(nil)
+	if err != nil {
+		return Traffic{}, err
+	}
+	return Traffic{v.InMsgs + v.OutMsgs, v.InBytes + v.OutBytes}, nil
+}
+
 // InProcessConn connects within this process, for nats.InProcessServer.
 func (n *NATS) InProcessConn() (net.Conn, error) {
 	n.mu.Lock()

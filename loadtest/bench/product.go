@@ -146,7 +146,9 @@ type system struct {
 	programs string // the folder of api and worker
 	api      *testenv.Program
 	store    *mongostore.Store
+	uri      string   // of its database
 	links    []string // the part of the environment that says where NATS and MongoDB are
+	more     []string // the environment of its workers, beside that
 }
 
 // newSystem starts one, to the scenario's end, when everything it has stored is checked.
@@ -172,23 +174,35 @@ func (b *bench) newSystemOf(ctx context.Context, programs string, workers int, a
 	if err != nil {
 		return nil, err
 	}
+	s.uri = uri
 	s.links = []string{"NATS_URL=" + url, "MONGODB_URI=" + uri}
 	s.processes = append(s.processes, nats)
 	if err := s.scale(ctx, workers); err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(filepath.Join(s.programs, "api"))
-	cmd.Env = s.env(s.links...)
-	var addr string
-	if s.api, addr, err = b.start(ctx, "api", cmd, "serving HTTP"); err != nil {
+	addr, err := s.startAPI(ctx)
+	if err != nil {
 		return nil, err
 	}
 	if err := s.meet(addr); err != nil {
 		return nil, err
 	}
-	s.processes = append(s.processes, s.api)
 	b.atEnd = append(b.atEnd, s.check)
+	if workers == 0 { // the caller starts them, and waits
+		return s, nil
+	}
 	return s, awaitReady(ctx, s.addr)
+}
+
+// startAPI starts an API process, and returns its address.
+func (s *system) startAPI(ctx context.Context) (addr string, err error) {
+	cmd := exec.Command(filepath.Join(s.programs, "api"))
+	cmd.Env = s.env(s.links...)
+	if s.api, addr, err = s.b.start(ctx, "api", cmd, "serving HTTP"); err != nil {
+		return "", err
+	}
+	s.processes = append(s.processes, s.api)
+	return addr, nil
 }
 
 // awaitReady waits until the process at addr says that it is ready.
@@ -200,7 +214,7 @@ func awaitReady(ctx context.Context, addr string) error {
 func (s *system) scale(ctx context.Context, n int) error {
 	for len(s.workers) < n {
 		cmd := exec.Command(filepath.Join(s.programs, "worker"))
-		cmd.Env = s.env(s.links...)
+		cmd.Env = s.env(append(slices.Clone(s.links), s.more...)...)
 		w, _, err := s.b.start(ctx, "worker", cmd, "taking seat requests")
 		if err != nil {
 			return err

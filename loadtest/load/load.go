@@ -12,7 +12,9 @@ import (
 
 // Plan says what load to make.
 type Plan struct {
-	Addr        string
+	Addr string
+	// More are further servers; connections go to all of them in turn.
+	More        []string
 	Connections int
 	// Next gives the next request, or false when there are enough. Many goroutines call it.
 	Next func() (Request, bool)
@@ -36,7 +38,7 @@ const defaultDrain = 15 * time.Second
 
 // Run makes the load and returns when all of it is answered or cut off.
 func Run(p Plan) (Result, error) {
-	conns, err := dialAll(p.Addr, p.Connections)
+	conns, err := dialAll(append([]string{p.Addr}, p.More...), p.Connections)
 	defer func() {
 		for _, c := range conns {
 			_ = c.Close() // nothing is under way on it
@@ -68,10 +70,10 @@ func Run(p Plan) (Result, error) {
 	return r.sum(parts), firstOf(errs)
 }
 
-func dialAll(addr string, n int) ([]*Conn, error) {
+func dialAll(addrs []string, n int) ([]*Conn, error) {
 	conns := make([]*Conn, 0, n)
-	for range n {
-		c, err := Dial(addr)
+	for i := range n {
+		c, err := Dial(addrs[i%len(addrs)])
 		if err != nil {
 			return conns, fmt.Errorf("open connection %d of %d: %w", len(conns)+1, n, err)
 		}

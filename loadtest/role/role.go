@@ -1,4 +1,4 @@
-// Package role is the processes of a measurement that are no part of the product: a NATS server and the baselines.
+// Package role is the processes of a measurement that are no part of the product: a NATS server, the baselines, and distance.
 package role
 
 import (
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
@@ -18,9 +19,12 @@ import (
 
 // Role is a process that is measured apart from the one that makes the load.
 type Role struct {
-	Name       string `arg:"" enum:"nats,l0,l1,l1-worker,l1-embedded,p,p-find" help:"Which."`
+	Name       string `arg:"" enum:"nats,far,l0,l1,l1-worker,l1-embedded,p,p-find" help:"Which."`
 	NATSURL    string `name:"nats-url" help:"For l1 and l1-worker."`
 	MongoDBURI string `name:"mongodb-uri" help:"For p and p-find."`
+
+	Server string        `help:"For far: whom to pass connections on to, host:port."`
+	Trip   time.Duration `help:"For far: how much longer a round trip takes."`
 }
 
 // Ready is what a role logs when it works.
@@ -36,7 +40,12 @@ func (r Role) Play(ctx context.Context, env process.Env) error {
 			return err
 		}
 		defer server.Stop()
+		if err := tellTraffic(server); err != nil {
+			return err
+		}
 		return wait(ctx, log, server.URL())
+	case "far":
+		return playFar(ctx, r.Server, r.Trip, log)
 	case "l0":
 		return serve(ctx, baseline.Null(), log)
 	case "l1":
@@ -107,4 +116,38 @@ func serve(ctx context.Context, handler http.Handler, log zerolog.Logger) error 
 	}
 	log.Info().Str("addr", listener.Addr().String()).Msg(Ready)
 	return process.Server{Listener: listener, Handler: handler, Log: log}.Serve(ctx)
+}
+
+// trafficSubject is where a NATS server in the role tells what has passed.
+const trafficSubject = "bench.traffic"
+
+// tellTraffic has a server tell who asks what has passed through it.
+func tellTraffic(server *testenv.NATS) error {
+	conn, err := nats.Connect("", nats.InProcessServer(server))
+	if err != nil {
+		return err
+	}
+	_, err = conn.Subscribe(trafficSubject, func(m *nats.Msg) {
+		if passed, err := server.Traffic(); err == nil {
+			_ = m.Respond(fmt.Appendf(nil, "%d %d", passed.Messages, passed.Bytes)) // who asked waits in vain
+		}
+	})
+	return err
+}
+
+// Traffic asks the NATS server at url, which is in the role, what has passed through it.
+func Traffic(ctx context.Context, url string) (passed testenv.Traffic, err error) {
+	conn, err := nats.Connect(url)
+	if err != nil {
+		return passed, err
+	}
+	defer conn.Close()
+	answer, err := conn.RequestWithContext(ctx, trafficSubject, nil)
+	if err == nil {
+		_, err = fmt.Sscan(string(answer.Data), &passed.Messages, &passed.Bytes)
+	}
+	if err != nil {
+		return passed, fmt.Errorf("ask the NATS server what has passed: %w", err)
+	}
+	return passed, nil
 }

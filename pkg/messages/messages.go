@@ -29,7 +29,7 @@
 //
 // Whether the dead worker applied the request does not matter: a batch is stored as a whole or
 // not at all, and the second worker finds the request id if it was. When no attempt is answered,
-// the caller is told OutcomeUnknown. routing.go chooses workers, liveness.go counts their pings.
+// the caller is told OutcomeUnknown. routing.go chooses workers, package liveness counts their pings.
 //
 // # Several requests in one message
 //

@@ -91,6 +91,9 @@ func (n Namespace) EventNews(event ID) string { return n.base() + ".v1.news." + 
 // PeopleNews returns the subject on which API processes learn whose registrations have changed.
 func (n Namespace) PeopleNews() string { return n.base() + ".v1.people" }
 
+// Rolls returns the subject on which API processes tell each other which workers have answered a ping.
+func (n Namespace) Rolls() string { return n.base() + ".v1.workers" }
+
 // Event returns the subject on which others are told that something of a type has happened to an event.
 // It has no database id: ids of events are unique, and who listens knows the prefix only.
 func (n Namespace) Event(eventID, changeType string) string {

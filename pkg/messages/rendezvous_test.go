@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/eventio/eventio/pkg/messages/internal/liveness"
 )
 
 // sequence makes n ids as one process makes them within a second: only the counter moves.
@@ -104,7 +106,7 @@ func TestARouteTakesNoLock(t *testing.T) {
 		if got != want {
 			t.Errorf("the event goes to %s, want %s", got, want)
 		}
-	case <-time.After(pingInterval / 2): // no ping is due before
+	case <-time.After(liveness.PingInterval / 2): // no ping is due before
 		t.Error("a request waits for the lock")
 	}
 	r.mu.Unlock()
@@ -140,10 +142,10 @@ func TestChoicesFollowTheWorkers(t *testing.T) {
 	}
 	pong(r, "w1")
 	r.mu.Lock()
-	for range suspectAfter {
-		r.workers.pinged(time.Now())
+	for range liveness.SuspectAfter {
+		r.workers.Pinged(time.Now())
 		r.current.Store(nil) // as a ping does
-		r.workers.answered("w2")
+		r.workers.Answered("w2")
 	}
 	r.mu.Unlock()
 	if got := subjects(r); len(got) != 1 || !got[r.namespace.Worker("w2")] {
@@ -159,7 +161,7 @@ func TestChoicesFollowTheWorkers(t *testing.T) {
 func fnvChoice(known map[string]int, event ID) (best string) {
 	var top uint64
 	for worker, n := range known {
-		if n >= suspectAfter {
+		if n >= liveness.SuspectAfter {
 			continue
 		}
 		h := fnv.New64a()
@@ -181,13 +183,13 @@ func BenchmarkRoute(b *testing.B) {
 			known = append(known, fmt.Sprintf("Zk3qW8sT%013d", 7919*(i+1)))
 		}
 		r := routerWith(known...)
-		r.workers.pingedAt = time.Now().Add(time.Hour) // no ping is due
+		r.workers.PingedAt = time.Now().Add(time.Hour) // no ping is due
 		event := sequence(1, 1)[0]
 		b.Run(fmt.Sprintf("before/%d", workers), func(b *testing.B) {
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
 					r.mu.Lock()
-					_ = r.shared + "." + fnvChoice(r.workers.missed, event)
+					_ = r.shared + "." + fnvChoice(r.workers.Missed, event)
 					r.mu.Unlock()
 				}
 			})

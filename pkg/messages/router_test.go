@@ -7,17 +7,22 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"github.com/eventio/eventio/pkg/messages/internal/liveness"
 )
 
 // routerWith makes a router of the namespace "here" whose workers have just answered a ping.
 func routerWith(known ...string) *router {
 	namespace := Namespace{Prefix: DefaultPrefix, Database: "here"}
-	r := &router{namespace: namespace, shared: namespace.Seats(), workers: liveness{missed: make(map[string]int)}}
+	r := &router{namespace: namespace, shared: namespace.Seats(), workers: liveness.New()}
 	for _, worker := range known {
-		r.workers.answered(worker)
+		r.workers.Answered(worker)
 	}
 	// No ping is due during a test: there is no connection.
-	r.workers.pingedAt = time.Now()
+	r.workers.Pinged(time.Now())
+	for _, worker := range known {
+		r.workers.Answered(worker)
+	}
 	return r
 }
 
@@ -46,8 +51,8 @@ func TestWhoCountsAsAWorker(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := routerWith()
-			if r.receivePong(&nats.Msg{Data: []byte(c.answer)}); (len(r.workers.missed) == 1) != c.known {
-				t.Errorf("known are %v", r.workers.missed)
+			if r.receivePong(&nats.Msg{Data: []byte(c.answer)}); (len(r.workers.Missed) == 1) != c.known {
+				t.Errorf("known are %v", r.workers.Missed)
 			}
 		})
 	}
@@ -56,9 +61,9 @@ func TestWhoCountsAsAWorker(t *testing.T) {
 // TestAnAnswerClearsMissedPings: a worker that answers again gets its events back.
 func TestAnAnswerClearsMissedPings(t *testing.T) {
 	r := routerWith("w1")
-	r.workers.missed["w1"] = suspectAfter
+	r.workers.Missed["w1"] = liveness.SuspectAfter
 	r.receivePong(&nats.Msg{Data: []byte(`{"id":"w1","version":"2.1.0","metadata":{"database":"here","prefix":"eventio"}}`)})
-	if missed := r.workers.missed["w1"]; missed != 0 {
+	if missed := r.workers.Missed["w1"]; missed != 0 {
 		t.Errorf("it is still said to have missed %d pings", missed)
 	}
 }
@@ -74,8 +79,8 @@ func TestADeadWorkerIsForgotten(t *testing.T) {
 	if r.forget(own); r.route(event) != r.shared {
 		t.Errorf("the event goes to %s still", r.route(event))
 	}
-	if r.forget(r.namespace.Worker("stranger")); len(r.workers.missed) != 0 {
-		t.Errorf("known are %v", r.workers.missed)
+	if r.forget(r.namespace.Worker("stranger")); len(r.workers.Missed) != 0 {
+		t.Errorf("known are %v", r.workers.Missed)
 	}
 }
 

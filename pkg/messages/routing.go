@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/micro"
 
+	"github.com/eventio/eventio/pkg/messages/internal/liveness"
 	"github.com/eventio/eventio/pkg/messages/internal/rendezvous"
 )
 
@@ -23,19 +24,22 @@ type router struct {
 	namespace Namespace
 	shared    string // the subject of all workers
 	inbox     string // where answers to pings come
+	name      string // by which this process knows its own rolls
 
 	// current is what requests read without a lock, nil when it has to be made anew.
 	current atomic.Pointer[choices]
 
 	mu      sync.Mutex // guards all below; current is written under it
-	workers liveness
+	workers liveness.Workers
+	shares  bool   // tells others who has answered
+	asked   *round // the last ping whose answers this process will put on a roll, or nil
 }
 
 // choices are the workers among which a router chooses, as they were at one moment. Nobody changes
 // them: what is known later is in other choices.
 type choices struct {
 	candidates []rendezvous.Candidate
-	pingedAt   time.Time // the last ping before that
+	due        time.Time // when the next ping is, as far as was known then
 }
 
 // newRouter subscribes to the answers to pings on the link's connection. The subscription ends
@@ -43,7 +47,7 @@ type choices struct {
 func newRouter(link Link) (*router, error) {
 	r := &router{
 		conn: link.Conn, namespace: link.Namespace, shared: link.Namespace.Seats(),
-		inbox: newInbox(link.Conn), workers: liveness{missed: make(map[string]int)},
+		inbox: newInbox(link.Conn), name: newMessageName(), workers: liveness.New(),
 	}
 	if _, err := r.conn.Subscribe(r.inbox, r.receivePong); err != nil {
 		return nil, fmt.Errorf("subscribe to the workers' answers: %w", err)
@@ -55,7 +59,7 @@ func newRouter(link Link) (*router, error) {
 // ping is due or the workers have changed.
 func (r *router) route(event ID) string {
 	known := r.current.Load()
-	if known == nil || pingDue(known.pingedAt, time.Now()) {
+	if known == nil || liveness.PingDue(known.due, time.Now()) {
 		known = r.renew()
 	}
 	return r.choose(known.candidates, event)
@@ -65,10 +69,12 @@ func (r *router) route(event ID) string {
 func (r *router) renew() *choices {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.pingIfDue()
+	if now := time.Now(); liveness.PingDue(r.workers.Due, now) {
+		r.pingNow(now)
+	}
 	known := r.current.Load()
 	if known == nil {
-		known = &choices{r.candidates(r.workers.preferred()), r.workers.pingedAt}
+		known = &choices{r.candidates(r.workers.Preferred()), r.workers.Due}
 		r.current.Store(known)
 	}
 	return known
@@ -80,7 +86,7 @@ func (r *router) reroute(event ID, tried string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	defer r.pingIfDue() // after the choice: nobody has answered this ping yet
-	return r.choose(r.candidates(r.workers.alternatives(strings.TrimPrefix(tried, r.shared+"."), time.Now())), event)
+	return r.choose(r.candidates(r.workers.Alternatives(strings.TrimPrefix(tried, r.shared+"."), time.Now())), event)
 }
 
 // candidates makes candidates of workers.
@@ -110,22 +116,32 @@ func (r *router) ping() {
 
 // pingIfDue is ping for a caller who holds mu.
 func (r *router) pingIfDue() {
-	now := time.Now()
-	if !pingDue(r.workers.pingedAt, now) {
+	if now := time.Now(); liveness.PingDue(r.workers.PingedAt.Add(liveness.PingInterval), now) {
+		r.pingNow(now)
+	}
+}
+
+// pingNow sends a ping, and has the answers put on a roll if this process shares them. The caller holds mu.
+func (r *router) pingNow(now time.Time) {
+	// A ping that cannot be sent must not count as unanswered.
+	if r.conn.PublishRequest(pingSubject, r.inbox, nil) != nil {
 		return
 	}
-	// A ping that cannot be sent must not count as unanswered.
-	if r.conn.PublishRequest(pingSubject, r.inbox, nil) == nil {
-		r.workers.pinged(now)
-		r.current.Store(nil)
+	r.workers.Pinged(now)
+	r.current.Store(nil)
+	if !r.shares {
+		return
 	}
+	asked := new(round)
+	r.asked = asked
+	time.AfterFunc(liveness.PongTimeout, func() { r.sendRoll(asked) })
 }
 
 // forget removes the worker behind a subject to which nobody subscribes any more.
 func (r *router) forget(subject string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.workers.forget(strings.TrimPrefix(subject, r.shared+"."))
+	r.workers.Forget(strings.TrimPrefix(subject, r.shared+"."))
 	r.current.Store(nil)
 }
 
@@ -140,7 +156,10 @@ func (r *router) receivePong(msg *nats.Msg) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.workers.answered(pong.ID) {
+	if r.asked != nil {
+		r.asked.answered = append(r.asked.answered, pong.ID)
+	}
+	if r.workers.Answered(pong.ID) {
 		r.current.Store(nil)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eventio/eventio/internal/telemetry/measure"
+	"github.com/eventio/eventio/pkg/messages/internal/liveness"
 )
 
 // stats are the metrics of a Requester.
@@ -67,8 +68,8 @@ func (r *Requester) Metrics() prometheus.Collector { return r.stats }
 func (r *router) count(suspect bool) (n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, missed := range r.workers.missed {
-		if isSuspect(missed) == suspect {
+	for _, missed := range r.workers.Missed {
+		if liveness.IsSuspect(missed) == suspect {
 			n++
 		}
 	}

@@ -25,6 +25,12 @@
 // webhook_marks has what each webhook was told of each event. The collection waiting_gaps counts the numbers
 // that people who have left waiting lists had.
 //
+// # Sharding
+//
+// The collections of the hot path may be sharded by event: events by _id, registrations, changes and waiting_gaps by
+// _id.event_id, all hashed. Every statement of Apply carries that key, so that a mongos sends it to one shard, and a
+// batch of one event is a transaction of one shard. docs/scale.md has the commands and what was tried.
+//
 // # Changing what is stored
 //
 // The schema has a version and numbered steps that lead from one version to the next: see package
@@ -99,6 +105,7 @@ type Store struct {
 	stats         *mongoStats
 	preconditions preconditions
 	id            string // of the database
+	sharded       bool   // the server is a mongos; see keysOf
 }
 
 var _ store.Store = (*Store)(nil)
@@ -229,6 +236,7 @@ func (s *Store) checkServer(ctx context.Context, log zerolog.Logger) error {
 	if hello.SetName == "" && hello.Msg != "isdbgrid" {
 		return errStandalone
 	}
+	s.sharded = hello.Msg == "isdbgrid"
 	const parameter = "transactionLifetimeLimitSeconds"
 	var limit bson.M
 	err := admin.RunCommand(ctx, bson.D{{Key: "getParameter", Value: 1}, {Key: parameter, Value: 1}}).Decode(&limit)

@@ -46,11 +46,12 @@ func Numbers(eventID store.ID, after, through int64) bson.D {
 	}
 }
 
-// blocks selects the gaps of an event in blocks above after.
+// blocks selects the gaps of an event in blocks above after. A mongos finds the shard of the event by its second condition.
 func blocks(eventID store.ID, after int64) bson.D {
-	return bson.D{{Key: "_id", Value: bson.D{
-		{Key: "$gt", Value: gapsKey{eventID, after}}, {Key: "$lt", Value: gapsKey{eventID, 1 << 62}},
-	}}}
+	return bson.D{
+		{Key: "_id", Value: bson.D{{Key: "$gt", Value: gapsKey{eventID, after}}, {Key: "$lt", Value: gapsKey{eventID, 1 << 62}}}},
+		{Key: "_id.event_id", Value: eventID},
+	}
 }
 
 // Position returns the position of a number in the waiting list of an event, which was read before.

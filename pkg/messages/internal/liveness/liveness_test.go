@@ -1,23 +1,23 @@
-package messages
+package liveness
 
 import (
-	"strings"
 	"testing"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/eventio/eventio/pkg/messages/internal/rendezvous"
+	"github.com/eventio/eventio/pkg/store"
 )
 
 // clocked is a liveness with a clock.
 type clocked struct {
-	liveness
+	Workers
 	now time.Time
 }
 
 func newClocked(answer ...string) *clocked {
-	a := &clocked{liveness{missed: make(map[string]int)}, time.Now()}
+	a := &clocked{New(), time.Now()}
 	a.round(answer...)
 	return a
 }
@@ -25,30 +25,34 @@ func newClocked(answer ...string) *clocked {
 // round sends a ping, and moves the clock to half a second after it, when these workers have
 // answered.
 func (a *clocked) round(answer ...string) {
-	a.now = a.now.Add(pingInterval)
-	a.pinged(a.now)
+	a.now = a.now.Add(PingInterval)
+	a.Pinged(a.now)
 	for _, worker := range answer {
-		a.answered(worker)
+		a.Answered(worker)
 	}
-	a.now = a.now.Add(pingInterval / 2)
+	a.now = a.now.Add(PingInterval / 2)
 }
 
 // preferred returns the worker that gets the requests for an event, or "".
-func (a *clocked) preferred(event ID) string { return chosen(a.liveness.preferred(), event) }
+func (a *clocked) preferred(event store.ID) string { return chosen(a.Workers.Preferred(), event) }
 
 // alternative returns the worker that gets the second attempt of a request for an event, or "".
-func (a *clocked) alternative(event ID, tried string, now time.Time) string {
-	return chosen(a.alternatives(tried, now), event)
+func (a *clocked) alternative(event store.ID, tried string, now time.Time) string {
+	return chosen(a.Alternatives(tried, now), event)
 }
 
 // chosen returns the worker of these that gets the requests for an event, or "".
-func chosen(workers []string, event ID) string {
-	best, _ := rendezvous.Choose((&router{shared: "s"}).candidates(workers), event)
-	return strings.TrimPrefix(best.Subject, "s.")
+func chosen(workers []string, event store.ID) string {
+	candidates := make([]rendezvous.Candidate, len(workers))
+	for i, worker := range workers {
+		candidates[i] = rendezvous.Candidate{Hash: rendezvous.Hash(worker), Subject: worker}
+	}
+	best, _ := rendezvous.Choose(candidates, event)
+	return best.Subject
 }
 
 // eventOf makes an event whose preferred worker is first and whose alternative is second.
-func (a *clocked) eventOf(t *testing.T, first, second string) ID {
+func (a *clocked) eventOf(t *testing.T, first, second string) store.ID {
 	t.Helper()
 	for range 10_000 {
 		e := bson.NewObjectID()
@@ -57,7 +61,7 @@ func (a *clocked) eventOf(t *testing.T, first, second string) ID {
 		}
 	}
 	t.Fatalf("no event goes to %q and then to %q", first, second)
-	return ID{}
+	return store.ID{}
 }
 
 func TestTheSecondWorkerIsOneThatAnswers(t *testing.T) {
@@ -78,9 +82,9 @@ func TestTheSecondWorkerIsOneThatAnswers(t *testing.T) {
 	if got := a.alternative(event, "w1", a.now); got != "w2" {
 		t.Errorf("the second attempt goes to %q, want w2: nobody answers, and w1 was silent before", got)
 	}
-	a.pinged(a.now)
-	a.answered("w1")
-	if got := a.alternative(event, "", a.now.Add(pongTimeout/2)); got != "w1" {
+	a.Pinged(a.now)
+	a.Answered("w1")
+	if got := a.alternative(event, "", a.now.Add(PongTimeout/2)); got != "w1" {
 		t.Errorf("the second attempt goes to %q, want w1: the others have not answered in years", got)
 	}
 }
@@ -97,11 +101,11 @@ func TestASilentWorkerLosesItsEvents(t *testing.T) {
 	if a.round("w1", "w2", "w3"); a.preferred(event) != "w1" {
 		t.Errorf("w1 is back and its event goes to %q", a.preferred(event))
 	}
-	for range forgetAfter {
+	for range ForgetAfter {
 		a.round("w2", "w3")
 	}
-	if _, known := a.missed["w1"]; known {
-		t.Errorf("w1 did not answer %d pings and is still known", forgetAfter)
+	if _, known := a.Missed["w1"]; known {
+		t.Errorf("w1 did not answer %d pings and is still known", ForgetAfter)
 	}
 }
 
@@ -110,7 +114,7 @@ func TestASilentWorkerLosesItsEvents(t *testing.T) {
 func TestNoWorkerAnswers(t *testing.T) {
 	a := newClocked("w1", "w2")
 	event := a.eventOf(t, "w1", "w2")
-	for range forgetAfter - 1 {
+	for range ForgetAfter - 1 {
 		if a.round(); a.preferred(event) != "w1" {
 			t.Errorf("the event goes to %q, want w1", a.preferred(event))
 		}
@@ -126,20 +130,51 @@ func TestAPauseForgetsNobody(t *testing.T) {
 	a := newClocked("w1", "w2")
 	event := a.eventOf(t, "w2", "w1")
 	a.now = a.now.Add(time.Hour)
-	if !pingDue(a.pingedAt, a.now) {
+	if !PingDue(a.Due, a.now) {
 		t.Error("no ping is due after an hour")
 	}
-	if a.pinged(a.now); a.preferred(event) != "w2" {
+	if a.Pinged(a.now); a.preferred(event) != "w2" {
 		t.Errorf("after a pause the event goes to %q, want w2", a.preferred(event))
 	}
 }
 
 func TestLivenessIsBounded(t *testing.T) {
 	a := newClocked()
-	for range maxWorkers + 10 {
-		a.answered(bson.NewObjectID().Hex())
+	for range MaxWorkers + 10 {
+		a.Answered(bson.NewObjectID().Hex())
 	}
-	if len(a.missed) != maxWorkers {
-		t.Errorf("%d workers are known, want at most %d", len(a.missed), maxWorkers)
+	if len(a.Missed) != MaxWorkers {
+		t.Errorf("%d workers are known, want at most %d", len(a.Missed), MaxWorkers)
+	}
+}
+
+// TestARollTakesNobodyAway: one that lacks a worker has the process ask by itself; one that has all puts its question off.
+func TestARollTakesNobodyAway(t *testing.T) {
+	a := newClocked("w1", "w2")
+	due := a.Due
+	for range 2 * ForgetAfter {
+		if _, doubt := a.Heard([]string{"w1"}, a.now, 0); !doubt {
+			t.Fatal("a roll without w2 is believed")
+		}
+	}
+	if len(a.Workers.Preferred()) != 2 || a.Due != due {
+		t.Errorf("after rolls without w2 the workers are %v, and the next ping moves by %v", a.Workers.Preferred(), a.Due.Sub(due))
+	}
+	if changed, doubt := a.Heard([]string{"w2", "w3", "w1"}, a.now, time.Millisecond); !changed || doubt || len(a.Workers.Preferred()) != 3 {
+		t.Errorf("a roll with a third worker: changed %v, doubt %v, workers %v", changed, doubt, a.Workers.Preferred())
+	}
+	if want := a.now.Add(PingInterval + RollMargin + time.Millisecond); a.Due != want {
+		t.Errorf("the next ping is %v later than it should be", a.Due.Sub(want))
+	}
+	// Who was found silent by pings of one's own is forgotten by rolls, too.
+	a.round("w1", "w2")
+	a.round("w1", "w2")
+	for range ForgetAfter - SuspectAfter {
+		if _, doubt := a.Heard([]string{"w1", "w2"}, a.now, 0); doubt {
+			t.Fatal("a roll is doubted for want of a worker that is silent")
+		}
+	}
+	if _, known := a.Missed["w3"]; known || len(a.Missed) != 2 {
+		t.Errorf("known are %v", a.Missed)
 	}
 }
