@@ -1,3 +1,5 @@
+// Package model runs Event.io as a simulation of discrete events with measured costs: it predicts what a deployment does, and
+// plans one. docs/scale.md has what it predicts beside what was measured.
 package model
 
 import "time"

@@ -290,19 +290,22 @@ func (r *run) beginBatches(worker int) {
 	}
 }
 
+// times returns n times d.
+func times(d time.Duration, n int) time.Duration { return d * time.Duration(n) }
+
 // apply is a batch from its decision to its replies.
 func (r *run) apply(worker int, events []*eventQueue, batch []*request) {
 	w, c := r.workers[worker], r.Costs
 	r.stats.batch(len(batch) * r.Grain)
 	answers, granted := r.decide(batch)
 	shard := r.shards[events[0].event%r.Shards]
-	more := time.Duration(len(events) - 1)
-	store, trips, item := r.vary(c.StoreBatch)+r.each(c.StoreSeat, granted)+c.StoreEvent*more, c.Trips, c.WorkerItem
+	more := len(events) - 1
+	store, trips, item := r.vary(c.StoreBatch)+r.each(c.StoreSeat, granted)+times(c.StoreEvent, more), c.Trips, c.WorkerItem
 	if granted == 0 {
-		store, trips, item = r.vary(c.StoreRefusals)+r.each(c.StoreRefusal, len(batch))+c.StoreEvent*more/4, c.RefusalTrips, c.WorkerRefusal
+		store, trips, item = r.vary(c.StoreRefusals)+r.each(c.StoreRefusal, len(batch))+times(c.StoreEvent, more)/4, c.RefusalTrips, c.WorkerRefusal
 	}
 	r.stats.Commands += trips
-	decided := r.vary(c.WorkerBatch) + r.each(item, len(batch))/2 + c.WorkerEvent*more
+	decided := r.vary(c.WorkerBatch) + r.each(item, len(batch))/2 + times(c.WorkerEvent, more)
 	w.do(decided/2, func() {
 		r.trips(shard, trips, store, func() {
 			r.after(r.sync()+r.Majority, func() {
@@ -316,7 +319,7 @@ func (r *run) apply(worker int, events []*eventQueue, batch []*request) {
 					}
 					w.idle++
 					if granted > 0 {
-						r.nats[worker%len(r.nats)].do(2*c.NATSNews*(more+1), func() {}) // of the event and of people
+						r.nats[worker%len(r.nats)].do(times(c.NATSNews, 2*(more+1)), func() {}) // of the event and of people
 					}
 					r.reply(worker, batch, answers, outcomes)
 					r.beginBatches(worker)

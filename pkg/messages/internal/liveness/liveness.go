@@ -19,8 +19,9 @@ const (
 	// ForgetAfter is how many pings in a row a worker leaves unanswered before it is forgotten.
 	ForgetAfter = 5
 	// RollMargin is how much longer than PingInterval a Requester waits for a roll before it pings by itself: the one that
-	// wrote the last roll is first, unless it has gone. Up to RollJitter more keep the others apart.
+	// wrote the last roll is first, unless it has gone.
 	RollMargin = PongTimeout
+	// RollJitter is up to how much more keeps the others apart.
 	RollJitter = 500 * time.Millisecond
 	// MaxWorkers bounds how many workers are remembered, whatever a hostile sender claims.
 	MaxWorkers = 1024
@@ -83,7 +84,6 @@ func (l *Workers) Heard(workers []string, now time.Time, jitter time.Duration) (
 		}
 		if l.Missed[worker]++; l.Missed[worker] >= ForgetAfter {
 			delete(l.Missed, worker)
-			changed = true
 		}
 	}
 	l.PingedAt, l.Due = now.Add(-PongTimeout), now.Add(PingInterval+RollMargin+jitter)
