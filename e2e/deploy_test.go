@@ -3,7 +3,6 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
@@ -193,16 +192,7 @@ func streams(t *testing.T, f *front, p *pair) {
 	if res.StatusCode != http.StatusOK {
 		t.Fatalf("status %d", res.StatusCode)
 	}
-	lines := bufio.NewScanner(res.Body)
-	next := func(part string) {
-		t.Helper()
-		for lines.Scan() {
-			if strings.Contains(lines.Text(), part) {
-				return
-			}
-		}
-		t.Fatalf("the stream ends before %q: %v", part, lines.Err())
-	}
+	next := streamed(t, res.Body)
 	next(`"tickets_sold":0`)
 	began := time.Now()
 	succeeds(t, register(t, direct, e))

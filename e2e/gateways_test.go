@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -362,16 +363,7 @@ func TestLiveThroughGateways(t *testing.T) {
 			if res.StatusCode != http.StatusOK {
 				t.Fatalf("status %d", res.StatusCode)
 			}
-			lines := bufio.NewScanner(res.Body)
-			next := func(part string) {
-				t.Helper()
-				for lines.Scan() {
-					if strings.Contains(lines.Text(), part) {
-						return
-					}
-				}
-				t.Fatalf("the stream ends before %q: %v", part, lines.Err())
-			}
+			next := streamed(t, res.Body)
 			next(`"tickets_sold":0`)
 			time.Sleep(time.Second / 2)
 			began := time.Now()
@@ -388,3 +380,17 @@ func TestLiveThroughGateways(t *testing.T) {
 }
 
 const newEventBodyOfMine = `{"title":"Opening","capacity":1,"starts_at":"2027-05-01T18:00:00Z","ends_at":"2027-05-01T20:00:00Z"}`
+
+// streamed returns what reads a stream up to the next line with a part.
+func streamed(t *testing.T, stream io.Reader) (next func(part string)) {
+	lines := bufio.NewScanner(stream)
+	return func(part string) {
+		t.Helper()
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), part) {
+				return
+			}
+		}
+		t.Fatalf("the stream ends before %q: %v", part, lines.Err())
+	}
+}

@@ -3,7 +3,9 @@ package sqlitestore
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/storetest"
@@ -43,5 +45,23 @@ func TestOldQuotasAreForgotten(t *testing.T) {
 	// A day that is over stays when it is used again, and the next new day removes it.
 	if err := use(s, "erik", 3); err != nil || use(s, "carol", 1) != nil || use(s, "bob", 0) != nil {
 		t.Errorf("a third day removes nothing: %v", err)
+	}
+}
+
+// TestOldRefusalsAreForgotten checks that counts of refusals go when nobody is told of them any more, and no earlier.
+// MongoDB has a TTL index for that.
+func TestOldRefusalsAreForgotten(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "eventio.db"))
+	event, now := store.NewID(), time.Now().UTC().Truncate(time.Minute)
+	kept := store.RefusedMinute{EventID: event, At: now.Add(time.Hour - store.RefusalsKept), Refused: 2}
+	old := store.RefusedMinute{EventID: event, At: now.Add(-store.RefusalsKept), Refused: 3}
+	if err := s.AddRefusals(t.Context(), []store.RefusedMinute{old, kept}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.ForgetKeys(t.Context()); n != 1 || err != nil {
+		t.Errorf("%d are forgotten, %v", n, err)
+	}
+	if got, err := s.RefusedMinutes(t.Context(), event, time.Time{}); err != nil || !slices.Equal(got, []store.RefusedMinute{kept}) {
+		t.Errorf("there are %v, %v", got, err)
 	}
 }

@@ -29,16 +29,35 @@ func Steps() []Step {
 		{"collections and indexes", createFirstIndexes},
 		{"the index of registrations gets its name", renameNumberIndex},
 		{"events are found by their words and places left", fillSearch},
-		{"sessions, erased users and when registrations were cancelled", createAccountIndexes},
-		{"quotas, deleted events and proven addresses", createQuotaIndexes},
+		{"sessions, erased users and when registrations were cancelled", indexesOf(accountStep)},
+		{"quotas, deleted events and proven addresses", indexesOf(quotaStep)},
 		{"the record of changes", createChanges},
 		{addressStep, renewKeys},
-		{"consumers of the record and webhooks", createWebhookIndexes},
-		{"mails, their tokens and what people want of mail", createMailIndexes},
+		{"consumers of the record and webhooks", indexesOf(webhookStep)},
+		{"mails, their tokens and what people want of mail", indexesOf(mailStep)},
 		{"gaps in waiting lists", countGaps},
-		{"keys of programs", createAPIKeyIndexes},
-		{"people of other issuers", createIdentityIndexes},
-		{"refusals are counted", createRefusalIndexes},
+		{"keys of programs", indexesOf(apiKeyStep)},
+		{"people of other issuers", indexesOf(identityStep)},
+		{"refusals are counted", indexesOf(refusalStep)},
+	}
+}
+
+// The numbers of steps that make indexes and do nothing else. Documents need no change by them: a field that is missing
+// is false, or the zero time, and a registration that was cancelled gets its cancelled_at when it is next looked for.
+const (
+	accountStep  = 4  // of sessions, erased users and cancelled registrations
+	quotaStep    = 5  // of quotas
+	webhookStep  = 8  // of webhooks
+	mailStep     = 9  // of mails
+	apiKeyStep   = 11 // of keys of programs
+	identityStep = 12 // of links with people of other issuers, and of locked users
+	refusalStep  = 13 // of refusals
+)
+
+// indexesOf returns the Run of a step that makes its own indexes.
+func indexesOf(step int) func(context.Context, *mongo.Database, func(n, all int64)) error {
+	return func(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
+		return createIndexes(ctx, db, step)
 	}
 }
 
@@ -63,25 +82,6 @@ func createFirstIndexes(ctx context.Context, db *mongo.Database, _ func(n, all i
 	return createIndexes(ctx, db, 1)
 }
 
-// accountStep is the number of the step that makes the indexes of sessions, erased users and
-// cancelled registrations.
-const accountStep = 4
-
-// createAccountIndexes is step 4. It writes no document: what has no cancelled_at yet gets one when
-// it is next looked for.
-func createAccountIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
-	return createIndexes(ctx, db, accountStep)
-}
-
-// quotaStep is the number of the step that makes the index of quotas.
-const quotaStep = 5
-
-// createQuotaIndexes is step 5. Events and users need no change: a field that is missing is false, or
-// the zero time.
-func createQuotaIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
-	return createIndexes(ctx, db, quotaStep)
-}
-
 // createChanges is step 6: it makes the collection of the record of changes. A transaction could make
 // it too, but would then keep others waiting.
 func createChanges(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
@@ -90,47 +90,6 @@ func createChanges(ctx context.Context, db *mongo.Database, _ func(n, all int64)
 		return nil
 	}
 	return err
-}
-
-// webhookStep is the number of the step that makes the indexes of webhooks.
-const webhookStep = 8
-
-// createWebhookIndexes is step 8.
-func createWebhookIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
-	return createIndexes(ctx, db, webhookStep)
-}
-
-// mailStep is the number of the step that makes the indexes of mails.
-const mailStep = 9
-
-// createMailIndexes is step 9.
-func createMailIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
-	return createIndexes(ctx, db, mailStep)
-}
-
-// apiKeyStep is the number of the step that makes the indexes of keys of programs.
-const apiKeyStep = 11
-
-// createAPIKeyIndexes is the step apiKeyStep.
-func createAPIKeyIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
-	return createIndexes(ctx, db, apiKeyStep)
-}
-
-// identityStep is the number of the step that makes the indexes of links with people of other issuers, and
-// that of locked users.
-const identityStep = 12
-
-// createIdentityIndexes is step 12.
-func createIdentityIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
-	return createIndexes(ctx, db, identityStep)
-}
-
-// refusalStep is the number of the step that makes the index of refusals.
-const refusalStep = 13
-
-// createRefusalIndexes is the step refusalStep.
-func createRefusalIndexes(ctx context.Context, db *mongo.Database, _ func(n, all int64)) error {
-	return createIndexes(ctx, db, refusalStep)
 }
 
 // misnamed is the name that NumberIndex had by mistake before step 2.
