@@ -58,7 +58,7 @@ func TestALostDatabaseTakesNothing(t *testing.T) {
 			losses(t, b.path)[what]()
 			_, err := b.Apply(t.Context(), storetest.NewRequests(e.ID, 1))
 			if !errors.Is(err, store.ErrUnavailable) || !errors.Is(err, ErrLost) {
-				t.Errorf("a write ends with %v, want one that says that nothing is stored, and why", err)
+				t.Fatalf("a write ends with %v, want one that says that nothing is stored, and why", err)
 			}
 			if err := b.Ping(t.Context()); !errors.Is(err, ErrLost) {
 				t.Errorf("a probe ends with %v", err)
