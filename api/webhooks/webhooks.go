@@ -268,10 +268,7 @@ func (a *Handlers) askWebhook(w http.ResponseWriter, r *serve.Request, what stor
 	if !hook.Active {
 		return problem.Newf(problem.WebhookOff, "Switch the webhook on first: PATCH {\"active\":true}.")
 	}
-	hook, err = store.EditWebhook(r.Context(), a.Store, hook.ID, func(hook *store.Webhook) error { edit(hook); return nil })
-	if err == nil {
-		err = store.AskWebhook(r.Context(), a.Store, hook.ID, what)
-	}
+	hook, err = store.AskWebhook(r.Context(), a.Store, hook.ID, what, func(hook *store.Webhook) error { edit(hook); return nil })
 	if err != nil {
 		return serve.UnlessStored(err)
 	}

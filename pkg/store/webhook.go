@@ -48,10 +48,16 @@ func TestMark() ID { return ID{11: 1} }
 // ReplayMark returns the EventID of the mark that asks to tell again what changed since ReplayFrom.
 func ReplayMark() ID { return ID{11: 2} }
 
-// AskWebhook has whoever calls webhooks make a test call, or begin a replay: event is TestMark or
-// ReplayMark.
-func AskWebhook(ctx context.Context, s Webhooks, webhook, event ID) error {
-	return s.RewindWebhook(ctx, WebhookMark{WebhookID: webhook, EventID: event, Told: 0, Due: 1})
+// AskWebhook edits a webhook, and then has whoever calls webhooks make a test call, or begin a replay:
+// event is TestMark or ReplayMark. It returns the webhook as stored. The Due of the mark is its version, so
+// who does what was asked passes the mark no further than that, and what is asked meanwhile stays due.
+// Errors: ErrWebhookNotFound, or that of edit.
+func AskWebhook(ctx context.Context, s Webhooks, webhook, event ID, edit func(*Webhook) error) (Webhook, error) {
+	w, err := EditWebhook(ctx, s, webhook, edit)
+	if err == nil {
+		err = s.RewindWebhook(ctx, WebhookMark{WebhookID: webhook, EventID: event, Told: 0, Due: w.Version})
+	}
+	return w, err
 }
 
 // WebhookSecret is a key that signs calls.

@@ -104,8 +104,10 @@ func TestAWebhookIsRemovedWithItsLease(t *testing.T) {
 	if err := store.RemoveWebhook(t.Context(), h, id); !errors.Is(err, store.ErrUnavailable) || h.removed != "" {
 		t.Errorf("a webhook that stays loses its lease %q, %v", h.removed, err)
 	}
-	if err := store.AskWebhook(t.Context(), h, id, store.TestMark()); err != nil || h.mark != (store.WebhookMark{WebhookID: id, EventID: store.TestMark(), Due: 1}) {
-		t.Errorf("asking leaves %+v, %v", h.mark, err)
+	h.webhook.Version = 6
+	w, err := store.AskWebhook(t.Context(), h, id, store.TestMark(), func(w *store.Webhook) error { w.Failures = 1; return nil })
+	if err != nil || w.Failures != 1 || h.webhook.Failures != 1 || h.mark != (store.WebhookMark{WebhookID: id, EventID: store.TestMark(), Due: 7}) {
+		t.Errorf("asking leaves %+v of %+v, %v", h.mark, h.webhook, err)
 	}
 	if store.TestMark() == store.ReplayMark() {
 		t.Error("a test is a replay")

@@ -37,14 +37,7 @@ func (d *delivery) run(ctx context.Context) error {
 			return nil
 		default:
 		}
-		w, err := d.read(ctx)
-		if err != nil {
-			return err
-		}
-		if !w.Active || time.Now().Before(w.NextAt) {
-			return nil
-		}
-		more, err := d.round(ctx, w)
+		more, err := d.round(ctx)
 		if err != nil || !more {
 			return err
 		}
@@ -59,9 +52,13 @@ func (d *delivery) read(ctx context.Context) (store.Webhook, error) {
 }
 
 // round makes one call, if there is something to tell, and reports whether there may be more.
-func (d *delivery) round(ctx context.Context, w store.Webhook) (more bool, err error) {
+func (d *delivery) round(ctx context.Context) (more bool, err error) {
 	b, err := d.collect(ctx)
 	if err != nil || len(b.marks) == 0 {
+		return false, err
+	}
+	w, err := d.read(ctx) // after its marks: a mark may ask for what the webhook says, see store.AskWebhook
+	if err != nil || !w.Active || time.Now().Before(w.NextAt) {
 		return false, err
 	}
 	if b.replay != nil { // it moves the other marks

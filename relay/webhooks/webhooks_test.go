@@ -236,6 +236,15 @@ func (s *site) register(e store.Event, n int) {
 	storetest.MustApply(s.t, s.store, storetest.NewRequests(e.ID, n)...)
 }
 
+// ask asks for a test call, or for a replay of what changed since a time.
+func (s *site) ask(w store.Webhook, what store.ID, since time.Time) {
+	s.t.Helper()
+	_, err := store.AskWebhook(s.t.Context(), s.store, w.ID, what, func(w *store.Webhook) error { w.ReplayFrom = since; return nil })
+	if err != nil {
+		s.t.Error(err)
+	}
+}
+
 // becomes waits until a webhook is as wanted.
 func (s *site) becomes(w store.Webhook, what string, is func(store.Webhook) bool) store.Webhook {
 	s.t.Helper()
@@ -474,9 +483,7 @@ func TestReplayAndTestCalls(t *testing.T) {
 			storetest.MustApply(t, s.store, requests[i])
 		}
 		r.told(s.store, e.ID, 1)
-		if err := store.AskWebhook(t.Context(), s.store, w.ID, store.TestMark()); err != nil {
-			t.Fatal(err)
-		}
+		s.ask(w, store.TestMark(), time.Time{})
 		testenv.Eventually(t, limit, "make a test call", func() error {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -487,13 +494,7 @@ func TestReplayAndTestCalls(t *testing.T) {
 		})
 		rows := storetest.Collect(t, s.store.EventChanges(t.Context(), e.ID, 1, 0))
 		since := rows[3].At
-		_, err := store.EditWebhook(t.Context(), s.store, w.ID, func(w *store.Webhook) error { w.ReplayFrom = since; return nil })
-		if err == nil {
-			err = store.AskWebhook(t.Context(), s.store, w.ID, store.ReplayMark())
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		s.ask(w, store.ReplayMark(), since)
 		s.becomes(w, "have begun the replay", func(w store.Webhook) bool { return w.ReplayFrom.IsZero() })
 		testenv.Eventually(t, limit, "tell again", func() error {
 			r.mu.Lock()
@@ -511,6 +512,53 @@ func TestReplayAndTestCalls(t *testing.T) {
 			return nil
 		})
 	})
+}
+
+// askedMeanwhile is a store in which somebody asks a webhook for a replay while a caller is busy with it.
+type askedMeanwhile struct {
+	store.Store
+	ask    func()
+	asked  chan struct{} // closed after that
+	noting bool          // just before it is noted that a replay has begun; else just before the marks are read
+}
+
+func (s *askedMeanwhile) DueMarks(ctx context.Context, webhook, after store.ID, limit int) ([]store.WebhookMark, error) {
+	if !s.noting {
+		s.ask()
+	}
+	return s.Store.DueMarks(ctx, webhook, after, limit)
+}
+
+func (s *askedMeanwhile) ToldWebhook(ctx context.Context, m store.WebhookMark, told int64) error {
+	if s.noting && m.EventID == store.ReplayMark() {
+		s.ask()
+	}
+	return s.Store.ToldWebhook(ctx, m, told)
+}
+
+// TestNoReplayIsForgotten: one that is asked for while the webhook is called, or a replay begins, begins too.
+func TestNoReplayIsForgotten(t *testing.T) {
+	for name, noting := range map[string]bool{"while another begins": true, "between its reads": false} {
+		t.Run(name, func(t *testing.T) {
+			sites(t, func(t *testing.T, s *site) {
+				s.patient()
+				r, e := newReceiver(t), s.event()
+				w := s.hook(r)
+				ask := func() { s.ask(w, store.ReplayMark(), storetest.Now().Add(-time.Hour)) }
+				if noting {
+					ask()
+				}
+				m := &askedMeanwhile{Store: s.store, asked: make(chan struct{}), noting: noting}
+				m.ask = sync.OnceFunc(func() { ask(); close(m.asked) })
+				s.store = m
+				stop := s.start(r)
+				s.register(e, 1)
+				<-m.asked
+				s.becomes(w, "have begun the replay", func(w store.Webhook) bool { return w.ReplayFrom.IsZero() })
+				stop()
+			})
+		})
+	}
 }
 
 // TestSecretsOverlap: during the exchange of a secret, each of the two verifies a call; one that has
