@@ -15,6 +15,7 @@ import (
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/hooks"
 )
 
 // takesWebhooks has an instance take URLs of example.org.
@@ -77,7 +78,7 @@ func TestTheLifeOfAWebhook(t *testing.T) {
 		})
 		t.Run("what failed is told, and forgotten when it is switched on", func(t *testing.T) {
 			now := time.Now().UTC().Truncate(time.Millisecond)
-			_, err := store.EditWebhook(t.Context(), s.st, made.ID, func(w *store.Webhook) error {
+			_, err := hooks.Edit(t.Context(), s.st, made.ID, func(w *store.Webhook) error {
 				w.Active, w.OffSince, w.Failures, w.FailingSince, w.LastError = false, now, 7, now.Add(-72*time.Hour), "the answer is 502"
 				return nil
 			})

@@ -297,6 +297,7 @@ func (v *visitor) act(kind history.Kind, key string) history.Op {
 		}
 		switch op.Outcome = v.outcome(err); {
 		case err != nil:
+			op.Error = err.Error()
 		case kind == history.Cancel:
 			op.Outcome = history.Done
 		default:
@@ -480,6 +481,7 @@ func (c *audience) judge() {
 			c.t.Errorf("who follows event %s has heard of %d changes, the record has %d", g.ID.Hex(), len(g.heard), len(record))
 		}
 	}
+	h.Feeds = feeds
 	if err := history.CheckLong(h); err != nil {
 		c.t.Errorf("rule by rule: %v", err)
 	}

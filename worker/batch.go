@@ -164,14 +164,17 @@ func (w *Worker) applyOnce(ctx context.Context, batch []request) (results []stor
 	}()
 	now := w.config.Now() // one time for the whole batch
 	deadline := batch[0].deadline
-	requests := make([]store.SeatRequest, len(batch))
+	requests, late := make([]store.SeatRequest, len(batch)), w.refused.late(batch)
 	for i, r := range batch {
 		if r.deadline.Before(deadline) {
 			deadline = r.deadline
 		}
 		requests[i] = storeRequest(r.SeatRequest, now)
+		requests[i].SentAt, requests[i].Refused = r.sent, late[i]
 	}
 	ctx, cancel := context.WithDeadline(store.WithChanges(ctx, w.news.take), deadline)
 	defer cancel()
-	return w.seats.Apply(ctx, requests)
+	results, err = w.seats.Apply(ctx, requests)
+	w.refused.note(batch, results)
+	return results, err
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/storetest"
 	"github.com/eventio/eventio/worker"
 )
 
@@ -168,53 +169,112 @@ func checkBatchLine(t *testing.T, log string) {
 	}
 }
 
-// TestAnOldMessageIsNotWritten: a message that was sent ten seconds before others of its requester,
-// and comes after them, is too old to be applied.
-func TestAnOldMessageIsNotWritten(t *testing.T) {
-	s := newSite(t, worker.Config{}, pass)
-	inbox := s.conn.NewInbox()
-	replies, err := s.conn.SubscribeSync(inbox + ".*")
-	if err != nil {
+// caller sends requests as an API process does, and says itself when it has sent them.
+type caller struct {
+	*site
+	inbox   string
+	replies *nats.Subscription
+	began   time.Time
+	asked   int
+}
+
+func newCaller(t *testing.T, s *site) *caller {
+	t.Helper()
+	c := &caller{site: s, inbox: s.conn.NewInbox(), began: time.Now()}
+	var err error
+	if c.replies, err = s.conn.SubscribeSync(c.inbox + ".*"); err != nil {
 		t.Fatal(err)
 	}
-	asked := 0
-	ask := func(sent int64) messages.Outcome {
-		t.Helper()
-		asked++
-		data, err := messages.Encode(messages.SeatRequest{
-			Kind: messages.KindRegister, RequestID: "a request", EventID: s.event, UserID: store.NewID(),
-			RemainingMillis: 5000, SentMillis: sent,
-		})
-		if err == nil {
-			err = s.conn.PublishRequest(s.names().Seats(), fmt.Sprintf("%s.%d", inbox, asked), data)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		reply, err := replies.NextMsg(limit)
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, err := messages.DecodeReplies(reply.Data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return got[0].Outcome
+	return c
+}
+
+// now is the caller's clock, in milliseconds.
+func (c *caller) now() int64 { return 20_000 + time.Since(c.began).Milliseconds() }
+
+// ask sends a request that was sent at a time by the caller's clock, and returns the reply.
+func (c *caller) ask(req messages.SeatRequest, sent int64) messages.SeatReply {
+	c.t.Helper()
+	c.asked++
+	req.RemainingMillis, req.SentMillis = 5000, sent
+	data, err := messages.Encode(req)
+	if err == nil {
+		err = c.conn.PublishRequest(c.names().Seats(), fmt.Sprintf("%s.%d", c.inbox, c.asked), data)
 	}
-	began := time.Now()
-	now := func() int64 { return 20_000 + time.Since(began).Milliseconds() }
-	testenv.Eventually(t, limit, "know the requester's clock", func() error {
-		if got := ask(now()); got != store.Registered {
-			t.Fatalf("a new message is answered %s", got)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	reply, err := c.replies.NextMsg(limit)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	got, err := messages.DecodeReplies(reply.Data)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return got[0]
+}
+
+// register asks for a seat for somebody new.
+func (c *caller) register(sent int64) messages.Outcome {
+	c.t.Helper()
+	return c.ask(messages.SeatRequest{Kind: messages.KindRegister, RequestID: "a request", EventID: c.event, UserID: store.NewID()}, sent).Outcome
+}
+
+// becomeKnown sends until the worker knows the caller's clock.
+func (c *caller) becomeKnown() {
+	c.t.Helper()
+	testenv.Eventually(c.t, limit, "know the requester's clock", func() error {
+		if got := c.register(c.now()); got != store.Registered {
+			c.t.Fatalf("a new message is answered %s", got)
 		}
-		if got := ask(now() - 10_000); got != messages.OutcomeOverloaded {
+		if got := c.register(c.now() - 10_000); got != messages.OutcomeOverloaded {
 			return fmt.Errorf("an old message is answered %s", got)
 		}
 		return nil
 	})
-	if got := ask(now()); got != store.Registered {
+}
+
+// TestAnOldMessageIsNotWritten: a message that was sent ten seconds before others of its requester,
+// and comes after them, is too old to be applied.
+func TestAnOldMessageIsNotWritten(t *testing.T) {
+	c := newCaller(t, newSite(t, worker.Config{}, pass))
+	c.becomeKnown()
+	if got := c.register(c.now()); got != store.Registered {
 		t.Errorf("a new message is answered %s", got)
 	}
+}
+
+// TestALateAttemptGetsNoSeat: two attempts of a request overtake each other. The second was refused when the first comes,
+// for which a seat is free: it does not get it, and one that is sent after the refusal does.
+func TestALateAttemptGetsNoSeat(t *testing.T) {
+	c := newCaller(t, newSite(t, worker.Config{}, pass))
+	c.becomeKnown()
+	event, holder, user := storetest.NewEvent(t, c.store, 1).ID, store.NewID(), store.NewID()
+	register := func(user store.ID) messages.SeatRequest {
+		return messages.SeatRequest{Kind: messages.KindRegister, RequestID: "a request", EventID: event, UserID: user}
+	}
+	first := c.now()
+	for step, want := range []struct {
+		request messages.SeatRequest
+		sent    int64
+		reply   messages.Outcome
+	}{
+		{register(holder), c.now(), store.Registered},
+		{register(user), c.now(), store.SoldOut},
+		{messages.SeatRequest{Kind: messages.KindCancel, RequestID: "a cancel", EventID: event, UserID: holder}, c.now(), store.Cancelled},
+		{register(user), first, messages.OutcomeOverloaded},
+	} {
+		got := c.ask(want.request, want.sent)
+		if got.Outcome != want.reply || got.Again != (want.reply == messages.OutcomeOverloaded) {
+			t.Fatalf("step %d: %+v, want %s", step, got, want.reply)
+		}
+	}
+	testenv.Eventually(t, limit, "take a later attempt", func() error {
+		if got := c.ask(register(user), c.now()); got.Outcome != store.Registered {
+			return fmt.Errorf("it is answered %+v", got)
+		}
+		return nil
+	})
 }
 
 // TestACopyOfAMessageMovesNoSeat: a message comes twice over a real connection. Its request was refused, and a seat has

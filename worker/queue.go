@@ -17,6 +17,7 @@ type request struct {
 	reply       string    // the subject of the reply
 	item        int       // the position of the request in its message
 	received    time.Time // when it arrived
+	sent        time.Time // when it was sent, rather too early than too late; zero: not known
 	deadline    time.Time // no write for it begins after this time
 	maybeStored bool      // an earlier try to apply it may have stored something
 

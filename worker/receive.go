@@ -61,6 +61,9 @@ func (w *Worker) receive(msg *nats.Msg) {
 			continue
 		}
 		r.deadline = now.Add(time.Duration(req.RemainingMillis)*time.Millisecond - delay)
+		if req.SentMillis != 0 {
+			r.sent = now.Add(-delay - sentMargin)
+		}
 		accepted = append(accepted, r)
 	}
 	for _, r := range accepted[w.queue.put(accepted):] {

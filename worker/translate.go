@@ -19,8 +19,8 @@ var kinds = map[messages.Kind]store.Kind{
 	messages.KindRecount:   store.Recount,
 }
 
-// storeRequest is a request as the store takes it, in a batch that is formed at a time. The kind
-// of an actor is an open set, so it is the same word in both.
+// storeRequest is a request as the store takes it, in a batch that is formed at a time, but for what the worker
+// knows itself. The kind of an actor is an open set, so it is the same word in both.
 func storeRequest(r messages.SeatRequest, at time.Time) store.SeatRequest {
 	return store.SeatRequest{
 		Kind: kinds[r.Kind], EventID: r.EventID, UserID: r.UserID, RequestID: r.RequestID, Keyed: r.Keyed, Number: r.Number,
@@ -34,6 +34,8 @@ func wireReply(r store.SeatResult) messages.SeatReply {
 	switch {
 	case r.Outcome == store.NotOrganizer: // no API process asks for it
 		r.Outcome = messages.OutcomeInvalid
+	case r.Outcome == store.Overtaken:
+		return messages.SeatReply{Outcome: messages.OutcomeOverloaded, Again: true}
 	case !r.Outcome.Valid():
 		return messages.SeatReply{Outcome: messages.OutcomeUnknown}
 	}

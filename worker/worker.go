@@ -102,6 +102,7 @@ type Worker struct {
 	delays     *delayEstimator
 	pauses     *pauseDetector
 	taken      *takenNames
+	refused    *refusals
 	news       *announcer
 	batchers   sync.WaitGroup // the goroutines that apply batches
 	background sync.WaitGroup // the goroutines of pauses and news
@@ -123,7 +124,7 @@ func New(conn *nats.Conn, seats store.Seats, config Config, log zerolog.Logger) 
 		conn: conn, seats: seats, config: config, log: log,
 		namespace:  messages.Namespace{Prefix: config.Prefix, Database: seats.DatabaseID()},
 		sampledLog: log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Second}),
-		queue:      newQueue(config.MaxWaiting), delays: newDelayEstimator(), taken: newTakenNames(),
+		queue:      newQueue(config.MaxWaiting), delays: newDelayEstimator(), taken: newTakenNames(), refused: newRefusals(),
 		applying: applying, endApplying: endApplying,
 	}
 	w.stats = newStats(w.queue)

@@ -17,6 +17,7 @@ import (
 	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/hooks"
 )
 
 // Handlers answers requests about webhooks.
@@ -161,7 +162,7 @@ func (a *Handlers) Edit(w http.ResponseWriter, r *serve.Request) error {
 	if err := f.Err(); err != nil {
 		return err
 	}
-	hook, err = store.EditWebhook(r.Context(), a.Store, hook.ID, func(hook *store.Webhook) error {
+	hook, err = hooks.Edit(r.Context(), a.Store, hook.ID, func(hook *store.Webhook) error {
 		anew := false
 		if body.URL.Sent && body.URL.Value != hook.URL {
 			hook.URL, anew = body.URL.Value, true
@@ -188,7 +189,7 @@ func (a *Handlers) Delete(w http.ResponseWriter, r *serve.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := store.RemoveWebhook(r.Context(), a.Store, hook.ID); err != nil {
+	if err := hooks.Remove(r.Context(), a.Store, hook.ID); err != nil {
 		return serve.UnlessStored(err)
 	}
 	a.tellWebhook(r, hook, "deleted")
@@ -204,7 +205,7 @@ func (a *Handlers) RenewSecret(w http.ResponseWriter, r *serve.Request) error {
 	}
 	key, secret := newSecret()
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	hook, err = store.EditWebhook(r.Context(), a.Store, hook.ID, func(hook *store.Webhook) error {
+	hook, err = hooks.Edit(r.Context(), a.Store, hook.ID, func(hook *store.Webhook) error {
 		hook.Secrets = slices.DeleteFunc(hook.Secrets, func(s store.WebhookSecret) bool { return !s.EndsAt.IsZero() && s.EndsAt.Before(now) })
 		for i := range hook.Secrets {
 			if hook.Secrets[i].EndsAt.IsZero() {
@@ -268,7 +269,7 @@ func (a *Handlers) askWebhook(w http.ResponseWriter, r *serve.Request, what stor
 	if !hook.Active {
 		return problem.Newf(problem.WebhookOff, "Switch the webhook on first: PATCH {\"active\":true}.")
 	}
-	hook, err = store.AskWebhook(r.Context(), a.Store, hook.ID, what, func(hook *store.Webhook) error { edit(hook); return nil })
+	hook, err = hooks.Ask(r.Context(), a.Store, hook.ID, what, func(hook *store.Webhook) error { edit(hook); return nil })
 	if err != nil {
 		return serve.UnlessStored(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/hooks"
 )
 
 // Store is what an erasure needs of a store: every store.Store has it.
@@ -79,10 +80,10 @@ func Erase(ctx context.Context, st Store, seats Requester, user store.ID, by mes
 
 // removeWebhooks forgets the webhooks of a person.
 func removeWebhooks(ctx context.Context, st Store, user store.ID) error {
-	hooks, err := st.WebhooksOf(ctx, []store.ID{user}, false)
-	for _, w := range hooks {
+	owned, err := st.WebhooksOf(ctx, []store.ID{user}, false)
+	for _, w := range owned {
 		if err == nil {
-			err = store.RemoveWebhook(ctx, st, w.ID)
+			err = hooks.Remove(ctx, st, w.ID)
 		}
 	}
 	return err

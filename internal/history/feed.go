@@ -8,13 +8,15 @@ import (
 
 // Change is one item of what an event's record of changes told.
 type Change struct {
-	Revision int64
-	Request  string // the key of the operation that made it, or what the API took for one
-	Type     string // registered, waitlisted, cancelled, promoted; others only say what the counters are
-	User     string
-	Number   int64
+	Revision int64  `json:"revision"`
+	Request  string `json:"request"` // the key of the operation that made it, or what the API took for one
+	Type     string `json:"type"`    // registered, waitlisted, cancelled, promoted; others only say what the counters are
+	User     string `json:"user,omitempty"`
+	Number   int64  `json:"number,omitempty"`
 	// Of the event after the revision.
-	Capacity, Sold, Line int64
+	Capacity int64 `json:"capacity"`
+	Sold     int64 `json:"sold"`
+	Line     int64 `json:"line"`
 }
 
 // CheckFeed judges the whole record of an event, which begins with revision 1 or 2, against what clients were told, when nothing is under

@@ -78,6 +78,8 @@ type Op struct {
 	// Told to ReadList.
 	Users []string `json:"users,omitempty"`
 
+	Error string `json:"error,omitempty"` // that the client got, for who reads the history
+
 	untold bool // Waiting says nothing
 }
 
@@ -132,6 +134,8 @@ type History struct {
 	Events []Event `json:"events"`
 	Ops    []Op    `json:"ops"`
 	Faults []Fault `json:"faults,omitempty"` // in the order of their ends
+	// Feeds are the records of changes by event, for who reads the history: judges are given them.
+	Feeds map[string][]Change `json:"feeds,omitempty"`
 }
 
 // Fault is something that was broken for a time, in nanoseconds since the start of the history. No judge looks at it:
@@ -216,7 +220,7 @@ func (r *Recorder) Broke(name string, do func() error) error {
 func (r *Recorder) History() History {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return History{slices.Clone(r.history.Events), slices.Clone(r.history.Ops), slices.Clone(r.history.Faults)}
+	return History{Events: slices.Clone(r.history.Events), Ops: slices.Clone(r.history.Ops), Faults: slices.Clone(r.history.Faults)}
 }
 
 // Count returns how many operations had each outcome, reads not counted.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // CheckLong judges a history rule by rule, in about the time that sorting it takes:
@@ -56,10 +57,26 @@ func checkPeople(_ Event, ops []Op) error {
 			users[op.User] = f
 		}
 		if err := f.next(op); err != nil {
-			return err
+			return fmt.Errorf("%w; the user before: %s", err, story(ops, op))
 		}
 	}
 	return nil
+}
+
+// story tells in some lines what a user was told before the return of an operation, and when.
+func story(ops []Op, until Op) string {
+	const most = 12
+	var lines []string
+	for _, op := range ops {
+		if op.User == until.User && op.Call < until.Call {
+			returned := "never"
+			if op.Return < forever {
+				returned = fmt.Sprintf("%.6f s", float64(op.Return)/1e9)
+			}
+			lines = append(lines, fmt.Sprintf("\n\t%.6f s to %s: %v", float64(op.Call)/1e9, returned, op))
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-most):], "")
 }
 
 // fate is all that may have become of a user.

@@ -60,7 +60,7 @@ func (a attempt) again() bool { return a.begun < a.Call }
 // whose outcome nobody was told: either they took effect, or they never will. The records are whole, and
 // nothing is under way any more. What a record leaves open stays unknown. CheckFeed judges the records.
 func Settle(h History, feeds map[string][]Change) History {
-	settled := History{Events: h.Events, Faults: h.Faults}
+	settled := History{Events: h.Events, Faults: h.Faults, Feeds: feeds}
 	byUser := make(map[[2]string][]Op)
 	keys := make(map[[2]string]bool)
 	for _, op := range h.Ops {

@@ -160,6 +160,8 @@ type SeatReply struct {
 	// Item is the position of the answered request in its message, from 0.
 	Item    int     `json:"item,omitzero"`
 	Outcome Outcome `json:"outcome"`
+	// Again asks for the request anew, with OutcomeOverloaded: another attempt may have been refused (store.Overtaken).
+	Again bool `json:"again,omitzero"`
 	// Number is the number of the registration, when Outcome is one of store.Registered,
 	// store.AlreadyRegistered, store.Waitlisted and store.AlreadyWaitlisted.
 	Number int64 `json:"number,omitzero"`

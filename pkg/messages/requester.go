@@ -120,7 +120,7 @@ func (e *exchange) attempt(ctx context.Context) (answer Answer, retry bool) {
 	}
 	switch got.reply.Outcome {
 	case OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed, OutcomeInvalid:
-		return e.refusal(got.reply.Outcome, errByWorker), false
+		return e.refusal(got.reply.Outcome, errByWorker), got.reply.Again && e.awaitWorkers(ctx)
 	case OutcomeUnknown:
 		return Answer{got.reply, errByWorker}, false
 	}

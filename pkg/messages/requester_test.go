@@ -45,6 +45,9 @@ func requester(t *testing.T, url string) *messages.Requester {
 	return r
 }
 
+// anew stands for OutcomeOverloaded with Again.
+const anew = "anew"
+
 // answering starts a worker that answers the nth request with the nth outcome, or not at all when
 // that is "". It returns a channel of the requests.
 func answering(t *testing.T, url string, outcomes ...messages.Outcome) <-chan messages.SeatRequest {
@@ -59,7 +62,11 @@ func answering(t *testing.T, url string, outcomes ...messages.Outcome) <-chan me
 			return
 		}
 		got <- all[0]
-		if o := outcomes[min(n, len(outcomes)-1)]; o != "" {
+		switch o := outcomes[min(n, len(outcomes)-1)]; o {
+		case "":
+		case anew:
+			_ = m.Respond(encode(t, messages.SeatReply{Outcome: messages.OutcomeOverloaded, Again: true}))
+		default:
 			_ = m.Respond(encode(t, messages.SeatReply{Outcome: o, Number: 1}))
 		}
 		n++
@@ -92,6 +99,8 @@ func TestRequester(t *testing.T) {
 		{"a worker that is full", []messages.Outcome{messages.OutcomeOverloaded}, messages.OutcomeOverloaded, 1},
 		{"silence", []messages.Outcome{""}, messages.OutcomeUnknown, 2},
 		{"silence, then an answer", []messages.Outcome{"", store.Registered}, store.Registered, 2},
+		{"a worker that wants it anew", []messages.Outcome{anew, anew, store.Registered}, store.Registered, 3},
+		{"silence, then one that does", []messages.Outcome{"", anew, store.SoldOut}, store.SoldOut, 3},
 		{"doubt is sticky", []messages.Outcome{"", messages.OutcomeOverloaded}, messages.OutcomeUnknown, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -23,7 +23,15 @@ type EventState struct {
 	Proven map[ID]bool
 	// Counts must be set when the batch recounts the event. Waiting then begins after the
 	// ConfirmedThrough of the event that Counts.Repair returns.
-	Counts *Counts
+	Counts    *Counts
+	Elsewhere Elsewhere
+}
+
+// Elsewhere says until when, by the clock of this process, others may have decided about an event what this process
+// had not seen. The zero value: they have not.
+type Elsewhere struct {
+	Decided time.Time // anything
+	Refused time.Time // an outcome that Refuses
 }
 
 // LastWaiting is the last of the Count registrations of a waiting list that have the lowest numbers.
@@ -117,7 +125,7 @@ func (d *decision) decide(req SeatRequest) SeatResult {
 		}
 		e = &eventDecision{
 			Event: state.Event, before: state.Event, loaded: state.Registrations, line: slices.Clone(state.Waiting), last: state.Last,
-			changed: make(map[ID]Registration), removed: make(map[int64]bool), proven: state.Proven,
+			changed: make(map[ID]Registration), removed: make(map[int64]bool), proven: state.Proven, elsewhere: state.Elsewhere,
 		}
 		if state.Counts != nil {
 			e.recount(*state.Counts)
@@ -152,16 +160,17 @@ func (d *decision) decide(req SeatRequest) SeatResult {
 // so far. It never writes to what was loaded.
 type eventDecision struct {
 	Event
-	before  Event
-	loaded  map[ID]Registration // by user
-	changed map[ID]Registration // by user, as this batch has changed them
-	users   []ID                // the keys of changed, by first change
-	line    []NumberedUser      // the waiting list
-	last    LastWaiting
-	removed map[int64]bool // numbers in line that have left the list
-	at      time.Time      // the latest of the requests
-	edits   *Edit
-	proven  map[ID]bool // users who have proven their addresses
+	before    Event
+	loaded    map[ID]Registration // by user
+	changed   map[ID]Registration // by user, as this batch has changed them
+	users     []ID                // the keys of changed, by first change
+	line      []NumberedUser      // the waiting list
+	last      LastWaiting
+	removed   map[int64]bool // numbers in line that have left the list
+	at        time.Time      // the latest of the requests
+	edits     *Edit
+	proven    map[ID]bool // users who have proven their addresses
+	elsewhere Elsewhere
 
 	actions []Action
 
@@ -220,6 +229,9 @@ func (e *eventDecision) register(req SeatRequest) SeatResult {
 	if !free && !e.Waitlist {
 		return SeatResult{Outcome: SoldOut}
 	}
+	if e.overtaken(req, ok) {
+		return SeatResult{Outcome: Overtaken}
+	}
 	e.LastNumber++
 	r = Registration{
 		EventID: e.ID, UserID: req.UserID, Number: e.LastNumber, RequestID: req.RequestID,
@@ -235,6 +247,13 @@ func (e *eventDecision) register(req SeatRequest) SeatResult {
 	e.Waiting++
 	e.line = append(e.line, NumberedUser{r.Number, r.UserID})
 	return SeatResult{Outcome: Waitlisted, Registration: r, Position: e.Waiting}
+}
+
+// overtaken reports whether a Register that is due may have been refused since it was sent. returns says that the user
+// was registered before: then it may have found that registration, which was cancelled since.
+func (e *eventDecision) overtaken(req SeatRequest, returns bool) bool {
+	return req.Refused || !req.SentAt.IsZero() &&
+		(req.SentAt.Before(e.elsewhere.Refused) || returns && req.SentAt.Before(e.elsewhere.Decided))
 }
 
 // alreadyRegistered answers a Register of a user whose registration r is not cancelled.

@@ -35,6 +35,10 @@ type SeatRequest struct {
 	// At is the worker's clock when the batch was formed. It decides about opening hours.
 	At   time.Time
 	Edit *Edit // for EditEvent only
+	// SentAt is when a Register was sent, by the clock of this process and rather too early than too late; zero: just
+	// now. Refused says that this process may have refused the same request since. See Overtaken.
+	SentAt  time.Time
+	Refused bool
 }
 
 // Outcome is what became of a SeatRequest. It is the same word everywhere: on the wire of
@@ -64,13 +68,18 @@ const (
 	CapacityBelowSold Outcome = "capacity_below_sold" // more seats are taken than would be left
 	NotOrganizer      Outcome = "not_organizer"       // the Actor claims to be the organizer of the event, and is not
 
+	// Overtaken means that a seat is to be had, but the same request may have been refused since this one was sent: its
+	// user repeated it, by another API process, and was told no. Nothing was changed. Who still waits for the answer
+	// sends it anew.
+	Overtaken Outcome = "overtaken"
+
 	Recounted  Outcome = "recounted"  // the counters are as the registrations say
 	Overbooked Outcome = "overbooked" // more registrations are confirmed than there are seats; nothing was changed
 )
 
 // outcomes has the outcomes of each kind of request. It is the only such table: what a requester
-// believes, and which problems a route documents, follow from it. NotOrganizer is in no row, because a
-// worker tells nobody: no API process asks for it. Nothing changes the table.
+// believes, and which problems a route documents, follow from it. NotOrganizer and Overtaken are in no row, because a
+// worker tells nobody: no API process asks for the one, and the other is no decision. Nothing changes the table.
 var outcomes = map[Kind][]Outcome{
 	Register: {
 		Registered, AlreadyRegistered, Waitlisted, AlreadyWaitlisted, SoldOut, EventNotFound,
@@ -82,7 +91,7 @@ var outcomes = map[Kind][]Outcome{
 }
 
 // Outcomes returns what may become of a request of kind k as others are told it: all but
-// NotOrganizer. It is empty for an unknown kind. The caller must not change the list.
+// NotOrganizer and Overtaken. It is empty for an unknown kind. The caller must not change the list.
 func (k Kind) Outcomes() []Outcome { return outcomes[k] }
 
 // Valid reports whether o may become of a request of some kind, as Kind.Outcomes says.
@@ -91,6 +100,16 @@ func (o Outcome) Valid() bool {
 		if slices.Contains(row, o) {
 			return true
 		}
+	}
+	return false
+}
+
+// Refuses reports whether o is a no to a Register, after which the same request may still succeed without any
+// doing of its user: a seat becomes free, the hour comes.
+func (o Outcome) Refuses() bool {
+	switch o {
+	case SoldOut, RegistrationNotOpen, RegistrationClosed, EmailUnproven:
+		return true
 	}
 	return false
 }
@@ -143,7 +162,9 @@ type Seats interface {
 	//   - everything that it rests on is durable, also when the result changes nothing.
 	//
 	// So a user who was told SoldOut never finds out later that an earlier request of theirs took
-	// a seat, and who was told Registered never loses the seat to a failover.
+	// a seat, and who was told Registered never loses the seat to a failover. That goes for an earlier
+	// attempt, too, about which nobody has decided yet, because it waits in another worker: with its
+	// SentAt it becomes Overtaken.
 	//
 	// Errors. An error means that it is unknown whether the batch is stored: all of it, or
 	// nothing. The caller may apply the same batch again, now or later, here or in another

@@ -42,23 +42,11 @@ type Webhook struct {
 // WebhookConsumer returns the name of the consumer whose lease has who calls a webhook.
 func WebhookConsumer(id ID) string { return "webhook " + id.Hex() }
 
-// TestMark returns the EventID of the mark that asks for a test call.
+// TestMark returns the EventID of the mark that asks for a test call. See hooks.Ask.
 func TestMark() ID { return ID{11: 1} }
 
 // ReplayMark returns the EventID of the mark that asks to tell again what changed since ReplayFrom.
 func ReplayMark() ID { return ID{11: 2} }
-
-// AskWebhook edits a webhook, and then has whoever calls webhooks make a test call, or begin a replay:
-// event is TestMark or ReplayMark. It returns the webhook as stored. The Due of the mark is its version, so
-// who does what was asked passes the mark no further than that, and what is asked meanwhile stays due.
-// Errors: ErrWebhookNotFound, or that of edit.
-func AskWebhook(ctx context.Context, s Webhooks, webhook, event ID, edit func(*Webhook) error) (Webhook, error) {
-	w, err := EditWebhook(ctx, s, webhook, edit)
-	if err == nil {
-		err = s.RewindWebhook(ctx, WebhookMark{WebhookID: webhook, EventID: event, Told: 0, Due: w.Version})
-	}
-	return w, err
-}
 
 // WebhookSecret is a key that signs calls.
 type WebhookSecret struct {
@@ -123,38 +111,8 @@ type Webhooks interface {
 	WebhookCalls(ctx context.Context, webhook ID) ([]WebhookCall, error)
 }
 
-// RemoveWebhook forgets a webhook and its lease.
-func RemoveWebhook(ctx context.Context, s interface {
-	Webhooks
-	Consumers
-}, id ID) error {
-	if err := s.DeleteWebhook(ctx, id); err != nil {
-		return err
-	}
-	return s.RemoveConsumer(ctx, WebhookConsumer(id))
-}
-
 // OnceByID sorts webhooks by id, and leaves each of them once.
 func OnceByID(all []Webhook) []Webhook {
 	slices.SortFunc(all, func(a, b Webhook) int { return bytes.Compare(a.ID[:], b.ID[:]) })
 	return slices.CompactFunc(all, func(a, b Webhook) bool { return a.ID == b.ID })
-}
-
-// EditWebhook reads a webhook, changes it and stores it, again until nobody else has changed it in
-// between. It returns the webhook as stored, or the error of edit. Errors: ErrWebhookNotFound.
-func EditWebhook(ctx context.Context, s Webhooks, id ID, edit func(*Webhook) error) (Webhook, error) {
-	for {
-		w, err := s.Webhook(ctx, id)
-		if err != nil {
-			return w, err
-		}
-		w.Secrets = slices.Clone(w.Secrets)
-		if err := edit(&w); err != nil {
-			return w, err
-		}
-		if done, err := s.ReplaceWebhook(ctx, w); done || err != nil {
-			w.Version++
-			return w, err
-		}
-	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/internal/testenv/mailbox"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/hooks"
 	"github.com/eventio/eventio/pkg/store/outbox"
 	"github.com/eventio/eventio/pkg/store/storetest"
 	"github.com/eventio/eventio/relay/mail"
@@ -319,7 +320,7 @@ func TestAWebhookThatIsOff(t *testing.T) {
 	if strings.Contains(text+r.Parts["text/html"], "key-of-ada") || r.Header.Get("List-Unsubscribe") != "" {
 		t.Errorf("it tells a secret, or can be switched off: %v\n%s", r.Header, text)
 	}
-	if err := store.RemoveWebhook(t.Context(), st, hook.ID); err != nil {
+	if err := hooks.Remove(t.Context(), st, hook.ID); err != nil {
 		t.Fatal(err)
 	}
 	hook.FailingSince = now.Add(time.Millisecond)
@@ -374,7 +375,7 @@ func TestAWebhookThatIsNotOffYet(t *testing.T) {
 			if !healed {
 				tell(now.Add(time.Second)) // the one that switches it off stores it too
 			}
-			_, err := store.EditWebhook(t.Context(), st, hook.ID, func(w *store.Webhook) error {
+			_, err := hooks.Edit(t.Context(), st, hook.ID, func(w *store.Webhook) error {
 				if w.FailingSince = (time.Time{}); !healed {
 					w.Active, w.OffSince, w.FailingSince = false, now.Add(time.Second), now
 				}

@@ -12,6 +12,7 @@ import (
 	"github.com/eventio/eventio/internal/telemetry/measure"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/changes"
+	"github.com/eventio/eventio/pkg/store/hooks"
 )
 
 // delivery calls one webhook, whose lease this process holds.
@@ -57,7 +58,7 @@ func (d *delivery) round(ctx context.Context) (more bool, err error) {
 	if err != nil || len(b.marks) == 0 {
 		return false, err
 	}
-	w, err := d.read(ctx) // after its marks: a mark may ask for what the webhook says, see store.AskWebhook
+	w, err := d.read(ctx) // after its marks: a mark may ask for what the webhook says, see hooks.Ask
 	if err != nil || !w.Active || time.Now().Before(w.NextAt) {
 		return false, err
 	}
@@ -220,7 +221,7 @@ func (d *delivery) settle(ctx context.Context, w store.Webhook, a answer) error 
 				return err
 			}
 		}
-		now, err := store.EditWebhook(ctx, d.store, d.id, func(w *store.Webhook) error {
+		now, err := hooks.Edit(ctx, d.store, d.id, func(w *store.Webhook) error {
 			d.judge(w, a, at)
 			return nil
 		})

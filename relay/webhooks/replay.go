@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/hooks"
 	"github.com/eventio/eventio/pkg/store/search"
 )
 
@@ -33,7 +34,7 @@ func (d *delivery) rewind(ctx context.Context, w store.Webhook) error {
 			return err
 		}
 	}
-	_, err := store.EditWebhook(ctx, d.store, d.id, func(now *store.Webhook) error {
+	_, err := hooks.Edit(ctx, d.store, d.id, func(now *store.Webhook) error {
 		if now.ReplayFrom.Equal(w.ReplayFrom) {
 			now.ReplayFrom = time.Time{}
 		}

@@ -26,6 +26,7 @@ import (
 	"github.com/eventio/eventio/internal/testenv/system"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/changes"
+	"github.com/eventio/eventio/pkg/store/hooks"
 	"github.com/eventio/eventio/pkg/store/mongostore"
 	"github.com/eventio/eventio/pkg/store/sqlitestore"
 	"github.com/eventio/eventio/pkg/store/storetest"
@@ -239,7 +240,7 @@ func (s *site) register(e store.Event, n int) {
 // ask asks for a test call, or for a replay of what changed since a time.
 func (s *site) ask(w store.Webhook, what store.ID, since time.Time) {
 	s.t.Helper()
-	_, err := store.AskWebhook(s.t.Context(), s.store, w.ID, what, func(w *store.Webhook) error { w.ReplayFrom = since; return nil })
+	_, err := hooks.Ask(s.t.Context(), s.store, w.ID, what, func(w *store.Webhook) error { w.ReplayFrom = since; return nil })
 	if err != nil {
 		s.t.Error(err)
 	}
@@ -386,7 +387,7 @@ func TestADeadReceiverIsSwitchedOff(t *testing.T) {
 				}
 				s.register(e, 2)
 				heals.Store(true, true)
-				_, err := store.EditWebhook(t.Context(), s.store, w.ID, func(w *store.Webhook) error {
+				_, err := hooks.Edit(t.Context(), s.store, w.ID, func(w *store.Webhook) error {
 					w.Active, w.OffSince, w.Failures, w.FailingSince = true, time.Time{}, 0, time.Time{}
 					return nil
 				})
@@ -415,7 +416,7 @@ func TestASlowReceiverHoldsUpNobody(t *testing.T) {
 		s.config.Timeout = 4 * limit
 		for range 3 * s.config.AtOnce {
 			w := s.hook(slow)
-			if _, err := store.EditWebhook(t.Context(), s.store, w.ID, func(w *store.Webhook) error { w.Failures = 1; return nil }); err != nil {
+			if _, err := hooks.Edit(t.Context(), s.store, w.ID, func(w *store.Webhook) error { w.Failures = 1; return nil }); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -569,7 +570,7 @@ func TestSecretsOverlap(t *testing.T) {
 		w := s.hook(r)
 		old, ended := w.Secrets[0], []byte("ended-ended-ended-ended-ended-00")
 		fresh := []byte("fresh-fresh-fresh-fresh-fresh-00")
-		_, err := store.EditWebhook(t.Context(), s.store, w.ID, func(w *store.Webhook) error {
+		_, err := hooks.Edit(t.Context(), s.store, w.ID, func(w *store.Webhook) error {
 			old.EndsAt = time.Now().Add(time.Hour)
 			w.Secrets = []store.WebhookSecret{{Key: fresh}, old, {Key: ended, EndsAt: time.Now().Add(-time.Hour)}}
 			return nil

@@ -2,7 +2,6 @@ package mongostore
 
 import (
 	"context"
-	"fmt"
 	"iter"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -36,7 +35,7 @@ func (s *Store) Attendees(ctx context.Context, q store.AttendeeQuery) iter.Seq2[
 		chunk := make([]store.Attendee, 0, attendeeChunk)
 		// send yields the chunk and empties it. It returns false when the reader has enough.
 		send := func() bool {
-			if err := s.nameAttendees(ctx, chunk); err != nil {
+			if err := s.People.NameAttendees(ctx, chunk); err != nil {
 				yield(store.Attendee{}, err)
 				return false
 			}
@@ -59,37 +58,4 @@ func (s *Store) Attendees(ctx context.Context, q store.AttendeeQuery) iter.Seq2[
 		}
 		send()
 	}
-}
-
-// nameAttendees reads the names and addresses of attendees, and fills them in.
-func (s *Store) nameAttendees(ctx context.Context, attendees []store.Attendee) error {
-	if len(attendees) == 0 {
-		return nil
-	}
-	ids := make([]store.ID, len(attendees))
-	for i, a := range attendees {
-		ids[i] = a.UserID
-	}
-	type named struct {
-		ID    store.ID `bson:"_id"`
-		Name  string   `bson:"name"`
-		Email string   `bson:"email"`
-	}
-	users, err := mongodb.QueryAll[named](ctx, s.users, bson.D{
-		{Key: "find", Value: s.users.Name()}, {Key: "filter", Value: mongodb.In("_id", ids)},
-		{Key: "projection", Value: bson.D{{Key: "name", Value: 1}, {Key: "email", Value: 1}}},
-		{Key: "batchSize", Value: mongodb.BatchSize(len(ids))},
-	})
-	if err != nil {
-		return fmt.Errorf("read the names of attendees: %w", mongodb.ReadError(err, nil))
-	}
-	byID := make(map[store.ID]named, len(users))
-	for _, u := range users {
-		byID[u.ID] = u
-	}
-	for i := range attendees {
-		a := &attendees[i]
-		a.Name, a.Email = byID[a.UserID].Name, byID[a.UserID].Email
-	}
-	return nil
 }

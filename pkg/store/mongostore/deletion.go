@@ -83,7 +83,7 @@ func (s *Store) deletePart(ctx context.Context, id store.ID, at time.Time) (d de
 	for i, r := range rows {
 		keys[i], registrations[i] = r.Key, r.registration()
 	}
-	write := eventWrite{store.Change{Before: e.Event, After: e.Event.Without(registrations)}, e.Fence}
+	write := eventWrite{store.Change{Before: e.Event, After: e.Event.Without(registrations)}, e.Fence, false}
 	if err := s.writeBatch(ctx, []eventWrite{write}); err != nil {
 		return d, false, err
 	}

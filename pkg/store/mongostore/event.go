@@ -17,6 +17,9 @@ type eventDoc struct {
 	// Fence counts the batches that decided about the event, also those that changed nothing in
 	// it. It is missing until the first batch.
 	Fence int64 `bson:"fence,omitempty"`
+	// Refusals counts those of these batches that refused somebody, as store.Outcome.Refuses says. It is missing until
+	// the first of them; workers of the version before do not count.
+	Refusals int64 `bson:"refusals,omitempty"`
 }
 
 // storedEvent is a document of the collection events as it is written: the event, and what lists

@@ -2,6 +2,7 @@ package mongostore
 
 import (
 	"sync"
+	"time"
 
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -18,8 +19,9 @@ type eventCache struct {
 
 // cachedEvent is the state of an event after a batch.
 type cachedEvent struct {
-	event store.Event // without texts
-	fence int64
+	event           store.Event // without texts
+	fence, refusals int64
+	elsewhere       store.Elsewhere
 	// exclusive says that no other worker decided about the event between this worker's last two
 	// batches. For an event that several workers share, using the cache costs more than it saves.
 	exclusive bool
@@ -31,7 +33,7 @@ const maxCachedEvents = 50_000
 // decide decides a batch on the cached state. ok is false when the batch has to be decided on a
 // read: an event is not in the cache or is shared, or not all requests succeed.
 func (c *eventCache) decide(batch []store.SeatRequest) (l loadedState, results []store.SeatResult, changes []store.Change, ok bool) {
-	l = loadedState{make(map[store.ID]store.EventState), make(map[store.ID]int64)}
+	l = loadedState{make(map[store.ID]store.EventState), make(map[store.ID]int64), make(map[store.ID]int64)}
 	c.mu.Lock()
 	for _, req := range batch {
 		if _, done := l.states[req.EventID]; done && req.Kind == store.Register {
@@ -42,8 +44,8 @@ func (c *eventCache) decide(batch []store.SeatRequest) (l loadedState, results [
 			c.mu.Unlock()
 			return loadedState{}, nil, nil, false
 		}
-		l.states[req.EventID] = store.EventState{Event: cached.event}
-		l.fences[req.EventID] = cached.fence
+		l.states[req.EventID] = store.EventState{Event: cached.event, Elsewhere: cached.elsewhere}
+		l.fences[req.EventID], l.refusals[req.EventID] = cached.fence, cached.refusals
 	}
 	c.mu.Unlock()
 	results, changes = store.Decide(l.states, batch)
@@ -55,8 +57,29 @@ func (c *eventCache) decide(batch []store.SeatRequest) (l loadedState, results [
 	return l, results, changes, true
 }
 
-// put remembers the events that a batch has decided about, after it was stored.
-func (c *eventCache) put(l loadedState, changes []store.Change) {
+// setElsewhere notes in states that were read just now what other workers may have decided about their events, which
+// is what this process has not done itself since its last batch.
+func (c *eventCache) setElsewhere(l loadedState) {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, state := range l.states {
+		last, found := c.events[id]
+		state.Elsewhere = last.elsewhere
+		// A worker of the version before the fence increments the revision only.
+		if !found || last.fence != l.fences[id] || last.event.Revision != state.Event.Revision {
+			state.Elsewhere.Decided = now
+		}
+		if l.refusals[id] != last.refusals { // none, for an event that is not known
+			state.Elsewhere.Refused = now
+		}
+		l.states[id] = state
+	}
+}
+
+// put remembers the events that a batch has decided about, after it was stored. refused says in which of them it
+// has refused somebody.
+func (c *eventCache) put(l loadedState, changes []store.Change, refused map[store.ID]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.events == nil {
@@ -66,7 +89,13 @@ func (c *eventCache) put(l loadedState, changes []store.Change) {
 		last, found := c.events[id]
 		// A worker of the version before increments the revision, but not the fence.
 		untouched := last.fence == l.fences[id] && last.event.Revision == state.Event.Revision
-		c.events[id] = cachedEvent{event: state.Event, fence: l.fences[id] + 1, exclusive: !found || untouched}
+		after := cachedEvent{
+			event: state.Event, fence: l.fences[id] + 1, refusals: l.refusals[id], elsewhere: state.Elsewhere, exclusive: !found || untouched,
+		}
+		if refused[id] {
+			after.refusals++
+		}
+		c.events[id] = after
 	}
 	for _, change := range changes {
 		after := c.events[change.After.ID]

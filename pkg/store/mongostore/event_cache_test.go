@@ -10,7 +10,7 @@ import (
 func leftBy(e store.Event, fence int64) loadedState {
 	return loadedState{
 		states: map[store.ID]store.EventState{e.ID: {Event: e}},
-		fences: map[store.ID]int64{e.ID: fence},
+		fences: map[store.ID]int64{e.ID: fence}, refusals: make(map[store.ID]int64),
 	}
 }
 
@@ -32,18 +32,18 @@ func TestOnlyAnEventOfOneWorkerIsDecidedOnTheCache(t *testing.T) {
 		want  bool
 	}{
 		"nobody else":                            {func(*eventCache, store.Event) {}, true},
-		"this worker again":                      {func(g *eventCache, e store.Event) { g.put(leftBy(e, 8), nil) }, true},
-		"another one moved the fence":            {func(g *eventCache, e store.Event) { g.put(leftBy(e, 9), nil) }, false},
-		"one of the version before, without one": {func(g *eventCache, e store.Event) { g.put(leftBy(moved(e), 8), nil) }, false},
+		"this worker again":                      {func(g *eventCache, e store.Event) { g.put(leftBy(e, 8), nil, nil) }, true},
+		"another one moved the fence":            {func(g *eventCache, e store.Event) { g.put(leftBy(e, 9), nil, nil) }, false},
+		"one of the version before, without one": {func(g *eventCache, e store.Event) { g.put(leftBy(moved(e), 8), nil, nil) }, false},
 		"the cached state was wrong":             {func(g *eventCache, e store.Event) { g.markShared(leftBy(e, 8).states) }, false},
 		"alone again since": {func(g *eventCache, e store.Event) {
-			g.put(leftBy(e, 9), nil)
-			g.put(leftBy(e, 10), nil)
+			g.put(leftBy(e, 9), nil, nil)
+			g.put(leftBy(e, 10), nil, nil)
 		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, e := new(eventCache), freeEvent()
-			g.put(leftBy(e, 7), nil)
+			g.put(leftBy(e, 7), nil, nil)
 			c.spoil(g, e)
 			if _, _, _, ok := g.decide(requestIn(e.ID)); ok != c.want {
 				t.Errorf("decided: %t, want %t", ok, c.want)
@@ -58,7 +58,7 @@ func TestTheCacheHasWhatTheLastBatchLeft(t *testing.T) {
 	g, e := new(eventCache), freeEvent()
 	after := e
 	after.TicketsSold, after.LastNumber, after.ConfirmedThrough, after.Revision = 4, 4, 4, 2
-	g.put(leftBy(e, 7), []store.Change{{Before: e, After: after}})
+	g.put(leftBy(e, 7), []store.Change{{Before: e, After: after}}, nil)
 	b, results, changes, ok := g.decide(requestIn(e.ID))
 	if !ok || !b.states[e.ID].Event.Equal(after) || b.fences[e.ID] != 8 {
 		t.Fatalf("decided: %t, on %+v", ok, b)
@@ -75,7 +75,7 @@ func TestWhatIsNotDecidedOnTheCache(t *testing.T) {
 	full.TicketsSold, full.LastNumber, full.ConfirmedThrough = 10, 10, 10
 	b := leftBy(e, 7)
 	b.states[full.ID], b.fences[full.ID] = store.EventState{Event: full}, 7
-	g.put(b, nil)
+	g.put(b, nil, nil)
 	cancel := requestIn(e.ID)
 	cancel[0].Kind = store.Cancel
 	for name, batch := range map[string][]store.SeatRequest{
@@ -97,12 +97,12 @@ func TestTheCacheIsBounded(t *testing.T) {
 	g := new(eventCache)
 	const batch = 1000
 	for n := 0; n < maxCachedEvents+5*batch; n += batch {
-		b := loadedState{make(map[store.ID]store.EventState), make(map[store.ID]int64)}
+		b := loadedState{states: make(map[store.ID]store.EventState)}
 		for range batch {
 			e := freeEvent()
 			b.states[e.ID] = store.EventState{Event: e}
 		}
-		g.put(b, nil)
+		g.put(b, nil, nil)
 	}
 	if len(g.events) != maxCachedEvents {
 		t.Errorf("%d events are remembered, want %d", len(g.events), maxCachedEvents)

@@ -59,7 +59,7 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 		guess = guessed(err)
 		if err == nil {
 			s.stats.Guesses.WithLabelValues(guess).Inc()
-			s.cache.put(a.loadedState, a.changes)
+			s.cache.put(a.loadedState, a.changes, a.refused)
 			store.TellChanges(ctx, a.changes)
 			return a.results, nil
 		}
@@ -70,7 +70,7 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 	for pause := mongodb.MinPause; ; pause = min(2*pause, mongodb.MaxPause) {
 		committing, err := a.transact(ctx, a.decide)
 		if err == nil {
-			s.cache.put(a.loadedState, a.changes)
+			s.cache.put(a.loadedState, a.changes, a.refused)
 			store.TellChanges(ctx, a.changes)
 			return a.results, nil
 		}
@@ -103,6 +103,20 @@ type attempt struct {
 	batch   []store.SeatRequest
 	results []store.SeatResult
 	changes []store.Change
+	refused map[store.ID]bool // the events in which somebody is refused
+}
+
+// noteRefusals sets refused by the results.
+func (a *attempt) noteRefusals() {
+	a.refused = nil
+	for i, res := range a.results {
+		if res.Outcome.Refuses() {
+			if a.refused == nil {
+				a.refused = make(map[store.ID]bool)
+			}
+			a.refused[a.batch[i].EventID] = true
+		}
+	}
 }
 
 // decideOptimistically decides before any transaction: on the cached state if every request
@@ -147,6 +161,7 @@ func (a *attempt) decideLoaded(begun time.Time) {
 	a.store.stats.Load.Observe(measure.Since(begun))
 	begun = time.Now()
 	a.results, a.changes = store.Decide(a.states, a.batch)
+	a.noteRefusals()
 	a.store.stats.Decide.Observe(measure.Since(begun))
 }
 
@@ -221,6 +236,12 @@ func (a *attempt) confirm(ctx context.Context) error {
 	writes := a.eventWrites()
 	if len(writes) == 0 {
 		return nil
+	}
+	if len(a.refused) > 0 { // one statement for all: to count a refusal in vain does no harm
+		for i := range writes {
+			writes[i].refused = true
+			a.refused[writes[i].Before.ID] = true
+		}
 	}
 	update, err := a.store.eventUpdate(ctx, writes[0])
 	if err != nil {

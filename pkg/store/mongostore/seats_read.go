@@ -16,17 +16,19 @@ import (
 )
 
 // loadedState is what a batch is decided on: the state and the fence of each of its events that
-// exists.
+// exists, and how many batches have refused somebody, see eventDoc.
 type loadedState struct {
-	states map[store.ID]store.EventState
-	fences map[store.ID]int64
+	states           map[store.ID]store.EventState
+	fences, refusals map[store.ID]int64
 }
 
 func newLoadedState(events []eventDoc, registrations []registrationDoc) loadedState {
-	l := loadedState{make(map[store.ID]store.EventState, len(events)), make(map[store.ID]int64, len(events))}
+	l := loadedState{
+		make(map[store.ID]store.EventState, len(events)), make(map[store.ID]int64, len(events)), make(map[store.ID]int64, len(events)),
+	}
 	for _, d := range events {
 		l.states[d.ID] = store.EventState{Event: d.Event, Registrations: make(map[store.ID]store.Registration)}
-		l.fences[d.ID] = d.Fence
+		l.fences[d.ID], l.refusals[d.ID] = d.Fence, d.Refusals
 	}
 	for _, d := range registrations {
 		if state, ok := l.states[d.Key.EventID]; ok {
@@ -73,6 +75,7 @@ func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (loadedStat
 		}
 		l.states[id] = state
 	}
+	s.cache.setElsewhere(l)
 	return l, s.loadProven(ctx, l, batch)
 }
 
@@ -104,7 +107,9 @@ func (s *Store) loadSnapshot(ctx context.Context, batch []store.SeatRequest) (lo
 			return loadedState{}, err
 		}
 	}
-	return newLoadedState(events, registrations), cursor.Err()
+	l := newLoadedState(events, registrations)
+	s.cache.setElsewhere(l)
+	return l, cursor.Err()
 }
 
 // keysOf selects registrations by their keys, which are of those events. A mongos finds the shard of an event in an equality

@@ -12,10 +12,11 @@ import (
 )
 
 // eventWrite is what a batch writes to one event: its change or, when Before and After are the
-// same, only the next fence.
+// same, only the next fence and whether somebody was refused.
 type eventWrite struct {
 	store.Change
-	fence int64 // of the event when the batch was decided
+	fence   int64 // of the event when the batch was decided
+	refused bool  // whether the batch refuses somebody
 }
 
 // eventWrites lists what the batch writes to each event that it decided about.
@@ -24,11 +25,11 @@ func (a *attempt) eventWrites() []eventWrite {
 	changed := make(map[store.ID]bool, len(a.changes))
 	for _, c := range a.changes {
 		changed[c.Before.ID] = true
-		writes = append(writes, eventWrite{c, a.fences[c.Before.ID]})
+		writes = append(writes, eventWrite{c, a.fences[c.Before.ID], a.refused[c.Before.ID]})
 	}
 	for id, state := range a.states {
 		if !changed[id] {
-			writes = append(writes, eventWrite{store.Change{Before: state.Event, After: state.Event}, a.fences[id]})
+			writes = append(writes, eventWrite{store.Change{Before: state.Event, After: state.Event}, a.fences[id], a.refused[id]})
 		}
 	}
 	return writes
@@ -155,13 +156,18 @@ func (s *Store) writeBatch(ctx context.Context, writes []eventWrite) error {
 // are zero when only the fence changes.
 type delta struct {
 	sold, waiting, lastNumber, confirmedThrough, revision int64
-	recorded                                              int64
+	recorded, refusals                                    int64
 	available                                             bool // afterwards, if the event changes
 }
 
 func deltaOf(w eventWrite) delta {
+	var refusals int64
+	if w.refused {
+		refusals = 1
+	}
 	return delta{
-		sold: w.After.TicketsSold - w.Before.TicketsSold, waiting: w.After.Waiting - w.Before.Waiting,
+		refusals: refusals,
+		sold:     w.After.TicketsSold - w.Before.TicketsSold, waiting: w.After.Waiting - w.Before.Waiting,
 		lastNumber: w.After.LastNumber - w.Before.LastNumber, confirmedThrough: w.After.ConfirmedThrough - w.Before.ConfirmedThrough,
 		revision: w.After.Revision - w.Before.Revision, recorded: w.After.Recorded - w.Before.Recorded,
 		available: w.After.Revision != w.Before.Revision && w.After.IsAvailable(),
@@ -198,7 +204,7 @@ func (s *Store) eventUpdate(ctx context.Context, w eventWrite) (bson.D, error) {
 	}{
 		{"tickets_sold", d.sold}, {"waiting", d.waiting}, {"last_number", d.lastNumber},
 		{"confirmed_through", d.confirmedThrough}, {"revision", d.revision},
-		{"recorded", d.recorded},
+		{"recorded", d.recorded}, {"refusals", d.refusals},
 	} {
 		if c.by != 0 {
 			counters = append(counters, bson.E{Key: c.field, Value: c.by})

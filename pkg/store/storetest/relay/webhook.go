@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/hooks"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -79,10 +80,10 @@ func testWebhooks(t *testing.T, target storetest.Target) {
 		w := create(t, NewWebhook(store.NewID(), "a"))
 		old := w
 		interrupted := false
-		got, err := store.EditWebhook(storetest.Context(t), s, w.ID, func(w *store.Webhook) error {
+		got, err := hooks.Edit(storetest.Context(t), s, w.ID, func(w *store.Webhook) error {
 			if !interrupted {
 				interrupted = true
-				_, err := store.EditWebhook(storetest.Context(t), again, w.ID, func(w *store.Webhook) error { w.URL = "b"; return nil })
+				_, err := hooks.Edit(storetest.Context(t), again, w.ID, func(w *store.Webhook) error { w.URL = "b"; return nil })
 				must(t, err)
 			}
 			w.Active = false
@@ -162,13 +163,13 @@ func testMarks(t *testing.T, target storetest.Target) {
 		func(w *store.Webhook) error { w.NextAt = storetest.Now().Add(time.Second); return nil },
 		func(w *store.Webhook) error { w.NextAt, w.Active = storetest.Now(), false; return nil },
 	} {
-		_, err := store.EditWebhook(storetest.Context(t), s, w.ID, edit)
+		_, err := hooks.Edit(storetest.Context(t), s, w.ID, edit)
 		step(err)
 		if ids, err := s.DueWebhooks(storetest.Context(t), storetest.Now(), store.ID{}, 100); err != nil || slices.Contains(ids, w.ID) {
 			t.Fatalf("due are %v, %v", ids, err)
 		}
 	}
-	_, err := store.EditWebhook(storetest.Context(t), s, w.ID, func(w *store.Webhook) error { w.Active = true; return nil })
+	_, err := hooks.Edit(storetest.Context(t), s, w.ID, func(w *store.Webhook) error { w.Active = true; return nil })
 	step(err)
 	if ids, err := s.DueWebhooks(storetest.Context(t), storetest.Now(), w.ID, 100); err != nil || slices.Contains(ids, w.ID) {
 		t.Fatalf("due after it are %v, %v", ids, err)

@@ -163,3 +163,36 @@ func versionIs(version int64) bson.E {
 	}
 	return bson.E{Key: "password_version", Value: version}
 }
+
+// NameAttendees reads the names and addresses of attendees, and fills them in.
+func (p *People) NameAttendees(ctx context.Context, attendees []store.Attendee) error {
+	if len(attendees) == 0 {
+		return nil
+	}
+	ids := make([]store.ID, len(attendees))
+	for i, a := range attendees {
+		ids[i] = a.UserID
+	}
+	type named struct {
+		ID    store.ID `bson:"_id"`
+		Name  string   `bson:"name"`
+		Email string   `bson:"email"`
+	}
+	users, err := mongodb.QueryAll[named](ctx, p.users, bson.D{
+		{Key: "find", Value: p.users.Name()}, {Key: "filter", Value: mongodb.In("_id", ids)},
+		{Key: "projection", Value: bson.D{{Key: "name", Value: 1}, {Key: "email", Value: 1}}},
+		{Key: "batchSize", Value: mongodb.BatchSize(len(ids))},
+	})
+	if err != nil {
+		return fmt.Errorf("read the names of attendees: %w", mongodb.ReadError(err, nil))
+	}
+	byID := make(map[store.ID]named, len(users))
+	for _, u := range users {
+		byID[u.ID] = u
+	}
+	for i := range attendees {
+		a := &attendees[i]
+		a.Name, a.Email = byID[a.UserID].Name, byID[a.UserID].Email
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/eventio/eventio/pkg/store"
+)
+
+// TestALateRegisterIsOvertaken: a Register that may have been refused since it was sent takes no seat, and is answered like
+// every other one where it would take none.
+func TestALateRegisterIsOvertaken(t *testing.T) {
+	refused := time.Now()
+	early, late := refused.Add(time.Second), refused.Add(-time.Second)
+	free, full, line := newEvent(2), newEvent(0), newEvent(0)
+	line.Waitlist = true
+	user := store.NewID()
+	live := store.Registration{UserID: user, Number: 1, RequestID: "r"}
+	gone := live
+	gone.Cancelled, gone.RequestID = true, "another"
+	for name, c := range map[string]struct {
+		event     store.Event
+		had       *store.Registration
+		sent      time.Time
+		here      bool
+		elsewhere store.Elsewhere
+		want      store.Outcome
+	}{
+		"nobody was refused":                              {free, nil, late, false, store.Elsewhere{}, store.Registered},
+		"others have refused before":                      {free, nil, early, false, store.Elsewhere{Refused: refused}, store.Registered},
+		"others may have refused it":                      {free, nil, late, false, store.Elsewhere{Refused: refused}, store.Overtaken},
+		"others may have refused it a place":              {line, nil, late, false, store.Elsewhere{Refused: refused}, store.Overtaken},
+		"it was refused here":                             {free, nil, early, true, store.Elsewhere{}, store.Overtaken},
+		"it is refused again":                             {full, nil, late, true, store.Elsewhere{Refused: refused}, store.SoldOut},
+		"it had succeeded":                                {free, &live, late, true, store.Elsewhere{Refused: refused}, store.Registered},
+		"it may have found what was cancelled since":      {free, &gone, late, false, store.Elsewhere{Decided: refused}, store.Overtaken},
+		"it comes after what was cancelled":               {free, &gone, early, false, store.Elsewhere{Decided: refused}, store.Registered},
+		"others have decided, and had nothing to refuse":  {free, nil, late, false, store.Elsewhere{Decided: refused}, store.Registered},
+		"when it was sent is not known":                   {free, nil, time.Time{}, false, store.Elsewhere{Refused: refused, Decided: refused}, store.Registered},
+		"when it was sent is not known, and it was there": {free, &gone, time.Time{}, false, store.Elsewhere{Decided: refused}, store.Registered},
+	} {
+		state := store.EventState{Event: c.event, Registrations: make(map[store.ID]store.Registration), Elsewhere: c.elsewhere}
+		if c.had != nil {
+			c.had.EventID = c.event.ID
+			state.Registrations[user] = *c.had
+			state.Event.LastNumber = 1
+			if !c.had.Cancelled {
+				state.Event.TicketsSold, state.Event.ConfirmedThrough = 1, 1
+			}
+		}
+		req := store.SeatRequest{Kind: store.Register, EventID: c.event.ID, UserID: user, RequestID: "r", SentAt: c.sent, Refused: c.here}
+		results, changes := store.Decide(map[store.ID]store.EventState{c.event.ID: state}, []store.SeatRequest{req})
+		if got := results[0].Outcome; got != c.want || got == store.Overtaken && len(changes) > 0 {
+			t.Errorf("%s: %s with %d changes, want %s", name, got, len(changes), c.want)
+		}
+	}
+}
