@@ -38,8 +38,12 @@ func (a *API) look(ctx context.Context) error {
 	return cmp.Or(stored, queue)
 }
 
-// WatchReadiness logs, until ctx ends, whenever the API becomes ready or unready, and why.
-func (a *API) WatchReadiness(ctx context.Context) { a.ready.Watch(ctx) }
+// Watch logs, until ctx ends, whenever the API becomes ready or unready, and why, and notices when the process stood
+// still.
+func (a *API) Watch(ctx context.Context) {
+	go a.core.Pauses.Watch(ctx)
+	a.ready.Watch(ctx)
+}
 
 // readyz answers load balancers: traffic is welcome while seat requests get through NATS and the store
 // takes writes. Workers may be absent, because reads do not need them and they come and go.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -140,5 +141,54 @@ func TestAWorkerThatIsFrozenBeforeItHearsOfAnAPI(t *testing.T) {
 		if users := roster(t, api, e, ""); len(users) > 0 {
 			t.Errorf("somebody who was refused holds a seat: %v", users)
 		}
+	}
+}
+
+// TestAFrozenAPITakesNobodyWhoHasLeft: people ask an API process that is frozen, give up and leave. When it thaws it finds
+// their requests, and must not carry them out: they may have been refused by another process meanwhile.
+func TestAFrozenAPITakesNobodyWhoHasLeft(t *testing.T) {
+	c := newCluster(t)
+	c.start(t, "worker")
+	frozen := c.start(t, "api")
+	spared := newClient(t, c.start(t, "api").addr)
+	impatient := newClient(t, frozen.addr, client.Retry{Attempts: 1, Timeout: 1500 * time.Millisecond})
+	e := createEvent(t, spared, 1000)
+	_, _, err := impatient.PutRegistration(t.Context(), e.ID, store.NewID())
+	succeeds(t, err)
+	people := make([]store.ID, 200)
+	for i := range people {
+		people[i] = store.NewID()
+	}
+	if err := frozen.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, limit, "stand still", func() error {
+		brief := http.Client{Timeout: 200 * time.Millisecond}
+		res, err := brief.Get("http://" + frozen.addr + "/livez")
+		if err != nil {
+			return nil
+		}
+		return errors.Join(res.Body.Close(), errors.New("it answers"))
+	})
+	var crowd sync.WaitGroup
+	for _, user := range people {
+		crowd.Go(func() {
+			if _, _, err := impatient.PutRegistration(t.Context(), e.ID, user); !errors.Is(err, client.ErrUnknownOutcome) {
+				t.Errorf("a frozen process answers: %v", err)
+			}
+		})
+	}
+	crowd.Wait()
+	if err := frozen.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	testenv.Eventually(t, limit, "look at what has waited", func() error {
+		if n := bytes.Count(frozen.Output(), []byte(`"method":"PUT"`)); n != 1+len(people) {
+			return fmt.Errorf("the process says something of %d requests", n)
+		}
+		return nil
+	})
+	if users := roster(t, spared, e, ""); len(users) != 1 {
+		t.Errorf("%d who have left hold a seat", len(users)-1)
 	}
 }

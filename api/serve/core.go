@@ -96,6 +96,7 @@ type Core struct {
 	Ending     <-chan struct{} // closed when Wait is called: nothing of that is put off any more
 	end        func()          // closes ending, once
 	throttle   *streamThrottle
+	Pauses     *Pauses
 	told       toldQuotas
 }
 
@@ -114,7 +115,7 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	ending := make(chan struct{})
 	a := &Core{
 		Seats: seats, Config: config, Log: log, Gate: gate.New(config.Access, log),
-		Ending: ending, end: sync.OnceFunc(func() { close(ending) }), throttle: newStreamThrottle(), Hashes: passwords.NewHasher(0, 0),
+		Ending: ending, end: sync.OnceFunc(func() { close(ending) }), throttle: newStreamThrottle(), Pauses: &Pauses{begun: time.Now()}, Hashes: passwords.NewHasher(0, 0),
 	}
 	a.Hashes.GiveWay(a.Busy)
 	a.Reads = reads.New(st, reads.Config{Timeout: config.RequestTimeout / 2, Go: a.Background.Go})

@@ -140,7 +140,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 	log.Info().Str("addr", listener.Addr().String()).Str("auth", setup.AuthOf(access.Mode)).
 		EmbedObject(connections.Namespace).Msg("serving HTTP")
 	ctx, end := process.EndOn(ctx, log, connections.Lost)
-	go handler.WatchReadiness(ctx)
+	go handler.Watch(ctx)
 	defer context.AfterFunc(ctx, handler.EndWaits)()
 	err = process.Server{
 		Listener: listener, Handler: handler, DrainDelay: c.Serve.DrainDelay, IdleTimeout: c.Serve.IdleTimeout, MaxConnections: most, Log: log,

@@ -188,7 +188,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 		err = errors.Join(err, end())
 		background.Wait()
 	}()
-	go handler.WatchReadiness(ctx)
+	go handler.Watch(ctx)
 	defer context.AfterFunc(ctx, handler.EndWaits)()
 	banner{listener.Addr(), c.Data, embedded.Namespace.String(), access.Mode, c.AuthKeys != ""}.print(env.Stdout)
 	return process.Server{Listener: listener, Handler: handler, IdleTimeout: c.IdleTimeout, ConnContext: setup.ConnContext(access, log), MaxConnections: most, Log: log}.Serve(ctx)

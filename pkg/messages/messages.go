@@ -195,10 +195,7 @@ var undecided = []Outcome{OutcomeInvalid, OutcomeOverloaded, OutcomeStorageFull,
 
 // fits reports whether a request of a kind may have the outcome o.
 func fits(o Outcome, kind Kind) bool {
-	if kind == KindProbe && o == OutcomeProbed {
-		return true
-	}
-	return slices.Contains(store.Kind(kind).Outcomes(), o) || slices.Contains(undecided, o)
+	return kind == KindProbe && o == OutcomeProbed || slices.Contains(store.Kind(kind).Outcomes(), o) || slices.Contains(undecided, o)
 }
 
 // ValidOutcome reports whether o may be in a reply, whatever the kind of its request.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -25,6 +26,8 @@ const (
 	noWorkersTimeout = 500 * time.Millisecond
 	// replyMargin is the part of an attempt's time that is left for the way of the reply.
 	replyMargin = 50 * time.Millisecond
+	// pauseLeast is by how much an attempt is late only in a process that was paused.
+	pauseLeast = 250 * time.Millisecond
 )
 
 // Requester sends seat requests and waits for their replies. It is safe for concurrent use.
@@ -78,14 +81,33 @@ func (r *Requester) Request(ctx context.Context, req SeatRequest, deadline time.
 	e := exchange{Requester: r, req: req, started: time.Now(), deadline: deadline}
 	e.attemptTimeout = max(time.Until(deadline)/maxAttempts, 2*replyMargin)
 	for {
+		begun := time.Now()
 		answer, retry := e.attempt(ctx)
-		if retry && ctx.Err() == nil && time.Now().Before(deadline) {
+		if retry && ctx.Err() == nil && time.Now().Before(deadline) && stillWaits(ctx, time.Since(begun) > e.attemptTimeout+pauseLeast) {
 			continue
 		}
 		r.stats.answered(answer.Reply.Outcome)
 		r.stats.duration.Observe(measure.Since(e.started))
 		return answer
 	}
+}
+
+// callerKey is the key of a context's caller.
+type callerKey struct{}
+
+// WithCaller returns a context under which a Requester begins no further attempt once caller has ended: a client that has
+// left may have asked elsewhere, and been refused. What was sent before is still waited for.
+func WithCaller(ctx, caller context.Context) context.Context {
+	return context.WithValue(ctx, callerKey{}, caller)
+}
+
+// stillWaits reports whether the caller of ctx has not ended. A process that was paused hears of that a moment later.
+func stillWaits(ctx context.Context, paused bool) bool {
+	caller, known := ctx.Value(callerKey{}).(context.Context)
+	if known && paused {
+		time.Sleep(replyMargin)
+	}
+	return !known || caller.Err() == nil
 }
 
 // exchange is one request with all its attempts.
@@ -218,13 +240,8 @@ func (e *exchange) awaitWorkers(ctx context.Context) bool {
 // neverSent reports whether err is one that nats.go returns before a byte has left the process,
 // or errExpired.
 func neverSent(err error) bool {
-	for _, sure := range []error{
+	return slices.ContainsFunc([]error{
 		errExpired, nats.ErrReconnectBufExceeded, nats.ErrConnectionClosed, nats.ErrConnectionDraining,
 		nats.ErrConnectionReconnecting, nats.ErrInvalidConnection, nats.ErrMaxPayload,
-	} {
-		if errors.Is(err, sure) {
-			return true
-		}
-	}
-	return false
+	}, func(sure error) bool { return errors.Is(err, sure) })
 }

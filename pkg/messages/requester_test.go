@@ -236,3 +236,17 @@ func TestNoAttemptOutlivesItsCaller(t *testing.T) {
 		left -= limit/2 - 100*time.Millisecond // what an attempt takes at least, on a busy machine too
 	}
 }
+
+// TestWhoHasLeftIsNotAskedForAgain: no second attempt is sent for a client that has left, and the first is waited for.
+func TestWhoHasLeftIsNotAskedForAgain(t *testing.T) {
+	url := testenv.StartNATS(t).URL()
+	seen := answering(t, url, "")
+	caller, leave := context.WithCancel(t.Context())
+	leave()
+	const limit = time.Second
+	begun := time.Now()
+	got := requester(t, url).Request(messages.WithCaller(t.Context(), caller), request(), begun.Add(limit))
+	if took := time.Since(begun); got.Reply.Outcome != messages.OutcomeUnknown || len(seen) != 1 || took < limit/4 {
+		t.Errorf("%s after %v and %d attempts", got.Reply.Outcome, took, len(seen))
+	}
+}
