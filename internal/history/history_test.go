@@ -89,6 +89,7 @@ var planted = []struct {
 		op(Cancel, "v", "b", Done).op(ReadSeat, "u", "", Seen, numbered(2))},
 	{"cancelled_and_landed_late", true, event(2, false).op(Put, "u", "k", Unknown).op(Put, "u", "k", Made, numbered(1)).op(Cancel, "u", "c", Done).
 		op(ReadSeat, "u", "", Seen, numbered(2))},
+	{"over_though_nobody_cancelled", true, event(2, false).op(Register, "u", "k", Replayed)},
 	{"list_out_of_order", true, event(1, true).made("u", "k", 1).op(Register, "v", "l", Made, waiting(2, 1)).op(Register, "w", "m", Made, waiting(3, 2)).
 		op(Cancel, "u", "c", Done).op(ReadSeat, "w", "", Seen, numbered(3)).op(ReadSeat, "v", "", Seen, waiting(2, 1))},
 	{"told_a_seat_and_waits", true, event(1, true).made("u", "k", 1).made("v", "l", 2)},
@@ -143,6 +144,7 @@ var odd = []struct {
 		op(Register, "w", "m", Made, waiting(3, 2), during(15, 20)).op(Cancel, "u", "c", Done, during(25, 30))},
 	{"a_cancellation_that_comes_again_ends_nothing", event(1, false).made("u", "k", 1).op(Cancel, "u", "c", Done).made("u", "l", 2).
 		op(Cancel, "u", "c", Done).op(Register, "u", "k", Replayed).op(Register, "v", "m", SoldOut).op(ReadEvent, "", "", Seen, counters(1, 1, 0))},
+	{"cancelled_between_two_attempts_of_one_operation", event(1, false).op(Cancel, "u", "", Unknown).op(Register, "u", "k", Replayed).made("v", "l", 2)},
 	{"an_unknown_registration_and_an_unknown_cancellation", event(1, false).op(Put, "u", "k", Unknown).op(Cancel, "u", "c", Unknown).
 		op(Cancel, "u", "c", Done).op(Put, "u", "k", Replayed)},
 }

@@ -102,6 +102,9 @@ func (f *fate) next(op Op) error {
 		f.pending = append(f.pending, op)
 		return nil
 	}
+	if op.Outcome == Replayed { // an API process may have made an attempt before, in the same operation
+		f.pending = append(f.pending, op.attempt())
+	}
 	var next []branch
 	for _, b := range f.landings() {
 		if p, right := b.person.alone(op); right {

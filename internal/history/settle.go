@@ -11,7 +11,7 @@ import (
 //
 //   - an operation that succeeded took effect at some time between its first attempt and its answer, once;
 //   - what was refused, or found, has not taken effect before, or the answer would tell that it is over;
-//   - when the answer tells so, one of the attempts has.
+//   - when the answer tells so, one of the attempts has: the first of those that an API process makes of one operation, too.
 //
 // It returns the operations that are left, in no order.
 func attempts(ops []Op) []attempt {
@@ -27,7 +27,11 @@ func attempts(ops []Op) []attempt {
 			pending[key] = append(pending[key], op)
 		default:
 			last := attempt{op, op.Call}
-			if before := pending[key]; len(before) > 0 {
+			before := pending[key]
+			if op.Outcome == Replayed && len(before) == 0 {
+				before = []Op{op.attempt()}
+			}
+			if len(before) > 0 {
 				switch op.Outcome {
 				case Made, Done:
 					last.begun = before[0].Call
@@ -45,6 +49,12 @@ func attempts(ops []Op) []attempt {
 		}
 	}
 	return left
+}
+
+// attempt returns an attempt of o of which nobody was told anything.
+func (o Op) attempt() Op {
+	o.Outcome, o.Number, o.Waiting, o.Position = Unknown, 0, false, 0
+	return o
 }
 
 // attempt is an operation with the time of its first attempt.

@@ -122,8 +122,14 @@ func (g *guest) act(a act) history.Outcome {
 // send sends a request over one of the API processes, with the time limit of the API.
 func (g *guest) send(req messages.SeatRequest) messages.SeatReply {
 	r := g.requesters[g.random.IntN(len(g.requesters))]
+	ctx := context.Background()
+	if g.memory.chance(8) { // the process dies, or the client has little patience
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(g.random.IntN(1000))*time.Millisecond)
+		defer cancel()
+	}
 	started := time.Now()
-	reply := r.Request(context.Background(), req, started.Add(limit)).Reply
+	reply := r.Request(ctx, req, started.Add(limit)).Reply
 	if took := time.Since(started); took > limit {
 		g.t.Errorf("an answer took %v, the limit is %v", took, limit)
 	}

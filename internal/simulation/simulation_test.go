@@ -139,7 +139,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		memory: &memory{random: rand.New(rand.NewPCG(seed, 2)), events: make(map[store.ID]*kept)},
 	}
 	for range 3 {
-		s := worker.New(w.connect("worker"), w.memory, worker.Config{}, zerolog.Nop())
+		s := worker.New(w.connect("worker"), newHandle(w.memory), worker.Config{}, zerolog.Nop())
 		if err := s.Start(); err != nil {
 			t.Fatal(err)
 		}

@@ -32,7 +32,68 @@ type memory struct {
 type kept struct {
 	event         store.Event
 	registrations map[store.ID]store.Registration
-	decided       int // batches that were stored about the event, refusals too: the fence
+	counts
+}
+
+// counts is how many batches were stored about an event, refusals too, which is the fence, and how many refused somebody.
+type counts struct{ decided, refused int }
+
+// handle is the store as one worker has it. It knows what this worker has stored, and so what others have.
+type handle struct {
+	*memory
+
+	mu        sync.Mutex // guards all below
+	known     map[store.ID]counts
+	elsewhere map[store.ID]store.Elsewhere
+}
+
+func newHandle(m *memory) *handle {
+	return &handle{memory: m, known: make(map[store.ID]counts), elsewhere: make(map[store.ID]store.Elsewhere)}
+}
+
+// setElsewhere notes what other workers may have decided about the events of states.
+func (h *handle) setElsewhere(states map[store.ID]store.EventState, seen map[store.ID]counts) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, state := range states {
+		known, there := h.known[id]
+		e := h.elsewhere[id]
+		if !there || known.decided != seen[id].decided {
+			e.Decided = time.Now()
+		}
+		if known.refused != seen[id].refused {
+			e.Refused = time.Now()
+		}
+		h.known[id], h.elsewhere[id] = seen[id], e
+		state.Elsewhere = e
+		states[id] = state
+	}
+}
+
+// stored notes that a batch of this worker is stored.
+func (h *handle) stored(seen map[store.ID]counts, refused map[store.ID]bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for id, c := range seen {
+		h.known[id] = c.next(refused[id])
+	}
+}
+
+func (c counts) next(refused bool) counts {
+	c.decided++
+	if refused {
+		c.refused++
+	}
+	return c
+}
+
+// refusedIn returns the events in which a batch refuses somebody.
+func refusedIn(batch []store.SeatRequest, results []store.SeatResult) map[store.ID]bool {
+	refused := make(map[store.ID]bool)
+	for i, res := range results {
+		refused[batch[i].EventID] = refused[batch[i].EventID] || res.Outcome.Refuses()
+	}
+	return refused
 }
 
 // DatabaseID names this database.
@@ -66,7 +127,7 @@ func (m *memory) chance(n int) bool {
 }
 
 // Apply decides a batch on what is stored, and stores what changes unless another batch came between.
-func (m *memory) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.SeatResult, error) {
+func (m *handle) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.SeatResult, error) {
 	if m.chance(40) {
 		return nil, fmt.Errorf("no primary: %w", store.ErrUnavailable)
 	}
@@ -76,7 +137,9 @@ func (m *memory) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.
 			return nil, errors.Join(ctx.Err(), store.ErrNothingStored)
 		}
 		states, seen := m.load(batch)
+		m.setElsewhere(states, seen)
 		results, changes := store.Decide(states, batch)
+		refused := refusedIn(batch, results)
 		m.pause(ctx) // between reading and writing
 		if ctx.Err() != nil {
 			return nil, errors.Join(ctx.Err(), store.ErrNothingStored)
@@ -88,18 +151,19 @@ func (m *memory) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.
 		case m.chance(30): // arrives when nobody waits any more, or never
 			m.count(&m.late)
 			time.AfterFunc(time.Duration(rand.IntN(8000))*time.Millisecond, func() {
-				if !m.commit(seen, changes) {
+				if !m.commit(seen, changes, refused) {
 					m.count(&m.fenced)
 				}
 			})
 			return nil, errLost
-		case !m.commit(seen, changes):
+		case !m.commit(seen, changes, refused):
 			m.count(&m.collisions)
 			continue
 		case m.chance(40): // stored, and the answer is lost
 			m.count(&m.lost)
 			return nil, errLost
 		}
+		m.stored(seen, refused)
 		store.TellChanges(ctx, changes)
 		m.pause(ctx)
 		return results, nil
@@ -113,16 +177,16 @@ func (m *memory) count(n *int) {
 }
 
 // load returns the states of the events of a batch, and how much was decided about each.
-func (m *memory) load(batch []store.SeatRequest) (map[store.ID]store.EventState, map[store.ID]int) {
+func (m *memory) load(batch []store.SeatRequest) (map[store.ID]store.EventState, map[store.ID]counts) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	states, seen := make(map[store.ID]store.EventState), make(map[store.ID]int)
+	states, seen := make(map[store.ID]store.EventState), make(map[store.ID]counts)
 	for _, req := range batch {
 		k := m.events[req.EventID]
 		if _, there := seen[req.EventID]; k == nil || there {
 			continue
 		}
-		seen[req.EventID] = k.decided
+		seen[req.EventID] = k.counts
 		states[req.EventID] = store.EventState{Event: k.event, Registrations: maps.Clone(k.registrations), Waiting: k.line()}
 	}
 	return states, seen
@@ -140,16 +204,16 @@ func (k *kept) line() (line []store.NumberedUser) {
 }
 
 // commit stores what a batch changes, unless something else was decided about one of its events since it was loaded.
-func (m *memory) commit(seen map[store.ID]int, changes []store.Change) bool {
+func (m *memory) commit(seen map[store.ID]counts, changes []store.Change, refused map[store.ID]bool) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for id, n := range seen {
-		if m.events[id].decided != n {
+	for id, c := range seen {
+		if m.events[id].decided != c.decided {
 			return false
 		}
 	}
 	for id := range seen {
-		m.events[id].decided++
+		m.events[id].counts = m.events[id].next(refused[id])
 	}
 	for _, c := range changes {
 		k := m.events[c.After.ID]
