@@ -223,6 +223,15 @@ func (r *Recorder) History() History {
 	return History{Events: slices.Clone(r.history.Events), Ops: slices.Clone(r.history.Ops), Faults: slices.Clone(r.history.Faults)}
 }
 
+// WithoutReads returns the history without what was read while one of some faults was there: of these reads nothing is
+// promised.
+func (h History) WithoutReads(during func(Fault) bool) History {
+	h.Ops = slices.DeleteFunc(slices.Clone(h.Ops), func(op Op) bool {
+		return op.reads() && slices.ContainsFunc(h.Faults, func(f Fault) bool { return during(f) && op.Call <= f.End && op.Return >= f.Begin })
+	})
+	return h
+}
+
 // Count returns how many operations had each outcome, reads not counted.
 func (h History) Count() map[Outcome]int {
 	counts := make(map[Outcome]int)

@@ -221,3 +221,14 @@ func TestARecorderKeepsTimes(t *testing.T) {
 		t.Errorf("recorded %+v", h)
 	}
 }
+
+// TestReadsDuringAFaultAreLeftOut: those that overlap it, and nothing else.
+func TestReadsDuringAFaultAreLeftOut(t *testing.T) {
+	h := event(1, false).op(ReadEvent, "", "", Seen, during(0, 10)).op(ReadSeat, "u", "", Missing, during(15, 25)).
+		op(Register, "u", "k", Made, numbered(1), during(15, 25)).op(ReadList, "", "", Seen, list("u"), during(31, 40)).h
+	h.Faults = []Fault{{Name: "one", Begin: 20, End: 30}, {Name: "another", Begin: 0, End: 100}}
+	left := h.WithoutReads(func(f Fault) bool { return f.Name == "one" })
+	if len(left.Ops) != 3 || left.Ops[1].Kind != Register || len(h.Ops) != 4 {
+		t.Errorf("left are %v", left.Ops)
+	}
+}
