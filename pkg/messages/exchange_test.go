@@ -38,7 +38,7 @@ func TestHowLongWorkersAreAwaited(t *testing.T) {
 				}
 				now := time.Now()
 				e := exchange{started: now.Add(-c.since), deadline: now.Add(c.left), unanswered: c.unanswered}
-				if again := e.awaitWorkers(ctx); again != c.again {
+				if again := e.awaitWorkers(ctx, false); again != c.again {
 					t.Errorf("another attempt: %v", again)
 				}
 				if took := time.Since(now); took < c.least || took > c.most {

@@ -131,7 +131,7 @@ func (e *exchange) attempt(ctx context.Context) (answer Answer, retry bool) {
 	e.stats.attempted(got.err)
 	switch {
 	case errors.Is(got.err, nats.ErrNoResponders), neverSent(got.err):
-		retry = e.awaitWorkers(ctx)
+		retry = e.awaitWorkers(ctx, false)
 		return e.refusal(OutcomeOverloaded, fmt.Errorf("no worker reached: %w", got.err)), retry
 	case errors.Is(got.err, errNoReply):
 		e.unanswered++
@@ -142,7 +142,7 @@ func (e *exchange) attempt(ctx context.Context) (answer Answer, retry bool) {
 	}
 	switch got.reply.Outcome {
 	case OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed, OutcomeInvalid:
-		return e.refusal(got.reply.Outcome, errByWorker), got.reply.Again && e.awaitWorkers(ctx)
+		return e.refusal(got.reply.Outcome, errByWorker), got.reply.Again && e.awaitWorkers(ctx, true)
 	case OutcomeUnknown:
 		return Answer{got.reply, errByWorker}, false
 	}
@@ -219,12 +219,12 @@ func (e *exchange) refusal(o Outcome, cause error) Answer {
 	return Answer{SeatReply{Outcome: o}, cause}
 }
 
-// awaitWorkers pauses, with jitter, until workers may be back. It reports whether another attempt
+// awaitWorkers pauses, with jitter, until workers may be back, or until one that was reached may decide. It reports whether another attempt
 // may be made; the caller looks at the deadline.
-func (e *exchange) awaitWorkers(ctx context.Context) bool {
+func (e *exchange) awaitWorkers(ctx context.Context, reached bool) bool {
 	pause := noWorkersBackoff/2 + rand.N(noWorkersBackoff)
 	timeout := noWorkersTimeout
-	if e.unanswered > 0 { // a decision is worth all of the caller's time
+	if reached || e.unanswered > 0 { // a decision is worth all of the caller's time
 		timeout = math.MaxInt64
 	}
 	if time.Since(e.started)+pause > timeout {
