@@ -43,7 +43,7 @@ type Store interface {
 // Config has the API's settings. The zero value works.
 type Config struct {
 	// RequestTimeout bounds every answer that is not a stream. A registration is sent to a
-	// worker at most twice within it. Default 5 s. Keep it above twice the store's usual
+	// worker at most twice within it while none replies. Default 5 s. Keep it above twice the store's usual
 	// commit and below the time-outs of clients and gateways.
 	RequestTimeout time.Duration
 	// KeyLife is how long the idempotency key of what was created is remembered. Default

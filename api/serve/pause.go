@@ -14,7 +14,8 @@ const (
 	pauseSettle = 50 * time.Millisecond
 )
 
-// Pauses notices that the process stood still, frozen or with its machine. It is safe for concurrent use.
+// Pauses notices that the process stood still: it was frozen, or had no processor. While a machine sleeps, the clock of its
+// processes may stand still too, and nothing is noticed. It is safe for concurrent use.
 type Pauses struct {
 	begun       time.Time
 	beat, ended atomic.Int64 // the last heartbeat and the end of the last pause, in nanoseconds since begun; 0: none
@@ -47,11 +48,11 @@ func (p *Pauses) recent() bool {
 	return ended > 0 && time.Duration(now-ended) < pauseOver
 }
 
-// left reports whether a client has left whose request may have waited for the end of a pause: it may have been answered by
-// another process since. Without a pause it reports false at once.
+// left reports whether a client has left: it may have been answered by another process since. A moment after a pause the
+// process may not have heard of that yet, so then left waits for it.
 func (p *Pauses) left(client context.Context) bool {
-	if !p.recent() {
-		return false
+	if client.Err() != nil || !p.recent() {
+		return client.Err() != nil
 	}
 	select {
 	case <-client.Done():

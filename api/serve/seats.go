@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"errors"
 	"net/http"
 
 	"github.com/eventio/eventio/api/gate"
@@ -19,14 +18,12 @@ func (a *Core) Send(w http.ResponseWriter, r *Request, req messages.SeatRequest)
 	if r.TraceID != "" {
 		req.TraceParent = tracing.Parent(r.Request.Context())
 	}
-	if req.Kind == messages.KindRegister && a.Pauses.left(r.Request.Context()) {
-		return messages.Answer{Reply: messages.SeatReply{Outcome: messages.OutcomeOverloaded}, Cause: errLeft}
+	ctx := r.Lasting
+	if req.Kind == messages.KindRegister { // what frees a seat, or edits, is carried out for who has left, too
+		ctx = messages.WithCaller(ctx, func() bool { return a.Pauses.left(r.Request.Context()) })
 	}
-	return a.Seats.Request(messages.WithCaller(r.Lasting, r.Request.Context()), req, r.Deadline)
+	return a.Seats.Request(ctx, req, r.Deadline)
 }
-
-// errLeft is why a request is not sent that waited while the process stood still.
-var errLeft = errors.New("the process stood still, and the client has left")
 
 // Actor makes what tells the workers who acts, and in which role. Somebody unproven acts as the user
 // whom the request is for, or as the zero id where it is for nobody.

@@ -49,28 +49,6 @@ func TestHowLongWorkersAreAwaited(t *testing.T) {
 	}
 }
 
-// TestWhoseAttemptsGoOn: those of a caller who still waits. After a pause of the process the end of a caller comes late.
-func TestWhoseAttemptsGoOn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		caller, leave := context.WithCancel(t.Context())
-		ctx := WithCaller(context.WithoutCancel(t.Context()), caller)
-		begun := time.Now()
-		if !stillWaits(ctx, false) || time.Since(begun) > 0 {
-			t.Error("a caller who waits has left")
-		}
-		time.AfterFunc(replyMargin/2, leave)
-		if stillWaits(ctx, true) {
-			t.Error("a caller who leaves at the end of a pause still waits")
-		}
-		if stillWaits(ctx, false) {
-			t.Error("a caller who has left still waits")
-		}
-		if !stillWaits(t.Context(), true) {
-			t.Error("nobody is known, and has left")
-		}
-	})
-}
-
 // TestWhichErrorsMeanThatNothingWasSent has those after which the answer may be "overloaded", and others.
 func TestWhichErrorsMeanThatNothingWasSent(t *testing.T) {
 	for _, err := range []error{

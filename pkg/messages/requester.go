@@ -26,8 +26,6 @@ const (
 	noWorkersTimeout = 500 * time.Millisecond
 	// replyMargin is the part of an attempt's time that is left for the way of the reply.
 	replyMargin = 50 * time.Millisecond
-	// pauseLeast is by how much an attempt is late only in a process that was paused.
-	pauseLeast = 250 * time.Millisecond
 )
 
 // Requester sends seat requests and waits for their replies. It is safe for concurrent use.
@@ -81,9 +79,8 @@ func (r *Requester) Request(ctx context.Context, req SeatRequest, deadline time.
 	e := exchange{Requester: r, req: req, started: time.Now(), deadline: deadline}
 	e.attemptTimeout = max(time.Until(deadline)/maxAttempts, 2*replyMargin)
 	for {
-		begun := time.Now()
 		answer, retry := e.attempt(ctx)
-		if retry && ctx.Err() == nil && time.Now().Before(deadline) && stillWaits(ctx, time.Since(begun) > e.attemptTimeout+pauseLeast) {
+		if retry && ctx.Err() == nil && time.Now().Before(deadline) {
 			continue
 		}
 		r.stats.answered(answer.Reply.Outcome)
@@ -92,23 +89,17 @@ func (r *Requester) Request(ctx context.Context, req SeatRequest, deadline time.
 	}
 }
 
-// callerKey is the key of a context's caller.
-type callerKey struct{}
+// leftKey is the key of a context's function that says whether its caller has left.
+type leftKey struct{}
 
-// WithCaller returns a context under which a Requester begins no further attempt once caller has ended: a client that has
-// left may have asked elsewhere, and been refused. What was sent before is still waited for.
-func WithCaller(ctx, caller context.Context) context.Context {
-	return context.WithValue(ctx, callerKey{}, caller)
+// WithCaller returns a context under which a Requester asks left before each attempt, and makes none once it reports true:
+// a caller who has left may have asked elsewhere, and been refused. What was sent before is still waited for.
+func WithCaller(ctx context.Context, left func() bool) context.Context {
+	return context.WithValue(ctx, leftKey{}, left)
 }
 
-// stillWaits reports whether the caller of ctx has not ended. A process that was paused hears of that a moment later.
-func stillWaits(ctx context.Context, paused bool) bool {
-	caller, known := ctx.Value(callerKey{}).(context.Context)
-	if known && paused {
-		time.Sleep(replyMargin)
-	}
-	return !known || caller.Err() == nil
-}
+// errLeft is the result of an attempt that was not made, because its caller has left.
+var errLeft = errors.New("the caller has left")
 
 // exchange is one request with all its attempts.
 type exchange struct {
@@ -128,6 +119,9 @@ var errByWorker = errors.New("answered by the worker")
 // may be made.
 func (e *exchange) attempt(ctx context.Context) (answer Answer, retry bool) {
 	got := e.send(ctx, e.subject())
+	if errors.Is(got.err, errLeft) {
+		return e.refusal(OutcomeOverloaded, got.err), false
+	}
 	e.stats.attempted(got.err)
 	switch {
 	case errors.Is(got.err, nats.ErrNoResponders), neverSent(got.err):
@@ -140,9 +134,9 @@ func (e *exchange) attempt(ctx context.Context) (answer Answer, retry bool) {
 		e.unanswered++
 		return e.refusal(OutcomeUnknown, got.err), false
 	}
-	switch got.reply.Outcome {
+	switch o := got.reply.Outcome; o {
 	case OutcomeOverloaded, OutcomeStorageFull, OutcomeFailed, OutcomeInvalid:
-		return e.refusal(got.reply.Outcome, errByWorker), got.reply.Again && e.awaitWorkers(ctx, true)
+		return e.refusal(o, errByWorker), o == OutcomeOverloaded && got.reply.Again && e.awaitWorkers(ctx, true)
 	case OutcomeUnknown:
 		return Answer{got.reply, errByWorker}, false
 	}
@@ -167,6 +161,9 @@ var errNoReply = errors.New("no reply in time")
 // then. When half of the time is over, send pings the workers, so that the next attempt goes to
 // one that lives.
 func (e *exchange) send(ctx context.Context, subject string) result {
+	if left, known := ctx.Value(leftKey{}).(func() bool); known && left() {
+		return result{err: errLeft}
+	}
 	deadline := time.Now().Add(e.attemptTimeout)
 	if e.deadline.Before(deadline) { // no write begins after the caller has given up
 		deadline = e.deadline
@@ -219,8 +216,8 @@ func (e *exchange) refusal(o Outcome, cause error) Answer {
 	return Answer{SeatReply{Outcome: o}, cause}
 }
 
-// awaitWorkers pauses, with jitter, until workers may be back, or until one that was reached may decide. It reports whether another attempt
-// may be made; the caller looks at the deadline.
+// awaitWorkers pauses, with jitter, until workers may be back, or one that was reached may decide. It
+// reports whether another attempt may be made; the caller looks at the deadline.
 func (e *exchange) awaitWorkers(ctx context.Context, reached bool) bool {
 	pause := noWorkersBackoff/2 + rand.N(noWorkersBackoff)
 	timeout := noWorkersTimeout

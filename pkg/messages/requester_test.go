@@ -237,16 +237,38 @@ func TestNoAttemptOutlivesItsCaller(t *testing.T) {
 	}
 }
 
-// TestWhoHasLeftIsNotAskedForAgain: no second attempt is sent for a client that has left, and the first is waited for.
-func TestWhoHasLeftIsNotAskedForAgain(t *testing.T) {
-	url := testenv.StartNATS(t).URL()
-	seen := answering(t, url, "")
-	caller, leave := context.WithCancel(t.Context())
-	leave()
+// TestNoAttemptIsMadeForWhoHasLeft: neither the first, nor another one, when the first had no reply, was to be sent anew or
+// met no worker; what was sent is waited for.
+func TestNoAttemptIsMadeForWhoHasLeft(t *testing.T) {
 	const limit = time.Second
-	begun := time.Now()
-	got := requester(t, url).Request(messages.WithCaller(t.Context(), caller), request(), begun.Add(limit))
-	if took := time.Since(begun); got.Reply.Outcome != messages.OutcomeUnknown || len(seen) != 1 || took < limit/4 {
-		t.Errorf("%s after %v and %d attempts", got.Reply.Outcome, took, len(seen))
+	for name, c := range map[string]struct {
+		leaves   int // before which attempt
+		outcomes []messages.Outcome
+		want     messages.Outcome
+		least    time.Duration
+	}{
+		"before the first":       {1, []messages.Outcome{store.Registered}, messages.OutcomeOverloaded, 0},
+		"after silence":          {2, []messages.Outcome{"", store.Registered}, messages.OutcomeUnknown, limit / 4},
+		"before it is sent anew": {2, []messages.Outcome{anew, store.Registered}, messages.OutcomeOverloaded, 0},
+		"and no worker is there": {2, nil, messages.OutcomeOverloaded, 0},
+		"after the last":         {3, []messages.Outcome{"", store.Registered}, store.Registered, limit / 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := testenv.StartNATS(t).URL()
+			var seen <-chan messages.SeatRequest
+			if c.outcomes != nil {
+				seen = answering(t, url, c.outcomes...)
+			}
+			asked := 0
+			ctx := messages.WithCaller(t.Context(), func() bool { asked++; return asked >= c.leaves })
+			begun := time.Now()
+			got := requester(t, url).Request(ctx, request(), begun.Add(limit))
+			if took := time.Since(begun); got.Reply.Outcome != c.want || took < c.least || asked != min(c.leaves, 2) {
+				t.Errorf("%s after %v, asked %d times", got.Reply.Outcome, took, asked)
+			}
+			if seen != nil && len(seen) != c.leaves-1 {
+				t.Errorf("%d attempts", len(seen))
+			}
+		})
 	}
 }
