@@ -11,12 +11,13 @@ import (
 )
 
 const (
-	// sentMargin is how much later than it was a message may seem to have been sent: by the way of the fastest message,
-	// and by clocks that drift apart for two windows of delayWindow (maxDrift).
+	// sentMargin is how much later than it was a message may seem to have been sent: by the way of the fastest message of
+	// its requester, and by clocks that drift apart (maxDrift) since that one came, which is some seconds ago at most
+	// while requests come.
 	sentMargin = 50 * time.Millisecond
 	// refusedWindow is for how long, once or twice, a refusal is remembered: longer than an attempt is on its way.
 	refusedWindow = 10 * time.Second
-	// maxRefused bounds the refusals of a window. Beyond it the oldest are forgotten early.
+	// maxRefused bounds the refusals of a window. Who was sent before those that are forgotten early counts as refused.
 	maxRefused = 200_000
 )
 
@@ -24,15 +25,15 @@ const (
 // a request by another one, and is refused; the first attempt may be on its way still, and must not get the seat that has
 // become free since. It is safe for concurrent use.
 type refusals struct {
-	seed maphash.Seed
+	seed  maphash.Seed
+	begun time.Time
 
-	mu                sync.Mutex // guards all below
-	begun             time.Time  // of this window
-	current, previous map[uint64]time.Time
+	mu      sync.Mutex                    // guards refused
+	refused recent[uint64, time.Duration] // when, since begun: a map without pointers costs the collector nothing
 }
 
 func newRefusals() *refusals {
-	return &refusals{seed: maphash.MakeSeed(), current: make(map[uint64]time.Time)}
+	return &refusals{seed: maphash.MakeSeed(), begun: time.Now(), refused: newRecent[uint64, time.Duration](refusedWindow, maxRefused)}
 }
 
 // refusedRequest is what all attempts of a request have in common.
@@ -56,15 +57,13 @@ func (n *refusals) late(batch []request) []bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for i, r := range batch {
-		if r.Kind != messages.KindRegister || r.sent.IsZero() {
+		if r.Kind != messages.KindRegister {
 			continue
 		}
 		key := n.key(r)
-		at, found := n.current[key]
-		if !found {
-			at, found = n.previous[key]
-		}
-		late[i] = found && !at.Before(r.sent) || seen[key]
+		at, found := n.refused.get(key)
+		found = found && at >= r.sent.Sub(n.begun) || r.sent.Before(n.refused.forgotten)
+		late[i] = !r.sent.IsZero() && (found || seen[key])
 		if seen != nil {
 			seen[key] = true
 		}
@@ -75,19 +74,12 @@ func (n *refusals) late(batch []request) []bool {
 // note notes which requests of a batch were refused, before anybody is told.
 func (n *refusals) note(batch []request, results []store.SeatResult) {
 	now := time.Now()
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	for i, res := range results {
 		refused := res.Outcome.Refuses() || res.Outcome == store.AlreadyRegistered || res.Outcome == store.AlreadyWaitlisted
 		if r := batch[i]; refused && r.Kind == messages.KindRegister {
-			n.add(n.key(r), now)
+			n.refused.put(n.key(r), now.Sub(n.begun), now)
 		}
 	}
-}
-
-func (n *refusals) add(key uint64, now time.Time) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if now.Sub(n.begun) > refusedWindow || len(n.current) >= maxRefused {
-		n.begun, n.previous, n.current = now, n.current, make(map[uint64]time.Time)
-	}
-	n.current[key] = now
 }

@@ -39,22 +39,44 @@ func TestALateAttemptIsNoticed(t *testing.T) {
 	}
 }
 
-// TestRefusalsAreForgotten: after two windows, and before that when there are too many of them.
-func TestRefusalsAreForgotten(t *testing.T) {
-	n, now := newRefusals(), time.Now()
-	n.add(1, now)
-	n.add(2, now.Add(refusedWindow+1))
-	if _, kept := n.previous[1]; !kept {
+// TestWhatIsForgottenEarlyCountsAsRefused: where there are too many refusals, who was sent before those that are forgotten
+// may have been among them.
+func TestWhatIsForgottenEarlyCountsAsRefused(t *testing.T) {
+	n, early, later := newRefusals(), attemptOf(messages.KindRegister, "of anybody", 0), attemptOf(messages.KindRegister, "of anybody", 0)
+	now := time.Now()
+	early.sent, later.sent = now.Add(time.Second), now.Add(3*time.Second)
+	for i := range uint64(2*maxRefused + 1) {
+		at := now
+		if i >= maxRefused {
+			at = now.Add(2 * time.Second)
+		}
+		n.refused.put(i, at.Sub(n.begun), at)
+	}
+	if got, want := n.late([]request{early, later}), []bool{true, false}; !slices.Equal(got, want) {
+		t.Errorf("late are %v, want %v", got, want)
+	}
+}
+
+// TestRecentForgets: after two windows, and before that when there is too much.
+func TestRecentForgets(t *testing.T) {
+	const window, most = time.Second, 100
+	r, now := newRecent[int, string](window, most), time.Now()
+	r.put(1, "a", now)
+	r.put(2, "b", now.Add(window+1))
+	if v, known := r.get(1); !known || v != "a" {
 		t.Error("the window before is forgotten")
 	}
-	n.add(3, now.Add(2*refusedWindow+2))
-	if _, kept := n.previous[1]; kept {
-		t.Error("refusals are kept for ever")
+	r.put(3, "c", now.Add(2*window+2))
+	if _, known := r.get(1); known {
+		t.Error("it remembers for ever")
 	}
-	for key := range uint64(3 * maxRefused) {
-		n.add(key, now)
-		if kept := len(n.current) + len(n.previous); kept > 2*maxRefused {
-			t.Fatalf("%d refusals are kept", kept)
+	if v, known := r.get(2); !known || v != "b" || !r.forgotten.Equal(now.Add(window+1)) {
+		t.Errorf("%q is left, and what came before %v is forgotten", v, r.forgotten)
+	}
+	for key := range 3 * most {
+		r.put(key, "", now)
+		if kept := len(r.current) + len(r.previous); kept > 2*most {
+			t.Fatalf("%d are kept", kept)
 		}
 	}
 }

@@ -1,6 +1,9 @@
 package worker
 
-import "github.com/eventio/eventio/pkg/messages"
+import (
+	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store"
+)
 
 // replies gathers replies, so that those to one API process travel in one message. It is not safe
 // for concurrent use.
@@ -32,7 +35,11 @@ func (rs *replies) add(r request, reply messages.SeatReply) {
 		rs.worker.sampledLog.Warn().Err(err).Str("outcome", string(reply.Outcome)).Msg("an answer cannot be sent")
 		return
 	}
-	rs.answered = append(rs.answered, answered{r, reply.Outcome})
+	outcome := reply.Outcome
+	if reply.Again { // who operates the worker sees that it is not overloaded
+		outcome = store.Overtaken
+	}
+	rs.answered = append(rs.answered, answered{r, outcome})
 	m := rs.messageTo(requester, r.reply)
 	if len(m.data)+len(data) > messages.MaxMessage {
 		rs.worker.publish(m.subject, m.data)

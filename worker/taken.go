@@ -18,23 +18,20 @@ const (
 // of a request that was refused would find a seat that has become free since, of which nobody would ever be told. Names
 // cannot be guessed, so nobody can have a message taken for an old one. A takenNames is safe for concurrent use.
 type takenNames struct {
-	mu                sync.Mutex // guards all below
-	since             time.Time  // the start of this window
-	current, previous map[string]struct{}
+	mu    sync.Mutex // guards names
+	names recent[string, struct{}]
 }
 
-func newTakenNames() *takenNames { return &takenNames{current: make(map[string]struct{})} }
+func newTakenNames() *takenNames {
+	return &takenNames{names: newRecent[string, struct{}](takenWindow, maxTaken)}
+}
 
 // again notes that a message comes now, and reports whether it has come before. name is the whole subject of its
 // reply, which no other message has.
 func (n *takenNames) again(name string, now time.Time) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if now.Sub(n.since) > takenWindow || len(n.current) >= maxTaken {
-		n.since, n.previous, n.current = now, n.current, make(map[string]struct{})
-	}
-	_, recent := n.current[name]
-	_, old := n.previous[name]
-	n.current[name] = struct{}{}
-	return recent || old
+	_, known := n.names.get(name)
+	n.names.put(name, struct{}{}, now)
+	return known
 }

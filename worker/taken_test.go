@@ -35,7 +35,7 @@ func TestTakenNamesAreBounded(t *testing.T) {
 		if n.again(name, now) || !n.again(name, now) {
 			t.Fatalf("message %d is not known", i)
 		}
-		if kept := len(n.current) + len(n.previous); kept > 2*maxTaken {
+		if kept := len(n.names.current) + len(n.names.previous); kept > 2*maxTaken {
 			t.Fatalf("%d names are kept", kept)
 		}
 	}
