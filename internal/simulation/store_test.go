@@ -70,12 +70,17 @@ func (h *handle) setElsewhere(states map[store.ID]store.EventState, seen map[sto
 	}
 }
 
-// stored notes that a batch of this worker is stored.
-func (h *handle) stored(seen map[store.ID]counts, refused map[store.ID]bool) {
+// stored notes that a batch of this worker is stored, which has read its events at some revisions.
+func (h *handle) stored(seen map[store.ID]counts, refused map[store.ID]bool, revisions map[store.ID]int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for id, c := range seen {
 		h.known[id] = c.next(refused[id])
+		e := h.elsewhere[id]
+		if now := time.Now(); now.Sub(e.Seen[1].At) >= 20*time.Millisecond {
+			e.Seen = [2]store.Sighting{e.Seen[1], {At: now, Revision: revisions[id]}}
+		}
+		h.elsewhere[id] = e
 	}
 }
 
@@ -163,7 +168,11 @@ func (m *handle) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.
 			m.count(&m.lost)
 			return nil, errLost
 		}
-		m.stored(seen, refused)
+		revisions := make(map[store.ID]int64)
+		for id, state := range states {
+			revisions[id] = state.Event.Revision
+		}
+		m.stored(seen, refused, revisions)
 		store.TellChanges(ctx, changes)
 		m.pause(ctx)
 		return results, nil

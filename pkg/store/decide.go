@@ -32,6 +32,15 @@ type EventState struct {
 type Elsewhere struct {
 	Decided time.Time // anything
 	Refused time.Time // an outcome that Refuses
+	// Seen are moments at which this process knew the event's revision: whoever's registration has not changed since
+	// cannot have found it in the meantime.
+	Seen [2]Sighting
+}
+
+// Sighting says that an event had at least a revision at a time.
+type Sighting struct {
+	At       time.Time
+	Revision int64
 }
 
 // LastWaiting is the last of the Count registrations of a waiting list that have the lowest numbers.
@@ -229,7 +238,7 @@ func (e *eventDecision) register(req SeatRequest) SeatResult {
 	if !free && !e.Waitlist {
 		return SeatResult{Outcome: SoldOut}
 	}
-	if e.overtaken(req, ok) {
+	if e.overtaken(req, r) {
 		return SeatResult{Outcome: Overtaken}
 	}
 	e.LastNumber++
@@ -249,11 +258,19 @@ func (e *eventDecision) register(req SeatRequest) SeatResult {
 	return SeatResult{Outcome: Waitlisted, Registration: r, Position: e.Waiting}
 }
 
-// overtaken reports whether a Register that is due may have been refused since it was sent. returns says that the user
-// was registered before: then it may have found that registration, which was cancelled since.
-func (e *eventDecision) overtaken(req SeatRequest, returns bool) bool {
-	return req.Refused || !req.SentAt.IsZero() &&
-		(req.SentAt.Before(e.elsewhere.Refused) || returns && req.SentAt.Before(e.elsewhere.Decided))
+// overtaken reports whether a Register that is due may have been refused since it was sent: for what the event was, or because
+// it found the user's last registration r, which was cancelled since.
+func (e *eventDecision) overtaken(req SeatRequest, r Registration) bool {
+	before := req.SentAt.Before
+	switch {
+	case req.Refused, req.SentAt.IsZero():
+		return req.Refused
+	case r.Number == 0 || !before(e.elsewhere.Decided):
+		return before(e.elsewhere.Refused)
+	}
+	return before(e.elsewhere.Refused) || !slices.ContainsFunc(e.elsewhere.Seen[:], func(s Sighting) bool {
+		return !s.At.IsZero() && !before(s.At) && len(r.Revisions) > 0 && slices.Max(r.Revisions) <= s.Revision
+	})
 }
 
 // alreadyRegistered answers a Register of a user whose registration r is not cancelled.

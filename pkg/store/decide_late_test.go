@@ -17,7 +17,12 @@ func TestALateRegisterIsOvertaken(t *testing.T) {
 	user := store.NewID()
 	live := store.Registration{UserID: user, Number: 1, RequestID: "r"}
 	gone := live
-	gone.Cancelled, gone.RequestID = true, "another"
+	gone.Cancelled, gone.RequestID, gone.Revisions = true, "another", store.Revisions{2, 7}
+	old := gone
+	old.Revisions = nil
+	seen := func(ago time.Duration, revision int64) [2]store.Sighting {
+		return [2]store.Sighting{1: {At: late.Add(-ago), Revision: revision}}
+	}
 	for name, c := range map[string]struct {
 		event     store.Event
 		had       *store.Registration
@@ -34,6 +39,11 @@ func TestALateRegisterIsOvertaken(t *testing.T) {
 		"it is refused again":                             {full, nil, late, true, store.Elsewhere{Refused: refused}, store.SoldOut},
 		"it had succeeded":                                {free, &live, late, true, store.Elsewhere{Refused: refused}, store.Registered},
 		"it may have found what was cancelled since":      {free, &gone, late, false, store.Elsewhere{Decided: refused}, store.Overtaken},
+		"what was cancelled was seen before":              {free, &gone, late, false, store.Elsewhere{Decided: refused, Seen: seen(0, 7)}, store.Registered},
+		"it was seen, but not cancelled yet":              {free, &gone, late, false, store.Elsewhere{Decided: refused, Seen: seen(0, 6)}, store.Overtaken},
+		"it was seen too late":                            {free, &gone, late, false, store.Elsewhere{Decided: refused, Seen: seen(-1, 7)}, store.Overtaken},
+		"it was seen, and others were refused":            {free, &gone, late, false, store.Elsewhere{Decided: refused, Refused: refused, Seen: seen(0, 7)}, store.Overtaken},
+		"nobody knows when it was cancelled":              {free, &old, late, false, store.Elsewhere{Decided: refused, Seen: seen(0, 7)}, store.Overtaken},
 		"it comes after what was cancelled":               {free, &gone, early, false, store.Elsewhere{Decided: refused}, store.Registered},
 		"others have decided, and had nothing to refuse":  {free, nil, late, false, store.Elsewhere{Decided: refused}, store.Registered},
 		"when it was sent is not known":                   {free, nil, time.Time{}, false, store.Elsewhere{Refused: refused, Decided: refused}, store.Registered},

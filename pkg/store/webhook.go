@@ -1,10 +1,8 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"slices"
 	"time"
 )
 
@@ -109,10 +107,4 @@ type Webhooks interface {
 	KeepWebhookCall(ctx context.Context, webhook ID, call WebhookCall) error
 	// WebhookCalls reads the calls that are remembered, the newest first.
 	WebhookCalls(ctx context.Context, webhook ID) ([]WebhookCall, error)
-}
-
-// OnceByID sorts webhooks by id, and leaves each of them once.
-func OnceByID(all []Webhook) []Webhook {
-	slices.SortFunc(all, func(a, b Webhook) int { return bytes.Compare(a.ID[:], b.ID[:]) })
-	return slices.CompactFunc(all, func(a, b Webhook) bool { return a.ID == b.ID })
 }

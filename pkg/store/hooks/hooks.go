@@ -2,6 +2,7 @@
 package hooks
 
 import (
+	"bytes"
 	"context"
 	"slices"
 
@@ -48,4 +49,10 @@ func Remove(ctx context.Context, s interface {
 		return err
 	}
 	return s.RemoveConsumer(ctx, store.WebhookConsumer(id))
+}
+
+// OnceByID sorts webhooks by id, and leaves each of them once.
+func OnceByID(all []store.Webhook) []store.Webhook {
+	slices.SortFunc(all, func(a, b store.Webhook) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	return slices.CompactFunc(all, func(a, b store.Webhook) bool { return a.ID == b.ID })
 }

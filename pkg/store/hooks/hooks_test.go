@@ -3,6 +3,7 @@ package hooks_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/eventio/eventio/pkg/store"
@@ -111,5 +112,19 @@ func TestAWebhookIsRemovedWithItsLease(t *testing.T) {
 	}
 	if store.TestMark() == store.ReplayMark() {
 		t.Error("a test is a replay")
+	}
+}
+
+func TestWebhooksOnceByID(t *testing.T) {
+	var all []store.Webhook
+	for _, b := range []byte{3, 1, 2, 1, 3} {
+		all = append(all, store.Webhook{ID: store.ID{11: b}})
+	}
+	var got []byte
+	for _, w := range hooks.OnceByID(all) {
+		got = append(got, w.ID[11])
+	}
+	if !slices.Equal(got, []byte{1, 2, 3}) {
+		t.Errorf("%v", got)
 	}
 }

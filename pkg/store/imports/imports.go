@@ -36,3 +36,12 @@ type Store interface {
 	// made. Nothing is stored then.
 	ImportEvent(ctx context.Context, e store.Event, roster []store.ID, progress func(int)) (Outcome, error)
 }
+
+// Registration returns the registration of the user at index i, from 0, of an imported
+// roster.
+func Registration(e store.Event, i int, user store.ID) store.Registration {
+	return store.Registration{
+		EventID: e.ID, UserID: user, Number: int64(i) + 1, RequestID: store.ImportRequestID, RegisteredAt: e.CreatedAt,
+		Revisions: store.Revisions{1},
+	}
+}

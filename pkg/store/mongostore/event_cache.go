@@ -21,11 +21,15 @@ type eventCache struct {
 type cachedEvent struct {
 	event           store.Event // without texts
 	fence, refusals int64
-	elsewhere       store.Elsewhere
+	elsewhere       store.Elsewhere // of the last batch; kept until others decide again
 	// exclusive says that no other worker decided about the event between this worker's last two
 	// batches. For an event that several workers share, using the cache costs more than it saves.
 	exclusive bool
 }
+
+// seenEvery is how often the revision of an event is noted in store.Elsewhere.Seen: an attempt that is made anew is that old
+// at most, by the margin that a worker takes off and the way, before two notes.
+const seenEvery = 100 * time.Millisecond
 
 // maxCachedEvents bounds the memory of an eventCache: an entry takes about 400 bytes.
 const maxCachedEvents = 50_000
@@ -80,6 +84,7 @@ func (c *eventCache) setElsewhere(l loadedState) {
 // put remembers the events that a batch has decided about, after it was stored. refused says in which of them it
 // has refused somebody.
 func (c *eventCache) put(l loadedState, changes []store.Change, refused map[store.ID]bool) {
+	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.events == nil {
@@ -94,6 +99,9 @@ func (c *eventCache) put(l loadedState, changes []store.Change, refused map[stor
 		}
 		if refused[id] {
 			after.refusals++
+		}
+		if seen := &after.elsewhere.Seen; now.Sub(seen[1].At) >= seenEvery {
+			seen[0], seen[1] = seen[1], store.Sighting{At: now, Revision: state.Event.Revision}
 		}
 		c.events[id] = after
 	}

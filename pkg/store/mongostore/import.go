@@ -89,7 +89,7 @@ func (s *Store) importEvent(ctx context.Context, e store.Event, roster []store.I
 		chunk := roster[start:min(start+importBatch, len(roster))]
 		docs := make([]any, len(chunk))
 		for i, user := range chunk {
-			docs[i] = newRegistrationDoc(store.ImportedRegistration(e, start+i, user))
+			docs[i] = newRegistrationDoc(imports.Registration(e, start+i, user))
 		}
 		// In order, so that an interruption leaves the beginning of the roster.
 		_, err := s.registrations.InsertMany(ctx, docs)
@@ -124,7 +124,7 @@ func (s *Store) importedSoFar(ctx context.Context, e store.Event, roster []store
 		if err != nil {
 			return 0, false, err
 		}
-		if stored == len(roster) || !r.Equal(store.ImportedRegistration(e, stored, roster[stored])) {
+		if stored == len(roster) || !r.Equal(imports.Registration(e, stored, roster[stored])) {
 			return 0, false, nil
 		}
 		stored++

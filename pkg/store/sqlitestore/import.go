@@ -57,7 +57,7 @@ func importEvent(ctx context.Context, tx *sql.Tx, e store.Event, roster []store.
 	}
 	defer insert.Close()
 	for i, user := range roster {
-		if _, err := insert.ExecContext(ctx, registrationValues(store.ImportedRegistration(e, i, user))...); err != nil {
+		if _, err := insert.ExecContext(ctx, registrationValues(imports.Registration(e, i, user))...); err != nil {
 			return "", err
 		}
 		if (i+1)%progressStep == 0 {

@@ -104,7 +104,7 @@ func testImportEvents(t *testing.T, target Target) {
 	}
 	rows := storetest.Check(t, s, e.ID)
 	for i, user := range roster {
-		if !rows[i].Equal(store.ImportedRegistration(e, i, user)) {
+		if !rows[i].Equal(imports.Registration(e, i, user)) {
 			t.Fatalf("registration %d is %+v", i, rows[i])
 		}
 	}

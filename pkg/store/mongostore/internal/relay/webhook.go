@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/hooks"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
 
@@ -98,7 +99,7 @@ func (s *Relay) WebhooksOf(ctx context.Context, owners []store.ID, allEvents boo
 			return nil, err
 		}
 	}
-	return store.OnceByID(all), nil
+	return hooks.OnceByID(all), nil
 }
 
 // ReplaceWebhook implements store.Webhooks.

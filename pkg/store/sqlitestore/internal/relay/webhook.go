@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/hooks"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 )
 
@@ -74,7 +75,7 @@ func (s *Relay) WebhooksOf(ctx context.Context, owners []store.ID, allEvents boo
 			return nil, err
 		}
 	}
-	return store.OnceByID(all), nil
+	return hooks.OnceByID(all), nil
 }
 
 // ReplaceWebhook implements store.Webhooks.
