@@ -184,13 +184,15 @@ func (s *storm) calm() {
 		}
 	}
 	s.t.Logf("everybody has definite answers %v after the last fault", time.Since(started).Round(time.Second))
-	before, doubts := s.crowd.recorder.History().Count(), s.doubts()
+	begun := len(s.crowd.recorder.History().Ops)
 	time.Sleep(quiet)
-	after := s.crowd.recorder.History().Count()
-	if n := s.doubts() - doubts; n > 0 {
-		s.t.Errorf("in a quiet time %d changes got no definite answer", n)
+	calm := history.History{Ops: s.crowd.recorder.History().Ops[begun:]}
+	for _, op := range calm.Ops {
+		if op.Outcome == history.Unknown || op.Outcome == history.Nothing {
+			s.t.Errorf("in a quiet time, after %v: %v: %s", time.Duration(op.Return-op.Call).Round(time.Millisecond), op, op.Error)
+		}
 	}
-	if n := after[history.Made] - before[history.Made]; n < 20 {
+	if n := calm.Count()[history.Made]; n < 20 {
 		s.t.Errorf("in a quiet time only %d registrations were made", n)
 	}
 }

@@ -124,14 +124,17 @@ func (s *ReplicaSet) Settle() error {
 	})
 }
 
-// Primary is the node that says now that it is the writable primary. It fails when none does,
-// or two do.
-func (s *ReplicaSet) Primary() (*Mongo, error) {
-	primary, _, err := s.roles()
+// Primary is the only node that says that it is the writable primary. It waits until all answer and one does:
+// nodes that change their roles break off connections.
+func (s *ReplicaSet) Primary() (primary *Mongo, err error) {
+	err = Poll(context.Background(), startLimit, func() (err error) {
+		primary, _, err = s.roles()
+		return err
+	})
 	return primary, err
 }
 
-// Secondaries are the other nodes.
+// Secondaries are the other nodes than Primary.
 func (s *ReplicaSet) Secondaries() ([]*Mongo, error) {
 	primary, err := s.Primary()
 	if err != nil {

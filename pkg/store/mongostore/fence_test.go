@@ -338,12 +338,9 @@ func deposedPrimary(t *testing.T, set *testenv.ReplicaSet) {
 
 	must(t, testenv.Freeze(old))
 	testenv.Eventually(t, 30*time.Second, "elect another primary", func() error {
-		_, err := set.Primary()
-		if err != nil {
-			err = errors.Join(err, secondaries[0].Command(bson.D{{Key: "replSetStepUp", Value: 1}}))
-		}
-		return err
+		return secondaries[0].Command(bson.D{{Key: "replSetStepUp", Value: 1}})
 	})
+	must(t, set.Replaced(old))
 	wantOutcome(t, whole, cancel(event, holder), store.Cancelled)
 	unheardOf := register(laterEvent(t, whole), store.NewID())
 	type answer struct {
