@@ -49,7 +49,7 @@ bench: ## all benchmarks; BENCH=regexp for some
 	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
 
-load: ## measure S1 to S15 and S18 against the baselines into docs/benchmarks/, half an hour; LOAD="--scenario S1,S3" for some
+load: ## measure S1 to S16 and S18 against the baselines into docs/benchmarks/, half an hour; LOAD="--scenario S1,S3" for some
 	go run ./loadtest/bench --out docs/benchmarks $(LOAD)
 
 # go test fuzzes one target at a time.
@@ -99,7 +99,7 @@ schemathesis: ## what others make of the OpenAPI document: a linter, generated c
 
 gateways: ## nginx, HAProxy, Caddy and Apache before eventio, fetched from Debian where they are missing; an opening through nginx with people proven in four ways
 	@for gateway in nginx haproxy caddy apache2; do sh scripts/gateways.sh $$gateway >/dev/null || exit 1; done
-	go test -tags gateways -run 'TestGateways|TestLiveThroughGateways|TestOpening' -count 1 -timeout 10m ./e2e
+	go test -tags gateways -run 'TestGateways|TestLiveThroughGateways|TestOpening|TestThroughNginx' -count 1 -timeout 10m ./e2e ./loadtest/bench
 
 # Not part of CI, which has a restart behind nginx in TestOpening: these kill and freeze too, and were seen to fail once of five beside other work.
 examples: ## deploy/gateway: those four, Envoy and Traefik before api processes that are restarted, killed and frozen

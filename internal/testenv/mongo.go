@@ -330,21 +330,36 @@ func run(ctx context.Context, db *mongo.Database, command bson.D, result any) er
 
 // findMongod asks scripts/mongod.sh, which may download one.
 var findMongod = sync.OnceValues(func() (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), fetchLimit)
+	defer cancel()
+	return Script(ctx, "mongod.sh")
+})
+
+// Script runs one of the folder scripts that prints a line, and returns it. The error has what it says.
+func Script(ctx context.Context, name string, args ...string) (string, error) {
 	root, err := moduleRoot()
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), fetchLimit)
-	defer cancel()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, "sh", filepath.Join(root, "scripts", "mongod.sh"))
+	cmd := exec.CommandContext(ctx, "sh", append([]string{filepath.Join(root, "scripts", name)}, args...)...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	cmd.WaitDelay = time.Second // a download left behind must not keep the pipes open
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("find a mongod: %w\n%s", err, stderr.String())
+		return "", fmt.Errorf("%s: %w\n%s", name, err, stderr.String())
 	}
 	return strings.TrimSpace(stdout.String()), nil
-})
+}
+
+// ReadFile reads a file of the project, whose path is as from its root.
+func ReadFile(path string) (string, error) {
+	root, err := moduleRoot()
+	if err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(filepath.Join(root, path))
+	return string(text), err
+}
 
 // moduleRoot walks up to go.mod; go test runs every test in the folder of its package.
 func moduleRoot() (string, error) {

@@ -42,6 +42,7 @@ type bench struct {
 	result report.Result
 	atEnd  []func(context.Context) error // last first
 	made   int                           // databases, whose names differ by it
+	ofAPIs []string                      // more of the environment of API processes
 }
 
 // open starts what all scenarios share.
@@ -106,7 +107,7 @@ func (b *bench) run(ctx context.Context, sc scenario) (report.Result, error) {
 	for _, end := range slices.Backward(b.atEnd) {
 		err = errors.Join(err, end(ending))
 	}
-	b.atEnd = nil
+	b.atEnd, b.ofAPIs = nil, nil
 	return b.result, err
 }
 

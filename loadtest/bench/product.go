@@ -197,7 +197,7 @@ func (b *bench) newSystemOf(ctx context.Context, programs string, workers int, a
 // startAPI starts an API process, and returns its address.
 func (s *system) startAPI(ctx context.Context) (addr string, err error) {
 	cmd := exec.Command(filepath.Join(s.programs, "api"))
-	cmd.Env = s.env(s.links...)
+	cmd.Env = s.env(append(slices.Clone(s.links), s.b.ofAPIs...)...)
 	if s.api, addr, err = s.b.start(ctx, "api", cmd, "serving HTTP"); err != nil {
 		return "", err
 	}

@@ -20,6 +20,7 @@ func scenarios() []scenario {
 		{"S13", "5,000 listeners on the event of a burst", listeners},
 		{"S14", "many read at once", readers},
 		{"S15", "CPU for each seat", seatCost},
+		{"S16", "who is calling, and a way through nginx", identities},
 		{"S18", "a crowd logs in and signs up beside a burst", entering},
 	}
 }

@@ -3,6 +3,7 @@ package oidc
 import (
 	"cmp"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
@@ -37,8 +38,12 @@ const (
 	minRSA = 2048
 )
 
-// keyName tells keys apart. An issuer may use one kid for keys of different algorithms.
+// keyName tells keys apart. An issuer may use one kid for keys of different algorithms; an id of "" means the only key for an
+// algorithm.
 type keyName struct{ id, algorithm string }
+
+// publicKey is a key of an issuer: the same one for as long as the issuer publishes it.
+type publicKey struct{ crypto.PublicKey }
 
 // issuer knows the keys of one issuer. It is safe for concurrent use.
 type issuer struct {
@@ -51,11 +56,11 @@ type issuer struct {
 	wanted  chan struct{} // gets a value when somebody waits for a look
 
 	mu     sync.Mutex
-	keys   map[keyName]any // nil: never fetched
-	next   chan struct{}   // closed when the next look has ended
-	failed error           // of the last look
-	begun  int             // how many looks have
-	ended  int             // the number of the last look that has
+	keys   map[keyName]*publicKey // nil: never fetched
+	next   chan struct{}          // closed when the next look has ended
+	failed error                  // of the last look
+	begun  int                    // how many looks have
+	ended  int                    // the number of the last look that has
 }
 
 // newIssuer makes an issuer whose looks end with ctx.
@@ -74,15 +79,14 @@ func secure(u *url.URL) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && local
 }
 
-// key returns a key by its id; "" means the only one for an algorithm. For one that it does not know it
-// waits for a look that begins from now on.
-func (i *issuer) key(id, algorithm string) (any, error) {
+// key returns a key. For one that it does not know it waits for a look that begins from now on.
+func (i *issuer) key(name keyName) (*publicKey, error) {
 	limit := time.NewTimer(i.gap + 2*fetchLimit)
 	defer limit.Stop()
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for before := i.begun; ; {
-		key, next := i.find(id, algorithm), i.next
+		key, next := i.find(name), i.next
 		switch {
 		case key != nil:
 			return key, nil
@@ -119,13 +123,20 @@ func (i *issuer) await(next <-chan struct{}, limit <-chan time.Time) (gaveUp boo
 	return true
 }
 
+// publishes reports whether a key is still the one of that name.
+func (i *issuer) publishes(name keyName, key *publicKey) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.find(name) == key
+}
+
 // find returns a key, or nil. The caller holds mu.
-func (i *issuer) find(id, algorithm string) (found any) {
-	if id != "" {
-		return i.keys[keyName{id, algorithm}]
+func (i *issuer) find(wanted keyName) (found *publicKey) {
+	if wanted.id != "" {
+		return i.keys[wanted]
 	}
 	for name, key := range i.keys {
-		if name.algorithm != algorithm {
+		if name.algorithm != wanted.algorithm {
 			continue
 		}
 		if found != nil { // it is not clear which one counts
@@ -188,10 +199,15 @@ func (i *issuer) rest() bool {
 }
 
 // learn takes in what a look has found, and tells who waits for it.
-func (i *issuer) learn(keys map[keyName]any, err error) {
+func (i *issuer) learn(keys map[keyName]*publicKey, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.failed = err; err == nil {
+		for name, old := range i.keys {
+			if old.same(keys[name]) {
+				keys[name] = old
+			}
+		}
 		i.keys = keys
 	}
 	i.ended = i.begun
@@ -200,7 +216,7 @@ func (i *issuer) learn(keys map[keyName]any, err error) {
 }
 
 // fetch asks the issuer for its keys (OpenID Connect Discovery 1.0, section 4).
-func (i *issuer) fetch() (map[keyName]any, error) {
+func (i *issuer) fetch() (map[keyName]*publicKey, error) {
 	ctx, cancel := context.WithTimeout(i.ctx, fetchLimit)
 	defer cancel()
 	var about struct {
@@ -222,14 +238,14 @@ func (i *issuer) fetch() (map[keyName]any, error) {
 	if err := i.get(ctx, about.Keys, &set); err != nil {
 		return nil, err
 	}
-	keys := make(map[keyName]any)
+	keys := make(map[keyName]*publicKey)
 	for _, raw := range set.Keys[:min(len(set.Keys), maxKeys)] {
 		var k jose.JSONWebKey
 		if k.UnmarshalJSON(raw) != nil || !k.IsPublic() || k.Use != "" && k.Use != "sig" {
 			continue // of a kind that signs nothing for us
 		}
 		for _, algorithm := range algorithmsOf(k) {
-			keys[keyName{k.KeyID, algorithm}] = k.Key
+			keys[keyName{k.KeyID, algorithm}] = &publicKey{k.Key}
 		}
 	}
 	if len(keys) == 0 {
@@ -261,6 +277,12 @@ func (i *issuer) get(ctx context.Context, from string, into any) error {
 		return fmt.Errorf("GET %s: %w", from, err)
 	}
 	return nil
+}
+
+// same reports whether another key is there and equal. The keys of the standard library can tell.
+func (k *publicKey) same(other *publicKey) bool {
+	comparable, ok := k.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && other != nil && comparable.Equal(other.PublicKey)
 }
 
 // algorithmsOf returns the algorithms by which a key may sign: the one that it names, or all that fit it.

@@ -7,7 +7,8 @@
 // issuer publishes now and by one of the algorithms of the list below, for one of the configured
 // audiences, and if its times allow it, give or take the leeway. Every other one gets an error that
 // matches identity.ErrInvalid: nobody learns how a forgery failed. A person's id is foreign.ID of the issuer and the
-// subject, so no request reads anything to know who somebody is.
+// subject, so no request reads anything to know who somebody is. The signature of a token is checked when it is first seen;
+// all else with each request.
 //
 // # Keys
 //
@@ -70,6 +71,7 @@ type Config struct {
 type Prover struct {
 	issuers map[string]*issuer
 	parser  *jwt.Parser
+	known   remembered
 	end     context.CancelFunc
 	done    sync.WaitGroup
 }
@@ -95,7 +97,7 @@ func New(config Config) (*Prover, error) {
 		return nil, err
 	}
 	ctx, end := context.WithCancel(context.Background())
-	p := &Prover{issuers: make(map[string]*issuer), end: end, parser: jwt.NewParser(
+	p := &Prover{issuers: make(map[string]*issuer), known: newRemembered(), end: end, parser: jwt.NewParser(
 		jwt.WithValidMethods(algorithms()), jwt.WithStrictDecoding(),
 		jwt.WithAudience(config.Audiences...), jwt.WithExpirationRequired(), jwt.WithIssuedAt(), jwt.WithLeeway(leeway),
 	)}
@@ -150,8 +152,18 @@ func (p *Prover) Check(token string) (identity.Person, error) {
 	if len(token) > maxToken {
 		return identity.Person{}, identity.ErrInvalid
 	}
+	if who, ok := p.known.person(token, time.Now()); ok {
+		return who, nil
+	}
 	var c claims
-	_, err := p.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) { return p.key(t, &c) })
+	var by proven
+	_, err := p.parser.ParseWithClaims(token, &c, func(t *jwt.Token) (any, error) {
+		var err error
+		if by, err = p.key(t, &c); err != nil {
+			return nil, err
+		}
+		return by.key.PublicKey, nil
+	})
 	switch {
 	case errors.Is(err, identity.ErrUnsettled):
 		return identity.Person{}, err
@@ -177,30 +189,34 @@ func (p *Prover) Check(token string) (identity.Person, error) {
 	if c.AuthTime != nil && c.AuthTime.Before(time.Now().Add(leeway)) {
 		who.LoginAt = c.AuthTime.UTC()
 	}
+	by.who = who
+	p.known.add(token, by)
 	return who, nil
 }
 
 // key returns the key that must have signed a token, of which nothing is proven yet.
-func (p *Prover) key(t *jwt.Token, c *claims) (any, error) {
+func (p *Prover) key(t *jwt.Token, c *claims) (by proven, err error) {
 	if _, critical := t.Header["crit"]; critical { // RFC 7515, section 4.1.11
-		return nil, identity.ErrInvalid
+		return by, identity.ErrInvalid
 	}
 	if typ, sent := t.Header["typ"]; sent {
 		text, ok := typ.(string)
 		if !ok || !slices.Contains(types(), strings.ToLower(text)) {
-			return nil, identity.ErrInvalid
+			return by, identity.ErrInvalid
 		}
 	}
 	id := ""
 	if kid, sent := t.Header["kid"]; sent {
 		var ok bool
 		if id, ok = kid.(string); !ok {
-			return nil, identity.ErrInvalid
+			return by, identity.ErrInvalid
 		}
 	}
 	i, known := p.issuers[c.Issuer]
 	if !known {
-		return nil, identity.ErrInvalid
+		return by, identity.ErrInvalid
 	}
-	return i.key(id, t.Method.Alg())
+	by.issuer, by.name = i, keyName{id, t.Method.Alg()}
+	by.key, err = i.key(by.name)
+	return by, err
 }

@@ -278,6 +278,10 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 	}
 	var now atomic.Pointer[signing]
 	now.Store(&signing{"0", first})
+	early := s.sign(t, jwt.SigningMethodES256, first, kid("0"), nil)
+	if _, err := p.Check(early); err != nil {
+		t.Fatal(err)
+	}
 	stop := make(chan struct{})
 	var load sync.WaitGroup
 	var asked [4]atomic.Int64
@@ -337,6 +341,58 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 	if who, err := p.Check(s.sign(t, jwt.SigningMethodES256, first, kid("0"), nil)); !errors.Is(err, identity.ErrInvalid) {
 		t.Errorf("by a key that was withdrawn: %+v, %v", who, err)
 	}
+	if who, err := p.Check(early); !errors.Is(err, identity.ErrInvalid) {
+		t.Errorf("a token that counted, by a key that was withdrawn: %+v, %v", who, err)
+	}
+}
+
+// TestATokenIsRememberedNoLongerThanItCounts: a signature is checked once for as long as the issuer has the key, and the
+// token's times are looked at with every request.
+func TestATokenIsRememberedNoLongerThanItCounts(t *testing.T) {
+	key := ecKey(t)
+	s := newServer(t, public("k", key))
+	p := newProver(t, s)
+	check := func(token string, want error, remembered bool) {
+		t.Helper()
+		who, err := p.Check(token)
+		if !errors.Is(err, want) || (err == nil) != (who.ID == foreign.ID(s.URL, "ada")) {
+			t.Errorf("%+v, %v, want %v", who, err, want)
+		}
+		if again, ok := p.known.person(token, time.Now()); ok != remembered || ok && again != who {
+			t.Errorf("it is remembered: %v as %+v, want %v", ok, again, who)
+		}
+	}
+	look := func() { // that has begun by now
+		t.Helper()
+		check(s.sign(t, jwt.SigningMethodES256, key, kid("nobody's"), nil), identity.ErrInvalid, false)
+	}
+	token := s.sign(t, jwt.SigningMethodES256, key, kid("k"), nil)
+	unnamed := s.sign(t, jwt.SigningMethodES256, key, nil, nil)
+	check(token, nil, true)
+	check(unnamed, nil, true)
+	look()
+	check(token, nil, true)
+	check(token[:len(token)-4]+"AAAA", identity.ErrInvalid, false)
+	long := s.sign(t, jwt.SigningMethodES256, key, kid("k"), map[string]any{"groups": strings.Repeat("g", rememberedLongest)})
+	check(long, nil, false)
+
+	short := s.sign(t, jwt.SigningMethodES256, key, kid("k"), map[string]any{"exp": time.Now().Add(2*time.Second - leeway).Unix()})
+	check(short, nil, true)
+	testenv.Eventually(t, 10*time.Second, "it expires", func() error {
+		if _, err := p.Check(short); !errors.Is(err, identity.ErrExpired) {
+			return errors.Join(errors.New("not yet"), err)
+		}
+		return nil
+	})
+	check(short, identity.ErrExpired, false)
+
+	s.set(false, public("k", key), public("another", ecKey(t)))
+	look()
+	check(token, nil, true)
+	check(unnamed, identity.ErrInvalid, false) // it is not clear whose it is
+	s.set(false, public("k", ecKey(t)))
+	look()
+	check(token, identity.ErrInvalid, false)
 }
 
 func TestAnIssuerIsAway(t *testing.T) {
@@ -408,13 +464,16 @@ func BenchmarkCheck(b *testing.B) {
 	for name, token := range map[string]string{
 		"RS256": s.sign(b, jwt.SigningMethodRS256, rsaKey, kid("rsa"), nil), "ES256": s.sign(b, jwt.SigningMethodES256, ec, kid("ec"), nil),
 	} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := p.Check(token); err != nil {
-					b.Fatal(err)
+		for when, forget := range map[string]func(){"first": p.known.tokens.Purge, "remembered": func() {}} {
+			b.Run(name+"/"+when, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					forget()
+					if _, err := p.Check(token); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }

@@ -26,9 +26,10 @@ type Issuer struct {
 	// URL is the issuer as it stands in tokens.
 	URL string
 
-	mu   sync.Mutex
-	keys []signing // the last one signs; the one before is still published
-	made int
+	server *httptest.Server
+	mu     sync.Mutex
+	keys   []signing // the last one signs; the one before is still published
+	made   int
 }
 
 type signing struct {
@@ -39,15 +40,27 @@ type signing struct {
 // Start starts an issuer, which ends with the test.
 func Start(t testing.TB) *Issuer {
 	t.Helper()
-	i := &Issuer{}
-	server := httptest.NewServer(i)
-	t.Cleanup(server.Close)
-	i.URL = server.URL
-	if err := i.Rotate(); err != nil {
+	i, err := New()
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(i.Close)
 	return i
 }
+
+// New starts an issuer, until Close.
+func New() (*Issuer, error) {
+	i := &Issuer{}
+	if err := i.Rotate(); err != nil {
+		return nil, err
+	}
+	i.server = httptest.NewServer(i)
+	i.URL = i.server.URL
+	return i, nil
+}
+
+// Close ends the issuer.
+func (i *Issuer) Close() { i.server.Close() }
 
 // Rotate signs with a new key from now on. The one before counts until the next Rotate.
 func (i *Issuer) Rotate() error {
