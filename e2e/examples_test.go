@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/nginx"
 )
 
 // publicName is the name in the files of deploy/gateway.
@@ -41,8 +42,8 @@ type example struct {
 var exampleGateways = map[string]example{
 	"nginx": {
 		files:   []string{"nginx/eventio.conf"},
-		main:    strings.Replace(nginxAround(""), "server {\n\t\tlisten LISTEN;\n\t\t\n\t}", "include FOLDER/eventio.conf;", 1),
-		replace: []string{"listen 443", "listen LISTEN", "worker_connections 64", "worker_connections 1024"},
+		main:    nginx.Config("include FOLDER/eventio.conf;"),
+		replace: []string{"listen 443", "listen LISTEN"},
 		env:     []string{"EVENTIO_DRAIN_DELAY=6s"},
 		retries: []string{"proxy_next_upstream error timeout;", "", "proxy_next_upstream_tries 2;", ""},
 	},

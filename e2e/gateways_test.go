@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/internal/testenv/nginx"
 )
 
 // gatewayArgs are those of each gateway that runs here.
@@ -127,28 +128,7 @@ ProxyPass / http://BACKEND/`),
 }
 
 func nginxAround(server string) string {
-	user := ""
-	if os.Getuid() == 0 {
-		user = "user root;"
-	}
-	return user + `
-daemon off;
-worker_processes 1;
-pid FOLDER/nginx.pid;
-error_log stderr;
-events { worker_connections 64; }
-http {
-	access_log off;
-	client_body_temp_path FOLDER/body;
-	proxy_temp_path FOLDER/proxy;
-	fastcgi_temp_path FOLDER/fastcgi;
-	uwsgi_temp_path FOLDER/uwsgi;
-	scgi_temp_path FOLDER/scgi;
-	server {
-		listen LISTEN;
-		` + server + `
-	}
-}`
+	return nginx.Config("server {\nlisten LISTEN;\n" + server + "\n}")
 }
 
 func haproxyAround(rules string) string {

@@ -27,24 +27,24 @@ func entering(ctx context.Context, b *bench) error {
 		return err
 	}
 	alone, beside := s.hot("burst alone", some), arm{"burst beside a crowd that enters", func(ctx context.Context) (figures, error) {
-		crowd := inBackground(s.comers())
+		crowd := load.Background(s.comers())
 		got, err := s.hot("", some).run(ctx)
 		o := <-crowd
 		if err == nil {
-			err = o.err
+			err = o.Err
 		}
 		if err != nil {
 			return nil, err
 		}
-		return got, tellEntered(o.res, got)
+		return got, tellEntered(o.Result, got)
 	}}
 	quiet := arm{"a crowd that enters, alone", func(ctx context.Context) (figures, error) {
-		o := <-inBackground(s.comers())
+		o := <-load.Background(s.comers())
 		got := figures{}
-		if o.err != nil {
-			return nil, o.err
+		if o.Err != nil {
+			return nil, o.Err
 		}
-		return got, tellEntered(o.res, got)
+		return got, tellEntered(o.Result, got)
 	}}
 	if err := b.alternate(ctx, alone, beside, quiet); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/eventio/eventio/loadtest/crowd"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/report"
+	"github.com/eventio/eventio/loadtest/usage"
 	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -55,8 +56,8 @@ func soldOut(ctx context.Context, b *bench) error {
 	}
 	b.result.Compare("product, all sold out", "L1", goodput, report.AtLeast(0.95))
 	b.result.Compare("product, 90 % registered already", "L1", goodput, report.AtLeast(0.95))
-	b.result.Judge("product, all sold out", commands, report.AtMost(0.02))
-	b.result.Judge("product, 90 % registered already", commands, report.AtMost(0.02))
+	b.result.Judge("product, all sold out", usage.PerRequest, report.AtMost(0.02))
+	b.result.Judge("product, 90 % registered already", usage.PerRequest, report.AtMost(0.02))
 	b.result.Compare("product, all sold out", "L1", p99, report.Goal{})
 	b.say("  freeing places")
 	if err := s.proveFresh(ctx, event, holders[:b.size(50, 5)]); err != nil {
@@ -117,7 +118,7 @@ func (s *system) freeInStorm(ctx context.Context, event store.ID, leaving []crow
 	var asked atomic.Int64
 	next := s.b.crowd.Requests([]store.ID{event}, s.auth)
 	stop := make(chan struct{})
-	done := inBackground(load.Plan{Addr: s.addr, Connections: some, For: time.Minute, Next: func() (load.Request, bool) {
+	done := load.Background(load.Plan{Addr: s.addr, Connections: some, For: time.Minute, Next: func() (load.Request, bool) {
 		select {
 		case <-stop:
 			return load.Request{}, false
@@ -142,12 +143,12 @@ func (s *system) freeInStorm(ctx context.Context, event store.ID, leaving []crow
 	}
 	close(stop)
 	o := <-done
-	if err != nil || o.err != nil {
-		return fmt.Errorf("free places in a storm: %w", errors.Join(err, o.err))
+	if err != nil || o.Err != nil {
+		return fmt.Errorf("free places in a storm: %w", errors.Join(err, o.Err))
 	}
-	s.account(o.res)
-	if len(o.res.Told) != len(leaving) {
-		return fmt.Errorf("%d places were freed in a storm and %d sold again", len(leaving), len(o.res.Told))
+	s.account(o.Result)
+	if len(o.Result.Told) != len(leaving) {
+		return fmt.Errorf("%d places were freed in a storm and %d sold again", len(leaving), len(o.Result.Told))
 	}
 	return nil
 }

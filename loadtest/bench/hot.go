@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/loadtest/crowd"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/report"
+	"github.com/eventio/eventio/loadtest/usage"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -87,7 +89,7 @@ func hotEvent(ctx context.Context, b *bench) error {
 		b.result.Compare("product with tokens, 1024 connections", "L1, 1024 connections", goodput, report.Goal{})
 	}
 	b.result.Compare("product, 1024 connections", "L1, 1024 connections", p99, report.Goal{})
-	for _, figure := range []string{meanBatch, commands, journalBytes} {
+	for _, figure := range []string{meanBatch, usage.PerRequest, journalBytes} {
 		b.result.Judge("product, 1024 connections", figure, report.Goal{})
 	}
 	for _, name := range []string{"product, 1024 connections", "L1, 1024 connections"} {
@@ -110,7 +112,7 @@ func (s *system) raw(ctx context.Context, size int) (figures, error) {
 	n := 0
 	started := time.Now()
 	for time.Since(started) < s.b.Window {
-		if err := s.apply(ctx, seatRequests(events[0], size)); err != nil {
+		if err := crowd.Grant(ctx, s.store, crowd.SeatRequests(events[0], size)); err != nil {
 			return nil, err
 		}
 		n += size
@@ -161,7 +163,7 @@ func herd(ctx context.Context, b *bench) error {
 	b.result.Judge("product", "told 201", report.Exactly(places))
 	b.result.Compare("product", "L1", took, report.AtMost(1.3))
 	b.result.Compare("product", "L1", p99, report.Goal{})
-	b.result.Judge("product", commands, report.Goal{})
+	b.result.Judge("product", usage.PerRequest, report.Goal{})
 	return nil
 }
 

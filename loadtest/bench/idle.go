@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/eventio/eventio/loadtest/crowd"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/report"
 )
@@ -44,11 +45,11 @@ func idle(ctx context.Context, b *bench) error {
 		defer tick.Stop()
 		for range n {
 			request, _ := next()
-			batch := seatRequests(events[1], 1)
+			batch := crowd.SeatRequests(events[1], 1)
 			if err := errors.Join(
 				product.Take(tick, func() error { return ours.Grant(request) }),
 				queue.Take(tick, func() error { return theirs.Grant(request) }),
-				bare.Take(tick, func() error { return s.apply(ctx, batch) }),
+				bare.Take(tick, func() error { return crowd.Grant(ctx, s.store, batch) }),
 			); err != nil {
 				return nil, err
 			}

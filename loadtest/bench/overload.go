@@ -142,28 +142,28 @@ func (s *system) overload(ctx context.Context, knee, times float64) (figures, er
 	start := time.Now().Add(time.Duration(connections) * time.Millisecond) // it takes long to open them
 	// Both are planned before the first begins: nothing else is done in between, or this
 	// program's own work would be part of what recovers.
-	during := inBackground(load.Plan{
+	during := load.Background(load.Plan{
 		Addr: s.addr, Connections: connections, Rate: times * knee, Start: start, For: burst,
 		// Who finds no connection free gives up, or the backlog would go on after the burst.
 		GiveUp: patience, Next: s.b.crowd.Requests(events, s.auth),
 	})
-	after := inBackground(load.Plan{
+	after := load.Background(load.Plan{
 		Addr: s.addr, Connections: some, Start: start.Add(burst), For: time.Duration(s.b.size(5000, 500)) * time.Millisecond, Rate: knee / 2,
 		Next: s.b.crowd.Requests(events, s.auth),
 	})
 	d, o := <-during, <-after
-	if d.err != nil || o.err != nil {
-		return nil, errors.Join(d.err, o.err)
+	if d.Err != nil || o.Err != nil {
+		return nil, errors.Join(d.Err, o.Err)
 	}
-	res, got := d.res, figuresOf(d.res)
+	res, got := d.Result, figuresOf(d.Result)
 	s.account(res)
-	s.account(o.res)
+	s.account(o.Result)
 	refused := load.Only(http.StatusServiceUnavailable)
 	got[refusals] = res.Rate(refused)
 	got[skipped] = float64(res.Skipped) / res.Window.Seconds()
 	got[refusal] = load.Quantile(res.Service(refused), 0.99).Seconds() * 1000
 	got[accepted] = load.Quantile(res.Service(load.Served), 0.99).Seconds() * 1000
-	got[recovery] = o.res.SlowUntil(250 * time.Millisecond).Seconds()
+	got[recovery] = o.Result.SlowUntil(250 * time.Millisecond).Seconds()
 	for name, p := range map[string]*testenv.Program{apiMemory: s.api, memory: s.workers[0]} {
 		bytes, err := procfs.PeakMemory(p.Pid)
 		if err != nil {

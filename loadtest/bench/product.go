@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -247,39 +246,13 @@ func (s *system) preload(ctx context.Context, n int, capacity int64) (store.ID, 
 	s.owe(events, n)
 	users := make([]store.ID, 0, n)
 	for len(users) < n {
-		batch := seatRequests(events[0], min(preloadBatch, n-len(users)))
+		batch := crowd.SeatRequests(events[0], min(preloadBatch, n-len(users)))
 		for _, w := range batch {
 			users = append(users, w.UserID)
 		}
-		if err := s.apply(ctx, batch); err != nil {
+		if err := crowd.Grant(ctx, s.store, batch); err != nil {
 			return store.ID{}, nil, err
 		}
 	}
 	return events[0], users, nil
-}
-
-// seatRequests are n new users' requests for a seat, as a worker gives them to the store.
-func seatRequests(event store.ID, n int) []store.SeatRequest {
-	batch := make([]store.SeatRequest, n)
-	for i := range batch {
-		user := store.NewID()
-		batch[i] = store.SeatRequest{Kind: store.Register, EventID: event, UserID: user, RequestID: user.Hex(), At: time.Now()}
-	}
-	return batch
-}
-
-// apply has the store grant a batch.
-func (s *system) apply(ctx context.Context, batch []store.SeatRequest) error {
-	ctx, cancel := context.WithTimeout(ctx, startLimit)
-	defer cancel()
-	results, err := s.store.Apply(ctx, batch)
-	if err != nil {
-		return err
-	}
-	for _, r := range results {
-		if r.Outcome != store.Registered {
-			return fmt.Errorf("the store says %s to a request that it is to grant", r.Outcome)
-		}
-	}
-	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/eventio/eventio/loadtest/crowd"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/report"
+	"github.com/eventio/eventio/loadtest/usage"
 )
 
 // storeReads is a figure: commands that MongoDB carries out in a second.
@@ -35,34 +36,22 @@ func readers(ctx context.Context, b *bench) error {
 		return err
 	}
 	path := "/api/events/" + event.Hex()
-	always := func(path string) func() load.Request {
-		return func() load.Request { return load.Request{Path: path} }
-	}
-	zipf := func() func() load.Request {
-		// Of popular things the n-th is asked for a n-th as often.
-		order := rand.NewZipf(rand.New(rand.NewSource(14)), 1.01, 1, uint64(len(events)-1))
-		paths := make([]string, 1<<16)
-		for i := range paths {
-			paths[i] = "/api/events/" + events[order.Uint64()].Hex()
-		}
-		return func() load.Request { return load.Request{Path: paths[rand.Intn(len(paths))]} }
-	}
 	someone := func(path func(crowd.Member) string) func() load.Request {
 		return func() load.Request {
 			m := people[rand.Intn(len(people))]
 			return load.Request{Path: path(m), Token: m.Token}
 		}
 	}
-	alone, one := latest(s.hot("burst alone", some)), latest(s.asking("one event", always(path)))
+	alone, one := latest(s.hot("burst alone", some)), latest(s.asking("one event", crowd.Always(path)))
 	const left = "burst alone, less the readers' share"
 	if err := b.alternate(ctx,
-		s.asking("/livez", always("/livez")),
+		s.asking("/livez", crowd.Always("/livez")),
 		one.arm,
-		s.asking("10,000 events by Zipf", zipf()),
+		s.asking("10,000 events by Zipf", crowd.Zipf(events)),
 		s.asking("am I in?", someone(func(m crowd.Member) string { return path + "/registrations/" + m.ID.Hex() })),
 		s.asking("a person's list", someone(func(m crowd.Member) string { return "/api/users/" + m.ID.Hex() + "/registrations" })),
-		s.asking("a page of events", always("/api/events?limit=20")),
-		alone.arm, s.beside("burst beside readers", s.hot("", some), always(path)),
+		s.asking("a page of events", crowd.Always("/api/events?limit=20")),
+		alone.arm, s.beside("burst beside readers", s.hot("", some), crowd.Always(path)),
 		arm{left, func(context.Context) (figures, error) {
 			return figures{goodput: alone.got[goodput] * (1 - readRate/one.got[goodput])}, nil
 		}},
@@ -101,7 +90,7 @@ func (s *system) asking(name string, next func() load.Request) arm {
 		if err != nil {
 			return nil, err
 		}
-		got[storeReads] = got[commands] * got[goodput]
+		got[storeReads] = got[usage.PerRequest] * got[goodput]
 		return got, nil
 	}}
 }
@@ -109,16 +98,16 @@ func (s *system) asking(name string, next func() load.Request) arm {
 // beside is an arm: another one, beside a steady rate of reads.
 func (s *system) beside(name string, burst arm, next func() load.Request) arm {
 	return arm{name, func(ctx context.Context) (figures, error) {
-		reading := inBackground(load.Plan{
+		reading := load.Background(load.Plan{
 			Addr: s.addr, Connections: few, For: s.b.Window, Rate: readRate, Next: func() (load.Request, bool) { return next(), true },
 		})
 		got, err := burst.run(ctx)
 		read := <-reading
 		if err == nil {
-			err = read.err
+			err = read.Err
 		}
 		if err == nil {
-			err = read.res.Expect(http.StatusOK)
+			err = read.Result.Expect(http.StatusOK)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("beside readers: %w", err)

@@ -9,6 +9,7 @@ import (
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/report"
+	"github.com/eventio/eventio/loadtest/usage"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -33,7 +34,7 @@ func evenly(ctx context.Context, b *bench) error {
 	b.result.Compare("product", "P", goodput, report.AtLeast(2))
 	b.result.Compare("product", "P", p99, report.Goal{})
 	b.result.Judge("product", meanBatch, report.Goal{})
-	b.result.Judge("product", commands, report.Goal{})
+	b.result.Judge("product", usage.PerRequest, report.Goal{})
 	b.judgeWork("product")
 	return nil
 }
@@ -75,14 +76,14 @@ func quiet(ctx context.Context, b *bench) error {
 			low := b.atLowRate(events, auth)
 			low.Start = time.Now().Add(lead)
 			burst := load.Plan{Addr: t.addr, Connections: some, For: low.For, Start: low.Start, Next: b.crowd.Requests(hot, auth)}
-			done := inBackground(burst)
+			done := load.Background(burst)
 			_, got, err := t.load(ctx, low)
 			o := <-done
-			if err != nil || o.err != nil {
-				return got, errors.Join(err, o.err)
+			if err != nil || o.Err != nil {
+				return got, errors.Join(err, o.Err)
 			}
-			t.account(o.res)
-			got["requests/s of the burst"] = o.res.Rate(load.Served)
+			t.account(o.Result)
+			got["requests/s of the burst"] = o.Result.Rate(load.Served)
 			return got, nil
 		}
 	}

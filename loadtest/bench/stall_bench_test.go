@@ -11,6 +11,7 @@ import (
 
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/loadtest/report"
+	"github.com/eventio/eventio/loadtest/usage"
 )
 
 // A stall is a round whose slowest hundredth waited for so long, or that gave so small a share of the median goodput.
@@ -68,7 +69,7 @@ func BenchmarkStalls(b *testing.B) {
 			continue
 		}
 		stalls++
-		for _, figure := range []string{goodput, p99, slowest, meanBatch, perCommit, syncs, conflicts, thrownAway, saving, committing} {
+		for _, figure := range append([]string{goodput, p99, slowest, meanBatch}, usage.OfCommits()...) {
 			b.Logf("round %d: %s %s", round+1, report.Number(all[figure][round]), figure)
 		}
 	}

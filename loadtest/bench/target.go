@@ -27,15 +27,8 @@ const (
 	slowest      = "ms slowest"
 	took         = "s until all are answered"
 	faults       = "of 1,000 answered 5xx"
-	commands     = "store commands/request"
 	journalBytes = "journal bytes/seat"
 	meanBatch    = "requests/batch"
-	perCommit    = "store commands/commit"
-	syncs        = "journal syncs/commit"
-	conflicts    = "write conflicts/1,000 requests"
-	thrownAway   = "guesses thrown away/100 batches"
-	saving       = "ms of writes/batch"
-	committing   = "ms of commit/batch"
 	cpuOf        = "CPU s/1,000 requests: " // and the process
 )
 
@@ -126,7 +119,7 @@ func (t *target) load(ctx context.Context, p load.Plan, expected ...int) (load.R
 	if seats := len(res.Told); seats > 0 {
 		got[journalBytes] = used.Counts[usage.Journal] / float64(seats)
 	}
-	tellWork(used.Counts, n, got)
+	maps.Copy(got, used.Counts.Work(n))
 	if len(t.workers) > 0 && len(expected) > 0 { // refused by a full queue is in no batch
 		sizes, err := load.Batches(ctx, 0, t.workers...)
 		if err != nil {
@@ -141,24 +134,9 @@ func (t *target) load(ctx context.Context, p load.Plan, expected ...int) (load.R
 	return res, got, nil
 }
 
-// tellWork adds what workers and MongoDB did for n requests.
-func tellWork(did usage.Values, n int, got figures) {
-	got[commands] = did[usage.Commands] / float64(n)
-	got[conflicts] = did[usage.Conflicts] / float64(n) * 1000
-	if commits := did[usage.Commits]; commits > 0 {
-		got[perCommit], got[syncs] = did[usage.Commands]/commits, did[usage.Syncs]/commits
-	}
-	const guesses, phases = "eventio_store_guesses_total:", "eventio_store_batch_phase_seconds"
-	if batches := did.Sum(guesses); batches > 0 {
-		got[thrownAway] = did.Sum(guesses+"wrong", guesses+"failed") / batches * 100
-		got[saving] = did[phases+"_sum:save"] / batches * 1000
-		got[committing] = did[phases+"_sum:commit"] / batches * 1000
-	}
-}
-
 // judgeWork adds rows that say what an arm made workers and MongoDB do.
 func (b *bench) judgeWork(name string) {
-	for _, figure := range []string{perCommit, syncs, conflicts, thrownAway, saving, committing} {
+	for _, figure := range usage.OfCommits() {
 		b.result.Judge(name, figure, report.Goal{})
 	}
 }
@@ -191,19 +169,4 @@ func (t *target) usage(ctx context.Context) (usage.Usage, error) {
 		processes = append(processes, usage.Process{Name: p.Name, PID: p.Pid})
 	}
 	return usage.Look(ctx, t.b.admin.Database("admin"), processes, slices.Collect(maps.Values(t.admins)))
-}
-
-// outcome is what came of a load that ran in the background.
-type outcome struct {
-	res load.Result
-	err error
-}
-
-func inBackground(p load.Plan) <-chan outcome {
-	done := make(chan outcome, 1)
-	go func() {
-		res, err := load.Run(p)
-		done <- outcome{res, err}
-	}()
-	return done
 }
