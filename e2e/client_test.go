@@ -11,7 +11,7 @@ import (
 )
 
 // newClient returns a client of one API process. By default it sends each call once.
-func newClient(t *testing.T, addr string, retry ...client.Retry) *client.Client {
+func newClient(t testing.TB, addr string, retry ...client.Retry) *client.Client {
 	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 256}
 	t.Cleanup(transport.CloseIdleConnections)
@@ -34,7 +34,7 @@ func newEvent(capacity int64) client.NewEvent {
 	}
 }
 
-func createEvent(t *testing.T, c *client.Client, capacity int64) client.Event {
+func createEvent(t testing.TB, c *client.Client, capacity int64) client.Event {
 	t.Helper()
 	e, err := c.CreateEvent(t.Context(), newEvent(capacity))
 	if err != nil {
@@ -61,7 +61,7 @@ func roster(t *testing.T, c *client.Client, e client.Event, status client.Status
 	return users
 }
 
-func succeeds(t *testing.T, err error) {
+func succeeds(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

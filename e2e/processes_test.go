@@ -39,7 +39,7 @@ const limit = 30 * time.Second
 // cluster is a set of processes around one NATS server and one database.
 type cluster struct{ env []string }
 
-func newCluster(t *testing.T) *cluster {
+func newCluster(t testing.TB) *cluster {
 	t.Helper()
 	return &cluster{env: append(os.Environ(),
 		"NATS_URL="+testenv.StartNATS(t).URL(),
@@ -61,7 +61,7 @@ type process struct {
 }
 
 // start starts a program and waits until its log says where it listens.
-func (c *cluster) start(t *testing.T, program string, args ...string) *process {
+func (c *cluster) start(t testing.TB, program string, args ...string) *process {
 	t.Helper()
 	p, err := c.launch(t, program, args...)
 	if err != nil {
@@ -71,7 +71,7 @@ func (c *cluster) start(t *testing.T, program string, args ...string) *process {
 }
 
 // launch is start for a goroutine that must not end the test.
-func (c *cluster) launch(t *testing.T, program string, args ...string) (*process, error) {
+func (c *cluster) launch(t testing.TB, program string, args ...string) (*process, error) {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(programs, program), args...)
 	cmd.Env = c.env

@@ -70,6 +70,9 @@ func (a *Handlers) CreateKey(w http.ResponseWriter, r *serve.Request) error {
 	if len(have) >= maxKeys {
 		return problem.Newf(problem.Forbidden, "A person may have %d keys; end one first.", maxKeys)
 	}
+	if err := a.UseKey(r.Context(), r, r.Caller.ID); err != nil {
+		return err
+	}
 	text, hash := identity.NewAPIKey()
 	key := apikeys.Key{ID: store.NewID(), OwnerID: r.Caller.ID, Hash: hash, Name: name, Scopes: scopes.String(), CreatedAt: now, ExpiresAt: expires}
 	if err := keys.Create(r.Context(), key); err != nil {

@@ -23,6 +23,8 @@ type Quotas struct {
 	SignUps int64
 	// Webhooks bounds the webhooks that a person creates. Default 50.
 	Webhooks int64
+	// Keys bounds the API keys that a person creates. Default 100.
+	Keys int64
 }
 
 // The defaults of Quotas.
@@ -31,6 +33,7 @@ const (
 	DefaultEventBytes = 4 << 20
 	DefaultSignUps    = 100
 	DefaultWebhooks   = 50
+	DefaultKeys       = 100
 )
 
 // eventOverhead is what an event or an edit takes beside its texts, about, in bytes.
@@ -43,6 +46,7 @@ const (
 	quotaSignUps    = "sign_ups"
 	quotaWebhooks   = "webhooks"
 	quotaMails      = "mails"
+	quotaKeys       = "keys"
 )
 
 // networkMails and personMails are how many mails a network and a person may ask for in a day.
@@ -73,6 +77,11 @@ func (a *Core) UseSignUp(ctx context.Context, r *Request) error {
 // UseWebhook counts a webhook that a person creates. It fails with *store.QuotaError.
 func (a *Core) UseWebhook(ctx context.Context, r *Request, person store.ID) error {
 	return a.use(ctx, r, "person "+person.Hex(), quota(quotaWebhooks, 1, a.Config.Quotas.Webhooks, DefaultWebhooks))
+}
+
+// UseKey counts an API key that a person creates. It fails with *store.QuotaError.
+func (a *Core) UseKey(ctx context.Context, r *Request, person store.ID) error {
+	return a.use(ctx, r, "person "+person.Hex(), quota(quotaKeys, 1, a.Config.Quotas.Keys, DefaultKeys))
 }
 
 // UseMail counts a mail that the client's network asks for. It fails with *store.QuotaError.

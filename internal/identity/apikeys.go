@@ -56,7 +56,7 @@ type knownKey struct {
 	id, owner store.ID
 	scopes    Scopes
 	expires   time.Time
-	ended     atomic.Bool
+	ended     atomic.Int64 // when, in ns since 1970; 0: it was not
 	used      atomic.Int64 // when it was last used, in ns since 1970; 0: not since that was written
 }
 
@@ -131,7 +131,7 @@ func (k *APIKeys) Check(token string) (Person, error) {
 	}
 	now := time.Now()
 	switch {
-	case known.ended.Load():
+	case known.ended.Load() != 0:
 		return Person{}, ErrEnded
 	case !now.Before(known.expires):
 		return Person{}, ErrExpired
@@ -158,7 +158,7 @@ func (k *APIKeys) End(ctx context.Context, owner, id store.ID) (found bool, err 
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	if known := k.byID[id]; known != nil {
-		known.ended.Store(true)
+		known.ended.Store(time.Now().UnixNano())
 	}
 	return true, nil
 }
@@ -223,7 +223,7 @@ func (k *APIKeys) learn(stored apikeys.Key) {
 		k.keys[stored.Hash], k.byID[stored.ID] = known, known
 	}
 	if !stored.EndedAt.IsZero() {
-		known.ended.Store(true)
+		known.ended.Store(stored.EndedAt.UnixNano())
 	}
 }
 
@@ -303,12 +303,16 @@ func (k *APIKeys) writeUse(ctx context.Context) {
 	}
 }
 
-// forget drops keys that have expired so long ago that the store has dropped them too.
+// forget drops keys that have expired or were ended so long ago that the store has dropped them too.
 func (k *APIKeys) forget(now time.Time) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for hash, known := range k.keys {
-		if now.After(known.expires.Add(apikeys.Kept)) {
+		end := known.expires
+		if ended := known.ended.Load(); ended != 0 && ended < end.UnixNano() {
+			end = time.Unix(0, ended)
+		}
+		if now.After(end.Add(apikeys.Kept)) {
 			delete(k.keys, hash)
 			delete(k.byID, known.id)
 		}
