@@ -148,4 +148,11 @@ func TestWhoMakesKeys(t *testing.T) {
 	i.ask(t, "POST", serve.PathKeys, body, bearer(ada.token)).want(t, 403, problem.Forbidden)
 	i.ask(t, "DELETE", serve.PathKeys+"/"+i.keysOf(t, ada)[0].ID.Hex(), "", bearer(ada.token)).want(t, 204, "")
 	i.newKey(t, ada, body)
+	i.core.Config.Quotas, i.core.Config.Access.RateLimits = Quotas{Keys: 2}, true
+	eve := i.newMember(t)
+	for range 2 {
+		i.newKey(t, eve, body)
+		i.ask(t, "DELETE", serve.PathKeys+"/"+i.keysOf(t, eve)[0].ID.Hex(), "", bearer(eve.token)).want(t, 204, "")
+	}
+	i.ask(t, "POST", serve.PathKeys, body, bearer(eve.token)).wantQuota(t)
 }

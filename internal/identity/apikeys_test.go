@@ -142,3 +142,17 @@ func TestAPIKeysReadTheStoreRarely(t *testing.T) {
 		}
 	}
 }
+
+// TestEndedKeysAreForgotten: a key that was made for years takes no memory for years when it is ended.
+func TestEndedKeysAreForgotten(t *testing.T) {
+	now := time.Now()
+	k := &APIKeys{keys: make(map[[32]byte]*knownKey), byID: make(map[store.ID]*knownKey)}
+	for i, end := range []time.Time{{}, now.Add(-apikeys.Kept - time.Second), now.Add(-apikeys.Kept + time.Minute)} {
+		k.learn(apikeys.Key{ID: store.NewID(), Hash: [32]byte{byte(i)}, Scopes: "read", ExpiresAt: now.AddDate(2, 0, 0), EndedAt: end})
+	}
+	k.learn(apikeys.Key{ID: store.NewID(), Hash: [32]byte{9}, Scopes: "read", ExpiresAt: now.Add(-apikeys.Kept - time.Second), EndedAt: now})
+	k.forget(now)
+	if k.find([32]byte{0}) == nil || k.find([32]byte{1}) != nil || k.find([32]byte{2}) == nil || k.find([32]byte{9}) != nil || len(k.byID) != 2 {
+		t.Errorf("%d keys are known: %v", len(k.byID), k.keys)
+	}
+}

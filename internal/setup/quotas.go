@@ -12,6 +12,7 @@ type Quotas struct {
 	EventBytesPerDay int64 `env:"EVENTIO_EVENT_BYTES_PER_DAY" default:"4194304" help:"Bytes of texts of events that a person may store in a day, edits included. -1: any number."`
 	SignUpsPerDay    int64 `env:"EVENTIO_SIGN_UPS_PER_DAY" default:"100" help:"Sign-ups from a network (IPv4 /24, IPv6 /48) in a day. -1: any number."`
 	WebhooksPerDay   int64 `env:"EVENTIO_WEBHOOKS_PER_DAY" default:"50" help:"Webhooks that a person may create in a day. -1: any number."`
+	KeysPerDay       int64 `env:"EVENTIO_KEYS_PER_DAY" default:"100" help:"API keys that a person may make in a day. -1: any number."`
 }
 
 // APIQuotas checks the flags. Its errors match process.ErrUsage.
@@ -21,11 +22,11 @@ func (q Quotas) APIQuotas() (api.Quotas, error) {
 		value int64
 	}{
 		{"--events-per-day", q.EventsPerDay}, {"--event-bytes-per-day", q.EventBytesPerDay}, {"--sign-ups-per-day", q.SignUpsPerDay},
-		{"--webhooks-per-day", q.WebhooksPerDay},
+		{"--webhooks-per-day", q.WebhooksPerDay}, {"--keys-per-day", q.KeysPerDay},
 	} {
 		if f.value < -1 {
 			return api.Quotas{}, process.Usage("%s: %d is neither a number of what a day has nor -1, for any number", f.name, f.value)
 		}
 	}
-	return api.Quotas{Events: q.EventsPerDay, EventBytes: q.EventBytesPerDay, SignUps: q.SignUpsPerDay, Webhooks: q.WebhooksPerDay}, nil
+	return api.Quotas{Events: q.EventsPerDay, EventBytes: q.EventBytesPerDay, SignUps: q.SignUpsPerDay, Webhooks: q.WebhooksPerDay, Keys: q.KeysPerDay}, nil
 }
