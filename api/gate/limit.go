@@ -82,6 +82,19 @@ func (g *Gate) Charge(w http.ResponseWriter, r *http.Request, l Limit, who Calle
 	return g.count(w, r, l, who, more)
 }
 
+// CountAsRead counts a change of a registration that was admitted among the reads instead: it came before it could change
+// anything. It fails with the problem RateLimited when these are used up.
+func (g *Gate) CountAsRead(w http.ResponseWriter, r *http.Request, l Limit, who Caller) error {
+	if g.limits == nil || l != RegistrationsPerPerson || !who.Proven {
+		return nil // it is among them
+	}
+	g.limits.registrations.giveBack(w, person(who))
+	return g.count(w, r, RequestsPerPerson, who, 1)
+}
+
+// person returns what limits count somebody by who was proven.
+func person(who Caller) string { return "person " + string(who.ID[:]) }
+
 // count counts n requests, and fails when the limit is used up.
 func (g *Gate) count(w http.ResponseWriter, r *http.Request, l Limit, who Caller, n int) error {
 	if g.limits == nil || l == Unlimited {
@@ -93,7 +106,7 @@ func (g *Gate) count(w http.ResponseWriter, r *http.Request, l Limit, who Caller
 		if l == RegistrationsPerPerson {
 			limiter = g.limits.registrations
 		}
-		return limiter.pass(w, "person "+string(who.ID[:]), n, 1)
+		return limiter.pass(w, person(who), n, 1)
 	}
 	limiter := g.limits.requests
 	if l == PasswordsPerAddress {

@@ -61,7 +61,7 @@ func newCounter(name string, rate Rate) *counter {
 	return &counter{name: name, rate: rate, seed: maphash.MakeSeed(), turned: time.Now(), young: make(map[uint64]window)}
 }
 
-// take counts n requests of the client with a key, who may make limit of them. It returns how many
+// take counts n requests of the client with a key, who may make limit of them; below 0 gives some back. It returns how many
 // are left and when the window ends. It is not ok, and nothing is counted, when fewer than n were left.
 func (c *counter) take(key string, n, limit int, now time.Time) (left int, reset time.Duration, ok bool) {
 	hash := maphash.String(c.seed, key)
@@ -78,7 +78,7 @@ func (c *counter) take(key string, n, limit int, now time.Time) (left int, reset
 		w = window{end: now.Add(c.rate.Window)}
 	}
 	if ok = w.used+n <= limit; ok {
-		w.used += n
+		w.used = max(0, w.used+n)
 	}
 	c.young[hash] = w
 	return max(0, limit-w.used), w.end.Sub(now), ok
@@ -96,15 +96,30 @@ func (c *counter) pass(w http.ResponseWriter, key string, n, factor int) error {
 		n = min(n, rate.Most-1)
 	}
 	left, reset, ok := c.take(key, n, rate.Most, time.Now())
-	seconds := int(math.Ceil(reset.Seconds()))
-	setMember(w.Header(), headerRatePolicy, c.name, fmt.Sprintf(";q=%d;w=%d", rate.Most, int(rate.Window.Seconds())))
-	setMember(w.Header(), headerRateLimit, c.name, fmt.Sprintf(";r=%d;t=%d", left, seconds))
+	seconds := c.tell(w, rate, left, reset)
 	if ok {
 		return nil
 	}
 	p := problem.New(problem.RateLimited)
 	p.RetryAfter = time.Duration(seconds) * time.Second
 	return p
+}
+
+// giveBack takes a request back that pass has counted. A nil counter counts nothing.
+func (c *counter) giveBack(w http.ResponseWriter, key string) {
+	if c == nil {
+		return
+	}
+	left, reset, _ := c.take(key, -1, c.rate.Most, time.Now())
+	c.tell(w, c.rate, left, reset)
+}
+
+// tell tells the state of a limit in the headers of an answer, and returns in how many seconds it begins anew.
+func (c *counter) tell(w http.ResponseWriter, rate Rate, left int, reset time.Duration) (seconds int) {
+	seconds = int(math.Ceil(reset.Seconds()))
+	setMember(w.Header(), headerRatePolicy, c.name, fmt.Sprintf(";q=%d;w=%d", rate.Most, int(rate.Window.Seconds())))
+	setMember(w.Header(), headerRateLimit, c.name, fmt.Sprintf(";r=%d;t=%d", left, seconds))
+	return seconds
 }
 
 // setMember sets what is said of a policy in a list in a header, on its one line: clients look at no

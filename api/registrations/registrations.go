@@ -26,10 +26,13 @@ import (
 type Handlers struct {
 	*serve.Core
 	refusals *refusals
+	openings openings
 }
 
 // New makes the handlers over what all share.
-func New(core *serve.Core) *Handlers { return &Handlers{core, newRefusals(core)} }
+func New(core *serve.Core) *Handlers {
+	return &Handlers{core, newRefusals(core), newOpenings()}
+}
 
 // Register registers the user of the body.
 func (a *Handlers) Register(w http.ResponseWriter, r *serve.Request) error {
@@ -54,7 +57,10 @@ func (a *Handlers) Register(w http.ResponseWriter, r *serve.Request) error {
 	if err := a.mayRegister(r, req); err != nil {
 		return err
 	}
-	answer, got := a.sendRegister(w, r, req)
+	answer, got, err := a.sendRegister(w, r, req)
+	if err != nil {
+		return err
+	}
 	outcome := got.Reply.Outcome
 	if !keyed {
 		outcome = a.unrepeated(got.Reply)
@@ -101,7 +107,10 @@ func (a *Handlers) PutRegistration(w http.ResponseWriter, r *serve.Request) erro
 		return err
 	}
 	req.Kind, req.Actor = messages.KindRegister, serve.Actor(r.Caller, messages.ActorPerson, user)
-	answer, got := a.sendRegister(w, r, req)
+	answer, got, err := a.sendRegister(w, r, req)
+	if err != nil {
+		return err
+	}
 	switch got.Reply.Outcome {
 	case store.Registered:
 		return serve.WriteCreated(w, serve.RegistrationPath(event, user), false, answer)
@@ -208,17 +217,26 @@ func registrationIDs(r *serve.Request) (event, user store.ID, err error) {
 
 // sendRegister sends a request to register, and returns what can be told of the registration,
 // with the position of who waits.
-func (a *Handlers) sendRegister(w http.ResponseWriter, r *serve.Request, req messages.SeatRequest) (wire.Registration, messages.Answer) {
-	got := a.Send(w, r, req)
-	if got.Reply.Outcome == store.SoldOut {
+func (a *Handlers) sendRegister(w http.ResponseWriter, r *serve.Request, req messages.SeatRequest) (wire.Registration, messages.Answer, error) {
+	got, early := a.early(r.Context(), req.EventID)
+	if !early {
+		got = a.Send(w, r, req)
+	}
+	switch got.Reply.Outcome {
+	case store.SoldOut:
 		a.refusals.count(req.EventID)
+	case store.RegistrationNotOpen:
+		a.openings.Add(req.EventID, got.Reply.OpensAt)
+		if err := r.CountAsRead(); err != nil {
+			return wire.Registration{}, got, err
+		}
 	}
 	answer := registrationOf(req.EventID, req.UserID, got.Reply)
 	if answer.Status == wire.Waitlisted && got.Reply.Position == 0 {
 		a.readPosition(r.Context(), &answer)
 	}
 	serve.NoStore(w)
-	return answer, got
+	return answer, got, nil
 }
 
 // mayRegister returns the problem Forbidden when the caller may not act for the user, NotAdmitted when

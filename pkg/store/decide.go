@@ -258,13 +258,15 @@ func (e *eventDecision) register(req SeatRequest) SeatResult {
 	return SeatResult{Outcome: Waitlisted, Registration: r, Position: e.Waiting}
 }
 
-// overtaken reports whether a Register that is due may have been refused since it was sent: for what the event was, or because
+// overtaken reports whether a Register that is due may have been refused since it was sent: for what the event was, for having come before it opened, or because
 // it found the user's last registration r, which was cancelled since.
 func (e *eventDecision) overtaken(req SeatRequest, r Registration) bool {
 	before := req.SentAt.Before
 	switch {
 	case req.Refused, req.SentAt.IsZero():
 		return req.Refused
+	case before(e.OpensAt.Add(-time.Second / 2)): // an API process may have refused it by its own clock
+		return true
 	case r.Number == 0 || !before(e.elsewhere.Decided):
 		return before(e.elsewhere.Refused)
 	}

@@ -65,3 +65,25 @@ func TestALateRegisterIsOvertaken(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoWasSentBeforeTheOpeningIsOvertaken: an API process tells by itself who comes a second or more before an event opens that
+// it is not open yet. What was sent then must not get a seat when it comes late.
+func TestWhoWasSentBeforeTheOpeningIsOvertaken(t *testing.T) {
+	opens := time.Date(2026, 12, 1, 10, 0, 0, 0, time.UTC)
+	event := store.Event{ID: store.NewID(), Capacity: 1, OpensAt: opens}
+	for name, c := range map[string]struct {
+		sent, at time.Duration // from the opening on
+		want     store.Outcome
+	}{
+		"it comes before the opening":          {-2 * time.Second, -time.Second, store.RegistrationNotOpen},
+		"it was sent long before, and is late": {-time.Second, time.Second, store.Overtaken},
+		"it was sent just before":              {-100 * time.Millisecond, time.Second, store.Registered},
+		"it was sent after":                    {time.Millisecond, time.Second, store.Registered},
+	} {
+		req := store.SeatRequest{Kind: store.Register, EventID: event.ID, UserID: store.NewID(), RequestID: "r", SentAt: opens.Add(c.sent), At: opens.Add(c.at)}
+		results, _ := store.Decide(map[store.ID]store.EventState{event.ID: {Event: event}}, []store.SeatRequest{req})
+		if got := results[0].Outcome; got != c.want {
+			t.Errorf("%s: %s, want %s", name, got, c.want)
+		}
+	}
+}

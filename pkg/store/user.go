@@ -68,11 +68,8 @@ func (k KeptKey) String() string {
 		k.User.Hex(), k.Email, k.Other.Hex())
 }
 
-// freedDomain is the end of addresses that no mail can reach (RFC 2606) and that sign-ups are refused.
-const freedDomain = "@freed.invalid"
-
-// FreedEmail returns the address of a user who has lost theirs to whoever has proven it.
-func FreedEmail(id ID) string { return id.Hex() + freedDomain }
+// FreedEmail returns the address of a user who has lost theirs to whoever has proven it: one that no mail can reach (RFC 2606).
+func FreedEmail(id ID) string { return id.Hex() + "@freed.invalid" }
 
 // WithoutEmail returns u as it is when it loses its address at the given time.
 func (u User) WithoutEmail(at time.Time) User {
