@@ -30,6 +30,7 @@ func TestDeployedGateways(t *testing.T) {
 	c.start(t, "worker")
 	for _, name := range slices.Sorted(maps.Keys(exampleGateways)) {
 		t.Run(name, func(t *testing.T) {
+			t.Run("nobody says themself who they are", func(t *testing.T) { forgers(t, name, c) })
 			p := startPair(t, c.with(exampleGateways[name].env...))
 			f := startExample(t, name, p.addrs)
 			testenv.Eventually(t, limit, "a way through "+name, func() error { return f.passes(t) })
@@ -134,12 +135,31 @@ func chunks(t *testing.T, f *front, p *pair) {
 	}
 }
 
+// forgers sends the headers in which gateways say who is calling through one that says nothing.
+func forgers(t *testing.T, name string, c *cluster) {
+	p := startPair(t, c.with(append(exampleGateways[name].env, "EVENTIO_AUTH=token", "EVENTIO_IDENTITY_HEADER=Eventio-User",
+		"EVENTIO_IDENTITY_EMAIL_HEADER=Eventio-Email", "EVENTIO_IDENTITY_NAME_HEADER=Eventio-Name")...))
+	f := startExample(t, name, p.addrs)
+	testenv.Eventually(t, limit, "a way through "+name, func() error { return f.passes(t) })
+	for _, said := range []string{"Eventio-User", "eventio-user", "EVENTIO-USER"} {
+		r := request(t, "GET", f.url+"/api/session", "", to(publicName))
+		r.Header[said] = []string{"somebody"}
+		if a := f.from(t, "127.0.0.2", r); a.status != http.StatusUnauthorized {
+			t.Errorf("who says themself who they are, in %s: %d %s", said, a.status, a.body)
+		}
+	}
+	// The same header counts where the gateway itself has set it.
+	if a := said(t, request(t, "GET", "http://"+p.addrs[0]+"/api/session", "", with("Eventio-User", "somebody"))); a.status == http.StatusUnauthorized {
+		t.Errorf("whom a proxy names: %d %s", a.status, a.body)
+	}
+}
+
 // addresses looks into the logs for the address of a client, behind one gateway and behind two, whatever the client says.
 func addresses(t *testing.T, f *front, p *pair) {
 	forged := []func(*http.Request){
 		to(publicName), with("X-Forwarded-For", "198.51.100.1"), with("Forwarded", "for=198.51.100.2;proto=http;host=evil.example"),
 		with("X-Real-Ip", "198.51.100.3"), with("X-Forwarded-Prefix", "/evil"), with("X-Forwarded-Port", "81"),
-		with("Eventio-User", "somebody"),
+		with("Eventio-User", "somebody"), with("Eventio-Email", "somebody@example.org"), with("Eventio-Name", "Somebody"),
 	}
 	logged := func(what, id, address string) {
 		t.Helper()

@@ -19,7 +19,7 @@ type Others struct {
 	OIDCIssuer   []string `name:"oidc-issuer" env:"EVENTIO_OIDC_ISSUER" placeholder:"URL" help:"Issuers whose tokens (OpenID Connect, or access tokens that are JWTs) are believed beside those of Event.io: their URLs as they stand in iss. By default none."`
 	OIDCAudience []string `name:"oidc-audience" env:"EVENTIO_OIDC_AUDIENCE" placeholder:"NAME" help:"The names of this service at the issuers: a token must have one of them in aud. Required with --oidc-issuer."`
 
-	IdentityHeader      string `env:"EVENTIO_IDENTITY_HEADER" placeholder:"NAME" help:"The header, like X-Remote-User, in which the proxies of --trusted-proxies say who sends a request. They must take it from what their clients send. By default none."`
+	IdentityHeader      string `env:"EVENTIO_IDENTITY_HEADER" placeholder:"NAME" help:"The header, like Eventio-User, in which the proxies of --trusted-proxies say who sends a request. They must take it from what their clients send. By default none."`
 	IdentityEmailHeader string `env:"EVENTIO_IDENTITY_EMAIL_HEADER" placeholder:"NAME" help:"The header in which they tell that person's e-mail address, which they know to be theirs. By default none."`
 	IdentityNameHeader  string `env:"EVENTIO_IDENTITY_NAME_HEADER" placeholder:"NAME" help:"The header in which they tell that person's name. By default none."`
 }
@@ -90,7 +90,7 @@ func (o Others) checkHeaders(access *gate.Config) error {
 		case !headerName.MatchString(name) || name == "*":
 			return process.Usage("%s: %s is not the name of a header", h.flag, process.Quote(name))
 		case slices.Contains(taken(), name) || strings.HasPrefix(name, "X-Forwarded-F") || strings.HasPrefix(name, "Sec-") || strings.HasPrefix(name, "Access-Control-"):
-			return process.Usage("%s: %s says something else already; take a name like X-Remote-User", h.flag, process.Quote(name))
+			return process.Usage("%s: %s says something else already; take a name like Eventio-User", h.flag, process.Quote(name))
 		case given[name]:
 			return process.Usage("%s: %s is named twice", h.flag, process.Quote(name))
 		case access.Identity.ID == "" && h.to != &access.Identity.ID:
