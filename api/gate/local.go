@@ -52,10 +52,17 @@ func (g *Gate) strange(r *http.Request) (sentence, why string) {
 	if g.fromProxy(r) && forwarded.Any(r) {
 		// The operator trusts it. A page that has been rebound can say the same as the proxy, to the
 		// proxy's own machine: so the name must be a known one where names are known.
-		if len(g.hosts) > 0 && !g.answersTo(host) {
-			return sentenceHost, "Host " + g.origin(r).Host
+		if len(g.hosts) == 0 {
+			return "", ""
 		}
-		return "", ""
+		o := g.origin(r)
+		switch {
+		case !g.answersTo(host):
+			return sentenceHost, "Host " + o.Host
+		case !g.answersTo(o.Called):
+			return sentenceHost, "Host " + clip(o.Called)
+		}
+		return g.strangePage(r)
 	}
 	peer, _ := netip.ParseAddrPort(r.RemoteAddr)
 	switch {
@@ -68,8 +75,12 @@ func (g *Gate) strange(r *http.Request) (sentence, why string) {
 	case g.local && g.another != nil && g.another(r.Context()):
 		return sentenceUser, "the user"
 	}
-	// A proxy can hand on a request without a word, with a Host of its own making. A page still says
-	// by which name it was opened.
+	return g.strangePage(r)
+}
+
+// strangePage is strange for what a page says: a proxy can hand on a request without a word, with a Host of its own making. A
+// page still says by which name it was opened.
+func (g *Gate) strangePage(r *http.Request) (sentence, why string) {
 	for _, page := range r.Header["Origin"] {
 		u, err := url.Parse(page)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || slices.Contains(g.origins, page) {

@@ -96,8 +96,14 @@ func TestOnlyLocal(t *testing.T) {
 		"a named proxy, another host": {both, []change{to("evil.example"), with("X-Forwarded-For", "203.0.113.9")}, "EVENTIO_HOSTS"},
 		"a named proxy forwards it":   {both, []change{with("X-Forwarded-For", "203.0.113.9"), with("X-Forwarded-Host", "evil.example")}, "EVENTIO_HOSTS"},
 
-		"another user of the machine": {others, nil, "EVENTIO_AUTH=trusted"},
-		"the own user":                {own, nil, ""},
+		"a page that says what a named proxy says":    {both, []change{to("evil.example:3000"), with("X-Forwarded-For", "1.2.3.4"), with("X-Forwarded-Host", "tickets.example.org")}, "EVENTIO_HOSTS"},
+		"a page that says so by Forwarded":            {both, []change{to("evil.example:3000"), with("Forwarded", "for=1.2.3.4;host=tickets.example.org")}, "EVENTIO_HOSTS"},
+		"a page of another name behind a named proxy": {both, []change{with("X-Forwarded-For", "1.2.3.4"), with("X-Forwarded-Host", "tickets.example.org"), with("Origin", "https://evil.example")}, "EVENTIO_HOSTS"},
+		"its own page behind a named proxy":           {both, []change{with("X-Forwarded-For", "1.2.3.4"), with("X-Forwarded-Host", "tickets.example.org"), with("Origin", "https://tickets.example.org")}, ""},
+		"a named proxy that hands the named host on":  {both, []change{to("tickets.example.org"), with("X-Forwarded-For", "1.2.3.4")}, ""},
+		"a named proxy that calls an upstream's name": {both, []change{to("eventio"), with("X-Forwarded-For", "1.2.3.4"), with("X-Forwarded-Host", "tickets.example.org")}, "EVENTIO_HOSTS"},
+		"another user of the machine":                 {others, nil, "EVENTIO_AUTH=trusted"},
+		"the own user":                                {own, nil, ""},
 
 		"off loopback":               {open, []change{from("203.0.113.9:1"), to("tickets.example.org"), with("X-Forwarded-For", "x")}, ""},
 		"off loopback, a named host": {restricted, []change{from("203.0.113.9:1"), to("tickets.example.org")}, ""},

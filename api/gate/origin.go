@@ -40,6 +40,7 @@ func (g *Gate) locate(next http.Handler) http.Handler {
 		}
 		o := forwarded.Read(r, g.proxies)
 		g.noteUnread(r, o)
+		o.Called, _ = forwarded.HostOf(r.Host)
 		r = r.WithContext(forwarded.NewContext(r.Context(), o))
 		if o.Host != "" {
 			r.Host = o.Authority()

@@ -85,6 +85,9 @@ type Origin struct {
 	// Host is the name, in lower case, or the address by which the client called, an IPv6 address in
 	// brackets. It is empty when it cannot be read.
 	Host string
+	// Called is the Host of the request itself, as Host, where whoever replaces that has noted it: a page can send what a gateway
+	// says, but not another Host than its own.
+	Called string
 	// Port is the port by which the client called.
 	Port uint16
 	// Prefix is the path below which the gateway serves us, like /tickets, or empty. It has no slash
