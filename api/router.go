@@ -143,6 +143,7 @@ func (a *API) routes(table []route) http.Handler {
 		if !rt.whole() {
 			panic(fmt.Sprintf("api: the row of %s %s is not whole", rt.method, rt.pattern))
 		}
+		a.stats.expect(rt)
 		handle := a.observe(rt.pattern, a.enforce(rt))
 		if rt.method == http.MethodGet {
 			if rt.lifetime != whileClientListens { // else compression would keep messages back

@@ -3,6 +3,7 @@ package api
 import (
 	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/telemetry/measure"
 )
 
@@ -46,6 +48,16 @@ func newStats(a *API) *stats {
 	s.GaugeFunc("eventio_live_streams", "Live streams that are open.", func() float64 { return float64(a.Listening()) })
 	s.GaugeFunc("eventio_live_waits", "Clients that wait for changes.", func() float64 { return float64(a.Waiting()) })
 	return s
+}
+
+// expect has the faults that a route may answer counted from 0: Prometheus sees no rise in a counter that was not there before, and a
+// burst of faults between two of its looks would be none.
+func (s *stats) expect(rt route) {
+	for _, code := range append(slices.Clip(rt.operation.Problems), problem.Internal) {
+		if status := problem.New(code).Status; status >= http.StatusInternalServerError {
+			s.requests.WithLabelValues(rt.pattern, rt.method, strconv.Itoa(status), string(code))
+		}
+	}
 }
 
 // Metrics returns the metrics of the API.

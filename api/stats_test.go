@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/eventio/eventio/internal/identity"
 	"github.com/eventio/eventio/internal/telemetry/measure"
 )
 
@@ -33,6 +34,20 @@ func TestLabelsAreFolded(t *testing.T) {
 	}
 	if n := testutil.ToFloat64(s.requests.WithLabelValues("/livez", "GET", "200", "ok")); n != 1 {
 		t.Errorf("an answer without a status is counted %v times as 200", n)
+	}
+}
+
+// TestFaultsAreCountedFromZero: a burst of faults of a kind that was not there before is a rise for who looks now and then.
+func TestFaultsAreCountedFromZero(t *testing.T) {
+	s := newSiteWithoutWorker(t, "sqlite").start(t, identity.Keys{}).stats
+	all := testutil.CollectAndCount(s.requests)
+	for _, l := range [][4]string{
+		{"/api/events/{id}/registrations", "POST", "503", "overloaded"}, {"/api/events/{id}/registrations", "POST", "504", "unknown_outcome"},
+		{"/api/events", "GET", "503", "overloaded"}, {"/api/login", "POST", "500", "internal"},
+	} {
+		if s.requests.WithLabelValues(l[:]...); testutil.CollectAndCount(s.requests) != all {
+			t.Fatalf("nothing counts %v", l)
+		}
 	}
 }
 

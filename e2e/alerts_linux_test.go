@@ -181,7 +181,7 @@ func TestAlertsAreTrue(t *testing.T) {
 
 	t.Log("the worker is killed")
 	succeeds(t, worker.Signal(syscall.SIGKILL))
-	p.await(t, raised, "EventioNoWorker")
+	p.await(t, raised, "EventioNoWorker", "EventioPartGone")
 	startWorker()
 
 	t.Log("the database stands still while a crowd comes")
