@@ -201,7 +201,7 @@ for i in 0 1 2; do
     part worker "worker-$((i + 1))" EVENTIO_ADDR=127.0.0.1:$((worker_port + i)) EVENTIO_ADMIN_ADDR=127.0.0.1:$((admin_port + 2 + i))
 done
 for i in 0 1; do
-    part api "api-$((i + 1))" EVENTIO_ADDR=127.0.0.1:$((api_port + i)) EVENTIO_ADMIN_ADDR=127.0.0.1:$((admin_port + i)) EVENTIO_TRUSTED_PROXIES=127.0.0.1/32
+    part api "api-$((i + 1))" EVENTIO_ADDR=127.0.0.1:$((api_port + i)) EVENTIO_ADMIN_ADDR=127.0.0.1:$((admin_port + i)) EVENTIO_TRUSTED_PROXIES=127.0.0.1/32 EVENTIO_DRAIN_DELAY=6s # as the file of nginx wants
 done
 part notifier notifier EVENTIO_ADDR=127.0.0.1:$notifier_port EVENTIO_ADMIN_ADDR=127.0.0.1:$((admin_port + 5))
 for i in 0 1 2; do until_it "a ready worker" "$dir/bin/worker" --addr 127.0.0.1:$((worker_port + i)) healthcheck; done
