@@ -4,10 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/eventio/eventio/internal/text"
 	"github.com/eventio/eventio/internal/zone"
@@ -80,21 +77,19 @@ func Capacity(seats int64) error {
 }
 
 // Check returns what is wrong with the fields that the edit sets, each by itself. A field that is
-// not in its normal form is wrong too: an API process sends normal forms. Texts are only held to the
-// normal forms of the version before, so that APIs and workers may be replaced in either order: lines
-// were trimmed, and no character but control characters was refused.
+// not in its normal form is wrong too: an API process sends normal forms.
 func (e *Edit) Check() []FieldError {
 	var wrong checker
 	if e.Version < AnyVersion {
 		wrong.add("version", errors.New("must be a version of the event, or -1"))
 	}
-	check(&wrong, "title", e.Title, func(v string) (string, error) { return earlierLine(v, MaxTitle) })
-	check(&wrong, "description", e.Description, func(v string) (string, error) { return v, earlierText(v, MaxDescription) })
+	check(&wrong, "title", e.Title, func(v string) (string, error) { return Line(v, MaxTitle) })
+	check(&wrong, "description", e.Description, func(v string) (string, error) { return Text(v, MaxDescription) })
 	check(&wrong, "place", e.Venue, func(v string) (string, error) {
 		if v == "" {
 			return "", nil
 		}
-		return earlierLine(v, MaxVenue)
+		return Line(v, MaxVenue)
 	})
 	check(&wrong, "time_zone", e.TimeZone, func(v string) (string, error) { return v, TimeZone(v) })
 	for field, value := range map[string]*time.Time{
@@ -111,34 +106,6 @@ func (e *Edit) Check() []FieldError {
 	check(&wrong, "capacity", e.Capacity, func(v int64) (int64, error) { return v, Capacity(v) })
 	return wrong
 }
-
-// earlierLine returns the normal form that a line had before Line followed package text.
-func earlierLine(v string, maxChars int) (string, error) {
-	trimmed := strings.TrimSpace(v)
-	switch {
-	case trimmed == "":
-		return "", errors.New("is required and must not be blank")
-	case strings.ContainsAny(trimmed, "\t\r\n"):
-		return "", errControl
-	}
-	return trimmed, earlierText(trimmed, maxChars)
-}
-
-// earlierText returns what is wrong with a text by the rules of before Text followed package text.
-func earlierText(v string, maxChars int) error {
-	control := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\r' && r != '\t' }
-	switch {
-	case utf8.RuneCountInString(v) > maxChars:
-		return fmt.Errorf("must have at most %d characters", maxChars)
-	case !utf8.ValidString(v):
-		return errors.New("must be valid UTF-8")
-	case strings.ContainsFunc(v, control):
-		return errControl
-	}
-	return nil
-}
-
-var errControl = errors.New("must not contain control characters")
 
 // checker collects what is wrong.
 type checker []FieldError
