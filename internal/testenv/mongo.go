@@ -236,14 +236,15 @@ func (m *Mongo) await() error {
 	}
 	return withAdmin(m.direct(), func(admin *mongo.Database) error {
 		if m.member {
-			var own error // a member closes its connections when it finds that its set is another one
+			var taken error // a member closes its connections when it finds that its set is another one
 			err := Poll(life, startLimit, func() error {
-				if own = m.checkOwn(admin); mongo.IsNetworkError(own) {
-					return own
+				err := m.checkOwn(admin)
+				if errors.Is(err, errPortTaken) {
+					taken, err = err, nil
 				}
-				return nil
+				return err
 			})
-			return cmp.Or(err, own)
+			return cmp.Or(err, taken)
 		}
 		err := Poll(life, startLimit, func() error {
 			var hello struct {
