@@ -40,8 +40,12 @@ func (a *Handlers) early(ctx context.Context, event store.ID) (answer messages.A
 		return answer, false
 	}
 	e, err := a.Store.Event(ctx, event)
-	if err != nil || e.LastNumber > 0 || !e.CancelledAt.IsZero() || time.Until(e.OpensAt) <= earlyMargin {
+	if err != nil {
 		return answer, false // a worker tells why
+	}
+	if e.LastNumber > 0 || !e.CancelledAt.IsZero() || time.Until(e.OpensAt) <= earlyMargin {
+		a.openings.Remove(event) // no read more for each who comes now
+		return answer, false
 	}
 	return messages.Answer{Reply: messages.SeatReply{Outcome: store.RegistrationNotOpen, OpensAt: e.OpensAt}}, true
 }
