@@ -196,7 +196,7 @@ func (a *API) enforce(rt route) func(http.ResponseWriter, *serve.Request) error 
 			return err
 		}
 		req.Charge = func(cost int) error { return a.core.Gate.Charge(w, r, rt.limit, req.Caller, cost-1) }
-		req.CountAsRead = func() error { return a.core.Gate.CountAsRead(w, r, rt.limit, req.Caller) }
+		req.CountAsReads = func(cost int) error { return a.core.Gate.CountAsReads(w, r, rt.limit, req.Caller, cost) }
 		if r.URL.RawQuery != "" {
 			if err := input.CheckQuery(r.URL.RawQuery, parameters); err != nil {
 				return err

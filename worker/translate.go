@@ -39,8 +39,12 @@ func wireReply(r store.SeatResult) messages.SeatReply {
 	case !r.Outcome.Valid():
 		return messages.SeatReply{Outcome: messages.OutcomeUnknown}
 	}
-	return messages.SeatReply{
+	reply := messages.SeatReply{
 		Outcome: r.Outcome, Number: r.Registration.Number, RegisteredAt: r.Registration.RegisteredAt,
 		Position: r.Position, OpensAt: r.OpensAt,
 	}
+	if !r.OpensAt.IsZero() {
+		reply.OpensInMillis = max(0, time.Until(r.OpensAt).Milliseconds())
+	}
+	return reply
 }

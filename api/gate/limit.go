@@ -82,14 +82,18 @@ func (g *Gate) Charge(w http.ResponseWriter, r *http.Request, l Limit, who Calle
 	return g.count(w, r, l, who, more)
 }
 
-// CountAsRead counts a change of a registration that was admitted among the reads instead: it came before it could change
-// anything. It fails with the problem RateLimited when these are used up.
-func (g *Gate) CountAsRead(w http.ResponseWriter, r *http.Request, l Limit, who Caller) error {
+// CountAsReads counts a change of a registration that was admitted as so many reads instead: it came before it could change
+// anything. It fails with the problem RateLimited when these are used up; then it counts as the change, too, so that the next ones
+// are not even admitted.
+func (g *Gate) CountAsReads(w http.ResponseWriter, r *http.Request, l Limit, who Caller, cost int) error {
 	if g.limits == nil || l != RegistrationsPerPerson || !who.Proven {
 		return nil // it is among them
 	}
+	if err := g.count(w, r, RequestsPerPerson, who, cost); err != nil {
+		return err
+	}
 	g.limits.registrations.giveBack(w, person(who))
-	return g.count(w, r, RequestsPerPerson, who, 1)
+	return nil
 }
 
 // person returns what limits count somebody by who was proven.

@@ -226,8 +226,12 @@ func (a *Handlers) sendRegister(w http.ResponseWriter, r *serve.Request, req mes
 	case store.SoldOut:
 		a.refusals.count(req.EventID)
 	case store.RegistrationNotOpen:
-		a.openings.Add(req.EventID, got.Reply.OpensAt)
-		if err := r.CountAsRead(); err != nil {
+		cost := 1
+		if !early {
+			a.openings.note(req.EventID, got.Reply)
+			cost = costOfEarlyDecision
+		}
+		if err := r.CountAsReads(cost); err != nil {
 			return wire.Registration{}, got, err
 		}
 	}

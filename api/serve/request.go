@@ -36,9 +36,9 @@ type Request struct {
 	// Charge counts a request against the limit of its row as so many, when the handler knows what
 	// it costs. It fails with the problem RateLimited.
 	Charge func(cost int) error
-	// CountAsRead counts a request against the limit of reads instead: it came too early to change anything. It
+	// CountAsReads counts a request against the limit of reads instead, as so many: it came too early to change anything. It
 	// fails with the problem RateLimited.
-	CountAsRead func() error
+	CountAsReads func(cost int) error
 
 	// Lasting ends when the lifetime of the row says so, and not at the deadline. It is for what
 	// keeps to the deadline by itself.

@@ -88,7 +88,11 @@ func Refusal(a messages.Answer) *problem.Problem {
 	p := problem.New(code).Because(a.Cause)
 	if code == problem.RegistrationNotOpen {
 		p.Detail = "Registration opens at " + a.Reply.OpensAt.UTC().Format(time.RFC3339) + "."
-		p.RetryAfter = max(time.Second, time.Until(a.Reply.OpensAt))
+		wait := time.Until(a.Reply.OpensAt)
+		if a.Reply.OpensInMillis > 0 { // by the clock that counts
+			wait = time.Duration(a.Reply.OpensInMillis) * time.Millisecond
+		}
+		p.RetryAfter = max(time.Second, wait)
 	}
 	return p
 }

@@ -171,6 +171,8 @@ type SeatReply struct {
 	Position int64 `json:"position,omitzero"`
 	// OpensAt is when registration opens, when Outcome is store.RegistrationNotOpen.
 	OpensAt time.Time `json:"opens_at,omitzero"`
+	// OpensInMillis is how long it is until OpensAt, by the worker's clock; 0: no time, or a worker of the version before.
+	OpensInMillis int64 `json:"opens_in_ms,omitzero"`
 }
 
 // Outcome is what became of a SeatRequest: one of those that the store decides, which

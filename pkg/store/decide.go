@@ -364,6 +364,9 @@ func (e *eventDecision) edit(req SeatRequest) SeatResult {
 		e.edits = &Edit{}
 	}
 	e.edits.merge(edit)
+	if edit.OpensAt != nil { // API processes have refused by the hour of before, of which nobody else knows
+		e.elsewhere.Refused = req.At
+	}
 	e.Event = edit.Apply(e.Event)
 	e.Version++
 	e.LastEdits = e.LastEdits.add(maxEdits, this)

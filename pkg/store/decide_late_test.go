@@ -70,7 +70,7 @@ func TestALateRegisterIsOvertaken(t *testing.T) {
 // it is not open yet. What was sent then must not get a seat when it comes late.
 func TestWhoWasSentBeforeTheOpeningIsOvertaken(t *testing.T) {
 	opens := time.Date(2026, 12, 1, 10, 0, 0, 0, time.UTC)
-	event := store.Event{ID: store.NewID(), Capacity: 1, OpensAt: opens}
+	event := store.Event{ID: store.NewID(), Capacity: 1, OpensAt: opens, StartsAt: opens.Add(time.Hour), EndsAt: opens.Add(2 * time.Hour)}
 	for name, c := range map[string]struct {
 		sent, at time.Duration // from the opening on
 		want     store.Outcome
@@ -85,5 +85,11 @@ func TestWhoWasSentBeforeTheOpeningIsOvertaken(t *testing.T) {
 		if got := results[0].Outcome; got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
+	}
+	late := store.SeatRequest{Kind: store.Register, EventID: event.ID, UserID: store.NewID(), RequestID: "r", SentAt: opens.Add(-time.Hour), At: opens.Add(-time.Hour + time.Second)}
+	earlier := store.SeatRequest{Kind: store.EditEvent, EventID: event.ID, RequestID: "e", At: late.At, Edit: &store.Edit{Version: store.AnyVersion, OpensAt: new(opens.Add(-2 * time.Hour))}}
+	results, _ := store.Decide(map[store.ID]store.EventState{event.ID: {Event: event}}, []store.SeatRequest{earlier, late})
+	if results[0].Outcome != store.Edited || results[1].Outcome != store.Overtaken {
+		t.Errorf("in one batch with an edit that opens it: %v", results)
 	}
 }

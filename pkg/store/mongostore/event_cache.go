@@ -7,11 +7,10 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// eventCache remembers the state in which the last batch of this process left each event. A batch
-// of registrations that all succeed on the cached state needs to read nothing. The cache may be
-// wrong: the preconditions of the writes find out when another worker has changed an event (its
-// fence) or when a user has a registration already (its key). So a cached state only ever leads to
-// a yes that is then proved by the writes, and never to a refusal. It is safe for concurrent use.
+// eventCache remembers the state in which the last batch of this process left each event. A batch of registrations that all succeed
+// on the cached state needs to read nothing. The cache may be wrong: the preconditions of the writes find out when another worker has
+// changed an event (its fence) or when a user has a registration already (its key). So a cached state only ever leads to a yes that is
+// then proved by the writes, and never to a refusal. It is safe for concurrent use.
 type eventCache struct {
 	mu     sync.Mutex // guards events
 	events map[store.ID]cachedEvent
@@ -34,8 +33,7 @@ const seenEvery = 100 * time.Millisecond
 // maxCachedEvents bounds the memory of an eventCache: an entry takes about 400 bytes.
 const maxCachedEvents = 50_000
 
-// decide decides a batch on the cached state. ok is false when the batch has to be decided on a
-// read: an event is not in the cache or is shared, or not all requests succeed.
+// decide decides a batch on the cached state. ok is false when the batch has to be decided on a read: an event is not cached or is shared, or not all requests succeed.
 func (c *eventCache) decide(batch []store.SeatRequest) (l loadedState, results []store.SeatResult, changes []store.Change, ok bool) {
 	l = loadedState{make(map[store.ID]store.EventState), make(map[store.ID]int64), make(map[store.ID]int64)}
 	c.mu.Lock()
@@ -61,8 +59,7 @@ func (c *eventCache) decide(batch []store.SeatRequest) (l loadedState, results [
 	return l, results, changes, true
 }
 
-// setElsewhere notes in states that were read just now what other workers may have decided about their events, which
-// is what this process has not done itself since its last batch.
+// setElsewhere notes in states that were read just now what other workers may have decided about their events: what this process has not done itself.
 func (c *eventCache) setElsewhere(l loadedState) {
 	now := time.Now()
 	c.mu.Lock()
@@ -109,6 +106,9 @@ func (c *eventCache) put(l loadedState, changes []store.Change, refused map[stor
 		after := c.events[change.After.ID]
 		after.event = change.After
 		after.event.Title, after.event.Description = "", ""
+		if !change.After.OpensAt.Equal(change.Before.OpensAt) {
+			after.elsewhere.Refused = now
+		}
 		c.events[change.After.ID] = after
 	}
 	for id := range c.events { // any may go: one that is wanted again costs a read

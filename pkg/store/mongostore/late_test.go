@@ -54,6 +54,26 @@ func TestAnAttemptThatAnotherWorkerHasRefusedGetsNoSeat(t *testing.T) {
 		wantOutcome(t, two, first, store.Overtaken)
 		wantOutcome(t, two, sentNow(first), store.Registered)
 	})
+	for name, knows := range map[string]bool{"an opening that another worker moves": true, "the same, at one that does not know the event": false} {
+		t.Run(name, func(t *testing.T) { // an API process has refused by itself before
+			one, two := open(), open()
+			later := time.Now().Add(time.Hour).Truncate(time.Millisecond)
+			e := storetest.NewEvent(t, one, 2).ID
+			move := func(s *Store, opens time.Time) {
+				t.Helper()
+				wantOutcome(t, s, edit(e, store.Edit{Version: store.AnyVersion, OpensAt: &opens, StartsAt: new(later.Add(time.Hour)), EndsAt: new(later.Add(2 * time.Hour))}), store.Edited)
+			}
+			move(two, later)
+			if !knows {
+				two = open()
+			}
+			first := sentNow(register(e, store.NewID()))
+			move(one, time.Time{})
+			wantOutcome(t, two, first, store.Overtaken)
+			wantOutcome(t, one, first, store.Overtaken)
+			wantOutcome(t, one, sentNow(first), store.Registered)
+		})
+	}
 	t.Run("refusals of several events in one statement", func(t *testing.T) {
 		one, two := open(), open()
 		full, over := storetest.NewEvent(t, one, 1).ID, storetest.NewEvent(t, one, 1).ID

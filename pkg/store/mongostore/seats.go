@@ -106,15 +106,17 @@ type attempt struct {
 	refused map[store.ID]bool // the events in which somebody is refused
 }
 
-// noteRefusals sets refused by the results.
+// noteRefusals sets refused by the results. An opening that is moved counts too: API processes have refused by the hour of before.
 func (a *attempt) noteRefusals() {
-	a.refused = nil
+	a.refused = make(map[store.ID]bool)
 	for i, res := range a.results {
 		if res.Outcome.Refuses() {
-			if a.refused == nil {
-				a.refused = make(map[store.ID]bool)
-			}
 			a.refused[a.batch[i].EventID] = true
+		}
+	}
+	for _, c := range a.changes {
+		if !c.After.OpensAt.Equal(c.Before.OpensAt) {
+			a.refused[c.After.ID] = true
 		}
 	}
 }
