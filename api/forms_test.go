@@ -10,6 +10,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/eventio/eventio/api/describe/openapi"
 )
 
 // form is what tools declare a body to be when they are not told.
@@ -112,6 +116,42 @@ func TestFormsOfValues(t *testing.T) {
 		}
 		if a := e.get(t, users+"/"+someID+"/registrations?when=&limit=&cursor="); a.status != 200 {
 			t.Errorf("a user's: %d %s", a.status, a.body)
+		}
+	})
+}
+
+// TestEmptyParametersSayNothing: of every operation, each parameter alone and all together, by the
+// document, so that no route can be forgotten.
+func TestEmptyParametersSayNothing(t *testing.T) {
+	forEachStore(t, func(t *testing.T, e *env) {
+		event := strings.TrimPrefix(e.newEvent(t, 1), events+"/")
+		user := newUser()
+		e.register(t, events+"/"+event, user).object(t, 201, registrationFields)
+		fill := strings.NewReplacer("{id}", event, "{user_id}", user, "{webhook_id}", someID)
+		var document openapi.Document
+		must(t, json.Unmarshal(e.get(t, "/openapi.json").body, &document))
+		tried := 0
+		for place, op := range document.Operations() {
+			var all []string
+			for _, p := range op.Parameters {
+				if p.In == "query" {
+					all = append(all, p.Name+"=")
+				}
+			}
+			if len(all) == 0 {
+				continue
+			}
+			path := fill.Replace(place.Path)
+			plain := e.do(t, place.Method, path, "")
+			for _, query := range append(all, strings.Join(all, "&")) {
+				tried++
+				if a := e.do(t, place.Method, path+"?"+query, ""); a.status != plain.status || place.Method == "GET" && string(a.body) != string(plain.body) {
+					t.Errorf("%s %s?%s: %d %s, without it %d %s", place.Method, path, query, a.status, a.body, plain.status, plain.body)
+				}
+			}
+		}
+		if tried < 30 {
+			t.Errorf("only %d queries were tried", tried)
 		}
 	})
 }

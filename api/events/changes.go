@@ -27,7 +27,7 @@ func (a *Handlers) ListEventChanges(w http.ResponseWriter, r *serve.Request) err
 	if err != nil {
 		return err
 	}
-	q := r.URL.Query()
+	q := input.Query(r.URL)
 	var f input.Fields
 	after, limit, wait := f.Revision("after", q), f.Limit(q), f.Wait("wait", q)
 	if err := f.Err(); err != nil {
@@ -101,7 +101,7 @@ func (a *Handlers) changesPage(w http.ResponseWriter, r *serve.Request, form ser
 			return err
 		}
 		if len(told) >= page.limit { // one more row tells whether there is a next page
-			linkAfter(w, serve.ChangesPath(page.event), r.URL.Query(), page.limit, last)
+			linkAfter(w, serve.ChangesPath(page.event), input.Query(r.URL), page.limit, last)
 			break
 		}
 		for _, item := range changes.Items(row) {
@@ -165,7 +165,7 @@ func (a *Handlers) ListUserChanges(w http.ResponseWriter, r *serve.Request) erro
 	if err != nil {
 		return err
 	}
-	q := r.URL.Query()
+	q := input.Query(r.URL)
 	var f input.Fields
 	list := input.ListOf(serve.UserChangesPath(user), q)
 	limit, before := f.Limit(q), store.ID{}

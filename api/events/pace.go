@@ -17,7 +17,7 @@ func (a *Handlers) ReadPace(w http.ResponseWriter, r *serve.Request) error {
 		return err
 	}
 	var f input.Fields
-	n := f.Minutes("minutes", r.URL.Query())
+	n := f.Minutes("minutes", input.Query(r.URL))
 	if err := f.Err(); err != nil {
 		return err
 	}
