@@ -187,11 +187,21 @@ func TestAWholeEventIsAnEdit(t *testing.T) {
 		patch(whole, tag).wantType(t, 200, jsonType)
 		whole, _ = read()
 		patch(whole, "*").wantType(t, 200, jsonType)
+		whole, _ = read()
+		e.register(t, path, newUser()).object(t, 201, registrationFields)
+		for range 5 { // the last is on the waiting list, and the event full
+			e.register(t, path, newUser())
+		}
+		patch(whole, "*").wantType(t, 200, jsonType)
+		fixed := strings.Replace(whole, `"created_at":"2`, `"created_at":"1`, 1)
+		if got := patch(fixed, "*").problem(t, 400, invalid); !slices.Equal(got, []string{"created_at"}) {
+			t.Errorf("with *, the fields are %q", got)
+		}
 
 		whole, tag = read()
 		for _, c := range []struct{ from, to, field string }{
-			{`"tickets_sold":1`, `"tickets_sold":0`, "tickets_sold"}, {`"id":"`, `"id":"0`, "id"}, {`"created_at":"2`, `"created_at":"1`, "created_at"},
-			{`"organizer_id":"` + someID, `"organizer_id":"` + newUser(), "organizer_id"}, {`"title":`, `"waiting":1,"title":`, "waiting"},
+			{`"tickets_sold":5`, `"tickets_sold":0`, "tickets_sold"}, {`"id":"`, `"id":"0`, "id"}, {`"created_at":"2`, `"created_at":"1`, "created_at"},
+			{`"organizer_id":"` + someID, `"organizer_id":"` + newUser(), "organizer_id"}, {`"waiting":2`, `"waiting":1`, "waiting"},
 			{`"title":`, `"cancelled_at":"2027-01-01T00:00:00Z","title":`, "cancelled_at"}, {`"title":`, `"seats":1,"title":`, "seats"},
 		} {
 			changed := strings.Replace(whole, c.from, c.to, 1)

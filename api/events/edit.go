@@ -34,7 +34,7 @@ func (a *Handlers) EditEvent(w http.ResponseWriter, r *serve.Request) error {
 	}
 	var f input.Fields
 	edit := editOf(&f, body.EventEdit, e)
-	if err := checkReadOnly(&f, body.Others, e, serve.Matches(r.Header.Values("If-Match"), eventTag(e))); err != nil {
+	if err := checkReadOnly(&f, body.Others, e, knowsLatest(r.Header, e)); err != nil {
 		return err
 	}
 	if err := f.Err(); err != nil {
@@ -50,6 +50,13 @@ func (a *Handlers) EditEvent(w http.ResponseWriter, r *serve.Request) error {
 		return err
 	}
 	return a.sendEdit(w, r, e.ID, edit)
+}
+
+// knowsLatest reports whether a client says by If-Match that it has read e as it is now. * says nothing
+// of what was read.
+func knowsLatest(h http.Header, e store.Event) bool {
+	sent := h.Values("If-Match")
+	return !serve.AnyTag(sent) && serve.Matches(sent, eventTag(e))
 }
 
 // editOf checks the fields of an edit of an event, as those of a new event are, and says what of
