@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
@@ -34,14 +32,15 @@ func (a *Handlers) ReadUser(w http.ResponseWriter, r *serve.Request) error {
 }
 
 // EditUser changes the name, and after a fresh log-in the e-mail address: who has the address can
-// take the account over.
+// take the account over. The patch may be a whole user as it was read. What stays as it is may be what new
+// users cannot have any more.
 func (a *Handlers) EditUser(w http.ResponseWriter, r *serve.Request) error {
 	id, err := serve.OwnUser(r)
 	if err != nil {
 		return err
 	}
-	var body wire.UserEdit
-	if err := r.Decode(&body, json.RejectUnknownMembers(true)); err != nil {
+	var body wire.UserPatch
+	if err := input.Decode(r.Sent, &body); err != nil {
 		return err
 	}
 	u, err := a.Store.User(r.Context(), id)
@@ -50,10 +49,13 @@ func (a *Handlers) EditUser(w http.ResponseWriter, r *serve.Request) error {
 	}
 	before := u
 	var f input.Fields
-	if body.Name.Sent {
+	if err := input.ReadOnly(&f, body.Others, wire.UserOf(u)); err != nil {
+		return err
+	}
+	if body.Name.Sent && body.Name.Value != u.Name {
 		u.Name = f.Line("name", body.Name.Value, input.MaxName)
 	}
-	if body.Email.Sent {
+	if body.Email.Sent && body.Email.Value != u.Email {
 		u.Email = f.Email("email", body.Email.Value)
 	}
 	if err := f.Err(); err != nil {

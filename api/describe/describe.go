@@ -132,6 +132,8 @@ func Document(routes []Route) *openapi.Document {
 	}
 	d.Components.Schemas = schemas.Components()
 	addReadOnly(d, "EventEdit", "Event")
+	addReadOnly(d, "UserEdit", "User")
+	addReadOnly(d, "WebhookEdit", "Webhook")
 	d.Components.Headers = limitHeaders()
 	d.Security = []map[string][]string{{}} // operations that name no scheme ask for none
 	d.Components.SecuritySchemes = map[string]openapi.SecurityScheme{securityScheme: {
