@@ -134,6 +134,12 @@ func (a *Handlers) ExportUser(w http.ResponseWriter, r *serve.Request) error {
 	if err != nil {
 		return err
 	}
+	if _, err := a.Store.User(r.Context(), id); err != nil { // nothing is handed out, and it costs no more
+		return err
+	}
+	if err := r.Charge(serve.CostOfWholeList); err != nil {
+		return err
+	}
 	more := export.More{Mails: a.Config.Mail, Links: a.Gate.Guard()}
 	if keys := a.Gate.Keys(); keys != nil {
 		more.Keys = keys

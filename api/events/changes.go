@@ -43,6 +43,9 @@ func (a *Handlers) ListEventChanges(w http.ResponseWriter, r *serve.Request) err
 	if after > e.Revision {
 		return problem.InvalidField("after", fmt.Sprintf("is above the revision of the event, %d: it was restored from a backup, or this is another event; begin anew", e.Revision))
 	}
+	if err := r.Charge(serve.CostOfPage(limit)); err != nil {
+		return err
+	}
 	if e.Recorded <= after && wait > 0 && r.Method != http.MethodHead {
 		if err := a.awaitChange(w, r, e, after, wait); err != nil {
 			return err
@@ -119,43 +122,32 @@ func linkAfter(w http.ResponseWriter, path string, q url.Values, limit int, afte
 	w.Header().Set("Link", fmt.Sprintf("<%s?%s>; rel=\"next\"", path, q.Encode()))
 }
 
-// allChanges reads the changes after a revision piece by piece, each within its own time limit, so that
-// a slow reader keeps nothing open in the store.
+// allChanges reads the changes after a revision piece by piece, each when it is its turn, so that a slow
+// reader keeps nothing open in the store.
 func (a *Handlers) allChanges(ctx context.Context, id store.ID, after int64) iter.Seq2[any, error] {
-	read := func() (rows []store.ChangeRecord, err error) {
-		ctx, cancel := context.WithTimeout(ctx, a.Config.RequestTimeout)
-		defer cancel()
-		for row, err := range a.Store.EventChanges(ctx, id, after, changesPiece) {
-			if err != nil {
-				return rows, err
-			}
-			rows = append(rows, row)
-		}
-		return rows, nil
-	}
 	return func(yield func(any, error) bool) {
-		for {
-			rows, err := read()
-			for _, row := range rows {
+		for more := true; more; {
+			rows := 0
+			for row, err := range a.Chunked().EventChanges(ctx, id, after, changesPiece) {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
 				for _, item := range changes.Items(row) {
 					if !yield(wire.ChangeOf(row, item), nil) {
 						return
 					}
 				}
 				after = row.Revision
+				rows++
 			}
-			if err != nil {
-				yield(nil, err)
-			}
-			if err != nil || len(rows) < changesPiece {
-				return
-			}
+			more = rows == changesPiece
 		}
 	}
 }
 
-// maxUserChanges bounds how many registrations one page of a user's changes looks at: each may cost
-// some dozens of reads.
+// maxUserChanges bounds how many registrations one page of a user's changes looks at: each may take
+// some dozens of reads, and costs what a request does.
 const maxUserChanges = 50
 
 // ListUserChanges answers with what happened to the registrations of a person, the newest event first,
@@ -179,11 +171,14 @@ func (a *Handlers) ListUserChanges(w http.ResponseWriter, r *serve.Request) erro
 		limit = serve.DefaultUserPage
 	}
 	var held []store.UserRegistration
-	for h, err := range a.Store.UserRegistrations(r.Context(), user, before, maxUserChanges+1) {
+	for h, err := range a.Chunked().UserRegistrations(r.Context(), user, before, maxUserChanges+1) {
 		if err != nil {
 			return err
 		}
 		held = append(held, h)
+	}
+	if err := r.Charge(max(1, min(len(held), maxUserChanges, limit))); err != nil {
+		return err
 	}
 	var told []wire.Change
 	for i, h := range held {
@@ -192,7 +187,11 @@ func (a *Handlers) ListUserChanges(w http.ResponseWriter, r *serve.Request) erro
 			serve.LinkNext(w, serve.UserChangesPath(user), q, limit, list.Cursor(last[:]))
 			break
 		}
-		items, err := changes.OfRegistration(r.Context(), a.Store, h)
+		var items []changes.ItemOf
+		err := a.Chunk(r.Context(), func(ctx context.Context) (err error) {
+			items, err = changes.OfRegistration(ctx, a.Store, h)
+			return err
+		})
 		if err != nil {
 			return err
 		}

@@ -145,10 +145,7 @@ func (a *Handlers) ListEvents(w http.ResponseWriter, r *serve.Request) error {
 
 // eventsCost returns what a list of events costs.
 func eventsCost(q store.EventQuery) int {
-	cost := max(1, q.Limit/serve.PageOfOne)
-	if q.Limit == 0 {
-		cost = serve.CostOfWholeList
-	}
+	cost := serve.CostOfPage(q.Limit)
 	if len(q.Words) > 0 {
 		cost *= serve.CostOfSearch
 	}
