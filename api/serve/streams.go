@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/fairqueue"
 )
 
 const (
@@ -150,8 +151,10 @@ const (
 	// reads that the embedded one has.
 	maxReading = 4
 	// maxStreams bounds the streams that wait for their readers: each holds a chunk of its list, of
-	// which one of events may take a megabyte. maxStreamsOfAddress bounds those of one client.
+	// which one of events may take a megabyte. maxStreamsOfAddress bounds those of one client, and
+	// maxStreamsOfNetwork those of its network: whoever has one IPv6 /48 has 65,536 addresses.
 	maxStreams          = 64
+	maxStreamsOfNetwork = maxStreams / 4
 	maxStreamsOfAddress = 8
 	// longestStream bounds how long a stream takes, however fast its reader is.
 	longestStream = 10 * time.Minute
@@ -170,34 +173,42 @@ type streamThrottle struct {
 	mu        sync.Mutex // guards all below
 	running   int        // streams that wait for their readers
 	ofAddress map[netip.Addr]int
+	ofNetwork map[netip.Prefix]int
 }
 
 func newStreamThrottle() *streamThrottle {
 	return &streamThrottle{
 		pausing: make(chan struct{}, maxPausing), turn: make(chan struct{}, 1), reading: make(chan struct{}, maxReading),
-		longest: longestStream, ofAddress: make(map[netip.Addr]int),
+		longest: longestStream, ofAddress: make(map[netip.Addr]int), ofNetwork: make(map[netip.Prefix]int),
 	}
 }
 
 // busy reports whether more seat requests are under way than on an ordinary day.
 func (s *streamThrottle) busy() bool { return s.seatRequests.Load() >= busySeatRequests }
 
-// enter counts a stream to a client's address until leave is called.
+// enter counts a stream to a client's address and network until leave is called.
 func (s *streamThrottle) enter(address netip.Addr) (leave func(), err error) {
+	network := fairqueue.Network(address)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.ofAddress[address] >= maxStreamsOfAddress:
 		return nil, problem.Newf(problem.RateLimited, "%d long lists are being sent to this address; read these first, or read lists in pages, with limit.", maxStreamsOfAddress)
+	case s.ofNetwork[network] >= maxStreamsOfNetwork:
+		return nil, problem.Newf(problem.RateLimited, "%d long lists are being sent to the network of this address; try again after the time in Retry-After, or read lists in pages, with limit.", maxStreamsOfNetwork)
 	case s.running >= maxStreams:
 		return nil, problem.Newf(problem.Overloaded, "Too many long lists are being sent; try again after the time in Retry-After, or read lists in pages, with limit.")
 	}
 	s.running++
 	s.ofAddress[address]++
+	s.ofNetwork[network]++
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.running--
+		if s.ofNetwork[network]--; s.ofNetwork[network] == 0 {
+			delete(s.ofNetwork, network)
+		}
 		if s.ofAddress[address]--; s.ofAddress[address] == 0 {
 			delete(s.ofAddress, address)
 		}
