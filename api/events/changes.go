@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/changes"
 )
@@ -65,7 +67,11 @@ func (a *Handlers) awaitChange(w http.ResponseWriter, r *serve.Request, e store.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(wait + a.Config.RequestTimeout + serve.SendTimeout))
 	ctx, cancel := context.WithTimeout(r.Lasting, wait)
 	defer cancel()
-	if !a.waits.await(ctx, e, after) {
+	var from netip.Prefix
+	if a.Gate.Factor(r.Request) > 0 {
+		from = fairqueue.Network(a.Gate.Client(r.Request))
+	}
+	if !a.waits.await(ctx, e, after, from) {
 		return problem.Newf(problem.Overloaded, "Too many clients wait for changes, or this process is ending.")
 	}
 	r.Restart(a.Config.RequestTimeout)
