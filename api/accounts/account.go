@@ -89,7 +89,9 @@ func (a *Handlers) DeleteUser(w http.ResponseWriter, r *serve.Request) error {
 		return err
 	}
 	by := serve.Actor(r.Caller, messages.ActorPerson, id)
-	err = erasure.Erase(r.Context(), a.Store, a.Seats, id, by)
+	tell := a.Teller(r, messages.ActorOrganizer)
+	cancelled := func(event store.ID) { tell(security.EventCancelled, security.About{Event: event}) }
+	err = erasure.Erase(r.Context(), a.Store, a.Seats, id, by, cancelled)
 	if refused, ok := errors.AsType[*erasure.ErrRefused](err); ok {
 		return serve.Refusal(refused.Answer)
 	}
@@ -98,7 +100,7 @@ func (a *Handlers) DeleteUser(w http.ResponseWriter, r *serve.Request) error {
 	}
 	a.Gate.Guard().Revoke(store.Revocation{UserID: id, PasswordVersion: store.ErasedVersion, ChangedAt: time.Now()})
 	a.Tell(r, security.AccountErased, messages.ActorPerson, security.About{User: id})
-	a.eraseAgain(id, by)
+	a.eraseAgain(id, by, cancelled)
 	if r.Caller.Cookie {
 		a.Gate.SetCookie(w, r.Request, "")
 	}
@@ -113,7 +115,7 @@ const tokensEnd = 5 * time.Second
 // eraseAgain erases a person again behind the answer, when what another process has still taken from
 // them is over: it would hold a seat for nobody. Wait does not wait for that time, and has it done at
 // once.
-func (a *Handlers) eraseAgain(id store.ID, by messages.Actor) {
+func (a *Handlers) eraseAgain(id store.ID, by messages.Actor, cancelled func(event store.ID)) {
 	a.Background.Go(func() {
 		select {
 		case <-a.Ending:
@@ -121,7 +123,7 @@ func (a *Handlers) eraseAgain(id store.ID, by messages.Actor) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), a.Config.RequestTimeout)
 		defer cancel()
-		if err := serve.Recovered(func() error { return erasure.Erase(ctx, a.Store, a.Seats, id, by) }); err != nil {
+		if err := serve.Recovered(func() error { return erasure.Erase(ctx, a.Store, a.Seats, id, by, cancelled) }); err != nil {
 			a.Log.Warn().Err(err).Str("user_id", id.Hex()).
 				Msg("what a user did while they were erased may be left; eventio user delete gives it up")
 		}
