@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
@@ -71,7 +72,10 @@ func (r Route) Codes() []problem.Code {
 		all = append(all, problem.Unauthenticated)
 	}
 	if r.Operation.Body != nil {
-		all = append(all, problem.TooLarge, problem.UnsupportedMediaType)
+		all = append(all, problem.TooLarge)
+	}
+	if r.Method != http.MethodGet { // whether or not there is a body, its type may name no other encoding than UTF-8
+		all = append(all, problem.UnsupportedMediaType)
 	}
 	return all
 }
