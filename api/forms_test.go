@@ -10,6 +10,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/eventio/eventio/api/describe/openapi"
 )
 
 // form is what tools declare a body to be when they are not told.
@@ -116,6 +120,42 @@ func TestFormsOfValues(t *testing.T) {
 	})
 }
 
+// TestEmptyParametersSayNothing: of every operation, each parameter alone and all together, by the
+// document, so that no route can be forgotten.
+func TestEmptyParametersSayNothing(t *testing.T) {
+	forEachStore(t, func(t *testing.T, e *env) {
+		event := strings.TrimPrefix(e.newEvent(t, 1), events+"/")
+		user := newUser()
+		e.register(t, events+"/"+event, user).object(t, 201, registrationFields)
+		fill := strings.NewReplacer("{id}", event, "{user_id}", user, "{webhook_id}", someID)
+		var document openapi.Document
+		must(t, json.Unmarshal(e.get(t, "/openapi.json").body, &document))
+		tried := 0
+		for place, op := range document.Operations() {
+			var all []string
+			for _, p := range op.Parameters {
+				if p.In == "query" {
+					all = append(all, p.Name+"=")
+				}
+			}
+			if len(all) == 0 {
+				continue
+			}
+			path := fill.Replace(place.Path)
+			plain := e.do(t, place.Method, path, "")
+			for _, query := range append(all, strings.Join(all, "&")) {
+				tried++
+				if a := e.do(t, place.Method, path+"?"+query, ""); a.status != plain.status || place.Method == "GET" && string(a.body) != string(plain.body) {
+					t.Errorf("%s %s?%s: %d %s, without it %d %s", place.Method, path, query, a.status, a.body, plain.status, plain.body)
+				}
+			}
+		}
+		if tried < 30 {
+			t.Errorf("only %d queries were tried", tried)
+		}
+	})
+}
+
 // TestAWholeEventIsAnEdit: an event goes back as it was read, with what is to change changed. What no
 // edit changes may be in it, as it was when it was read.
 func TestAWholeEventIsAnEdit(t *testing.T) {
@@ -147,11 +187,21 @@ func TestAWholeEventIsAnEdit(t *testing.T) {
 		patch(whole, tag).wantType(t, 200, jsonType)
 		whole, _ = read()
 		patch(whole, "*").wantType(t, 200, jsonType)
+		whole, _ = read()
+		e.register(t, path, newUser()).object(t, 201, registrationFields)
+		for range 5 { // the last is on the waiting list, and the event full
+			e.register(t, path, newUser())
+		}
+		patch(whole, "*").wantType(t, 200, jsonType)
+		fixed := strings.Replace(whole, `"created_at":"2`, `"created_at":"1`, 1)
+		if got := patch(fixed, "*").problem(t, 400, invalid); !slices.Equal(got, []string{"created_at"}) {
+			t.Errorf("with *, the fields are %q", got)
+		}
 
 		whole, tag = read()
 		for _, c := range []struct{ from, to, field string }{
-			{`"tickets_sold":1`, `"tickets_sold":0`, "tickets_sold"}, {`"id":"`, `"id":"0`, "id"}, {`"created_at":"2`, `"created_at":"1`, "created_at"},
-			{`"organizer_id":"` + someID, `"organizer_id":"` + newUser(), "organizer_id"}, {`"title":`, `"waiting":1,"title":`, "waiting"},
+			{`"tickets_sold":5`, `"tickets_sold":0`, "tickets_sold"}, {`"id":"`, `"id":"0`, "id"}, {`"created_at":"2`, `"created_at":"1`, "created_at"},
+			{`"organizer_id":"` + someID, `"organizer_id":"` + newUser(), "organizer_id"}, {`"waiting":2`, `"waiting":1`, "waiting"},
 			{`"title":`, `"cancelled_at":"2027-01-01T00:00:00Z","title":`, "cancelled_at"}, {`"title":`, `"seats":1,"title":`, "seats"},
 		} {
 			changed := strings.Replace(whole, c.from, c.to, 1)

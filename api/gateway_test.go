@@ -55,7 +55,7 @@ func TestBodiesAreUTF8(t *testing.T) {
 		return func(r *http.Request) { r.Header["Content-Type"] = types }
 	}
 	for _, rt := range i.table() {
-		if rt.body == ignoredBody {
+		if rt.method == http.MethodGet {
 			continue
 		}
 		ada := i.newMember(t) // for each route: some end the member's sessions, one the member

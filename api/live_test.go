@@ -253,14 +253,15 @@ func TestWhoMayListen(t *testing.T) {
 
 func TestTooManyStreams(t *testing.T) {
 	s := newSite(t, "sqlite")
-	s.liveStreams = 2
+	s.liveStreams = 4 // of which a network has half
 	i := s.start(t, identity.Keys{}, rateLimited)
 	event := i.organized(t, i.newMember(t))
 	both := []*stream{i.openStream(t, event+"/live"), i.openStream(t, event+"/live")}
-	r := i.ask(t, "GET", event+"/live", "").want(t, 503, problem.Overloaded)
+	r := i.ask(t, "GET", event+"/live", "", from("127.0.0.9:1")).want(t, 503, problem.Overloaded)
 	if r.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
+	i.ask(t, "HEAD", event+"/live", "", from("127.0.1.9:1")).want(t, 200, "") // another network
 	for _, st := range both {
 		st.end()
 	}

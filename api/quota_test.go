@@ -166,7 +166,7 @@ func (r reply) left(t testing.TB) int {
 // cheap ones would.
 func TestWhatAListCosts(t *testing.T) {
 	s := newSite(t, "sqlite")
-	const requests = 200
+	const requests = 400
 	i := s.start(t, identity.Keys{}, func(a *gate.Config) {
 		rates := gate.DefaultRates()
 		rates.Requests = gate.Rate{Most: requests, Window: time.Minute}
@@ -174,6 +174,10 @@ func TestWhatAListCosts(t *testing.T) {
 	})
 	ada := i.newMember(t)
 	event := i.organized(t, ada)
+	self := "/api/users/" + ada.id
+	for range 3 {
+		i.ask(t, "PUT", i.organized(t, ada)+"/registrations/"+ada.id, "", bearer(ada.token)).want(t, 201, "")
+	}
 	for n, c := range []struct {
 		path string
 		cost int
@@ -188,14 +192,25 @@ func TestWhatAListCosts(t *testing.T) {
 		{event + "/registrations?limit=100", 1},
 		{event + "/registrations?limit=1000", 10},
 		{event + "/registrations", 20},
+		{event + "/attendees", 20},
+		{event + "/changes?limit=100", 1},
+		{event + "/changes?limit=1000", 10},
+		{event + "/changes", 20},
+		{event + "/changes?after=1&wait=0s", 20},
+		{event + "/pace?minutes=1", 1},
+		{event + "/pace", 6},
+		{event + "/pace?minutes=180", 18},
+		{self + "/registrations", 1},
+		{self + "/registrations?limit=1000", 10},
+		{self + "/changes", 3},
+		{self + "/changes?limit=1", 1},
+		{self + "/export", 20},
 	} {
 		t.Run(c.path, func(t *testing.T) {
 			who := i.stranger(t)
-			if strings.HasSuffix(c.path, "registrations") || strings.Contains(c.path, "registrations?") {
-				who = ada
-			}
 			before := requests
-			if who == ada { // counts by person
+			if c.path != event && !strings.HasPrefix(c.path, "/api/events?") && c.path != "/api/events" {
+				who = ada // counts by person
 				r := i.ask(t, "GET", event+"/registrations?limit=1", "", bearer(ada.token)).want(t, 200, "")
 				before = r.left(t)
 			}

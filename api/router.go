@@ -211,9 +211,10 @@ func (a *API) enforce(rt route) func(http.ResponseWriter, *serve.Request) error 
 	}
 }
 
-// readBody reads the body, or makes sure that it says nothing.
+// readBody reads the body, or makes sure that it says nothing. Where something changes, the type may name
+// no other encoding than UTF-8, whether the body is read or not.
 func readBody(w http.ResponseWriter, r *serve.Request, rule bodyRule) (err error) {
-	if rule != ignoredBody {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		err = input.CheckCharset(r.Header)
 	}
 	switch {

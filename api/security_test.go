@@ -186,6 +186,25 @@ func TestSecurityEvents(t *testing.T) {
 				seen[security.Event(events[0].Security)] = true
 			})
 		}
+		t.Run("an account with events is erased", func(t *testing.T) {
+			host := i.newMember(t)
+			first, second := strings.TrimPrefix(i.organized(t, host), "/api/events/"), strings.TrimPrefix(i.organized(t, host), "/api/events/")
+			by := entry{Level: "info", Actor: host.id, ActorKind: "organizer", TokenID: i.tokenID(t, host.token), Address: "203.0.113.9", RequestID: "test", Security: "event_cancelled"}
+			before := len(s.log.text())
+			i.ask(t, "DELETE", "/api/users/"+host.id, "", bearer(host.token), from("203.0.113.9:1234")).want(t, 204, "")
+			told := make(map[string]int)
+			events, _ := s.log.since(t, before)
+			for _, e := range events {
+				want := by
+				if want.Message, want.EventID = e.Message, e.EventID; e.Security == "event_cancelled" && e != want {
+					t.Errorf("the message is\n%+v, want\n%+v", e, want)
+				}
+				told[e.Security+" "+e.EventID]++
+			}
+			if len(events) != 3 || told["event_cancelled "+first] != 1 || told["event_cancelled "+second] != 1 || told["account_erased "] != 1 {
+				t.Errorf("it is told %v", told)
+			}
+		})
 		before := len(s.log.text())
 		new := i.newMember(t)
 		if events, _ := s.log.since(t, before); len(events) != 1 || events[0].Security != "account_created" || events[0].UserID != new.id || events[0].Actor != new.id {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -118,6 +119,41 @@ func TestReadersThatStallKeepNobodyOut(t *testing.T) {
 				}
 				i.ask(t, "GET", path, "", from("203.0.113.9:1"), bearer(organizer.token)).want(t, 200, "")
 			})
+		}
+	})
+}
+
+// TestWholeListsWaitForTheirTurn: whatever reads a list to its end, or row after row, reads when it is its
+// turn, so that all of it together leaves the store to others.
+func TestWholeListsWaitForTheirTurn(t *testing.T) {
+	eachStore(t, func(t *testing.T, s *site) {
+		i := s.start(t, identity.Keys{})
+		ada := i.newMember(t)
+		event := i.organized(t, ada)
+		i.ask(t, "PUT", event+"/registrations/"+ada.id, "", bearer(ada.token)).want(t, 201, "")
+		lists := []string{
+			"/api/events", event + "/registrations", event + "/attendees", event + "/changes", event + "/changes?after=1", event + "/pace",
+			"/api/users/" + ada.id + "/changes", "/api/users/" + ada.id + "/export",
+		}
+		usual := i.core.Config.RequestTimeout
+		release := make(chan struct{})
+		var reading, readers sync.WaitGroup
+		for range 4 {
+			reading.Add(1)
+			readers.Go(func() {
+				_ = i.core.Chunk(t.Context(), func(context.Context) error { reading.Done(); <-release; return nil })
+			})
+		}
+		reading.Wait()
+		i.core.Config.RequestTimeout = 200 * time.Millisecond
+		for _, path := range lists {
+			i.ask(t, "GET", path, "", bearer(ada.token)).want(t, 503, problem.Overloaded)
+		}
+		close(release)
+		readers.Wait()
+		i.core.Config.RequestTimeout = usual
+		for _, path := range lists {
+			i.ask(t, "GET", path, "", bearer(ada.token)).want(t, 200, "")
 		}
 	})
 }

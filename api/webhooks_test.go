@@ -68,7 +68,7 @@ func TestTheLifeOfAWebhook(t *testing.T) {
 				i.ask(t, "POST", path+what, "", bearer(ada.token)).want(t, 409, problem.WebhookOff)
 			}
 			for body, field := range map[string]string{
-				`{"url":"https://10.0.0.1/"}`: "url", `{"url":null}`: "url", `{"secret":"mine"}`: "secret", `{"owner_id":"` + ada.id + `"}`: "owner_id", `{"all_events":true}`: "all_events",
+				`{"url":"https://10.0.0.1/"}`: "url", `{"url":null}`: "url", `{"secret":"mine"}`: "secret", `{"owner_id":"` + store.NewID().Hex() + `"}`: "owner_id", `{"all_events":true}`: "all_events",
 			} {
 				if r := i.ask(t, "PATCH", path, body, bearer(ada.token)).want(t, 400, problem.Invalid); !strings.Contains(r.body, field) {
 					t.Errorf("%s: %s", body, r.body)

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
@@ -34,14 +32,15 @@ func (a *Handlers) ReadUser(w http.ResponseWriter, r *serve.Request) error {
 }
 
 // EditUser changes the name, and after a fresh log-in the e-mail address: who has the address can
-// take the account over.
+// take the account over. The patch may be a whole user as it was read. What stays as it is may be what new
+// users cannot have any more.
 func (a *Handlers) EditUser(w http.ResponseWriter, r *serve.Request) error {
 	id, err := serve.OwnUser(r)
 	if err != nil {
 		return err
 	}
-	var body wire.UserEdit
-	if err := r.Decode(&body, json.RejectUnknownMembers(true)); err != nil {
+	var body wire.UserPatch
+	if err := input.Decode(r.Sent, &body); err != nil {
 		return err
 	}
 	u, err := a.Store.User(r.Context(), id)
@@ -50,10 +49,13 @@ func (a *Handlers) EditUser(w http.ResponseWriter, r *serve.Request) error {
 	}
 	before := u
 	var f input.Fields
-	if body.Name.Sent {
+	if err := input.ReadOnly(&f, body.Others, wire.UserOf(u)); err != nil {
+		return err
+	}
+	if body.Name.Sent && body.Name.Value != u.Name {
 		u.Name = f.Line("name", body.Name.Value, input.MaxName)
 	}
-	if body.Email.Sent {
+	if body.Email.Sent && body.Email.Value != u.Email {
 		u.Email = f.Email("email", body.Email.Value)
 	}
 	if err := f.Err(); err != nil {
@@ -87,7 +89,9 @@ func (a *Handlers) DeleteUser(w http.ResponseWriter, r *serve.Request) error {
 		return err
 	}
 	by := serve.Actor(r.Caller, messages.ActorPerson, id)
-	err = erasure.Erase(r.Context(), a.Store, a.Seats, id, by)
+	tell := a.Teller(r, messages.ActorOrganizer)
+	cancelled := func(event store.ID) { tell(security.EventCancelled, security.About{Event: event}) }
+	err = erasure.Erase(r.Context(), a.Store, a.Seats, id, by, cancelled)
 	if refused, ok := errors.AsType[*erasure.ErrRefused](err); ok {
 		return serve.Refusal(refused.Answer)
 	}
@@ -96,7 +100,7 @@ func (a *Handlers) DeleteUser(w http.ResponseWriter, r *serve.Request) error {
 	}
 	a.Gate.Guard().Revoke(store.Revocation{UserID: id, PasswordVersion: store.ErasedVersion, ChangedAt: time.Now()})
 	a.Tell(r, security.AccountErased, messages.ActorPerson, security.About{User: id})
-	a.eraseAgain(id, by)
+	a.eraseAgain(id, by, cancelled)
 	if r.Caller.Cookie {
 		a.Gate.SetCookie(w, r.Request, "")
 	}
@@ -111,7 +115,7 @@ const tokensEnd = 5 * time.Second
 // eraseAgain erases a person again behind the answer, when what another process has still taken from
 // them is over: it would hold a seat for nobody. Wait does not wait for that time, and has it done at
 // once.
-func (a *Handlers) eraseAgain(id store.ID, by messages.Actor) {
+func (a *Handlers) eraseAgain(id store.ID, by messages.Actor, cancelled func(event store.ID)) {
 	a.Background.Go(func() {
 		select {
 		case <-a.Ending:
@@ -119,7 +123,7 @@ func (a *Handlers) eraseAgain(id store.ID, by messages.Actor) {
 		}
 		ctx, cancel := context.WithTimeout(context.Background(), a.Config.RequestTimeout)
 		defer cancel()
-		if err := serve.Recovered(func() error { return erasure.Erase(ctx, a.Store, a.Seats, id, by) }); err != nil {
+		if err := serve.Recovered(func() error { return erasure.Erase(ctx, a.Store, a.Seats, id, by, cancelled) }); err != nil {
 			a.Log.Warn().Err(err).Str("user_id", id.Hex()).
 				Msg("what a user did while they were erased may be left; eventio user delete gives it up")
 		}
@@ -130,6 +134,12 @@ func (a *Handlers) eraseAgain(id store.ID, by messages.Actor) {
 func (a *Handlers) ExportUser(w http.ResponseWriter, r *serve.Request) error {
 	id, err := serve.OwnUser(r)
 	if err != nil {
+		return err
+	}
+	if _, err := a.Store.User(r.Context(), id); err != nil { // nothing is handed out, and it costs no more
+		return err
+	}
+	if err := r.Charge(serve.CostOfWholeList); err != nil {
 		return err
 	}
 	more := export.More{Mails: a.Config.Mail, Links: a.Gate.Guard()}

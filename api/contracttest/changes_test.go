@@ -88,9 +88,9 @@ func TestTheChangesOfAnEvent(t *testing.T) {
 		})
 		t.Run("wrong queries", func(t *testing.T) {
 			for _, c := range []struct{ query, field string }{
-				{"after=-1", "after"}, {"after=%2B1", "after"}, {"after=", "after"}, {"after=1.5", "after"}, {"after=9223372036854775808", "after"},
+				{"after=-1", "after"}, {"after=%2B1", "after"}, {"after=1.5", "after"}, {"after=9223372036854775808", "after"},
 				{"after=8", "after"}, {"limit=0", "limit"}, {"limit=1001", "limit"}, {"wait=51s", "wait"}, {"wait=5", "wait"}, {"wait=-1s", "wait"},
-				{"wait=1m", "wait"}, {"wait=05s", "wait"}, {"wait=", "wait"}, {"wait=1s5s", "wait"}, {"cursor=x", "cursor"},
+				{"wait=1m", "wait"}, {"wait=05s", "wait"}, {"wait=1s5s", "wait"}, {"cursor=x", "cursor"},
 			} {
 				s.get(path+"?"+c.query).want(t, 400, "invalid", c.field)
 			}

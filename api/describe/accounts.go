@@ -23,10 +23,12 @@ func ReadUser() Operation {
 func EditUser() Operation {
 	return Operation{
 		ID: "editUser", Tag: "users", Summary: "Change one's own account",
-		Description: "A JSON Merge Patch (RFC 7396): what is left out stays. Another e-mail address needs a log-in within the last 5 minutes; else it is 403 login_too_old.",
-		Body:        wire.UserEdit{},
-		Example:     wire.UserEdit{Name: wire.Set("Ada Lovelace")},
-		Answers:     []Answer{{Status: http.StatusOK, Description: "The user as it is now.", Body: wire.User{}, Example: wire.UserOf(exampleUser())}},
+		Description: "A JSON Merge Patch (RFC 7396): what is left out stays. Another e-mail address needs a log-in within the last 5 minutes; else it is 403 login_too_old. " +
+			"The patch may be the whole user as it was read: read-only fields are refused when they differ.",
+		Body:    wire.UserEdit{},
+		Media:   []string{"application/merge-patch+json"},
+		Example: wire.UserEdit{Name: wire.Set("Ada Lovelace")},
+		Answers: []Answer{{Status: http.StatusOK, Description: "The user as it is now.", Body: wire.User{}, Example: wire.UserOf(exampleUser())}},
 		Problems: []problem.Code{problem.UserNotFound, problem.EmailTaken, problem.LoginTooOld, problem.Overloaded,
 			problem.StorageFull, problem.UnknownOutcome},
 	}

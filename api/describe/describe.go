@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/http"
 	"reflect"
 	"slices"
 	"strconv"
@@ -71,7 +72,10 @@ func (r Route) Codes() []problem.Code {
 		all = append(all, problem.Unauthenticated)
 	}
 	if r.Operation.Body != nil {
-		all = append(all, problem.TooLarge, problem.UnsupportedMediaType)
+		all = append(all, problem.TooLarge)
+	}
+	if r.Method != http.MethodGet { // whether or not there is a body, its type may name no other encoding than UTF-8
+		all = append(all, problem.UnsupportedMediaType)
 	}
 	return all
 }
@@ -132,6 +136,8 @@ func Document(routes []Route) *openapi.Document {
 	}
 	d.Components.Schemas = schemas.Components()
 	addReadOnly(d, "EventEdit", "Event")
+	addReadOnly(d, "UserEdit", "User")
+	addReadOnly(d, "WebhookEdit", "Webhook")
 	d.Components.Headers = limitHeaders()
 	d.Security = []map[string][]string{{}} // operations that name no scheme ask for none
 	d.Components.SecuritySchemes = map[string]openapi.SecurityScheme{securityScheme: {

@@ -52,8 +52,9 @@ func ReadWebhook() Operation {
 func EditWebhook() Operation {
 	o := webhookOperation(Operation{
 		ID: "editWebhook", Summary: "Change a webhook",
-		Description: "A JSON Merge Patch (RFC 7396): what is left out stays. While active is false it is not called; when it is true again, it is told what happened meanwhile.",
-		Body:        wire.WebhookEdit{}, Example: wire.WebhookEdit{Active: wire.Set(true)},
+		Description: "A JSON Merge Patch (RFC 7396): what is left out stays. While active is false it is not called; when it is true again, it is told what happened meanwhile. " +
+			"The patch may be the whole webhook as it was read: read-only fields are refused when they differ, but for those that tell of failures.",
+		Body: wire.WebhookEdit{}, Media: []string{"application/merge-patch+json"}, Example: wire.WebhookEdit{Active: wire.Set(true)},
 	})
 	o.Problems = append(o.Problems, problem.StorageFull, problem.UnknownOutcome)
 	return o

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/api/wire"
+	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/changes"
 )
@@ -27,7 +29,7 @@ func (a *Handlers) ListEventChanges(w http.ResponseWriter, r *serve.Request) err
 	if err != nil {
 		return err
 	}
-	q := r.URL.Query()
+	q := input.Query(r.URL)
 	var f input.Fields
 	after, limit, wait := f.Revision("after", q), f.Limit(q), f.Wait("wait", q)
 	if err := f.Err(); err != nil {
@@ -42,6 +44,9 @@ func (a *Handlers) ListEventChanges(w http.ResponseWriter, r *serve.Request) err
 	}
 	if after > e.Revision {
 		return problem.InvalidField("after", fmt.Sprintf("is above the revision of the event, %d: it was restored from a backup, or this is another event; begin anew", e.Revision))
+	}
+	if err := r.Charge(serve.CostOfPage(limit)); err != nil {
+		return err
 	}
 	if e.Recorded <= after && wait > 0 && r.Method != http.MethodHead {
 		if err := a.awaitChange(w, r, e, after, wait); err != nil {
@@ -62,7 +67,11 @@ func (a *Handlers) awaitChange(w http.ResponseWriter, r *serve.Request, e store.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(wait + a.Config.RequestTimeout + serve.SendTimeout))
 	ctx, cancel := context.WithTimeout(r.Lasting, wait)
 	defer cancel()
-	if !a.waits.await(ctx, e, after) {
+	var from netip.Prefix
+	if a.Gate.Factor(r.Request) > 0 {
+		from = fairqueue.Network(a.Gate.Client(r.Request))
+	}
+	if !a.waits.await(ctx, e, after, from) {
 		return problem.Newf(problem.Overloaded, "Too many clients wait for changes, or this process is ending.")
 	}
 	r.Restart(a.Config.RequestTimeout)
@@ -101,7 +110,7 @@ func (a *Handlers) changesPage(w http.ResponseWriter, r *serve.Request, form ser
 			return err
 		}
 		if len(told) >= page.limit { // one more row tells whether there is a next page
-			linkAfter(w, serve.ChangesPath(page.event), r.URL.Query(), page.limit, last)
+			linkAfter(w, serve.ChangesPath(page.event), input.Query(r.URL), page.limit, last)
 			break
 		}
 		for _, item := range changes.Items(row) {
@@ -119,43 +128,32 @@ func linkAfter(w http.ResponseWriter, path string, q url.Values, limit int, afte
 	w.Header().Set("Link", fmt.Sprintf("<%s?%s>; rel=\"next\"", path, q.Encode()))
 }
 
-// allChanges reads the changes after a revision piece by piece, each within its own time limit, so that
-// a slow reader keeps nothing open in the store.
+// allChanges reads the changes after a revision piece by piece, each when it is its turn, so that a slow
+// reader keeps nothing open in the store.
 func (a *Handlers) allChanges(ctx context.Context, id store.ID, after int64) iter.Seq2[any, error] {
-	read := func() (rows []store.ChangeRecord, err error) {
-		ctx, cancel := context.WithTimeout(ctx, a.Config.RequestTimeout)
-		defer cancel()
-		for row, err := range a.Store.EventChanges(ctx, id, after, changesPiece) {
-			if err != nil {
-				return rows, err
-			}
-			rows = append(rows, row)
-		}
-		return rows, nil
-	}
 	return func(yield func(any, error) bool) {
-		for {
-			rows, err := read()
-			for _, row := range rows {
+		for more := true; more; {
+			rows := 0
+			for row, err := range a.Chunked().EventChanges(ctx, id, after, changesPiece) {
+				if err != nil {
+					yield(nil, err)
+					return
+				}
 				for _, item := range changes.Items(row) {
 					if !yield(wire.ChangeOf(row, item), nil) {
 						return
 					}
 				}
 				after = row.Revision
+				rows++
 			}
-			if err != nil {
-				yield(nil, err)
-			}
-			if err != nil || len(rows) < changesPiece {
-				return
-			}
+			more = rows == changesPiece
 		}
 	}
 }
 
-// maxUserChanges bounds how many registrations one page of a user's changes looks at: each may cost
-// some dozens of reads.
+// maxUserChanges bounds how many registrations one page of a user's changes looks at: each may take
+// some dozens of reads, and costs what a request does.
 const maxUserChanges = 50
 
 // ListUserChanges answers with what happened to the registrations of a person, the newest event first,
@@ -165,7 +163,7 @@ func (a *Handlers) ListUserChanges(w http.ResponseWriter, r *serve.Request) erro
 	if err != nil {
 		return err
 	}
-	q := r.URL.Query()
+	q := input.Query(r.URL)
 	var f input.Fields
 	list := input.ListOf(serve.UserChangesPath(user), q)
 	limit, before := f.Limit(q), store.ID{}
@@ -179,11 +177,14 @@ func (a *Handlers) ListUserChanges(w http.ResponseWriter, r *serve.Request) erro
 		limit = serve.DefaultUserPage
 	}
 	var held []store.UserRegistration
-	for h, err := range a.Store.UserRegistrations(r.Context(), user, before, maxUserChanges+1) {
+	for h, err := range a.Chunked().UserRegistrations(r.Context(), user, before, maxUserChanges+1) {
 		if err != nil {
 			return err
 		}
 		held = append(held, h)
+	}
+	if err := r.Charge(max(1, min(len(held), maxUserChanges, limit))); err != nil {
+		return err
 	}
 	var told []wire.Change
 	for i, h := range held {
@@ -192,7 +193,11 @@ func (a *Handlers) ListUserChanges(w http.ResponseWriter, r *serve.Request) erro
 			serve.LinkNext(w, serve.UserChangesPath(user), q, limit, list.Cursor(last[:]))
 			break
 		}
-		items, err := changes.OfRegistration(r.Context(), a.Store, h)
+		var items []changes.ItemOf
+		err := a.Chunk(r.Context(), func(ctx context.Context) (err error) {
+			items, err = changes.OfRegistration(ctx, a.Store, h)
+			return err
+		})
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -17,8 +18,9 @@ const (
 	waitHeal = 2 * time.Second
 	// waitGap is the least time between two reads: a busy event changes hundreds of times a second.
 	waitGap = 50 * time.Millisecond
-	// maxWaits bounds how many clients wait at once, and maxOrganizerWaits how many of them for events
-	// of one organizer. All that wait for one event share its reads.
+	// maxWaits bounds how many clients wait at once, where there are connections for so many, and
+	// maxOrganizerWaits how many of them for events of one organizer, who has a quarter of them at most.
+	// All that wait for one event share its reads.
 	maxWaits          = 256
 	maxOrganizerWaits = 32
 )
@@ -35,8 +37,10 @@ type eventNews interface {
 	Connected() bool
 }
 
-// changeWaits holds the clients that wait for changes of events. It is safe for concurrent use.
+// changeWaits holds the clients that wait for changes of events. A wait holds a connection, and nothing
+// closes that to make room for others. It is safe for concurrent use.
 type changeWaits struct {
+	most       int // how many may wait
 	store      changeStore
 	timeout    time.Duration   // of a read
 	background *sync.WaitGroup // has what reads
@@ -45,6 +49,7 @@ type changeWaits struct {
 	mu         sync.Mutex // guards all below
 	events     map[store.ID]*watchedEvent
 	organizers map[store.ID]int // how many wait
+	networks   map[netip.Prefix]int
 	waiting    int
 	ended      chan struct{} // closed when nobody may wait any more
 	over       bool          // it is closed
@@ -58,9 +63,14 @@ type watchedEvent struct {
 	stop     context.CancelFunc
 }
 
-func newChangeWaits(st changeStore, timeout time.Duration, background *sync.WaitGroup, news eventNews) *changeWaits {
+// newChangeWaits makes changeWaits for at most so many clients; 0, or more than maxWaits: maxWaits.
+func newChangeWaits(st changeStore, most int, timeout time.Duration, background *sync.WaitGroup, news eventNews) *changeWaits {
+	if most <= 0 || most > maxWaits {
+		most = maxWaits
+	}
 	return &changeWaits{
-		store: st, timeout: timeout, background: background, news: news, events: make(map[store.ID]*watchedEvent), organizers: make(map[store.ID]int), ended: make(chan struct{}),
+		store: st, most: most, timeout: timeout, background: background, news: news,
+		events: make(map[store.ID]*watchedEvent), organizers: make(map[store.ID]int), networks: make(map[netip.Prefix]int), ended: make(chan struct{}),
 	}
 }
 
@@ -82,13 +92,13 @@ func (c *changeWaits) count() int {
 }
 
 // await waits until the record of an event has a row after a revision, ctx ends, or end is called. It
-// returns false at once when it may not wait.
-func (c *changeWaits) await(ctx context.Context, e store.Event, after int64) bool {
-	watched := c.enter(e)
+// returns false at once when it may not wait. from is the client's network; the zero one is not bounded.
+func (c *changeWaits) await(ctx context.Context, e store.Event, after int64, from netip.Prefix) bool {
+	watched := c.enter(e, from)
 	if watched == nil {
 		return false
 	}
-	defer c.leave(e, watched)
+	defer c.leave(e, from, watched)
 	for {
 		c.mu.Lock()
 		recorded, changed := watched.recorded, watched.changed
@@ -106,15 +116,19 @@ func (c *changeWaits) await(ctx context.Context, e store.Event, after int64) boo
 	}
 }
 
-// enter counts a client that waits for an event; nil: they are too many.
-func (c *changeWaits) enter(e store.Event) *watchedEvent {
+// enter counts a client that waits for an event; nil: they are too many, of all, of the organizer's, or of a
+// network, which has half of them at most.
+func (c *changeWaits) enter(e store.Event, from netip.Prefix) *watchedEvent {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.over || c.waiting == maxWaits || c.organizers[e.OrganizerID] == maxOrganizerWaits {
+	switch {
+	case c.over, c.waiting >= c.most, c.organizers[e.OrganizerID] >= min(maxOrganizerWaits, max(1, c.most/4)),
+		from.IsValid() && c.networks[from] >= max(1, c.most/2):
 		return nil
 	}
 	c.waiting++
 	c.organizers[e.OrganizerID]++
+	c.networks[from]++
 	watched := c.events[e.ID]
 	if watched == nil {
 		ctx, stop := context.WithCancel(context.Background())
@@ -126,12 +140,15 @@ func (c *changeWaits) enter(e store.Event) *watchedEvent {
 	return watched
 }
 
-func (c *changeWaits) leave(e store.Event, watched *watchedEvent) {
+func (c *changeWaits) leave(e store.Event, from netip.Prefix, watched *watchedEvent) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.waiting--
 	if c.organizers[e.OrganizerID]--; c.organizers[e.OrganizerID] == 0 {
 		delete(c.organizers, e.OrganizerID)
+	}
+	if c.networks[from]--; c.networks[from] == 0 {
+		delete(c.networks, from)
 	}
 	if watched.waiting--; watched.waiting == 0 {
 		watched.stop()

@@ -3,6 +3,7 @@ package events
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -69,7 +70,7 @@ func waits(t *testing.T, told bool, test func(t *testing.T, s *recordStore, c *c
 			s.next = make(chan struct{})
 		}
 		var background sync.WaitGroup
-		test(t, s, newChangeWaits(s, time.Second, &background, s))
+		test(t, s, newChangeWaits(s, 0, time.Second, &background, s))
 		background.Wait() // nobody waits any more, so nobody reads
 	})
 }
@@ -81,7 +82,7 @@ func TestManyWaitersShareTheReads(t *testing.T) {
 			began := time.Now()
 			for range maxOrganizerWaits {
 				all.Go(func() {
-					if !c.await(t.Context(), s.event, 5) {
+					if !c.await(t.Context(), s.event, 5, netip.Prefix{}) {
 						t.Error("one may not wait")
 					}
 				})
@@ -111,7 +112,7 @@ func TestABusyEventIsNotReadAllTheTime(t *testing.T) {
 				s.change()
 			}
 		})
-		c.await(ctx, e, 1<<40)
+		c.await(ctx, e, 1<<40, netip.Prefix{})
 		if n, most := s.reads.Load(), int64(10*time.Second/waitGap)+1; n > most || n < most/2 {
 			t.Errorf("%d reads in 10 s, want about %d", n, most)
 		}
@@ -120,41 +121,53 @@ func TestABusyEventIsNotReadAllTheTime(t *testing.T) {
 }
 
 func TestWaitsAreBounded(t *testing.T) {
-	waits(t, false, func(t *testing.T, s *recordStore, c *changeWaits) {
-		ctx, cancel := context.WithCancel(t.Context())
-		var all sync.WaitGroup
-		var refused atomic.Int64
-		enter := func(e store.Event, n int) {
-			for range n {
-				all.Go(func() {
-					if !c.await(ctx, e, 5) {
-						refused.Add(1)
-					}
-				})
+	for _, most := range []int{0, 30, 2} { // 0: maxWaits
+		waits(t, false, func(t *testing.T, s *recordStore, c *changeWaits) {
+			all, organizers := maxWaits, maxOrganizerWaits
+			if most > 0 {
+				all, organizers, c.most = most, max(1, most/4), most
 			}
-			synctest.Wait()
-		}
-		enter(s.event, maxOrganizerWaits+3)
-		if n := refused.Swap(0); n != 3 || c.count() != maxOrganizerWaits {
-			t.Errorf("of one organizer %d are refused", n)
-		}
-		for range maxWaits/maxOrganizerWaits - 1 {
-			other := s.event
-			other.ID, other.OrganizerID = store.NewID(), store.NewID()
-			enter(other, maxOrganizerWaits)
-		}
-		last := s.event
-		last.OrganizerID = store.NewID()
-		enter(last, 2)
-		if n := refused.Swap(0); n != 2 || c.count() != maxWaits {
-			t.Errorf("of all %d are refused, and %d wait", n, c.count())
-		}
-		cancel()
-		all.Wait()
-		if c.count() != 0 || len(c.events) != 0 || len(c.organizers) != 0 {
-			t.Errorf("%d wait, of %d events and %d organizers", c.count(), len(c.events), len(c.organizers))
-		}
-	})
+			ctx, cancel := context.WithCancel(t.Context())
+			var waiting sync.WaitGroup
+			var refused atomic.Int64
+			// enter has n clients of a network wait for an event of an organizer of its own.
+			enter := func(network string, n int) {
+				e := s.event
+				e.ID, e.OrganizerID = store.NewID(), store.NewID()
+				for range n {
+					waiting.Go(func() {
+						if !c.await(ctx, e, 5, netip.MustParsePrefix(network)) {
+							refused.Add(1)
+						}
+					})
+				}
+				synctest.Wait()
+			}
+			enter("192.0.2.0/24", organizers+3)
+			if n := refused.Swap(0); n != 3 || c.count() != organizers {
+				t.Errorf("of one organizer %d are refused", n)
+			}
+			for range all {
+				enter("192.0.2.0/24", 1)
+			}
+			if c.count() != max(1, all/2) {
+				t.Errorf("of one network %d wait, of %d", c.count(), all)
+			}
+			for range all {
+				enter("2001:db8::/48", 1)
+			}
+			refused.Store(0)
+			enter("198.51.100.0/24", 2)
+			if n := refused.Swap(0); n != 2 || c.count() != all {
+				t.Errorf("of all %d are refused, and %d wait, of %d", n, c.count(), all)
+			}
+			cancel()
+			waiting.Wait()
+			if c.count() != 0 || len(c.events) != 0 || len(c.organizers) != 0 || len(c.networks) != 0 {
+				t.Errorf("%d wait, of %d events, %d organizers and %d networks", c.count(), len(c.events), len(c.organizers), len(c.networks))
+			}
+		})
+	}
 }
 
 func TestAReadThatFailsIsRepeated(t *testing.T) {
@@ -162,7 +175,7 @@ func TestAReadThatFailsIsRepeated(t *testing.T) {
 		e := s.event
 		s.fails = true
 		done := make(chan bool)
-		go func() { done <- c.await(t.Context(), e, 5) }()
+		go func() { done <- c.await(t.Context(), e, 5, netip.Prefix{}) }()
 		time.Sleep(3 * time.Second)
 		s.change()
 		time.Sleep(3 * time.Second)
@@ -183,7 +196,7 @@ func TestNewsSparesReads(t *testing.T) {
 		var done atomic.Bool
 		var all sync.WaitGroup
 		e := s.event
-		all.Go(func() { done.Store(c.await(t.Context(), e, 5)) })
+		all.Go(func() { done.Store(c.await(t.Context(), e, 5, netip.Prefix{})) })
 		time.Sleep(10 * time.Second)
 		if n := s.reads.Swap(0); n > int64(10*time.Second/waitHeal)+1 {
 			t.Errorf("%d reads in 10 s without a change", n)
@@ -203,7 +216,7 @@ func TestNewsSparesReads(t *testing.T) {
 			t.Errorf("it goes on %v after the news", took)
 		}
 		e.Recorded = 6
-		all.Go(func() { done.Store(c.await(t.Context(), e, 6)) })
+		all.Go(func() { done.Store(c.await(t.Context(), e, 6, netip.Prefix{})) })
 		time.Sleep(time.Second)
 		began = time.Now()
 		s.change() // the news of it is lost

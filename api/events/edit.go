@@ -1,14 +1,9 @@
 package events
 
 import (
-	"errors"
-	"maps"
 	"net/http"
 	"slices"
 	"time"
-
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
@@ -34,7 +29,11 @@ func (a *Handlers) EditEvent(w http.ResponseWriter, r *serve.Request) error {
 	}
 	var f input.Fields
 	edit := editOf(&f, body.EventEdit, e)
-	if err := checkReadOnly(&f, body.Others, e, serve.Matches(r.Header.Values("If-Match"), eventTag(e))); err != nil {
+	var moved []string
+	if !knowsLatest(r.Header, e) {
+		moved = []string{"tickets_sold", "waiting", "state", "registration_state"} // by registrations and the time
+	}
+	if err := input.ReadOnly(&f, body.Others, wire.EventOf(e), moved...); err != nil {
 		return err
 	}
 	if err := f.Err(); err != nil {
@@ -50,6 +49,13 @@ func (a *Handlers) EditEvent(w http.ResponseWriter, r *serve.Request) error {
 		return err
 	}
 	return a.sendEdit(w, r, e.ID, edit)
+}
+
+// knowsLatest reports whether a client says by If-Match that it has read e as it is now. * says nothing
+// of what was read, and a list not which of it.
+func knowsLatest(h http.Header, e store.Event) bool {
+	sent := h.Values("If-Match")
+	return len(serve.TagNumbers(sent)) == 1 && serve.Matches(sent, eventTag(e))
 }
 
 // editOf checks the fields of an edit of an event, as those of a new event are, and says what of
@@ -106,42 +112,6 @@ func checkOrder(f *input.Fields, e store.Event) {
 	for _, wrong := range e.CheckTimes() {
 		f.Add(wrong.Field, wrong.Reason)
 	}
-}
-
-// checkReadOnly checks the fields of a patch that no edit can change: each must be one of an event, and
-// be as it is. latest says that the client has read the event as it is now. If not, the fields that
-// follow from registrations and the time may have been another thing when it was read, and
-// are not looked at.
-func checkReadOnly(f *input.Fields, others jsontext.Value, e store.Event, latest bool) error {
-	if len(others) == 0 {
-		return nil
-	}
-	var sent map[string]jsontext.Value
-	if err := json.Unmarshal(others, &sent); err != nil {
-		return problem.InvalidField("body", "must be one well-formed JSON object")
-	}
-	now, err := json.Marshal(wire.EventOf(e))
-	if err != nil {
-		return err
-	}
-	for _, name := range slices.Sorted(maps.Keys(sent)) {
-		member, err := json.Marshal(map[string]jsontext.Value{name: sent[name]})
-		if err != nil {
-			return err
-		}
-		with := wire.EventOf(e)
-		if err := input.Decode(member, &with, json.RejectUnknownMembers(true)); err != nil {
-			if p, ok := errors.AsType[*problem.Problem](err); ok {
-				f.AddAll(p.Errors)
-			}
-			continue
-		}
-		fixed := slices.Contains([]string{"id", "organizer_id", "created_at", "cancelled_at"}, name)
-		if then, err := json.Marshal(with); err != nil || (fixed || latest) && string(then) != string(now) {
-			f.Add(name, "cannot be changed: leave it out, or send it as it is")
-		}
-	}
-	return nil
 }
 
 // editVersion reads the version that an edit of e is based on, from If-Match. Of several versions it is

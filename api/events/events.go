@@ -33,7 +33,7 @@ type Handlers struct {
 // New makes the handlers over what all share.
 func New(core *serve.Core) *Handlers {
 	news := core.Seats.Link()
-	return &Handlers{core, newChangeWaits(core.Store, core.Config.RequestTimeout, &core.Background, news), live.New(live.Config{
+	return &Handlers{core, newChangeWaits(core.Store, core.Config.ChangeWaits, core.Config.RequestTimeout, &core.Background, news), live.New(live.Config{
 		Store: core.Store, News: news, Timeout: core.Config.RequestTimeout, Most: core.Config.LiveStreams, Busy: core.Busy, Running: &core.Background,
 	})}
 }
@@ -145,10 +145,7 @@ func (a *Handlers) ListEvents(w http.ResponseWriter, r *serve.Request) error {
 
 // eventsCost returns what a list of events costs.
 func eventsCost(q store.EventQuery) int {
-	cost := max(1, q.Limit/serve.PageOfOne)
-	if q.Limit == 0 {
-		cost = serve.CostOfWholeList
-	}
+	cost := serve.CostOfPage(q.Limit)
 	if len(q.Words) > 0 {
 		cost *= serve.CostOfSearch
 	}

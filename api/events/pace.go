@@ -1,6 +1,7 @@
 package events
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -10,6 +11,9 @@ import (
 	"github.com/eventio/eventio/pkg/store/changes"
 )
 
+// minutesOfOne is how many minutes of a pace cost what a request does: each takes some reads of the record.
+const minutesOfOne = 10
+
 // ReadPace answers with how many registrations were made and cancelled in each of the latest minutes.
 func (a *Handlers) ReadPace(w http.ResponseWriter, r *serve.Request) error {
 	id, err := serve.EventID(r)
@@ -17,7 +21,7 @@ func (a *Handlers) ReadPace(w http.ResponseWriter, r *serve.Request) error {
 		return err
 	}
 	var f input.Fields
-	n := f.Minutes("minutes", r.URL.Query())
+	n := f.Minutes("minutes", input.Query(r.URL))
 	if err := f.Err(); err != nil {
 		return err
 	}
@@ -28,7 +32,14 @@ func (a *Handlers) ReadPace(w http.ResponseWriter, r *serve.Request) error {
 	if err := r.Caller.Require(e.OrganizerID, "Only the organizer may read the pace of this event."); err != nil {
 		return err
 	}
-	minutes, err := changes.PaceOf(r.Context(), a.Store, e, time.Now(), n)
+	if err := r.Charge(max(1, n/minutesOfOne)); err != nil {
+		return err
+	}
+	var minutes []changes.Minute
+	err = a.Chunk(r.Context(), func(ctx context.Context) (err error) {
+		minutes, err = changes.PaceOf(ctx, a.Store, e, time.Now(), n)
+		return err
+	})
 	if err != nil {
 		return err
 	}

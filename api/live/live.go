@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/eventio/eventio/api/problem"
+	"github.com/eventio/eventio/internal/fairqueue"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -71,6 +72,7 @@ type Streams struct {
 	mu        sync.Mutex // guards all below
 	open      int
 	ofAddress map[netip.Addr]int
+	ofNetwork map[netip.Prefix]int
 	listening int    // things of people to which somebody listens
 	silence   func() // ends the listening to news of people
 	ended     chan struct{}
@@ -79,7 +81,7 @@ type Streams struct {
 
 // New makes Streams.
 func New(c Config) *Streams {
-	s := &Streams{store: c.Store, most: c.Most, ofAddress: make(map[netip.Addr]int), ended: make(chan struct{})}
+	s := &Streams{store: c.Store, most: c.Most, ofAddress: make(map[netip.Addr]int), ofNetwork: make(map[netip.Prefix]int), ended: make(chan struct{})}
 	if s.most <= 0 || s.most > DefaultStreams {
 		s.most = DefaultStreams
 	}
@@ -136,10 +138,12 @@ func (s *Streams) hintPeople(n messages.PeopleNews) {
 	}
 }
 
-// Enter counts a stream to a client's address until leave is called. It fails with the problem
-// Overloaded when there are too many, of all or of this address, and after End. factor says how many
-// times as many as others the address may have; 0: any number.
+// Enter counts a stream to a client's address and network until leave is called. It fails with the problem
+// Overloaded when there are too many, of all, of this address or of its network, which may have half of
+// all, and after End. factor says how many times as many as others the address may have; 0: any number, and
+// so may its network.
 func (s *Streams) Enter(address netip.Addr, factor int) (leave func(), err error) {
+	network := fairqueue.Network(address)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -149,13 +153,19 @@ func (s *Streams) Enter(address netip.Addr, factor int) (leave func(), err error
 		return nil, problem.Newf(problem.Overloaded, "There are as many live streams as may be; ask for the event with its ETag meanwhile.")
 	case factor > 0 && s.ofAddress[address] >= factor*maxOfAddress:
 		return nil, problem.Newf(problem.Overloaded, "There are as many live streams to this address as may be; ask for the event with its ETag meanwhile.")
+	case factor > 0 && s.ofNetwork[network] >= max(1, s.most/2):
+		return nil, problem.Newf(problem.Overloaded, "There are as many live streams to the network of this address as may be; ask for the event with its ETag meanwhile.")
 	}
 	s.open++
 	s.ofAddress[address]++
+	s.ofNetwork[network]++
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.open--
+		if s.ofNetwork[network]--; s.ofNetwork[network] == 0 {
+			delete(s.ofNetwork, network)
+		}
 		if s.ofAddress[address]--; s.ofAddress[address] == 0 {
 			delete(s.ofAddress, address)
 		}

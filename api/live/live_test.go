@@ -531,8 +531,8 @@ func TestStreamsEndInOrder(t *testing.T) {
 }
 
 func TestStreamsAreBounded(t *testing.T) {
-	inBubble(t, Config{Most: maxOfAddress + 2}, func(t *testing.T, f *fake) {
-		a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	inBubble(t, Config{Most: 2*maxOfAddress + 2}, func(t *testing.T, f *fake) {
+		a, b := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("198.51.100.2")
 		var leaves []func()
 		enter := func(from netip.Addr, factor int) error {
 			leave, err := f.Enter(from, factor)
@@ -554,8 +554,16 @@ func TestStreamsAreBounded(t *testing.T) {
 		if enter(a, 1) == nil {
 			t.Error("an address has too many")
 		}
-		for range 2 { // a crowd may have more, and so may another address
-			if err := enter(b, 1); err != nil {
+		if err := enter(a, 2); err != nil { // a crowd may have more
+			t.Error(err)
+		}
+		for _, other := range []string{"192.0.2.2", "::ffff:192.0.2.3"} { // another address, but the network has half of all
+			if enter(netip.MustParseAddr(other), 2) == nil {
+				t.Errorf("a network has too many with %s", other)
+			}
+		}
+		for range maxOfAddress + 1 { // another network has the other half
+			if err := enter(b, 2); err != nil {
 				t.Error(err)
 			}
 		}
@@ -565,7 +573,7 @@ func TestStreamsAreBounded(t *testing.T) {
 		for _, leave := range leaves {
 			leave()
 		}
-		if f.Open() != 0 || len(f.ofAddress) != 0 {
+		if f.Open() != 0 || len(f.ofAddress) != 0 || len(f.ofNetwork) != 0 {
 			t.Errorf("%d are open when all have left", f.Open())
 		}
 		if err := enter(a, 1); err != nil {

@@ -98,10 +98,7 @@ func (l guestList) sorted() bool { return l.sort == wire.SortName || l.sort == w
 
 // cost returns what the list costs: one that is sorted or searched reads more than it shows.
 func (l guestList) cost() int {
-	cost := max(1, l.limit/serve.PageOfOne)
-	if l.limit == 0 {
-		cost = serve.CostOfWholeList
-	}
+	cost := serve.CostOfPage(l.limit)
 	if l.sorted() || l.words != nil {
 		cost *= serve.CostOfSearch
 	}

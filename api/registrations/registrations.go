@@ -308,11 +308,7 @@ func (a *Handlers) ListRegistrations(w http.ResponseWriter, r *serve.Request) er
 	if err := r.Caller.Require(e.OrganizerID, "Only the organizer may list the registrations."); err != nil {
 		return err
 	}
-	cost := max(1, limit/serve.PageOfOne)
-	if limit == 0 {
-		cost = serve.CostOfWholeList
-	}
-	if err := r.Charge(cost); err != nil {
+	if err := r.Charge(serve.CostOfPage(limit)); err != nil {
 		return err
 	}
 	serve.NoStore(w)

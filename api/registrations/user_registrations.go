@@ -40,6 +40,9 @@ func (a *Handlers) ListUserRegistrations(w http.ResponseWriter, r *serve.Request
 	if limit == 0 {
 		limit = serve.DefaultUserPage
 	}
+	if err := r.Charge(serve.CostOfPage(limit)); err != nil {
+		return err
+	}
 	page, last, more, err := a.userPage(r.Context(), userQuery{user, before, when, limit})
 	if err != nil {
 		return err

@@ -63,6 +63,9 @@ type Config struct {
 	// LiveStreams is how many live streams there may be at once, at most
 	// live.DefaultStreams, which is also the default.
 	LiveStreams int
+	// ChangeWaits is how many clients may wait for changes at once, at most 256, which is also the
+	// default.
+	ChangeWaits int
 	// Webhooks says which webhooks may be made.
 	Webhooks Webhooks
 	// Tracer makes the spans of requests. nil: there are none.

@@ -24,12 +24,17 @@ func (a *Core) SentBy(r *Request) security.Actor {
 
 // Tell writes the message that something happened by a request, in the role in which its sender acts.
 func (a *Core) Tell(r *Request, event security.Event, role messages.ActorKind, about security.About) {
+	a.Teller(r, role)(event, about)
+}
+
+// Teller returns what writes such messages, also after the answer.
+func (a *Core) Teller(r *Request, role messages.ActorKind) func(event security.Event, about security.About) {
 	by := a.SentBy(r)
 	by.Kind = string(role)
 	if !r.Caller.Proven {
 		by.Kind = string(messages.ActorUnproven)
 	}
-	security.Log(a.Log, event, by, about)
+	return func(event security.Event, about security.About) { security.Log(a.Log, event, by, about) }
 }
 
 // TellRefusal writes the message about a request that was refused because of who sent it, or how often.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/wire"
-	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/internal/fairqueue"
 )
 
 const (
@@ -115,45 +115,6 @@ func (a *Core) Stream(w http.ResponseWriter, r *Request, format ListFormat, list
 	return send(false)
 }
 
-// chunks is the store as streams read it: each page is a chunk.
-type chunks struct {
-	Store
-	api *Core
-}
-
-// FindEvents finds a page of events.
-func (c chunks) FindEvents(ctx context.Context, q store.EventQuery) (page store.EventPage, err error) {
-	err = c.api.Chunk(ctx, func(ctx context.Context) (err error) {
-		page, err = c.Store.FindEvents(ctx, q)
-		return err
-	})
-	return page, err
-}
-
-// UserRegistrations reads a page of a user's registrations before it yields the first one.
-func (c chunks) UserRegistrations(ctx context.Context, user, before store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
-	return func(yield func(store.UserRegistration, error) bool) {
-		var page []store.UserRegistration
-		err := c.api.Chunk(ctx, func(ctx context.Context) error {
-			for r, err := range c.Store.UserRegistrations(ctx, user, before, limit) {
-				if err != nil {
-					return err
-				}
-				page = append(page, r)
-			}
-			return nil
-		})
-		for _, r := range page {
-			if !yield(r, nil) {
-				return
-			}
-		}
-		if err != nil {
-			yield(store.UserRegistration{}, err)
-		}
-	}
-}
-
 func earliest(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b
@@ -190,8 +151,10 @@ const (
 	// reads that the embedded one has.
 	maxReading = 4
 	// maxStreams bounds the streams that wait for their readers: each holds a chunk of its list, of
-	// which one of events may take a megabyte. maxStreamsOfAddress bounds those of one client.
+	// which one of events may take a megabyte. maxStreamsOfAddress bounds those of one client, and
+	// maxStreamsOfNetwork those of its network: whoever has one IPv6 /48 has 65,536 addresses.
 	maxStreams          = 64
+	maxStreamsOfNetwork = maxStreams / 4
 	maxStreamsOfAddress = 8
 	// longestStream bounds how long a stream takes, however fast its reader is.
 	longestStream = 10 * time.Minute
@@ -210,53 +173,46 @@ type streamThrottle struct {
 	mu        sync.Mutex // guards all below
 	running   int        // streams that wait for their readers
 	ofAddress map[netip.Addr]int
+	ofNetwork map[netip.Prefix]int
 }
 
 func newStreamThrottle() *streamThrottle {
 	return &streamThrottle{
 		pausing: make(chan struct{}, maxPausing), turn: make(chan struct{}, 1), reading: make(chan struct{}, maxReading),
-		longest: longestStream, ofAddress: make(map[netip.Addr]int),
+		longest: longestStream, ofAddress: make(map[netip.Addr]int), ofNetwork: make(map[netip.Prefix]int),
 	}
 }
 
 // busy reports whether more seat requests are under way than on an ordinary day.
 func (s *streamThrottle) busy() bool { return s.seatRequests.Load() >= busySeatRequests }
 
-// enter counts a stream to a client's address until leave is called.
+// enter counts a stream to a client's address and network until leave is called.
 func (s *streamThrottle) enter(address netip.Addr) (leave func(), err error) {
+	network := fairqueue.Network(address)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
 	case s.ofAddress[address] >= maxStreamsOfAddress:
 		return nil, problem.Newf(problem.RateLimited, "%d long lists are being sent to this address; read these first, or read lists in pages, with limit.", maxStreamsOfAddress)
+	case s.ofNetwork[network] >= maxStreamsOfNetwork:
+		return nil, problem.Newf(problem.RateLimited, "%d long lists are being sent to the network of this address; try again after the time in Retry-After, or read lists in pages, with limit.", maxStreamsOfNetwork)
 	case s.running >= maxStreams:
 		return nil, problem.Newf(problem.Overloaded, "Too many long lists are being sent; try again after the time in Retry-After, or read lists in pages, with limit.")
 	}
 	s.running++
 	s.ofAddress[address]++
+	s.ofNetwork[network]++
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.running--
+		if s.ofNetwork[network]--; s.ofNetwork[network] == 0 {
+			delete(s.ofNetwork, network)
+		}
 		if s.ofAddress[address]--; s.ofAddress[address] == 0 {
 			delete(s.ofAddress, address)
 		}
 	}, nil
-}
-
-// Chunk reads a part of a list that is streamed, when it is the stream's turn, within the time of a
-// request. read gives everything of the store back before it returns, so that nothing of it is held
-// while the part is sent.
-func (a *Core) Chunk(ctx context.Context, read func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, a.Config.RequestTimeout)
-	defer cancel()
-	select {
-	case a.throttle.reading <- struct{}{}:
-		defer func() { <-a.throttle.reading }()
-	case <-ctx.Done():
-		return fmt.Errorf("wait to read a part of a list: %w: %w", store.ErrUnavailable, ctx.Err())
-	}
-	return read(ctx)
 }
 
 // pause delays a stream that has worked for so long. It returns at once while few seat requests
@@ -291,6 +247,14 @@ const (
 	PageOfOne       = 100
 )
 
+// CostOfPage returns what a page of at most limit items costs; 0: it is the whole list.
+func CostOfPage(limit int) int {
+	if limit == 0 {
+		return CostOfWholeList
+	}
+	return max(1, limit/PageOfOne)
+}
+
 // WriteList sends a page of changes.
 func WriteList(w http.ResponseWriter, r *Request, form ListFormat, changes []wire.Change) error {
 	buf := []byte(form.begin)
@@ -310,9 +274,6 @@ func WriteList(w http.ResponseWriter, r *Request, form ListFormat, changes []wir
 
 // DefaultUserPage is the size of a page of a user's registrations when none is asked for.
 const DefaultUserPage = 100
-
-// Chunked returns the store as streams read it.
-func (a *Core) Chunked() Store { return chunks{a.Store, a} }
 
 // Busy reports whether more seat requests are under way than on an ordinary day.
 func (a *Core) Busy() bool { return a.throttle.busy() }

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"net/http"
 	"net/http/httptest"
@@ -114,27 +115,47 @@ func TestALongListIsWholeBesideSeatRequests(t *testing.T) {
 	}
 }
 
-func TestStreamsAreBoundedForEachAddressAndInTotal(t *testing.T) {
-	s := newStreamThrottle()
-	address := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{203, 0, 113, byte(n)}) }
-	var leave []func()
-	for n := range maxStreams {
-		l, err := s.enter(address(n / maxStreamsOfAddress))
-		if err != nil {
-			t.Fatalf("stream %d: %v", n+1, err)
-		}
-		leave = append(leave, l)
-	}
-	for want, from := range map[problem.Code]int{problem.RateLimited: 0, problem.Overloaded: 99} {
-		if _, err := s.enter(address(from)); ProblemOf(err).Code != want {
-			t.Errorf("one more is %v, want %s", err, want)
-		}
-	}
-	for _, l := range leave {
-		l()
-	}
-	if s.running != 0 || len(s.ofAddress) != 0 {
-		t.Errorf("%d run and %d addresses have some after the last has left", s.running, len(s.ofAddress))
+func TestStreamsAreBoundedForEachAddressNetworkAndInTotal(t *testing.T) {
+	for name, address := range map[string]func(network, n int) string{
+		"IPv4": func(network, n int) string { return fmt.Sprintf("203.0.%d.%d", network, n) },
+		"IPv6": func(network, n int) string { return fmt.Sprintf("2001:db8:%x:%x::", network, n) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStreamThrottle()
+			var leave []func()
+			enter := func(network, n int) problem.Code {
+				l, err := s.enter(netip.MustParseAddr(address(network, n)))
+				if err != nil {
+					return ProblemOf(err).Code
+				}
+				leave = append(leave, l)
+				return ""
+			}
+			for network := range maxStreams / maxStreamsOfNetwork {
+				for n := range maxStreamsOfNetwork {
+					if code := enter(network, n/maxStreamsOfAddress); code != "" {
+						t.Fatalf("stream %d of network %d: %s", n+1, network, code)
+					}
+					if n == maxStreamsOfAddress-1 {
+						if code := enter(network, 0); code != problem.RateLimited {
+							t.Errorf("one more of an address is %q", code)
+						}
+					}
+				}
+				if code := enter(network, 99); code != problem.RateLimited {
+					t.Errorf("one more of a network is %q", code)
+				}
+			}
+			if code := enter(99, 0); code != problem.Overloaded {
+				t.Errorf("one more is %q", code)
+			}
+			for _, l := range leave {
+				l()
+			}
+			if s.running != 0 || len(s.ofAddress) != 0 || len(s.ofNetwork) != 0 {
+				t.Errorf("%d run, %d addresses and %d networks have some after the last has left", s.running, len(s.ofAddress), len(s.ofNetwork))
+			}
+		})
 	}
 }
 

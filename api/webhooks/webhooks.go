@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/api/serve"
@@ -42,8 +40,10 @@ const (
 func newSecret() (key []byte, text string) {
 	key = make([]byte, secretBytes)
 	_, _ = rand.Read(key) // it never fails
-	return key, secretPrefix + base64.StdEncoding.EncodeToString(key)
+	return key, secretText(key)
 }
+
+func secretText(key []byte) string { return secretPrefix + base64.StdEncoding.EncodeToString(key) }
 
 // Create stores a new webhook, and tells its secret.
 func (a *Handlers) Create(w http.ResponseWriter, r *serve.Request) error {
@@ -145,18 +145,21 @@ func (a *Handlers) Read(w http.ResponseWriter, r *serve.Request) error {
 }
 
 // Edit changes a webhook. A new URL, and switching it on, begin anew with it: what failed before
-// does not count.
+// does not count. The patch may be a whole webhook as it was read, also as it was made, with its secret.
 func (a *Handlers) Edit(w http.ResponseWriter, r *serve.Request) error {
 	hook, err := a.ownWebhook(r)
 	if err != nil {
 		return err
 	}
-	var body wire.WebhookEdit
-	if err := r.Decode(&body, json.RejectUnknownMembers(true)); err != nil {
+	var body wire.WebhookPatch
+	if err := input.Decode(r.Sent, &body); err != nil {
 		return err
 	}
 	var f input.Fields
-	if body.URL.Sent {
+	if err := input.ReadOnly(&f, body.Others, told(hook), "failures", "failing_since", "last_error", "next_call_at", "switched_off_at"); err != nil {
+		return err
+	}
+	if body.URL.Sent && body.URL.Value != hook.URL {
 		a.checkURL(&f, body.URL.Value)
 	}
 	if err := f.Err(); err != nil {
@@ -181,6 +184,15 @@ func (a *Handlers) Edit(w http.ResponseWriter, r *serve.Request) error {
 	a.tellWebhook(r, hook, "edited")
 	serve.NoStore(w)
 	return serve.WriteJSON(w, http.StatusOK, wire.WebhookOf(hook))
+}
+
+// told returns what an owner has been told of a webhook: the secret, too, when it was made or renewed.
+func told(hook store.Webhook) wire.Webhook {
+	w := wire.WebhookOf(hook)
+	if len(hook.Secrets) > 0 {
+		w.Secret = secretText(hook.Secrets[0].Key)
+	}
+	return w
 }
 
 // Delete removes a webhook, and what waits for it.

@@ -3,6 +3,8 @@ package wire
 import (
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -69,6 +71,13 @@ func UserOf(u store.User) User {
 type UserEdit struct {
 	Name  Optional[string] `json:"name,omitzero"`
 	Email Optional[string] `json:"email,omitzero"`
+}
+
+// UserPatch is the body of an edit as it is read: what it changes, and all that it has beside that,
+// which may be the rest of a user that was read.
+type UserPatch struct {
+	UserEdit
+	Others jsontext.Value `json:",embed"`
 }
 
 // LoginSession is a log-in of a person, whose tokens can be ended.

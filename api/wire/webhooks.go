@@ -3,6 +3,8 @@ package wire
 import (
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -39,6 +41,13 @@ type NewWebhook struct {
 type WebhookEdit struct {
 	URL    Optional[string] `json:"url,omitzero"`
 	Active Optional[bool]   `json:"active,omitzero"`
+}
+
+// WebhookPatch is the body of an edit as it is read: what it changes, and all that it has beside that,
+// which may be the rest of a webhook that was read.
+type WebhookPatch struct {
+	WebhookEdit
+	Others jsontext.Value `json:",embed"`
 }
 
 // Webhook is what the owner of a webhook is told of it.

@@ -130,7 +130,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 		return err
 	}
 	settings := api.Config{RequestTimeout: c.Serve.RequestTimeout, KeyLife: c.Serve.KeepKeys, RepeatsWithin: c.Serve.RepeatsWithin, Pages: pages, Access: access, Quotas: quotas, Webhooks: hooks,
-		LiveStreams: process.Streams(most), Tracer: tracer}
+		LiveStreams: process.Streams(most), ChangeWaits: process.Waits(most), Tracer: tracer}
 	if c.Serve.Mail {
 		settings.Mail = connections.Store
 	}

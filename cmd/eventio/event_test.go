@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -166,6 +168,66 @@ func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 	}
 	began := time.Now()
 	r := p.ask(t, "POST", "/api/events", `{"organizer_id":"`+store.NewID().Hex()+`","title":"Opening","capacity":5,"starts_at":"2027-05-01T18:00:00Z","ends_at":"2027-05-01T20:00:00Z"}`)
+	if took := time.Since(began); r.status != 201 || took > 5*time.Second {
+		t.Errorf("the next client gets %v after %v", r, took)
+	}
+}
+
+// TestWaitsAndStreamsKeepNobodyOut: 8 organizers wait for changes 30 times each, and 240 clients listen, at a
+// process that may open 400 files. All that is at work as long as its client likes leaves room for the next.
+func TestWaitsAndStreamsKeepNobodyOut(t *testing.T) {
+	if _, err := os.Stat("/bin/sh"); err != nil {
+		t.Skip("there is no shell that lowers the limit of open files")
+	}
+	p := startProgram(t, t.TempDir(), "/bin/sh", "-c", `ulimit -n 400 && EVENTIO_RATE_LIMITS=off exec "$@"`, "sh")
+	body := func() string {
+		return `{"organizer_id":"` + store.NewID().Hex() + `","title":"Opening","capacity":5,"starts_at":"2027-05-01T18:00:00Z","ends_at":"2027-05-01T20:00:00Z"}`
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var clients sync.WaitGroup
+	defer clients.Wait()
+	defer cancel()
+	var held, refused atomic.Int64
+	const organizers, each = 8, 30
+	var events []string
+	for range organizers {
+		events = append(events, p.ask(t, "POST", "/api/events", body()).header.Get("Location"))
+	}
+	http.DefaultClient.CloseIdleConnections() // else that of ask is closed to make room while it asks
+	for _, event := range events {
+		for range each {
+			for _, path := range []string{event + "/changes?after=1&wait=50s", event + "/live"} {
+				clients.Go(func() {
+					transport := http.Transport{DisableKeepAlives: true}
+					defer transport.CloseIdleConnections()
+					r, err := http.NewRequestWithContext(ctx, "GET", p.url+path, nil)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					res, err := transport.RoundTrip(r)
+					if err != nil {
+						return
+					}
+					defer res.Body.Close()
+					if res.StatusCode == http.StatusServiceUnavailable {
+						refused.Add(1)
+						return
+					}
+					held.Add(1)
+					_, _ = io.Copy(io.Discard, res.Body)
+				})
+			}
+		}
+	}
+	testenv.Eventually(t, programLimit, "be told that they are too many", func() error {
+		if n := refused.Load(); n < organizers*each*5/4 { // of twice as many: half of the connections and an eighth are held
+			return fmt.Errorf("%d are told so, and %d listen", n, held.Load())
+		}
+		return nil
+	})
+	began := time.Now()
+	r := p.ask(t, "POST", "/api/events", body())
 	if took := time.Since(began); r.status != 201 || took > 5*time.Second {
 		t.Errorf("the next client gets %v after %v", r, took)
 	}

@@ -166,7 +166,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	}
 	defer func() { err = errors.Join(err, embedded.Close()) }()
 	settings := api.Config{RequestTimeout: c.RequestTimeout, KeyLife: c.KeepKeys, RepeatsWithin: c.RepeatsWithin, Pages: pages, Access: access, Quotas: quotas, Webhooks: hooks,
-		LiveStreams: process.Streams(most), Tracer: tracer}
+		LiveStreams: process.Streams(most), ChangeWaits: process.Waits(most), Tracer: tracer}
 	if c.Relay.On() {
 		settings.Mail = embedded.Store
 	}

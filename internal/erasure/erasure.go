@@ -56,10 +56,11 @@ const (
 // Erase forgets a person whom by acts for. Their registrations for events that have not ended are
 // cancelled, and so are their own events that have not ended: nobody could change or cancel these
 // any more, and they would go on taking people. What is over stays under the id, which means nobody
-// any more. It may be repeated after any error, also for somebody who is erased. Errors: those of
+// any more. It may be repeated after any error, also for somebody who is erased. cancelled is called
+// with each of the events that was cancelled, also when the erasure fails. Errors: those of
 // the store, and *ErrRefused.
-func Erase(ctx context.Context, st Store, seats Requester, user store.ID, by messages.Actor) error {
-	if err := giveUp(ctx, st, seats, user, by); err != nil {
+func Erase(ctx context.Context, st Store, seats Requester, user store.ID, by messages.Actor, cancelled func(event store.ID)) error {
+	if err := giveUp(ctx, st, seats, user, by, cancelled); err != nil {
 		return err
 	}
 	if err := removeWebhooks(ctx, st, user); err != nil {
@@ -69,7 +70,7 @@ func Erase(ctx context.Context, st Store, seats Requester, user store.ID, by mes
 		return err
 	}
 	// What the person asked for meanwhile, on another device: their tokens have ended now.
-	if err := giveUp(ctx, st, seats, user, by); err != nil {
+	if err := giveUp(ctx, st, seats, user, by, cancelled); err != nil {
 		return err
 	}
 	if err := removeWebhooks(ctx, st, user); err != nil {
@@ -90,7 +91,7 @@ func removeWebhooks(ctx context.Context, st Store, user store.ID) error {
 }
 
 // giveUp cancels what a person has before them.
-func giveUp(ctx context.Context, st Store, seats Requester, user store.ID, by messages.Actor) error {
+func giveUp(ctx context.Context, st Store, seats Requester, user store.ID, by messages.Actor, cancelled func(event store.ID)) error {
 	now := time.Now()
 	before := store.ID{}
 	for {
@@ -108,7 +109,7 @@ func giveUp(ctx context.Context, st Store, seats Requester, user store.ID, by me
 				})
 			}
 		}
-		if err := ask(ctx, seats, cancel); err != nil {
+		if _, err := ask(ctx, seats, cancel); err != nil {
 			return err
 		}
 		if n < page {
@@ -133,27 +134,34 @@ func giveUp(ctx context.Context, st Store, seats Requester, user store.ID, by me
 				})
 			}
 		}
-		if err := ask(ctx, seats, cancel); err != nil || found.Next == nil {
+		edited, err := ask(ctx, seats, cancel)
+		for _, event := range edited {
+			cancelled(event)
+		}
+		if err != nil || found.Next == nil {
 			return err
 		}
 		query.After = found.Next
 	}
 }
 
-// ask sends seat requests and returns the first error.
-func ask(ctx context.Context, seats Requester, requests []messages.SeatRequest) error {
+// ask sends seat requests and returns the first error, and which events were edited.
+func ask(ctx context.Context, seats Requester, requests []messages.SeatRequest) (edited []store.ID, err error) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
 		deadline = time.Now().Add(requestLimit)
 	}
 	var wg sync.WaitGroup
 	places, failed := make(chan struct{}, atOnce), make(chan error, len(requests))
+	done := make(chan store.ID, len(requests))
 	for _, req := range requests {
 		places <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-places }()
 			switch got := seats.Request(ctx, req, deadline); got.Reply.Outcome {
-			case store.Cancelled, store.Edited, store.EventCancelled, store.EventNotFound:
+			case store.Edited:
+				done <- req.EventID
+			case store.Cancelled, store.EventCancelled, store.EventNotFound:
 			default:
 				failed <- &ErrRefused{got}
 			}
@@ -161,7 +169,11 @@ func ask(ctx context.Context, seats Requester, requests []messages.SeatRequest) 
 	}
 	wg.Wait()
 	close(failed)
-	return <-failed // nil when there is none
+	close(done)
+	for event := range done {
+		edited = append(edited, event)
+	}
+	return edited, <-failed // nil when there is none
 }
 
 // requestLimit bounds a seat request when nothing else does.

@@ -96,7 +96,9 @@ func TestErase(t *testing.T) {
 
 	// A worker refuses one of the requests: the person is there still, and a repetition goes on.
 	refused := &queue{st: st, refuse: func(r messages.SeatRequest) bool { return r.EventID == own[len(own)-1] }}
-	err = erasure.Erase(t.Context(), st, refused, u.ID, operator)
+	told := make(map[store.ID]int)
+	tell := func(event store.ID) { told[event]++ }
+	err = erasure.Erase(t.Context(), st, refused, u.ID, operator, tell)
 	if r, ok := errors.AsType[*erasure.ErrRefused](err); !ok || r.Answer.Reply.Outcome != messages.OutcomeOverloaded || !errors.Is(err, store.ErrUnavailable) {
 		t.Fatalf("the error is %v", err)
 	}
@@ -104,7 +106,7 @@ func TestErase(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := &queue{st: st}
-	if err := erasure.Erase(t.Context(), st, again, u.ID, operator); err != nil {
+	if err := erasure.Erase(t.Context(), st, again, u.ID, operator, tell); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(again.asked); n < 1 || n > 20 {
@@ -129,10 +131,16 @@ func TestErase(t *testing.T) {
 		if e := storetest.ReadEvent(t, st, id); e.CancelledAt.IsZero() {
 			t.Fatalf("her event goes on: %+v", e)
 		}
+		if told[id] != 1 {
+			t.Errorf("of the end of her event %s is told %d times", id.Hex(), told[id])
+		}
+	}
+	if len(told) != len(own) {
+		t.Errorf("of %d events is told that they are cancelled, of which she had %d", len(told), len(own))
 	}
 	// Once more, as after an answer that was lost, there is nothing to do.
 	late := &queue{st: st}
-	if err := erasure.Erase(t.Context(), st, late, u.ID, operator); err != nil || len(late.asked) > 0 {
+	if err := erasure.Erase(t.Context(), st, late, u.ID, operator, tell); err != nil || len(late.asked) > 0 {
 		t.Errorf("%v, %+v", err, late.asked)
 	}
 }

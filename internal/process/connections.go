@@ -58,6 +58,10 @@ func (m MaxConnections) Bound() (int, error) {
 // half is left for requests.
 func Streams(connections int) int { return connections / 2 }
 
+// Waits returns how many requests may wait for news among so many connections: an eighth of them. Streams and
+// waits are at work as long as their clients like, so both together must leave some.
+func Waits(connections int) int { return max(1, connections/8) }
+
 // connectionBound returns the default bound for a process that may have so many descriptors; 0: it is
 // not known how many.
 func connectionBound(descriptors uint64) int {

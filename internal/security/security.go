@@ -92,7 +92,7 @@ var kinds = []Kind{
 	{AccountExported, false, "all data of an account was handed out", []string{"user_id"}},
 	{AccountErased, true, "an account was erased", []string{"user_id"}},
 	{RegistrationRemoved, false, "an organizer removed the registration of somebody else", []string{"event_id", "user_id"}},
-	{EventCancelled, false, "an event was cancelled", []string{"event_id"}},
+	{EventCancelled, false, "an event was cancelled, also because its organizer's account was erased", []string{"event_id"}},
 	{EventDeleted, true, "an operator deleted an event with its registrations; user_id was its organizer", []string{"event_id", "user_id"}},
 	{EmailProven, false, "the e-mail address of an account was noted as proven", []string{"user_id"}},
 	{EmailFreed, true, "an address that was not proven was taken from an account, whose log-ins ended", []string{"user_id"}},

@@ -116,6 +116,7 @@ func handler(metrics *prometheus.Registry, log zerolog.Logger) http.Handler {
 func local(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
 		addr, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 		if addr != nil && loopback(addr.String()) && !loopback(r.Host) {
 			http.Error(w, "ask for 127.0.0.1 or localhost", http.StatusMisdirectedRequest)

@@ -47,6 +47,9 @@ func get(t *testing.T, addr, host, path string) (status int, body string) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
+	if h := res.Header; h.Get("Cross-Origin-Resource-Policy") != "same-origin" || h.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("%s answers %d with the headers %v", path, res.StatusCode, h)
+	}
 	text, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)

@@ -427,7 +427,10 @@ func (a actions) erase(ctx context.Context, c deletion) (err error) {
 	}
 	defer func() { err = errors.Join(err, queue.Close()) }()
 	by := messages.Actor{Kind: messages.ActorOperator}
-	if err := erasure.Erase(ctx, a.st, queue, u.ID, by); err != nil {
+	cancelled := func(event store.ID) {
+		security.Log(a.log, security.EventCancelled, security.Operator(), security.About{Event: event})
+	}
+	if err := erasure.Erase(ctx, a.st, queue, u.ID, by, cancelled); err != nil {
 		return err
 	}
 	a.tell(security.AccountErased, u.ID)
@@ -442,7 +445,7 @@ func (a actions) erase(ctx context.Context, c deletion) (err error) {
 			return ctx.Err()
 		case <-time.After(left):
 		}
-		if err := erasure.Erase(ctx, a.st, queue, u.ID, by); err != nil {
+		if err := erasure.Erase(ctx, a.st, queue, u.ID, by, cancelled); err != nil {
 			return err
 		}
 	}
