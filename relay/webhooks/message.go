@@ -133,6 +133,8 @@ func reason(err error) string {
 	var certificate *tls.CertificateVerificationError
 	var timeout interface{ Timeout() bool }
 	switch {
+	case errors.Is(err, errPlain):
+		return "this service calls https:// only"
 	case errors.Is(err, errForbidden):
 		return "the name leads to an address that is not public"
 	case errors.As(err, &unknown):
