@@ -32,13 +32,10 @@ func (s *Store) EraseUser(ctx context.Context, id store.ID, at time.Time) error 
 			return s.ForgetMailsOf(ctx, id)
 		})
 	}
-	if err == nil { // again, for the sake of CreateAPIKey: the transaction does not see a key that was made while it ran
-		err = s.EraseAPIKeys(ctx, id)
-	}
 	if err != nil {
 		return fmt.Errorf("erase user %s: %w", id.Hex(), mongodb.WriteError(err))
 	}
-	return nil
+	return s.EraseAPIKeys(ctx, id) // again, for CreateAPIKey: the transaction does not see a key that was made while it ran
 }
 
 // scrubRegistrations removes the cancelled registrations of a user, and the request ids from the others and

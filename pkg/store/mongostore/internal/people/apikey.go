@@ -114,11 +114,14 @@ func (s *People) endAPIKeysOf(ctx context.Context, owner store.ID) error {
 // EraseAPIKeys ends the keys of somebody who is erased. They stay for a day, without their names, so that all processes learn
 // of their end.
 func (s *People) EraseAPIKeys(ctx context.Context, owner store.ID) error {
-	if err := s.endAPIKeysOf(ctx, owner); err != nil {
-		return err
+	err := s.endAPIKeysOf(ctx, owner)
+	if err == nil {
+		_, err = s.apiKeys.UpdateMany(ctx, bson.D{{Key: "owner_id", Value: owner}}, bson.D{{Key: "$set", Value: bson.D{{Key: "name", Value: ""}}}})
 	}
-	_, err := s.apiKeys.UpdateMany(ctx, bson.D{{Key: "owner_id", Value: owner}}, bson.D{{Key: "$set", Value: bson.D{{Key: "name", Value: ""}}}})
-	return err
+	if err != nil {
+		return fmt.Errorf("end the keys of user %s: %w", owner.Hex(), err)
+	}
+	return nil
 }
 
 // EndAPIKey implements apikeys.Store.
