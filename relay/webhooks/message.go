@@ -30,7 +30,7 @@ type message struct {
 	test bool
 }
 
-// newMessage makes the call that tells of changes. A repetition of the same changes has the same id.
+// newMessage makes the call that tells of changes. A repetition of the same changes, and no others, has the same id.
 func newMessage(w store.Webhook, changes []wire.Change) message {
 	h := sha256.New()
 	h.Write(w.ID[:])
