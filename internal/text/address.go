@@ -151,10 +151,12 @@ func ForMail(address string) string {
 	return address[:at] + ASCIIDomain(address[at:])
 }
 
-// ASCIIDomain returns the name of a host in ASCII. What is no such name stays.
+// ASCIIDomain returns the name of a host in ASCII. What is in ASCII, or is no such name, stays.
 func ASCIIDomain(domain string) string {
-	if _, ascii, err := domainPart(domain); err == nil {
-		return ascii
+	if strings.ContainsFunc(domain, func(r rune) bool { return r > unicode.MaxASCII }) {
+		if _, ascii, err := domainPart(domain); err == nil {
+			return ascii
+		}
 	}
 	return domain
 }
