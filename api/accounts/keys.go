@@ -1,6 +1,7 @@
 package accounts
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
@@ -75,7 +76,10 @@ func (a *Handlers) CreateKey(w http.ResponseWriter, r *serve.Request) error {
 	}
 	text, hash := identity.NewAPIKey()
 	key := apikeys.Key{ID: store.NewID(), OwnerID: r.Caller.ID, Hash: hash, Name: name, Scopes: scopes.String(), CreatedAt: now, ExpiresAt: expires}
-	if err := keys.Create(r.Context(), key); err != nil {
+	switch err := keys.Create(r.Context(), key); {
+	case errors.Is(err, apikeys.ErrOwnerBarred):
+		return problem.New(problem.AccountLocked).Because(err)
+	case err != nil:
 		return serve.UnlessStored(err)
 	}
 	a.Tell(r, security.KeyCreated, messages.ActorPerson, security.About{User: key.OwnerID, Key: key.ID})

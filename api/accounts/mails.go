@@ -39,7 +39,7 @@ func (a *Handlers) mails() (outbox.Outbox, error) {
 	return a.Config.Mail, nil
 }
 
-// ResetPassword has a link sent to whoever has an address. It never looks whether anybody has: that is
+// ResetPassword has a link sent to whoever logs in with an address. It never looks whether anybody has: that is
 // found out when the mail is sent, so neither the answer nor its time tells.
 func (a *Handlers) ResetPassword(w http.ResponseWriter, r *serve.Request) error {
 	mails, err := a.mails()
@@ -51,7 +51,7 @@ func (a *Handlers) ResetPassword(w http.ResponseWriter, r *serve.Request) error 
 		return err
 	}
 	var f input.Fields
-	email := f.Email("email", body.Email)
+	email := f.KnownEmail("email", body.Email)
 	if err := f.Err(); err != nil {
 		return err
 	}
@@ -61,7 +61,13 @@ func (a *Handlers) ResetPassword(w http.ResponseWriter, r *serve.Request) error 
 	if err := a.UseMail(r.Context(), r); err != nil {
 		return err
 	}
-	m := a.newMail(r, outbox.PasswordReset, store.EmailKey(email), resetMailLife)
+	// Two accounts may have an address in two forms, and each its own link. There are two kinds of forms and not as many
+	// as one can type: nobody gets a mail for each.
+	of := store.EmailKey(email)
+	if len(store.OlderEmailKeys(email)) > 0 {
+		of += " in another form"
+	}
+	m := a.newMail(r, outbox.PasswordReset, of, resetMailLife)
 	m.Address = email
 	if err := mails.AddMails(r.Context(), []outbox.Mail{m}); err != nil {
 		return serve.UnlessStored(err)

@@ -105,7 +105,7 @@ func CreateKey() Operation {
 		Example: wire.NewAPIKey{Name: body.Name, Scopes: body.Scopes},
 		Answers: []Answer{{Status: http.StatusCreated, Description: "The new key.", Body: wire.APIKey{}, Headers: []string{"Location"}, Example: body,
 			Links: map[string]openapi.Link{"end": {OperationID: "endKey", Parameters: map[string]string{"path.key_id": "$response.body#/id"}}}}},
-		Problems: []problem.Code{problem.LoginTooOld, problem.QuotaExceeded, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
+		Problems: []problem.Code{problem.LoginTooOld, problem.AccountLocked, problem.QuotaExceeded, problem.Overloaded, problem.StorageFull, problem.UnknownOutcome},
 	}
 }
 

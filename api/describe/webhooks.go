@@ -73,7 +73,7 @@ func DeleteWebhook() Operation {
 func RenewSecret() Operation {
 	o := webhookOperation(Operation{
 		ID: "renewWebhookSecret", Summary: "Give a webhook a new secret",
-		Description: "The answer has it, and it is never told again. For 24 hours calls are signed with the one before, too.",
+		Description: "The answer has it, and it is never told again. For 24 hours calls are signed with the one before, too. At most three secrets sign: a third new one within 24 hours ends the oldest at once.",
 	})
 	o.Problems = append(o.Problems, problem.StorageFull, problem.UnknownOutcome)
 	return o
@@ -142,10 +142,10 @@ func callbacks(schemas *openapi.Schemas) map[string]*openapi.PathItem {
 		OperationID: "webhookCall", Tags: []string{"webhooks"}, Summary: "A call of a webhook",
 		Description: "By the Standard Webhooks specification (standardwebhooks.com). Every change comes at least once, and those of an event in order; " +
 			"its id stays the same, so that a receiver can leave out what it has had. At most 100 changes a call. " +
-			"Any status from 200 to 299 within 15 s is a success; no redirect is followed. After a failure the same changes come again, under the same webhook-id, " +
+			"Any status from 200 to 299 within 15 s is a success; no redirect is followed. After a failure the same changes come again, with what happened meanwhile behind them, " +
 			"after a pause that grows from seconds to two hours, or that of Retry-After. After three days of failures, or the status 410, the webhook is switched off.",
 		Parameters: []openapi.Parameter{
-			header("webhook-id", "Names what is told; a repetition has the same."),
+			header("webhook-id", "Made of the changes that are told: a repetition has the same exactly when it tells the same changes and no others. Leave out what comes again by the id of each change."),
 			header("webhook-timestamp", "When the call was made, in seconds since 1970."),
 			header("webhook-signature", "v1, and the HMAC-SHA256 of webhook-id, webhook-timestamp and the body with dots between, in base64; one for each secret, with blanks between."),
 		},

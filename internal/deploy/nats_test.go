@@ -41,7 +41,7 @@ func TestNATSPermissions(t *testing.T) {
 	event := messages.ID{1}
 	send := []string{n.Seats(), n.Worker("a"), n.Revocations(), n.Rolls(), n.EventNews(event), n.PeopleNews(), n.Event(event.Hex(), "event.edited"),
 		"_INBOX_api.a.b", "_INBOX_worker.a.b", "_INBOX_notifier.a.b", "_INBOX_operator.a.b", "_INBOX.a.b",
-		"$SRV.PING.eventio-worker", "$SRV.INFO.eventio-worker", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.CREATE.x", "$SYS.REQ.SERVER.PING", "x"}
+		"$SRV.PING.eventio-worker", "$SRV.INFO.eventio-worker", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.INFO.x", "$JS.API.STREAM.CREATE.x", "$SYS.REQ.SERVER.PING", "x"}
 	hear := []string{">", "eventio.>", n.Seats(), n.Seats() + " " + messages.QueueWorkers, n.Worker("*"), n.Revocations(), n.Rolls(), n.EventNews(event), n.PeopleNews(), n.Events(),
 		"_INBOX_api.>", "_INBOX_worker.>", "_INBOX_notifier.>", "_INBOX_operator.>", "_INBOX.>", "$SRV.PING", "$SRV.PING.eventio-worker", "$SYS.>", "*.>"}
 	for user, may := range map[string]struct{ send, hear []string }{
@@ -49,7 +49,7 @@ func TestNATSPermissions(t *testing.T) {
 			[]string{"_INBOX_api.>", n.Revocations(), n.Rolls(), n.EventNews(event), n.PeopleNews()}},
 		"worker": {[]string{n.Seats(), n.Worker("a"), n.EventNews(event), n.PeopleNews(), "_INBOX_api.a.b", "_INBOX_worker.a.b", "_INBOX_operator.a.b"},
 			[]string{n.Seats() + " " + messages.QueueWorkers, n.Worker("*"), "_INBOX_worker.>", "$SRV.PING", "$SRV.PING.eventio-worker"}},
-		"notifier": {[]string{n.Event(event.Hex(), "event.edited"), "$JS.API.STREAM.NAMES"}, []string{"_INBOX_notifier.>"}},
+		"notifier": {[]string{n.Event(event.Hex(), "event.edited"), "$JS.API.STREAM.NAMES", "$JS.API.STREAM.INFO.x"}, []string{"_INBOX_notifier.>"}},
 		"operator": {[]string{n.Seats(), n.Worker("a"), "$SRV.PING.eventio-worker", "$SRV.INFO.eventio-worker"}, []string{"_INBOX_operator.>"}},
 	} {
 		t.Run(user, func(t *testing.T) {

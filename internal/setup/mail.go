@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/eventio/eventio/internal/process"
+	"github.com/eventio/eventio/internal/text"
 	relaymail "github.com/eventio/eventio/relay/mail"
 )
 
@@ -59,6 +60,9 @@ func (m Mail) server() (server relaymail.Server, site relaymail.Site, err error)
 	public, err := url.Parse(m.PublicURL)
 	if err != nil || public.Scheme != "https" && public.Scheme != "http" || public.Hostname() == "" || public.User != nil || public.RawQuery != "" || public.Fragment != "" {
 		return server, site, process.Usage("--public-url must be where people reach the pages, like https://events.example.org")
+	}
+	if name := public.Hostname(); text.ASCIIDomain(name) != name { // the header of a mail has its links in ASCII
+		public.Host = strings.Replace(public.Host, name, text.ASCIIDomain(name), 1)
 	}
 	return server, relaymail.Site{From: *from, PublicURL: strings.TrimRight(public.String(), "/")}, nil
 }

@@ -144,6 +144,23 @@ func domainPart(domain string) (letters, ascii string, err error) {
 	return letters, ascii, nil
 }
 
+// ForMail returns an address as every mail server takes it: with the domain in ASCII. Only what is before the @ may
+// need one that knows other letters (RFC 6531), and there is no other form of it. What is no address stays.
+func ForMail(address string) string {
+	at := strings.LastIndexByte(address, '@') + 1
+	return address[:at] + ASCIIDomain(address[at:])
+}
+
+// ASCIIDomain returns the name of a host in ASCII. What is in ASCII, or is no such name, stays.
+func ASCIIDomain(domain string) string {
+	if strings.ContainsFunc(domain, func(r rune) bool { return r > unicode.MaxASCII }) {
+		if _, ascii, err := domainPart(domain); err == nil {
+			return ascii
+		}
+	}
+	return domain
+}
+
 // literalPart returns the normal form of an address literal (RFC 5321, section 4.1.3).
 func literalPart(domain string) (string, error) {
 	inside, ok := strings.CutSuffix(domain[1:], "]")

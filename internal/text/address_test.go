@@ -177,3 +177,21 @@ func checkAddress(t fataler, typed string) {
 		}
 	}
 }
+
+func TestForMail(t *testing.T) {
+	for address, want := range map[string]string{
+		"ada@bücher.example":            "ada@xn--bcher-kva.example",
+		"Ada@xn--bcher-kva.example":     "Ada@xn--bcher-kva.example",
+		"josé@example.org":              "josé@example.org",
+		`"a@b"@straße.example`:          `"a@b"@xn--strae-oqa.example`,
+		"ada@[IPv6:2001:db8::1]":        "ada@[IPv6:2001:db8::1]",
+		"ada@under_score.example":       "ada@under_score.example",
+		"nobody":                        "nobody",
+		"":                              "",
+		"ada@" + "ü\u200b" + ".example": "ada@" + "ü\u200b" + ".example",
+	} {
+		if got := ForMail(address); got != want {
+			t.Errorf("%q becomes %q, want %q", address, got, want)
+		}
+	}
+}

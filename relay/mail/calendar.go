@@ -5,6 +5,7 @@ import (
 
 	ics "github.com/arran4/golang-ical"
 
+	"github.com/eventio/eventio/internal/text"
 	"github.com/eventio/eventio/pkg/store/outbox"
 )
 
@@ -41,13 +42,13 @@ func (c composer) calendar(l letter, method ics.Method) string {
 		e.SetDescription(l.event.Description)
 	}
 	e.SetURL(c.site.PublicURL + "/events/" + l.EventID.Hex())
-	e.SetOrganizer("mailto:"+c.site.From.Address, ics.WithCN(quoteless(c.site.From.Name)))
+	e.SetOrganizer("mailto:"+text.ForMail(c.site.From.Address), ics.WithCN(quoteless(c.site.From.Name)))
 	status, part := ics.ObjectStatusConfirmed, ics.ParticipationStatusAccepted
 	if method == ics.MethodCancel {
 		status, part = ics.ObjectStatusCancelled, ics.ParticipationStatusDeclined
 	}
 	e.SetStatus(status)
-	e.AddAttendee("mailto:"+l.to(), ics.WithCN(quoteless(oneLine(l.user.Name))), part, ics.WithRSVP(false))
+	e.AddAttendee("mailto:"+text.ForMail(l.to()), ics.WithCN(quoteless(oneLine(l.user.Name))), part, ics.WithRSVP(false))
 	return cal.Serialize(ics.WithNewLineWindows)
 }
 

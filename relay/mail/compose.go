@@ -11,6 +11,7 @@ import (
 
 	gomail "github.com/wneessen/go-mail"
 
+	"github.com/eventio/eventio/internal/text"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/outbox"
 )
@@ -70,11 +71,12 @@ func (c composer) compose(l letter) (*gomail.Msg, error) {
 	}
 	v := c.view(l)
 	m := gomail.NewMsg(gomail.WithCharset(gomail.CharsetUTF8))
-	m.FromMailAddress(&c.site.From)
-	m.ToMailAddress(&mail.Address{Name: oneLine(l.user.Name), Address: address.Address})
+	from := text.ForMail(c.site.From.Address)
+	m.FromMailAddress(&mail.Address{Name: c.site.From.Name, Address: from})
+	m.ToMailAddress(&mail.Address{Name: oneLine(l.user.Name), Address: text.ForMail(address.Address)})
 	m.Subject(v.Subject)
 	m.SetDateWithValue(l.CreatedAt)
-	m.SetMessageIDWithValue(l.Key + "@" + domainOf(c.site.From.Address))
+	m.SetMessageIDWithValue(l.Key + "@" + domainOf(from))
 	m.SetGenHeader("Auto-Submitted", "auto-generated")
 	m.SetGenHeader("Content-Language", v.Language)
 	m.SetUserAgent("Event.io")
@@ -146,8 +148,8 @@ func (c composer) offURL(s outbox.Settings) string {
 }
 
 // hostOf returns whom a webhook calls. The rest of its URL may be a secret.
-func hostOf(text string) string {
-	u, err := url.Parse(text)
+func hostOf(address string) string {
+	u, err := url.Parse(address)
 	if err != nil {
 		return "?"
 	}

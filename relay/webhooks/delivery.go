@@ -55,7 +55,7 @@ func (d *delivery) read(ctx context.Context) (store.Webhook, error) {
 // round makes one call, if there is something to tell, and reports whether there may be more.
 func (d *delivery) round(ctx context.Context) (more bool, err error) {
 	b, err := d.collect(ctx)
-	if err != nil || len(b.marks) == 0 {
+	if err != nil || len(b.marks) == 0 && b.test == nil {
 		return false, err
 	}
 	w, err := d.read(ctx) // after its marks: a mark may ask for what the webhook says, see hooks.Ask
@@ -69,7 +69,7 @@ func (d *delivery) round(ctx context.Context) (more bool, err error) {
 		}
 		return err == nil, err
 	}
-	if w.Failures > 0 && (b.test || len(b.changes) > 0) {
+	if w.Failures > 0 && (b.test != nil || len(b.changes) > 0) {
 		select {
 		case d.slow <- struct{}{}:
 			defer func() { <-d.slow }()
@@ -77,12 +77,17 @@ func (d *delivery) round(ctx context.Context) (more bool, err error) {
 			return false, errNoSlot
 		}
 	}
-	if b.test {
+	if b.test != nil {
 		a := d.call(ctx, w, newTest(w))
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
-		if err := d.keep(ctx, a.call); err != nil {
+		// At once: if it waited for what follows, it would come again with each call that fails.
+		err := d.within(ctx, func(ctx context.Context) error { return d.store.ToldWebhook(ctx, *b.test, b.test.Due) })
+		if err == nil {
+			err = d.keep(ctx, a.call)
+		}
+		if err != nil {
 			return false, err
 		}
 	}
@@ -137,7 +142,7 @@ func (d *delivery) keep(ctx context.Context, call store.WebhookCall) error {
 type batch struct {
 	changes []wire.Change
 	marks   []progress
-	test    bool
+	test    *store.WebhookMark
 	replay  *store.WebhookMark
 }
 
@@ -163,8 +168,7 @@ func (d *delivery) collect(ctx context.Context) (b batch, err error) {
 		for _, m := range marks {
 			switch m.EventID {
 			case store.TestMark():
-				b.test = true
-				b.marks = append(b.marks, progress{m, m.Due, 0})
+				b.test = &m
 				continue
 			case store.ReplayMark():
 				b.replay = &m

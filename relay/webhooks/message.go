@@ -30,7 +30,7 @@ type message struct {
 	test bool
 }
 
-// newMessage makes the call that tells of changes. A repetition of the same changes has the same id.
+// newMessage makes the call that tells of changes. A repetition of the same changes, and no others, has the same id.
 func newMessage(w store.Webhook, changes []wire.Change) message {
 	h := sha256.New()
 	h.Write(w.ID[:])
@@ -133,6 +133,8 @@ func reason(err error) string {
 	var certificate *tls.CertificateVerificationError
 	var timeout interface{ Timeout() bool }
 	switch {
+	case errors.Is(err, errPlain):
+		return "this service calls https:// only"
 	case errors.Is(err, errForbidden):
 		return "the name leads to an address that is not public"
 	case errors.As(err, &unknown):

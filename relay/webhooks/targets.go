@@ -113,13 +113,26 @@ const (
 // its place), and ends every call after limit.
 func (t Targets) client(limit time.Duration) *http.Client {
 	dialer := &net.Dialer{Timeout: limit, Control: t.guardian().control}
+	transport := &http.Transport{
+		DialContext: dialer.DialContext, TLSClientConfig: &tls.Config{RootCAs: t.Roots, MinVersion: tls.VersionTLS12},
+		ForceAttemptHTTP2: true, DisableCompression: true, MaxResponseHeaderBytes: maxHeader,
+		MaxIdleConns: 256, MaxIdleConnsPerHost: 2, IdleConnTimeout: idle, TLSHandshakeTimeout: limit,
+	}
+	if !t.HTTP {
+		// Also for webhooks from a time when it was allowed: their URLs are checked when they are made only.
+		transport.RegisterProtocol("http", refusal{})
+	}
 	return &http.Client{
 		Timeout:       limit,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		Transport: &http.Transport{
-			DialContext: dialer.DialContext, TLSClientConfig: &tls.Config{RootCAs: t.Roots, MinVersion: tls.VersionTLS12},
-			ForceAttemptHTTP2: true, DisableCompression: true, MaxResponseHeaderBytes: maxHeader,
-			MaxIdleConns: 256, MaxIdleConnsPerHost: 2, IdleConnTimeout: idle, TLSHandshakeTimeout: limit,
-		},
+		Transport:     transport,
 	}
 }
+
+// refusal makes no call.
+type refusal struct{}
+
+func (refusal) RoundTrip(*http.Request) (*http.Response, error) { return nil, errPlain }
+
+// errPlain means that a call would not be encrypted.
+var errPlain = errors.New("calls that are not encrypted are not allowed")

@@ -155,6 +155,11 @@ func TestACallIsBounded(t *testing.T) {
 			t.Errorf("%s was called: %+v", base, a)
 		}
 	}
+	// A webhook from a time when http was allowed.
+	a := send(context.Background(), Targets{Allowed: allowed.Allowed}.client(limit), hook(local.URL, "/"), message{id: "msg_1"})
+	if a.ok || called.Load() || !strings.Contains(a.call.Error, "https:// only") {
+		t.Errorf("http was called: %+v", a)
+	}
 }
 
 func TestRetryAfter(t *testing.T) {

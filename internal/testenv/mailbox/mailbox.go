@@ -22,6 +22,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
@@ -35,6 +36,8 @@ type Options struct {
 	STARTTLS, TLS bool
 	// User and Password are asked for, when they are set.
 	User, Password string
+	// ASCII makes it a server that knows no other letters in addresses, as many do (no SMTPUTF8).
+	ASCII bool
 	// Addr is where it listens; "": at a free port of 127.0.0.1.
 	Addr string
 	// Rcpt answers for each address; nil takes all. Data is asked before a mail is kept.
@@ -67,7 +70,7 @@ func Start(tb testing.TB, o Options) *Server {
 	secure.Close()
 	s.cert = secure.Certificate()
 	s.server = smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &session{s: s}, nil }))
-	s.server.Domain, s.server.AllowInsecureAuth, s.server.EnableSMTPUTF8 = "mailbox.test", true, true
+	s.server.Domain, s.server.AllowInsecureAuth, s.server.EnableSMTPUTF8 = "mailbox.test", true, !o.ASCII
 	s.server.ErrorLog = log.New(io.Discard, "", 0)
 	if o.STARTTLS || o.TLS {
 		s.server.TLSConfig = &tls.Config{Certificates: secure.TLS.Certificates}
@@ -185,6 +188,14 @@ func (c *session) Auth(string) (sasl.Server, error) {
 	}), nil
 }
 
+// letters refuses an address as servers do that know ASCII only.
+func (s *Server) letters(address string) error {
+	if s.options.ASCII && strings.ContainsFunc(address, func(r rune) bool { return r > unicode.MaxASCII }) {
+		return &smtp.SMTPError{Code: 553, EnhancedCode: smtp.EnhancedCode{5, 6, 7}, Message: "Must declare SMTPUTF8"}
+	}
+	return nil
+}
+
 func (c *session) Reset() { c.from, c.to = "", "" }
 
 func (c *session) Logout() error { return nil }
@@ -194,11 +205,14 @@ func (c *session) Mail(from string, _ *smtp.MailOptions) error {
 		return smtp.ErrAuthRequired
 	}
 	c.from = from
-	return nil
+	return c.s.letters(from)
 }
 
 func (c *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	c.to = to
+	if err := c.s.letters(to); err != nil {
+		return err
+	}
 	if c.s.options.Rcpt != nil {
 		return c.s.options.Rcpt(to)
 	}

@@ -3,6 +3,7 @@ package apikeys
 
 import (
 	"context"
+	"errors"
 	"iter"
 	"time"
 
@@ -34,12 +35,17 @@ type Key struct {
 // Kept is how long a key is kept after it has expired or was ended, so that all processes learn of it.
 const Kept = 24 * time.Hour
 
+// ErrOwnerBarred means that the owner of a key is locked or was erased.
+var ErrOwnerBarred = errors.New("the owner of the key is locked or was erased")
+
 // Store keeps keys of programs. No request reads it: processes read APIKeysSince now and then, and keep
 // what it tells. Writes are durable when they return, and may be repeated. Errors of every method, beside those that
 // it names: ErrUnavailable, and ErrNothingStored for a fault that does not pass. Each sequence yields an error at most
 // once, as the last element.
 type Store interface {
-	// CreateAPIKey stores a key. One that is stored already stays as it is.
+	// CreateAPIKey stores a key. One that is stored already stays as it is. Its owner may be unknown: others have proven who
+	// that is. Errors: ErrOwnerBarred, also when the owner is locked or erased meanwhile; then the key has ended, if it is
+	// stored at all.
 	CreateAPIKey(ctx context.Context, k Key) error
 	// APIKeysOf reads the keys of a person that were not ended and that expire after now, the newest first.
 	APIKeysOf(ctx context.Context, owner store.ID, now time.Time) ([]Key, error)

@@ -35,7 +35,7 @@ func (s *Store) EraseUser(ctx context.Context, id store.ID, at time.Time) error 
 	if err != nil {
 		return fmt.Errorf("erase user %s: %w", id.Hex(), mongodb.WriteError(err))
 	}
-	return nil
+	return s.EraseAPIKeys(ctx, id) // again, for CreateAPIKey: the transaction does not see a key that was made while it ran
 }
 
 // scrubRegistrations removes the cancelled registrations of a user, and the request ids from the others and

@@ -1,11 +1,14 @@
 package people
 
 import (
+	"errors"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/apikeys"
+	"github.com/eventio/eventio/pkg/store/foreign"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -126,6 +129,58 @@ func testAPIKeys(t *testing.T, target storetest.Target) {
 		all := apiKeysSince(t, again, time.Time{})
 		if all[second.ID].EndedAt.IsZero() || all[hers.ID].EndedAt.IsZero() || all[hers.ID].Name != "" {
 			t.Errorf("there are %+v", all)
+		}
+		for _, owner := range []store.ID{ada.ID, eve.ID} {
+			if err := s.CreateAPIKey(storetest.Context(t), newAPIKey(owner, current)); !errors.Is(err, apikeys.ErrOwnerBarred) {
+				t.Errorf("a key of somebody who may have none: %v", err)
+			}
+			wantKeys(owner)
+		}
+		if _, err := s.UnlockUser(storetest.Context(t), ada.ID); err != nil {
+			t.Fatal(err)
+		}
+		third := newAPIKey(ada.ID, current)
+		if err := s.CreateAPIKey(storetest.Context(t), third); err != nil {
+			t.Fatal(err)
+		}
+		wantKeys(ada.ID, third)
+	})
+	t.Run("whom others have proven has some", func(t *testing.T) {
+		k := newAPIKey(foreign.ID("https://login.example.org", store.NewID().Hex()), current)
+		if err := s.CreateAPIKey(storetest.Context(t), k); err != nil {
+			t.Fatal(err)
+		}
+		wantKeys(k.OwnerID, k)
+	})
+	t.Run("a key that is made meanwhile does not live", func(t *testing.T) {
+		for n := range 20 {
+			owner := createUser(t, s).ID
+			var all sync.WaitGroup
+			for range 4 {
+				all.Go(func() {
+					for range 100 {
+						err := s.CreateAPIKey(storetest.Context(t), newAPIKey(owner, current))
+						if errors.Is(err, apikeys.ErrOwnerBarred) {
+							return
+						}
+						if err != nil {
+							t.Error(err)
+							return
+						}
+					}
+				})
+			}
+			var err error
+			if n%2 == 0 {
+				_, err = again.LockUser(storetest.Context(t), owner, current)
+			} else {
+				err = again.EraseUser(storetest.Context(t), owner, current)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			all.Wait()
+			wantKeys(owner)
 		}
 	})
 }

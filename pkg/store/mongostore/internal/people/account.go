@@ -47,13 +47,18 @@ func (s *People) EndTokens(ctx context.Context, id store.ID, at time.Time) (stor
 	return s.updateUser(ctx, "end the tokens of", id, nil, endTokens(at))
 }
 
-// LockUser implements store.Accounts. The keys of the user end first: when what follows fails, the operator comes again.
+// LockUser implements store.Accounts. The keys of the user end last, for the sake of CreateAPIKey: when that fails, the operator
+// comes again.
 func (s *People) LockUser(ctx context.Context, id store.ID, at time.Time) (store.User, error) {
-	if err := endAPIKeys(ctx, s, bson.D{{Key: "owner_id", Value: id}}); err != nil {
+	lock := bson.D{endTokens(at)[0], {Key: "$set", Value: bson.D{{Key: "password_changed_at", Value: at}, {Key: "locked_at", Value: at}}}}
+	u, err := s.updateUser(ctx, "lock", id, bson.D{{Key: "locked_at", Value: nil}}, lock)
+	if err != nil {
+		return store.User{}, err
+	}
+	if err := s.endAPIKeysOf(ctx, id); err != nil {
 		return store.User{}, fmt.Errorf("end the keys of user %s: %w", id.Hex(), mongodb.WriteError(err))
 	}
-	lock := bson.D{endTokens(at)[0], {Key: "$set", Value: bson.D{{Key: "password_changed_at", Value: at}, {Key: "locked_at", Value: at}}}}
-	return s.updateUser(ctx, "lock", id, bson.D{{Key: "locked_at", Value: nil}}, lock)
+	return u, nil
 }
 
 // UnlockUser implements store.Accounts.
@@ -100,11 +105,8 @@ func Erase(ctx context.Context, s *People, id store.ID, at time.Time) error {
 	if err == nil {
 		_, err = s.sessions.DeleteMany(ctx, bson.D{{Key: "user_id", Value: id}})
 	}
-	if err == nil { // they stay for a day, without their names, so that all processes learn of their end
-		err = endAPIKeys(ctx, s, bson.D{{Key: "owner_id", Value: id}})
-	}
 	if err == nil {
-		_, err = s.apiKeys.UpdateMany(ctx, bson.D{{Key: "owner_id", Value: id}}, bson.D{{Key: "$set", Value: bson.D{{Key: "name", Value: ""}}}})
+		err = s.EraseAPIKeys(ctx, id)
 	}
 	return err
 }

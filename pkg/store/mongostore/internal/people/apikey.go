@@ -40,7 +40,9 @@ func (d apiKeyDoc) key() apikeys.Key {
 	return k
 }
 
-// CreateAPIKey implements apikeys.Store. The server's clock says when, as the clocks of API processes differ.
+// CreateAPIKey implements apikeys.Store. The server's clock says when, as the clocks of API processes differ. The key is
+// stored first, and then it is seen whether its owner may have one; LockUser and EraseUser go the other way. So one of the two
+// sees what the other has done, whoever is first. Nobody knows the key before this returns.
 func (s *People) CreateAPIKey(ctx context.Context, k apikeys.Key) error {
 	_, err := s.apiKeys.UpdateOne(ctx, bson.D{{Key: "_id", Value: k.ID}, {Key: "hash", Value: nil}}, mongo.Pipeline{{{Key: "$set", Value: bson.D{
 		{Key: "owner_id", Value: k.OwnerID}, {Key: "hash", Value: k.Hash[:]}, {Key: "name", Value: literal(k.Name)},
@@ -49,6 +51,34 @@ func (s *People) CreateAPIKey(ctx context.Context, k apikeys.Key) error {
 	}}}}, options.UpdateOne().SetUpsert(true))
 	if err != nil && !mongodb.KeyTaken(err) { // one that is there has a hash, so it is not found, and cannot be inserted
 		return fmt.Errorf("create a key of user %s: %w", k.OwnerID.Hex(), mongodb.WriteError(err))
+	}
+	if err := s.endIfBarred(ctx, k.OwnerID); err != nil { // no WriteError: the key is stored
+		return fmt.Errorf("create a key of user %s: %w", k.OwnerID.Hex(), err)
+	}
+	return nil
+}
+
+// endIfBarred ends the keys of a person who is locked or was erased, and fails then with apikeys.ErrOwnerBarred.
+func (s *People) endIfBarred(ctx context.Context, owner store.ID) error {
+	for _, bar := range []struct {
+		in     *mongo.Collection
+		filter bson.D
+		end    func(context.Context, store.ID) error
+	}{
+		{s.users, bson.D{{Key: "_id", Value: owner}, {Key: "locked_at", Value: bson.D{{Key: "$gt", Value: time.Time{}}}}}, s.endAPIKeysOf},
+		{s.erasedUsers, bson.D{{Key: "_id", Value: owner}}, s.EraseAPIKeys},
+	} {
+		err := bar.in.FindOne(ctx, bar.filter, options.FindOne().SetProjection(mongodb.OnlyID())).Err()
+		if errors.Is(err, mongo.ErrNoDocuments) {
+			continue
+		}
+		if err == nil {
+			err = bar.end(ctx, owner)
+		}
+		if err == nil {
+			err = apikeys.ErrOwnerBarred
+		}
+		return err
 	}
 	return nil
 }
@@ -75,6 +105,23 @@ func endAPIKeys(ctx context.Context, s *People, filter bson.D) error {
 		{Key: "removed_at", Value: bson.D{{Key: "$add", Value: bson.A{"$$NOW", apikeys.Kept.Milliseconds()}}}},
 	}}}})
 	return err
+}
+
+func (s *People) endAPIKeysOf(ctx context.Context, owner store.ID) error {
+	return endAPIKeys(ctx, s, bson.D{{Key: "owner_id", Value: owner}})
+}
+
+// EraseAPIKeys ends the keys of somebody who is erased. They stay for a day, without their names, so that all processes learn
+// of their end.
+func (s *People) EraseAPIKeys(ctx context.Context, owner store.ID) error {
+	err := s.endAPIKeysOf(ctx, owner)
+	if err == nil {
+		_, err = s.apiKeys.UpdateMany(ctx, bson.D{{Key: "owner_id", Value: owner}}, bson.D{{Key: "$set", Value: bson.D{{Key: "name", Value: ""}}}})
+	}
+	if err != nil {
+		return fmt.Errorf("end the keys of user %s: %w", owner.Hex(), err)
+	}
+	return nil
 }
 
 // EndAPIKey implements apikeys.Store.

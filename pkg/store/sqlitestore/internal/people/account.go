@@ -34,14 +34,18 @@ func (s *People) EndTokens(ctx context.Context, id store.ID, at time.Time) (stor
 		`UPDATE users SET password_version = password_version + 1, password_changed_at = ? WHERE id = ?`, sqldb.UnixMillis(at), id[:])
 }
 
-// LockUser implements store.Accounts. The keys of the user end first: when what follows fails, the operator comes again.
+// LockUser implements store.Accounts.
 func (s *People) LockUser(ctx context.Context, id store.ID, at time.Time) (store.User, error) {
-	err := s.transact(ctx, func(tx *sql.Tx) error { return endAPIKeys(ctx, tx, `owner_id = ?3`, id[:]) })
+	u, err := s.updateUser(ctx, "lock", id, `UPDATE users SET password_version = password_version + 1, password_changed_at = ?1, locked_at = ?1
+		WHERE id = ?2 AND locked_at = 0`, sqldb.UnixMillis(at), id[:])
 	if err != nil {
+		return store.User{}, err
+	}
+	// No key is made any more. When this fails, the operator comes again.
+	if err := s.transact(ctx, func(tx *sql.Tx) error { return endAPIKeys(ctx, tx, `owner_id = ?3`, id[:]) }); err != nil {
 		return store.User{}, fmt.Errorf("end the keys of user %s: %w", id.Hex(), err)
 	}
-	return s.updateUser(ctx, "lock", id, `UPDATE users SET password_version = password_version + 1, password_changed_at = ?1, locked_at = ?1
-		WHERE id = ?2 AND locked_at = 0`, sqldb.UnixMillis(at), id[:])
+	return u, nil
 }
 
 // UnlockUser implements store.Accounts.

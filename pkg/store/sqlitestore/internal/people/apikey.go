@@ -16,7 +16,16 @@ import (
 // file share.
 func (s *People) CreateAPIKey(ctx context.Context, k apikeys.Key) error {
 	err := s.transact(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO api_keys (id, owner_id, hash, name, scopes, created_at, expires_at, last_used_at, ended_at, changed_at, removed_at)
+		var barred bool
+		err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1 AND locked_at <> 0) OR
+			EXISTS (SELECT 1 FROM erased_users WHERE user_id = ?1)`, k.OwnerID[:]).Scan(&barred)
+		if err != nil {
+			return err
+		}
+		if barred {
+			return apikeys.ErrOwnerBarred
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO api_keys (id, owner_id, hash, name, scopes, created_at, expires_at, last_used_at, ended_at, changed_at, removed_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?) ON CONFLICT (id) DO NOTHING`,
 			k.ID[:], k.OwnerID[:], k.Hash[:], k.Name, k.Scopes, sqldb.UnixMillis(k.CreatedAt), sqldb.UnixMillis(k.ExpiresAt),
 			time.Now().UnixMilli(), sqldb.UnixMillis(k.ExpiresAt.Add(apikeys.Kept)))

@@ -11,6 +11,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/apikeys"
 )
 
 // NothingStored marks an error after which surely nothing is stored, unless the error has a meaning
@@ -18,7 +19,7 @@ import (
 func NothingStored(err error) error {
 	for _, own := range []error{
 		store.ErrEmailTaken, store.ErrEventNotFound, store.ErrUserNotFound, store.ErrRegistrationNotFound,
-		store.ErrPasswordChanged, store.ErrSchema, store.ErrNothingStored,
+		store.ErrPasswordChanged, store.ErrSchema, store.ErrNothingStored, apikeys.ErrOwnerBarred,
 	} {
 		if errors.Is(err, own) {
 			return err
