@@ -123,11 +123,17 @@ type answers struct {
 // intercept lets a test answer the registrations of a visitor in the place of the service.
 func intercept(v *visitor, stage fetch.RequestStage, queue ...func(v *visitor, id fetch.RequestID)) *answers {
 	v.t.Helper()
+	return interceptAt(v, "*/registrations", stage, queue...)
+}
+
+// interceptAt is intercept for the addresses of a pattern.
+func interceptAt(v *visitor, pattern string, stage fetch.RequestStage, queue ...func(v *visitor, id fetch.RequestID)) *answers {
+	v.t.Helper()
 	a := &answers{queue: queue}
 	ctx, cancel := context.WithCancel(v.ctx)
 	paused := chromedp.Events(ctx, fetch.RequestPaused)
 	if _, err := chromedp.Call(v.ctx, fetch.Enable, fetch.EnableParams{
-		Patterns: []*fetch.RequestPattern{{URLPattern: "*/registrations", RequestStage: stage}},
+		Patterns: []*fetch.RequestPattern{{URLPattern: pattern, RequestStage: stage}},
 	}); err != nil {
 		v.t.Fatal(err)
 	}
