@@ -126,7 +126,7 @@ func intercept(v *visitor, stage fetch.RequestStage, queue ...func(v *visitor, i
 	return interceptAt(v, "*/registrations", stage, queue...)
 }
 
-// interceptAt is intercept for the addresses of a pattern.
+// interceptAt is intercept for what is sent to the addresses of a pattern; reads pass.
 func interceptAt(v *visitor, pattern string, stage fetch.RequestStage, queue ...func(v *visitor, id fetch.RequestID)) *answers {
 	v.t.Helper()
 	a := &answers{queue: queue}
@@ -141,6 +141,10 @@ func interceptAt(v *visitor, pattern string, stage fetch.RequestStage, queue ...
 		for ev, err := range paused {
 			if err != nil {
 				return
+			}
+			if ev.Request.Method == http.MethodGet {
+				_, _ = chromedp.Call(v.ctx, fetch.ContinueRequest, fetch.ContinueRequestParams{RequestID: ev.RequestID})
+				continue
 			}
 			a.mu.Lock()
 			a.keys, a.done = append(a.keys, fmt.Sprint(ev.Request.Headers["Idempotency-Key"])), append(a.done, time.Now())

@@ -5,7 +5,7 @@ import { announce, bindShare, byId, confirmed, isOff, make, note, setBusy, show,
 import { hideFlash, showFlash } from './layout.js';
 import { follow } from './live.js';
 import { openStream } from './stream.js';
-import { leave, register } from './registration.js';
+import { cameTrue, leave, register } from './registration.js';
 import { checkSession, currentUser, onSessionChange, state, withNext } from './session.js';
 import { clockText, hasText, moment, number, ownZone, places, sameClock, span, spanLines, stub, t } from './text.js';
 
@@ -32,14 +32,16 @@ export function startEvent() {
   let asked = state.asked ?? false; // whether mine is known
   let busy = false; // a wish is under way
   let stopWaiting = null; // set while a wish waits to be said again
-  let opened = 0; // when this page saw the registration open
 
   // ---- what is there ----
 
+  const opening = () => Date.parse(event.registration_opens_at ?? '');
+
   function registrationState() {
     // The one change that must be seen without being told.
-    const opens = Date.parse(event.registration_opens_at ?? '');
-    return event.registration_state === 'opens_soon' && serverNow() >= opens ? (places(event).left > 0 ? 'open' : 'waitlist') : event.registration_state;
+    if (event.registration_state !== 'opens_soon' || !(serverNow() >= opening())) return event.registration_state;
+    if (places(event).left > 0) return 'open';
+    return event.waitlist ? 'waitlist' : 'full';
   }
 
   function showFacts() {
@@ -114,7 +116,8 @@ export function startEvent() {
       write(leaveButton, t(mine?.status === 'waitlisted' ? 'action.leave_line' : 'action.leave'));
     }
     show(byId('proof-asked'), Boolean(event.requires_proven_email) && !mine && (open || now === 'opens_soon'));
-    const early = now === 'opens_soon' && !mine;
+    // The stream tells the state before it is known when.
+    const early = now === 'opens_soon' && !mine && Boolean(event.registration_opens_at);
     show(byId('countdown'), early);
     if (early) write(byId('opens-at'), t('opens.at', { when: moment(event.registration_opens_at, event.time_zone || ownZone) }));
   }
@@ -173,6 +176,7 @@ export function startEvent() {
       return true;
     }
     const answer = await call('GET', seatPath(eventID, user.id));
+    if (!busy && (answer.ok || answer.status === 404)) cameTrue(eventID, user.id, answer.ok);
     if (answer.ok && answer.data?.status) [mine, mineTag, asked] = [answer.data, answer.tag, true];
     else if (answer.status === 404) [mine, mineTag, asked] = [null, '', true];
     else if (answer.status === 401) await checkSession();
@@ -194,6 +198,7 @@ export function startEvent() {
       tellChange(before);
     }
     showAll();
+    tick();
     planRefresh();
   }
 
@@ -274,26 +279,40 @@ export function startEvent() {
 
   // ---- the opening ----
 
-  let warmed = warmUp.length;
+  // One chain of ticks, which news begin anew: the opening is set, moved and taken back under an open page.
+  let ticking = 0;
+  let awaited = opening(); // the opening that is waited for
+  let warmed = stageOf(awaited); // the page itself was the first to make the connection warm
+  let seen = NaN; // the opening that was seen here
+
+  function stageOf(opens) {
+    return warmUp.filter((ms) => opens - serverNow() <= ms).length;
+  }
+
   function tick() {
-    const opens = Date.parse(event.registration_opens_at ?? '');
+    clearTimeout(ticking);
+    const opens = opening();
     if (event.registration_state !== 'opens_soon' || Number.isNaN(opens)) return;
+    if (opens !== awaited) [awaited, warmed] = [opens, 0];
     const left = opens - serverNow();
     if (left > 0) {
       write(byId('clock'), clockText(left));
-      const stage = warmUp.filter((ms) => left <= ms).length;
-      if (stage > 0 && stage !== warmed && document.visibilityState === 'visible') {
-        warmed = stage;
-        if (stage === 1 && currentUser()) checkSession();
+      const stage = stageOf(opens);
+      if (stage > warmed && document.visibilityState === 'visible') {
+        if (warmed === 0 && currentUser()) checkSession();
         else call('GET', eventPath(eventID));
+        warmed = stage;
       }
-      setTimeout(tick, Math.min(left, left % 1000 || 1000, 250 + (left % 250)));
+      ticking = setTimeout(tick, Math.min(left, left % 1000 || 1000, 250 + (left % 250)));
       return;
     }
-    opened = serverNow();
+    if (seen === opens) return;
+    seen = opens;
     showAll();
     if (currentUser() && !mine) {
-      announce(t('opens.now'));
+      const full = registrationState() === 'full';
+      announce(t(full ? 'badge.full' : 'opens.now'));
+      if (full) return;
       if (byId('countdown').contains(document.activeElement) || document.activeElement === document.body) button.focus();
     }
   }
@@ -337,7 +356,7 @@ export function startEvent() {
     setBusy(pressed, words);
     show(pressed === button ? leaveButton : button, false);
     // Only in the first moments: later there is no crowd to spread.
-    if (opened && serverNow() - opened < openingMoment) await new Promise((resolve) => setTimeout(resolve, Math.random() * spreadMilliseconds));
+    if (Math.abs(serverNow() - opening()) < openingMoment) await new Promise((resolve) => setTimeout(resolve, Math.random() * spreadMilliseconds));
     const answer = await send(user);
     busy = false;
     setBusy(pressed, '');
@@ -407,6 +426,7 @@ export function startEvent() {
     showAll();
   });
 
+  if (currentUser() && asked) cameTrue(eventID, currentUser().id, Boolean(mine));
   showAll();
   planRefresh();
   tick();
