@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -254,19 +255,28 @@ func (s *site) fillEvent(r *http.Request, v visit, data *view) (status int) {
 	return http.StatusOK
 }
 
-// fillList asks for the next events, for who reads without scripts.
+// fillList asks for the next events, for who reads without scripts, and before them for those that began
+// earlier and last.
 func (s *site) fillList(r *http.Request, data *view) {
-	since := time.Now().Add(-24 * time.Hour).UTC().Truncate(time.Hour)
-	a := s.ask(r, "/api/events?limit="+strconv.Itoa(listed)+"&from="+url.QueryEscape(since.Format(time.RFC3339)))
+	now := time.Now().UTC().Truncate(time.Minute)
+	since, ends := now.Add(-24*time.Hour).Format(time.RFC3339), "&ends_after="+now.Format(time.RFC3339)
+	began := s.listOf(r, data.texts, "&sort=-starts_at&to="+since+ends)
+	slices.Reverse(began)
+	data.List = append(began, s.listOf(r, data.texts, "&from="+since+ends)...)
+}
+
+func (s *site) listOf(r *http.Request, t texts, filters string) (list []eventView) {
+	a := s.ask(r, "/api/events?limit="+strconv.Itoa(listed)+filters)
 	var all []json.RawMessage
 	if a.status != http.StatusOK || json.Unmarshal(a.body, &all) != nil {
-		return
+		return nil
 	}
 	for _, raw := range all {
-		if e, err := newEventView(data.texts, raw); err == nil && e.State != "ended" {
-			data.List = append(data.List, *e)
+		if e, err := newEventView(t, raw); err == nil {
+			list = append(list, *e)
 		}
 	}
+	return list
 }
 
 // switchTo is the address of a page in another language.
