@@ -3,12 +3,19 @@
 package web
 
 import (
+	"errors"
 	"net/http"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/cdproto/fetch"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/chromedp"
+
+	"github.com/eventio/eventio/internal/testenv"
 )
 
 // edit changes fields of an event.
@@ -93,4 +100,59 @@ func TestWishesAreForgotten(t *testing.T) {
 	ada.open("/events/" + event)
 	ada.sees("taken", "0 of 12")
 	ada.sees("register", "Register")
+}
+
+// TestVisitBeforeTheOpening: what somebody who is logged in asks for until they may click: the page with its
+// style and script, two streams, and once more, so that the connection is warm. (On a page that is open longer
+// than a minute before, the session too.) Who comes when it is open asks for no more than the first five.
+func TestVisitBeforeTheOpening(t *testing.T) {
+	t.Parallel()
+	s, browser := startEventio(t), startChromium(t)
+	organizer := s.person()
+	for _, c := range []struct {
+		name  string
+		opens time.Duration
+		most  int
+	}{{"open", -time.Hour, 5}, {"opens_soon", 25 * time.Second, 6}} {
+		t.Run(c.name, func(t *testing.T) {
+			ada := newVisitor(t, browser, s)
+			ada.signedUp("Ada")
+			event := organizer.event(map[string]any{"registration_opens_at": time.Now().Add(c.opens).UTC().Format(time.RFC3339)})
+			var mu sync.Mutex
+			var asked []string
+			sent := chromedp.Events(ada.ctx, network.RequestWillBeSent)
+			go func() { // ends with the visitor's window
+				for ev, err := range sent {
+					if err != nil {
+						return
+					}
+					if path, ours := strings.CutPrefix(ev.Request.URL, ada.base); ours {
+						mu.Lock()
+						asked = append(asked, ev.Request.Method+" "+path)
+						mu.Unlock()
+					}
+				}
+			}()
+			if _, err := chromedp.Call(ada.ctx, network.Enable, network.EnableParams{}); err != nil {
+				t.Fatal(err)
+			}
+			ada.open("/events/" + event)
+			ada.listens()
+			if c.opens > 0 {
+				testenv.Eventually(t, 2*c.opens, "open", func() error {
+					if must[bool](ada, `!document.getElementById('register').checkVisibility()`) {
+						return errors.New("there is no button")
+					}
+					return nil
+				})
+			}
+			ada.sees("register", "Register")
+			mu.Lock()
+			defer mu.Unlock()
+			t.Logf("%d requests: %q", len(asked), asked)
+			if len(asked) < 4 || len(asked) > c.most {
+				t.Errorf("%d requests, want at most %d: %q", len(asked), c.most, asked)
+			}
+		})
+	}
 }

@@ -100,6 +100,9 @@ type state struct {
 	Tag             string          `json:"tag,omitempty"`
 	Registration    json.RawMessage `json:"registration,omitempty"`
 	RegistrationTag string          `json:"registration_tag,omitempty"`
+	// Now is when the page was made, in milliseconds, on a page on which somebody waits for an opening. Others
+	// are without it, so that they stay the same.
+	Now int64 `json:"now,omitempty"`
 	// Asked says that Registration is known: without one there is none.
 	Asked bool `json:"asked,omitempty"`
 	// Unsure says that the service could not tell who the visitor is.
@@ -244,6 +247,9 @@ func (s *site) fillEvent(r *http.Request, v visit, data *view) (status int) {
 	}
 	if data.User == nil || v.page != pageEvent {
 		return http.StatusOK
+	}
+	if e.Registration == "opens_soon" {
+		data.State.Now = time.Now().UnixMilli()
 	}
 	own := s.ask(r, path+"/registrations/"+data.User.ID)
 	switch own.status {

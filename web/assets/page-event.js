@@ -1,6 +1,6 @@
 import { call, eventPath, isMissing, isUndecided, said, seatPath } from './api.js';
 import { at, here } from './base.js';
-import { clockDoubt, serverNow } from './clock.js';
+import { clockDoubt, notePage, serverNow } from './clock.js';
 import { announce, bindShare, byId, confirmed, isOff, make, note, setBusy, show, write } from './dom.js';
 import { hideFlash, showFlash } from './layout.js';
 import { follow } from './live.js';
@@ -12,8 +12,11 @@ import { clockText, hasText, moment, number, ownZone, places, sameClock, span, s
 // In the first moments after the opening, requests go out spread over this time.
 const spreadMilliseconds = 250;
 const openingMoment = 5000;
-// Before the opening the connection is made warm, the session checked and the clock measured.
+// Before the opening the session is checked, and the connection made warm for less than gateways keep one that is
+// idle. The other times are for the clock, when it is not known better than this.
 const warmUp = [60_000, 20_000, 8000, 5300, 2700];
+const warmAnyway = 3; // the place of 8000 in it
+const clockGood = 300;
 
 export function startEvent() {
   const eventID = here().split('/')[2];
@@ -300,7 +303,7 @@ export function startEvent() {
       const stage = stageOf(opens);
       if (stage > warmed && document.visibilityState === 'visible') {
         if (warmed === 0 && currentUser()) checkSession();
-        else call('GET', eventPath(eventID));
+        else if ((warmed < warmAnyway && stage >= warmAnyway) || clockDoubt() > clockGood) call('GET', eventPath(eventID));
         warmed = stage;
       }
       ticking = setTimeout(tick, Math.min(left, left % 1000 || 1000, 250 + (left % 250)));
@@ -426,6 +429,7 @@ export function startEvent() {
     showAll();
   });
 
+  notePage(state.now);
   if (currentUser() && asked) cameTrue(eventID, currentUser().id, Boolean(mine));
   showAll();
   planRefresh();
@@ -433,7 +437,7 @@ export function startEvent() {
   followOwn();
   if (currentUser() && !asked) readMine().then(showAll);
   // The clock may be off by half a second after one answer; more of them tell better.
-  if (event.registration_state === 'opens_soon' && clockDoubt() > 300) call('GET', eventPath(eventID)).then(tick);
+  if (event.registration_state === 'opens_soon' && clockDoubt() > clockGood) call('GET', eventPath(eventID)).then(tick);
 }
 
 // The service could not say what the event is when it made the page.

@@ -8,7 +8,7 @@ import { serverNow } from './clock.js';
 import { byId } from './dom.js';
 import { local, session } from './storage.js';
 
-// What the page came with: page, user, event, tag, registration, registration_tag, asked.
+// What the page came with: page, user, event, tag, registration, registration_tag, asked, now, unsure.
 export const state = JSON.parse(byId('state').textContent);
 
 export const currentUser = () => state.user ?? null;
