@@ -3,6 +3,7 @@
 package web
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -10,31 +11,40 @@ import (
 	"testing"
 )
 
+// gateway starts one before the service and returns its address. rewrite adds what it says.
+func (s *service) gateway(rewrite func(r *httputil.ProxyRequest)) string {
+	s.t.Helper()
+	target, err := url.Parse(s.base)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	server := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		rewrite(r)
+		r.SetURL(target)
+		r.Out.Host = r.In.Host
+		r.SetXForwarded()
+		r.Out.Header.Set("X-Forwarded-For", "198.51.100.1")
+	}})
+	s.t.Cleanup(server.Close)
+	return server.URL
+}
+
 // TestBelowAPath: behind a gateway that serves everything below a path, a visitor never leaves it.
 func TestBelowAPath(t *testing.T) {
 	t.Setenv("EVENTIO_TRUSTED_PROXIES", "127.0.0.1")
 	s := startEventio(t)
-	target, err := url.Parse(s.base)
-	if err != nil {
-		t.Fatal(err)
-	}
 	strayed := make(chan string, 100)
-	gateway := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+	gateway := s.gateway(func(r *httputil.ProxyRequest) {
 		path, below := strings.CutPrefix(r.In.URL.Path, "/tickets")
 		if !below {
 			strayed <- r.In.URL.Path
 		}
 		r.Out.URL.Path, r.Out.URL.RawPath = path, ""
-		r.SetURL(target)
-		r.Out.Host = r.In.Host
-		r.SetXForwarded()
-		r.Out.Header.Set("X-Forwarded-For", "198.51.100.1")
 		r.Out.Header.Set("X-Forwarded-Prefix", "/tickets")
-	}})
-	defer gateway.Close()
+	})
 	event := s.person().event(map[string]any{"title": "Below a path"})
 	ada := newVisitor(t, startChromium(t), s)
-	ada.base = gateway.URL
+	ada.base = gateway
 	ada.open("/tickets/")
 	ada.sees("groups", "Below a path")
 	ada.click("#groups a")
@@ -63,5 +73,36 @@ func TestBelowAPath(t *testing.T) {
 	case path := <-strayed:
 		t.Errorf("the browser asked for %s", path)
 	default:
+	}
+}
+
+// TestGatewaysWord: whom a gateway names, by its header or by a token that it adds, is somebody on the pages
+// too, from the first one on, and cannot log out here.
+func TestGatewaysWord(t *testing.T) {
+	t.Parallel()
+	s := startEventio(t, "EVENTIO_TRUSTED_PROXIES=127.0.0.1", "EVENTIO_IDENTITY_HEADER=X-Remote-User", "EVENTIO_IDENTITY_NAME_HEADER=X-Remote-Name")
+	browser := startChromium(t)
+	event := s.person().event(nil)
+	grace := s.named("Grace", newEmail())
+	for name, word := range map[string]func(h http.Header){
+		"Ada":          func(h http.Header) { h.Set("X-Remote-User", "ada"); h.Set("X-Remote-Name", "Ada") },
+		"Your account": func(h http.Header) { h.Set("X-Remote-User", "eve") },
+		"Grace":        func(h http.Header) { h.Set("Authorization", "Bearer "+grace.token) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := newVisitor(t, browser, s)
+			v.base = s.gateway(func(r *httputil.ProxyRequest) { word(r.Out.Header) })
+			for range 2 { // the first time they are noted
+				v.open("/events/" + event)
+				v.sees("account", name)
+				v.sees("register", "Register")
+			}
+			v.until(`document.getElementById('log-out') === null`)
+			v.look("gateway")
+			v.click("#register")
+			v.sees("feedback", "You are registered")
+			v.open("/registrations")
+			v.sees("upcoming", "Chamber music")
+		})
 	}
 }

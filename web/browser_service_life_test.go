@@ -3,6 +3,7 @@
 package web
 
 import (
+	"fmt"
 	"syscall"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"github.com/eventio/eventio/internal/identity"
+	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -52,6 +54,44 @@ func TestServiceFrozen(t *testing.T) {
 	ada.sees("taken", "1 of 12 taken")
 }
 
+// session is whom the cookie of a visitor speaks for.
+func (s *service) session(v *visitor) identity.Person {
+	v.t.Helper()
+	got, err := chromedp.Call(v.ctx, network.GetCookies, network.GetCookiesParams{})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	for _, c := range got.Cookies {
+		if c.Name == "eventio_token" {
+			p, err := identity.NewVerifier(s.keys, time.Now).Verify(c.Value)
+			if err != nil {
+				v.t.Fatal(err)
+			}
+			return p
+		}
+	}
+	v.t.Fatal("there is no session")
+	return identity.Person{}
+}
+
+// TestShortSessionRenews: a page that is looked at renews its session in time, however short it is.
+func TestShortSessionRenews(t *testing.T) {
+	t.Parallel()
+	const life = 12 * time.Second
+	s, browser := startEventio(t, "EVENTIO_TOKEN_LIFETIME="+life.String()), startChromium(t)
+	ada := newVisitor(t, browser, s)
+	ada.signedUp("Ada")
+	ada.open("/registrations")
+	first := s.session(ada)
+	testenv.Eventually(t, 4*life, "be renewed twice", func() error {
+		if now := s.session(ada); now.ExpiresAt.Before(first.ExpiresAt.Add(life)) {
+			return fmt.Errorf("it ends at %v, at first %v", now.ExpiresAt, first.ExpiresAt)
+		}
+		return nil
+	})
+	ada.sees("account", "Ada")
+}
+
 // TestSessionRenews: a session is renewed while somebody is there, and stays the log-in that it
 // was.
 func TestSessionRenews(t *testing.T) {
@@ -59,25 +99,7 @@ func TestSessionRenews(t *testing.T) {
 	s, browser := startEventio(t), startChromium(t)
 	ada := newVisitor(t, browser, s)
 	ada.signedUp("Ada")
-	verifier := identity.NewVerifier(s.keys, time.Now)
-	session := func() identity.Person {
-		t.Helper()
-		got, err := chromedp.Call(ada.ctx, network.GetCookies, network.GetCookiesParams{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, c := range got.Cookies {
-			if c.Name == "eventio_token" {
-				p, err := verifier.Verify(c.Value)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return p
-			}
-		}
-		t.Fatal("there is no session")
-		return identity.Person{}
-	}
+	session := func() identity.Person { return s.session(ada) }
 	first := session()
 	ada.open("/registrations")
 	if again := session(); again != first {

@@ -137,6 +137,20 @@ func (p person) call(method, path string, body map[string]any, header ...string)
 	return answer.StatusCode, decoded
 }
 
+// list reads an array that everybody may read.
+func (s *service) list(path string) (all []map[string]any) {
+	s.t.Helper()
+	answer, err := http.Get(s.base + path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if err := json.NewDecoder(answer.Body).Decode(&all); err != nil {
+		s.t.Fatal(err)
+	}
+	return all
+}
+
 // event makes an event for tomorrow, with these fields changed, and returns its id.
 func (p person) event(fields map[string]any) string {
 	p.s.t.Helper()

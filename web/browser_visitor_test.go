@@ -108,7 +108,7 @@ func (v *visitor) listen(ev any) {
 	case *cdplog.EventEntryAdded:
 		address, err := url.Parse(ev.Entry.URL)
 		// A page that is not there is one too.
-		refusal := ev.Entry.Source == cdplog.EntrySourceNetwork && err == nil && (strings.HasPrefix(address.Path, "/api/") || strings.Contains(ev.Entry.Text, "404"))
+		refusal := ev.Entry.Source == cdplog.EntrySourceNetwork && err == nil && (strings.Contains(address.Path, "/api/") || strings.Contains(ev.Entry.Text, "404"))
 		if (ev.Entry.Level == cdplog.EntryLevelError || ev.Entry.Level == cdplog.EntryLevelWarning) && !refusal {
 			complaint = fmt.Sprintf("%s: %s (%s)", ev.Entry.Source, ev.Entry.Text, ev.Entry.URL)
 		}

@@ -6,9 +6,12 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/eventio/eventio/api/gate"
 )
 
 // The pages: each is pages/layout.html around pages/<name>.html.
@@ -97,6 +100,9 @@ type state struct {
 	Tag             string          `json:"tag,omitempty"`
 	Registration    json.RawMessage `json:"registration,omitempty"`
 	RegistrationTag string          `json:"registration_tag,omitempty"`
+	// Now is when the page was made, in milliseconds, on a page on which somebody waits for an opening. Others
+	// are without it, so that they stay the same.
+	Now int64 `json:"now,omitempty"`
 	// Asked says that Registration is known: without one there is none.
 	Asked bool `json:"asked,omitempty"`
 	// Unsure says that the service could not tell who the visitor is.
@@ -109,7 +115,12 @@ type user struct {
 	Email string `json:"email"`
 	// ProvenAt is when they proved that the address is theirs; zero: they have not.
 	ProvenAt time.Time `json:"email_proven_at"`
+	// ExpiresAt is when their cookie ends; zero: it is a gateway that says who they are.
+	ExpiresAt time.Time `json:"session_expires_at"`
 }
+
+// Named reports whether the visitor's name is known.
+func (u user) Named() bool { return u.Name != "" && u.Name != "-" }
 
 // Proven reports whether the visitor has proven that the address is theirs.
 func (u user) Proven() bool { return !u.ProvenAt.IsZero() }
@@ -148,7 +159,7 @@ func (s *site) servePage(w http.ResponseWriter, r *http.Request, v visit) {
 	}
 	h.Set("Content-Type", htmlType)
 	h.Set("Content-Language", l)
-	// A cookie, or what it opens, makes the page one person's own.
+	// A cookie, or what a proof opens, makes the page one person's own.
 	cache := "no-cache"
 	if data.User != nil || h.Get("Set-Cookie") != "" {
 		cache = "private, no-cache"
@@ -176,7 +187,7 @@ func (s *site) title(v view) string {
 
 // fillUser finds out who the visitor is, and hands on the renewal of their cookie.
 func (s *site) fillUser(w http.ResponseWriter, r *http.Request, v *view) {
-	if !hasSession(r) {
+	if !mayBeKnown(r) {
 		return
 	}
 	a := s.ask(r, "/api/session")
@@ -190,14 +201,20 @@ func (s *site) fillUser(w http.ResponseWriter, r *http.Request, v *view) {
 		for _, cookie := range a.header.Values("Set-Cookie") {
 			w.Header().Add("Set-Cookie", cookie)
 		}
-	case http.StatusUnauthorized, http.StatusNotFound:
+	case http.StatusUnauthorized:
 	default:
+		// Also when there is no such user: whom a gateway or an issuer names is noted a moment after they have
+		// come for the first time.
 		v.State.Unsure = true
 	}
 }
 
-// hasSession reports whether a visitor may be logged in. Which cookie says so is the API's matter.
-func hasSession(r *http.Request) bool {
+// mayBeKnown reports whether a visitor may be somebody whom the API knows: logged in, or named by a gateway
+// or the token that it adds. Which cookie says so is the API's matter.
+func mayBeKnown(r *http.Request) bool {
+	if gate.IsNamed(r.Context()) || r.Header.Get("Authorization") != "" {
+		return true
+	}
 	for _, c := range r.Cookies() {
 		if c.Name != languageCookie {
 			return true
@@ -231,6 +248,9 @@ func (s *site) fillEvent(r *http.Request, v visit, data *view) (status int) {
 	if data.User == nil || v.page != pageEvent {
 		return http.StatusOK
 	}
+	if e.Registration == "opens_soon" {
+		data.State.Now = time.Now().UnixMilli()
+	}
 	own := s.ask(r, path+"/registrations/"+data.User.ID)
 	switch own.status {
 	case http.StatusOK:
@@ -241,19 +261,28 @@ func (s *site) fillEvent(r *http.Request, v visit, data *view) (status int) {
 	return http.StatusOK
 }
 
-// fillList asks for the next events, for who reads without scripts.
+// fillList asks for the next events, for who reads without scripts, and before them for those that began
+// earlier and last.
 func (s *site) fillList(r *http.Request, data *view) {
-	since := time.Now().Add(-24 * time.Hour).UTC().Truncate(time.Hour)
-	a := s.ask(r, "/api/events?limit="+strconv.Itoa(listed)+"&from="+url.QueryEscape(since.Format(time.RFC3339)))
+	now := time.Now().UTC().Truncate(time.Minute)
+	since, ends := now.Add(-24*time.Hour).Format(time.RFC3339), "&ends_after="+now.Format(time.RFC3339)
+	began := s.listOf(r, data.texts, "&sort=-starts_at&to="+since+ends)
+	slices.Reverse(began)
+	data.List = append(began, s.listOf(r, data.texts, "&from="+since+ends)...)
+}
+
+func (s *site) listOf(r *http.Request, t texts, filters string) (list []eventView) {
+	a := s.ask(r, "/api/events?limit="+strconv.Itoa(listed)+filters)
 	var all []json.RawMessage
 	if a.status != http.StatusOK || json.Unmarshal(a.body, &all) != nil {
-		return
+		return nil
 	}
 	for _, raw := range all {
-		if e, err := newEventView(data.texts, raw); err == nil && e.State != "ended" {
-			data.List = append(data.List, *e)
+		if e, err := newEventView(t, raw); err == nil {
+			list = append(list, *e)
 		}
 	}
+	return list
 }
 
 // switchTo is the address of a page in another language.
@@ -270,7 +299,7 @@ type answer struct {
 	body   []byte
 }
 
-// ask sends a GET to the API in this process, in the name of the visitor: with their cookie and
+// ask sends a GET to the API in this process, in the name of the visitor: with their proof and
 // address, so that the API decides what they may see and counts it as theirs.
 func (s *site) ask(r *http.Request, path string) answer {
 	target, err := url.Parse(path)
@@ -283,7 +312,7 @@ func (s *site) ask(r *http.Request, path string) answer {
 		Header: http.Header{"Accept": {"application/json"}}, Body: http.NoBody,
 		Host: r.Host, RemoteAddr: r.RemoteAddr, TLS: r.TLS, RequestURI: path,
 	}
-	for _, name := range []string{"Cookie", "Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "User-Agent", "X-Request-Id"} {
+	for _, name := range []string{"Authorization", "Cookie", "Origin", "Sec-Fetch-Site", "Sec-Fetch-Mode", "Sec-Fetch-Dest", "User-Agent", "X-Request-Id"} {
 		if sent := r.Header.Values(name); len(sent) > 0 {
 			inner.Header[name] = sent
 		}

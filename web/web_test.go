@@ -56,7 +56,7 @@ func routes() fakeAPI {
 		"/api/events/" + someID:                  someEvent,
 		"/api/events/" + strings.ToUpper(someID): someEvent,
 		"/api/events":                            "[" + someEvent + "]",
-		"/api/session":                           `{"id":"66f0a1b2c3d4e5f600000001","name":"Ada \u003ci\u003e","email":"ada@example.org"}`,
+		"/api/session":                           `{"id":"66f0a1b2c3d4e5f600000001","name":"Ada \u003ci\u003e","email":"ada@example.org","session_expires_at":"2027-05-01T18:00:00Z"}`,
 	}
 }
 

@@ -29,11 +29,12 @@ func titles(t *testing.T, a answer) []string {
 	return all
 }
 
-// program creates five events a day apart; the first is sold out.
+// program creates five events of two hours, a day apart; the first is sold out.
 func (s *site) program() (ids []string) {
 	s.t.Helper()
 	for i, title := range []string{"Eins am Hafen", "Zwei: Straße", "Drei abends", "Vier abends", "Fünf abends"} {
-		id, location := s.created(events, eventBody(title, "1", fmt.Sprintf("2027-05-0%dT18:00:00Z", i+1)))
+		body := eventBody(title, "1", fmt.Sprintf("2027-05-0%dT18:00:00Z", i+1))
+		id, location := s.created(events, strings.Replace(body, "2030-01-01T00", fmt.Sprintf("2027-05-0%dT20", i+1), 1))
 		ids = append(ids, id)
 		if i == 0 {
 			s.do(0, "POST", location+"/registrations", registrationBody(store.NewID().Hex())).want(s.t, 201)
@@ -52,12 +53,14 @@ func TestFilters(t *testing.T) {
 			"?from=2027-05-04T18:00:00Z":        "Vier abends|Fünf abends",
 			"?from=2027-05-04T20:00:00%2B02:00": "Vier abends|Fünf abends",
 			"?to=2027-05-02T18:00:00Z":          "Eins am Hafen",
-			"?available=true&to=2027-05-03T18:00:00Z":            "Zwei: Straße",
-			"?available=false&to=2027-05-02T18:00:00Z":           "Eins am Hafen",
-			"?q=STRA%E1%BA%9EE":                                  "Zwei: Straße",
-			"?q=hafen+eins":                                      "Eins am Hafen",
-			"?q=.*":                                              "",
-			"?q=(zz%2B)%2B%24":                                   "",
+			"?ends_after=2027-05-04T19:00:00Z":  "Vier abends|Fünf abends",
+			"?ends_after=2027-05-02T19:00:00Z&to=2027-05-04T18:00:00Z&sort=-starts_at": "Drei abends|Zwei: Straße",
+			"?available=true&to=2027-05-03T18:00:00Z":                                  "Zwei: Straße",
+			"?available=false&to=2027-05-02T18:00:00Z":                                 "Eins am Hafen",
+			"?q=STRA%E1%BA%9EE": "Zwei: Straße",
+			"?q=hafen+eins":     "Eins am Hafen",
+			"?q=.*":             "",
+			"?q=(zz%2B)%2B%24":  "",
 			"?organizer_id=6B056F1DB8A8B20890367B25&limit=1":     "Eins am Hafen",
 			"?organizer_id=" + store.NewID().Hex():               "",
 			"?from=2027-05-04T18:00:00Z&to=2027-05-04T18:00:00Z": "",

@@ -263,6 +263,7 @@ func eventParameters() []openapi.Parameter {
 	return append(pageParameters(),
 		openapi.Parameter{Name: "from", In: "query", Description: "Only events that start at this time or later.", Schema: instant},
 		openapi.Parameter{Name: "to", In: "query", Description: "Only events that start before this time.", Schema: instant},
+		openapi.Parameter{Name: "ends_after", In: "query", Description: "Only events that end after this time. No index has that, so a page may be short, and have a next one.", Schema: instant},
 		openapi.Parameter{Name: "q", In: "query",
 			Description: "Only events that have each of these words at the beginning of a word of their title, place or description. Case, accents and the form in which they are typed do not count, nor does what is neither letter nor digit. At most 10 words.",
 			Schema:      (&openapi.Schema{Type: "string", Pattern: searchPattern}).Length(1, input.MaxSearch)},

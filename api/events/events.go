@@ -181,6 +181,9 @@ func eventQuery(q url.Values) (query store.EventQuery, err error) {
 	if q.Has("to") {
 		query.To = f.QueryInstant("to", q.Get("to"))
 	}
+	if q.Has("ends_after") {
+		query.EndsAfter = f.QueryInstant("ends_after", q.Get("ends_after"))
+	}
 	if q.Has("organizer_id") {
 		query.OrganizerID = f.ID("organizer_id", q.Get("organizer_id"))
 	}

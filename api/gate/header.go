@@ -65,6 +65,13 @@ func (g *Gate) readIdentity(r *http.Request) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), namedKey{}, who))
 }
 
+// IsNamed reports whether a trusted proxy has said who sends the request with this context, which has come
+// through a Gate.
+func IsNamed(ctx context.Context) bool {
+	_, found := ctx.Value(namedKey{}).(named)
+	return found
+}
+
 // plain reports whether a value can name somebody.
 func plain(value string, most int) bool {
 	return len(value) <= most && utf8.ValidString(value) && !strings.ContainsFunc(value, unicode.IsControl)

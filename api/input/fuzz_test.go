@@ -129,7 +129,7 @@ func FuzzQuery(f *testing.F) {
 		"q=%zz", "q=.*", "a;b", "q=%ff", "sort=-starts_at", "available=yes", "%ff=1", strings.Repeat("x", 300) + "=1", "q=%00"} {
 		f.Add(s)
 	}
-	names := []string{"limit", "cursor", "from", "to", "q", "organizer_id", "available", "sort"}
+	names := []string{"limit", "cursor", "from", "to", "ends_after", "q", "organizer_id", "available", "sort"}
 	f.Fuzz(func(t *testing.T, raw string) {
 		err := CheckQuery(raw, names)
 		if err == nil {

@@ -156,6 +156,7 @@ func TestListsOfEvents(t *testing.T) {
 		"organizer": {client.EventQuery{OrganizerID: eve.ID}, made[4:]},
 		"search":    {client.EventQuery{Search: "xxxx", Limit: 1}, made[3:]},
 		"hours":     {client.EventQuery{From: made[1].StartsAt.In(time.FixedZone("", 7200)), To: made[3].StartsAt, Limit: 1}, made[1:3]},
+		"ends":      {client.EventQuery{EndsAfter: made[3].EndsAt.Add(-time.Second), Limit: 1}, made[3:]},
 		"available": {client.EventQuery{Available: true, Limit: 3}, made[1:]},
 	} {
 		if got := all(t, nobody.Events(ctx, c.query)); !slices.Equal(got, c.want) {

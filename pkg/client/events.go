@@ -53,7 +53,7 @@ func (c *Client) event(ctx context.Context, q call) (Event, error) {
 // EventsPage returns a page of the events that a query wants.
 func (c *Client) EventsPage(ctx context.Context, query EventQuery) (Page[Event], error) {
 	q := pageOf(query.Limit, query.Cursor)
-	for name, value := range map[string]time.Time{"from": query.From, "to": query.To} {
+	for name, value := range map[string]time.Time{"from": query.From, "to": query.To, "ends_after": query.EndsAfter} {
 		if !value.IsZero() {
 			q.Set(name, value.Format(time.RFC3339Nano))
 		}

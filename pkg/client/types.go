@@ -157,7 +157,8 @@ type EventQuery struct {
 	From, To    time.Time // events that start at From or later, and before To
 	Search      string    // words, each the beginning of one in the title, place or description
 	OrganizerID ID
-	Available   bool // only events with seats left
+	EndsAfter   time.Time // only events that end after it; zero: all
+	Available   bool      // only events with seats left
 	LatestFirst bool
 
 	Limit  int    // events in a page, from 1 to 1000; 0: 100

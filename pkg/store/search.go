@@ -8,8 +8,8 @@ import (
 // EventQuery selects events, and says in which order and how many. The zero value selects all,
 // ordered by StartsAt, then ID.
 type EventQuery struct {
-	From, To    time.Time // From <= StartsAt < To; zero: no bound
-	OrganizerID ID        // zero: of any organizer
+	From, To, EndsAfter time.Time // From <= StartsAt < To, EndsAfter < EndsAt (compared with what the others find); zero: no bound
+	OrganizerID         ID        // zero: of any organizer
 	// Words are what Words returns for the text of a search: each must be the beginning of a word
 	// of the title, the venue or the description. nil: no search; empty but not nil: no event
 	// matches.

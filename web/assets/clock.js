@@ -7,8 +7,20 @@ const clockBounds = { low: -Infinity, high: Infinity };
 // noteClock learns from an answer: sent and received are by our clock, date is the header.
 export function noteClock(sent, received, date) {
   const at = Date.parse(date ?? '');
-  if (Number.isNaN(at)) return;
-  const [low, high] = [at - received, at + 1000 - sent];
+  if (!Number.isNaN(at)) noteMoment(sent, received, at, 1000);
+}
+
+// notePage learns from the page itself, which says to the millisecond when it was made. One that comes out of
+// the browser's cache says when it was made then.
+export function notePage(made) {
+  const [visit] = performance.getEntriesByType('navigation');
+  if (!made || !visit?.transferSize || visit.type === 'back_forward') return;
+  noteMoment(performance.timeOrigin + visit.requestStart, performance.timeOrigin + visit.responseStart, made, 1);
+}
+
+// at, which is good for so many milliseconds, was between sent and received.
+function noteMoment(sent, received, at, width) {
+  const [low, high] = [at - received, at + width - sent];
   const [narrowLow, narrowHigh] = [Math.max(clockBounds.low, low), Math.min(clockBounds.high, high)];
   // Bounds that exclude each other: one of the clocks was set meanwhile.
   if (narrowLow > narrowHigh) Object.assign(clockBounds, { low, high });

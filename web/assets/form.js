@@ -20,12 +20,14 @@ const valueOf = (control) => (control.type === 'checkbox' ? control.checked : co
 
 // bindForm runs submit(values, key) when the form is sent and valid. check(values, wrong) calls
 // wrong(field, sentence) for each mistake; submit returns the failed answer of the API, or nothing
-// when all went well. draft names what keeps the values over a reload; doing, which sentences to use.
+// when all went well. draft names what keeps the typed values, and the key, over a reload; doing, which
+// sentences to use.
 export function bindForm(form, { busy, doing, draft, stay, check, submit }) {
   const button = form.querySelector('button[type=submit]');
   const summary = byId(`${form.id}-error`);
   const controls = [...form.elements].filter((control) => control.name);
   let key = newKey();
+  let [base, version] = [{}, '']; // what the form began with, and which version of it that is
 
   const values = () => Object.fromEntries(controls.map((control) => [control.name, valueOf(control)]));
 
@@ -62,6 +64,38 @@ export function bindForm(form, { busy, doing, draft, stay, check, submit }) {
     focusFirst();
   }
 
+  // Only what was typed: the rest may be another one by the time it is come back to. The key goes with it,
+  // because the request may have been sent, and its answer lost.
+  function keepDraft() {
+    if (!draft) return;
+    const typed = Object.entries(values()).filter(([name, value]) => value !== base[name]);
+    if (typed.length) local.set(draft, JSON.stringify({ typed: Object.fromEntries(typed), version, key }));
+    else local.remove(draft);
+  }
+
+  function readDraft() {
+    try {
+      const kept = JSON.parse(local.get(draft) ?? 'null');
+      return kept?.typed && typeof kept.typed === 'object' ? kept : null;
+    } catch {
+      return null;
+    }
+  }
+
+  function renewKey() {
+    key = newKey();
+    if (draft && readDraft()) keepDraft();
+  }
+
+  function set(all) {
+    for (const control of controls) {
+      if (!(control.name in all)) continue;
+      if (control.type === 'checkbox') control.checked = Boolean(all[control.name]);
+      else control.value = all[control.name];
+      count(control);
+    }
+  }
+
   function count(control) {
     const counter = byId(`${control.name}-counter`);
     if (!counter) return;
@@ -75,7 +109,7 @@ export function bindForm(form, { busy, doing, draft, stay, check, submit }) {
       clear(control);
       count(control);
       key = newKey(); // another content is another request
-      if (draft) local.set(draft, JSON.stringify(values()));
+      keepDraft();
     });
   }
 
@@ -111,8 +145,8 @@ export function bindForm(form, { busy, doing, draft, stay, check, submit }) {
       key = newKey();
       return;
     }
-    // What is not decided is sent again under the same key.
-    if (!isUndecided(failed) && failed.code !== 'offline') key = newKey();
+    // What is not decided is sent again under the same key; a session that ended decides nothing.
+    if (!isUndecided(failed) && !['offline', 'unauthenticated'].includes(failed.code)) renewKey();
     showFailure(failed);
   });
 
@@ -120,24 +154,29 @@ export function bindForm(form, { busy, doing, draft, stay, check, submit }) {
   window.addEventListener('pageshow', (event) => event.persisted && setBusy(button, ''));
 
   return {
-    set(all) {
-      for (const control of controls) {
-        if (!(control.name in all)) continue;
-        if (control.type === 'checkbox') control.checked = Boolean(all[control.name]);
-        else control.value = all[control.name];
-        count(control);
-      }
+    set,
+    // Shows all, of this version, and over it what was typed before a reload. drafted: there was
+    // something; moved: it was typed over another version. Without a version all of it is the draft.
+    begin(all, of = '') {
+      set(all);
+      [base, version] = [of ? values() : {}, of];
+      const kept = draft ? readDraft() : null;
+      if (!kept) return { drafted: false, moved: false };
+      set(kept.typed);
+      if (typeof kept.key === 'string' && kept.key) key = kept.key;
+      return { drafted: true, moved: kept.version !== version };
     },
-    // What was typed before a reload, or null.
-    draft() {
-      try {
-        const kept = JSON.parse(local.get(draft) ?? 'null');
-        return kept && typeof kept === 'object' ? kept : null;
-      } catch {
-        return null;
-      }
+    // Shows all, of another version, except what was typed.
+    rebase(all, of) {
+      const typed = Object.fromEntries(Object.entries(values()).filter(([name, value]) => value !== base[name]));
+      set(all);
+      [base, version] = [values(), of];
+      set(typed);
+      keepDraft();
     },
-    dropDraft: () => local.remove(draft),
-    limit: (name) => number(controls.find((control) => control.name === name).maxLength),
+    dropDraft() {
+      local.remove(draft);
+      key = newKey();
+    },
   };
 }

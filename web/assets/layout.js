@@ -26,9 +26,11 @@ function showAccount() {
   const user = currentUser();
   const account = byId('account');
   if (user) {
+    const named = user.name && user.name !== '-'; // the service's word for no name
     account.replaceChildren(
-      make('a', { class: 'who', href: '/account', dir: 'auto', title: user.email ?? '' }, user.name || user.email || ''),
-      make('button', { type: 'button', id: 'log-out', class: 'button button-plain button-small' }, t('account.log_out')),
+      make('a', { class: 'who', href: '/account', dir: 'auto', title: user.email ?? '' }, named ? user.name : t('account.yours')),
+      // Whom a gateway names can log out there only.
+      ...(user.session_expires_at ? [make('button', { type: 'button', id: 'log-out', class: 'button button-plain button-small' }, t('account.log_out'))] : []),
     );
     bindLogOut();
     return;

@@ -1,19 +1,22 @@
 import { call, eventPath, isMissing, isUndecided, said, seatPath } from './api.js';
 import { at, here } from './base.js';
-import { clockDoubt, serverNow } from './clock.js';
+import { clockDoubt, notePage, serverNow } from './clock.js';
 import { announce, bindShare, byId, confirmed, isOff, make, note, setBusy, show, write } from './dom.js';
 import { hideFlash, showFlash } from './layout.js';
 import { follow } from './live.js';
 import { openStream } from './stream.js';
-import { leave, register } from './registration.js';
+import { cameTrue, leave, register } from './registration.js';
 import { checkSession, currentUser, onSessionChange, state, withNext } from './session.js';
 import { clockText, hasText, moment, number, ownZone, places, sameClock, span, spanLines, stub, t } from './text.js';
 
 // In the first moments after the opening, requests go out spread over this time.
 const spreadMilliseconds = 250;
 const openingMoment = 5000;
-// Before the opening the connection is made warm, the session checked and the clock measured.
+// Before the opening the session is checked, and the connection made warm for less than gateways keep one that is
+// idle. The other times are for the clock, when it is not known better than this.
 const warmUp = [60_000, 20_000, 8000, 5300, 2700];
+const warmAnyway = 3; // the place of 8000 in it
+const clockGood = 300;
 
 export function startEvent() {
   const eventID = here().split('/')[2];
@@ -32,14 +35,16 @@ export function startEvent() {
   let asked = state.asked ?? false; // whether mine is known
   let busy = false; // a wish is under way
   let stopWaiting = null; // set while a wish waits to be said again
-  let opened = 0; // when this page saw the registration open
 
   // ---- what is there ----
 
+  const opening = () => Date.parse(event.registration_opens_at ?? '');
+
   function registrationState() {
     // The one change that must be seen without being told.
-    const opens = Date.parse(event.registration_opens_at ?? '');
-    return event.registration_state === 'opens_soon' && serverNow() >= opens ? (places(event).left > 0 ? 'open' : 'waitlist') : event.registration_state;
+    if (event.registration_state !== 'opens_soon' || !(serverNow() >= opening())) return event.registration_state;
+    if (places(event).left > 0) return 'open';
+    return event.waitlist ? 'waitlist' : 'full';
   }
 
   function showFacts() {
@@ -114,7 +119,8 @@ export function startEvent() {
       write(leaveButton, t(mine?.status === 'waitlisted' ? 'action.leave_line' : 'action.leave'));
     }
     show(byId('proof-asked'), Boolean(event.requires_proven_email) && !mine && (open || now === 'opens_soon'));
-    const early = now === 'opens_soon' && !mine;
+    // The stream tells the state before it is known when.
+    const early = now === 'opens_soon' && !mine && Boolean(event.registration_opens_at);
     show(byId('countdown'), early);
     if (early) write(byId('opens-at'), t('opens.at', { when: moment(event.registration_opens_at, event.time_zone || ownZone) }));
   }
@@ -173,6 +179,7 @@ export function startEvent() {
       return true;
     }
     const answer = await call('GET', seatPath(eventID, user.id));
+    if (!busy && (answer.ok || answer.status === 404)) cameTrue(eventID, user.id, answer.ok);
     if (answer.ok && answer.data?.status) [mine, mineTag, asked] = [answer.data, answer.tag, true];
     else if (answer.status === 404) [mine, mineTag, asked] = [null, '', true];
     else if (answer.status === 401) await checkSession();
@@ -194,6 +201,7 @@ export function startEvent() {
       tellChange(before);
     }
     showAll();
+    tick();
     planRefresh();
   }
 
@@ -274,26 +282,40 @@ export function startEvent() {
 
   // ---- the opening ----
 
-  let warmed = warmUp.length;
+  // One chain of ticks, which news begin anew: the opening is set, moved and taken back under an open page.
+  let ticking = 0;
+  let awaited = opening(); // the opening that is waited for
+  let warmed = stageOf(awaited); // the page itself was the first to make the connection warm
+  let seen = NaN; // the opening that was seen here
+
+  function stageOf(opens) {
+    return warmUp.filter((ms) => opens - serverNow() <= ms).length;
+  }
+
   function tick() {
-    const opens = Date.parse(event.registration_opens_at ?? '');
+    clearTimeout(ticking);
+    const opens = opening();
     if (event.registration_state !== 'opens_soon' || Number.isNaN(opens)) return;
+    if (opens !== awaited) [awaited, warmed] = [opens, 0];
     const left = opens - serverNow();
     if (left > 0) {
       write(byId('clock'), clockText(left));
-      const stage = warmUp.filter((ms) => left <= ms).length;
-      if (stage > 0 && stage !== warmed && document.visibilityState === 'visible') {
+      const stage = stageOf(opens);
+      if (stage > warmed && document.visibilityState === 'visible') {
+        if (warmed === 0 && currentUser()) checkSession();
+        else if ((warmed < warmAnyway && stage >= warmAnyway) || clockDoubt() > clockGood) call('GET', eventPath(eventID));
         warmed = stage;
-        if (stage === 1 && currentUser()) checkSession();
-        else call('GET', eventPath(eventID));
       }
-      setTimeout(tick, Math.min(left, left % 1000 || 1000, 250 + (left % 250)));
+      ticking = setTimeout(tick, Math.min(left, left % 1000 || 1000, 250 + (left % 250)));
       return;
     }
-    opened = serverNow();
+    if (seen === opens) return;
+    seen = opens;
     showAll();
     if (currentUser() && !mine) {
-      announce(t('opens.now'));
+      const full = registrationState() === 'full';
+      announce(t(full ? 'badge.full' : 'opens.now'));
+      if (full) return;
       if (byId('countdown').contains(document.activeElement) || document.activeElement === document.body) button.focus();
     }
   }
@@ -337,7 +359,7 @@ export function startEvent() {
     setBusy(pressed, words);
     show(pressed === button ? leaveButton : button, false);
     // Only in the first moments: later there is no crowd to spread.
-    if (opened && serverNow() - opened < openingMoment) await new Promise((resolve) => setTimeout(resolve, Math.random() * spreadMilliseconds));
+    if (Math.abs(serverNow() - opening()) < openingMoment) await new Promise((resolve) => setTimeout(resolve, Math.random() * spreadMilliseconds));
     const answer = await send(user);
     busy = false;
     setBusy(pressed, '');
@@ -407,13 +429,15 @@ export function startEvent() {
     showAll();
   });
 
+  notePage(state.now);
+  if (currentUser() && asked) cameTrue(eventID, currentUser().id, Boolean(mine));
   showAll();
   planRefresh();
   tick();
   followOwn();
   if (currentUser() && !asked) readMine().then(showAll);
   // The clock may be off by half a second after one answer; more of them tell better.
-  if (event.registration_state === 'opens_soon' && clockDoubt() > 300) call('GET', eventPath(eventID)).then(tick);
+  if (event.registration_state === 'opens_soon' && clockDoubt() > clockGood) call('GET', eventPath(eventID)).then(tick);
 }
 
 // The service could not say what the event is when it made the page.

@@ -17,18 +17,34 @@ export function startEvents() {
 
   const chosen = () => form.elements.show.value || 'upcoming';
 
-  // From what the visitor wants to the filters of the API. An event that lasts is found while it
-  // does, if it began within the last days.
+  const now = () => new Date(Math.floor(Date.now() / 60_000) * 60_000);
+  const days = () => new Date(now() - 3 * day).toISOString();
+
+  // From what the visitor wants to the filters of the API.
   function listPath(show, words) {
-    const now = new Date(Math.floor(Date.now() / 60_000) * 60_000);
     const query = new URLSearchParams({ limit: eventsAtATime });
     if (words) query.set('q', words);
     if (show === 'open') query.set('available', 'true');
     if (show === 'mine') query.set('organizer_id', currentUser().id);
-    if (show === 'past') query.set('to', now.toISOString());
-    else if (show !== 'mine') query.set('from', new Date(now - 3 * day).toISOString());
+    if (show === 'past') query.set('to', now().toISOString());
+    else if (show !== 'mine') {
+      query.set('from', days());
+      query.set('ends_after', now().toISOString());
+    }
     if (show === 'past' || show === 'mine') query.set('sort', '-starts_at');
     return `/api/events?${query}`;
+  }
+
+  // What began before these days and lasts, the earliest first. It is one request, which looks back over some
+  // thousand events.
+  async function lasting(show, words) {
+    const query = new URLSearchParams(listPath(show, words).split('?')[1]);
+    query.set('limit', 100);
+    query.delete('from');
+    query.set('to', days());
+    query.set('sort', '-starts_at');
+    const answer = await call('GET', `/api/events?${query}`);
+    return isArray(answer) ? answer.data.reverse() : [];
   }
 
   const fits = (event, show) => (show === 'past' ? event.state !== 'running' : show === 'mine' || event.state !== 'ended');
@@ -74,7 +90,10 @@ export function startEvents() {
         announce(byId('trouble-text').textContent);
         return null;
       }
-      first ??= add(answer.data.filter((event) => fits(event, show_)));
+      const before = (await mine.before) ?? [];
+      mine.before = null;
+      if (mine.run !== run) return null;
+      first ??= add([...before, ...answer.data].filter((event) => fits(event, show_)));
       next = answer.next;
     }
     show(byId('more-row'), next !== '');
@@ -82,8 +101,8 @@ export function startEvents() {
   }
 
   async function load() {
-    const mine = { run: ++run, wanted: 1 };
     const [words, show_] = [form.elements.q.value.trim(), chosen()];
+    const mine = { run: ++run, wanted: 1, before: ['upcoming', 'open'].includes(show_) ? lasting(show_, words) : null };
     show(byId('trouble'), false);
     show(byId('empty'), false);
     show(byId('more-row'), false);

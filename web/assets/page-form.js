@@ -15,6 +15,9 @@ export function startForm() {
   const zoneNames = new Set([before?.time_zone || ownZone, ownZone, 'UTC', ...(Intl.supportedValuesOf?.('timeZone') ?? [])]);
   for (const zone of [...zoneNames].sort()) zones.append(make('option', { value: zone }, zone.replaceAll('_', ' ')));
 
+  // Of the parts of an event's tag the first counts the edits: the others move with every seat.
+  const versionOf = (text) => text.replace(/^(W\/)?"|\..*$/g, '');
+
   const zoneOf = (values) => values.time_zone || ownZone;
   const instant = (text, zone) => (text ? fromWall(text, zone).toISOString().replace(/\.000Z$/, 'Z') : null);
 
@@ -90,9 +93,8 @@ export function startForm() {
       // Somebody else edited: what they changed is shown, what was typed here stays.
       const now = await call('GET', eventPath(before.id));
       if (now.ok) {
-        const typed = Object.keys(body);
         [before, tag] = [now.data, now.tag];
-        form.set(Object.fromEntries(Object.entries(shown(before)).filter(([name]) => !typed.includes(name))));
+        form.rebase(shown(before), versionOf(tag));
       }
     }
     return answer;
@@ -106,10 +108,12 @@ export function startForm() {
     submit: (values, key) => (before ? edit(values, key) : create(values, key)),
   });
 
-  function fillIn(draft) {
-    form.set(before ? shown(before) : { time_zone: ownZone, title: '', description: '', place: '', capacity: '', waitlist: false, requires_proven_email: false, ...Object.fromEntries(timeFields.map((name) => [name, ''])) });
-    if (draft) form.set(draft);
-    show(byId('draft'), Boolean(draft));
+  const blank = { time_zone: ownZone, title: '', description: '', place: '', capacity: '', waitlist: false, requires_proven_email: false, ...Object.fromEntries(timeFields.map((name) => [name, ''])) };
+
+  function fillIn() {
+    const { drafted, moved } = before ? form.begin(shown(before), versionOf(tag)) : form.begin(blank);
+    show(byId('draft'), drafted);
+    show(byId('draft-moved'), moved);
   }
 
   function showForm() {
@@ -123,7 +127,7 @@ export function startForm() {
 
   byId('draft-drop').addEventListener('click', () => {
     form.dropDraft();
-    fillIn(null);
+    fillIn();
     byId('title').focus();
   });
   // The end of most events is on the day of their start.
@@ -132,6 +136,6 @@ export function startForm() {
     if (!ends.value && target.value) ends.min = target.value;
   });
   onSessionChange(showForm);
-  fillIn(form.draft());
+  fillIn();
   showForm();
 }

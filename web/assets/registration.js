@@ -34,11 +34,19 @@ async function insist(name, send, onWait) {
   return answer;
 }
 
+// cameTrue forgets the key of a wish that has come true, however the page has learned it: that there is a seat,
+// or none. The next wish of the kind is another one, and would be told what became of this one.
+export function cameTrue(event, user, seat) {
+  session.remove(wishName(seat ? 'register' : 'leave', event, user));
+}
+
 export function register(event, user, onWait) {
   return insist(wishName('register', event, user), (key) => call('POST', `${eventPath(event)}/registrations`, { body: { user_id: user }, key }), onWait);
 }
 
 // tag is that of the registration that is meant: one made elsewhere meanwhile is left alone.
-export function leave(event, user, tag, onWait) {
-  return insist(wishName('leave', event, user), (key) => call('DELETE', seatPath(event, user), { key, match: tag }), onWait);
+export async function leave(event, user, tag, onWait) {
+  const answer = await insist(wishName('leave', event, user), (key) => call('DELETE', seatPath(event, user), { key, match: tag }), onWait);
+  if (answer.ok) session.remove(wishName('register', event, user)); // there was a seat to leave
+  return answer;
 }

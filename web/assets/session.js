@@ -1,17 +1,20 @@
 // Who is logged in: what the service said when it made this page, and says when it is asked again.
-// The session is a cookie that scripts cannot read, and asking renews it.
+// The session is a cookie that scripts cannot read, and asking renews it; or a gateway says who they are, and
+// then it has no end here.
 
 import { at, here } from './base.js';
 import { call } from './api.js';
+import { serverNow } from './clock.js';
 import { byId } from './dom.js';
 import { local, session } from './storage.js';
 
-// What the page came with: page, user, event, tag, registration, registration_tag, asked.
+// What the page came with: page, user, event, tag, registration, registration_tag, asked, now, unsure.
 export const state = JSON.parse(byId('state').textContent);
 
 export const currentUser = () => state.user ?? null;
 
-// A session lives an hour and is renewed in the first half of it, while the page is looked at.
+// A session is renewed by asking when half of its life is over, while the page is looked at. It may end sooner
+// than that by other means, so it is asked for at least this often.
 const renewEvery = 10 * 60_000;
 const sessionListeners = [];
 
@@ -41,12 +44,24 @@ export const tellOtherTabs = () => local.set(changedKey, String(Date.now()));
 
 export function keepSession() {
   let last = Date.now();
-  const renew = async () => {
-    if (document.visibilityState !== 'visible' || Date.now() - last < renewEvery || !currentUser()) return;
-    last = Date.now();
-    await checkSession();
+  let timer = 0;
+  // What was left of the session when it was asked for is at most its whole life: after more than half of
+  // that it is renewed for sure.
+  const patience = () => {
+    const left = Date.parse(currentUser()?.session_expires_at ?? '') - (serverNow() - Date.now() + last);
+    return Math.min(renewEvery, Number.isNaN(left) ? renewEvery : left * 0.55);
   };
-  setInterval(renew, 60_000);
+  const renew = async () => {
+    clearTimeout(timer);
+    if (document.visibilityState !== 'visible') return;
+    if (currentUser() && Date.now() - last >= patience()) {
+      last = Date.now();
+      await checkSession();
+    }
+    clearTimeout(timer);
+    timer = setTimeout(renew, Math.min(Math.max(last + patience() - Date.now(), 1000), 60_000));
+  };
+  renew();
   document.addEventListener('visibilitychange', renew);
   window.addEventListener('storage', ({ key }) => key === changedKey && checkSession());
   window.addEventListener('pageshow', ({ persisted }) => persisted && checkSession());

@@ -13,6 +13,7 @@ import (
 func Matches(q store.EventQuery, e store.Event) bool {
 	return !e.StartsAt.Before(q.From) && // no event is before the zero time
 		(q.To.IsZero() || e.StartsAt.Before(q.To)) &&
+		(q.EndsAfter.IsZero() || e.EndsAt.After(q.EndsAfter)) &&
 		(q.OrganizerID.IsZero() || e.OrganizerID == q.OrganizerID) &&
 		(!q.Available || e.IsAvailable() && takes(q, e)) && (q.Words == nil || len(q.Words) > 0 && matchesEvent(e, q.Words))
 }

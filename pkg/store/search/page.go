@@ -75,6 +75,8 @@ func ReadEvents(ctx context.Context, from EventReader, q store.EventQuery) (stor
 		var last *store.EventCursor
 		var err error
 		switch {
+		case len(indexes) == 1 && !q.EndsAfter.IsZero(): // most of what is read may have ended
+			last, err = s.scanOne(ctx, indexes[0], max(q.Limit+1, minCursors))
 		case len(indexes) == 1:
 			last, err = s.scanOne(ctx, indexes[0], q.Limit-len(s.page)+1) // one more tells whether there is a next page
 		case first:

@@ -100,6 +100,7 @@ func TestPagesAreTheWhole(t *testing.T) {
 		q := store.EventQuery{
 			Available: rapid.Bool().Draw(rt, "available"), Descending: rapid.Bool().Draw(rt, "descending"),
 			OrganizerID: rapid.SampledFrom(append(organizers, store.ID{})).Draw(rt, "of"),
+			EndsAfter:   rapid.SampledFrom([]time.Time{{}, day(5)}).Draw(rt, "ends after"),
 			From:        rapid.SampledFrom([]time.Time{{}, day(5)}).Draw(rt, "from"), To: rapid.SampledFrom([]time.Time{{}, day(200)}).Draw(rt, "to"),
 			Limit: rapid.SampledFrom([]int{1, 3, 100, 1000}).Draw(rt, "limit"),
 		}

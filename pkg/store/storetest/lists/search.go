@@ -186,6 +186,7 @@ func testSearchModel(t *testing.T, s store.Store) {
 			Available: rapid.Bool().Draw(rt, "available"), Descending: rapid.Bool().Draw(rt, "descending"),
 			OrganizerID: rapid.SampledFrom(append(organizers, store.ID{})).Draw(rt, "of"),
 			From:        rapid.SampledFrom([]time.Time{{}, starts(1), starts(2)}).Draw(rt, "from"),
+			EndsAfter:   rapid.SampledFrom([]time.Time{{}, starts(2)}).Draw(rt, "ends after"),
 			To:          rapid.SampledFrom([]time.Time{{}, starts(2), starts(4)}).Draw(rt, "to"),
 		}
 		if typed := text.Draw(rt, "search"); typed != "" {
