@@ -77,7 +77,7 @@ func TestBelowAPath(t *testing.T) {
 }
 
 // TestGatewaysWord: whom a gateway names, by its header or by a token that it adds, is somebody on the pages
-// too, from the first one on, and cannot log out here.
+// too, and cannot log out here.
 func TestGatewaysWord(t *testing.T) {
 	t.Parallel()
 	s := startEventio(t, "EVENTIO_TRUSTED_PROXIES=127.0.0.1", "EVENTIO_IDENTITY_HEADER=X-Remote-User", "EVENTIO_IDENTITY_NAME_HEADER=X-Remote-Name")
