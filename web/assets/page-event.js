@@ -178,7 +178,9 @@ export function startEvent() {
       [mine, mineTag, asked] = [null, '', false];
       return true;
     }
+    const said = wishes;
     const answer = await call('GET', seatPath(eventID, user.id));
+    if (wishes !== said) return false; // it may be from before
     if (!busy && (answer.ok || answer.status === 404)) cameTrue(eventID, user.id, answer.ok);
     if (answer.ok && answer.data?.status) [mine, mineTag, asked] = [answer.data, answer.tag, true];
     else if (answer.status === 404) [mine, mineTag, asked] = [null, '', true];
@@ -195,10 +197,10 @@ export function startEvent() {
     }
     if (!answer.data?.id) return;
     event = answer.data;
-    const before = mine;
+    const [before, said] = [mine, wishes];
     if (currentUser() && !busy) {
       await readMine();
-      tellChange(before);
+      if (!busy && wishes === said) tellChange(before);
     }
     showAll();
     tick();
@@ -227,15 +229,16 @@ export function startEvent() {
   // At most now and then, and spread, because all who wait are told at once.
   let mineTimer = 0;
   let mineRead = 0;
+  let wishes = 0; // that were said on this page
   function readMineSoon(spread = 1000) {
     if (mineTimer) return;
     mineTimer = setTimeout(async () => {
       mineTimer = 0;
       if (busy || !currentUser()) return;
       mineRead = Date.now();
-      const before = mine;
+      const [before, said] = [mine, wishes];
       await readMine();
-      if (busy) return;
+      if (busy || wishes !== said) return; // the person has changed it meanwhile, and is told so
       tellChange(before);
       showAll();
     }, Math.max(0, mineRead + 2500 - Date.now()) + Math.random() * spread);
@@ -354,6 +357,7 @@ export function startEvent() {
     const user = currentUser();
     if (!user) return;
     busy = true;
+    wishes++;
     keptAnswer = null;
     hideFlash();
     setBusy(pressed, words);
