@@ -48,7 +48,7 @@ func faster(t *testing.T) string {
 // observe starts a Prometheus that reads the metrics of processes.
 func observe(t *testing.T, targets ...string) *prometheus {
 	t.Helper()
-	found, err := exec.CommandContext(t.Context(), "../scripts/prometheus.sh", "prometheus").Output()
+	found, err := testenv.Script(t.Context(), "prometheus.sh", "prometheus")
 	if err != nil {
 		t.Fatalf("no Prometheus: %v", err)
 	}
@@ -60,7 +60,7 @@ func observe(t *testing.T, targets ...string) *prometheus {
 	succeeds(t, errors.Join(
 		os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config), 0o600),
 		os.WriteFile(filepath.Join(dir, "rules.yml"), []byte(faster(t)), 0o600)))
-	cmd := exec.Command(strings.TrimSpace(string(found)), "--config.file="+filepath.Join(dir, "prometheus.yml"),
+	cmd := exec.Command(found, "--config.file="+filepath.Join(dir, "prometheus.yml"),
 		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+addr, "--log.level=warn")
 	testenv.RunProgram(t, cmd)
 	p := &prometheus{"http://" + addr}

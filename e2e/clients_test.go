@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -130,14 +131,11 @@ func doesItAll(t *testing.T, send httpClient) {
 // clientsFolder prepares the libraries.
 func clientsFolder(t *testing.T) string {
 	t.Helper()
-	var said strings.Builder
-	script := exec.Command("sh", "../scripts/clients.sh")
-	script.Stderr = &said
-	out, err := script.Output()
+	folder, err := testenv.Script(t.Context(), "clients.sh")
 	if err != nil {
-		t.Fatalf("prepare the clients: %v\n%s", err, said.String())
+		t.Fatalf("prepare the clients: %v", err)
 	}
-	return strings.TrimSpace(string(out))
+	return folder
 }
 
 // talker starts a program that reads an order from each line and writes an answer for it.

@@ -4,7 +4,6 @@ package e2e
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -183,14 +182,11 @@ func (g gateway) start(t *testing.T, name, config, backend string) (base string,
 // startGateway starts the gateway of that name with a configuration and other files in its folder, by their names.
 func startGateway(t *testing.T, name, config string, files map[string]string) (base string, p *testenv.Program) {
 	t.Helper()
-	var said bytes.Buffer
-	script := exec.Command("sh", "../scripts/gateways.sh", name)
-	script.Stderr = &said
-	out, err := script.Output()
+	binary, err := testenv.Script(t.Context(), "gateways.sh", name)
 	if err != nil {
-		t.Fatalf("find %s: %v\n%s", name, err, said.Bytes())
+		t.Fatalf("find %s: %v", name, err)
 	}
-	binary, root := strings.TrimSpace(string(out)), ""
+	root := ""
 	if filepath.Base(binary) == "run" { // one that was unpacked
 		root = filepath.Dir(binary)
 	}

@@ -11,9 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
+
+	"github.com/eventio/eventio/internal/testenv"
 )
 
 // seed makes two runs alike; another one looks elsewhere.
@@ -26,18 +27,15 @@ const examples = "40"
 // said.
 func python(t *testing.T, dir, program string, args ...string) []byte {
 	t.Helper()
-	var said bytes.Buffer
-	script := exec.Command("sh", "../scripts/schemathesis.sh")
-	script.Stderr = &said
-	bin, err := script.Output()
+	bin, err := testenv.Script(t.Context(), "schemathesis.sh")
 	if err != nil {
-		t.Fatalf("prepare Python: %v\n%s", err, said.Bytes())
+		t.Fatalf("prepare Python: %v", err)
 	}
 	// A run is bounded by its number of examples; this is for one that hangs.
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(strings.TrimSpace(string(bin)), program), args...)
-	cmd.Env = append(os.Environ(), "PATH="+strings.TrimSpace(string(bin))+":"+os.Getenv("PATH"), "NO_COLOR=1")
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, program), args...)
+	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "NO_COLOR=1")
 	cmd.Dir, cmd.WaitDelay = dir, time.Second
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -107,18 +105,15 @@ func TestGeneratedGoClient(t *testing.T) {
 
 // TestRedocly: the served document has neither an error nor a warning of Redocly's recommended rules.
 func TestRedocly(t *testing.T) {
-	var said bytes.Buffer
-	script := exec.Command("sh", "../scripts/redocly.sh")
-	script.Stderr = &said
-	program, err := script.Output()
+	program, err := testenv.Script(t.Context(), "redocly.sh")
 	if err != nil {
-		t.Fatalf("prepare Redocly: %v\n%s", err, said.Bytes())
+		t.Fatalf("prepare Redocly: %v", err)
 	}
 	document, err := filepath.Abs("../docs/openapi.json") // which is what is served: TestOpenAPIIsCommitted
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := runs(t, t.TempDir(), "node", strings.TrimSpace(string(program)), "lint", "--extends=recommended", "--format=json", document)
+	out := runs(t, t.TempDir(), "node", program, "lint", "--extends=recommended", "--format=json", document)
 	var found struct {
 		Totals struct{ Errors, Warnings, Ignored int } `json:"totals"`
 	}

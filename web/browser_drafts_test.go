@@ -16,15 +16,22 @@ func (s *service) events(organizer string) []map[string]any {
 	return s.list("/api/events?organizer_id=" + organizer)
 }
 
+// typing returns an organizer with an event for 5 people, who has typed another title and not saved it, and the event's path.
+func (s *service) typing() (ada *visitor, path string) {
+	s.t.Helper()
+	ada = newVisitor(s.t, startChromium(s.t), s)
+	ada.signedUp("Ada")
+	path = ada.newEvent(map[string]string{"title": "Harbour night", "capacity": "5"})
+	ada.open(path + "/edit")
+	ada.fill(map[string]string{"title": "Harbour nights"})
+	return ada, path
+}
+
 // TestDraftOfAnEdit: what was typed before lies over what is there now, and nothing else of then comes back.
 func TestDraftOfAnEdit(t *testing.T) {
 	t.Parallel()
 	s := startEventio(t)
-	ada := newVisitor(t, startChromium(t), s)
-	ada.signedUp("Ada")
-	path := ada.newEvent(map[string]string{"title": "Harbour night", "capacity": "5"})
-	ada.open(path + "/edit")
-	ada.fill(map[string]string{"title": "Harbour nights"})
+	ada, path := s.typing()
 	ada.open(path + "/edit")
 	ada.sees("draft", "typed before")
 	ada.until(`document.getElementById('title').value === 'Harbour nights' && document.getElementById('draft-moved').hidden`)
@@ -56,11 +63,7 @@ func TestDraftOfAnEdit(t *testing.T) {
 func TestEditsMeet(t *testing.T) {
 	t.Parallel()
 	s := startEventio(t)
-	ada := newVisitor(t, startChromium(t), s)
-	ada.signedUp("Ada")
-	path := ada.newEvent(map[string]string{"title": "Harbour night", "capacity": "5"})
-	ada.open(path + "/edit")
-	ada.fill(map[string]string{"title": "Harbour nights"})
+	ada, path := s.typing()
 	other := newTab(ada)
 	other.open(path + "/manage")
 	other.fill(map[string]string{"capacity": "50"})

@@ -68,8 +68,7 @@ func TestWishesAreForgotten(t *testing.T) {
 	ada := newVisitor(t, browser, s)
 	ada.signedUp("Ada")
 	ada.open("/events/" + event)
-	all := slices.Repeat([]func(*visitor, fetch.RequestID){lost}, 12)
-	a := interceptAt(ada, "*/registrations*", fetch.RequestStageResponse, all...)
+	a := interceptAt(ada, "*/registrations*", fetch.RequestStageResponse)
 	give := func(selector string) {
 		t.Helper()
 		ada.click(selector)
@@ -78,20 +77,21 @@ func TestWishesAreForgotten(t *testing.T) {
 		}
 	}
 	// The person gives up asking, and the page finds out what became of it.
-	give("#register")
-	ada.sees("feedback", "No answer arrived")
-	ada.click("#stop")
-	a.set()
+	giveUp := func(selector string) {
+		t.Helper()
+		a.set(slices.Repeat([]func(*visitor, fetch.RequestID){lost}, 12)...)
+		give(selector)
+		ada.sees("feedback", "No answer arrived")
+		ada.click("#stop")
+		a.set()
+	}
+	giveUp("#register")
 	ada.sees("left", "No. 1")
 	give("#leave")
 	ada.sees("feedback", "You gave it up")
 	give("#register")
 	ada.sees("left", "No. 2")
-	a.set(all...)
-	give("#leave")
-	ada.sees("feedback", "No answer arrived")
-	ada.click("#stop")
-	a.set()
+	giveUp("#leave")
 	ada.sees("register", "Register")
 	give("#register")
 	ada.sees("left", "No. 3")

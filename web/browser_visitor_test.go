@@ -3,7 +3,6 @@
 package web
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -11,7 +10,6 @@ import (
 	"maps"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,18 +24,17 @@ import (
 	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/eventio/eventio/internal/testenv"
 )
 
 func findChromium(t testing.TB) string {
 	t.Helper()
-	var said bytes.Buffer
-	find := exec.Command("sh", "../scripts/chromium.sh")
-	find.Stderr = &said
-	out, err := find.Output()
+	path, err := testenv.Script(t.Context(), "chromium.sh")
 	if err != nil {
-		t.Fatalf("find Chromium: %v\n%s", err, said.Bytes())
+		t.Fatalf("find Chromium: %v", err)
 	}
-	return strings.TrimSpace(string(out))
+	return path
 }
 
 // startChromium starts a browser with a profile of its own, which ends with the test.
@@ -346,11 +343,11 @@ func (v *visitor) picture(file string) {
 // axeCore is the source of axe.
 func axeCore(t testing.TB) string {
 	t.Helper()
-	out, err := exec.Command("sh", "../scripts/axe.sh").Output()
+	path, err := testenv.Script(t.Context(), "axe.sh")
 	if err != nil {
 		t.Fatalf("find axe: %v", err)
 	}
-	source, err := os.ReadFile(strings.TrimSpace(string(out)))
+	source, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,11 @@ package registrations
 
 import (
 	"context"
-	"math"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"github.com/eventio/eventio/api/serve"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -46,8 +46,7 @@ func newOpenings() openings {
 // note remembers what a worker said. One of the version before does not say how long it is.
 func (o openings) note(event store.ID, reply messages.SeatReply) {
 	now := time.Now()
-	wait := time.Duration(min(reply.OpensInMillis, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
-	if wait > earlyMargin {
+	if wait := serve.OpensIn(reply); wait > earlyMargin {
 		o.Add(event, opening{reply.OpensAt, now.Add(wait), now.Add(min(wait-earlyMargin, openingKept))})
 	}
 }
@@ -56,7 +55,7 @@ func (o openings) note(event store.ID, reply messages.SeatReply) {
 // must not be in its way. All who ask at once share a read of the event. It goes by the worker's clock, and leaves to the workers what they have to look
 // for: whether somebody is registered already, where anybody ever was, and the last second.
 func (a *Handlers) early(ctx context.Context, event store.ID) (answer messages.Answer, ok bool) {
-	hint, known := a.openings.Get(event)
+	hint, known := a.openings.Peek(event) // every request to register comes by here, and almost none finds any
 	if !known {
 		return answer, false
 	}

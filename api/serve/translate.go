@@ -1,7 +1,9 @@
 package serve
 
 import (
+	"cmp"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -88,13 +90,14 @@ func Refusal(a messages.Answer) *problem.Problem {
 	p := problem.New(code).Because(a.Cause)
 	if code == problem.RegistrationNotOpen {
 		p.Detail = "Registration opens at " + a.Reply.OpensAt.UTC().Format(time.RFC3339) + "."
-		wait := time.Until(a.Reply.OpensAt)
-		if a.Reply.OpensInMillis > 0 { // by the clock that counts
-			wait = time.Duration(a.Reply.OpensInMillis) * time.Millisecond
-		}
-		p.RetryAfter = max(time.Second, wait)
+		p.RetryAfter = max(time.Second, cmp.Or(OpensIn(a.Reply), time.Until(a.Reply.OpensAt)))
 	}
 	return p
+}
+
+// OpensIn returns how long it is until registration opens, by the worker's clock, which counts; 0: it does not say.
+func OpensIn(r messages.SeatReply) time.Duration {
+	return time.Duration(min(max(0, r.OpensInMillis), math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 }
 
 // UnlessStored translates the error of a single write: one that the store does not explain may

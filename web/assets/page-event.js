@@ -34,6 +34,7 @@ export function startEvent() {
   let mineTag = state.registration_tag ?? '';
   let asked = state.asked ?? false; // whether mine is known
   let busy = false; // a wish is under way
+  let wishes = 0; // that were said on this page
   let stopWaiting = null; // set while a wish waits to be said again
 
   // ---- what is there ----
@@ -197,14 +198,17 @@ export function startEvent() {
     }
     if (!answer.data?.id) return;
     event = answer.data;
-    const [before, said] = [mine, wishes];
-    if (currentUser() && !busy) {
-      await readMine();
-      if (!busy && wishes === said) tellChange(before);
-    }
+    if (currentUser() && !busy) await readNews();
     showAll();
     tick();
     planRefresh();
+  }
+
+  // Reads what this person has, and tells what others made of it. What the person has said meanwhile is told by its answer.
+  async function readNews() {
+    const [before, said] = [mine, wishes];
+    await readMine();
+    if (!busy && wishes === said) tellChange(before);
   }
 
   function tellChange(before) {
@@ -229,18 +233,14 @@ export function startEvent() {
   // At most now and then, and spread, because all who wait are told at once.
   let mineTimer = 0;
   let mineRead = 0;
-  let wishes = 0; // that were said on this page
   function readMineSoon(spread = 1000) {
     if (mineTimer) return;
     mineTimer = setTimeout(async () => {
       mineTimer = 0;
       if (busy || !currentUser()) return;
       mineRead = Date.now();
-      const [before, said] = [mine, wishes];
-      await readMine();
-      if (busy || wishes !== said) return; // the person has changed it meanwhile, and is told so
-      tellChange(before);
-      showAll();
+      await readNews();
+      if (!busy) showAll();
     }, Math.max(0, mineRead + 2500 - Date.now()) + Math.random() * spread);
   }
 
