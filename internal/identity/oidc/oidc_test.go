@@ -371,6 +371,9 @@ func TestATokenIsRememberedNoLongerThanItCounts(t *testing.T) {
 	check(token, nil, true)
 	check(unnamed, nil, true)
 	look()
+	if _, ok := p.known.person(token, time.Now()); !ok {
+		t.Error("a look that finds the same key has forgotten whom it has proven")
+	}
 	check(token, nil, true)
 	check(token[:len(token)-4]+"AAAA", identity.ErrInvalid, false)
 	long := s.sign(t, jwt.SigningMethodES256, key, kid("k"), map[string]any{"groups": strings.Repeat("g", rememberedLongest)})

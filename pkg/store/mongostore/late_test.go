@@ -74,6 +74,17 @@ func TestAnAttemptThatAnotherWorkerHasRefusedGetsNoSeat(t *testing.T) {
 			wantOutcome(t, one, sentNow(first), store.Registered)
 		})
 	}
+	t.Run("an opening that the worker itself moves", func(t *testing.T) {
+		s := open()
+		later := time.Now().Add(time.Hour).Truncate(time.Millisecond)
+		e := storetest.NewEvent(t, s, 2).ID
+		hours := store.Edit{Version: store.AnyVersion, OpensAt: &later, StartsAt: new(later.Add(time.Hour)), EndsAt: new(later.Add(2 * time.Hour))}
+		wantOutcome(t, s, edit(e, hours), store.Edited)
+		first := sentNow(register(e, store.NewID()))
+		wantOutcome(t, s, edit(e, store.Edit{Version: store.AnyVersion, OpensAt: new(time.Time)}), store.Edited)
+		wantOutcome(t, s, first, store.Overtaken)
+		wantOutcome(t, s, sentNow(first), store.Registered)
+	})
 	t.Run("refusals of several events in one statement", func(t *testing.T) {
 		one, two := open(), open()
 		full, over := storetest.NewEvent(t, one, 1).ID, storetest.NewEvent(t, one, 1).ID
