@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/eventio/eventio/internal/process"
@@ -35,6 +36,7 @@ func TestWhoIsOnTheirWay(t *testing.T) {
 	t.Run("who_has_connected_and_not_asked_yet_is_waited_for", func(t *testing.T) {
 		serve(t, process.Server{}, func(t *testing.T, s *serving) {
 			early := s.open(t)
+			synctest.Wait() // until the server knows of the connection; before that the door's time is for those
 			s.stop()
 			time.Sleep(200 * time.Millisecond)
 			ask(t, early)
