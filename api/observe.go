@@ -17,16 +17,16 @@ import (
 // observe runs a handler, turns its error into a problem document, and writes the one log
 // line of the request.
 func (a *API) observe(pattern string, handle func(http.ResponseWriter, *serve.Request) error) http.Handler {
-	secure := gate.SecureHeaders()
+	secure, traced := gate.SecureHeaders(), a.core.Config.Tracer.Route(pattern)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		ww := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		maps.Copy(ww.Header(), secure) // the values are shared: nobody adds to these headers
-		r, span := a.core.Config.Tracer.Request(r, pattern)
+		r, span := traced.Request(r)
 		req := &serve.Request{Request: r, Route: pattern, RequestID: serve.RequestID(ww)}
 		if of := span.SpanContext(); of.IsValid() {
-			req.TraceID = tracing.ID(of)
-			ww.Header().Set(tracing.Header, tracing.Parent(r.Context()))
+			req.TraceID, req.TraceParent = tracing.ID(of), tracing.Parent(r.Context())
+			ww.Header().Set(tracing.Header, req.TraceParent)
 		}
 		err := serve.Recovered(func() error { return handle(ww, req) })
 		outcome, cause := "ok", error(nil)

@@ -23,6 +23,8 @@ type Request struct {
 	RequestID string
 	// TraceID is that of the trace to which the request belongs; empty: it is not traced.
 	TraceID string
+	// TraceParent is what lets workers go on with that trace; empty: it is not traced.
+	TraceParent string
 	// Caller is who sent it. It is the zero value on routes that are open to anybody.
 	Caller gate.Caller
 	// Sent is what was sent on a route that reads it. strict says that the client wants to be told

@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/eventio/eventio/api/gate"
-	"github.com/eventio/eventio/internal/telemetry/tracing"
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -14,10 +13,7 @@ import (
 func (a *Core) Send(w http.ResponseWriter, r *Request, req messages.SeatRequest) messages.Answer {
 	a.throttle.seatRequests.Add(1)
 	defer a.throttle.seatRequests.Add(-1)
-	req.TraceID = RequestID(w)
-	if r.TraceID != "" {
-		req.TraceParent = tracing.Parent(r.Request.Context())
-	}
+	req.TraceID, req.TraceParent = RequestID(w), r.TraceParent
 	ctx := r.Lasting
 	if req.Kind == messages.KindRegister { // what frees a seat, or edits, is carried out for who has left, too
 		ctx = messages.WithCaller(ctx, func() bool { return a.Pauses.left(r.Request.Context()) })

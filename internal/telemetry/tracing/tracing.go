@@ -37,35 +37,57 @@ func New(requests, batches trace.TracerProvider) *Tracer {
 	return &Tracer{requests.Tracer(scope), batches.Tracer(scope)}
 }
 
-// Request begins the span of an HTTP request for a route, as part of the trace that its traceparent
-// names, if it names one. It returns the request with the span in its context.
-func (t *Tracer) Request(r *http.Request, pattern string) (*http.Request, trace.Span) {
+// Route begins the spans of the requests for one route. It is safe for concurrent use. The nil Route begins none.
+type Route struct {
+	tracer trace.Tracer
+	spans  map[string]spanOf // by method
+}
+
+// spanOf is what the spans of one method begin with. It is made once, because most requests are not sampled
+// and pay for it all the same.
+type spanOf struct {
+	name    string
+	options []trace.SpanStartOption
+}
+
+// other is the method of requests whose own is none of HTTP's: it would be a text of the client's.
+const other = "_OTHER"
+
+// Route makes the Route of a pattern; empty: that of requests for nothing that is known.
+func (t *Tracer) Route(pattern string) *Route {
+	if t == nil {
+		return nil
+	}
+	spans := make(map[string]spanOf)
+	for _, method := range []string{
+		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, other,
+	} {
+		name, attributes := method, []attribute.KeyValue{attribute.String("http.request.method", method)}
+		if method == other {
+			name = "HTTP"
+		}
+		if pattern != "" {
+			name += " " + pattern
+			attributes = append(attributes, attribute.String("http.route", pattern))
+		}
+		spans[method] = spanOf{name, []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attributes...)}}
+	}
+	return &Route{t.requests, spans}
+}
+
+// Request begins the span of an HTTP request, as part of the trace that its traceparent names, if it
+// names one. It returns the request with the span in its context.
+func (t *Route) Request(r *http.Request) (*http.Request, trace.Span) {
 	if t == nil {
 		return r, noop.Span{}
 	}
-	name, method := "HTTP", "_OTHER"
-	if known(r.Method) {
-		name, method = r.Method, r.Method
-	}
-	attributes := make([]attribute.KeyValue, 0, 2)
-	attributes = append(attributes, attribute.String("http.request.method", method))
-	if pattern != "" {
-		name += " " + pattern
-		attributes = append(attributes, attribute.String("http.route", pattern))
+	of, known := t.spans[r.Method]
+	if !known {
+		of = t.spans[other]
 	}
 	ctx := propagation.TraceContext{}.Extract(r.Context(), propagation.HeaderCarrier(r.Header))
-	ctx, span := t.requests.Start(ctx, name, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attributes...))
+	ctx, span := t.tracer.Start(ctx, of.name, of.options...)
 	return r.WithContext(ctx), span
-}
-
-// known reports whether a method is one of HTTP's own, which is never a text of the client's.
-func known(method string) bool {
-	switch method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
-		return true
-	default:
-		return false
-	}
 }
 
 // Answered ends the span of a request with its status and its outcome, which is ok or the code of a problem.
@@ -138,19 +160,41 @@ func fail(span trace.Span, cause string) {
 	span.SetStatus(codes.Error, "")
 }
 
+// parent is a carrier that has a traceparent alone. Unlike a map it costs nothing.
+type parent string
+
+// Get implements propagation.TextMapCarrier.
+func (p *parent) Get(key string) string {
+	if key == Header {
+		return string(*p)
+	}
+	return ""
+}
+
+// Set implements propagation.TextMapCarrier.
+func (p *parent) Set(key, value string) {
+	if key == Header {
+		*p = parent(value)
+	}
+}
+
+// Keys implements propagation.TextMapCarrier.
+func (*parent) Keys() []string { return []string{Header} }
+
 // Parent returns what another process needs to go on with the trace of ctx. It is empty when there is none.
 func Parent(ctx context.Context) string {
-	carrier := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(ctx, carrier)
-	return carrier[Header]
+	var of parent
+	propagation.TraceContext{}.Inject(ctx, &of)
+	return string(of)
 }
 
 // Read returns what Parent has made. The result is not valid when the text is not.
-func Read(parent string) trace.SpanContext {
-	if parent == "" {
+func Read(text string) trace.SpanContext {
+	if text == "" {
 		return trace.SpanContext{}
 	}
-	return trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{Header: parent}))
+	of := parent(text)
+	return trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), &of))
 }
 
 // ID returns the id of a trace for a line of a log. It is empty when there is none.
