@@ -29,7 +29,7 @@ run: ## serve everything on 127.0.0.1:3000, data under data/; needs nothing else
 test: browser ## all tests under the race detector, against a real MongoDB, a real NATS server and a real browser
 	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
 	go test -race -timeout 20m ./...
-	go test -run '^TestImport' ./cmd/eventio
+	go test -run '^TestImport|Plan' ./cmd/eventio
 	go -C tools test ./...
 
 # staticcheck is a tool of go.mod, so its version and checksums are pinned like those of the

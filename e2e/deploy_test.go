@@ -302,10 +302,9 @@ func (c *crowd) during(t *testing.T, f *front, happens func()) {
 	t.Helper()
 	stop, done := make(chan struct{}), make(chan struct{})
 	go func() { c.press(t, f, stop); close(done) }()
+	defer func() { close(stop); <-done }()
 	c.await(t, 50)
 	happens()
-	close(stop)
-	<-done
 }
 
 // check wants that who was told so holds a seat, and nobody two.

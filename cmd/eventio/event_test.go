@@ -47,19 +47,15 @@ func TestEventsAreDeletedWhileTheyAreServed(t *testing.T) {
 		return r.body["id"].(string)
 	}
 	event, kept := create(), create()
-	stop := make(chan struct{})
+	ctx, stop := context.WithCancel(t.Context())
 	var people sync.WaitGroup
 	defer people.Wait()
+	defer stop()
 	var mu sync.Mutex
 	statuses := make(map[string]int)
 	for range 4 {
 		people.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
+			for ctx.Err() == nil {
 				r := p.ask(t, "POST", "/api/events/"+event+"/registrations", `{"user_id":"`+store.NewID().Hex()+`"}`)
 				mu.Lock()
 				statuses[fmt.Sprint(r.status, " ", r.body["code"])]++
@@ -90,11 +86,11 @@ func TestEventsAreDeletedWhileTheyAreServed(t *testing.T) {
 		t.Errorf("it says %s", first)
 	}
 	said("404 event_not_found")
-	close(stop)
+	stop()
 	people.Wait()
 	for answer := range statuses {
 		switch answer {
-		case "201 <nil>", "409 event_cancelled", "404 event_not_found":
+		case "201 <nil>", "409 event_cancelled", "404 event_not_found", "503 overloaded": // the last on a slow machine
 		default:
 			t.Errorf("answers are %v", statuses)
 		}

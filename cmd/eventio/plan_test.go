@@ -1,3 +1,7 @@
+//go:build !race
+
+// The model runs in one goroutine and takes fifteen times as long under the race detector: make test runs these without.
+
 package main
 
 import (

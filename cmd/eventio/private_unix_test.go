@@ -138,9 +138,13 @@ func onlooker(t *testing.T, folder string) (stop func() map[string]fs.FileMode) 
 			}
 		}
 	})
-	return func() map[string]fs.FileMode {
+	end := sync.OnceFunc(func() {
 		close(over)
 		looking.Wait()
+	})
+	t.Cleanup(end)
+	return func() map[string]fs.FileMode {
+		end()
 		return wide
 	}
 }

@@ -1,6 +1,7 @@
 package oidc
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -282,18 +283,15 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 	if _, err := p.Check(early); err != nil {
 		t.Fatal(err)
 	}
-	stop := make(chan struct{})
+	ctx, stop := context.WithCancel(t.Context())
 	var load sync.WaitGroup
+	defer load.Wait()
+	defer stop()
 	var asked [4]atomic.Int64
 	var forged atomic.Int64
 	for i := range asked {
 		load.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
+			for ctx.Err() == nil {
 				with := now.Load()
 				if _, err := p.Check(s.sign(t, jwt.SigningMethodES256, with.key, kid(with.id), nil)); err != nil {
 					t.Errorf("signed with the key %s: %v", with.id, err)
@@ -304,12 +302,7 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 		})
 	}
 	load.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
+		for ctx.Err() == nil {
 			if _, err := p.Check(s.sign(t, jwt.SigningMethodES256, first, kid("nobody's"), nil)); !errors.Is(err, identity.ErrInvalid) {
 				t.Errorf("a key that is nobody's: %v", err)
 			}
@@ -333,7 +326,7 @@ func TestKeysAreRotatedUnderLoad(t *testing.T) {
 			})
 		}
 	}
-	close(stop)
+	stop()
 	load.Wait()
 	if most := int64(time.Since(began)/(20*time.Millisecond)) + 3; s.looks.Load() > most || forged.Load() == 0 {
 		t.Errorf("%d looks for %d forgeries, at most %d", s.looks.Load(), forged.Load(), most)

@@ -54,8 +54,10 @@ func New() (*Issuer, error) {
 	if err := i.Rotate(); err != nil {
 		return nil, err
 	}
-	i.server = httptest.NewServer(i)
-	i.URL = i.server.URL
+	// The URL, which ServeHTTP reads, is known before anybody can ask.
+	i.server = httptest.NewUnstartedServer(i)
+	i.URL = "http://" + i.server.Listener.Addr().String()
+	i.server.Start()
 	return i, nil
 }
 

@@ -88,7 +88,7 @@ var errBlocked = errors.New("a read is in the way")
 // there now. It waits for reads up to timeout. The caller has the write lock. Errors: errBlocked, of
 // the mode TRUNCATE, or one of SQLite.
 func (s *Store) checkpoint(mode string, timeout time.Duration) (moved int64, err error) {
-	// Nothing interrupts it, so the connection has its timeout again at the end.
+	// Nothing interrupts it, so the connection does not wait any more at the end: transactions wait by themselves.
 	ctx := context.Background()
 	conn, err := s.write.Conn(ctx)
 	if err != nil {
@@ -108,5 +108,5 @@ func (s *Store) checkpoint(mode string, timeout time.Duration) (moved int64, err
 	if err == nil && blocked {
 		err = errBlocked
 	}
-	return moved, errors.Join(err, wait(sqldb.BusyTimeout))
+	return moved, errors.Join(err, wait(0))
 }

@@ -43,15 +43,33 @@ func (r *VerifyReader) DatabaseID(ctx context.Context) (string, error) {
 // makeDatabaseID returns the id of the database in the file at path. It gives the file a random number
 // if it has none; of several processes that do so at the same moment, the first counts.
 func makeDatabaseID(ctx context.Context, db *sql.DB, path string) (string, error) {
-	number := make([]byte, 16)
-	_, _ = rand.Read(number) // never fails
-	if _, err := db.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('database_id', ?) ON CONFLICT DO NOTHING`, number); err != nil {
-		return "", fmt.Errorf("make the database's id: %w", err)
+	var number []byte
+	err := db.QueryRowContext(ctx, selectDatabaseID).Scan(&number)
+	if errors.Is(err, sql.ErrNoRows) {
+		number, err = makeDatabaseNumber(ctx, db)
 	}
-	if err := db.QueryRowContext(ctx, selectDatabaseID).Scan(&number); err != nil {
-		return "", fmt.Errorf("read the database's id: %w", err)
+	if err != nil {
+		return "", fmt.Errorf("read or make the database's id: %w", err)
 	}
 	return databaseID(number, path)
+}
+
+// makeDatabaseNumber stores a random number for the id of a database, and returns the one that is stored.
+func makeDatabaseNumber(ctx context.Context, db *sql.DB) ([]byte, error) {
+	number := make([]byte, 16)
+	_, _ = rand.Read(number) // never fails
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('database_id', ?) ON CONFLICT DO NOTHING`, number)
+	if err == nil {
+		err = tx.QueryRowContext(ctx, selectDatabaseID).Scan(&number)
+	}
+	if err != nil {
+		return nil, errors.Join(err, tx.Rollback())
+	}
+	return number, tx.Commit()
 }
 
 // databaseID makes the id of the random number in the file at path.

@@ -54,15 +54,10 @@ func renewKeys(ctx context.Context, tx *sql.Tx, done func(n, all int64)) error {
 	return nil
 }
 
-// execer is a database or a transaction.
-type execer interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-}
-
 // renewKey gives a user the new key of the address unless another user has it. kept reports whether one has.
-func renewKey(ctx context.Context, db execer, u userKey) (kept bool, err error) {
+func renewKey(ctx context.Context, tx *sql.Tx, u userKey) (kept bool, err error) {
 	renewed, _ := store.RenewedEmailKey(u.email, u.key)
-	res, err := db.ExecContext(ctx, `UPDATE OR IGNORE users SET email_key = ? WHERE id = ? AND email_key = ?`, renewed, u.id[:], u.key)
+	res, err := tx.ExecContext(ctx, `UPDATE OR IGNORE users SET email_key = ? WHERE id = ? AND email_key = ?`, renewed, u.id[:], u.key)
 	if err != nil {
 		return false, err
 	}
@@ -79,18 +74,30 @@ func (m *Migrator) SettleKeys(ctx context.Context) iter.Seq2[store.KeptKey, erro
 			return
 		}
 		for _, u := range changing {
-			k := store.KeptKey{User: u.id, Email: u.email}
-			kept, err := renewKey(ctx, m.write, u)
-			if err == nil && kept {
-				renewed, _ := store.RenewedEmailKey(u.email, u.key)
-				err = m.write.QueryRowContext(ctx, `SELECT id FROM users WHERE email_key = ?`, renewed).Scan(sqldb.ID{To: &k.Other})
-				if errors.Is(err, sql.ErrNoRows) { // gone meanwhile: the next run renews the key
-					continue
-				}
-			}
+			k, kept, err := m.settleKey(ctx, u)
 			if (kept || err != nil) && !yield(k, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// settleKey renews the key of a user. kept reports whether it stays because another one has the new key.
+func (m *Migrator) settleKey(ctx context.Context, u userKey) (k store.KeptKey, kept bool, err error) {
+	k = store.KeptKey{User: u.id, Email: u.email}
+	tx, err := m.write.BeginTx(ctx, nil)
+	if err != nil {
+		return k, false, err
+	}
+	if kept, err = renewKey(ctx, tx, u); err == nil && kept {
+		renewed, _ := store.RenewedEmailKey(u.email, u.key)
+		err = tx.QueryRowContext(ctx, `SELECT id FROM users WHERE email_key = ?`, renewed).Scan(sqldb.ID{To: &k.Other})
+		if errors.Is(err, sql.ErrNoRows) { // erased since it was read
+			kept, err = false, nil
+		}
+	}
+	if err != nil {
+		return k, false, errors.Join(err, tx.Rollback())
+	}
+	return k, kept, tx.Commit()
 }

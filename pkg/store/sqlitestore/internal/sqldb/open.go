@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// BusyTimeout is how long a write waits for another process that is writing.
+	// BusyTimeout is how long what is no transaction waits for another process that has the file; see BeginTx.
 	BusyTimeout = 2 * time.Second
 	// LogLimit is the size in bytes above which the write-ahead log is cut. It starts anew at about
 	// 4 MB, unless a reader prevents it, so it is seldom cut.
@@ -20,7 +20,7 @@ const (
 // OpenWriter opens the file at path for writing, over one connection whose transactions are
 // immediate. It makes connections only when they are used.
 func OpenWriter(path string) (*sql.DB, error) {
-	write, err := openDB(DSN(path, "immediate"))
+	write, err := openDB(DSN(path, "immediate"), true)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -30,7 +30,7 @@ func OpenWriter(path string) (*sql.DB, error) {
 
 // OpenReader opens the file at path for reading, beside an OpenWriter of the same process.
 func OpenReader(path string) (*sql.DB, error) {
-	return openDB(DSN(path, "deferred") + "&_pragma=query_only(1)")
+	return openDB(DSN(path, "deferred")+"&_pragma=query_only(1)", false)
 }
 
 // OpenReadOnly opens the file at path over connections that can change nothing, not even the
@@ -39,7 +39,7 @@ func OpenReadOnly(path string) (*sql.DB, error) {
 	q := url.Values{"mode": {"ro"}, "_txlock": {"deferred"}, "_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", BusyTimeout.Milliseconds()), "query_only(1)",
 	}}
-	return openDB((&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String())
+	return openDB((&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String(), false)
 }
 
 // DSN returns the data source name of a file, whose transactions begin as txlock says: "immediate" or

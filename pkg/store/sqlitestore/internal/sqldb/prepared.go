@@ -22,17 +22,20 @@ const (
 )
 
 // openDB opens a database whose connections keep their statements prepared. It makes connections only when
-// they are used.
-func openDB(dsn string) (*sql.DB, error) {
+// they are used. writes says that their transactions need the lock of the file.
+func openDB(dsn string, writes bool) (*sql.DB, error) {
 	base, err := sqlite.NewConnector(dsn)
 	if err != nil {
 		return nil, err
 	}
-	return sql.OpenDB(connector{base}), nil
+	return sql.OpenDB(connector{base, writes}), nil
 }
 
 // connector makes connections that keep their statements.
-type connector struct{ driver.Connector }
+type connector struct {
+	driver.Connector
+	writes bool
+}
 
 // Connect implements driver.Connector.
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -44,7 +47,7 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("the driver of SQLite has a connection of type %T", conn), conn.Close())
 	}
-	return &connection{sqliteConn: base, kept: make(map[string]*statement)}, nil
+	return &connection{sqliteConn: base, writes: c.writes, kept: make(map[string]*statement)}, nil
 }
 
 // sqliteConn is what a connection of the driver can do.
@@ -65,8 +68,10 @@ type sqliteConn interface {
 // of a connection, it is not safe for concurrent use.
 type connection struct {
 	sqliteConn
-	kept map[string]*statement // by their texts; those that run are not among them
-	uses int64
+	writes    bool                  // see connector
+	impatient bool                  // SQLite does not wait for the lock; see BeginTx
+	kept      map[string]*statement // by their texts; those that run are not among them
+	uses      int64
 }
 
 // statement is a prepared statement.

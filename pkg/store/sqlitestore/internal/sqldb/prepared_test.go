@@ -12,7 +12,20 @@ import (
 // openTable opens a database with one connection and the table t, which has the numbers from 1 to 3.
 func openTable(t *testing.T) *sql.DB {
 	t.Helper()
-	db, err := OpenWriter(filepath.Join(t.TempDir(), "x.db"))
+	return openTableAt(t, filepath.Join(t.TempDir(), "x.db"))
+}
+
+func openTableAt(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db := openAt(t, path)
+	mustExec(t, db, `CREATE TABLE t (n INTEGER NOT NULL UNIQUE)`)
+	mustExec(t, db, `INSERT INTO t VALUES (1), (2), (3)`)
+	return db
+}
+
+func openAt(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := OpenWriter(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,8 +34,6 @@ func openTable(t *testing.T) *sql.DB {
 			t.Error(err)
 		}
 	})
-	mustExec(t, db, `CREATE TABLE t (n INTEGER NOT NULL UNIQUE)`)
-	mustExec(t, db, `INSERT INTO t VALUES (1), (2), (3)`)
 	return db
 }
 

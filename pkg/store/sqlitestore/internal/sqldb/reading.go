@@ -89,7 +89,7 @@ func openReading(path string) (*Reading, error) {
 		q.Set("immutable", "1")
 	}
 	q["_pragma"] = pragmas
-	if r.DB, err = openDB((&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()); err != nil {
+	if r.DB, err = openDB((&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String(), false); err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	return r, nil

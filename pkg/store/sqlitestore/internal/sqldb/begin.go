@@ -1,0 +1,45 @@
+package sqldb
+
+import (
+	"context"
+	"database/sql/driver"
+	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+const (
+	// turnTimeout is how long a transaction waits for its turn; what a client asks for ends before that by its context.
+	turnTimeout = 10 * time.Second
+	// turnPause is the time between two tries to get the lock that another process has. A try takes a tenth of it.
+	turnPause = 100 * time.Microsecond
+)
+
+// BeginTx implements driver.ConnBeginTx. On a connection that writes it tries to get the lock of the file every 100 us,
+// for turnTimeout: SQLite itself sleeps up to 100 ms between two tries, and so hardly ever meets one of the moments in
+// which a process that writes all the time, as one that serves a crowd does, has let go of it. What writes outside a
+// transaction has no such patience.
+func (c *connection) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	if !c.writes {
+		return c.sqliteConn.BeginTx(ctx, opts)
+	}
+	if !c.impatient {
+		// For good: besides transactions only checkpoints wait, which say for how long.
+		if _, err := c.ExecContext(ctx, `PRAGMA busy_timeout = 0`, nil); err != nil {
+			return nil, err
+		}
+		c.impatient = true
+	}
+	until := time.Now().Add(turnTimeout)
+	for {
+		tx, err := c.sqliteConn.BeginTx(ctx, opts)
+		if Code(err)&0xff != sqlite3.SQLITE_BUSY || !time.Now().Before(until) {
+			return tx, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(turnPause):
+		}
+	}
+}
