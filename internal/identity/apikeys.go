@@ -65,17 +65,17 @@ type knownKey struct {
 // at another process is good at once, and one that was ended is not for longer than Guard promises. It is safe for
 // concurrent use.
 type APIKeys struct {
-	store  apikeys.Store
-	log    zerolog.Logger
-	cancel context.CancelFunc
-	done   chan struct{} // closed when the reading has ended
-	wanted chan struct{} // gets a value when somebody waits for a reading
+	store    apikeys.Store
+	log      zerolog.Logger
+	cancel   context.CancelFunc
+	done     chan struct{} // closed when the reading has ended
+	wanted   chan struct{} // gets a value when somebody waits for a reading
+	keysRead cursor        // of the goroutine that reads
 
-	mu     sync.RWMutex // guards all below
-	keys   map[[32]byte]*knownKey
-	byID   map[store.ID]*knownKey
-	latest time.Time // the latest apikeys.Key.ChangedAt
-	next   *reading  // that begins after now; nil: nobody waits for one
+	mu   sync.RWMutex // guards all below
+	keys map[[32]byte]*knownKey
+	byID map[store.ID]*knownKey
+	next *reading // that begins after now; nil: nobody waits for one
 }
 
 // reading is one reading of the store, which some wait for.
@@ -189,20 +189,19 @@ func (k *APIKeys) await() error {
 	}
 }
 
-// read learns what the store has since the latest change that is known.
+// read learns what the store has since the last reading. It is for one goroutine.
 func (k *APIKeys) read(ctx context.Context) error {
-	k.mu.RLock()
-	since := k.latest
-	k.mu.RUnlock()
-	if !since.IsZero() {
-		since = since.Add(-endOverlap)
-	}
-	for stored, err := range k.store.APIKeysSince(ctx, since) {
+	began, latest := time.Now(), time.Time{}
+	for stored, err := range k.store.APIKeysSince(ctx, k.keysRead.since()) {
 		if err != nil {
 			return fmt.Errorf("read the keys of programs: %w", err)
 		}
 		k.learn(stored)
+		if stored.ChangedAt.After(latest) {
+			latest = stored.ChangedAt
+		}
 	}
+	k.keysRead.moved(began, time.Now(), latest)
 	return nil
 }
 
@@ -214,9 +213,6 @@ func (k *APIKeys) learn(stored apikeys.Key) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if stored.ChangedAt.After(k.latest) {
-		k.latest = stored.ChangedAt
-	}
 	known := k.byID[stored.ID]
 	if known == nil {
 		known = &knownKey{id: stored.ID, owner: stored.OwnerID, scopes: scopes, expires: stored.ExpiresAt}

@@ -84,6 +84,8 @@ type Guard struct {
 	others  others
 	ended   endedSessions
 
+	sessionsRead cursor // of the goroutine that reads
+
 	readAt atomic.Int64 // when the revocations were read last, in ns since 1970
 	stats  *stats
 }

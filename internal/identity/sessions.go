@@ -9,17 +9,11 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// endOverlap is how far before the latest end that is known the reading begins. Ends have the time
-// of the store, so they come in order but for those that are under way, and for the clocks of a
-// replica set after an election.
-const endOverlap = time.Minute
-
 // endedSessions are the sessions that were ended before their time. It is safe for concurrent use,
 // and the zero value has none.
 type endedSessions struct {
 	mu       sync.RWMutex
 	forgetAt map[store.ID]time.Time
-	latest   time.Time // the latest store.EndedSession.EndedAt
 }
 
 // has reports whether a session has ended. Tokens without a session have none that could.
@@ -41,19 +35,6 @@ func (e *endedSessions) add(s store.EndedSession) {
 		e.forgetAt = make(map[store.ID]time.Time)
 	}
 	e.forgetAt[s.ID] = s.ExpiresAt.Add(leeway + clockSkew)
-	if s.EndedAt.After(e.latest) {
-		e.latest = s.EndedAt
-	}
-}
-
-// since returns from when on the store is read.
-func (e *endedSessions) since(now time.Time) time.Time {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	if e.latest.IsZero() {
-		return now.Add(-keepFor)
-	}
-	return e.latest.Add(-endOverlap)
 }
 
 // forget drops those whose tokens have all expired.
@@ -74,13 +55,21 @@ func (g *Guard) EndSession(s store.Session) {
 	g.ended.add(store.EndedSession{ID: s.ID, ExpiresAt: s.ExpiresAt})
 }
 
-// readSessions learns which sessions were ended since the latest end that is known.
+// readSessions learns which sessions were ended since the last reading. It is for one goroutine.
 func (g *Guard) readSessions(ctx context.Context) error {
-	for e, err := range g.store.EndedSessions(ctx, g.ended.since(time.Now())) {
+	began, since, latest := time.Now(), g.sessionsRead.since(), time.Time{}
+	if since.IsZero() {
+		since = began.Add(-keepFor)
+	}
+	for e, err := range g.store.EndedSessions(ctx, since) {
 		if err != nil {
 			return fmt.Errorf("read the sessions that were ended: %w", err)
 		}
 		g.ended.add(e)
+		if e.EndedAt.After(latest) {
+			latest = e.EndedAt
+		}
 	}
+	g.sessionsRead.moved(began, time.Now(), latest)
 	return nil
 }

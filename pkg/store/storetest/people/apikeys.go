@@ -81,14 +81,14 @@ func testAPIKeys(t *testing.T, target storetest.Target) {
 	t.Run("use", func(t *testing.T) {
 		before, used := apiKeysSince(t, again, time.Time{}), current.Add(time.Minute)
 		for _, at := range []time.Time{used, used.Add(-time.Second)} { // the later one stays
-			if err := s.UseAPIKeys(storetest.Context(t), map[store.ID]time.Time{second.ID: at, store.NewID(): at}); err != nil {
+			if err := s.UseAPIKeys(storetest.Context(t), map[store.ID]time.Time{second.ID: at, store.NewID(): at, first.ID: at.Add(-time.Hour)}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		if err := s.UseAPIKeys(storetest.Context(t), nil); err != nil {
 			t.Fatal(err)
 		}
-		second.LastUsedAt = used
+		second.LastUsedAt, first.LastUsedAt = used, used.Add(-time.Hour)
 		wantKeys(ada.ID, second, first)
 		after := apiKeysSince(t, again, time.Time{})
 		if len(after) != 4 || after[second.ID].ChangedAt != before[second.ID].ChangedAt {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -146,12 +147,21 @@ func (s *People) APIKeysSince(ctx context.Context, since time.Time) iter.Seq2[ap
 	}, apiKeyDoc.key)
 }
 
-// UseAPIKeys implements apikeys.Store.
+// usedAtOnce bounds the ids in one statement of UseAPIKeys: 400 KB of ids, far below the 16 MB of a message.
+const usedAtOnce = 10_000
+
+// UseAPIKeys implements apikeys.Store. Keys of one time share a statement: one for each key costs more than twice as much.
 func (s *People) UseAPIKeys(ctx context.Context, used map[store.ID]time.Time) error {
-	writes := make([]mongo.WriteModel, 0, len(used))
+	together := make(map[time.Time][]store.ID)
 	for id, at := range used {
-		writes = append(writes, mongo.NewUpdateOneModel().SetFilter(bson.D{{Key: "_id", Value: id}}).
-			SetUpdate(bson.D{{Key: "$max", Value: bson.D{{Key: "last_used_at", Value: at}}}}))
+		together[at] = append(together[at], id)
+	}
+	var writes []mongo.WriteModel
+	for at, all := range together {
+		for ids := range slices.Chunk(all, usedAtOnce) {
+			writes = append(writes, mongo.NewUpdateManyModel().SetFilter(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}).
+				SetUpdate(bson.D{{Key: "$max", Value: bson.D{{Key: "last_used_at", Value: at}}}}))
+		}
 	}
 	if len(writes) == 0 {
 		return nil
