@@ -183,6 +183,13 @@ func (g *Guard) Close() {
 	<-g.done
 }
 
+// GiveWay lets what is no part of a request rest while busy reports that others need the store more.
+func (g *Guard) GiveWay(busy func() bool) {
+	if g.noter != nil {
+		g.noter.GiveWay(busy)
+	}
+}
+
 // Lifetime is that of the tokens which Sign makes.
 func (g *Guard) Lifetime() time.Duration { return g.lifetime }
 
