@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/foreign"
 )
 
 // schemaVersions change what a database says of its version.
@@ -129,6 +130,20 @@ func TestServeRefusesANewerSchema(t *testing.T) {
 	}
 }
 
+// noteWithout notes somebody of another issuer, who must not get an address that is somebody else's in its older form.
+func noteWithout(t *testing.T, f *fixture, email string) {
+	t.Helper()
+	s := f.open(t)
+	defer func() { _ = s.Close() }()
+	u := store.User{ID: foreign.ID("https://a.example", "ada"), Name: "Ada", Email: email, EmailProvenAt: sourceTime, CreatedAt: sourceTime}
+	if err := s.(foreign.Identities).NotePeople(t.Context(), []store.User{u}); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.User(t.Context(), u.ID); err != nil || got != foreign.WithoutEmail(u) {
+		t.Errorf("who is noted is %+v, %v", got, err)
+	}
+}
+
 // TestTwoFormsOfOneAddress: an operator is told of them by verify, which calls them no damage, finds them by
 // migrate, and settles them.
 func TestTwoFormsOfOneAddress(t *testing.T) {
@@ -160,6 +175,7 @@ func TestTwoFormsOfOneAddress(t *testing.T) {
 		if out, err := tool(t, append([]string{"user", "edit", first.ID.Hex(), "--email", "ada@example.org"}, f.flags...)...); err != nil {
 			t.Fatalf("%v, %s", err, out)
 		}
+		noteWithout(t, f, first.Email)
 		out, err = tool(t, append([]string{"migrate"}, f.flags...)...)
 		if err != nil || strings.Contains(out, "note:") {
 			t.Errorf("%v, %s", err, out)

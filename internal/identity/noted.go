@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/eventio/eventio/internal/text"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/foreign"
 )
 
 const (
@@ -21,12 +21,12 @@ const (
 	// notedWaiting is how many wait to be noted, about 100 bytes each. Who comes when it is full is noted when they come
 	// again.
 	notedWaiting = 32_768
-	// notedRest is how many times as long as the noting of one person took the next one waits while seats are asked for:
-	// at an opening everybody is new, and noting all at once took 0.3 of the goodput.
-	notedRest = 9
-	// notedAtOnce is how many are noted at a time: few, because seats come first.
-	notedAtOnce = 4
-	// noteLimit bounds the noting of one person.
+	// notedAtOnce is how many are noted at a time.
+	notedAtOnce = 128
+	// notedRest is how many times as long as the noting of some took the next ones wait while seats are asked for, which
+	// come first: at an opening everybody is new.
+	notedRest = 3
+	// noteLimit bounds one noting.
 	noteLimit = 5 * time.Second
 	// maxName is the longest name, in characters: what a sign-up takes.
 	maxName = 200
@@ -39,23 +39,21 @@ type Profile struct {
 	Email string
 }
 
-// Users is what a Noter asks of a store: a store.Store has it.
-type Users interface {
-	User(ctx context.Context, id store.ID) (store.User, error)
-	CreateUser(ctx context.Context, u store.User) error
-	ErasedAt(ctx context.Context, id store.ID) (time.Time, error)
+// People is where a Noter notes people: a foreign.Identities has it.
+type People interface {
+	NotePeople(ctx context.Context, people []store.User) error
 }
 
 // Noter notes the people of other issuers as users, at first sight, so that organizers see names and
 // people get mail. It is no part of any request: Note never waits. It is safe for concurrent use.
 type Noter struct {
-	users Users
-	log   zerolog.Logger
-	seen  *lru.Cache[store.ID, struct{}]
-	queue chan noted
-	busy  atomic.Pointer[func() bool] // nil: never; see GiveWay
-	done  sync.WaitGroup
-	end   context.CancelFunc
+	people People
+	log    zerolog.Logger
+	seen   *lru.Cache[store.ID, struct{}]
+	queue  chan noted
+	busy   atomic.Pointer[func() bool] // nil: never; see GiveWay
+	done   sync.WaitGroup
+	end    context.CancelFunc
 }
 
 type noted struct {
@@ -63,20 +61,18 @@ type noted struct {
 	profile Profile
 }
 
-// NewNoter starts to note people in users, which stay the caller's, until Close.
-func NewNoter(users Users, log zerolog.Logger) *Noter {
+// NewNoter starts to note people in a store, which stays the caller's, until Close.
+func NewNoter(people People, log zerolog.Logger) *Noter {
 	seen, err := lru.New[store.ID, struct{}](notedKept)
 	if err != nil { // cannot happen: the size is above 0
 		panic(err)
 	}
 	ctx, end := context.WithCancel(context.Background())
 	n := &Noter{
-		users: users, seen: seen, queue: make(chan noted, notedWaiting), end: end,
+		people: people, seen: seen, queue: make(chan noted, notedWaiting), end: end,
 		log: log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Second}),
 	}
-	for range notedAtOnce {
-		n.done.Go(func() { n.run(ctx) })
-	}
+	n.done.Go(func() { n.run(ctx) })
 	return n
 }
 
@@ -106,18 +102,38 @@ func (n *Noter) Close() {
 
 func (n *Noter) run(ctx context.Context) {
 	for {
-		select {
-		case <-ctx.Done():
+		some, ok := n.some(ctx)
+		if !ok {
 			return
-		case who := <-n.queue:
-			began := time.Now()
-			if err := n.note(ctx, who); err != nil && ctx.Err() == nil {
+		}
+		began := time.Now()
+		if err := n.note(ctx, some); err != nil && ctx.Err() == nil {
+			for _, who := range some {
 				n.seen.Remove(who.id)
-				n.log.Warn().Err(err).Str("user_id", who.id.Hex()).Msg("somebody of another issuer is not noted yet")
 			}
-			n.rest(ctx, notedRest*time.Since(began))
+			n.log.Warn().Err(err).Int("people", len(some)).Msg("some people of another issuer are not noted yet")
+		}
+		n.rest(ctx, notedRest*time.Since(began))
+	}
+}
+
+// some waits for somebody, and returns those who wait by then. It reports false when ctx ends.
+func (n *Noter) some(ctx context.Context) (some []noted, ok bool) {
+	select {
+	case <-ctx.Done():
+		return nil, false
+	case who := <-n.queue:
+		some = append(some, who)
+	}
+	for len(some) < notedAtOnce {
+		select {
+		case who := <-n.queue:
+			some = append(some, who)
+		default:
+			return some, true
 		}
 	}
+	return some, true
 }
 
 // rest waits that long if others need the store more.
@@ -131,30 +147,21 @@ func (n *Noter) rest(ctx context.Context, long time.Duration) {
 	}
 }
 
-// note stores a user for somebody, if there is none. An address that somebody else has is left to them.
-func (n *Noter) note(ctx context.Context, who noted) error {
+// note stores users for some people.
+func (n *Noter) note(ctx context.Context, some []noted) error {
 	ctx, cancel := context.WithTimeout(ctx, noteLimit)
 	defer cancel()
-	_, err := n.users.User(ctx, who.id)
-	if !errors.Is(err, store.ErrUserNotFound) {
-		return err
-	}
-	if at, err := n.users.ErasedAt(ctx, who.id); err != nil || !at.IsZero() {
-		return err
-	}
-	u := store.User{ID: who.id, Name: "-", Email: store.FreedEmail(who.id), CreatedAt: time.Now().UTC().Truncate(time.Millisecond)}
-	if name, err := text.Line(who.profile.Name, maxName); err == nil {
-		u.Name = name
-	}
-	if address, _, err := text.Address(who.profile.Email); err == nil {
-		withAddress := u
-		withAddress.Email, withAddress.EmailProvenAt = address, u.CreatedAt
-		if err := n.users.CreateUser(ctx, withAddress); !errors.Is(err, store.ErrEmailTaken) {
-			return err
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	people := make([]store.User, len(some))
+	for i, who := range some {
+		u := foreign.WithoutEmail(store.User{ID: who.id, Name: "-", CreatedAt: now})
+		if name, err := text.Line(who.profile.Name, maxName); err == nil {
+			u.Name = name
 		}
+		if address, _, err := text.Address(who.profile.Email); err == nil {
+			u.Email, u.EmailProvenAt = address, now
+		}
+		people[i] = u
 	}
-	if err := n.users.CreateUser(ctx, u); !errors.Is(err, store.ErrEmailTaken) {
-		return err
-	}
-	return nil // another process was faster
+	return n.people.NotePeople(ctx, people)
 }

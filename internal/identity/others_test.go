@@ -167,8 +167,8 @@ func TestWhoIsNoted(t *testing.T) {
 	if err := st.EraseUser(t.Context(), gone.ID, now); err != nil {
 		t.Fatal(err)
 	}
-	noter := &Noter{users: st}
-	if err := noter.note(t.Context(), noted{gone.ID, Profile{Name: "Back"}}); err != nil {
+	noter := &Noter{people: st}
+	if err := noter.note(t.Context(), []noted{{gone.ID, Profile{Name: "Back"}}}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := st.User(t.Context(), gone.ID); !errors.Is(err, store.ErrUserNotFound) {

@@ -17,6 +17,7 @@ import (
 	"github.com/eventio/eventio/internal/peer"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/messages"
+	"github.com/eventio/eventio/pkg/store/foreign"
 	"github.com/eventio/eventio/pkg/store/apikeys"
 )
 
@@ -141,7 +142,7 @@ func (i Identity) place(auth string, addr net.Addr, log zerolog.Logger) (access 
 type Base struct {
 	Store interface {
 		identity.Store
-		People
+		foreign.Identities
 	}
 	Link messages.Link
 	Log  zerolog.Logger

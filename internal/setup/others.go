@@ -24,19 +24,13 @@ type Others struct {
 	IdentityNameHeader  string `env:"EVENTIO_IDENTITY_NAME_HEADER" placeholder:"NAME" help:"The header in which they tell that person's name. By default none."`
 }
 
-// People is a store that knows people of others.
-type People interface {
-	identity.Users
-	foreign.Identities
-}
-
 // any reports whether somebody else is believed.
 func (o Others) any() bool { return len(o.OIDCIssuer) > 0 || o.IdentityHeader != "" }
 
 // believe adds to a gate's configuration who else is believed, and to a guard's what it must know for that. people
 // is where they are noted. What it starts ends by the result, after the last request. Its
 // errors match process.ErrUsage.
-func (o Others) believe(access *gate.Config, guard *identity.Config, people People, log zerolog.Logger) (end func(), err error) {
+func (o Others) believe(access *gate.Config, guard *identity.Config, people foreign.Identities, log zerolog.Logger) (end func(), err error) {
 	if !o.any() {
 		return func() {}, nil
 	}

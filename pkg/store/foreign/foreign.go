@@ -63,4 +63,13 @@ type Identities interface {
 	LockedUsers(ctx context.Context) iter.Seq2[store.ID, error]
 	// ErasedUsers reads who was ever erased.
 	ErasedUsers(ctx context.Context) iter.Seq2[store.ID, error]
+	// NotePeople stores those of people who are no users yet and were never erased. Whose address is somebody else's gets
+	// that of store.FreedEmail, unproven. It may be repeated; after an error some may be stored.
+	NotePeople(ctx context.Context, people []store.User) error
+}
+
+// WithoutEmail returns a user whose address is somebody else's.
+func WithoutEmail(u store.User) store.User {
+	u.Email, u.EmailProvenAt = store.FreedEmail(u.ID), time.Time{}
+	return u
 }

@@ -101,3 +101,43 @@ func testIdentities(t *testing.T, target storetest.Target) {
 	}
 	wantOf(eve.ID, first) // who leads to nobody stays barred
 }
+
+// testNotedPeople: whom others have proven are stored once, and nobody gets the address of somebody else.
+func testNotedPeople(t *testing.T, target storetest.Target) {
+	s, again := target.Store.(identities), target.Again(t).(identities)
+	ctx := storetest.Context(t)
+	at := time.Now().UTC().Truncate(time.Millisecond)
+	person := func(name string) store.User {
+		id := foreign.ID("https://a.example", store.NewID().Hex())
+		return store.User{ID: id, Name: name, Email: id.Hex() + "@example.org", EmailProvenAt: at, CreatedAt: at}
+	}
+	local, known, erased := createUser(t, s), person("known"), person("erased")
+	note := func(people ...store.User) {
+		t.Helper()
+		for range 2 { // it may be repeated
+			if err := s.NotePeople(ctx, people); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	note()
+	note(known, erased)
+	if err := s.EraseUser(ctx, erased.ID, at); err != nil {
+		t.Fatal(err)
+	}
+	renamed := known
+	renamed.Name = "renamed"
+	fresh, thief, first, twin := person("fresh"), person("thief"), person("first"), person("twin")
+	thief.Email = local.Email
+	twin.Email = first.Email // of two issuers, in one batch
+	nobody := foreign.WithoutEmail(person("without an address"))
+	note(fresh, renamed, erased, thief, first, twin, nobody)
+	for _, want := range []store.User{local, known, fresh, foreign.WithoutEmail(thief), first, foreign.WithoutEmail(twin), nobody} {
+		if got, err := again.User(ctx, want.ID); err != nil || got != want {
+			t.Errorf("%s is %+v, %v, want %+v", want.Name, got, err, want)
+		}
+	}
+	if got, err := again.User(ctx, erased.ID); !errors.Is(err, store.ErrUserNotFound) {
+		t.Errorf("who was erased is %+v, %v", got, err)
+	}
+}

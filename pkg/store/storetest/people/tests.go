@@ -19,5 +19,6 @@ func Tests() map[string]func(*testing.T, storetest.Target) {
 		"accounts":         testAccounts,
 		"api keys":         testAPIKeys,
 		"identities":       testIdentities,
+		"noted people":     testNotedPeople,
 	}
 }

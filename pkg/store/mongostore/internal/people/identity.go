@@ -2,11 +2,14 @@ package people
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"github.com/eventio/eventio/pkg/store"
@@ -83,4 +86,88 @@ func (s *People) ErasedUsers(ctx context.Context) iter.Seq2[store.ID, error] {
 	return mongodb.Stream(ctx, s.erasedUsers, bson.D{
 		{Key: "find", Value: s.erasedUsers.Name()}, {Key: "projection", Value: bson.D{{Key: "_id", Value: 1}}},
 	}, idDoc.id)
+}
+
+// NotePeople implements foreign.Identities.
+func (s *People) NotePeople(ctx context.Context, people []store.User) error {
+	left, err := s.unknown(ctx, people)
+	if err == nil && len(left) > 0 {
+		err = s.insertPeople(ctx, left)
+	}
+	if err != nil {
+		return fmt.Errorf("note %d people of others: %w", len(people), mongodb.WriteError(err))
+	}
+	return nil
+}
+
+// unknown returns those of people who are no users and were not erased, with addresses whose older keys are nobody's.
+func (s *People) unknown(ctx context.Context, people []store.User) (left []store.User, err error) {
+	ids, older := make([]store.ID, 0, len(people)), []string{}
+	for _, u := range people {
+		ids = append(ids, u.ID)
+		older = append(older, store.OlderEmailKeys(u.Email)...)
+	}
+	known := make(map[store.ID]bool)
+	for _, c := range []*mongo.Collection{s.users, s.erasedUsers} {
+		for id, err := range mongodb.Stream(ctx, c, bson.D{
+			{Key: "find", Value: c.Name()}, {Key: "filter", Value: bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}},
+			{Key: "projection", Value: bson.D{{Key: "_id", Value: 1}}},
+		}, idDoc.id) {
+			if err != nil {
+				return nil, err
+			}
+			known[id] = true
+		}
+	}
+	taken := make(map[string]bool)
+	if len(older) > 0 {
+		cursor, err := s.users.Find(ctx, bson.D{{Key: "email_key", Value: bson.D{{Key: "$in", Value: older}}}})
+		if err != nil {
+			return nil, err
+		}
+		var others []UserDoc
+		if err := cursor.All(ctx, &others); err != nil {
+			return nil, err
+		}
+		for _, other := range others {
+			taken[other.EmailKey] = true
+		}
+	}
+	for _, u := range people {
+		if known[u.ID] {
+			continue
+		}
+		if slices.ContainsFunc(store.OlderEmailKeys(u.Email), func(key string) bool { return taken[key] }) {
+			u = foreign.WithoutEmail(u)
+		}
+		left = append(left, u)
+	}
+	return left, nil
+}
+
+// insertPeople inserts people, who are not stored or are being stored by another process.
+func (s *People) insertPeople(ctx context.Context, people []store.User) error {
+	for _, last := range []bool{false, true} {
+		docs := make([]UserDoc, len(people))
+		for i, u := range people {
+			docs[i] = newUserDoc(u)
+		}
+		_, err := s.users.InsertMany(ctx, docs, options.InsertMany().SetOrdered(false))
+		failed, ok := errors.AsType[mongo.BulkWriteException](err)
+		if err == nil || !ok || failed.WriteConcernError != nil {
+			return err
+		}
+		var again []store.User
+		for _, e := range failed.WriteErrors {
+			if !mongo.IsDuplicateKeyError(e) {
+				return err
+			}
+			again = append(again, foreign.WithoutEmail(people[e.Index]))
+		}
+		if last { // another process was faster
+			return nil
+		}
+		people = again
+	}
+	return nil
 }

@@ -3,9 +3,12 @@ package people
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
+
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/foreign"
@@ -62,4 +65,35 @@ func (s *People) LockedUsers(ctx context.Context) iter.Seq2[store.ID, error] {
 // ErasedUsers implements foreign.Identities.
 func (s *People) ErasedUsers(ctx context.Context) iter.Seq2[store.ID, error] {
 	return sqldb.Stream(ctx, s.read, scanID, `SELECT user_id FROM erased_users`)
+}
+
+// NotePeople implements foreign.Identities.
+func (s *People) NotePeople(ctx context.Context, people []store.User) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error {
+		for _, u := range people {
+			if err := notePerson(ctx, tx, u); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("note %d people of others: %w", len(people), err)
+	}
+	return nil
+}
+
+func notePerson(ctx context.Context, tx *sql.Tx, u store.User) error {
+	var known bool
+	err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM users WHERE id = ?1) OR EXISTS (SELECT 1 FROM erased_users WHERE user_id = ?1)`, u.ID[:]).Scan(&known)
+	if err != nil || known {
+		return err
+	}
+	if err = refuseOlderKey(ctx, tx, u); err == nil {
+		err = insertUser(ctx, tx, u)
+	}
+	if errors.Is(err, store.ErrEmailTaken) || sqldb.Code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
+		return insertUser(ctx, tx, foreign.WithoutEmail(u))
+	}
+	return err
 }
