@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -197,6 +198,37 @@ func TestRepairOfAServedFolder(t *testing.T) {
 	}
 }
 
+// storm lets three at a time register and cancel until over is called, 50 batches each at most: else whoever reads all of
+// them takes longer each time. It counts the batches.
+func storm(t *testing.T, s store.Seats, event store.ID, applied *atomic.Int64) (over func()) {
+	ctx, stop := context.WithCancel(t.Context())
+	var crowd sync.WaitGroup
+	for range 3 {
+		crowd.Go(func() {
+			for n := 0; n < 50 && ctx.Err() == nil; n++ {
+				var batch []store.SeatRequest
+				for i := range 6 {
+					r := store.SeatRequest{Kind: store.Register, EventID: event, UserID: store.NewID(), RequestID: "x", At: time.Now()}
+					batch = append(batch, r)
+					if i%2 == 0 {
+						r.Kind, r.RequestID = store.Cancel, "y"
+						batch = append(batch, r)
+					}
+				}
+				if _, err := s.Apply(t.Context(), batch); err != nil {
+					t.Error(err)
+					return
+				}
+				applied.Add(1)
+			}
+		})
+	}
+	return func() {
+		stop()
+		crowd.Wait()
+	}
+}
+
 // TestVerifyWhileServing: under a storm of people who come and go, the proof finds nothing,
 // however often it is repeated.
 func TestVerifyWhileServing(t *testing.T) {
@@ -206,40 +238,19 @@ func TestVerifyWhileServing(t *testing.T) {
 			s := f.open(t)
 			closeAtEnd(t, s)
 			e, _ := populate(t, s)
-			var over atomic.Bool
 			var applied atomic.Int64
-			var crowd sync.WaitGroup
-			for range 3 {
-				crowd.Go(func() {
-					for !over.Load() {
-						var batch []store.SeatRequest
-						for i := range 6 {
-							r := store.SeatRequest{Kind: store.Register, EventID: e.ID, UserID: store.NewID(), RequestID: "x", At: time.Now()}
-							batch = append(batch, r)
-							if i%2 == 0 {
-								r.Kind, r.RequestID = store.Cancel, "y"
-								batch = append(batch, r)
-							}
-						}
-						if _, err := s.Apply(t.Context(), batch); err != nil {
-							t.Error(err)
-							return
-						}
-						applied.Add(1)
-					}
-				})
-			}
-			for n := 0; n < 20 || applied.Load() < 50; n++ {
-				var out system.Log
-				var log system.Log
+			for range 20 {
+				over := storm(t, s, e.ID, &applied)
+				var out, log system.Log
 				err := run(t.Context(), process.Env{Args: append([]string{"verify"}, f.flags...), Stdout: &out, Stderr: &log})
+				over()
 				if err != nil {
-					t.Errorf("%v\n%s", err, out.String())
-					break
+					t.Fatalf("%v\n%s", err, out.String())
 				}
 			}
-			over.Store(true)
-			crowd.Wait()
+			if n := applied.Load(); n < 20 {
+				t.Errorf("only %d batches were applied meanwhile", n)
+			}
 		})
 	}
 }
