@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,12 +44,16 @@ type site struct {
 	liveStreams int
 }
 
-// eachStore runs a test over every store.
+// eachStore runs a test over every store, at the same time: most tests wait most of the time.
 func eachStore(t *testing.T, test func(*testing.T, *site)) {
 	t.Helper()
+	var all sync.WaitGroup
 	for _, kind := range system.Kinds {
-		t.Run(kind, func(t *testing.T) { test(t, newSite(t, kind)) })
+		all.Go(func() {
+			t.Run(kind, func(t *testing.T) { test(t, newSite(t, kind)) })
+		})
 	}
+	all.Wait()
 }
 
 func newSite(t testing.TB, kind string) *site {
