@@ -17,8 +17,8 @@ import (
 	"github.com/eventio/eventio/internal/peer"
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/pkg/messages"
-	"github.com/eventio/eventio/pkg/store/foreign"
 	"github.com/eventio/eventio/pkg/store/apikeys"
+	"github.com/eventio/eventio/pkg/store/foreign"
 )
 
 // The values of --auth. Auto, of cmd/eventio only, is Trusted on a loopback address before which
