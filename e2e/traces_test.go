@@ -124,6 +124,15 @@ func TestTraces(t *testing.T) {
 				t.Errorf("the answer has the traceparent %q", given)
 			}
 
+			brew, err := http.NewRequestWithContext(t.Context(), "BREW", "http://"+addr+"/api/events", http.NoBody)
+			succeeds(t, err)
+			brewed, err := http.DefaultClient.Do(brew)
+			succeeds(t, err)
+			succeeds(t, brewed.Body.Close())
+			found(t, receiver, "the span of a method that nobody knows", func(s collector.Span) bool {
+				return s.Name == "HTTP" && s.Attribute("http.request.method") == "_OTHER"
+			})
+
 			request := found(t, receiver, "the span of the request", func(s collector.Span) bool {
 				return s.Name == registers && hex.EncodeToString(s.TraceId) == traceID
 			})

@@ -50,7 +50,8 @@ type spanOf struct {
 	options []trace.SpanStartOption
 }
 
-// other is the method of requests whose own is none of HTTP's: it would be a text of the client's.
+// other is what OpenTelemetry's conventions call a method or an error that is none of a closed set: its own text may be a
+// client's.
 const other = "_OTHER"
 
 // Route makes the Route of a pattern; empty: that of requests for nothing that is known.
@@ -147,12 +148,12 @@ func End(span trace.Span, cause string) {
 	span.End()
 }
 
-// Cause is the cause of an error of which no more can be told: its text may have what a person wrote.
+// Cause returns the cause, for End, of an error of which no more can be told; empty: there was none.
 func Cause(err error) string {
 	if err == nil {
 		return ""
 	}
-	return "_OTHER"
+	return other
 }
 
 func fail(span trace.Span, cause string) {
