@@ -98,7 +98,7 @@ planted: ## known faults are put into the product, one at a time, and each must 
 	go test -tags planted ./internal/planted -count=1 -v -timeout 0
 
 schemathesis: ## what others make of the OpenAPI document: a linter, generated clients in Python and Go, a fuzzer; needs Python 3 and node
-	go test -tags schemathesis -run "TestSchemathesis|TestGenerated|TestRedocly" -count 1 -timeout 10m ./e2e
+	go test -tags schemathesis -run "TestSchemathesis|TestGenerated|TestRedocly" -count 1 -timeout 20m ./e2e
 
 gateways: ## nginx, HAProxy, Caddy and Apache before eventio, fetched from Debian where they are missing; an opening through nginx with people proven in four ways
 	@for gateway in nginx haproxy caddy apache2; do sh scripts/gateways.sh $$gateway >/dev/null || exit 1; done
