@@ -13,8 +13,8 @@ MUTATE ?= 15m
 PACKAGE ?= pkg/store
 FILES ?= .
 BENCH ?= .
-# The race detector, but not inside three modules that spend most of the time and have no goroutines to race: SQLite as Go,
-# the C library below it, and Argon2. That makes the tests of a store three times as fast, those of log-ins twice.
+# The race detector, but not inside three packages that spend most of the time and whose goroutines are not ours: SQLite as
+# Go, the C library below it, and Argon2. That makes the tests of a store three times as fast, those of log-ins twice.
 RACE := -race $(foreach package,modernc.org/sqlite/lib modernc.org/libc golang.org/x/crypto/argon2,-gcflags=$(package)=-race=false)
 LOAD ?=
 SCREENSHOTS ?= $(CURDIR)/bin/screenshots

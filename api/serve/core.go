@@ -121,7 +121,6 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 		Ending: ending, end: sync.OnceFunc(func() { close(ending) }), throttle: newStreamThrottle(), Pauses: &Pauses{begun: time.Now()}, Hashes: passwords.NewHasher(0, 0),
 	}
 	a.Hashes.GiveWay(a.Busy)
-	a.Gate.Guard().GiveWay(a.Busy)
 	a.Reads = reads.New(st, reads.Config{Timeout: config.RequestTimeout / 2, Go: a.Background.Go})
 	a.Store = sharing{st, a.Reads}
 	return a

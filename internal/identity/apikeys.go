@@ -230,7 +230,7 @@ func (k *APIKeys) refresh(ctx context.Context, every time.Duration) {
 	tick, use := time.NewTicker(every), time.NewTicker(useEvery)
 	defer tick.Stop()
 	defer use.Stop()
-	failing := false
+	failing, limit := false, readLimit
 	wanted, pause := k.wanted, (<-chan time.Time)(nil)
 	for {
 		select {
@@ -251,8 +251,9 @@ func (k *APIKeys) refresh(ctx context.Context, every time.Duration) {
 		r := k.next
 		k.next = nil
 		k.mu.Unlock()
-		limited, cancel := context.WithTimeout(ctx, readLimit)
+		limited, cancel := context.WithTimeout(ctx, limit)
 		err := k.read(limited)
+		limit = nextLimit(limit, limited)
 		cancel()
 		if r != nil {
 			r.err = err

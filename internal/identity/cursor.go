@@ -2,8 +2,9 @@ package identity
 
 import "time"
 
-// overlap is how long a change may take until a reading of the store finds it. Changes have the time of the store, so they
-// come in order but for those that are under way, and for the clocks of a replica set after an election.
+// overlap is how long a change may take until a reading of the store finds it: one that takes longer may be missed. Changes
+// have the time of the store, so they come in order but for those that are under way, and for the clocks of a replica set
+// after an election.
 const overlap = time.Minute
 
 // cursor says from which change on a store is read again, so that no change is missed and few are read twice. It is for one

@@ -21,6 +21,8 @@ const (
 	// earlier tokens on every API process within 5 s, also when NATS loses the hint to read.
 	DefaultRefresh = 3 * time.Second
 	readLimit      = 1500 * time.Millisecond
+	// longestRead is the most time that a reading gets after others ran out of theirs.
+	longestRead = 4 * readLimit
 
 	// hintPause is the least time from a reading that a message on NATS has caused to the next one
 	// of that kind. Whoever may publish there can cause one for each of these pauses, and no more.
@@ -183,13 +185,6 @@ func (g *Guard) Close() {
 	<-g.done
 }
 
-// GiveWay lets what is no part of a request rest while busy reports that others need the store more.
-func (g *Guard) GiveWay(busy func() bool) {
-	if g.noter != nil {
-		g.noter.GiveWay(busy)
-	}
-}
-
 // Lifetime is that of the tokens which Sign makes.
 func (g *Guard) Lifetime() time.Duration { return g.lifetime }
 
@@ -282,7 +277,7 @@ func (g *Guard) refresh(ctx context.Context, last time.Time, every time.Duration
 	defer close(g.done)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	failing := false
+	failing, limit := false, readLimit
 	hinted, pause := g.hinted, (<-chan time.Time)(nil)
 	for {
 		select {
@@ -296,8 +291,9 @@ func (g *Guard) refresh(ctx context.Context, last time.Time, every time.Duration
 		case <-tick.C:
 		}
 		began := time.Now()
-		limited, cancel := context.WithTimeout(ctx, readLimit)
+		limited, cancel := context.WithTimeout(ctx, limit)
 		err := g.read(limited, last.Add(-clockSkew))
+		limit = nextLimit(limit, limited)
 		cancel()
 		switch {
 		case ctx.Err() != nil:
@@ -315,6 +311,15 @@ func (g *Guard) refresh(ctx context.Context, last time.Time, every time.Duration
 		}
 		g.forget(began)
 	}
+}
+
+// nextLimit returns how long the next reading may take after one that was given limit, whose context has not been cancelled. It is
+// twice as long after one that ran out of time, up to longestRead: else what is too much for one reading would never be read.
+func nextLimit(limit time.Duration, reading context.Context) time.Duration {
+	if reading.Err() != nil {
+		return min(2*limit, longestRead)
+	}
+	return readLimit
 }
 
 // forget drops what has no token left to end.

@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -18,14 +17,11 @@ import (
 const (
 	// notedKept is how many people a process remembers to have noted, 12 bytes each and a list of them.
 	notedKept = 100_000
-	// notedWaiting is how many wait to be noted, about 100 bytes each. Who comes when it is full is noted when they come
-	// again.
+	// notedWaiting is how many wait to be noted, about 100 bytes each and 1 KB at most. Who comes when it is full is noted
+	// when they come again.
 	notedWaiting = 32_768
 	// notedAtOnce is how many are noted at a time.
 	notedAtOnce = 128
-	// notedRest is how many times as long as the noting of some took the next ones wait while seats are asked for, which
-	// come first: at an opening everybody is new.
-	notedRest = 3
 	// noteLimit bounds one noting.
 	noteLimit = 5 * time.Second
 	// maxName is the longest name, in characters: what a sign-up takes.
@@ -51,7 +47,6 @@ type Noter struct {
 	log    zerolog.Logger
 	seen   *lru.Cache[store.ID, struct{}]
 	queue  chan noted
-	busy   atomic.Pointer[func() bool] // nil: never; see GiveWay
 	done   sync.WaitGroup
 	end    context.CancelFunc
 }
@@ -76,16 +71,17 @@ func NewNoter(people People, log zerolog.Logger) *Noter {
 	return n
 }
 
-// GiveWay lets the noting rest most of the time while busy reports that others need the store more.
-func (n *Noter) GiveWay(busy func() bool) { n.busy.Store(&busy) }
-
 // Note has a person noted soon, unless they were noted before.
 func (n *Noter) Note(id store.ID, p Profile) {
 	if n.seen.Contains(id) {
 		return
 	}
+	// What is longer is no name and no address that note takes, and would take up room until then.
 	if len(p.Name) > maxName*utf8.UTFMax {
-		p.Name = "" // note would not take it, and it would take up room until then
+		p.Name = ""
+	}
+	if len(p.Email) > text.MaxAddress {
+		p.Email = ""
 	}
 	select {
 	case n.queue <- noted{id, p}:
@@ -106,14 +102,12 @@ func (n *Noter) run(ctx context.Context) {
 		if !ok {
 			return
 		}
-		began := time.Now()
 		if err := n.note(ctx, some); err != nil && ctx.Err() == nil {
 			for _, who := range some {
 				n.seen.Remove(who.id)
 			}
 			n.log.Warn().Err(err).Int("people", len(some)).Msg("some people of another issuer are not noted yet")
 		}
-		n.rest(ctx, notedRest*time.Since(began))
 	}
 }
 
@@ -134,17 +128,6 @@ func (n *Noter) some(ctx context.Context) (some []noted, ok bool) {
 		}
 	}
 	return some, true
-}
-
-// rest waits that long if others need the store more.
-func (n *Noter) rest(ctx context.Context, long time.Duration) {
-	if busy := n.busy.Load(); busy == nil || !(*busy)() {
-		return
-	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(long):
-	}
 }
 
 // note stores users for some people.

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,38 +11,54 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// slowPeople is a store that takes a millisecond for each person.
-type slowPeople struct{ noted atomic.Int64 }
+// slowPeople is a store that takes a millisecond for some people, however many they are, and fails once.
+type slowPeople struct {
+	calls  int
+	failed []store.ID
+	noted  map[store.ID]int
+}
 
 func (p *slowPeople) NotePeople(_ context.Context, people []store.User) error {
-	time.Sleep(time.Duration(len(people)) * time.Millisecond)
-	p.noted.Add(int64(len(people)))
+	time.Sleep(time.Millisecond)
+	p.calls++
+	for _, u := range people {
+		if p.calls == 2 {
+			p.failed = append(p.failed, u.ID)
+			continue
+		}
+		p.noted[u.ID]++
+	}
+	if p.calls == 2 {
+		return store.ErrUnavailable
+	}
 	return nil
 }
 
-// TestNotingGivesWay: while seats are asked for people are noted at a quarter of the pace, and nobody is forgotten.
-func TestNotingGivesWay(t *testing.T) {
+// TestPeopleAreNotedTogether: who waits is noted at once with the others, once; and who was not, because the store failed, when
+// they come again.
+func TestPeopleAreNotedTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		people := &slowPeople{}
+		people := &slowPeople{noted: make(map[store.ID]int)}
 		n := NewNoter(people, zerolog.Nop())
 		defer n.Close()
-		var busy atomic.Bool
-		busy.Store(true)
-		n.GiveWay(busy.Load)
-		const came, batches, batch = 1000, 4, notedAtOnce * time.Millisecond
-		for range came {
-			n.Note(store.NewID(), Profile{Name: "Ada"})
+		var all []store.ID
+		for range 1000 {
+			all = append(all, store.NewID())
 		}
-		time.Sleep(batches*(1+notedRest)*batch - batch)
-		synctest.Wait()
-		if got := people.noted.Load(); got < (batches-1)*notedAtOnce || got > batches*notedAtOnce {
-			t.Errorf("while others are busy %d are noted, want %d", got, batches*notedAtOnce)
+		for range 2 {
+			for _, id := range all {
+				n.Note(id, Profile{Name: "Ada"})
+			}
+			time.Sleep(time.Minute)
+			synctest.Wait()
 		}
-		busy.Store(false)
-		time.Sleep(notedRest*batch + came*time.Millisecond)
-		synctest.Wait()
-		if got := people.noted.Load(); got != came {
-			t.Errorf("at last %d of %d are noted", got, came)
+		for _, id := range all {
+			if people.noted[id] != 1 {
+				t.Fatalf("somebody is noted %d times", people.noted[id])
+			}
+		}
+		if most := 2 + len(all)/notedAtOnce + 2; people.calls > most || len(people.failed) == 0 {
+			t.Errorf("%d calls, %d people in the one that failed, want at most %d calls", people.calls, len(people.failed), most)
 		}
 	})
 }

@@ -64,11 +64,12 @@ type Identities interface {
 	// ErasedUsers reads who was ever erased.
 	ErasedUsers(ctx context.Context) iter.Seq2[store.ID, error]
 	// NotePeople stores those of people who are no users yet and were never erased. Whose address is somebody else's gets
-	// that of store.FreedEmail, unproven. It may be repeated; after an error some may be stored.
+	// that of store.FreedEmail, unproven; who cannot have that either is left out. It may be repeated; after an error some may
+	// be stored.
 	NotePeople(ctx context.Context, people []store.User) error
 }
 
-// WithoutEmail returns a user whose address is somebody else's.
+// WithoutEmail returns u with the address of store.FreedEmail, unproven: another user has theirs.
 func WithoutEmail(u store.User) store.User {
 	u.Email, u.EmailProvenAt = store.FreedEmail(u.ID), time.Time{}
 	return u

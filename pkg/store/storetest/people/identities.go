@@ -131,7 +131,15 @@ func testNotedPeople(t *testing.T, target storetest.Target) {
 	thief.Email = local.Email
 	twin.Email = first.Email // of two issuers, in one batch
 	nobody := foreign.WithoutEmail(person("without an address"))
-	note(fresh, renamed, erased, thief, first, twin, nobody)
+	squatted := foreign.WithoutEmail(person("whose other address is taken, too"))
+	squatter := storetest.NewUser(squatted.Email)
+	if err := s.CreateUser(ctx, squatter); err != nil {
+		t.Fatal(err)
+	}
+	note(squatted, fresh, renamed, erased, thief, first, twin, nobody)
+	if got, err := again.User(ctx, squatted.ID); !errors.Is(err, store.ErrUserNotFound) {
+		t.Errorf("whose address of all is taken is %+v, %v", got, err)
+	}
 	for _, want := range []store.User{local, known, fresh, foreign.WithoutEmail(thief), first, foreign.WithoutEmail(twin), nobody} {
 		if got, err := again.User(ctx, want.ID); err != nil || got != want {
 			t.Errorf("%s is %+v, %v, want %+v", want.Name, got, err, want)

@@ -147,7 +147,7 @@ func (s *People) APIKeysSince(ctx context.Context, since time.Time) iter.Seq2[ap
 	}, apiKeyDoc.key)
 }
 
-// usedAtOnce bounds the ids in one statement of UseAPIKeys: 400 KB of ids, far below the 16 MB of a message.
+// usedAtOnce bounds the ids in one statement of UseAPIKeys: 180 KB of ids, far below the 16 MB of a message.
 const usedAtOnce = 10_000
 
 // UseAPIKeys implements apikeys.Store. Keys of one time share a statement: one for each key costs more than twice as much.

@@ -91,10 +91,13 @@ func (s *People) ErasedUsers(ctx context.Context) iter.Seq2[store.ID, error] {
 // NotePeople implements foreign.Identities.
 func (s *People) NotePeople(ctx context.Context, people []store.User) error {
 	left, err := s.unknown(ctx, people)
-	if err == nil && len(left) > 0 {
-		err = s.insertPeople(ctx, left)
-	}
 	if err != nil {
+		return fmt.Errorf("read which of %d people of others are known: %w", len(people), mongodb.ReadError(err, nil))
+	}
+	if len(left) == 0 {
+		return nil
+	}
+	if err := s.insertPeople(ctx, left); err != nil {
 		return fmt.Errorf("note %d people of others: %w", len(people), mongodb.WriteError(err))
 	}
 	return nil
@@ -109,24 +112,23 @@ func (s *People) unknown(ctx context.Context, people []store.User) (left []store
 	}
 	known := make(map[store.ID]bool)
 	for _, c := range []*mongo.Collection{s.users, s.erasedUsers} {
-		for id, err := range mongodb.Stream(ctx, c, bson.D{
-			{Key: "find", Value: c.Name()}, {Key: "filter", Value: bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}},
-			{Key: "projection", Value: bson.D{{Key: "_id", Value: 1}}},
-		}, idDoc.id) {
-			if err != nil {
-				return nil, err
-			}
-			known[id] = true
+		found, err := mongodb.QueryAll[idDoc](ctx, c, bson.D{
+			{Key: "find", Value: c.Name()}, {Key: "filter", Value: mongodb.In("_id", ids)}, {Key: "projection", Value: mongodb.OnlyID()},
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range found {
+			known[d.ID] = true
 		}
 	}
 	taken := make(map[string]bool)
 	if len(older) > 0 {
-		cursor, err := s.users.Find(ctx, bson.D{{Key: "email_key", Value: bson.D{{Key: "$in", Value: older}}}})
+		others, err := mongodb.QueryAll[UserDoc](ctx, s.users, bson.D{
+			{Key: "find", Value: s.users.Name()}, {Key: "filter", Value: mongodb.In("email_key", older)},
+			{Key: "projection", Value: bson.D{{Key: "email_key", Value: 1}}},
+		})
 		if err != nil {
-			return nil, err
-		}
-		var others []UserDoc
-		if err := cursor.All(ctx, &others); err != nil {
 			return nil, err
 		}
 		for _, other := range others {

@@ -92,8 +92,11 @@ func (m *Migrator) settleKey(ctx context.Context, u userKey) (k store.KeptKey, k
 	if kept, err = renewKey(ctx, tx, u); err == nil && kept {
 		renewed, _ := store.RenewedEmailKey(u.email, u.key)
 		err = tx.QueryRowContext(ctx, `SELECT id FROM users WHERE email_key = ?`, renewed).Scan(sqldb.ID{To: &k.Other})
-		if errors.Is(err, sql.ErrNoRows) { // erased since it was read
+		if errors.Is(err, sql.ErrNoRows) { // erased since it was read, or it has another address
 			kept, err = false, nil
+		}
+		if k.Other == u.id { // another process has renewed it
+			kept = false
 		}
 	}
 	if err != nil {

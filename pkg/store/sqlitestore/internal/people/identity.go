@@ -93,7 +93,10 @@ func notePerson(ctx context.Context, tx *sql.Tx, u store.User) error {
 		err = insertUser(ctx, tx, u)
 	}
 	if errors.Is(err, store.ErrEmailTaken) || sqldb.Code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
-		return insertUser(ctx, tx, foreign.WithoutEmail(u))
+		err = insertUser(ctx, tx, foreign.WithoutEmail(u))
+	}
+	if sqldb.Code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
+		return nil // of all people somebody has signed up with that address: the others are noted
 	}
 	return err
 }

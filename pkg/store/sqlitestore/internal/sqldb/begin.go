@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// turnTimeout is how long a transaction waits for its turn; what a client asks for ends before that by its context.
+	// turnTimeout is how long a transaction waits for its turn, unless its context ends before, as that of a request does.
 	turnTimeout = 10 * time.Second
-	// turnPause is the time between two tries to get the lock that another process has. A try takes a tenth of it.
+	// turnPause is the least time between two tries to get the lock that another process has. A try takes some 5 us.
 	turnPause = 100 * time.Microsecond
 )
 
@@ -24,7 +24,8 @@ func (c *connection) BeginTx(ctx context.Context, opts driver.TxOptions) (driver
 		return c.sqliteConn.BeginTx(ctx, opts)
 	}
 	if !c.impatient {
-		// For good: besides transactions only checkpoints wait, which say for how long.
+		// For good: besides transactions only checkpoints wait, which say for how long. A read would have to wait only for
+		// the recovery of a log, which is over when a connection is open.
 		if _, err := c.ExecContext(ctx, `PRAGMA busy_timeout = 0`, nil); err != nil {
 			return nil, err
 		}

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// BusyTimeout is how long what is no transaction waits for another process that has the file; see BeginTx.
+	// BusyTimeout is how long a reader, and a writer that opens the file, waits for another process that has it. Transactions
+	// wait as BeginTx says.
 	BusyTimeout = 2 * time.Second
 	// LogLimit is the size in bytes above which the write-ahead log is cut. It starts anew at about
 	// 4 MB, unless a reader prevents it, so it is seldom cut.
