@@ -121,7 +121,7 @@ alerts: ## the alerts in a real Prometheus, which is fetched from Debian where i
 # of `make test`, alone: what it measures is a person's time.
 browser: ## the pages in a real Chromium, which is fetched when there is none; leaves pictures in SCREENSHOTS, bin/screenshots
 	CHROMIUM=$$(scripts/chromium.sh) && AXE=$$(scripts/axe.sh) && export CHROMIUM AXE && \
-		SCREENSHOTS='$(SCREENSHOTS)' go test -tags browser -count 1 -timeout 10m ./web
+		SCREENSHOTS='$(SCREENSHOTS)' go test -tags browser -count 1 -timeout 20m ./web
 
 # -parallel: these tests mostly wait.
 k6: ## every k6 script with a small load, against systems that are right and ones that lie
