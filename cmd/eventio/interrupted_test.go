@@ -45,6 +45,17 @@ func silentServer(t *testing.T) (addr string, taken <-chan struct{}) {
 	return listener.Addr().String(), came
 }
 
+// soon returns what comes from c. It fails the test when the program does not do what it should in time.
+func soon[T any](t *testing.T, does string, c <-chan T) (got T) {
+	t.Helper()
+	select {
+	case got = <-c:
+	case <-time.After(programLimit):
+		t.Fatalf("it does not %s within %v", does, programLimit)
+	}
+	return got
+}
+
 // TestInterruptedWhileAsking: who stops a command that waits for a server is not told that the server
 // is to blame, and learns before that what it waits for.
 func TestInterruptedWhileAsking(t *testing.T) {
@@ -71,7 +82,7 @@ func TestInterruptedWhileAsking(t *testing.T) {
 			go func() {
 				ended <- run(ctx, process.Env{Args: command(addr), Stdout: io.Discard, Stderr: &log})
 			}()
-			<-taken
+			soon(t, "connect", taken)
 			testenv.Eventually(t, programLimit, "it says what it waits for", func() error {
 				if text := log.String(); !strings.Contains(text, "waiting for") {
 					return fmt.Errorf("the log is %q", text)
@@ -79,14 +90,10 @@ func TestInterruptedWhileAsking(t *testing.T) {
 				return nil
 			})
 			stop()
-			select {
-			case err := <-ended:
-				testenv.WantSentence(t, err, "interrupted")
-				if text := err.Error(); strings.Contains(text, addr) || strings.Contains(text, "start it") || strings.Contains(text, "--") {
-					t.Errorf("the server is blamed: %v", err)
-				}
-			case <-time.After(programLimit):
-				t.Fatal("it does not end")
+			err := soon(t, "end", ended)
+			testenv.WantSentence(t, err, "interrupted")
+			if text := err.Error(); strings.Contains(text, addr) || strings.Contains(text, "start it") || strings.Contains(text, "--") {
+				t.Errorf("the server is blamed: %v", err)
 			}
 		})
 	}
@@ -136,7 +143,7 @@ func TestSimulationsEnd(t *testing.T) {
 		return nil
 	})
 	stop()
-	err := <-ended
+	err := soon(t, "end", ended)
 	testenv.WantSentence(t, err, "the simulation was interrupted")
 	if text := out.String(); strings.Contains(text, "no answer") || !strings.Contains(text, "not sent") || strings.Contains(text, "WRONG") {
 		t.Errorf("%s", text)
@@ -189,7 +196,7 @@ func TestStoppedInABurst(t *testing.T) {
 			t.Errorf("somebody in the crowd is told: %v", err)
 		}
 	}
-	<-p.Ended()
+	soon(t, "end", p.Ended())
 	if code := p.ExitCode(); code != 0 {
 		t.Errorf("exit %d", code)
 	}

@@ -139,7 +139,7 @@ func noteWithout(t *testing.T, f *fixture, email string) {
 	if err := s.(foreign.Identities).NotePeople(t.Context(), []store.User{u}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := s.User(t.Context(), u.ID); err != nil || got != foreign.WithoutEmail(u) {
+	if got, err := s.User(t.Context(), u.ID); err != nil || got != foreign.WithFreedEmail(u) {
 		t.Errorf("who is noted is %+v, %v", got, err)
 	}
 }

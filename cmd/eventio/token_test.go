@@ -184,7 +184,7 @@ func TestSimulateAgainstTokenMode(t *testing.T) {
 		ended <- run(ctx, process.Env{Args: []string{"serve", "--addr", "127.0.0.1:0", "--data", t.TempDir(), "--auth", "token", "--auth-keys", secretList},
 			Stdout: printed, Stderr: io.Discard})
 	}()
-	url := <-printed.url
+	url := soon(t, "listen", printed.url)
 	out, err := command(t, "simulate", "--url", url, "--attempts", "20", "--auth-keys", secretList)
 	if err != nil || !strings.Contains(out, "Total Attempts: 20\nSuccessful Registrations: 1") {
 		t.Errorf("%v\n%s", err, out)
@@ -194,7 +194,7 @@ func TestSimulateAgainstTokenMode(t *testing.T) {
 	}
 	http.DefaultClient.CloseIdleConnections()
 	stop()
-	if err := <-ended; err != nil {
+	if err := soon(t, "end", ended); err != nil {
 		t.Error(err)
 	}
 }

@@ -191,17 +191,10 @@ func (k *APIKeys) await() error {
 
 // read learns what the store has since the last reading. It is for one goroutine.
 func (k *APIKeys) read(ctx context.Context) error {
-	began, latest := time.Now(), time.Time{}
-	for stored, err := range k.store.APIKeysSince(ctx, k.keysRead.since()) {
-		if err != nil {
-			return fmt.Errorf("read the keys of programs: %w", err)
-		}
-		k.learn(stored)
-		if stored.ChangedAt.After(latest) {
-			latest = stored.ChangedAt
-		}
+	changes := k.store.APIKeysSince(ctx, k.keysRead.since())
+	if err := follow(&k.keysRead, changes, func(stored apikeys.Key) time.Time { return stored.ChangedAt }, k.learn); err != nil {
+		return fmt.Errorf("read the keys of programs: %w", err)
 	}
-	k.keysRead.moved(began, time.Now(), latest)
 	return nil
 }
 

@@ -1,6 +1,9 @@
 package identity
 
-import "time"
+import (
+	"iter"
+	"time"
+)
 
 // overlap is how long a change may take until a reading of the store finds it: one that takes longer may be missed. Changes
 // have the time of the store, so they come in order but for those that are under way, and for the clocks of a replica set
@@ -41,4 +44,21 @@ func (c *cursor) moved(began, ended, latest time.Time) {
 	if c.askedAt.IsZero() && c.latest.After(c.settled) {
 		c.asked, c.askedAt = c.latest, ended
 	}
+}
+
+// follow gives each of the changes from c.since on to learn, and moves c when they are complete; changedAt is when one was made,
+// by the clock of the store. It returns the error of changes.
+func follow[T any](c *cursor, changes iter.Seq2[T, error], changedAt func(T) time.Time, learn func(T)) error {
+	began, latest := time.Now(), time.Time{}
+	for change, err := range changes {
+		if err != nil {
+			return err
+		}
+		learn(change)
+		if at := changedAt(change); at.After(latest) {
+			latest = at
+		}
+	}
+	c.moved(began, time.Now(), latest)
+	return nil
 }

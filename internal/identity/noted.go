@@ -137,7 +137,7 @@ func (n *Noter) note(ctx context.Context, some []noted) error {
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	people := make([]store.User, len(some))
 	for i, who := range some {
-		u := foreign.WithoutEmail(store.User{ID: who.id, Name: "-", CreatedAt: now})
+		u := foreign.WithFreedEmail(store.User{ID: who.id, Name: "-", CreatedAt: now})
 		if name, err := text.Line(who.profile.Name, maxName); err == nil {
 			u.Name = name
 		}

@@ -57,19 +57,13 @@ func (g *Guard) EndSession(s store.Session) {
 
 // readSessions learns which sessions were ended since the last reading. It is for one goroutine.
 func (g *Guard) readSessions(ctx context.Context) error {
-	began, since, latest := time.Now(), g.sessionsRead.since(), time.Time{}
+	since := g.sessionsRead.since()
 	if since.IsZero() {
-		since = began.Add(-keepFor)
+		since = time.Now().Add(-keepFor)
 	}
-	for e, err := range g.store.EndedSessions(ctx, since) {
-		if err != nil {
-			return fmt.Errorf("read the sessions that were ended: %w", err)
-		}
-		g.ended.add(e)
-		if e.EndedAt.After(latest) {
-			latest = e.EndedAt
-		}
+	changes := g.store.EndedSessions(ctx, since)
+	if err := follow(&g.sessionsRead, changes, func(e store.EndedSession) time.Time { return e.EndedAt }, g.ended.add); err != nil {
+		return fmt.Errorf("read the sessions that were ended: %w", err)
 	}
-	g.sessionsRead.moved(began, time.Now(), latest)
 	return nil
 }

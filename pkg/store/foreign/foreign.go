@@ -69,8 +69,8 @@ type Identities interface {
 	NotePeople(ctx context.Context, people []store.User) error
 }
 
-// WithoutEmail returns u with the address of store.FreedEmail, unproven: another user has theirs.
-func WithoutEmail(u store.User) store.User {
+// WithFreedEmail returns u with the address of store.FreedEmail, unproven: another user has theirs.
+func WithFreedEmail(u store.User) store.User {
 	u.Email, u.EmailProvenAt = store.FreedEmail(u.ID), time.Time{}
 	return u
 }

@@ -58,18 +58,13 @@ func makeDatabaseID(ctx context.Context, db *sql.DB, path string) (string, error
 func makeDatabaseNumber(ctx context.Context, db *sql.DB) ([]byte, error) {
 	number := make([]byte, 16)
 	_, _ = rand.Read(number) // never fails
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('database_id', ?) ON CONFLICT DO NOTHING`, number)
-	if err == nil {
-		err = tx.QueryRowContext(ctx, selectDatabaseID).Scan(&number)
-	}
-	if err != nil {
-		return nil, errors.Join(err, tx.Rollback())
-	}
-	return number, tx.Commit()
+	err := sqldb.Within(ctx, db, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO meta (name, value) VALUES ('database_id', ?) ON CONFLICT DO NOTHING`, number); err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, selectDatabaseID).Scan(&number)
+	})
+	return number, err
 }
 
 // databaseID makes the id of the random number in the file at path.

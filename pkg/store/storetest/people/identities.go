@@ -130,8 +130,8 @@ func testNotedPeople(t *testing.T, target storetest.Target) {
 	fresh, thief, first, twin := person("fresh"), person("thief"), person("first"), person("twin")
 	thief.Email = local.Email
 	twin.Email = first.Email // of two issuers, in one batch
-	nobody := foreign.WithoutEmail(person("without an address"))
-	squatted := foreign.WithoutEmail(person("whose other address is taken, too"))
+	nobody := foreign.WithFreedEmail(person("without an address"))
+	squatted := foreign.WithFreedEmail(person("whose other address is taken, too"))
 	squatter := storetest.NewUser(squatted.Email)
 	if err := s.CreateUser(ctx, squatter); err != nil {
 		t.Fatal(err)
@@ -140,7 +140,7 @@ func testNotedPeople(t *testing.T, target storetest.Target) {
 	if got, err := again.User(ctx, squatted.ID); !errors.Is(err, store.ErrUserNotFound) {
 		t.Errorf("whose address of all is taken is %+v, %v", got, err)
 	}
-	for _, want := range []store.User{local, known, fresh, foreign.WithoutEmail(thief), first, foreign.WithoutEmail(twin), nobody} {
+	for _, want := range []store.User{local, known, fresh, foreign.WithFreedEmail(thief), first, foreign.WithFreedEmail(twin), nobody} {
 		if got, err := again.User(ctx, want.ID); err != nil || got != want {
 			t.Errorf("%s is %+v, %v, want %+v", want.Name, got, err, want)
 		}

@@ -159,7 +159,7 @@ func (s *People) UseAPIKeys(ctx context.Context, used map[store.ID]time.Time) er
 	var writes []mongo.WriteModel
 	for at, all := range together {
 		for ids := range slices.Chunk(all, usedAtOnce) {
-			writes = append(writes, mongo.NewUpdateManyModel().SetFilter(bson.D{{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}}}).
+			writes = append(writes, mongo.NewUpdateManyModel().SetFilter(mongodb.In("_id", ids)).
 				SetUpdate(bson.D{{Key: "$max", Value: bson.D{{Key: "last_used_at", Value: at}}}}))
 		}
 	}

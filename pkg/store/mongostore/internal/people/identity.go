@@ -140,7 +140,7 @@ func (s *People) unknown(ctx context.Context, people []store.User) (left []store
 			continue
 		}
 		if slices.ContainsFunc(store.OlderEmailKeys(u.Email), func(key string) bool { return taken[key] }) {
-			u = foreign.WithoutEmail(u)
+			u = foreign.WithFreedEmail(u)
 		}
 		left = append(left, u)
 	}
@@ -164,7 +164,7 @@ func (s *People) insertPeople(ctx context.Context, people []store.User) error {
 			if !mongo.IsDuplicateKeyError(e) {
 				return err
 			}
-			again = append(again, foreign.WithoutEmail(people[e.Index]))
+			again = append(again, foreign.WithFreedEmail(people[e.Index]))
 		}
 		if last { // another process was faster
 			return nil

@@ -85,22 +85,18 @@ func (m *Migrator) SettleKeys(ctx context.Context) iter.Seq2[store.KeptKey, erro
 // settleKey renews the key of a user. kept reports whether it stays because another one has the new key.
 func (m *Migrator) settleKey(ctx context.Context, u userKey) (k store.KeptKey, kept bool, err error) {
 	k = store.KeptKey{User: u.id, Email: u.email}
-	tx, err := m.write.BeginTx(ctx, nil)
-	if err != nil {
-		return k, false, err
-	}
-	if kept, err = renewKey(ctx, tx, u); err == nil && kept {
+	err = sqldb.Within(ctx, m.write, func(tx *sql.Tx) error {
+		stays, err := renewKey(ctx, tx, u)
+		if err != nil || !stays {
+			return err
+		}
 		renewed, _ := store.RenewedEmailKey(u.email, u.key)
 		err = tx.QueryRowContext(ctx, `SELECT id FROM users WHERE email_key = ?`, renewed).Scan(sqldb.ID{To: &k.Other})
 		if errors.Is(err, sql.ErrNoRows) { // erased since it was read, or it has another address
-			kept, err = false, nil
+			return nil
 		}
-		if k.Other == u.id { // another process has renewed it
-			kept = false
-		}
-	}
-	if err != nil {
-		return k, false, errors.Join(err, tx.Rollback())
-	}
-	return k, kept, tx.Commit()
+		kept = k.Other != u.id // else another process has renewed it
+		return err
+	})
+	return k, kept, err
 }

@@ -106,14 +106,7 @@ func (m *Migrator) fresh(ctx context.Context, version int) (_ shape, err error) 
 	defer func() { err = errors.Join(err, db.Close()) }()
 	db.SetMaxOpenConns(1) // another connection would be another database
 	for _, step := range m.steps[:version] {
-		tx, err := db.BeginTx(ctx, nil)
-		if err != nil {
-			return shape{}, err
-		}
-		if err := step.run(ctx, tx, func(int64, int64) {}); err != nil {
-			return shape{}, errors.Join(err, tx.Rollback())
-		}
-		if err := tx.Commit(); err != nil {
+		if err := sqldb.Within(ctx, db, func(tx *sql.Tx) error { return step.run(ctx, tx, func(int64, int64) {}) }); err != nil {
 			return shape{}, err
 		}
 	}

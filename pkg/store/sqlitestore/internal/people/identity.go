@@ -8,8 +8,6 @@ import (
 	"iter"
 	"time"
 
-	sqlite3 "modernc.org/sqlite/lib"
-
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/foreign"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
@@ -89,14 +87,10 @@ func notePerson(ctx context.Context, tx *sql.Tx, u store.User) error {
 	if err != nil || known {
 		return err
 	}
-	if err = refuseOlderKey(ctx, tx, u); err == nil {
-		err = insertUser(ctx, tx, u)
+	for _, with := range []store.User{u, foreign.WithFreedEmail(u)} {
+		if err = createUser(ctx, tx, with); !errors.Is(err, store.ErrEmailTaken) {
+			return err
+		}
 	}
-	if errors.Is(err, store.ErrEmailTaken) || sqldb.Code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
-		err = insertUser(ctx, tx, foreign.WithoutEmail(u))
-	}
-	if sqldb.Code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
-		return nil // of all people somebody has signed up with that address: the others are noted
-	}
-	return err
+	return nil // of all people somebody has signed up with that address: the others are noted
 }

@@ -28,20 +28,23 @@ func scanUser(row sqldb.Scanner) (store.User, error) {
 
 // CreateUser implements store.Users.
 func (s *People) CreateUser(ctx context.Context, u store.User) error {
-	err := s.transact(ctx, func(tx *sql.Tx) error {
-		if err := refuseOlderKey(ctx, tx, u); err != nil {
-			return err
-		}
-		err := insertUser(ctx, tx, u)
-		if sqldb.Code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
-			return store.ErrEmailTaken
-		}
-		return err
-	})
+	err := s.transact(ctx, func(tx *sql.Tx) error { return createUser(ctx, tx, u) })
 	if err != nil {
 		return fmt.Errorf("create user %s: %w", u.ID.Hex(), err)
 	}
 	return nil
+}
+
+// createUser stores a user. It returns store.ErrEmailTaken when another one has the address, in whatever form.
+func createUser(ctx context.Context, tx *sql.Tx, u store.User) error {
+	if err := refuseOlderKey(ctx, tx, u); err != nil {
+		return err
+	}
+	err := insertUser(ctx, tx, u)
+	if sqldb.Code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
+		return store.ErrEmailTaken
+	}
+	return err
 }
 
 // refuseOlderKey returns store.ErrEmailTaken when another user has the older key of the address, which the

@@ -2,7 +2,9 @@ package sqldb
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
@@ -23,14 +25,6 @@ func (c *connection) BeginTx(ctx context.Context, opts driver.TxOptions) (driver
 	if !c.writes {
 		return c.sqliteConn.BeginTx(ctx, opts)
 	}
-	if !c.impatient {
-		// For good: besides transactions only checkpoints wait, which say for how long. A read would have to wait only for
-		// the recovery of a log, which is over when a connection is open.
-		if _, err := c.ExecContext(ctx, `PRAGMA busy_timeout = 0`, nil); err != nil {
-			return nil, err
-		}
-		c.impatient = true
-	}
 	until := time.Now().Add(turnTimeout)
 	for {
 		tx, err := c.sqliteConn.BeginTx(ctx, opts)
@@ -43,4 +37,16 @@ func (c *connection) BeginTx(ctx context.Context, opts driver.TxOptions) (driver
 		case <-time.After(turnPause):
 		}
 	}
+}
+
+// Within runs fn in one transaction.
+func Within(ctx context.Context, db *sql.DB, fn func(*sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := fn(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
 }

@@ -47,7 +47,15 @@ func (c connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if !ok {
 		return nil, errors.Join(fmt.Errorf("the driver of SQLite has a connection of type %T", conn), conn.Close())
 	}
-	return &connection{sqliteConn: base, writes: c.writes, kept: make(map[string]*statement)}, nil
+	made := &connection{sqliteConn: base, writes: c.writes, kept: make(map[string]*statement)}
+	if c.writes {
+		// BeginTx waits by itself from now on, and checkpoints say for how long. A read would have to wait only for the
+		// recovery of a log, which is over when a connection is open.
+		if _, err := made.ExecContext(ctx, `PRAGMA busy_timeout = 0`, nil); err != nil {
+			return nil, errors.Join(err, made.Close())
+		}
+	}
+	return made, nil
 }
 
 // sqliteConn is what a connection of the driver can do.
@@ -68,10 +76,9 @@ type sqliteConn interface {
 // of a connection, it is not safe for concurrent use.
 type connection struct {
 	sqliteConn
-	writes    bool                  // see connector
-	impatient bool                  // SQLite does not wait for the lock; see BeginTx
-	kept      map[string]*statement // by their texts; those that run are not among them
-	uses      int64
+	writes bool                  // see connector
+	kept   map[string]*statement // by their texts; those that run are not among them
+	uses   int64
 }
 
 // statement is a prepared statement.
