@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -162,45 +163,38 @@ func (s *storm) report(faults []fault) {
 			s.t.Errorf("%s: never, so nothing is shown of it", f.name)
 		}
 	}
-	if s.doubts() == 0 {
+	if told := s.crowd.recorder.History().Count(); told[history.Unknown]+told[history.Nothing] == 0 {
 		s.t.Error("nobody noticed a fault, so nothing is shown")
 	}
 }
 
-// calm waits until everything sells again, which it must within some seconds of the last fault, and then
-// wants a definite answer to every change for a while.
+// calm wants, within some seconds of the last fault, a while in which every change gets a definite answer and people
+// register. It tells of each while that was not yet like that, and fails with what the last of them lacked.
 func (s *storm) calm() {
 	const recovered, quiet = 10 * time.Second, 3 * time.Second
-	started := time.Now()
-	for last := s.doubts(); ; {
-		time.Sleep(time.Second)
-		now := s.doubts()
-		if now == last && time.Since(started) > time.Second {
-			break
+	for started := time.Now(); ; {
+		begun := len(s.crowd.recorder.History().Ops)
+		time.Sleep(quiet)
+		calm := history.History{Ops: s.crowd.recorder.History().Ops[begun:]}
+		var lacks []string
+		for _, op := range calm.Ops {
+			if op.Outcome == history.Unknown || op.Outcome == history.Nothing {
+				lacks = append(lacks, fmt.Sprintf("after %v: %v: %s", time.Duration(op.Return-op.Call).Round(time.Millisecond), op, op.Error))
+			}
 		}
-		if last = now; time.Since(started) > recovered {
-			s.t.Errorf("%v after the last fault somebody still got no definite answer", time.Since(started))
+		if n := calm.Count()[history.Made]; n < 20 {
+			lacks = append(lacks, fmt.Sprintf("only %d registrations were made", n))
+		}
+		switch {
+		case len(lacks) == 0:
+			s.t.Logf("everybody had definite answers from %v after the last fault on", (time.Since(started) - quiet).Round(time.Second))
+			return
+		case time.Since(started) > recovered:
+			s.t.Errorf("%v after the last fault it is not quiet:\n%s", time.Since(started).Round(time.Second), strings.Join(lacks, "\n"))
 			return
 		}
+		s.t.Logf("%v after the last fault, %d without a definite answer:\n%s", time.Since(started).Round(time.Second), len(lacks), strings.Join(lacks, "\n"))
 	}
-	s.t.Logf("everybody has definite answers %v after the last fault", time.Since(started).Round(time.Second))
-	begun := len(s.crowd.recorder.History().Ops)
-	time.Sleep(quiet)
-	calm := history.History{Ops: s.crowd.recorder.History().Ops[begun:]}
-	for _, op := range calm.Ops {
-		if op.Outcome == history.Unknown || op.Outcome == history.Nothing {
-			s.t.Errorf("in a quiet time, after %v: %v: %s", time.Duration(op.Return-op.Call).Round(time.Millisecond), op, op.Error)
-		}
-	}
-	if n := calm.Count()[history.Made]; n < 20 {
-		s.t.Errorf("in a quiet time only %d registrations were made", n)
-	}
-}
-
-// doubts is how many changes have got no definite answer so far.
-func (s *storm) doubts() int {
-	counts := s.crowd.recorder.History().Count()
-	return counts[history.Unknown] + counts[history.Nothing]
 }
 
 // nothingStays compares the API process that lived through everything, and the worker that has lived longest, with ones that
