@@ -15,21 +15,42 @@ import (
 )
 
 const (
-	// longest is the most that anybody may wait while one server is frozen. Half of the
+	// longest is the most that anybody may wait while one server is lost. Half of the
 	// default limit, 2.5 s, is what a request waits that was on its way through it.
 	longest = 4 * time.Second
-	// noticed is when a frozen server is known to be so, and prompt how long a request takes
+	// noticed is when a lost server is known to be so, and prompt how long a request takes
 	// at most that begins later.
 	noticed = 2200 * time.Millisecond
 	prompt  = 2 * time.Second
 )
 
-// TestFrozenNATSServer: one of three NATS servers is frozen, the one of an API process and
+// lostServer is a way to lose a NATS server of a cluster, and to have it back. Whether somebody waits for it shows that it was lost.
+type lostServer struct {
+	lose, back func(*testenv.NATSCluster) error
+	waits      bool
+}
+
+// TestALostNATSServer: one of three NATS servers is frozen or killed, the one of an API process and
 // of two workers of three. Everybody gets a definite answer in time, also through the API
 // process beside it, and who comes later waits for nothing.
-func TestFrozenNATSServer(t *testing.T) {
+func TestALostNATSServer(t *testing.T) {
+	for name, fault := range map[string]lostServer{
+		"frozen": {
+			func(c *testenv.NATSCluster) error { return c.Signal(0, syscall.SIGSTOP) },
+			func(c *testenv.NATSCluster) error { return c.Signal(0, syscall.SIGCONT) }, true,
+		},
+		"killed": {
+			func(c *testenv.NATSCluster) error { return c.Kill(0) },
+			func(c *testenv.NATSCluster) error { return c.Restart(0) }, false,
+		},
+	} {
+		t.Run(name, func(t *testing.T) { loseOneOfThree(t, testenv.StartNATSCluster(t, 3), fault) })
+	}
+}
+
+// loseOneOfThree loses the first of three servers under a crowd.
+func loseOneOfThree(t *testing.T, servers *testenv.NATSCluster, fault lostServer) {
 	c := newCluster(t)
-	servers := testenv.StartNATSCluster(t, 3)
 	at := func(server int, program string) *process {
 		return c.with("NATS_URL="+servers.URL(server)).start(t, program)
 	}
@@ -56,10 +77,8 @@ func TestFrozenNATSServer(t *testing.T) {
 		return nil
 	})
 
-	if err := servers.Signal(0, syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
-	frozen := time.Now()
+	succeeds(t, fault.lose(servers))
+	gone := time.Now()
 	var (
 		mu     sync.Mutex
 		waited []time.Duration // of those who came at once
@@ -69,7 +88,7 @@ func TestFrozenNATSServer(t *testing.T) {
 		all.Go(func() {
 			started := time.Now()
 			err := register(t, api, e)
-			took, since := time.Since(started), started.Sub(frozen)
+			took, since := time.Since(started), started.Sub(gone)
 			if !errors.Is(err, want) {
 				t.Errorf("after %v: %v, want %v", since, err, want)
 			}
@@ -91,26 +110,24 @@ func TestFrozenNATSServer(t *testing.T) {
 	}
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for i := 0; time.Since(frozen) < 4*time.Second; i++ {
+	for i := 0; time.Since(gone) < 4*time.Second; i++ {
 		<-tick.C
 		for _, api := range apis {
 			send(api, events[i%len(events)], nil)
 		}
 	}
 	all.Wait()
-	if worst := slices.Max(waited); worst < time.Second {
-		t.Errorf("nobody waited for the frozen server, %v at most, so nothing is shown", worst)
-	} else {
-		t.Logf("who came in the first second waited %v at most", worst)
+	worst := slices.Max(waited)
+	t.Logf("who came in the first second waited %v at most", worst)
+	if fault.waits && worst < time.Second {
+		t.Error("nobody waited for the server, so nothing is shown")
 	}
 
 	// What is still on its way through it moves no seat of those that become free now.
 	for i, e := range full {
 		succeeds(t, apis[1].CancelRegistration(t.Context(), e.ID, holders[i]))
 	}
-	if err := servers.Signal(0, syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	succeeds(t, fault.back(servers))
 	testenv.Eventually(t, limit, "be a cluster of three again", servers.Whole)
 	for _, e := range full {
 		if users := roster(t, apis[0], e, ""); len(users) > 0 {

@@ -14,10 +14,11 @@ import (
 )
 
 // A NATSCluster is NATS servers with routes to each other. Each is a process of its own, so
-// that one can be frozen. Its methods are safe for concurrent use.
+// that one can be frozen or killed. Restart must not run beside another method; the others are safe for concurrent use.
 type NATSCluster struct {
-	servers []*Process
-	urls    []string
+	dir, program string
+	servers      []*Process
+	urls         []string
 }
 
 // clusterConfig is the configuration of a server: port, its route port, the routes of all.
@@ -62,7 +63,7 @@ func StartNATSCluster(tb testing.TB, size int) *NATSCluster {
 
 // startNATSCluster returns also what it has started before an error.
 func startNATSCluster(dir, program string, size int) (*NATSCluster, error) {
-	c := &NATSCluster{}
+	c := &NATSCluster{dir: dir, program: program, servers: make([]*Process, size)}
 	ports, routes := make([]int, 2*size), make([]string, size)
 	for i := range ports {
 		var err error
@@ -74,19 +75,24 @@ func startNATSCluster(dir, program string, size int) (*NATSCluster, error) {
 		routes[i] = fmt.Sprintf("nats://127.0.0.1:%d", ports[size+i])
 	}
 	for i := range size {
-		path := filepath.Join(dir, fmt.Sprintf("nats-%d", i))
 		config := fmt.Sprintf(clusterConfig, ports[i], ports[size+i], strings.Join(routes, ", "))
-		if err := os.WriteFile(path+".conf", []byte(config), 0o600); err != nil {
+		if err := os.WriteFile(c.path(i)+".conf", []byte(config), 0o600); err != nil {
 			return c, err
 		}
-		p, err := StartProcess(path+".log", exec.Command(program, "--config", path+".conf"))
-		if err != nil {
+		if err := c.start(i); err != nil {
 			return c, err
 		}
-		c.servers = append(c.servers, p)
 		c.urls = append(c.urls, fmt.Sprintf("nats://127.0.0.1:%d", ports[i]))
 	}
 	return c, Poll(context.Background(), startLimit, c.Whole)
+}
+
+// path is that of a server's files, without their ends.
+func (c *NATSCluster) path(i int) string { return filepath.Join(c.dir, fmt.Sprintf("nats-%d", i)) }
+
+func (c *NATSCluster) start(i int) (err error) {
+	c.servers[i], err = StartProcess(c.path(i)+".log", exec.Command(c.program, "--config", c.path(i)+".conf"))
+	return err
 }
 
 // Whole returns an error while a server does not tell its clients of all others, which it
@@ -117,9 +123,18 @@ func (c *NATSCluster) URL(i int) string { return c.urls[i] }
 // Signal sends sig to one server: SIGSTOP freezes it, SIGCONT thaws it.
 func (c *NATSCluster) Signal(i int, sig os.Signal) error { return c.servers[i].Signal(sig) }
 
+// Kill ends one server with SIGKILL.
+func (c *NATSCluster) Kill(i int) error { return c.servers[i].End(os.Kill) }
+
+// Restart starts a server that was killed.
+func (c *NATSCluster) Restart(i int) error { return c.start(i) }
+
 // kill ends all servers. It may come twice.
 func (c *NATSCluster) kill() {
 	for _, p := range c.servers {
+		if p == nil { // it has not started
+			continue
+		}
 		_ = p.End(os.Kill) // a process that cannot be killed would fail its own test
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/eventio/eventio/pkg/messages/internal/uplink"
 )
 
 // typicalRequest is the size of most encoded requests, in bytes.
@@ -22,6 +24,7 @@ var errExpired = errors.New("no time was left to send it")
 // share a message. It is safe for concurrent use.
 type batcher struct {
 	conn    *nats.Conn
+	state   *uplink.State
 	inbox   string // replies come to inbox.<message>
 	started time.Time
 
@@ -55,10 +58,10 @@ type sentMessage struct {
 	open  int // calls that are not nil
 }
 
-// newBatcher subscribes to the replies on conn. The subscription ends with conn.
-func newBatcher(conn *nats.Conn) (*batcher, error) {
+// newBatcher subscribes to the replies on conn, whose state it asks. The subscription ends with conn.
+func newBatcher(conn *nats.Conn, state *uplink.State) (*batcher, error) {
 	b := &batcher{
-		conn: conn, inbox: newInbox(conn), started: time.Now(),
+		conn: conn, state: state, inbox: newInbox(conn), started: time.Now(),
 		queues: make(map[string][]*call), inFlight: make(map[string]*sentMessage),
 	}
 	if _, err := conn.Subscribe(b.inbox+".*", b.receive); err != nil {
@@ -67,10 +70,14 @@ func newBatcher(conn *nats.Conn) (*batcher, error) {
 	return b, nil
 }
 
-// send queues a request for a subject and returns at once. The call gets its result, unless it is
-// abandoned.
+// send queues a request for a subject, or fails it where the connection is away, and returns at once. The call gets its
+// result, unless it is abandoned.
 func (b *batcher) send(subject string, req SeatRequest, deadline time.Time) *call {
 	c := &call{req: req, deadline: deadline, done: make(chan result, 1)}
+	if !b.state.Up() {
+		c.done <- result{err: nats.ErrConnectionReconnecting}
+		return c
+	}
 	b.mu.Lock()
 	queue, sending := b.queues[subject]
 	b.queues[subject] = append(queue, c)

@@ -104,16 +104,3 @@ func TestWhichServersAdmitGuests(t *testing.T) {
 		t.Error("who is not there admits guests")
 	}
 }
-
-// TestRefusalsOfBeforeDoNotCount checks which refusal of a message explains that a probe has no reply.
-func TestRefusalsOfBeforeDoNotCount(t *testing.T) {
-	var p publishRefusals
-	if err := p.since(time.Time{}); err != nil {
-		t.Errorf("without any: %v", err)
-	}
-	at := time.Now()
-	p.err, p.when = nats.ErrPermissionViolation, at
-	if p.since(at) == nil || p.since(at.Add(-time.Second)) == nil || p.since(at.Add(time.Nanosecond)) != nil {
-		t.Error("a refusal counts from its own moment on")
-	}
-}

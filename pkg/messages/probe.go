@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -84,7 +83,7 @@ func (r *Requester) Ready(ctx context.Context) error {
 	case !errors.Is(err, errNoReply):
 		return fmt.Errorf("NATS: %w", err)
 	}
-	if err := r.refusals.since(started); err != nil {
+	if err := r.refusals.Since(started); err != nil {
 		return err
 	}
 	// Either the workers do not reply, or their replies do not get here. On a subject without
@@ -106,39 +105,4 @@ func (r *Requester) probe(ctx context.Context, subject string) error {
 	}
 	r.batcher.abandon(c)
 	return errNoReply
-}
-
-// publishRefusals remembers the last message that the NATS server did not permit this process to
-// publish. It is safe for concurrent use.
-type publishRefusals struct {
-	mu   sync.Mutex // guards all below
-	err  error
-	when time.Time
-}
-
-// listen notes what conn reports about messages to a subject, and passes every error on to the
-// handler that conn had.
-func (p *publishRefusals) listen(conn *nats.Conn, subject string) {
-	next := conn.ErrorHandler()
-	conn.SetErrorHandler(func(c *nats.Conn, sub *nats.Subscription, err error) {
-		if errors.Is(err, nats.ErrPermissionViolation) &&
-			strings.Contains(err.Error(), `Publish to "`+subject+`"`) {
-			p.mu.Lock()
-			p.err, p.when = err, time.Now()
-			p.mu.Unlock()
-		}
-		if next != nil {
-			next(c, sub, err)
-		}
-	})
-}
-
-// since returns the last refusal, or nil when it came before start.
-func (p *publishRefusals) since(start time.Time) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.when.Before(start) { // or there was none
-		return nil
-	}
-	return p.err
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/eventio/eventio/internal/telemetry/measure"
+	"github.com/eventio/eventio/pkg/messages/internal/uplink"
 )
 
 const (
@@ -34,7 +35,7 @@ type Requester struct {
 	link     Link
 	batcher  *batcher
 	router   *router
-	refusals *publishRefusals
+	refusals *uplink.Refusals
 	stats    *stats
 }
 
@@ -44,16 +45,17 @@ func NewRequester(link Link) (*Requester, error) {
 	if err := link.check(); err != nil {
 		return nil, fmt.Errorf("make a requester: %w", err)
 	}
-	b, err := newBatcher(link.Conn)
+	state := uplink.Watch(link.Conn)
+	b, err := newBatcher(link.Conn, state)
 	if err != nil {
 		return nil, err
 	}
-	r, err := newRouter(link)
+	r, err := newRouter(link, state)
 	if err != nil {
 		return nil, err
 	}
-	refusals := new(publishRefusals)
-	refusals.listen(link.Conn, link.Namespace.Seats())
+	refusals := new(uplink.Refusals)
+	refusals.Listen(link.Conn, link.Namespace.Seats())
 	made := &Requester{conn: link.Conn, link: link, batcher: b, router: r, refusals: refusals}
 	made.stats = newStats(made)
 	return made, nil

@@ -67,7 +67,7 @@ func (r *router) sendRoll(asked *round) {
 		return
 	}
 	r.asked = nil
-	if len(asked.answered) == 0 || len(asked.answered) > liveness.MaxWorkers {
+	if !r.state.Up() || len(asked.answered) == 0 || len(asked.answered) > liveness.MaxWorkers {
 		return
 	}
 	if data, err := json.Marshal(roll{r.name, asked.answered}); err == nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/eventio/eventio/pkg/messages/internal/liveness"
 	"github.com/eventio/eventio/pkg/messages/internal/rendezvous"
+	"github.com/eventio/eventio/pkg/messages/internal/uplink"
 )
 
 // router chooses the subject of each request, so that all requests for one event go to one
@@ -21,6 +22,7 @@ import (
 // the queue group gets the request. It is safe for concurrent use.
 type router struct {
 	conn      *nats.Conn
+	state     *uplink.State
 	namespace Namespace
 	shared    string // the subject of all workers
 	inbox     string // where answers to pings come
@@ -42,11 +44,11 @@ type choices struct {
 	due        time.Time // when the next ping is, as far as was known then
 }
 
-// newRouter subscribes to the answers to pings on the link's connection. The subscription ends
+// newRouter subscribes to the answers to pings on the link's connection, whose state it asks. The subscription ends
 // with the connection.
-func newRouter(link Link) (*router, error) {
+func newRouter(link Link, state *uplink.State) (*router, error) {
 	r := &router{
-		conn: link.Conn, namespace: link.Namespace, shared: link.Namespace.Seats(),
+		conn: link.Conn, state: state, namespace: link.Namespace, shared: link.Namespace.Seats(),
 		inbox: newInbox(link.Conn), name: newMessageName(), workers: liveness.New(),
 	}
 	if _, err := r.conn.Subscribe(r.inbox, r.receivePong); err != nil {
@@ -124,7 +126,7 @@ func (r *router) pingIfDue() {
 // pingNow sends a ping, and has the answers put on a roll if this process shares them. The caller holds mu.
 func (r *router) pingNow(now time.Time) {
 	// A ping that cannot be sent must not count as unanswered.
-	if r.conn.PublishRequest(pingSubject, r.inbox, nil) != nil {
+	if !r.state.Up() || r.conn.PublishRequest(pingSubject, r.inbox, nil) != nil {
 		return
 	}
 	r.workers.Pinged(now)
