@@ -89,7 +89,7 @@ distance: ## one hot event on three nodes of MongoDB with DISTANCES="0 2 10" mil
 # The soak and the fuzzing are half an hour each; SOAK=1m FUZZTIME=1s for who has not so long.
 chaos: ## people come and go while all around them is frozen, killed and restarted, CHAOS=10m for longer, EVENTIO_SEED repeats one; then SOAK=30m at half load, and fuzzing
 	EVENTIO_SIMULATION=$(CHAOS) go test ./internal/simulation -count=1 -v -timeout 0
-	EVENTIO_CHAOS=$(CHAOS) EVENTIO_KILLS=50 EVENTIO_AWAY=150s go test ./e2e -run 'Chaos|KilledAgainAndAgain|KilledInABatch|NATSIsAway' -count=1 -v -timeout 0
+	EVENTIO_CHAOS=$(CHAOS) EVENTIO_KILLS=50 EVENTIO_AWAY=150s EVENTIO_HERD=15000 go test ./e2e -run 'Chaos|KilledAgainAndAgain|KilledInABatch|NATSIsAway|Herd' -count=1 -v -timeout 0
 	EVENTIO_SOAK=$(SOAK) go test ./e2e -run TestSoak -count=1 -v -timeout 0
 	$(MAKE) fuzz FUZZTIME=$(if $(filter command line,$(origin FUZZTIME)),$(FUZZTIME),60s)
 
