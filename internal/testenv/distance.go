@@ -4,6 +4,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -13,7 +14,7 @@ import (
 type Distance struct {
 	listener net.Listener
 	target   string
-	oneWay   time.Duration
+	oneWay   atomic.Int64 // time.Duration
 
 	mu  sync.Mutex       // guards cut
 	cut [2]chan struct{} // by Direction; nil: not cut; closed when it heals
@@ -44,7 +45,8 @@ func StartDistance(tb testing.TB, target string, roundTrip time.Duration) *Dista
 	if err != nil {
 		tb.Fatalf("testenv: %v", err)
 	}
-	d := &Distance{listener: listener, target: target, oneWay: roundTrip / 2}
+	d := &Distance{listener: listener, target: target}
+	d.SetRoundTrip(roundTrip)
 	go func() {
 		for {
 			client, err := listener.Accept()
@@ -57,6 +59,9 @@ func StartDistance(tb testing.TB, target string, roundTrip time.Duration) *Dista
 	tb.Cleanup(func() { _ = listener.Close(); d.Heal() })
 	return d
 }
+
+// SetRoundTrip changes the distance for what is said from now on.
+func (d *Distance) SetRoundTrip(roundTrip time.Duration) { d.oneWay.Store(int64(roundTrip / 2)) }
 
 // Cut lets nothing through in a direction any more, and no new connection be made. What is said meanwhile arrives when it heals, as TCP
 // sends it again.
@@ -121,7 +126,7 @@ func (d *Distance) carry(to, from net.Conn, direction Direction) {
 			data := make([]byte, 64<<10)
 			n, err := from.Read(data)
 			if n > 0 {
-				underWay <- parcel{data[:n], time.Now().Add(d.oneWay)}
+				underWay <- parcel{data[:n], time.Now().Add(time.Duration(d.oneWay.Load()))}
 			}
 			if err != nil {
 				return
