@@ -30,6 +30,7 @@ func BenchmarkRequest(b *testing.B) {
 	}
 	for name, request := range map[string]func() load.Request{
 		"registration": func() load.Request { return load.Request{Seat: load.Seat{Event: event, User: store.NewID()}} },
+		"event":        func() load.Request { return load.Request{Path: "/api/events/" + event.Hex()} },
 		"livez":        func() load.Request { return load.Request{Path: "/livez"} },
 	} {
 		b.Run(name, func(b *testing.B) {
