@@ -44,7 +44,10 @@ func TestALostNATSServer(t *testing.T) {
 			func(c *testenv.NATSCluster) error { return c.Restart(0) }, false,
 		},
 	} {
-		t.Run(name, func(t *testing.T) { loseOneOfThree(t, testenv.StartNATSCluster(t, 3), fault) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it is waiting, mostly
+			loseOneOfThree(t, testenv.StartNATSCluster(t, 3), fault)
+		})
 	}
 }
 

@@ -74,6 +74,7 @@ func TestAWorkerOnAWayWithOneDirection(t *testing.T) {
 	slow := slowness(t)
 	for name, direction := range directions {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it is waiting, mostly
 			c, beyond, way := clusterAndWay(t)
 			far := beyond.start(t, "worker")
 			c.start(t, "worker")
@@ -134,6 +135,7 @@ func TestAnAPIOnAWayWithOneDirection(t *testing.T) {
 	slow := slowness(t)
 	for name, direction := range directions {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // it is waiting, mostly
 			c, beyond, way := clusterAndWay(t)
 			c.start(t, "worker")
 			near := newClient(t, c.start(t, "api").addr)
