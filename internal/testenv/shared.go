@@ -26,8 +26,11 @@ func MongoDB(tb testing.TB) string {
 	name := fmt.Sprintf("eventio_test_%x", randomBytes())
 	uri := WithDatabase(server, name)
 	tb.Cleanup(func() {
-		err := withAdmin(uri, func(admin *mongo.Database) error {
-			return run(context.Background(), admin.Client().Database(name), bson.D{{Key: "dropDatabase", Value: 1}}, nil)
+		// A machine that starts other tests may keep a server from answering for seconds.
+		err := Poll(context.Background(), startLimit, func() error {
+			return withAdmin(uri, func(admin *mongo.Database) error {
+				return run(context.Background(), admin.Client().Database(name), bson.D{{Key: "dropDatabase", Value: 1}}, nil)
+			})
 		})
 		if err != nil {
 			tb.Errorf("testenv: drop the test's database: %v", err)
