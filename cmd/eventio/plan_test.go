@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,6 +94,11 @@ func TestAPlanGrows(t *testing.T) {
 	if near := of("--people", "100000", "--places", "50000", "--within", "10s"); far.Expect.P99Millis <= near.Expect.P99Millis {
 		t.Errorf("p99 is %v ms near and %v ms far", near.Expect.P99Millis, far.Expect.P99Millis)
 	}
+	storm := []string{"--people", "10000000", "--places", "1000", "--within", "10m", "--reads", "0", "--first", "0.0034"}
+	asked, leased := of(storm...), of(append(storm, "--lease", "500ms")...)
+	if leased.Expect.MedianMillis*2 > asked.Expect.MedianMillis || !slices.ContainsFunc(leased.Set, func(s model.Setting) bool { return s.Name == "EVENTIO_SOLD_OUT_LEASE" }) {
+		t.Errorf("p50 is %v ms by workers and %v ms from memory, with %v", asked.Expect.MedianMillis, leased.Expect.MedianMillis, leased.Set)
+	}
 }
 
 // TestAPlanForNothing: what cannot be meant is told by the name of its flag.
@@ -101,7 +107,7 @@ func TestAPlanForNothing(t *testing.T) {
 	for flag, values := range map[string][]string{
 		"--people": {"0", "-1", "2000000000", "many"}, "--places": {"0", "-5", "x"}, "--within": {"0s", "500ms", "25h", "soon", "10"},
 		"--events": {"0", "11", "2000000"}, "--first": {"0", "1.5", "-1", "NaN", "some"}, "--reads": {"-1", "5000"},
-		"--distance": {"-1s", "1h"}, "--majority": {"-1ms", "3s"}, "--speed": {"0", "100", "NaN"},
+		"--distance": {"-1s", "1h"}, "--majority": {"-1ms", "3s"}, "--lease": {"-1s", "2s"}, "--speed": {"0", "100", "NaN"},
 	} {
 		for _, value := range values {
 			args := []string{flag + "=" + value}

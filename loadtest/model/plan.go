@@ -21,6 +21,8 @@ type Demand struct {
 	Live bool
 	// Majority is the round trip between the members of the replica set, Distance that from the workers to its primary.
 	Distance, Majority time.Duration
+	// Lease is for how long API processes may say by themselves that an event is sold out; 0: not at all.
+	Lease time.Duration
 	// Speed is how fast a core is, compared with the one that was measured.
 	Speed float64
 }
@@ -31,6 +33,7 @@ const (
 	maxEvents = 1_000_000
 	maxWithin = 24 * time.Hour
 	maxTrip   = 2 * time.Second
+	maxLease  = time.Second
 )
 
 // Check says what cannot be planned for: the field, by its flag, and why.
@@ -54,6 +57,8 @@ func (d Demand) Check() (field string, err error) {
 		return "distance", fmt.Errorf("want 0s to %v", maxTrip)
 	case d.Majority < 0 || d.Majority > maxTrip:
 		return "majority", fmt.Errorf("want 0s to %v", maxTrip)
+	case d.Lease < 0 || d.Lease > maxLease:
+		return "lease", fmt.Errorf("want 0s to %v", maxLease)
 	case math.IsNaN(d.Speed) || d.Speed < 0.1 || d.Speed > 10:
 		return "speed", errors.New("want 0.1 to 10")
 	}
@@ -145,7 +150,7 @@ func NewPlan(d Demand, c Costs) Plan {
 	s := System{
 		Costs: c, APIs: apis, APICores: apiCores, NATS: 3, NATSCores: natsCores, Workers: workers, WorkerCores: workerCores,
 		Shards: shards, ShardCores: shardCores, Distance: d.Distance, Majority: d.Majority, Network: 500 * time.Microsecond,
-		Events: min(d.Events, 2000), MaxBatch: 512, MaxWaiting: 20_000,
+		Events: min(d.Events, 2000), MaxBatch: 512, MaxWaiting: 20_000, Lease: d.Lease,
 	}
 	s.Seats = int64(math.Ceil(float64(d.Places) / float64(s.Events)))
 	seconds := int(math.Ceil(min(d.Within, 10*time.Second).Seconds()))
@@ -229,6 +234,9 @@ func settings(d Demand, s System) []Setting {
 		{"worker", "EVENTIO_MAX_WAITING", fmt.Sprint(s.MaxWaiting), "20000 is the default; as many as may ask in one second, so that the queue and not the client waits"},
 		{"mongod", "transactionLifetimeLimitSeconds", "2", "a worker that is killed frees its events after that"},
 		{"nats", "ping_interval, ping_max", "1s, 2", "a frozen server is noticed"},
+	}
+	if d.Lease > 0 {
+		set = append(set, Setting{"worker", "EVENTIO_SOLD_OUT_LEASE", d.Lease.String(), "refusals without a worker; who gives a seat back in a storm waits for so long"})
 	}
 	if d.Majority > 2*time.Millisecond {
 		set = append(set, Setting{"mongod", "settings.electionTimeoutMillis", "5000", "members are not next to each other"})

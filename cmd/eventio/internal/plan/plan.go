@@ -24,6 +24,7 @@ type Command struct {
 	Live     bool          `help:"Everybody who waits gets a live stream, of which an API process has 8192."`
 	Distance time.Duration `default:"0s" help:"Round trip between the workers and the primary of MongoDB, beside that within one zone."`
 	Majority time.Duration `default:"1ms" help:"Round trip from the primary to the member of MongoDB that makes a majority: about 1ms between zones, 20ms to 100ms between regions."`
+	Lease    time.Duration `default:"0s" help:"EVENTIO_SOLD_OUT_LEASE of the workers: for how long API processes may say by themselves that an event is sold out; 0s to 1s."`
 	Speed    float64       `default:"1" help:"How fast a core is, compared with the one on which the costs were measured (docs/scale.md)."`
 	JSON     bool          `name:"json" help:"Print JSON."`
 }
@@ -32,7 +33,7 @@ type Command struct {
 func (c Command) Run(env process.Env) error {
 	d := model.Demand{
 		People: c.People, Places: c.Places, Events: c.Events, Within: c.Within, First: c.First, Reads: c.Reads, Live: c.Live,
-		Distance: c.Distance, Majority: c.Majority, Speed: c.Speed,
+		Distance: c.Distance, Majority: c.Majority, Lease: c.Lease, Speed: c.Speed,
 	}
 	if field, err := d.Check(); err != nil {
 		return process.Usage("--%s: %v", field, err)
