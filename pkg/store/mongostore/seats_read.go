@@ -13,6 +13,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/waitlist"
+	"github.com/eventio/eventio/pkg/store/proven"
 )
 
 // loadedState is what a batch is decided on: the state and the fence of each of its events that
@@ -172,7 +173,7 @@ func (s *Store) firstWaiting(ctx context.Context, e store.Event, n int64) ([]sto
 // loadProven reads which users of the batch have proven their addresses, for the events that ask for
 // it. A proof is not part of what a transaction decides about: it is read as it is now.
 func (s *Store) loadProven(ctx context.Context, l loadedState, batch []store.SeatRequest) error {
-	need := store.NeedProof(l.states, batch)
+	need := proven.Need(l.states, batch)
 	if len(need) == 0 {
 		return nil
 	}
@@ -183,10 +184,10 @@ func (s *Store) loadProven(ctx context.Context, l loadedState, batch []store.Sea
 	if err != nil {
 		return err
 	}
-	proven := make([]store.ID, len(found))
+	users := make([]store.ID, len(found))
 	for i, d := range found {
-		proven[i] = d.ID
+		users[i] = d.ID
 	}
-	store.SetProven(l.states, proven)
+	proven.Note(l.states, users)
 	return nil
 }
