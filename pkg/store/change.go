@@ -123,9 +123,9 @@ func (e Event) recordComplete() bool {
 }
 
 // Records returns the rows of the record that belong to the change, in order: one, and before it
-// one that starts the record if it must begin here. There are none when the record is being removed.
+// one that starts the record if it must begin here. There are none when the record is being removed, and of leases.
 func (c Change) Records() []ChangeRecord {
-	if !recording || c.After.Recorded == RemovingRecord {
+	if !recording || c.After.Recorded == RemovingRecord || c.OnlyLeases() {
 		return nil
 	}
 	before, after := CountersOf(c.Before), CountersOf(c.After)

@@ -135,16 +135,20 @@ type SeatResult struct {
 	// OpensAt is set when Outcome is RegistrationNotOpen.
 	OpensAt time.Time
 	// Lease is for how long nobody gets a seat in the event who has no row in it, counted from when the request was sent. It
-	// is set only when Outcome is SoldOut and the request asked for it. LastNumber is that of the event then.
+	// is set only when Outcome is SoldOut and the request asked for it. LastNumber is that of the event then. When Outcome
+	// is LeaseOut, Lease is how long the longest lease is that may be out.
 	Lease      time.Duration
 	LastNumber int64
+	// LeasesGranted is that of the event when Lease is set; also for who is refused as SoldOut and asked for a lease, when
+	// none is granted because leases are ending.
+	LeasesGranted int64
 }
 
 // toldKey is the key of a context's function for changes.
 type toldKey struct{}
 
 // WithChanges returns a context under which Seats.Apply hands on what it has stored: it calls take once,
-// with the changes of the batch, before it returns without an error. take must not block and not change
+// with the changes of the batch but those of leases only, before it returns without an error. take must not block and not change
 // them. A batch that was stored by an attempt whose answer was lost is handed on by nobody: the record
 // of changes alone has everything.
 func WithChanges(ctx context.Context, take func([]Change)) context.Context {
@@ -154,7 +158,8 @@ func WithChanges(ctx context.Context, take func([]Change)) context.Context {
 // TellChanges is for adapters: it hands the stored changes of a batch to whoever asked for them with
 // WithChanges.
 func TellChanges(ctx context.Context, changes []Change) {
-	if take, ok := ctx.Value(toldKey{}).(func([]Change)); ok && len(changes) > 0 {
+	take, ok := ctx.Value(toldKey{}).(func([]Change))
+	if changes = slices.DeleteFunc(slices.Clone(changes), Change.OnlyLeases); ok && len(changes) > 0 {
 		take(changes)
 	}
 }

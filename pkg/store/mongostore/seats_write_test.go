@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/eventcache"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -53,7 +54,7 @@ func TestEachEventIsHeldToItsOwnRevision(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, two = read.states[one.ID].Event, read.states[two.ID].Event
+	one, two = read.States[one.ID].Event, read.States[two.ID].Event
 	for _, c := range []struct {
 		name     string
 		spoil    func(one, two *store.Event, fences map[store.ID]int64)
@@ -68,7 +69,7 @@ func TestEachEventIsHeldToItsOwnRevision(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a, b := one, two
-			fences := maps.Clone(read.fences)
+			fences := maps.Clone(read.Fences)
 			c.spoil(&a, &b, fences)
 			var changes []store.Change
 			for _, before := range []store.Event{a, b} {
@@ -76,7 +77,7 @@ func TestEachEventIsHeldToItsOwnRevision(t *testing.T) {
 				after.TicketsSold += c.k
 				changes = append(changes, store.Change{Before: before, After: after})
 			}
-			at := attempt{store: s, loadedState: loadedState{fences: fences}, changes: changes}
+			at := attempt{store: s, Loaded: eventcache.Loaded{Fences: fences}, changes: changes}
 			_, err := at.transact(t.Context(), decided)
 			if got := err == nil; got != c.accepted || err != nil && !errors.Is(err, errConflict) {
 				t.Errorf("error %v", err)
@@ -104,10 +105,10 @@ func TestAnEventWithoutItsCounterSellsNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before := read.states[event.ID].Event
+		before := read.States[event.ID].Event
 		after := before
 		after.TicketsSold++
-		at := attempt{store: s, loadedState: read, changes: []store.Change{{Before: before, After: after}}}
+		at := attempt{store: s, Loaded: read, changes: []store.Change{{Before: before, After: after}}}
 		_, err = at.transact(t.Context(), decided)
 		if !errors.Is(err, errConflict) {
 			t.Errorf("after %v: %v", spoil, err)

@@ -37,7 +37,7 @@ func load(ctx context.Context, tx *sql.Tx, batch []store.SeatRequest) (map[store
 			return nil, err
 		}
 		repaired := state.Event
-		if store.Recounts(req.EventID, batch) {
+		if store.Recounts(state.Event, batch) {
 			if state.Counts, err = counts(ctx, tx, state.Event); err != nil {
 				return nil, err
 			}
