@@ -16,6 +16,7 @@ import (
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/serve"
+	"github.com/eventio/eventio/api/soldout"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/messages"
@@ -27,11 +28,12 @@ type Handlers struct {
 	*serve.Core
 	refusals *refusals
 	openings openings
+	leases   *soldout.Leases
 }
 
 // New makes the handlers over what all share.
 func New(core *serve.Core) *Handlers {
-	return &Handlers{core, newRefusals(core), newOpenings()}
+	return &Handlers{core, newRefusals(core), newOpenings(), newLeases(core)}
 }
 
 // Register registers the user of the body.
@@ -220,7 +222,10 @@ func registrationIDs(r *serve.Request) (event, user store.ID, err error) {
 func (a *Handlers) sendRegister(w http.ResponseWriter, r *serve.Request, req messages.SeatRequest) (wire.Registration, messages.Answer, error) {
 	got, early := a.early(r.Context(), req.EventID)
 	if !early {
-		got = a.Send(w, r, req)
+		got = a.leases.Answer(req.EventID, req.UserID, func(lease bool) messages.Answer {
+			req.Lease = lease
+			return a.Send(w, r, req)
+		})
 	}
 	switch got.Reply.Outcome {
 	case store.SoldOut:
