@@ -18,18 +18,23 @@ import (
 )
 
 // BenchmarkRequest is what a request costs in processor time and memory over real connections, its client and, for a
-// registration, its worker and the embedded store included. Of /livez it is the API's own part of any request.
+// registration, its worker and the embedded store included. Of /livez it is the API's own part of any request, and who is
+// refused from memory has nothing more than that.
 func BenchmarkRequest(b *testing.B) {
-	s := newSite(b, "sqlite")
+	s := newSiteWithLeases(b, "sqlite")
 	i := s.start(b, identity.Keys{}, func(c *gate.Config) { c.Mode, c.Local = gate.Trusted, true })
-	event := store.NewID()
-	if err := s.st.CreateEvent(b.Context(), store.Event{
-		ID: event, OrganizerID: store.NewID(), Title: "Concert", Capacity: 1 << 40, StartsAt: time.Now(), EndsAt: time.Now().Add(time.Hour),
-	}); err != nil {
-		b.Fatal(err)
+	register := func(capacity int64) func() load.Request {
+		event := store.NewID()
+		if err := s.st.CreateEvent(b.Context(), store.Event{
+			ID: event, OrganizerID: store.NewID(), Title: "Concert", Capacity: capacity, StartsAt: time.Now(), EndsAt: time.Now().Add(time.Hour),
+		}); err != nil {
+			b.Fatal(err)
+		}
+		return func() load.Request { return load.Request{Seat: load.Seat{Event: event, User: store.NewID()}} }
 	}
 	for name, request := range map[string]func() load.Request{
-		"registration": func() load.Request { return load.Request{Seat: load.Seat{Event: event, User: store.NewID()}} },
+		"registration": register(1 << 40),
+		"refused":      register(1),
 		"livez":        func() load.Request { return load.Request{Path: "/livez"} },
 	} {
 		b.Run(name, func(b *testing.B) {
@@ -41,7 +46,7 @@ func BenchmarkRequest(b *testing.B) {
 			for k, c := range conns {
 				crowd.Go(func() {
 					for n := k; n < b.N; n += len(conns) {
-						if status, err := c.Send(request()); err != nil || status >= http.StatusBadRequest {
+						if status, err := c.Send(request()); err != nil || status >= http.StatusBadRequest && status != http.StatusConflict {
 							b.Errorf("status %d, %v", status, err)
 							return
 						}

@@ -220,7 +220,7 @@ func registrationIDs(r *serve.Request) (event, user store.ID, err error) {
 // sendRegister sends a request to register, and returns what can be told of the registration,
 // with the position of who waits.
 func (a *Handlers) sendRegister(w http.ResponseWriter, r *serve.Request, req messages.SeatRequest) (wire.Registration, messages.Answer, error) {
-	got, early := a.early(r.Context(), req.EventID)
+	got, early := a.early(r, req.EventID)
 	if !early {
 		got = a.leases.Answer(req.EventID, req.UserID, func(lease bool) messages.Answer {
 			req.Lease = lease

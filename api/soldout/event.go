@@ -14,9 +14,8 @@ const (
 	// hold is how long somebody waits at most for a renewal that is under way when the lease is over: about as long as the
 	// answer of a worker takes.
 	hold = 100 * time.Millisecond
-	// storm is how many must have been refused within stormWindow before this process asks for a lease.
-	storm       = 20
-	stormWindow = time.Second
+	// rushWindow is the time within which Config.Rush must have been refused.
+	rushWindow = time.Second
 )
 
 // event is what is known of an event of which somebody was told that it is sold out.
@@ -89,19 +88,19 @@ func (e *event) end(r *renewal, brought bool) {
 // pace counts how many are refused. It is safe for concurrent use, and may lose some of those who come while a second ends.
 type pace struct {
 	second, refused atomic.Int64 // of the process, and how many in it
-	until           atomic.Int64 // how long there is a storm
+	until           atomic.Int64 // how long there is a rush
 }
 
-// count counts somebody who was refused.
-func (p *pace) count(now moment) {
-	second := int64(now.ran / stormWindow)
+// count counts somebody who was refused, as one of so many who make a rush.
+func (p *pace) count(now moment, rush int) {
+	second := int64(now.ran / rushWindow)
 	if p.second.Load() != second && p.second.Swap(second) != second {
 		p.refused.Store(0)
 	}
-	if p.refused.Add(1) == storm {
-		p.until.Store(int64(now.ran + stormWindow))
+	if p.refused.Add(1) == int64(rush) {
+		p.until.Store(int64(now.ran + rushWindow))
 	}
 }
 
-// storm reports whether so many were refused a moment ago that a lease is worth its while.
-func (p *pace) storm(now moment) bool { return int64(now.ran) < p.until.Load() }
+// rush reports whether so many were refused a moment ago that a lease is worth its while.
+func (p *pace) rush(now moment) bool { return int64(now.ran) < p.until.Load() }

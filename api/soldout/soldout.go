@@ -42,6 +42,9 @@ type Config struct {
 	Go func(func())
 	// Timeout bounds each part of a reading.
 	Timeout time.Duration
+	// Rush is how many must have been refused within a second before a lease is asked for. Default 20: a quiet event has none,
+	// so that nobody who leaves it waits.
+	Rush int
 	// Ending is closed when the process ends: no reading goes on then.
 	Ending <-chan struct{}
 	Log    zerolog.Logger
@@ -63,6 +66,9 @@ type Leases struct {
 
 // New makes Leases that know of no event.
 func New(config Config) *Leases {
+	if config.Rush <= 0 {
+		config.Rush = 20
+	}
 	l := &Leases{config: config, now: clock(), unanswered: unanswered{seed: maphash.MakeSeed()}}
 	l.bounds.events, l.bounds.people, l.bounds.piece = eventsKept, peopleKept, pieceRead
 	order, err := simplelru.NewLRU[store.ID, *event](eventsKept+1, nil)
@@ -100,13 +106,13 @@ func (l *Leases) look(e *event, user store.ID) (refused bool, asking *renewal) {
 		if lease != nil && lease.entered.has(user) {
 			return false, nil
 		}
-		if lease.due(now) && e.pace.storm(now) && !e.crowded.Load() {
+		if lease.due(now) && e.pace.rush(now) && !e.crowded.Load() {
 			if asking = e.begin(); asking != nil {
 				return false, asking
 			}
 		}
 		if lease.holds(now) {
-			e.pace.count(now)
+			e.pace.count(now, l.config.Rush)
 			return true, nil
 		}
 		under := e.renewal.Load()
@@ -129,7 +135,7 @@ func (l *Leases) ask(e *event, eventID store.ID, asking *renewal, send func(leas
 		if e == nil {
 			e = l.add(eventID)
 		}
-		e.pace.count(l.now())
+		e.pace.count(l.now(), l.config.Rush)
 	}
 	return answer
 }

@@ -21,17 +21,17 @@ func TestWhoIsRefusedFromMemory(t *testing.T) {
 	}{
 		"a stranger in a rush is refused":        {before: (*world).rush, who: stranger},
 		"nobody was refused yet":                 {who: stranger, worker: true},
-		"too few were refused":                   {before: func(w *world) { w.strangers(storm) }, who: stranger, worker: true},
+		"too few were refused":                   {before: func(w *world) { w.strangers(refused) }, who: stranger, worker: true},
 		"who has a row is answered by a worker":  {before: (*world).rush, who: row(0), worker: true},
 		"so is the last who has one":             {before: (*world).rush, who: row(49), worker: true},
 		"another event has no lease":             {before: func(w *world) { w.rush(); w.event = store.NewID() }, who: stranger, worker: true},
 		"a lease lasts until it is due":          {before: func(w *world) { w.rush(); time.Sleep(w.grants*7/10 - 1) }, who: stranger},
 		"a lease ends":                           {before: func(w *world) { w.rush(); time.Sleep(w.grants) }, who: stranger, worker: true},
-		"a lease counts from the sending":        {before: func(w *world) { w.strangers(storm); w.takes = w.grants; w.strangers(1) }, who: stranger, worker: true},
+		"a lease counts from the sending":        {before: func(w *world) { w.strangers(refused); w.takes = w.grants; w.strangers(1) }, who: stranger, worker: true},
 		"a lease of a second at most is taken":   {set: func(w *world) { w.grants = time.Hour }, before: func(w *world) { w.rush(); time.Sleep(longestLease) }, who: stranger, worker: true},
 		"a lease of less than no time is none":   {set: func(w *world) { w.grants = -time.Second }, before: (*world).rush, who: stranger, worker: true},
 		"workers grant none":                     {set: func(w *world) { w.grants = 0 }, before: (*world).rush, who: stranger, worker: true},
-		"another refusal brings none":            {before: func(w *world) { w.strangers(storm); w.outcome = store.RegistrationClosed; w.strangers(1) }, who: stranger, worker: true},
+		"another refusal brings none":            {before: func(w *world) { w.strangers(refused); w.outcome = store.RegistrationClosed; w.strangers(1) }, who: stranger, worker: true},
 		"an event of nobody has none":            {set: func(w *world) { w.rows, w.last = nil, 0 }, before: (*world).rush, who: stranger, worker: true},
 		"the store cannot tell who has a row":    {set: func(w *world) { w.fails = -1 }, before: (*world).rush, who: stranger, worker: true},
 		"the store tells of a past":              {set: func(w *world) { w.skew = -1 }, before: (*world).rush, who: stranger, worker: true},
@@ -92,24 +92,24 @@ func TestOneRequestRenewsALease(t *testing.T) {
 		asks int
 		sent int // requests that a worker had
 	}{
-		"none before so many are refused":                  {func(w *world) { w.strangers(storm) }, 0, storm},
-		"one then":                                         {func(w *world) { w.strangers(100) }, 1, storm + 1},
-		"none where few come in a second":                  {func(w *world) { w.slowly(100, stormWindow/(storm-2)) }, 0, 100},
-		"one more when it is due":                          {func(w *world) { w.rush(); time.Sleep(w.grants * 7 / 10); w.strangers(100) }, 2, storm + 2},
-		"one more when it is over":                         {func(w *world) { w.rush(); time.Sleep(w.grants); w.strangers(100) }, 2, storm + 2},
-		"none after the rush":                              {func(w *world) { w.rush(); time.Sleep(3 * stormWindow); w.strangers(5) }, 1, storm + 6},
-		"one each time while many are refused from memory": {func(w *world) { w.rush(); w.slowly(1000, 10*time.Millisecond) }, 1 + 10_000/350, storm + 1 + 10_000/350},
+		"none before so many are refused":                  {func(w *world) { w.strangers(refused) }, 0, refused},
+		"one then":                                         {func(w *world) { w.strangers(100) }, 1, refused + 1},
+		"none where few come in a second":                  {func(w *world) { w.slowly(100, rushWindow/(refused-2)) }, 0, 100},
+		"one more when it is due":                          {func(w *world) { w.rush(); time.Sleep(w.grants * 7 / 10); w.strangers(100) }, 2, refused + 2},
+		"one more when it is over":                         {func(w *world) { w.rush(); time.Sleep(w.grants); w.strangers(100) }, 2, refused + 2},
+		"none after the rush":                              {func(w *world) { w.rush(); time.Sleep(3 * rushWindow); w.strangers(5) }, 1, refused + 6},
+		"one each time while many are refused from memory": {func(w *world) { w.rush(); w.slowly(1000, 10*time.Millisecond) }, 1 + 10_000/350, refused + 1 + 10_000/350},
 		"one after the other while they are denied": {func(w *world) {
 			w.grants = 0
-			w.strangers(storm + 10)
-		}, 10, storm + 10},
+			w.strangers(refused + 10)
+		}, 10, refused + 10},
 		"none of who has a row": {func(w *world) {
 			w.rush()
 			time.Sleep(w.grants)
 			for _, u := range w.rows {
 				w.sent(u.UserID)
 			}
-		}, 1, storm + 1 + 50},
+		}, 1, refused + 1 + 50},
 		"none for an event with too many people": {func(w *world) { w.bounds.people = 49; w.strangers(100) }, 1, 100},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -151,7 +151,7 @@ func TestWhoCameSinceIsRead(t *testing.T) {
 				w.rush()
 				time.Sleep(w.grants)
 				c.between(w)
-				w.strangers(storm + 1)
+				w.strangers(refused + 1)
 				if !slices.Equal(w.reads, c.reads) {
 					t.Errorf("read after %v, want after %v", w.reads, c.reads)
 				}

@@ -12,6 +12,9 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
+// refused is how many are refused before a lease is asked for, by default.
+const refused = 20
+
 // world is an event that is sold out, with a worker that grants leases and a store that knows who has a row. Tests make one
 // request at a time, or two where the worker and the store take their time.
 type world struct {
@@ -115,7 +118,7 @@ func (w *world) slowly(n int, every time.Duration) {
 }
 
 // rush has as many strangers come as it takes to be granted a lease.
-func (w *world) rush() { w.strangers(storm + 1) }
+func (w *world) rush() { w.strangers(refused + 1) }
 
 // leases counts the requests that asked for a lease.
 func (w *world) leases() (n int) {
