@@ -169,11 +169,11 @@ func freeSeatsInARush(t *testing.T, lease time.Duration, processes ...operated) 
 			continue
 		}
 		if y.begun.After(cancelled) {
-			t.Errorf("%v after the event was cancelled somebody is told that it is sold out", y.begun.Sub(cancelled))
+			t.Fatalf("%v after the event was cancelled somebody is told that it is sold out", y.begun.Sub(cancelled))
 		}
 		for _, g := range free {
 			if y.begun.After(g.from) && y.ended.Before(g.to) {
-				t.Errorf("somebody is told sold out %v after a seat was free, before anybody came who got it", y.begun.Sub(g.from))
+				t.Fatalf("somebody is told sold out %v after a seat was free, before anybody came who got it", y.begun.Sub(g.from))
 			}
 		}
 	}
