@@ -52,7 +52,7 @@ func faults() []fault {
 		{"a_late_attempt_takes_a_seat", "pkg/store/decide.go", "	if e.overtaken(req, r) {", "	if false && e.overtaken(req, r) {", simulation(), illegal},
 		{"nobody_waits_for_leases", "pkg/store/leases/leases.go", "return longest + longest/drift + margin", "return 0 * longest", simulation(), illegal},
 		{"a_worker_knows_no_leases", "pkg/store/decide.go", "if req.Kind != Register && e.LeaseMillis > 0 {", "if false {", simulation(), illegal},
-		{"a_lease_begins_with_its_reply", "api/soldout/soldout.go", "granted := &lease{from: sent,", "granted := &lease{from: l.now(),", simulation(), illegal},
+		{"a_lease_is_held_for_too_long", "api/soldout/soldout.go", "granted := &lease{from: sent, length: length,", "granted := &lease{from: sent, length: 20 * length,", simulation(), illegal},
 		{"who_has_a_row_is_refused_from_memory", "api/soldout/soldout.go", "if lease != nil && lease.entered.has(user) {", "if lease != nil && lease.entered.has(user) && false {", simulation(), illegal},
 		{"the_guard_of_the_store_is_off", "pkg/store/mongostore/seats_write.go",
 			"		{Key: \"id\", Value: \"$_id\"}, {Key: \"revision\", Value: \"$revision\"},\n		{Key: \"fence\", Value: bson.D{{Key: \"$ifNull\", Value: bson.A{\"$fence\", 0}}}}, // missing until the first batch",

@@ -145,14 +145,8 @@ func (g *guest) send(req messages.SeatRequest) messages.SeatReply {
 	return reply
 }
 
-// register sends a request to register, unless the process refuses it from memory. Where there is a crowd, it believes that many others
-// were refused just now, whom no history has.
+// register sends a request to register, unless the process refuses it from memory.
 func (g *guest) register(p *process, ask func(lease bool) messages.Answer) messages.SeatReply {
-	for range 20 {
-		if g.place.crowded {
-			p.leases.Answer(g.place.id, store.NewID(), func(bool) messages.Answer { return messages.Answer{Reply: messages.SeatReply{Outcome: store.SoldOut}} })
-		}
-	}
 	asked := false
 	answer := p.leases.Answer(g.place.id, g.user, func(lease bool) messages.Answer {
 		asked = true

@@ -174,7 +174,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 			t.Fatal(err)
 		}
 		w.processes = append(w.processes, &process{r, soldout.New(soldout.Config{
-			Entered: w.memory.entered, Go: func(read func()) { go read() }, Timeout: 2 * time.Second, Ending: ending, Log: zerolog.Nop(),
+			Entered: w.memory.entered, Go: func(read func()) { go read() }, Timeout: 2 * time.Second, Rush: 1, Ending: ending, Log: zerolog.Nop(),
 		})})
 	}
 	w.close = append(w.close, func() { close(ending) })
@@ -279,7 +279,7 @@ func (w *world) open() *place {
 	}
 	w.memory.create(e)
 	w.recorder.Created(history.Event{ID: e.ID.Hex(), Capacity: e.Capacity, Waitlist: e.Waitlist})
-	p := &place{id: e.ID, crowded: w.random.IntN(2) == 0}
+	p := &place{id: e.ID}
 	for range people {
 		p.users = append(p.users, store.NewID())
 	}
@@ -288,9 +288,8 @@ func (w *world) open() *place {
 
 // place is an event and who comes there.
 type place struct {
-	id      store.ID
-	users   []store.ID
-	crowded bool // so many are refused all the time that API processes want leases
+	id    store.ID
+	users []store.ID
 }
 
 func (w *world) number() int {

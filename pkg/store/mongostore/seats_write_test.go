@@ -64,6 +64,7 @@ func TestEachEventIsHeldToItsOwnRevision(t *testing.T) {
 		{"revisions exchanged", func(a, b *store.Event, _ map[store.ID]int64) { a.Revision, b.Revision = b.Revision, a.Revision }, 1, false},
 		{"one revision too old", func(a, _ *store.Event, _ map[store.ID]int64) { a.Revision-- }, 1, false},
 		{"one fence too old", func(_, b *store.Event, fences map[store.ID]int64) { fences[b.ID]-- }, 1, false},
+		{"one grant too few", func(a, _ *store.Event, _ map[store.ID]int64) { a.LeasesGranted-- }, 1, false},
 		{"no room in one", func(_, _ *store.Event, _ map[store.ID]int64) {}, 5, false},
 		{"all as decided", func(_, _ *store.Event, _ map[store.ID]int64) {}, 4, true},
 	} {
