@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -69,14 +70,9 @@ func startRush(t *testing.T, e client.Event, people int, apis ...*client.Client)
 }
 
 // soldOutAnswers counts how often an API process has said that an event is sold out.
-func soldOutAnswers(t *testing.T, api operated, by string) (n float64) {
+func soldOutAnswers(t *testing.T, api operated, by string) float64 {
 	t.Helper()
-	for _, m := range metrics(t, api.admin)["eventio_sold_out_answers_total"].GetMetric() {
-		if m.GetLabel()[0].GetValue() == by {
-			n += m.GetCounter().GetValue()
-		}
-	}
-	return n
+	return value(metrics(t, api.admin), "eventio_sold_out_answers_total", "by", by)
 }
 
 // awaitMemory waits until all API processes refuse from memory.
@@ -93,16 +89,31 @@ func awaitMemory(t *testing.T, apis ...operated) {
 	}
 }
 
-// TestAFreedSeatIsSoldSoonInARush: while a crowd is refused from memory by two API processes, seats become free by people who leave
-// and by a larger capacity. Each is sold within a second, and from the answer to that change until somebody came who got the
-// seat nobody is refused. When the event is cancelled all are told so at once.
+// TestAFreedSeatIsSoldSoonInARush: while a crowd is refused from memory, seats become free by people who leave and by a larger
+// capacity. Each is sold within a second, and from the answer to that change until somebody came who got the seat nobody is
+// refused. When the event is cancelled all are told so at once.
 func TestAFreedSeatIsSoldSoonInARush(t *testing.T) {
 	const lease = 500 * time.Millisecond
-	c := newCluster(t).with("EVENTIO_SOLD_OUT_LEASE=" + lease.String())
-	c.start(t, "worker")
-	c.start(t, "worker")
-	processes := []operated{c.operate(t, "api"), c.operate(t, "api")}
+	setting := "EVENTIO_SOLD_OUT_LEASE=" + lease.String()
+	t.Run("two API processes and two workers", func(t *testing.T) {
+		c := newCluster(t).with(setting)
+		c.start(t, "worker")
+		c.start(t, "worker")
+		freeSeatsInARush(t, lease, c.operate(t, "api"), c.operate(t, "api"))
+	})
+	t.Run("all in one process", func(t *testing.T) {
+		p := serve(t, "EVENTIO_ADMIN_ADDR=127.0.0.1:0", "EVENTIO_AUTH=trusted", setting)
+		one := operated{&process{p.Program, strings.TrimPrefix(p.url, "http://")}, adminOf(t, p.Program)}
+		freeSeatsInARush(t, lease, one, one)
+	})
+}
+
+// freeSeatsInARush is TestAFreedSeatIsSoldSoonInARush at two API processes.
+func freeSeatsInARush(t *testing.T, lease time.Duration, processes ...operated) {
+	t.Helper()
 	apis := []*client.Client{newClient(t, processes[0].addr), newClient(t, processes[1].addr)}
+	ready(t, processes[0].addr)
+	ready(t, processes[1].addr)
 	e := createEvent(t, apis[0], 6)
 	var holders []store.ID
 	for range 6 {
@@ -158,11 +169,11 @@ func TestAFreedSeatIsSoldSoonInARush(t *testing.T) {
 			continue
 		}
 		if y.begun.After(cancelled) {
-			t.Errorf("%v after the event was cancelled somebody is told that it is sold out", y.begun.Sub(cancelled))
+			t.Fatalf("%v after the event was cancelled somebody is told that it is sold out", y.begun.Sub(cancelled))
 		}
 		for _, g := range free {
 			if y.begun.After(g.from) && y.ended.Before(g.to) {
-				t.Errorf("somebody is told sold out %v after a seat was free, before anybody came who got it", y.begun.Sub(g.from))
+				t.Fatalf("somebody is told sold out %v after a seat was free, before anybody came who got it", y.begun.Sub(g.from))
 			}
 		}
 	}

@@ -48,7 +48,7 @@ func (a *Handlers) Register(w http.ResponseWriter, r *serve.Request) error {
 	}
 	var f input.Fields
 	user := serve.ActingFor(r.Caller, &f, "user_id", body.UserID)
-	key, keyed := serve.SeatRequestID(&f, r.Header)
+	key, keyed := serve.IdempotencyKey(&f, r.Header)
 	if err := f.Err(); err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func seatRequestOf(r *serve.Request) (req messages.SeatRequest, err error) {
 		return req, err
 	}
 	var f input.Fields
-	req.RequestID, req.Keyed = serve.SeatRequestID(&f, r.Header)
+	req.RequestID, req.Keyed = serve.IdempotencyKey(&f, r.Header)
 	return req, f.Err()
 }
 
