@@ -136,7 +136,7 @@ func (s *sale) wantWaited(after applied) applied {
 	if len(freed) == 0 {
 		s.t.Fatal("nobody has given up a seat")
 	}
-	if waited := freed[0].asked.Sub(after.done); waited < leases.Wait(leaseLength) {
+	if waited := freed[0].asked.Sub(after.done); waited < leaseLength {
 		s.t.Errorf("a seat is free %s after the last lease was granted", waited)
 	}
 	return freed[0]

@@ -38,11 +38,11 @@ type serveConfig struct {
 	telemetry.Traces
 	setup.Servers
 	retention.Flags
-	MaxBatch          int           `env:"EVENTIO_MAX_BATCH" default:"512" help:"Most registrations in one transaction."`
-	MaxWaiting        int           `env:"EVENTIO_MAX_WAITING" default:"20000" help:"Most requests that wait; more are answered 503."`
-	NATSSharedSubject bool          `name:"nats-shared-subject" env:"EVENTIO_NATS_SHARED_SUBJECT" help:"Also take requests from APIs of the version before, whose subject eventio.v2.seats does not say which database they are for. DANGER: on a NATS server that another database uses too, seats go into the wrong one. Only while upgrading."`
+	MaxBatch          int  `env:"EVENTIO_MAX_BATCH" default:"512" help:"Most registrations in one transaction."`
+	MaxWaiting        int  `env:"EVENTIO_MAX_WAITING" default:"20000" help:"Most requests that wait; more are answered 503."`
+	NATSSharedSubject bool `name:"nats-shared-subject" env:"EVENTIO_NATS_SHARED_SUBJECT" help:"Also take requests from APIs of the version before, whose subject eventio.v2.seats does not say which database they are for. DANGER: on a NATS server that another database uses too, seats go into the wrong one. Only while upgrading."`
 	setup.Leases
-	StopTimeout       time.Duration `env:"EVENTIO_STOP_TIMEOUT" default:"8s" help:"Longest time to finish accepted requests after SIGTERM."`
+	StopTimeout time.Duration `env:"EVENTIO_STOP_TIMEOUT" default:"8s" help:"Longest time to finish accepted requests after SIGTERM."`
 }
 
 // The highest values that --max-batch and --max-waiting may have: a larger batch would be killed by

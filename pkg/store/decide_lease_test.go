@@ -29,8 +29,12 @@ func soldOut() (store.Event, []store.Registration) {
 	return e, rows
 }
 
+// decide decides about an event with these registrations, where all who ask have proven their addresses.
 func decide(e store.Event, rows []store.Registration, batch ...store.SeatRequest) ([]store.SeatResult, []store.Change) {
-	state := store.EventState{Event: e, Registrations: make(map[store.ID]store.Registration)}
+	state := store.EventState{Event: e, Registrations: make(map[store.ID]store.Registration), Proven: make(map[store.ID]bool)}
+	for _, req := range batch {
+		state.Proven[req.UserID] = true
+	}
 	for _, r := range rows {
 		state.Registrations[r.UserID] = r
 	}
@@ -203,6 +207,20 @@ func TestWhatWasSentBeforeLeasesEndedIsOvertaken(t *testing.T) {
 		if results[0].Outcome != store.Cancelled || results[1].Outcome != want {
 			t.Errorf("sent %s after the end: %+v", sent, results)
 		}
+	}
+}
+
+// TestLeasesOfOneEventEndAlone: what a batch knows of another event's leases says nothing of these.
+func TestLeasesOfOneEventEndAlone(t *testing.T) {
+	e, rows := soldOut()
+	e.LeasesGranted, e.LeaseMillis = 7, 250
+	other := e
+	other.ID = store.NewID()
+	cancel, known := storetest.NewCancel(store.SeatRequest{EventID: e.ID, UserID: rows[0].UserID}), storetest.NewCancel(store.SeatRequest{EventID: other.ID, UserID: store.NewID()})
+	known.LeasesEnded = 7
+	results, changes := store.Decide(map[store.ID]store.EventState{e.ID: {Event: e}, other.ID: {Event: other}}, []store.SeatRequest{known, cancel})
+	if results[0].Outcome != store.Cancelled || results[1].Outcome != store.LeaseOut || len(changes) != 2 {
+		t.Errorf("%+v, %+v", results, changes)
 	}
 }
 

@@ -14,7 +14,7 @@ const MaxLease = time.Second
 // leasesOut reports whether leases of e may be out, for all that a batch knows.
 func (e Event) leasesOut(batch []SeatRequest) bool {
 	return e.LeaseMillis > 0 && !slices.ContainsFunc(batch, func(r SeatRequest) bool {
-		return r.EventID == e.ID && r.LeasesEnded > 0 && r.LeasesEnded == e.LeasesGranted
+		return r.EventID == e.ID && r.LeasesEnded == e.LeasesGranted
 	})
 }
 
