@@ -52,7 +52,7 @@ bench: ## all benchmarks; BENCH=regexp for some
 	@[ -n "$$MONGODB_URI" ] || scripts/mongod.sh >/dev/null
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 60m ./...
 
-load: ## measure S1 to S16 and S18 against the baselines into docs/benchmarks/, half an hour; LOAD="--scenario S1,S3" for some
+load: ## measure S1 to S18 against the baselines into docs/benchmarks/, half an hour; LOAD="--scenario S1,S3" for some
 	go run ./loadtest/bench --out docs/benchmarks $(LOAD)
 
 # go test fuzzes one target at a time.

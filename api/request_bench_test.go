@@ -18,19 +18,28 @@ import (
 )
 
 // BenchmarkRequest is what a request costs in processor time and memory over real connections, its client and, for a
-// registration, its worker and the embedded store included. Of /livez it is the API's own part of any request.
+// registration, its worker and the embedded store included. Of /livez it is the API's own part of any request, and who is
+// refused from memory has nothing more than that.
 func BenchmarkRequest(b *testing.B) {
-	s := newSite(b, "sqlite")
+	s := newSiteWithLeases(b, "sqlite")
 	i := s.start(b, identity.Keys{}, func(c *gate.Config) { c.Mode, c.Local = gate.Trusted, true })
-	event := store.NewID()
-	if err := s.st.CreateEvent(b.Context(), store.Event{
-		ID: event, OrganizerID: store.NewID(), Title: "Concert", Capacity: 1 << 40, StartsAt: time.Now(), EndsAt: time.Now().Add(time.Hour),
-	}); err != nil {
-		b.Fatal(err)
+	create := func(capacity int64) store.ID {
+		event := store.NewID()
+		if err := s.st.CreateEvent(b.Context(), store.Event{
+			ID: event, OrganizerID: store.NewID(), Title: "Concert", Capacity: capacity, StartsAt: time.Now(), EndsAt: time.Now().Add(time.Hour),
+		}); err != nil {
+			b.Fatal(err)
+		}
+		return event
 	}
+	register := func(event store.ID) func() load.Request {
+		return func() load.Request { return load.Request{Seat: load.Seat{Event: event, User: store.NewID()}} }
+	}
+	path := "/api/events/" + create(1).Hex()
 	for name, request := range map[string]func() load.Request{
-		"registration": func() load.Request { return load.Request{Seat: load.Seat{Event: event, User: store.NewID()}} },
-		"event":        func() load.Request { return load.Request{Path: "/api/events/" + event.Hex()} },
+		"registration": register(create(1 << 40)),
+		"refused":      register(create(1)),
+		"event":        func() load.Request { return load.Request{Path: path} },
 		"livez":        func() load.Request { return load.Request{Path: "/livez"} },
 	} {
 		b.Run(name, func(b *testing.B) {
@@ -42,7 +51,7 @@ func BenchmarkRequest(b *testing.B) {
 			for k, c := range conns {
 				crowd.Go(func() {
 					for n := k; n < b.N; n += len(conns) {
-						if status, err := c.Send(request()); err != nil || status >= http.StatusBadRequest {
+						if status, err := c.Send(request()); err != nil || status >= http.StatusBadRequest && status != http.StatusConflict {
 							b.Errorf("status %d, %v", status, err)
 							return
 						}

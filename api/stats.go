@@ -45,6 +45,7 @@ func newStats(a *API) *stats {
 		"route", "method", "code")
 	s.up = measure.NewDependencies("queue", "workers", "store")
 	s.Add(s.up)
+	s.Add(a.registrations.Metrics())
 	s.GaugeFunc("eventio_live_streams", "Live streams that are open.", func() float64 { return float64(a.Listening()) })
 	s.GaugeFunc("eventio_live_waits", "Clients that wait for changes.", func() float64 { return float64(a.Waiting()) })
 	return s

@@ -97,7 +97,9 @@ func (w *Worker) applyPart(ctx context.Context, part []request, out *replies) (r
 	results, err := w.applyOnce(ctx, part)
 	if err == nil {
 		for i, res := range results {
-			out.add(part[i], wireReply(res))
+			if res.Outcome != store.LeaseOut || !w.putAside(part[i]) {
+				out.add(part[i], w.reply(part[i], res))
+			}
 		}
 		return nil
 	}
@@ -123,6 +125,26 @@ func (w *Worker) applyPart(ctx context.Context, part []request, out *replies) (r
 	w.sampledLog.Error().Err(err).Int("batch_size", len(part)).Strs("request_ids", traceIDs(part)).Msg("requests failed")
 	fail(part, err)
 	return retry
+}
+
+// putAside has a request wait until the leases of its event have ended, and reports whether it does: not if its caller would have
+// left by then, or too many wait.
+func (w *Worker) putAside(r request) bool {
+	over := w.leases.over(r.EventID)
+	r.putAside = true
+	if r.deadline.Before(over.Add(minApplyTime)) || w.queue.putAside(r.EventID, []request{r}, over) == 0 {
+		return false
+	}
+	w.stats.leaseWaits.Inc()
+	return true
+}
+
+// reply is the reply to a request that was applied. One that leases keep from being decided is told to come again.
+func (w *Worker) reply(r request, res store.SeatResult) messages.SeatReply {
+	if res.Outcome == store.LeaseOut {
+		return failureReply(r, store.ErrUnavailable)
+	}
+	return wireReply(res)
 }
 
 // failureReply is the reply to a request that could not be applied because of err.
@@ -170,11 +192,15 @@ func (w *Worker) applyOnce(ctx context.Context, batch []request) (results []stor
 			deadline = r.deadline
 		}
 		requests[i] = storeRequest(r.SeatRequest, now)
-		requests[i].SentAt, requests[i].Refused = r.sent, late[i]
+		requests[i].SentAt, requests[i].Refused, requests[i].LeasesEnded = r.sent, late[i], w.leases.ended(r)
+		if r.Lease {
+			requests[i].Lease = w.config.SoldOutLease
+		}
 	}
 	ctx, cancel := context.WithDeadline(store.WithChanges(ctx, w.news.take), deadline)
 	defer cancel()
 	results, err = w.seats.Apply(ctx, requests)
 	w.refused.note(batch, results)
+	w.stats.leases.Add(float64(w.leases.note(batch, results)))
 	return results, err
 }

@@ -20,6 +20,7 @@ type request struct {
 	sent        time.Time // when it was sent, rather too early than too late; zero: not known
 	deadline    time.Time // no write for it begins after this time
 	maybeStored bool      // an earlier try to apply it may have stored something
+	putAside    bool      // it has waited until leases have ended
 
 	trace trace.SpanContext // of the HTTP request; not valid when nothing is traced
 }
@@ -33,7 +34,9 @@ type queue struct {
 	events  map[store.ID]*eventQueue
 	ready   []*eventQueue // those with requests and no batch in flight, the longest waiting first
 	waiting int           // requests of all events
-	max     int           // bounds waiting
+	aside   map[store.ID]*asideQueue
+	held    int // requests of aside
+	max     int // bounds waiting and held together
 	closed  bool
 }
 
@@ -46,7 +49,7 @@ type eventQueue struct {
 }
 
 func newQueue(maxWaiting int) *queue {
-	q := &queue{events: make(map[store.ID]*eventQueue), max: maxWaiting}
+	q := &queue{events: make(map[store.ID]*eventQueue), aside: make(map[store.ID]*asideQueue), max: maxWaiting}
 	q.changed.L = &q.mu
 	return q
 }
@@ -59,13 +62,9 @@ func (q *queue) put(all []request) int {
 	if q.closed {
 		return 0
 	}
-	n := min(len(all), q.max-q.waiting)
+	n := min(len(all), q.max-q.waiting-q.held)
 	for _, r := range all[:n] {
-		e := q.events[r.EventID]
-		if e == nil {
-			e = &eventQueue{event: r.EventID}
-			q.events[r.EventID] = e
-		}
+		e := q.eventQueue(r.EventID)
 		e.requests = append(e.requests, r)
 		if len(e.requests) == 1 && !e.inFlight {
 			q.ready = append(q.ready, e)
@@ -76,15 +75,25 @@ func (q *queue) put(all []request) int {
 	return n
 }
 
+// eventQueue returns the requests for an event. The caller holds mu.
+func (q *queue) eventQueue(event store.ID) *eventQueue {
+	e := q.events[event]
+	if e == nil {
+		e = &eventQueue{event: event}
+		q.events[event] = e
+	}
+	return e
+}
+
 // take waits for requests and returns at most n of them as a batch. The events of the batch are
 // in flight until release. A request that may promote any number of people is the only one of its
-// event in a batch. take returns nil when the queue is closed and no request waits that another
+// event in a batch. take returns nil when the queue is closed, none is held and no request waits that another
 // goroutine would not take.
 func (q *queue) take(n int) []request {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.ready) == 0 {
-		if q.closed {
+		if q.closed && q.held == 0 {
 			return nil
 		}
 		q.changed.Wait()

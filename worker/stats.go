@@ -30,6 +30,9 @@ type stats struct {
 	splits    prometheus.Counter
 	untold    prometheus.Counter
 	pauses    prometheus.Counter
+
+	leases     prometheus.Counter
+	leaseWaits prometheus.Counter
 }
 
 func newStats(q *queue) *stats {
@@ -46,6 +49,9 @@ func newStats(q *queue) *stats {
 	s.splits = s.Counter("eventio_worker_batch_splits_total", "Batches that failed and were tried again in parts.")
 	s.untold = s.Counter("eventio_worker_news_dropped_total", "Batches whose news were not published, because too many waited for that.")
 	s.pauses = s.Counter("eventio_worker_pauses_total", "Times at which the worker noticed that its process had been stopped for a while.")
+	s.leases = s.Counter("eventio_worker_leases_granted_total", "Leases that were granted, by which API processes say for a while that an event is sold out.")
+	s.leaseWaits = s.Counter("eventio_worker_lease_waits_total", "Times at which a seat request was put aside until leases of its event have ended.")
+	s.GaugeFunc("eventio_worker_queue_held_requests", "Seat requests that wait until leases of their events have ended.", func() float64 { return float64(q.heldRequests()) })
 	s.GaugeFunc("eventio_worker_queue_requests", "Seat requests that wait for a batch.", func() float64 { return float64(q.length()) })
 	s.GaugeFunc("eventio_worker_queue_oldest_seconds", "How long the seat request waits that has waited longest for a batch; 0 when none waits.", func() float64 {
 		return q.oldestWait(time.Now()).Seconds()

@@ -41,7 +41,7 @@ func wireReply(r store.SeatResult) messages.SeatReply {
 	}
 	reply := messages.SeatReply{
 		Outcome: r.Outcome, Number: r.Registration.Number, RegisteredAt: r.Registration.RegisteredAt,
-		Position: r.Position, OpensAt: r.OpensAt,
+		Position: r.Position, OpensAt: r.OpensAt, LeaseMillis: r.Lease.Milliseconds(), LastNumber: r.LastNumber,
 	}
 	if !r.OpensAt.IsZero() {
 		reply.OpensInMillis = max(0, time.Until(r.OpensAt).Milliseconds())

@@ -12,7 +12,7 @@ import (
 )
 
 // TestEveryOutcomeOfTheStoreTravels: each is the same word on the wire, and valid there; only
-// NotOrganizer and Overtaken are others. What is no outcome of the store may have changed something.
+// NotOrganizer, Overtaken and LeaseOut are others. What is no outcome of the store may have changed something.
 func TestEveryOutcomeOfTheStoreTravels(t *testing.T) {
 	for _, word := range testenv.Constants(t, "../pkg/store", "Outcome") {
 		reply, want := wireReply(store.SeatResult{Outcome: store.Outcome(word)}), store.Outcome(word)
@@ -21,6 +21,8 @@ func TestEveryOutcomeOfTheStoreTravels(t *testing.T) {
 			want = messages.OutcomeInvalid
 		case store.Overtaken: // no decision
 			want = messages.OutcomeOverloaded
+		case store.LeaseOut: // which is put aside, and never gets here
+			want = messages.OutcomeUnknown
 		}
 		if reply.Again != (word == string(store.Overtaken)) {
 			t.Errorf("the store's %s is to be sent anew: %t", word, reply.Again)
@@ -70,7 +72,7 @@ func TestNothingIsLostInTranslation(t *testing.T) {
 		t.Errorf("the request is %+v, want %+v", got, want)
 	}
 	for i, field := range reflect.ValueOf(got).Fields() {
-		if field.IsZero() && i.Name != "SentAt" && i.Name != "Refused" { // see applyOnce
+		if field.IsZero() && !slices.Contains([]string{"SentAt", "Refused", "Lease", "LeasesEnded"}, i.Name) { // see applyOnce
 			t.Errorf("%s of the request is not set", i.Name)
 		}
 	}
@@ -81,5 +83,9 @@ func TestNothingIsLostInTranslation(t *testing.T) {
 		Outcome: store.Waitlisted, Number: 5, RegisteredAt: now, Position: 6, OpensAt: now.Add(1),
 	}); reply != want {
 		t.Errorf("the reply is %+v, want %+v", reply, want)
+	}
+	reply = wireReply(store.SeatResult{Outcome: store.SoldOut, Lease: 250 * time.Millisecond, LastNumber: 7, LeasesGranted: 9})
+	if want := (messages.SeatReply{Outcome: store.SoldOut, LeaseMillis: 250, LastNumber: 7}); reply != want {
+		t.Errorf("a lease is told as %+v", reply)
 	}
 }

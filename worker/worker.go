@@ -12,6 +12,11 @@
 // Every request that a worker accepts gets a reply, also during Stop. When the queue is full, a
 // request is answered "overloaded" at once. A message that cannot be read is answered "invalid".
 //
+// # When leases are out
+//
+// A worker may let API processes say by themselves for a while that an event is sold out (Config.SoldOutLease). A request that could
+// change that is put aside until they say so no more, by whichever worker finds it, and then applied. See store.LeaseOut.
+//
 // # When a worker dies
 //
 // The requests that it accepted get no reply. The requester notices that within half of its
@@ -63,6 +68,10 @@ type Config struct {
 	// before send them. They do not say which database they are for, so use it during an upgrade
 	// only, and while one database uses the NATS server. Default false.
 	SharedSubject bool
+	// SoldOutLease is for how long an API process that asks may say by itself that an event is sold out, at most store.MaxLease.
+	// Default 0: not at all. Set it only when no worker of a version before runs any more: such a one frees seats without
+	// waiting for the end of leases, and people are refused whom nobody has kept from a seat.
+	SoldOutLease time.Duration
 	// Tracer makes the spans of batches. nil: there are none.
 	Tracer *tracing.Tracer
 	// Now is the clock that decides about opening hours and gives registrations their time. It
@@ -103,6 +112,7 @@ type Worker struct {
 	pauses     *pauseDetector
 	taken      *takenNames
 	refused    *refusals
+	leases     *leaseTimes
 	news       *announcer
 	batchers   sync.WaitGroup // the goroutines that apply batches
 	background sync.WaitGroup // the goroutines of pauses and news
@@ -124,7 +134,7 @@ func New(conn *nats.Conn, seats store.Seats, config Config, log zerolog.Logger) 
 		conn: conn, seats: seats, config: config, log: log,
 		namespace:  messages.Namespace{Prefix: config.Prefix, Database: seats.DatabaseID()},
 		sampledLog: log.Sample(&zerolog.BurstSampler{Burst: 1, Period: time.Second}),
-		queue:      newQueue(config.MaxWaiting), delays: newDelayEstimator(), taken: newTakenNames(), refused: newRefusals(),
+		queue:      newQueue(config.MaxWaiting), delays: newDelayEstimator(), taken: newTakenNames(), refused: newRefusals(), leases: new(leaseTimes),
 		applying: applying, endApplying: endApplying,
 	}
 	w.stats = newStats(w.queue)
@@ -193,6 +203,7 @@ func (w *Worker) Stop(ctx context.Context) error {
 		err = fmt.Errorf("stop the worker: %w", ctx.Err())
 	}
 	w.endApplying()
+	w.queue.recallAll() // after a stop in time there are none
 	w.background.Wait()
 	<-idle
 	if w.conn.IsConnected() { // the caller may close it, and the replies must be sent before

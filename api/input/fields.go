@@ -9,16 +9,17 @@ import (
 	"github.com/eventio/eventio/api/problem"
 	"github.com/eventio/eventio/internal/text"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/bounds"
 )
 
 // Limits of fields. Characters are Unicode code points.
 const (
 	MaxName        = 200             // characters
 	MaxEmail       = text.MaxAddress // bytes
-	MaxTitle       = store.MaxTitle
-	MaxDescription = store.MaxDescription
-	MaxPlace       = store.MaxVenue
-	MaxCapacity    = store.MaxCapacity
+	MaxTitle       = bounds.MaxTitle
+	MaxDescription = bounds.MaxDescription
+	MaxPlace       = bounds.MaxVenue
+	MaxCapacity    = bounds.MaxCapacity
 )
 
 // Fields checks the fields of one request and collects what is wrong with them. The zero value is
@@ -60,14 +61,14 @@ func (f *Fields) OneOf(field, value string, allowed ...string) {
 
 // Line checks a required text of one line, and trims it.
 func (f *Fields) Line(field, value string, maxChars int) string {
-	value, err := store.Line(value, maxChars)
+	value, err := bounds.Line(value, maxChars)
 	f.Check(field, err)
 	return value
 }
 
 // Text checks an optional text of several lines.
 func (f *Fields) Text(field, value string, maxChars int) string {
-	value, err := store.Text(value, maxChars)
+	value, err := bounds.Text(value, maxChars)
 	f.Check(field, err)
 	return value
 }
@@ -118,7 +119,7 @@ func (f *Fields) ID(field, value string) store.ID {
 
 // Capacity checks a number of seats.
 func (f *Fields) Capacity(field string, value int64) int64 {
-	f.Check(field, store.Capacity(value))
+	f.Check(field, bounds.Capacity(value))
 	return value
 }
 
@@ -132,13 +133,13 @@ func (f *Fields) Between(field string, value, low, high int64) int64 {
 
 // OptionalLine checks a text of one line that may be left out.
 func (f *Fields) OptionalLine(field, value string, maxChars int) string {
-	value, err := store.OptionalLine(value, maxChars)
+	value, err := bounds.OptionalLine(value, maxChars)
 	f.Check(field, err)
 	return value
 }
 
 // TimeZone checks the name of a time zone, which may be left out.
 func (f *Fields) TimeZone(field, value string) string {
-	f.Check(field, store.TimeZone(value))
+	f.Check(field, bounds.TimeZone(value))
 	return value
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/bounds"
 )
 
 // rfc3339 matches the grammar of RFC 3339, section 5.6, in upper case. time.Parse also takes hours of
@@ -43,7 +43,7 @@ func (f *Fields) Instant(field, value string) time.Time {
 	case err != nil:
 		f.Add(field, "must be an RFC 3339 time such as 2027-05-01T18:00:00Z")
 	default:
-		t, err = store.Instant(t)
+		t, err = bounds.Instant(t)
 		f.Check(field, err)
 	}
 	return t

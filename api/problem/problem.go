@@ -18,6 +18,9 @@ import (
 // MediaType is the Content-Type of a problem document.
 const MediaType = "application/problem+json"
 
+// The values of headers that each answer has. They are shared: nobody changes them.
+var mediaType, noStore = []string{MediaType}, []string{"no-store"}
+
 // FieldError says which field of a request is wrong, and what it should be.
 type FieldError struct {
 	Field  string `json:"field"`
@@ -94,8 +97,7 @@ func (p *Problem) Unwrap() error { return p.Cause }
 // stays: a rate limit knows when it ends.
 func (p *Problem) Write(w http.ResponseWriter) {
 	h := w.Header()
-	h.Set("Content-Type", MediaType)
-	h.Set("Cache-Control", "no-store")
+	h["Content-Type"], h["Cache-Control"] = mediaType, noStore
 	switch p.Code.Header() {
 	case HeaderRetryAfter:
 		if h.Get(HeaderRetryAfter) == "" {

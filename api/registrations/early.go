@@ -1,7 +1,6 @@
 package registrations
 
 import (
-	"context"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -54,13 +53,13 @@ func (o openings) note(event store.ID, reply messages.SeatReply) {
 // early answers a request to register for an event that is not open yet, without a worker: the herd that waits for an opening
 // must not be in its way. All who ask at once share a read of the event. It goes by the worker's clock, and leaves to the workers what they have to look
 // for: whether somebody is registered already, where anybody ever was, and the last second.
-func (a *Handlers) early(ctx context.Context, event store.ID) (answer messages.Answer, ok bool) {
+func (a *Handlers) early(r *serve.Request, event store.ID) (answer messages.Answer, ok bool) {
 	hint, known := a.openings.Peek(event) // every request to register comes by here, and almost none finds any
 	if !known {
 		return answer, false
 	}
 	if time.Now().Before(hint.end) {
-		e, err := a.Store.Event(ctx, event)
+		e, err := a.Store.Event(r.Context(), event)
 		wait := time.Until(hint.due)
 		if err == nil && e.OpensAt.Equal(hint.at) && e.LastNumber == 0 && e.CancelledAt.IsZero() && time.Now().Before(hint.end) {
 			return messages.Answer{Reply: messages.SeatReply{Outcome: store.RegistrationNotOpen, OpensAt: e.OpensAt, OpensInMillis: wait.Milliseconds()}}, true

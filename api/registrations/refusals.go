@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/eventio/eventio/api/serve"
@@ -31,18 +32,21 @@ type refusedIn struct {
 // concurrent use.
 type refusals struct {
 	core    *serve.Core
-	mu      sync.Mutex // guards all below
-	counted map[refusedIn]int64
+	mu      sync.RWMutex // guards all below, and read-locked that nothing is handed on
+	counted map[refusedIn]*atomic.Int64
 	adding  bool // somebody will hand on what is counted
 }
 
 func newRefusals(core *serve.Core) *refusals {
-	return &refusals{core: core, counted: make(map[refusedIn]int64)}
+	return &refusals{core: core, counted: make(map[refusedIn]*atomic.Int64)}
 }
 
-// count counts a refusal. It does not block.
+// count counts a refusal. It does not block, nor do thousands block each other, who are refused in the same minute.
 func (r *refusals) count(event store.ID) {
 	in := refusedIn{event, time.Now().UTC().Truncate(time.Minute)}
+	if r.again(in) {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.put(in, 1)
@@ -52,11 +56,29 @@ func (r *refusals) count(event store.ID) {
 	}
 }
 
+// again counts a refusal if it is not the first of its minute.
+func (r *refusals) again(in refusedIn) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	n, known := r.counted[in]
+	if !known || !r.adding {
+		return false
+	}
+	n.Add(1)
+	return true
+}
+
 // put adds to what is counted. The caller holds mu.
 func (r *refusals) put(in refusedIn, n int64) {
-	if _, known := r.counted[in]; known || len(r.counted) < maxRefusals {
-		r.counted[in] += n
+	known := r.counted[in]
+	if known == nil {
+		if len(r.counted) >= maxRefusals {
+			return
+		}
+		known = new(atomic.Int64)
+		r.counted[in] = known
 	}
+	known.Add(n)
 }
 
 // add hands on what is counted, once a second, until nothing is left. At the end of the process it tries once.
@@ -85,11 +107,11 @@ func (r *refusals) add() {
 func (r *refusals) handOn() error {
 	r.mu.Lock()
 	counted := r.counted
-	r.counted = make(map[refusedIn]int64)
+	r.counted = make(map[refusedIn]*atomic.Int64)
 	r.mu.Unlock()
 	minutes := make([]store.RefusedMinute, 0, len(counted))
 	for in, n := range counted {
-		minutes = append(minutes, store.RefusedMinute{EventID: in.event, At: in.at, Refused: n})
+		minutes = append(minutes, store.RefusedMinute{EventID: in.event, At: in.at, Refused: n.Load()})
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), refusalsTimeout)
 	defer cancel()
@@ -98,7 +120,7 @@ func (r *refusals) handOn() error {
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		for in, n := range counted {
-			r.put(in, n)
+			r.put(in, n.Load())
 		}
 	}
 	return err

@@ -16,6 +16,7 @@ import (
 	"github.com/eventio/eventio/api/gate"
 	"github.com/eventio/eventio/api/input"
 	"github.com/eventio/eventio/api/serve"
+	"github.com/eventio/eventio/api/soldout"
 	"github.com/eventio/eventio/api/wire"
 	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/pkg/messages"
@@ -27,11 +28,12 @@ type Handlers struct {
 	*serve.Core
 	refusals *refusals
 	openings openings
+	leases   *soldout.Leases
 }
 
 // New makes the handlers over what all share.
 func New(core *serve.Core) *Handlers {
-	return &Handlers{core, newRefusals(core), newOpenings()}
+	return &Handlers{core, newRefusals(core), newOpenings(), newLeases(core)}
 }
 
 // Register registers the user of the body.
@@ -46,7 +48,7 @@ func (a *Handlers) Register(w http.ResponseWriter, r *serve.Request) error {
 	}
 	var f input.Fields
 	user := serve.ActingFor(r.Caller, &f, "user_id", body.UserID)
-	key, keyed := serve.SeatRequestID(&f, r.Header)
+	key, keyed := serve.IdempotencyKey(&f, r.Header)
 	if err := f.Err(); err != nil {
 		return err
 	}
@@ -193,7 +195,7 @@ func seatRequestOf(r *serve.Request) (req messages.SeatRequest, err error) {
 		return req, err
 	}
 	var f input.Fields
-	req.RequestID, req.Keyed = serve.SeatRequestID(&f, r.Header)
+	req.RequestID, req.Keyed = serve.IdempotencyKey(&f, r.Header)
 	return req, f.Err()
 }
 
@@ -218,9 +220,12 @@ func registrationIDs(r *serve.Request) (event, user store.ID, err error) {
 // sendRegister sends a request to register, and returns what can be told of the registration,
 // with the position of who waits.
 func (a *Handlers) sendRegister(w http.ResponseWriter, r *serve.Request, req messages.SeatRequest) (wire.Registration, messages.Answer, error) {
-	got, early := a.early(r.Context(), req.EventID)
+	got, early := a.early(r, req.EventID)
 	if !early {
-		got = a.Send(w, r, req)
+		got = a.leases.Answer(req.EventID, req.UserID, func(lease bool) messages.Answer {
+			req.Lease = lease
+			return a.Send(w, r, req)
+		})
 	}
 	switch got.Reply.Outcome {
 	case store.SoldOut:

@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -31,14 +30,6 @@ func IdempotencyKey(f *input.Fields, h http.Header) (key string, sent bool) {
 		key = values[0]
 	}
 	return key, true
-}
-
-// SeatRequestID returns the id of a seat request: the client's key, or a new one. keyed tells which.
-func SeatRequestID(f *input.Fields, h http.Header) (id string, keyed bool) {
-	if key, sent := IdempotencyKey(f, h); sent {
-		return key, true
-	}
-	return rand.Text(), false
 }
 
 // KeyScope names what an idempotency key belongs to: the route, and the caller who is proven.

@@ -42,8 +42,8 @@ func WriteJSON(w http.ResponseWriter, status int, v any) error {
 	return nil
 }
 
-// jsonType is the media type of answers. Nobody changes it.
-var jsonType = []string{"application/json"}
+// jsonType is the media type of answers, and noStore keeps caches out. Nobody changes them.
+var jsonType, noStore = []string{"application/json"}, []string{"no-store"}
 
 // WriteCreated sends v with 201, and in Location where the new thing is.
 func WriteCreated(w http.ResponseWriter, location string, replayed bool, v any) error {
@@ -114,7 +114,7 @@ func LinkNext(w http.ResponseWriter, path string, q url.Values, limit int, curso
 }
 
 // NoStore keeps caches from storing an answer that is for one person.
-func NoStore(w http.ResponseWriter) { w.Header().Set("Cache-Control", "no-store") }
+func NoStore(w http.ResponseWriter) { w.Header()["Cache-Control"] = noStore }
 
 // WriteOwn sends a whole list that is for one person, each of its items in the form in which they are told of it. It is
 // for what a person can have few of.

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"crypto/rand"
 	"net/http"
 
 	"github.com/eventio/eventio/api/gate"
@@ -8,11 +9,14 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// Send sends a seat request to the workers and returns their answer. The requester keeps to the
-// deadline by itself.
+// Send sends a seat request to the workers and returns their answer. One without an id, for which the client has sent no
+// key, gets a new one. The requester keeps to the deadline by itself.
 func (a *Core) Send(w http.ResponseWriter, r *Request, req messages.SeatRequest) messages.Answer {
 	a.throttle.seatRequests.Add(1)
 	defer a.throttle.seatRequests.Add(-1)
+	if req.RequestID == "" {
+		req.RequestID = rand.Text()
+	}
 	req.TraceID, req.TraceParent = RequestID(w), r.TraceParent
 	ctx := r.Lasting
 	if req.Kind == messages.KindRegister { // what frees a seat, or edits, is carried out for who has left, too

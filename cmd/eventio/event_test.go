@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,7 @@ import (
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore"
+	"github.com/eventio/eventio/pkg/store/sqlitestore"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -229,5 +231,37 @@ func TestWaitsAndStreamsKeepNobodyOut(t *testing.T) {
 	r := p.ask(t, "POST", "/api/events", body())
 	if took := time.Since(began); r.status != 201 || took > 5*time.Second {
 		t.Errorf("the next client gets %v after %v", r, took)
+	}
+}
+
+// TestOperatorsWaitForLeases: what operators do to an event by themselves waits until no API process says from memory that it is sold
+// out, as every change of it does.
+func TestOperatorsWaitForLeases(t *testing.T) {
+	for _, action := range []string{"close", "delete"} {
+		t.Run(action, func(t *testing.T) {
+			data := t.TempDir()
+			st, err := sqlitestore.Open(t.Context(), filepath.Join(data, "eventio.db"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			event := storetest.NewEvent(t, st, 1).ID
+			asks := storetest.NewRequest(event)
+			asks.Lease = 300 * time.Millisecond
+			storetest.MustApply(t, st, storetest.NewRequest(event))
+			if got := storetest.MustApply(t, st, asks)[0]; got.Lease != asks.Lease {
+				t.Fatalf("no lease is granted: %+v", got)
+			}
+			begun := time.Now()
+			if err := st.Close(); err != nil {
+				t.Fatal(err)
+			}
+			args := []string{"event", action, event.Hex(), "--data", data}
+			if action == "delete" {
+				args = append(args, "--yes")
+			}
+			if out := printed(t, args...); !strings.Contains(out, event.Hex()) || time.Since(begun) < asks.Lease {
+				t.Errorf("after %s it says %s", time.Since(begun), out)
+			}
+		})
 	}
 }

@@ -65,6 +65,7 @@ type serveConfig struct {
 	process.Idle
 	Auth string `env:"EVENTIO_AUTH" enum:"auto,token,trusted" default:"auto" help:"token: whoever acts must prove who they are. trusted: ids in bodies are believed; only for yourself, or behind a gateway that knows its users. auto: trusted, for the user who starts it, on a loopback address before which no proxy is named, else token."`
 	setup.Identity
+	setup.Leases
 	retention.Flags
 	retention.KeyFlags
 	setup.Relay
@@ -119,7 +120,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	if err := cmp.Or(process.RequestTimeout(c.RequestTimeout), c.CheckIdle()); err != nil {
 		return err
 	}
-	if err := cmp.Or(c.Flags.Check(), c.KeyFlags.Check(), c.Relay.Check()); err != nil {
+	if err := cmp.Or(c.Flags.Check(), c.KeyFlags.Check(), c.Relay.Check(), c.CheckLeases()); err != nil {
 		return err
 	}
 	most, err := c.Bound()
@@ -159,7 +160,7 @@ func (c serveConfig) run(ctx context.Context, env process.Env, log zerolog.Logge
 	}
 	defer endTraces()
 	embedded, err := setup.OpenEmbedded(ctx, setup.EmbeddedConfig{
-		Data: c.Data, NATSListen: c.NATSListen, NATSListenAuth: c.NATSListenAuth, Prefix: c.Prefix, Metrics: metrics, Tracer: tracer,
+		Data: c.Data, NATSListen: c.NATSListen, NATSListenAuth: c.NATSListenAuth, Prefix: c.Prefix, SoldOutLease: c.SoldOutLease, Metrics: metrics, Tracer: tracer,
 	}, log)
 	if err != nil {
 		return err

@@ -38,10 +38,11 @@ type serveConfig struct {
 	telemetry.Traces
 	setup.Servers
 	retention.Flags
-	MaxBatch          int           `env:"EVENTIO_MAX_BATCH" default:"512" help:"Most registrations in one transaction."`
-	MaxWaiting        int           `env:"EVENTIO_MAX_WAITING" default:"20000" help:"Most requests that wait; more are answered 503."`
-	NATSSharedSubject bool          `name:"nats-shared-subject" env:"EVENTIO_NATS_SHARED_SUBJECT" help:"Also take requests from APIs of the version before, whose subject eventio.v2.seats does not say which database they are for. DANGER: on a NATS server that another database uses too, seats go into the wrong one. Only while upgrading."`
-	StopTimeout       time.Duration `env:"EVENTIO_STOP_TIMEOUT" default:"8s" help:"Longest time to finish accepted requests after SIGTERM."`
+	MaxBatch          int  `env:"EVENTIO_MAX_BATCH" default:"512" help:"Most registrations in one transaction."`
+	MaxWaiting        int  `env:"EVENTIO_MAX_WAITING" default:"20000" help:"Most requests that wait; more are answered 503."`
+	NATSSharedSubject bool `name:"nats-shared-subject" env:"EVENTIO_NATS_SHARED_SUBJECT" help:"Also take requests from APIs of the version before, whose subject eventio.v2.seats does not say which database they are for. DANGER: on a NATS server that another database uses too, seats go into the wrong one. Only while upgrading."`
+	setup.Leases
+	StopTimeout time.Duration `env:"EVENTIO_STOP_TIMEOUT" default:"8s" help:"Longest time to finish accepted requests after SIGTERM."`
 }
 
 // The highest values that --max-batch and --max-waiting may have: a larger batch would be killed by
@@ -74,7 +75,7 @@ func run(ctx context.Context, env process.Env) (err error) {
 		process.InRange("--stop-timeout", c.Serve.StopTimeout, 1, process.MaxStop)); err != nil {
 		return err
 	}
-	if err := c.Serve.Check(); err != nil {
+	if err := cmp.Or(c.Serve.Check(), c.Serve.CheckLeases()); err != nil {
 		return err
 	}
 	listener, err := process.Listen(c.Addr)
@@ -114,7 +115,7 @@ func serve(ctx context.Context, c config, listener net.Listener, connections par
 	ctx, end := process.EndOn(ctx, log, connections.Lost)
 	w := worker.New(connections.NATS, connections.Store, worker.Config{
 		MaxBatch: c.Serve.MaxBatch, MaxWaiting: c.Serve.MaxWaiting,
-		Prefix: c.Serve.NATSPrefix, SharedSubject: c.Serve.NATSSharedSubject, Tracer: connections.tracer,
+		Prefix: c.Serve.NATSPrefix, SharedSubject: c.Serve.NATSSharedSubject, SoldOutLease: c.Serve.SoldOutLease, Tracer: connections.tracer,
 	}, log)
 	if err := w.Start(); err != nil {
 		return errors.Join(err, end())

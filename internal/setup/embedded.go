@@ -41,6 +41,8 @@ type EmbeddedConfig struct {
 	// NATSListenAuth is USER:PASSWORD of the other processes, required with NATSListen.
 	NATSListenAuth string
 	Prefix         Prefix
+	// SoldOutLease is worker.Config.SoldOutLease.
+	SoldOutLease time.Duration
 	// Metrics gets the metrics of all parts. nil: they are not registered.
 	Metrics prometheus.Registerer
 	// Tracer makes the spans of batches. nil: there are none.
@@ -112,7 +114,7 @@ func OpenEmbedded(ctx context.Context, config EmbeddedConfig, log zerolog.Logger
 		return nil, err
 	}
 	// SQLite has one writer, so one batch in flight gathers the most.
-	w := worker.New(link.Conn, e.Store, worker.Config{InFlight: 1, Prefix: e.Namespace.Prefix, Tracer: config.Tracer}, log)
+	w := worker.New(link.Conn, e.Store, worker.Config{InFlight: 1, Prefix: e.Namespace.Prefix, SoldOutLease: config.SoldOutLease, Tracer: config.Tracer}, log)
 	e.atEnd(func() error {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopLimit)
 		defer cancel()

@@ -121,7 +121,7 @@ func (g *guest) act(a act) history.Outcome {
 
 // send sends a request over one of the API processes, with the time limit of the API.
 func (g *guest) send(req messages.SeatRequest) messages.SeatReply {
-	r := g.requesters[g.random.IntN(len(g.requesters))]
+	p := g.processes[g.random.IntN(len(g.processes))]
 	ctx := context.Background()
 	if g.memory.chance(8) { // the process dies, or the client has little patience
 		var cancel context.CancelFunc
@@ -129,11 +129,35 @@ func (g *guest) send(req messages.SeatRequest) messages.SeatReply {
 		defer cancel()
 	}
 	started := time.Now()
-	reply := r.Request(ctx, req, started.Add(limit)).Reply
+	ask := func(lease bool) messages.Answer {
+		req.Lease = lease
+		return p.requester.Request(ctx, req, started.Add(limit))
+	}
+	var reply messages.SeatReply
+	if req.Kind != messages.KindRegister {
+		reply = ask(false).Reply
+	} else {
+		reply = g.register(p, ask)
+	}
 	if took := time.Since(started); took > limit {
 		g.t.Errorf("an answer took %v, the limit is %v", took, limit)
 	}
 	return reply
+}
+
+// register sends a request to register, unless the process refuses it from memory.
+func (g *guest) register(p *process, ask func(lease bool) messages.Answer) messages.SeatReply {
+	asked := false
+	answer := p.leases.Answer(g.place.id, g.user, func(lease bool) messages.Answer {
+		asked = true
+		return ask(lease)
+	})
+	if !asked {
+		g.world.mu.Lock()
+		defer g.world.mu.Unlock()
+		g.fromMemory++
+	}
+	return answer.Reply
 }
 
 // outcomeOf tells what the API makes of an outcome.

@@ -1,4 +1,4 @@
-// Package simulation runs the product's own decision, requesters, workers and shared reads against a store
+// Package simulation runs the product's own decision, requesters, workers, refusals from memory and shared reads against a store
 // and a NATS server that lose, delay, double and reorder, in a time that costs nothing (testing/synctest).
 // Each event is a history of some people who come and go, and both judges of internal/history look at it.
 //
@@ -20,6 +20,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/api/soldout"
 	"github.com/eventio/eventio/internal/fresh"
 	"github.com/eventio/eventio/internal/history"
 	"github.com/eventio/eventio/pkg/messages"
@@ -86,6 +87,7 @@ type tally struct {
 	histories, changes                            int
 	outcomes                                      map[history.Outcome]int
 	lost, doubled, late, stored, fenced, collided int
+	leases, fromMemory                            int
 }
 
 func (c *tally) add(o history.Outcome, n int) {
@@ -100,6 +102,7 @@ func (c *tally) add(o history.Outcome, n int) {
 func (c *tally) report(t *testing.T, took time.Duration) {
 	t.Logf("%d histories, %.0f a second: %v", c.histories, float64(c.histories)/took.Seconds(), c.outcomes)
 	t.Logf("messages: %d lost, %d doubled, %d late; writes: %d late, of them %d fenced, %d collided", c.lost, c.doubled, c.late, c.stored, c.fenced, c.collided)
+	t.Logf("%d leases were granted, and %d were refused from memory", c.leases, c.fromMemory)
 	for _, o := range []history.Outcome{
 		history.Made, history.Found, history.Already, history.SoldOut, history.Replayed, history.EventEnded, history.BelowSold, history.Done,
 		history.Nothing, history.Unknown,
@@ -111,25 +114,35 @@ func (c *tally) report(t *testing.T, took time.Duration) {
 	if good := c.outcomes[history.Made] + c.outcomes[history.Found] + c.outcomes[history.Done]; good*5 < c.changes {
 		t.Errorf("only %d of %d changes succeeded", good, c.changes)
 	}
-	if min(c.lost, c.doubled, c.late, c.stored, c.fenced, c.collided) == 0 {
+	if min(c.lost, c.doubled, c.late, c.stored, c.fenced, c.collided, c.fromMemory) == 0 {
 		t.Error("a fault never happened, so nothing is shown of it")
 	}
 }
 
 // world is one bus and one store, with API processes, workers and people.
 type world struct {
-	t          *testing.T
-	random     *rand.Rand
-	bus        *bus
-	memory     *memory
-	requesters []*messages.Requester
-	reads      *fresh.Reads[[2]store.ID, view]
-	recorder   *history.Recorder
-	close      []func()
+	t         *testing.T
+	random    *rand.Rand
+	bus       *bus
+	memory    *memory
+	processes []*process
+	reads     *fresh.Reads[[2]store.ID, view]
+	recorder  *history.Recorder
+	close     []func()
 
-	mu      sync.Mutex // guards all below
-	clients int
+	mu         sync.Mutex // guards all below
+	clients    int
+	fromMemory int
 }
+
+// process is an API process: it sends requests to workers, and refuses some by itself.
+type process struct {
+	requester *messages.Requester
+	leases    *soldout.Leases
+}
+
+// leaseLength is how long leases are.
+const leaseLength = 300 * time.Millisecond
 
 func newWorld(t *testing.T, seed uint64) *world {
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -139,7 +152,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 		memory: &memory{random: rand.New(rand.NewPCG(seed, 2)), events: make(map[store.ID]*kept)},
 	}
 	for range 3 {
-		s := worker.New(w.connect("worker"), newHandle(w.memory), worker.Config{}, zerolog.Nop())
+		s := worker.New(w.connect("worker"), newHandle(w.memory), worker.Config{SoldOutLease: leaseLength}, zerolog.Nop())
 		if err := s.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -151,6 +164,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 			}
 		})
 	}
+	ending := make(chan struct{})
 	for range 2 {
 		r, err := messages.NewRequester(messages.Link{
 			Conn:      w.connect("api"),
@@ -159,8 +173,11 @@ func newWorld(t *testing.T, seed uint64) *world {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.requesters = append(w.requesters, r)
+		w.processes = append(w.processes, &process{r, soldout.New(soldout.Config{
+			Entered: w.memory.entered, Go: func(read func()) { go read() }, Timeout: 2 * time.Second, Rush: 1, Ending: ending, Log: zerolog.Nop(),
+		})})
 	}
+	w.close = append(w.close, func() { close(ending) })
 	w.reads = fresh.New(fresh.Source[[2]store.ID, view]{
 		One: func(ctx context.Context, key [2]store.ID) (view, error) { return w.memory.read(ctx, key[0], key[1]) },
 		Many: func(ctx context.Context, keys [][2]store.ID) (map[[2]store.ID]view, error) {
@@ -226,6 +243,10 @@ func (w *world) run(total *tally) history.History {
 	total.stored += w.memory.late
 	total.fenced += w.memory.fenced
 	total.collided += w.memory.collisions
+	total.fromMemory += w.fromMemory
+	for _, k := range w.memory.events {
+		total.leases += int(k.event.LeasesGranted)
+	}
 	return w.recorder.History()
 }
 
@@ -237,8 +258,8 @@ func (w *world) warm() {
 	for range 5 {
 		for range 40 {
 			nowhere := store.NewID()
-			for _, r := range w.requesters {
-				r.Request(context.Background(), messages.SeatRequest{
+			for _, p := range w.processes {
+				p.requester.Request(context.Background(), messages.SeatRequest{
 					Kind: messages.KindCancel, RequestID: "warm", EventID: nowhere, UserID: nowhere,
 					Actor: messages.Actor{Kind: messages.ActorPerson, ID: nowhere},
 				}, time.Now().Add(limit))

@@ -71,7 +71,7 @@ func (h *handle) setElsewhere(states map[store.ID]store.EventState, seen map[sto
 }
 
 // stored notes that a batch of this worker is stored, which has read its events at some revisions.
-func (h *handle) stored(seen map[store.ID]counts, refused map[store.ID]bool, revisions map[store.ID]int64) {
+func (h *handle) stored(seen map[store.ID]counts, refused map[store.ID]bool, revisions map[store.ID]int64, changes []store.Change) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for id, c := range seen {
@@ -81,6 +81,13 @@ func (h *handle) stored(seen map[store.ID]counts, refused map[store.ID]bool, rev
 			e.Seen = [2]store.Sighting{e.Seen[1], {At: now, Revision: revisions[id]}}
 		}
 		h.elsewhere[id] = e
+	}
+	for _, c := range changes {
+		if c.EndsRefusals() {
+			e := h.elsewhere[c.After.ID]
+			e.Refused = time.Now()
+			h.elsewhere[c.After.ID] = e
+		}
 	}
 }
 
@@ -92,11 +99,14 @@ func (c counts) next(refused bool) counts {
 	return c
 }
 
-// refusedIn returns the events in which a batch refuses somebody.
-func refusedIn(batch []store.SeatRequest, results []store.SeatResult) map[store.ID]bool {
+// refusedIn returns the events in which a batch refuses somebody, or ends what API processes refuse by themselves.
+func refusedIn(batch []store.SeatRequest, results []store.SeatResult, changes []store.Change) map[store.ID]bool {
 	refused := make(map[store.ID]bool)
 	for i, res := range results {
 		refused[batch[i].EventID] = refused[batch[i].EventID] || res.Outcome.Refuses()
+	}
+	for _, c := range changes {
+		refused[c.After.ID] = refused[c.After.ID] || c.EndsRefusals()
 	}
 	return refused
 }
@@ -144,7 +154,7 @@ func (m *handle) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.
 		states, seen := m.load(batch)
 		m.setElsewhere(states, seen)
 		results, changes := store.Decide(states, batch)
-		refused := refusedIn(batch, results)
+		refused := refusedIn(batch, results, changes)
 		m.pause(ctx) // between reading and writing
 		if ctx.Err() != nil {
 			return nil, errors.Join(ctx.Err(), store.ErrNothingStored)
@@ -172,7 +182,7 @@ func (m *handle) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.
 		for id, state := range states {
 			revisions[id] = state.Event.Revision
 		}
-		m.stored(seen, refused, revisions)
+		m.stored(seen, refused, revisions, changes)
 		store.TellChanges(ctx, changes)
 		m.pause(ctx)
 		return results, nil
@@ -252,6 +262,26 @@ func (m *memory) read(ctx context.Context, id, user store.ID) (view, error) {
 	slices.SortFunc(v.holders, func(a, b store.NumberedUser) int { return int(a.Number - b.Number) })
 	m.pause(ctx) // the answer's way
 	return v, ctx.Err()
+}
+
+// entered reads who has a row in an event, as store.Registrations does.
+func (m *memory) entered(ctx context.Context, id store.ID, after int64, limit int) (store.Event, []store.NumberedUser, error) {
+	m.pause(ctx)
+	if m.chance(30) {
+		return store.Event{}, nil, store.ErrUnavailable
+	}
+	m.mu.Lock()
+	k := m.events[id]
+	e, users := k.event, []store.NumberedUser(nil)
+	for user, r := range k.registrations {
+		if r.Number > after {
+			users = append(users, store.NumberedUser{Number: r.Number, UserID: user})
+		}
+	}
+	m.mu.Unlock()
+	slices.SortFunc(users, func(a, b store.NumberedUser) int { return int(a.Number - b.Number) })
+	m.pause(ctx)
+	return e, users[:min(limit, len(users))], ctx.Err()
 }
 
 // view is what a read has found.

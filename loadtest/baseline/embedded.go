@@ -15,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 
+	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/pkg/store"
 )
@@ -62,7 +63,7 @@ func (e *Embedded) Close() error {
 }
 
 // Namespace is the name that mongod knows its collection by.
-func (e *Embedded) Namespace() string { return e.events.Database().Name() + "." + e.events.Name() }
+func (e *Embedded) namespace() string { return e.events.Database().Name() + "." + e.events.Name() }
 
 // Capacity is that of every event of the baseline.
 const Capacity = 1_000_000
@@ -164,5 +165,34 @@ func (e *Embedded) Handler(take Update) http.Handler {
 			return
 		}
 		writeCreated(w, string(answer))
+	})
+}
+
+// Calm ends what mongod still does for it, and waits until that has ended, for as long as limit.
+func (e *Embedded) Calm(ctx context.Context, limit time.Duration) error {
+	admin := e.events.Database().Client().Database("admin")
+	return testenv.Poll(ctx, limit, func() error {
+		cursor, err := admin.Aggregate(ctx, mongo.Pipeline{
+			{{Key: "$currentOp", Value: bson.D{}}},
+			{{Key: "$match", Value: bson.D{{Key: "active", Value: true}, {Key: "ns", Value: e.namespace()}}}},
+		})
+		if err != nil {
+			return err
+		}
+		var running []struct {
+			ID any `bson:"opid"`
+		}
+		if err := cursor.All(ctx, &running); err != nil {
+			return err
+		}
+		for _, op := range running {
+			if err := admin.RunCommand(ctx, bson.D{{Key: "killOp", Value: 1}, {Key: "op", Value: op.ID}}).Err(); err != nil {
+				return err
+			}
+		}
+		if len(running) > 0 {
+			return fmt.Errorf("mongod still carries out %d updates for P", len(running))
+		}
+		return nil
 	})
 }

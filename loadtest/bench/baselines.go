@@ -2,15 +2,10 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"time"
 
-	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.mongodb.org/mongo-driver/v2/mongo"
-
 	"github.com/eventio/eventio/internal/setup"
-	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/baseline"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/pkg/store"
@@ -119,35 +114,6 @@ func (o *original) burst(name string, connections, events, registered, n int) ar
 		if err != nil {
 			return nil, err
 		}
-		return got, o.calm(ctx)
+		return got, o.Calm(ctx, startLimit)
 	}}
-}
-
-// calm ends what mongod still does for P, and waits until it has ended.
-func (o *original) calm(ctx context.Context) error {
-	admin := o.b.admin.Database("admin")
-	return testenv.Poll(ctx, startLimit, func() error {
-		cursor, err := admin.Aggregate(ctx, mongo.Pipeline{
-			{{Key: "$currentOp", Value: bson.D{}}},
-			{{Key: "$match", Value: bson.D{{Key: "active", Value: true}, {Key: "ns", Value: o.Namespace()}}}},
-		})
-		if err != nil {
-			return err
-		}
-		var running []struct {
-			ID any `bson:"opid"`
-		}
-		if err := cursor.All(ctx, &running); err != nil {
-			return err
-		}
-		for _, op := range running {
-			if err := admin.RunCommand(ctx, bson.D{{Key: "killOp", Value: 1}, {Key: "op", Value: op.ID}}).Err(); err != nil {
-				return err
-			}
-		}
-		if len(running) > 0 {
-			return fmt.Errorf("mongod still carries out %d updates for P", len(running))
-		}
-		return nil
-	})
 }

@@ -42,7 +42,7 @@ type bench struct {
 	result report.Result
 	atEnd  []func(context.Context) error // last first
 	made   int                           // databases, whose names differ by it
-	ofAPIs []string                      // more of the environment of API processes
+	env    []string                      // more of the environment of api and worker processes
 }
 
 // open starts what all scenarios share.
@@ -107,7 +107,7 @@ func (b *bench) run(ctx context.Context, sc scenario) (report.Result, error) {
 	for _, end := range slices.Backward(b.atEnd) {
 		err = errors.Join(err, end(ending))
 	}
-	b.atEnd, b.ofAPIs = nil, nil
+	b.atEnd, b.env = nil, nil
 	return b.result, err
 }
 

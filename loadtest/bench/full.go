@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
-	"sync/atomic"
 	"time"
 
-	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/loadtest/crowd"
+	"github.com/eventio/eventio/loadtest/giveback"
 	"github.com/eventio/eventio/loadtest/load"
 	"github.com/eventio/eventio/loadtest/report"
 	"github.com/eventio/eventio/loadtest/usage"
@@ -63,7 +62,8 @@ func soldOut(ctx context.Context, b *bench) error {
 	if err := s.proveFresh(ctx, event, holders[:b.size(50, 5)]); err != nil {
 		return err
 	}
-	return s.freeInStorm(ctx, event, holders[b.size(50, 5):][:b.size(20, 5)])
+	_, err = s.freeInStorm(ctx, event, holders[b.size(50, 5):][:b.size(20, 5)])
+	return err
 }
 
 // proveFresh frees places of a full event one by one and makes sure that the very next
@@ -113,42 +113,10 @@ func (s *system) leave(ctx context.Context, event store.ID, m crowd.Member) erro
 	return s.as(m).CancelRegistration(ctx, event, m.ID)
 }
 
-// freeInStorm frees places while everybody asks for one: the storm gets each of them.
-func (s *system) freeInStorm(ctx context.Context, event store.ID, leaving []crowd.Member) error {
-	var asked atomic.Int64
-	next := s.b.crowd.Requests([]store.ID{event}, s.auth)
-	stop := make(chan struct{})
-	done := load.Background(load.Plan{Addr: s.addr, Connections: some, For: time.Minute, Next: func() (load.Request, bool) {
-		select {
-		case <-stop:
-			return load.Request{}, false
-		default:
-			asked.Add(1)
-			return next()
-		}
-	}})
-	var err error
-	for _, m := range leaving {
-		if err = s.leave(ctx, event, m); err != nil {
-			break
-		}
-	}
-	if before := asked.Load(); err == nil { // the last place was free before the next ones ask
-		err = testenv.Poll(ctx, startLimit, func() error {
-			if n := asked.Load() - before; n < 2*some {
-				return fmt.Errorf("only %d requests were made since", n)
-			}
-			return nil
-		})
-	}
-	close(stop)
-	o := <-done
-	if err != nil || o.Err != nil {
-		return fmt.Errorf("free places in a storm: %w", errors.Join(err, o.Err))
-	}
-	s.account(o.Result)
-	if len(o.Result.Told) != len(leaving) {
-		return fmt.Errorf("%d places were freed in a storm and %d sold again", len(leaving), len(o.Result.Told))
-	}
-	return nil
+// freeInStorm frees places while everybody asks for one: the storm gets each of them, and so soon.
+func (s *system) freeInStorm(ctx context.Context, event store.ID, leaving []crowd.Member) ([]time.Duration, error) {
+	plan := load.Plan{Addr: s.addr, Connections: some, Next: s.b.crowd.Requests([]store.ID{event}, s.auth)}
+	sold, res, err := giveback.Storm(ctx, plan, len(leaving), func(ctx context.Context, i int) error { return s.leave(ctx, event, leaving[i]) })
+	s.account(res)
+	return sold, err
 }

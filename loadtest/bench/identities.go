@@ -54,7 +54,7 @@ func identities(ctx context.Context, b *bench) error {
 		return err
 	}
 	b.atEnd = append(b.atEnd, func(context.Context) error { is.Close(); return nil })
-	b.ofAPIs = []string{
+	b.env = []string{
 		"EVENTIO_OIDC_ISSUER=" + is.URL, "EVENTIO_OIDC_AUDIENCE=" + issuer.Audience, "EVENTIO_TRUSTED_PROXIES=127.0.0.1", "EVENTIO_IDENTITY_HEADER=X-Remote-User",
 	}
 	s, err := b.newSystem(ctx, 1, setup.Token)

@@ -26,7 +26,7 @@ type config struct {
 }
 
 type settings struct {
-	Scenario []string      `placeholder:"S1,..." help:"Scenarios to run, comma-separated, of S1 to S16 and S18. By default all."`
+	Scenario []string      `placeholder:"S1,..." help:"Scenarios to run, comma-separated, of S1 to S18. By default all."`
 	Rounds   int           `default:"5" help:"Rounds in which what is compared takes turns; medians are of these. One more comes first and does not count."`
 	Window   time.Duration `default:"4s" help:"How long each load lasts in a round."`
 	Auth     string        `enum:"trusted,token" default:"trusted" help:"trusted: ids in bodies are believed. token: each request brings a token, signed by this program with the key that it gives to the API."`

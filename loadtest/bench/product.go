@@ -196,7 +196,7 @@ func (b *bench) newSystemOf(ctx context.Context, programs string, workers int, a
 // startAPI starts an API process, and returns its address.
 func (s *system) startAPI(ctx context.Context) (addr string, err error) {
 	cmd := exec.Command(filepath.Join(s.programs, "api"))
-	cmd.Env = s.env(append(slices.Clone(s.links), s.b.ofAPIs...)...)
+	cmd.Env = s.env(slices.Concat(s.links, s.b.env)...)
 	if s.api, addr, err = s.b.start(ctx, "api", cmd, "serving HTTP"); err != nil {
 		return "", err
 	}
@@ -213,7 +213,7 @@ func awaitReady(ctx context.Context, addr string) error {
 func (s *system) scale(ctx context.Context, n int) error {
 	for len(s.workers) < n {
 		cmd := exec.Command(filepath.Join(s.programs, "worker"))
-		cmd.Env = s.env(append(slices.Clone(s.links), s.more...)...)
+		cmd.Env = s.env(slices.Concat(s.links, s.b.env, s.more)...)
 		w, _, err := s.b.start(ctx, "worker", cmd, "taking seat requests")
 		if err != nil {
 			return err

@@ -3,13 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/eventio/eventio/internal/setup"
+	"github.com/eventio/eventio/loadtest/crowd"
 	"github.com/eventio/eventio/loadtest/procfs"
 	"github.com/eventio/eventio/loadtest/report"
 )
@@ -41,30 +40,6 @@ func reads(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// drain reads a list to its end as the organizer, and looks at nothing of it: decoding would take
-// the cores that are measured.
-func (s *system) drain(ctx context.Context, path string) error {
-	ctx, cancel := context.WithTimeout(ctx, callLimit)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.addr+path, nil)
-	if err != nil {
-		return err
-	}
-	if s.auth == setup.Token {
-		req.Header.Set("Authorization", "Bearer "+s.organizer.Token)
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("GET %s: %s", path, res.Status)
-	}
-	_, err = io.Copy(io.Discard, res.Body)
-	return err
-}
-
 // readPause is between two readings of the same list.
 const readPause = time.Second
 
@@ -75,6 +50,10 @@ func (s *system) reading(name string, burst arm, paths []string) arm {
 		if err := procfs.ForgetPeak(s.api.Pid); err != nil {
 			return nil, err
 		}
+		token := ""
+		if s.auth == setup.Token {
+			token = s.organizer.Token
+		}
 		reading, stop := context.WithCancel(ctx)
 		defer stop()
 		var readers sync.WaitGroup
@@ -83,7 +62,7 @@ func (s *system) reading(name string, burst arm, paths []string) arm {
 		for i, path := range paths {
 			readers.Go(func() {
 				for reading.Err() == nil {
-					err := s.drain(reading, path)
+					err := crowd.ReadWhole(reading, "http://"+s.addr+path, token)
 					if err != nil && reading.Err() == nil {
 						errs[i] = err
 						return

@@ -21,6 +21,7 @@ func scenarios() []scenario {
 		{"S14", "many read at once", readers},
 		{"S15", "CPU for each seat", seatCost},
 		{"S16", "who is calling, and a way through nginx", identities},
+		{"S17", "a sold-out event in a storm, refused from memory", storm},
 		{"S18", "a crowd logs in and signs up beside a burst", entering},
 	}
 }

@@ -32,6 +32,8 @@ type Plan struct {
 	// GiveUp, with a Rate, leaves out requests that no connection was free for until so
 	// long after their time. Zero: each is made, however late.
 	GiveUp time.Duration
+	// Granted is called when somebody is told 201. nil: nothing is.
+	Granted func()
 }
 
 const defaultDrain = 15 * time.Second
@@ -135,6 +137,9 @@ func (r *runner) drive(c *Conn) (Result, error) {
 		})
 		if status == http.StatusCreated {
 			part.Told = append(part.Told, request.Seat)
+			if r.Granted != nil {
+				r.Granted()
+			}
 		}
 	}
 }

@@ -56,6 +56,8 @@ func (m SeatRequest) Check() error {
 		return errors.New("registrations and cancellations have a user_id, all others have none")
 	case m.Number < 0 || m.Number != 0 && m.Kind != KindCancel:
 		return errors.New("number is that of a registration, and only a cancellation has one")
+	case m.Lease && m.Kind != KindRegister:
+		return errors.New("only a registration asks for a lease")
 	case m.RemainingMillis <= 0 || m.RemainingMillis > maxRemaining.Milliseconds():
 		return fmt.Errorf("remaining_ms %d is out of range", m.RemainingMillis)
 	case m.SentMillis < 0 || m.SentMillis > maxSent:

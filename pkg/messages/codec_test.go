@@ -45,7 +45,7 @@ func TestRequestsThatAreRead(t *testing.T) {
 	patient := request()
 	patient.RemainingMillis, patient.SentMillis, patient.RequestID = time.Hour.Milliseconds(), 1<<40, "~ !"
 	hasty := request()
-	hasty.RemainingMillis, hasty.SentMillis, hasty.RequestID = 1, 1, " "
+	hasty.RemainingMillis, hasty.SentMillis, hasty.RequestID, hasty.Lease = 1, 1, " ", true
 	probe := messages.SeatRequest{Kind: messages.KindProbe, RequestID: "probe", RemainingMillis: 1000}
 	requests := []messages.SeatRequest{request(), cancel, meant, edit, longest, patient, hasty, probe}
 	var message []byte
@@ -129,26 +129,27 @@ func TestTheLargestMessageIsRead(t *testing.T) {
 
 func TestRequestsThatAreRefused(t *testing.T) {
 	for name, change := range map[string]func(*messages.SeatRequest){
-		"unknown kind":                func(r *messages.SeatRequest) { r.Kind = "steal" },
-		"unknown kind about nobody":   func(r *messages.SeatRequest) { r.Kind, r.UserID = "steal", bson.ObjectID{} },
-		"no event":                    func(r *messages.SeatRequest) { r.EventID = bson.ObjectID{} },
-		"no user":                     func(r *messages.SeatRequest) { r.UserID = bson.ObjectID{} },
-		"an edit without one":         func(r *messages.SeatRequest) { r.Kind = messages.KindEditEvent },
-		"a registration with an edit": func(r *messages.SeatRequest) { r.Edit = &store.Edit{} },
-		"no request id":               func(r *messages.SeatRequest) { r.RequestID = "" },
-		"id too long":                 func(r *messages.SeatRequest) { r.RequestID = strings.Repeat("x", 256) },
-		"id with a line end":          func(r *messages.SeatRequest) { r.RequestID = "a\nb" },
-		"id beyond ASCII":             func(r *messages.SeatRequest) { r.RequestID = "\u00fc" },
-		"a registration by number":    func(r *messages.SeatRequest) { r.Number = 7 },
-		"a negative number":           func(r *messages.SeatRequest) { r.Kind, r.Number = messages.KindCancel, -1 },
-		"no time left":                func(r *messages.SeatRequest) { r.RemainingMillis = 0 },
-		"time in the past":            func(r *messages.SeatRequest) { r.RemainingMillis = -1 },
-		"time without end":            func(r *messages.SeatRequest) { r.RemainingMillis = 1 << 40 },
-		"more time than anybody has":  func(r *messages.SeatRequest) { r.RemainingMillis = time.Hour.Milliseconds() + 1 },
-		"sent before the clock began": func(r *messages.SeatRequest) { r.SentMillis = -1 },
-		"sent in thirty years":        func(r *messages.SeatRequest) { r.SentMillis = 1<<40 + 1 },
-		"id with a control character": func(r *messages.SeatRequest) { r.RequestID = "\x1f" },
-		"id with a delete":            func(r *messages.SeatRequest) { r.RequestID = "\x7f" },
+		"unknown kind":                         func(r *messages.SeatRequest) { r.Kind = "steal" },
+		"unknown kind about nobody":            func(r *messages.SeatRequest) { r.Kind, r.UserID = "steal", bson.ObjectID{} },
+		"no event":                             func(r *messages.SeatRequest) { r.EventID = bson.ObjectID{} },
+		"no user":                              func(r *messages.SeatRequest) { r.UserID = bson.ObjectID{} },
+		"an edit without one":                  func(r *messages.SeatRequest) { r.Kind = messages.KindEditEvent },
+		"a registration with an edit":          func(r *messages.SeatRequest) { r.Edit = &store.Edit{} },
+		"no request id":                        func(r *messages.SeatRequest) { r.RequestID = "" },
+		"id too long":                          func(r *messages.SeatRequest) { r.RequestID = strings.Repeat("x", 256) },
+		"id with a line end":                   func(r *messages.SeatRequest) { r.RequestID = "a\nb" },
+		"id beyond ASCII":                      func(r *messages.SeatRequest) { r.RequestID = "\u00fc" },
+		"a registration by number":             func(r *messages.SeatRequest) { r.Number = 7 },
+		"a negative number":                    func(r *messages.SeatRequest) { r.Kind, r.Number = messages.KindCancel, -1 },
+		"no time left":                         func(r *messages.SeatRequest) { r.RemainingMillis = 0 },
+		"time in the past":                     func(r *messages.SeatRequest) { r.RemainingMillis = -1 },
+		"time without end":                     func(r *messages.SeatRequest) { r.RemainingMillis = 1 << 40 },
+		"more time than anybody has":           func(r *messages.SeatRequest) { r.RemainingMillis = time.Hour.Milliseconds() + 1 },
+		"sent before the clock began":          func(r *messages.SeatRequest) { r.SentMillis = -1 },
+		"sent in thirty years":                 func(r *messages.SeatRequest) { r.SentMillis = 1<<40 + 1 },
+		"a cancellation that asks for a lease": func(r *messages.SeatRequest) { r.Kind, r.Lease = messages.KindCancel, true },
+		"id with a control character":          func(r *messages.SeatRequest) { r.RequestID = "\x1f" },
+		"id with a delete":                     func(r *messages.SeatRequest) { r.RequestID = "\x7f" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := request()
@@ -263,7 +264,7 @@ func TestFieldsOfANewerVersionAreLeftAlone(t *testing.T) {
 // TestTheVersionBeforeReadsARequest: a request without an actor, a number and Keyed has none of
 // these fields on the wire.
 func TestTheVersionBeforeReadsARequest(t *testing.T) {
-	if data := string(encode(t, request())); strings.Contains(data, "keyed") || strings.Contains(data, "number") || strings.Contains(data, "actor") {
+	if data := string(encode(t, request())); strings.Contains(data, "keyed") || strings.Contains(data, "lease") || strings.Contains(data, "number") || strings.Contains(data, "actor") {
 		t.Errorf("an ordinary request is %s", data)
 	}
 }
@@ -272,7 +273,10 @@ func TestReplies(t *testing.T) {
 	want := []messages.SeatReply{
 		{Message: "1a", Item: 3, Outcome: store.Waitlisted, Number: 7, Position: 2,
 			RegisteredAt: time.Date(2026, 11, 24, 10, 0, 0, 123_000_000, time.UTC)},
-		{Outcome: messages.OutcomeInvalid},
+		{Outcome: store.SoldOut, LeaseMillis: 300, LastNumber: 7},
+	}
+	if data := string(encode(t, messages.SeatReply{Outcome: store.SoldOut})); strings.Contains(data, "lease") || strings.Contains(data, "number") {
+		t.Errorf("an ordinary refusal is %s", data)
 	}
 	if got, err := messages.DecodeReplies(append(encode(t, want[0]), encode(t, want[1])...)); err != nil || !slices.Equal(got, want) {
 		t.Fatalf("got %+v, %v", got, err)
@@ -288,7 +292,7 @@ func TestReplies(t *testing.T) {
 func TestEveryOutcomeIsValid(t *testing.T) {
 	ours := testenv.Constants(t, ".", "Outcome")
 	for _, o := range testenv.Constants(t, "../store", "Outcome") {
-		if o != string(store.NotOrganizer) && o != string(store.Overtaken) { // which travel as OutcomeInvalid and OutcomeOverloaded
+		if o != string(store.NotOrganizer) && o != string(store.Overtaken) && o != string(store.LeaseOut) { // which travel as OutcomeInvalid and OutcomeOverloaded
 			ours = append(ours, o)
 		}
 	}

@@ -107,6 +107,9 @@ type SeatRequest struct {
 	Actor Actor `json:",embed"`
 	// Edit is for KindEditEvent only.
 	Edit *store.Edit `json:"edit,omitempty"`
+	// Lease says that the sender would use SeatReply.LeaseMillis, for KindRegister only. A worker of a version before it
+	// ignores it.
+	Lease bool `json:"lease,omitzero"`
 	// RemainingMillis is how much longer the caller waits for the reply when the message is sent,
 	// in milliseconds. It is no instant, because clocks differ. A worker begins no write for the
 	// request after this time.
@@ -173,6 +176,11 @@ type SeatReply struct {
 	OpensAt time.Time `json:"opens_at,omitzero"`
 	// OpensInMillis is how long it is until OpensAt, by the worker's clock; 0: no time, or a worker of the version before.
 	OpensInMillis int64 `json:"opens_in_ms,omitzero"`
+	// LeaseMillis comes with store.SoldOut only, where the request asked for it: for so long, from when the request was
+	// sent, nobody gets a seat in the event who has no row in it. 0: nothing is known.
+	LeaseMillis int64 `json:"lease_ms,omitzero"`
+	// LastNumber is the store.Event.LastNumber for which LeaseMillis holds.
+	LastNumber int64 `json:"last_number,omitzero"`
 }
 
 // Outcome is what became of a SeatRequest: one of those that the store decides, which

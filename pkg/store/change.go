@@ -123,9 +123,9 @@ func (e Event) recordComplete() bool {
 }
 
 // Records returns the rows of the record that belong to the change, in order: one, and before it
-// one that starts the record if it must begin here. There are none when the record is being removed.
+// one that starts the record if it must begin here. There are none when the record is being removed, and of leases.
 func (c Change) Records() []ChangeRecord {
-	if !recording || c.After.Recorded == RemovingRecord {
+	if !recording || c.After.Recorded == RemovingRecord || c.OnlyLeases() {
 		return nil
 	}
 	before, after := CountersOf(c.Before), CountersOf(c.After)
@@ -139,6 +139,16 @@ func (c Change) Records() []ChangeRecord {
 		EventID: c.Before.ID, Revision: c.Before.Revision, At: c.At, Start: StartTakeover, Before: before, After: before,
 	}
 	return []ChangeRecord{start, row}
+}
+
+// ImportRequestID is the RequestID of imported registrations.
+const ImportRequestID = "import"
+
+// ImportedEvent returns e as it is stored with an imported roster of n users.
+func ImportedEvent(e Event, n int) Event {
+	e.Version, e.Revision, e.Recorded = 1, 1, 1
+	e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough = int64(n), 0, int64(n), int64(n)
+	return e
 }
 
 // ImportRecord returns the row with which the record of an imported event starts.

@@ -100,15 +100,17 @@ func Promotable(e Event, batch []SeatRequest) (n int64, named bool) {
 // not exist. The results, one for each request in order, hold only if all changes are stored.
 //
 // Where several outcomes apply, the first of these is given: EventNotFound, NotOrganizer, AlreadyRegistered,
-// then EventCancelled, RegistrationNotOpen or RegistrationClosed, then EmailUnproven, then SoldOut. A request that
+// then EventCancelled, RegistrationNotOpen or RegistrationClosed, then EmailUnproven, then SoldOut. LeaseOut comes before
+// all of another kind than these, whatever the request would change. A request that
 // succeeded and comes again, in the batch or later, changes nothing as long as its registration
 // remembers it (Registration.RequestID and Past). Decide panics on a state that contradicts itself.
 func Decide(states map[ID]EventState, batch []SeatRequest) ([]SeatResult, []Change) {
 	d := decision{states: states, events: make(map[ID]*eventDecision)}
 	results := make([]SeatResult, len(batch))
 	for i, req := range batch {
-		results[i] = d.decide(req)
+		results[i] = d.decide(req, batch)
 	}
+	d.grantLeases(batch, results)
 	var changes []Change
 	for _, e := range d.order {
 		if c, changed := e.change(); changed {
@@ -125,7 +127,8 @@ type decision struct {
 	order  []*eventDecision // by first request, so that equal input gives equal changes
 }
 
-func (d *decision) decide(req SeatRequest) SeatResult {
+// decide decides about a request of a batch.
+func (d *decision) decide(req SeatRequest, batch []SeatRequest) SeatResult {
 	e, ok := d.events[req.EventID]
 	if !ok {
 		state, exists := d.states[req.EventID]
@@ -136,8 +139,11 @@ func (d *decision) decide(req SeatRequest) SeatResult {
 			Event: state.Event, before: state.Event, loaded: state.Registrations, line: slices.Clone(state.Waiting), last: state.Last,
 			changed: make(map[ID]Registration), removed: make(map[int64]bool), proven: state.Proven, elsewhere: state.Elsewhere,
 		}
-		if state.Counts != nil {
-			e.recount(*state.Counts)
+		if !e.leasesOut(batch) {
+			if state.Counts != nil {
+				e.recount(*state.Counts)
+			}
+			e.endLeases(req.At)
 		}
 		d.events[req.EventID] = e
 		d.order = append(d.order, e)
@@ -147,6 +153,9 @@ func (d *decision) decide(req SeatRequest) SeatResult {
 	}
 	if req.At.After(e.at) {
 		e.at = req.At
+	}
+	if req.Kind != Register && e.LeaseMillis > 0 {
+		return e.putAside()
 	}
 	switch req.Kind {
 	case Register:
@@ -237,6 +246,9 @@ func (e *eventDecision) register(req SeatRequest) SeatResult {
 	free := e.TicketsSold < e.Capacity && e.Waiting == 0
 	if !free && !e.Waitlist {
 		return SeatResult{Outcome: SoldOut}
+	}
+	if e.LeaseMillis > 0 { // a worker of a version before leases has freed a seat
+		return e.putAside()
 	}
 	if e.overtaken(req, r) {
 		return SeatResult{Outcome: Overtaken}
@@ -418,10 +430,13 @@ func (e *eventDecision) promote() Promotion {
 	return p
 }
 
+// changes reports whether the batch changes anything but leases in the event.
+func (e *eventDecision) changes() bool { return len(e.users) > 0 || e.edits != nil || e.repaired }
+
 // change returns what the batch changed in the event, if it changed anything.
 func (e *eventDecision) change() (Change, bool) {
-	if len(e.users) == 0 && e.edits == nil && !e.repaired {
-		return Change{}, false
+	if !e.changes() {
+		return Change{Before: e.before, After: e.Event}, !e.Equal(e.before)
 	}
 	e.Revision++
 	if recording {

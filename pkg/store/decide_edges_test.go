@@ -203,14 +203,30 @@ func TestAStateThatContradictsItself(t *testing.T) {
 	store.Decide(map[store.ID]store.EventState{e.ID: {Event: e}}, []store.SeatRequest{capacityEdit(e.ID, 3)})
 }
 
+// TestRecounts checks which batches need counts: those with a recount of the event, unless it waits for leases.
 func TestRecounts(t *testing.T) {
-	e := store.NewID()
-	batch := []store.SeatRequest{{Kind: store.Cancel, EventID: e}, {Kind: store.Recount, EventID: store.NewID()}}
-	if store.Recounts(e, batch) {
-		t.Error("another event's recount counts")
+	e, other := newEvent(1), newEvent(1)
+	leased := e
+	leased.LeasesGranted, leased.LeaseMillis = 3, 100
+	batch := []store.SeatRequest{{Kind: store.Cancel, EventID: e.ID}, {Kind: store.Recount, EventID: other.ID}}
+	recount := func(ended int64) []store.SeatRequest {
+		return []store.SeatRequest{{Kind: store.Recount, EventID: e.ID, LeasesEnded: ended}}
 	}
-	if !store.Recounts(batch[1].EventID, batch) {
-		t.Error("a recount is not found")
+	for name, c := range map[string]struct {
+		event store.Event
+		batch []store.SeatRequest
+		want  bool
+	}{
+		"a recount of another event":    {e, batch, false},
+		"a recount":                     {other, batch, true},
+		"leases are out":                {leased, recount(0), false},
+		"earlier leases have ended":     {leased, recount(2), false},
+		"the leases have ended":         {leased, recount(3), true},
+		"a recount of an event of none": {e, recount(0), true},
+	} {
+		if got := store.Recounts(c.event, c.batch); got != c.want {
+			t.Errorf("%s: %t", name, got)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/proven"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -53,12 +54,12 @@ func (m *memory) load(batch []store.SeatRequest) map[store.ID]store.EventState {
 		}
 	}
 	var asked []store.ID
-	for _, user := range store.NeedProof(states, batch) {
+	for _, user := range proven.Need(states, batch) {
 		if slices.Contains(m.proven, user) {
 			asked = append(asked, user)
 		}
 	}
-	store.SetProven(states, asked)
+	proven.Note(states, asked)
 	return states
 }
 

@@ -52,6 +52,13 @@ type Event struct {
 	// ConfirmedThrough splits the registrations by their Number: those up to it are confirmed,
 	// those above it wait. So any number of people is promoted by moving one number.
 	ConfirmedThrough int64 `bson:"confirmed_through"`
+
+	// LeasesGranted counts the leases by which API processes were told that the event is sold out for a while. LeaseMillis
+	// is how long the longest was that may be out, in milliseconds; 0: none is. LeasesEnding says that no more are granted,
+	// because a change waits for their end. See LeaseOut.
+	LeasesGranted int64 `bson:"leases_granted,omitempty"`
+	LeaseMillis   int64 `bson:"lease_ms,omitempty"`
+	LeasesEnding  bool  `bson:"leases_ending,omitempty"`
 }
 
 // Confirmed reports whether a registration of e that is not cancelled holds a seat.
@@ -71,6 +78,7 @@ func (e Event) Equal(other Event) bool { return reflect.DeepEqual(e, other) }
 func (e Event) AsCreated() Event {
 	e.Version, e.Revision, e.Recorded, e.LastEdits, e.CancelledAt = 1, 1, 0, nil, time.Time{}
 	e.TicketsSold, e.Waiting, e.LastNumber, e.ConfirmedThrough = 0, 0, 0, 0
+	e.LeasesGranted, e.LeaseMillis, e.LeasesEnding = 0, 0, false
 	return e
 }
 

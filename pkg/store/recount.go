@@ -9,9 +9,9 @@ type Counts struct {
 	LastNumber int64 // the highest number of all, cancelled ones too; 0: there are none
 }
 
-// Recounts reports whether a batch recounts an event: an adapter must then load its Counts.
-func Recounts(event ID, batch []SeatRequest) bool {
-	return slices.ContainsFunc(batch, func(r SeatRequest) bool { return r.Kind == Recount && r.EventID == event })
+// Recounts reports whether a batch recounts an event: an adapter must then load its Counts. While leases are out it does not.
+func Recounts(e Event, batch []SeatRequest) bool {
+	return !e.leasesOut(batch) && slices.ContainsFunc(batch, func(r SeatRequest) bool { return r.Kind == Recount && r.EventID == e.ID })
 }
 
 // Repair returns e with its counters set from its registrations. When more registrations are

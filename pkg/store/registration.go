@@ -72,6 +72,9 @@ type Registrations interface {
 	// number, or 0 when it is confirmed. It may be off by what happens during the call. Errors:
 	// ErrEventNotFound.
 	Position(ctx context.Context, eventID ID, number int64) (int64, error)
+	// Entered reads an event, and who has a row in it, also a cancelled one, all of one moment: those whose number is above
+	// after, the lowest first, at most limit. Errors: ErrEventNotFound.
+	Entered(ctx context.Context, eventID ID, after int64, limit int) (e Event, users []NumberedUser, err error)
 	// UserRegistrations reads the registrations of a user, also the cancelled ones, each with its
 	// event, the newest event first: those of events whose id is below before (zero: all), and at
 	// most limit of them (0: no limit). Its cost grows with limit only, which is why it does not

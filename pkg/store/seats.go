@@ -39,6 +39,10 @@ type SeatRequest struct {
 	// now. Refused says that this process may have refused the same request since. See Overtaken.
 	SentAt  time.Time
 	Refused bool
+	// Lease is how long a lease may be that a Register which finds the event sold out is given; 0: it is given none.
+	Lease time.Duration
+	// LeasesEnded says that the leases up to the one that Event.LeasesGranted counted so have ended; 0: nothing is known. See LeaseOut.
+	LeasesEnded int64
 }
 
 // Outcome is what became of a SeatRequest. It is the same word everywhere: on the wire of
@@ -73,13 +77,18 @@ const (
 	// sends it anew.
 	Overtaken Outcome = "overtaken"
 
+	// LeaseOut means that the request might free a seat, or change who is refused and why, while API processes may refuse by
+	// themselves because of leases. Nothing of it was decided, and no more leases are granted. Who knows that they have ended
+	// sends it anew, with SeatRequest.LeasesEnded.
+	LeaseOut Outcome = "lease_out"
+
 	Recounted  Outcome = "recounted"  // the counters are as the registrations say
 	Overbooked Outcome = "overbooked" // more registrations are confirmed than there are seats; nothing was changed
 )
 
 // outcomes has the outcomes of each kind of request. It is the only such table: what a requester
-// believes, and which problems a route documents, follow from it. NotOrganizer and Overtaken are in no row, because a
-// worker tells nobody: no API process asks for the one, and the other is no decision. Nothing changes the table.
+// believes, and which problems a route documents, follow from it. NotOrganizer, Overtaken and LeaseOut are in no row, because a
+// worker tells nobody: no API process asks for the first, and the others are no decisions. Nothing changes the table.
 var outcomes = map[Kind][]Outcome{
 	Register: {
 		Registered, AlreadyRegistered, Waitlisted, AlreadyWaitlisted, SoldOut, EventNotFound,
@@ -91,7 +100,7 @@ var outcomes = map[Kind][]Outcome{
 }
 
 // Outcomes returns what may become of a request of kind k as others are told it: all but
-// NotOrganizer and Overtaken. It is empty for an unknown kind. The caller must not change the list.
+// NotOrganizer, Overtaken and LeaseOut. It is empty for an unknown kind. The caller must not change the list.
 func (k Kind) Outcomes() []Outcome { return outcomes[k] }
 
 // Valid reports whether o may become of a request of some kind, as Kind.Outcomes says.
@@ -125,13 +134,21 @@ type SeatResult struct {
 	Position int64
 	// OpensAt is set when Outcome is RegistrationNotOpen.
 	OpensAt time.Time
+	// Lease is for how long nobody gets a seat in the event who has no row in it, counted from when the request was sent. It
+	// is set only when Outcome is SoldOut and the request asked for it. LastNumber is that of the event then. When Outcome
+	// is LeaseOut, Lease is how long the longest lease is that may be out.
+	Lease      time.Duration
+	LastNumber int64
+	// LeasesGranted is that of the event when Lease is set; also for who is refused as SoldOut and asked for a lease, when
+	// none is granted because leases are ending.
+	LeasesGranted int64
 }
 
 // toldKey is the key of a context's function for changes.
 type toldKey struct{}
 
 // WithChanges returns a context under which Seats.Apply hands on what it has stored: it calls take once,
-// with the changes of the batch, before it returns without an error. take must not block and not change
+// with the changes of the batch but those of leases only, before it returns without an error. take must not block and not change
 // them. A batch that was stored by an attempt whose answer was lost is handed on by nobody: the record
 // of changes alone has everything.
 func WithChanges(ctx context.Context, take func([]Change)) context.Context {
@@ -141,7 +158,8 @@ func WithChanges(ctx context.Context, take func([]Change)) context.Context {
 // TellChanges is for adapters: it hands the stored changes of a batch to whoever asked for them with
 // WithChanges.
 func TellChanges(ctx context.Context, changes []Change) {
-	if take, ok := ctx.Value(toldKey{}).(func([]Change)); ok && len(changes) > 0 {
+	take, ok := ctx.Value(toldKey{}).(func([]Change))
+	if changes = slices.DeleteFunc(slices.Clone(changes), Change.OnlyLeases); ok && len(changes) > 0 {
 		take(changes)
 	}
 }
@@ -175,43 +193,4 @@ type Seats interface {
 	// Time. Apply retries by itself while ctx allows. It begins no write after ctx has ended, and
 	// never waits longer than ctx for an answer.
 	Apply(ctx context.Context, batch []SeatRequest) ([]SeatResult, error)
-}
-
-// NeedProof returns the users of a batch of whom a decision needs to know whether they have proven
-// their addresses: those who register for an event that asks for it, or that the batch makes ask. An
-// event that takes anybody costs nothing.
-func NeedProof(states map[ID]EventState, batch []SeatRequest) []ID {
-	asks := make(map[ID]bool)
-	for id, state := range states {
-		asks[id] = state.Event.RequiresProvenEmail
-	}
-	for _, req := range batch {
-		if req.Kind == EditEvent && req.Edit.RequiresProvenEmail != nil && *req.Edit.RequiresProvenEmail {
-			if _, exists := states[req.EventID]; exists {
-				asks[req.EventID] = true
-			}
-		}
-	}
-	var users []ID
-	seen := make(map[ID]bool)
-	for _, req := range batch {
-		if req.Kind == Register && asks[req.EventID] && !seen[req.UserID] {
-			seen[req.UserID] = true
-			users = append(users, req.UserID)
-		}
-	}
-	return users
-}
-
-// SetProven notes in the states that these users have proven their addresses.
-func SetProven(states map[ID]EventState, proven []ID) {
-	for id, state := range states {
-		if state.Proven == nil {
-			state.Proven = make(map[ID]bool, len(proven))
-		}
-		for _, user := range proven {
-			state.Proven[user] = true
-		}
-		states[id] = state
-	}
 }

@@ -42,7 +42,8 @@ type System struct {
 	// Log has what the workers log, and what a test lets other parts log.
 	Log *Log
 
-	tb testing.TB
+	tb     testing.TB
+	config Config
 }
 
 // Config says how a System differs from the usual one.
@@ -52,12 +53,14 @@ type Config struct {
 	Mongo func(testing.TB) (uri string)
 	// NATS changes the options of the NATS server; nil: nothing.
 	NATS func(*server.Options)
+	// SoldOutLease is worker.Config.SoldOutLease.
+	SoldOutLease time.Duration
 }
 
 // New makes a System with an empty store of that kind, and without a worker.
 func New(tb testing.TB, kind string, config Config) *System {
 	tb.Helper()
-	s := &System{Kind: kind, NATS: testenv.StartNATSWith(tb, config.NATS), Log: &Log{}, tb: tb}
+	s := &System{Kind: kind, NATS: testenv.StartNATSWith(tb, config.NATS), Log: &Log{}, tb: tb, config: config}
 	switch {
 	case kind == SQLite:
 		s.Path = filepath.Join(tb.TempDir(), "eventio.db")
@@ -112,7 +115,7 @@ func (s *System) Link(conn *nats.Conn) messages.Link {
 func (s *System) StartWorker(seats store.Seats) (conn *nats.Conn, stop func()) {
 	s.tb.Helper()
 	conn = s.Connect("worker")
-	w := worker.New(conn, seats, worker.Config{}, zerolog.New(s.Log))
+	w := worker.New(conn, seats, worker.Config{SoldOutLease: s.config.SoldOutLease}, zerolog.New(s.Log))
 	if err := w.Start(); err != nil {
 		s.tb.Fatal(err)
 	}

@@ -159,6 +159,7 @@ func TestNoAnswerIsOvertaken(t *testing.T) {
 	must(t, set.SetElectionTimeout(10_000)) // MongoDB's own: no election comes in the way
 	t.Run("a_reader_of_the_record_when_the_primary_steps_down", func(t *testing.T) { stepDownUnderAReader(t, set) })
 	t.Run("while_no_majority_confirms", func(t *testing.T) { noMajority(t, set) })
+	t.Run("a_lease_while_no_majority_confirms", func(t *testing.T) { leasesWithoutAMajority(t, set) })
 	t.Run("a_sign_up_when_the_primary_steps_down", func(t *testing.T) { steppedDown(t, set) })
 	t.Run("by_a_deposed_primary", func(t *testing.T) { deposedPrimary(t, set) })
 }
@@ -335,13 +336,16 @@ func deposedPrimary(t *testing.T, set *testenv.ReplicaSet) {
 	holder, other := store.NewID(), register(event, store.NewID())
 	wantOutcome(t, whole, register(event, holder), store.Registered)
 	wantOutcome(t, direct, other, store.SoldOut) // also warms its connections up
+	lease := granted(t, direct, event)
+	other.Lease = time.Second // it asks for another one, which a deposed primary must not tell either
 
 	must(t, testenv.Freeze(old))
 	testenv.Eventually(t, 30*time.Second, "elect another primary", func() error {
 		return secondaries[0].Command(bson.D{{Key: "replSetStepUp", Value: 1}})
 	})
 	must(t, set.Replaced(old))
-	wantOutcome(t, whole, cancel(event, holder), store.Cancelled)
+	wantOutcome(t, whole, cancel(event, holder), store.LeaseOut) // its successor knows what it has granted
+	wantOutcome(t, whole, knowing(cancel(event, holder), lease), store.Cancelled)
 	unheardOf := register(laterEvent(t, whole), store.NewID())
 	type answer struct {
 		outcome store.Outcome

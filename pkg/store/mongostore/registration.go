@@ -1,13 +1,16 @@
 package mongostore
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
@@ -104,6 +107,42 @@ func (s *Store) Position(ctx context.Context, eventID store.ID, number int64) (i
 		return 0, fmt.Errorf("find a position in event %s: %w", eventID.Hex(), err)
 	}
 	return n, nil
+}
+
+// Entered implements store.Registrations: one command reads all, at one moment.
+func (s *Store) Entered(ctx context.Context, eventID store.ID, after int64, limit int) (store.Event, []store.NumberedUser, error) {
+	var e store.Event
+	var users []store.NumberedUser
+	cursor, err := s.events.Clone(options.Collection().SetReadConcern(readconcern.Snapshot())).Aggregate(ctx, mongo.Pipeline{
+		{{Key: "$match", Value: bson.D{{Key: "_id", Value: eventID}}}}, {{Key: "$project", Value: withoutSearch()}},
+		{{Key: "$unionWith", Value: bson.D{{Key: "coll", Value: s.registrations.Name()}, {Key: "pipeline", Value: mongo.Pipeline{
+			{{Key: "$match", Value: bson.D{
+				{Key: "_id.event_id", Value: eventID}, {Key: "cancelled", Value: bson.D{{Key: "$in", Value: bson.A{false, true}}}},
+				{Key: "number", Value: bson.D{{Key: "$gt", Value: after}}},
+			}}},
+			{{Key: "$sort", Value: bson.D{{Key: "number", Value: 1}}}}, {{Key: "$limit", Value: limit}}, {{Key: "$project", Value: bson.D{{Key: "number", Value: 1}}}},
+		}}}}},
+	}, options.Aggregate().SetBatchSize(int32(limit+1))) //nolint:gosec // a limit of some thousands
+	if err == nil {
+		defer mongodb.CloseCursor(ctx, cursor)
+		for err == nil && cursor.Next(ctx) {
+			if cursor.Current.Lookup("_id").Type == bson.TypeObjectID {
+				err = cursor.Decode(&e)
+				continue
+			}
+			var d registrationDoc
+			err = cursor.Decode(&d)
+			users = append(users, store.NumberedUser{Number: d.Number, UserID: d.Key.UserID})
+		}
+		err = cmp.Or(err, cursor.Err())
+	}
+	if err == nil && e.ID.IsZero() {
+		err = mongo.ErrNoDocuments
+	}
+	if err != nil {
+		return store.Event{}, nil, fmt.Errorf("read who entered event %s: %w", eventID.Hex(), mongodb.ReadError(err, store.ErrEventNotFound))
+	}
+	return e, users, nil
 }
 
 // UserRegistrations implements store.Registrations.

@@ -15,6 +15,7 @@ import (
 	"github.com/eventio/eventio/internal/telemetry/measure"
 	"github.com/eventio/eventio/internal/telemetry/tracing"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/eventcache"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 	"github.com/eventio/eventio/pkg/store/stats"
 )
@@ -51,7 +52,7 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 	guess := stats.NoGuess
 	if a.decideOptimistically(ctx) {
 		var err error
-		if len(a.changes) == 0 {
+		if !slices.ContainsFunc(a.changes, func(c store.Change) bool { return !c.OnlyLeases() }) {
 			err = a.confirm(ctx)
 		} else {
 			sent, err = a.transact(ctx, func(context.Context) error { return nil })
@@ -59,18 +60,18 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 		guess = guessed(err)
 		if err == nil {
 			s.stats.Guesses.WithLabelValues(guess).Inc()
-			s.cache.put(a.loadedState, a.changes, a.refused)
+			s.cache.Put(a.Loaded, a.changes, a.refused)
 			store.TellChanges(ctx, a.changes)
 			return a.results, nil
 		}
 		s.stats.Retries.WithLabelValues(retryCause(err)).Inc()
-		s.cache.markShared(a.states)
+		s.cache.MarkShared(a.States)
 	}
 	s.stats.Guesses.WithLabelValues(guess).Inc()
 	for pause := mongodb.MinPause; ; pause = min(2*pause, mongodb.MaxPause) {
 		committing, err := a.transact(ctx, a.decide)
 		if err == nil {
-			s.cache.put(a.loadedState, a.changes, a.refused)
+			s.cache.Put(a.Loaded, a.changes, a.refused)
 			store.TellChanges(ctx, a.changes)
 			return a.results, nil
 		}
@@ -98,7 +99,7 @@ func retryable(err error) bool { return errors.Is(err, errConflict) || mongodb.R
 
 // attempt is one try to apply a batch: what was last loaded and decided.
 type attempt struct {
-	loadedState
+	eventcache.Loaded
 	store   *Store
 	batch   []store.SeatRequest
 	results []store.SeatResult
@@ -106,7 +107,7 @@ type attempt struct {
 	refused map[store.ID]bool // the events in which somebody is refused
 }
 
-// noteRefusals sets refused by the results. An opening that is moved counts too: API processes have refused by the hour of before.
+// noteRefusals sets refused by the results. What API processes have refused by themselves counts too.
 func (a *attempt) noteRefusals() {
 	a.refused = make(map[store.ID]bool)
 	for i, res := range a.results {
@@ -115,7 +116,7 @@ func (a *attempt) noteRefusals() {
 		}
 	}
 	for _, c := range a.changes {
-		if !c.After.OpensAt.Equal(c.Before.OpensAt) {
+		if c.EndsRefusals() {
 			a.refused[c.After.ID] = true
 		}
 	}
@@ -127,7 +128,7 @@ func (a *attempt) noteRefusals() {
 // error it has not, and the transaction will meet the error again.
 func (a *attempt) decideOptimistically(ctx context.Context) bool {
 	var ok bool
-	if a.loadedState, a.results, a.changes, ok = a.store.cache.decide(a.batch); ok {
+	if a.Loaded, a.results, a.changes, ok = a.store.cache.Decide(a.batch); ok {
 		return true
 	}
 	begun := time.Now()
@@ -135,15 +136,15 @@ func (a *attempt) decideOptimistically(ctx context.Context) bool {
 	if err != nil {
 		return false
 	}
-	for id, state := range loaded.states {
-		if n, _ := store.Promotable(state.Event, a.batch); n > 0 || store.Recounts(id, a.batch) {
+	for _, state := range loaded.States {
+		if n, _ := store.Promotable(state.Event, a.batch); n > 0 || store.Recounts(state.Event, a.batch) {
 			return false // needs more than loadSnapshot reads
 		}
 	}
 	if err := a.store.loadProven(ctx, loaded, a.batch); err != nil {
 		return false
 	}
-	a.loadedState = loaded
+	a.Loaded = loaded
 	a.decideLoaded(begun)
 	return true
 }
@@ -151,7 +152,7 @@ func (a *attempt) decideOptimistically(ctx context.Context) bool {
 // decide decides on what the transaction of ctx reads.
 func (a *attempt) decide(ctx context.Context) (err error) {
 	begun := time.Now()
-	if a.loadedState, err = a.store.load(ctx, a.batch); err != nil {
+	if a.Loaded, err = a.store.load(ctx, a.batch); err != nil {
 		return err
 	}
 	a.decideLoaded(begun)
@@ -162,7 +163,7 @@ func (a *attempt) decide(ctx context.Context) (err error) {
 func (a *attempt) decideLoaded(begun time.Time) {
 	a.store.stats.Load.Observe(measure.Since(begun))
 	begun = time.Now()
-	a.results, a.changes = store.Decide(a.states, a.batch)
+	a.results, a.changes = store.Decide(a.States, a.batch)
 	a.noteRefusals()
 	a.store.stats.Decide.Observe(measure.Since(begun))
 }
@@ -228,9 +229,9 @@ func ended(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// confirm increments the fences of a batch that changes nothing, if all its events are still as
+// confirm increments the fences of a batch that changes nothing but leases, if all its events are still as
 // they were when it was decided. It needs no transaction, because a fence that is incremented in
-// vain does no harm. So an error means that nothing was stored.
+// vain does no harm, and neither does a lease that nobody is told of. So an error means that nothing was stored.
 func (a *attempt) confirm(ctx context.Context) error {
 	if err := a.confirmMissing(ctx); err != nil {
 		return err
@@ -245,15 +246,7 @@ func (a *attempt) confirm(ctx context.Context) error {
 			a.refused[writes[i].Before.ID] = true
 		}
 	}
-	update, err := a.store.eventUpdate(ctx, writes[0])
-	if err != nil {
-		return err
-	}
-	res, err := a.store.events.UpdateMany(ctx, a.store.preconditions.events(writes), update)
-	if err == nil && res.MatchedCount != int64(len(writes)) {
-		err = errConflict
-	}
-	return err
+	return a.store.updateEvents(ctx, writes)
 }
 
 // confirmMissing confirms that the events of the batch that were not found do not exist, and
@@ -263,7 +256,7 @@ func (a *attempt) confirm(ctx context.Context) error {
 func (a *attempt) confirmMissing(ctx context.Context) error {
 	ids, _ := batchKeys(a.batch)
 	missing := slices.DeleteFunc(ids, func(id store.ID) bool {
-		_, found := a.states[id]
+		_, found := a.States[id]
 		return found
 	})
 	if len(missing) == 0 {

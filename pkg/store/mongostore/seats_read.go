@@ -11,27 +11,20 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/eventcache"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/waitlist"
+	"github.com/eventio/eventio/pkg/store/proven"
 )
 
-// loadedState is what a batch is decided on: the state and the fence of each of its events that
-// exists, and how many batches have refused somebody, see eventDoc.
-type loadedState struct {
-	states           map[store.ID]store.EventState
-	fences, refusals map[store.ID]int64
-}
-
-func newLoadedState(events []eventDoc, registrations []registrationDoc) loadedState {
-	l := loadedState{
-		make(map[store.ID]store.EventState, len(events)), make(map[store.ID]int64, len(events)), make(map[store.ID]int64, len(events)),
-	}
+func newLoaded(events []eventDoc, registrations []registrationDoc) eventcache.Loaded {
+	l := eventcache.New(len(events))
 	for _, d := range events {
-		l.states[d.ID] = store.EventState{Event: d.Event, Registrations: make(map[store.ID]store.Registration)}
-		l.fences[d.ID], l.refusals[d.ID] = d.Fence, d.Refusals
+		l.States[d.ID] = store.EventState{Event: d.Event, Registrations: make(map[store.ID]store.Registration)}
+		l.Fences[d.ID], l.Refusals[d.ID] = d.Fence, d.Refusals
 	}
 	for _, d := range registrations {
-		if state, ok := l.states[d.Key.EventID]; ok {
+		if state, ok := l.States[d.Key.EventID]; ok {
 			state.Registrations[d.Key.UserID] = d.registration()
 		}
 	}
@@ -40,28 +33,28 @@ func newLoadedState(events []eventDoc, registrations []registrationDoc) loadedSt
 
 // load reads what a batch is decided on, in the transaction of ctx: only there are several reads of
 // one moment.
-func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (loadedState, error) {
+func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (eventcache.Loaded, error) {
 	ids, keys := batchKeys(batch)
 	events, err := mongodb.FindAll[eventDoc](ctx, s.events, mongodb.In("_id", ids), options.Find().SetProjection(withoutTexts()))
 	if err != nil {
-		return loadedState{}, err
+		return eventcache.Loaded{}, err
 	}
 	var registrations []registrationDoc
 	if len(events) > 0 && len(keys) > 0 {
 		if registrations, err = mongodb.FindAll[registrationDoc](ctx, s.registrations, s.keysOf(ids, keys), options.Find()); err != nil {
-			return loadedState{}, err
+			return eventcache.Loaded{}, err
 		}
 	}
-	l := newLoadedState(events, registrations)
-	for id, state := range l.states {
+	l := newLoaded(events, registrations)
+	for id, state := range l.States {
 		repaired := state.Event
-		if store.Recounts(id, batch) {
+		if store.Recounts(state.Event, batch) {
 			if state.Counts, err = s.counts(ctx, state.Event); err != nil {
-				return loadedState{}, err
+				return eventcache.Loaded{}, err
 			}
 			repaired, _ = state.Counts.Repair(state.Event)
 			if err := errors.Join(s.repairSearch(ctx, id), s.lists.Recount(ctx, repaired)); err != nil {
-				return loadedState{}, err
+				return eventcache.Loaded{}, err
 			}
 		}
 		switch n, named := store.Promotable(repaired, batch); {
@@ -71,18 +64,18 @@ func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (loadedStat
 			state.Waiting, err = s.firstWaiting(ctx, repaired, n)
 		}
 		if err != nil {
-			return loadedState{}, err
+			return eventcache.Loaded{}, err
 		}
-		l.states[id] = state
+		l.States[id] = state
 	}
-	s.cache.setElsewhere(l)
+	s.cache.SetElsewhere(l)
 	return l, s.loadProven(ctx, l, batch)
 }
 
 // loadSnapshot reads what load does, apart from the waiting list and a recount, in one command at
 // one moment. It sees everything that was acknowledged before, unless the primary was deposed and
 // does not know it yet. It cannot be part of a transaction, which has no $unionWith.
-func (s *Store) loadSnapshot(ctx context.Context, batch []store.SeatRequest) (loadedState, error) {
+func (s *Store) loadSnapshot(ctx context.Context, batch []store.SeatRequest) (eventcache.Loaded, error) {
 	ids, keys := batchKeys(batch)
 	match := func(filter bson.D) bson.D { return bson.D{{Key: "$match", Value: filter}} }
 	cursor, err := s.events.Clone(options.Collection().SetReadConcern(readconcern.Snapshot())).Aggregate(ctx, mongo.Pipeline{
@@ -92,7 +85,7 @@ func (s *Store) loadSnapshot(ctx context.Context, batch []store.SeatRequest) (lo
 		}}},
 	}, options.Aggregate().SetBatchSize(int32(len(ids)+len(keys)+1)))
 	if err != nil {
-		return loadedState{}, err
+		return eventcache.Loaded{}, err
 	}
 	defer mongodb.CloseCursor(ctx, cursor)
 	var events []eventDoc
@@ -104,11 +97,11 @@ func (s *Store) loadSnapshot(ctx context.Context, batch []store.SeatRequest) (lo
 			registrations, err = appendDecoded(registrations, cursor)
 		}
 		if err != nil {
-			return loadedState{}, err
+			return eventcache.Loaded{}, err
 		}
 	}
-	l := newLoadedState(events, registrations)
-	s.cache.setElsewhere(l)
+	l := newLoaded(events, registrations)
+	s.cache.SetElsewhere(l)
 	return l, cursor.Err()
 }
 
@@ -171,8 +164,8 @@ func (s *Store) firstWaiting(ctx context.Context, e store.Event, n int64) ([]sto
 
 // loadProven reads which users of the batch have proven their addresses, for the events that ask for
 // it. A proof is not part of what a transaction decides about: it is read as it is now.
-func (s *Store) loadProven(ctx context.Context, l loadedState, batch []store.SeatRequest) error {
-	need := store.NeedProof(l.states, batch)
+func (s *Store) loadProven(ctx context.Context, l eventcache.Loaded, batch []store.SeatRequest) error {
+	need := proven.Need(l.States, batch)
 	if len(need) == 0 {
 		return nil
 	}
@@ -183,10 +176,10 @@ func (s *Store) loadProven(ctx context.Context, l loadedState, batch []store.Sea
 	if err != nil {
 		return err
 	}
-	proven := make([]store.ID, len(found))
+	users := make([]store.ID, len(found))
 	for i, d := range found {
-		proven[i] = d.ID
+		users[i] = d.ID
 	}
-	store.SetProven(l.states, proven)
+	proven.Note(l.States, users)
 	return nil
 }

@@ -21,15 +21,15 @@ type eventWrite struct {
 
 // eventWrites lists what the batch writes to each event that it decided about.
 func (a *attempt) eventWrites() []eventWrite {
-	writes := make([]eventWrite, 0, len(a.states))
+	writes := make([]eventWrite, 0, len(a.States))
 	changed := make(map[store.ID]bool, len(a.changes))
 	for _, c := range a.changes {
 		changed[c.Before.ID] = true
-		writes = append(writes, eventWrite{c, a.fences[c.Before.ID], a.refused[c.Before.ID]})
+		writes = append(writes, eventWrite{c, a.Fences[c.Before.ID], a.refused[c.Before.ID]})
 	}
-	for id, state := range a.states {
+	for id, state := range a.States {
 		if !changed[id] {
-			writes = append(writes, eventWrite{store.Change{Before: state.Event, After: state.Event}, a.fences[id], a.refused[id]})
+			writes = append(writes, eventWrite{store.Change{Before: state.Event, After: state.Event}, a.Fences[id], a.refused[id]})
 		}
 	}
 	return writes
@@ -63,11 +63,13 @@ func unchanged(writes []eventWrite) bson.D {
 	for i, w := range writes {
 		expected[i] = bson.D{
 			{Key: "id", Value: w.Before.ID}, {Key: "revision", Value: w.Before.Revision}, {Key: "fence", Value: w.fence},
+			{Key: "granted", Value: w.Before.LeasesGranted},
 		}
 	}
 	actual := bson.D{
 		{Key: "id", Value: "$_id"}, {Key: "revision", Value: "$revision"},
 		{Key: "fence", Value: bson.D{{Key: "$ifNull", Value: bson.A{"$fence", 0}}}}, // missing until the first batch
+		{Key: "granted", Value: bson.D{{Key: "$ifNull", Value: bson.A{"$leases_granted", 0}}}},
 	}
 	conditions := bson.A{bson.D{{Key: "$in", Value: bson.A{actual, bson.D{{Key: "$literal", Value: expected}}}}}}
 	filter := byID(writes)
@@ -103,33 +105,20 @@ func (s *Store) writeBatch(ctx context.Context, writes []eventWrite) error {
 	if len(writes) == 0 {
 		return nil
 	}
-	var updates, replaced []mongo.WriteModel
-	for _, group := range groupByDelta(writes) {
-		update, err := s.eventUpdate(ctx, group[0])
-		if err != nil {
-			return err
-		}
-		updates = append(updates, mongo.NewUpdateManyModel().SetFilter(s.preconditions.events(group)).SetUpdate(update))
-	}
+	var replaced []mongo.WriteModel
 	var added []store.Registration
 	var changes []store.Change
 	var recorded []store.ChangeRecord
 	for _, w := range writes {
-		if w.After.Revision != w.Before.Revision { // not only the fence
-			recorded = append(recorded, w.Records()...)
-		}
+		recorded = append(recorded, w.Records()...)
 		changes, added = append(changes, w.Change), append(added, w.Added...)
 		for _, r := range w.Replaced {
 			replaced = append(replaced, mongo.NewReplaceOneModel().
 				SetFilter(bson.D{{Key: "_id", Value: registrationKey{r.UserID, r.EventID}}}).SetReplacement(newRegistrationDoc(r)))
 		}
 	}
-	res, err := s.events.BulkWrite(ctx, updates)
-	if err != nil {
+	if err := s.updateEvents(ctx, writes); err != nil {
 		return err
-	}
-	if res.MatchedCount != int64(len(writes)) {
-		return errConflict
 	}
 	if err := record.Insert(ctx, s.changes, recorded, s.preconditions.change); err != nil {
 		return err
@@ -152,12 +141,45 @@ func (s *Store) writeBatch(ctx context.Context, writes []eventWrite) error {
 	return nil
 }
 
+// updateEvents writes what a batch changes in its events themselves. It returns errConflict when a precondition fails.
+func (s *Store) updateEvents(ctx context.Context, writes []eventWrite) error {
+	var updates []mongo.WriteModel
+	for _, group := range groupByDelta(writes) {
+		update, err := s.eventUpdate(ctx, group[0])
+		if err != nil {
+			return err
+		}
+		updates = append(updates, mongo.NewUpdateManyModel().SetFilter(s.preconditions.events(group)).SetUpdate(update))
+	}
+	res, err := s.events.BulkWrite(ctx, updates)
+	if err == nil && res.MatchedCount != int64(len(writes)) {
+		err = errConflict
+	}
+	return err
+}
+
 // delta is by how much a write changes the counters of its event. Each may be negative, and all
 // are zero when only the fence changes.
 type delta struct {
 	sold, waiting, lastNumber, confirmedThrough, revision int64
 	recorded, refusals                                    int64
 	available                                             bool // afterwards, if the event changes
+	leases                                                leaseDelta
+}
+
+// leaseDelta is what a write changes in the leases of its event: how many more were granted, and, when anything changes, what
+// the others are afterwards.
+type leaseDelta struct {
+	granted, millis int64
+	ending, moved   bool
+}
+
+func leaseDeltaOf(w eventWrite) leaseDelta {
+	b, a := w.Before, w.After
+	if a.LeasesGranted == b.LeasesGranted && a.LeaseMillis == b.LeaseMillis && a.LeasesEnding == b.LeasesEnding {
+		return leaseDelta{}
+	}
+	return leaseDelta{a.LeasesGranted - b.LeasesGranted, a.LeaseMillis, a.LeasesEnding, true}
 }
 
 func deltaOf(w eventWrite) delta {
@@ -170,7 +192,7 @@ func deltaOf(w eventWrite) delta {
 		sold:     w.After.TicketsSold - w.Before.TicketsSold, waiting: w.After.Waiting - w.Before.Waiting,
 		lastNumber: w.After.LastNumber - w.Before.LastNumber, confirmedThrough: w.After.ConfirmedThrough - w.Before.ConfirmedThrough,
 		revision: w.After.Revision - w.Before.Revision, recorded: w.After.Recorded - w.Before.Recorded,
-		available: w.After.Revision != w.Before.Revision && w.After.IsAvailable(),
+		available: w.After.Revision != w.Before.Revision && w.After.IsAvailable(), leases: leaseDeltaOf(w),
 	}
 }
 
@@ -204,17 +226,19 @@ func (s *Store) eventUpdate(ctx context.Context, w eventWrite) (bson.D, error) {
 	}{
 		{"tickets_sold", d.sold}, {"waiting", d.waiting}, {"last_number", d.lastNumber},
 		{"confirmed_through", d.confirmedThrough}, {"revision", d.revision},
-		{"recorded", d.recorded}, {"refusals", d.refusals},
+		{"recorded", d.recorded}, {"refusals", d.refusals}, {"leases_granted", d.leases.granted},
 	} {
 		if c.by != 0 {
 			counters = append(counters, bson.E{Key: c.field, Value: c.by})
 		}
 	}
-	update := bson.D{{Key: "$inc", Value: counters}}
-	if d.revision == 0 {
-		return update, nil
+	update, set := bson.D{{Key: "$inc", Value: counters}}, bson.D{}
+	if d.revision != 0 {
+		set = append(set, bson.E{Key: "available", Value: d.available})
 	}
-	set := bson.D{{Key: "available", Value: d.available}}
+	if d.leases.moved {
+		set = append(set, bson.E{Key: "lease_ms", Value: d.leases.millis}, bson.E{Key: "leases_ending", Value: d.leases.ending})
+	}
 	if w.Edit != nil {
 		words, err := s.editedSearch(ctx, w.Change)
 		if err != nil {
@@ -222,7 +246,10 @@ func (s *Store) eventUpdate(ctx context.Context, w eventWrite) (bson.D, error) {
 		}
 		set = append(append(set, editedFields(w.Change)...), words...)
 	}
-	return append(update, bson.E{Key: "$set", Value: set}), nil
+	if len(set) > 0 { // an empty one is an error before version 5 of the server
+		update = append(update, bson.E{Key: "$set", Value: set})
+	}
+	return update, nil
 }
 
 // editedFields returns the fields of an event that an organizer's edit sets.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/eventcache"
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
@@ -53,7 +54,7 @@ func TestEachEventIsHeldToItsOwnRevision(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one, two = read.states[one.ID].Event, read.states[two.ID].Event
+	one, two = read.States[one.ID].Event, read.States[two.ID].Event
 	for _, c := range []struct {
 		name     string
 		spoil    func(one, two *store.Event, fences map[store.ID]int64)
@@ -63,12 +64,13 @@ func TestEachEventIsHeldToItsOwnRevision(t *testing.T) {
 		{"revisions exchanged", func(a, b *store.Event, _ map[store.ID]int64) { a.Revision, b.Revision = b.Revision, a.Revision }, 1, false},
 		{"one revision too old", func(a, _ *store.Event, _ map[store.ID]int64) { a.Revision-- }, 1, false},
 		{"one fence too old", func(_, b *store.Event, fences map[store.ID]int64) { fences[b.ID]-- }, 1, false},
+		{"one grant too few", func(a, _ *store.Event, _ map[store.ID]int64) { a.LeasesGranted-- }, 1, false},
 		{"no room in one", func(_, _ *store.Event, _ map[store.ID]int64) {}, 5, false},
 		{"all as decided", func(_, _ *store.Event, _ map[store.ID]int64) {}, 4, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a, b := one, two
-			fences := maps.Clone(read.fences)
+			fences := maps.Clone(read.Fences)
 			c.spoil(&a, &b, fences)
 			var changes []store.Change
 			for _, before := range []store.Event{a, b} {
@@ -76,7 +78,7 @@ func TestEachEventIsHeldToItsOwnRevision(t *testing.T) {
 				after.TicketsSold += c.k
 				changes = append(changes, store.Change{Before: before, After: after})
 			}
-			at := attempt{store: s, loadedState: loadedState{fences: fences}, changes: changes}
+			at := attempt{store: s, Loaded: eventcache.Loaded{Fences: fences}, changes: changes}
 			_, err := at.transact(t.Context(), decided)
 			if got := err == nil; got != c.accepted || err != nil && !errors.Is(err, errConflict) {
 				t.Errorf("error %v", err)
@@ -104,10 +106,10 @@ func TestAnEventWithoutItsCounterSellsNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		before := read.states[event.ID].Event
+		before := read.States[event.ID].Event
 		after := before
 		after.TicketsSold++
-		at := attempt{store: s, loadedState: read, changes: []store.Change{{Before: before, After: after}}}
+		at := attempt{store: s, Loaded: read, changes: []store.Change{{Before: before, After: after}}}
 		_, err = at.transact(t.Context(), decided)
 		if !errors.Is(err, errConflict) {
 			t.Errorf("after %v: %v", spoil, err)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
@@ -142,7 +143,11 @@ func TestTheHotPathNamesItsShard(t *testing.T) {
 	apply(storetest.NewRequests(full.ID, 3)...)                                              // one seat for three
 	apply(storetest.NewRequests(full.ID, 2)...)                                              // refusals alone
 	apply(append(storetest.NewRequests(one.ID, 2), storetest.NewRequests(full.ID, 2)...)...) // of two events
-	apply(storetest.NewRequests(store.NewID(), 1)...)                                        // of one that is not there
+	leased := storetest.NewRequest(full.ID)
+	leased.Lease = time.Second
+	apply(leased)                                                     // a lease
+	apply(leased, storetest.NewCancel(storetest.NewRequest(full.ID))) // which somebody waits for
+	apply(storetest.NewRequests(store.NewID(), 1)...)                 // of one that is not there
 	line := storetest.NewRequests(waits.ID, 40)
 	apply(line...)
 	apply(storetest.NewCancel(line[0])) // somebody moves up

@@ -59,6 +59,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/mongostore/internal/eventcache"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/people"
@@ -101,7 +102,7 @@ type Store struct {
 	erasures      *mongo.Collection
 	pings         *mongo.Collection // does not exist, see Ping
 	lists         waitlist.Lists
-	cache         eventCache
+	cache         eventcache.Cache
 	stats         *mongoStats
 	preconditions preconditions
 	id            string // of the database

@@ -84,6 +84,30 @@ func (s *Store) Position(ctx context.Context, eventID store.ID, number int64) (i
 	return n, nil
 }
 
+// Entered implements store.Registrations: a read transaction sees one moment.
+func (s *Store) Entered(ctx context.Context, eventID store.ID, after int64, limit int) (e store.Event, users []store.NumberedUser, err error) {
+	tx, err := s.read.BeginTx(ctx, nil)
+	if err == nil {
+		defer tx.Rollback() //nolint:errcheck // it has only read
+		e, err = scanEvent(tx.QueryRowContext(ctx, `SELECT `+eventColumns()+` FROM events WHERE id = ?`, eventID[:]))
+	}
+	if err == nil {
+		// Two halves, since the index has those that are cancelled apart.
+		users, err = sqldb.All(ctx, tx, scanNumbered, `SELECT number, user_id FROM registrations WHERE event_id = ?1 AND cancelled = 0 AND number > ?2
+			UNION ALL SELECT number, user_id FROM registrations WHERE event_id = ?1 AND cancelled = 1 AND number > ?2
+			ORDER BY number LIMIT ?3`, eventID[:], after, limit)
+	}
+	if err != nil {
+		return store.Event{}, nil, fmt.Errorf("read who entered event %s: %w", eventID.Hex(), sqldb.ReadError(err, store.ErrEventNotFound))
+	}
+	return e, users, nil
+}
+
+func scanNumbered(row sqldb.Scanner) (u store.NumberedUser, err error) {
+	err = row.Scan(&u.Number, sqldb.ID{To: &u.UserID})
+	return u, err
+}
+
 // UserRegistrations implements store.Registrations.
 func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
 	if before.IsZero() {

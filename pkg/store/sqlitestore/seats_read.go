@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/proven"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/waitlist"
 )
@@ -36,7 +37,7 @@ func load(ctx context.Context, tx *sql.Tx, batch []store.SeatRequest) (map[store
 			return nil, err
 		}
 		repaired := state.Event
-		if store.Recounts(req.EventID, batch) {
+		if store.Recounts(state.Event, batch) {
 			if state.Counts, err = counts(ctx, tx, state.Event); err != nil {
 				return nil, err
 			}
@@ -87,28 +88,24 @@ func firstWaiting(ctx context.Context, tx *sql.Tx, e store.Event, n int64) ([]st
 	if n == 0 {
 		return nil, nil
 	}
-	scan := func(row sqldb.Scanner) (u store.NumberedUser, err error) {
-		err = row.Scan(&u.Number, sqldb.ID{To: &u.UserID})
-		return u, err
-	}
-	return sqldb.All(ctx, tx, scan, `SELECT number, user_id FROM registrations
+	return sqldb.All(ctx, tx, scanNumbered, `SELECT number, user_id FROM registrations
 		WHERE event_id = ? AND number > ? AND cancelled = 0 ORDER BY number LIMIT ?`, e.ID[:], e.ConfirmedThrough, n)
 }
 
 // loadProven reads which users of the batch have proven their addresses, for the events that ask for it.
 func loadProven(ctx context.Context, tx *sql.Tx, states map[store.ID]store.EventState, batch []store.SeatRequest) error {
-	for some := range slices.Chunk(store.NeedProof(states, batch), sqldb.KeysPerStatement) {
+	for some := range slices.Chunk(proven.Need(states, batch), sqldb.KeysPerStatement) {
 		keys := make([]any, len(some))
 		for i := range some {
 			keys[i] = some[i][:]
 		}
-		proven, err := sqldb.All(ctx, tx, func(row sqldb.Scanner) (id store.ID, err error) {
+		users, err := sqldb.All(ctx, tx, func(row sqldb.Scanner) (id store.ID, err error) {
 			return id, row.Scan(sqldb.ID{To: &id})
 		}, `SELECT id FROM users WHERE email_proven_at > 0 AND id IN (?`+strings.Repeat(`, ?`, len(some)-1)+`)`, keys...)
 		if err != nil {
 			return err
 		}
-		store.SetProven(states, proven)
+		proven.Note(states, users)
 	}
 	return nil
 }

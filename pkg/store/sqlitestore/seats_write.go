@@ -69,6 +69,9 @@ func updateEvent(ctx context.Context, tx *sql.Tx, c store.Change) error {
 	set := func(column string, value any) {
 		columns, values = append(columns, column+" = ?"), append(values, sqldb.Value(value))
 	}
+	set("leases_granted", after.LeasesGranted)
+	set("lease_ms", after.LeaseMillis)
+	set("leases_ending", after.LeasesEnding)
 	if c.Edit != nil {
 		set("version", after.Version)
 		set("last_edit", after.LastEdits)
@@ -77,10 +80,10 @@ func updateEvent(ctx context.Context, tx *sql.Tx, c store.Change) error {
 			set(field.Column, value)
 		}
 	}
-	values = append(values, c.Before.ID[:], c.Before.Revision, after.Capacity, added)
+	values = append(values, c.Before.ID[:], c.Before.Revision, c.Before.LeasesGranted, after.Capacity, added)
 	//nolint:gosec // the names of columns are ours
 	res, err := tx.ExecContext(ctx, `UPDATE events SET `+strings.Join(columns, ", ")+
-		` WHERE id = ? AND revision = ? AND tickets_sold <= ? - ?`, values...)
+		` WHERE id = ? AND revision = ? AND leases_granted = ? AND tickets_sold <= ? - ?`, values...)
 	if err != nil {
 		return err
 	}

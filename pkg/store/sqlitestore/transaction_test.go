@@ -2,8 +2,10 @@ package sqlitestore
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -207,4 +209,32 @@ func TestALongLogIsCut(t *testing.T) {
 	if info.Size() > sqldb.LogLimit {
 		t.Errorf("the log has %d bytes, after it began anew", info.Size())
 	}
+}
+
+// TestASeatThatAnEarlierVersionHasFreedWaitsForLeases: that one knows nothing of leases and frees it at once, which is why nobody
+// grants by default. A worker of now gives it to nobody before the leases have ended.
+func TestASeatThatAnEarlierVersionHasFreedWaitsForLeases(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "eventio.db"))
+	e := storetest.NewEvent(t, s, 1)
+	holder, asks := storetest.NewRequest(e.ID), storetest.NewRequest(e.ID)
+	asks.Lease = time.Second
+	granted := storetest.MustApply(t, s, holder, asks, asks)[1]
+	if granted.Lease != 0 {
+		t.Fatal("a batch that sells a seat grants a lease")
+	}
+	granted = storetest.MustApply(t, s, asks)[0]
+	err := s.transact(t.Context(), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(t.Context(), `UPDATE events SET tickets_sold = 0, revision = revision + 1 WHERE id = ?`, e.ID[:])
+		if err == nil {
+			_, err = tx.ExecContext(t.Context(), `UPDATE registrations SET cancelled = 1 WHERE event_id = ?`, e.ID[:])
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	storetest.WantOutcomes(t, storetest.MustApply(t, s, asks), store.LeaseOut)
+	asks.LeasesEnded = granted.LeasesGranted
+	storetest.WantOutcomes(t, storetest.MustApply(t, s, asks), store.Registered)
+	storetest.Check(t, s, e.ID)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/eventio/eventio/internal/security"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/leases"
 )
 
 // Command has the actions of eventio event.
@@ -177,7 +178,7 @@ func (d deletion) event(ctx context.Context, id store.ID) error {
 		Kind: store.EditEvent, EventID: id, RequestID: rand.Text(), At: now, Actor: store.Actor{Kind: store.ActorOperator},
 		Edit: &store.Edit{Version: store.AnyVersion, Cancel: true},
 	}
-	results, err := d.st.Apply(ctx, []store.SeatRequest{cancel})
+	results, err := leases.Apply(ctx, d.st, []store.SeatRequest{cancel})
 	if err == nil && results[0].Outcome != store.Edited && results[0].Outcome != store.EventNotFound {
 		err = fmt.Errorf("cancel event %s: %s", id.Hex(), results[0].Outcome)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/eventio/eventio/internal/process"
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/leases"
 )
 
 // list has the flags of eventio event list.
@@ -84,7 +85,7 @@ func (l looking) close(ctx context.Context, id store.ID) error {
 			edit.OpensAt = new(time.Time) // to close before the opening would be a contradiction
 		}
 		var results []store.SeatResult
-		results, err = l.st.Apply(ctx, []store.SeatRequest{{
+		results, err = leases.Apply(ctx, l.st, []store.SeatRequest{{
 			Kind: store.EditEvent, EventID: id, RequestID: rand.Text(), At: now, Actor: store.Actor{Kind: store.ActorOperator}, Edit: &edit,
 		}})
 		switch {

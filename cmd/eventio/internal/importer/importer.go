@@ -22,6 +22,7 @@ import (
 	"github.com/eventio/eventio/internal/setup"
 	"github.com/eventio/eventio/internal/text"
 	"github.com/eventio/eventio/pkg/store"
+	"github.com/eventio/eventio/pkg/store/bounds"
 	"github.com/eventio/eventio/pkg/store/verify"
 )
 
@@ -237,8 +238,8 @@ func (i *importer) importEvent(ctx context.Context, e original.Event) error {
 	}
 	event := store.Event{
 		ID: e.ID, OrganizerID: e.OrganizerID, Capacity: capacity, StartsAt: e.StartsAt, EndsAt: e.EndsAt, CreatedAt: e.CreatedAt,
-		Title:       normal(e.Title, "the title", text.Line, store.MaxTitle, note),
-		Description: normal(e.Description, "the description", text.Lines, store.MaxDescription, note),
+		Title:       normal(e.Title, "the title", text.Line, bounds.MaxTitle, note),
+		Description: normal(e.Description, "the description", text.Lines, bounds.MaxDescription, note),
 	}
 	if !event.StartsAt.IsZero() && !event.EndsAt.IsZero() { // else that is noted already
 		for _, wrong := range event.CheckTimes() {

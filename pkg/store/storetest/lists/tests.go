@@ -14,6 +14,7 @@ func Tests() map[string]func(*testing.T, storetest.Target) {
 		"database id":         testDatabaseID,
 		"search":              testSearch,
 		"roster":              testRoster,
+		"entered":             testEntered,
 		"lookups":             testLookups,
 		"user registrations":  testUserRegistrations,
 		"long list of a user": testManyUserRegistrations,

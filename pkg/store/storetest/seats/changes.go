@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"testing"
+	"time"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/storetest"
@@ -209,6 +210,9 @@ func testWithChanges(t *testing.T, target storetest.Target) {
 	}
 	if changes := apply(storetest.NewRequest(event.ID)); len(changes) != 0 { // sold out
 		t.Errorf("told %+v of nothing", changes)
+	}
+	if changes := apply(asking(event.ID, 1, time.Second)...); len(changes) != 0 || storetest.ReadEvent(t, target.Store, event.ID).LeasesGranted != 1 {
+		t.Errorf("told %+v of a lease", changes)
 	}
 	if changes := apply(first); len(changes) != 0 { // comes again
 		t.Errorf("told %+v of a repetition", changes)

@@ -19,6 +19,7 @@ func Tests() map[string]func(*testing.T, storetest.Target) {
 		"seats":                             testSeats,
 		"endings":                           testEndings,
 		"concurrency":                       testConcurrency,
+		"leases":                            testLeases,
 		"repeated requests":                 testRepeats,
 		"cancel by number":                  testCancelByNumber,
 		"random batches agree with a model": testModel,

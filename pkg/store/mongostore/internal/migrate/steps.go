@@ -39,6 +39,7 @@ func Steps() []Step {
 		{"keys of programs", indexesOf(apiKeyStep)},
 		{"people of other issuers", indexesOf(identityStep)},
 		{"refusals are counted", indexesOf(refusalStep)},
+		{"sold out is said for a while", indexesOf(leaseStep)},
 	}
 }
 
@@ -52,6 +53,7 @@ const (
 	apiKeyStep   = 11 // of keys of programs
 	identityStep = 12 // of links with people of other issuers, and of locked users
 	refusalStep  = 13 // of refusals
+	leaseStep    = 14 // none: from here on no worker starts that frees a seat without waiting for leases
 )
 
 // indexesOf returns the Run of a step that makes its own indexes.

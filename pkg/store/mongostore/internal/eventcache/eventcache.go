@@ -1,4 +1,6 @@
-package mongostore
+// Package eventcache remembers in which state a worker has left the events of its last batches, and what others may have
+// decided about them since.
+package eventcache
 
 import (
 	"sync"
@@ -7,13 +9,25 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 )
 
-// eventCache remembers the state in which the last batch of this process left each event. A batch of registrations that all succeed
+// Cache remembers the state in which the last batch of this process left each event. A batch of registrations that all succeed
 // on the cached state needs to read nothing. The cache may be wrong: the preconditions of the writes find out when another worker has
 // changed an event (its fence) or when a user has a registration already (its key). So a cached state only ever leads to a yes that is
 // then proved by the writes, and never to a refusal. It is safe for concurrent use.
-type eventCache struct {
+type Cache struct {
 	mu     sync.Mutex // guards events
 	events map[store.ID]cachedEvent
+}
+
+// Loaded is what a batch is decided on: the state and the fence of each of its events that exists, and how many batches
+// have refused somebody in it.
+type Loaded struct {
+	States           map[store.ID]store.EventState
+	Fences, Refusals map[store.ID]int64
+}
+
+// New returns a Loaded without events, which has room for some.
+func New(events int) Loaded {
+	return Loaded{make(map[store.ID]store.EventState, events), make(map[store.ID]int64, events), make(map[store.ID]int64, events)}
 }
 
 // cachedEvent is the state of an event after a batch.
@@ -30,69 +44,69 @@ type cachedEvent struct {
 // at most, by the margin that a worker takes off and the way, before two notes.
 const seenEvery = 100 * time.Millisecond
 
-// maxCachedEvents bounds the memory of an eventCache: an entry takes about 400 bytes.
+// maxCachedEvents bounds the memory of an Cache: an entry takes about 400 bytes.
 const maxCachedEvents = 50_000
 
-// decide decides a batch on the cached state. ok is false when the batch has to be decided on a read: an event is not cached or is shared, or not all requests succeed.
-func (c *eventCache) decide(batch []store.SeatRequest) (l loadedState, results []store.SeatResult, changes []store.Change, ok bool) {
-	l = loadedState{make(map[store.ID]store.EventState), make(map[store.ID]int64), make(map[store.ID]int64)}
+// Decide decides a batch on the cached state. ok is false when the batch has to be decided on a read: an event is not cached or is shared, or not all requests succeed.
+func (c *Cache) Decide(batch []store.SeatRequest) (l Loaded, results []store.SeatResult, changes []store.Change, ok bool) {
+	l = New(len(batch))
 	c.mu.Lock()
 	for _, req := range batch {
-		if _, done := l.states[req.EventID]; done && req.Kind == store.Register {
+		if _, done := l.States[req.EventID]; done && req.Kind == store.Register {
 			continue
 		}
 		cached, found := c.events[req.EventID]
 		if !found || !cached.exclusive || req.Kind != store.Register {
 			c.mu.Unlock()
-			return loadedState{}, nil, nil, false
+			return Loaded{}, nil, nil, false
 		}
-		l.states[req.EventID] = store.EventState{Event: cached.event, Elsewhere: cached.elsewhere}
-		l.fences[req.EventID], l.refusals[req.EventID] = cached.fence, cached.refusals
+		l.States[req.EventID] = store.EventState{Event: cached.event, Elsewhere: cached.elsewhere}
+		l.Fences[req.EventID], l.Refusals[req.EventID] = cached.fence, cached.refusals
 	}
 	c.mu.Unlock()
-	results, changes = store.Decide(l.states, batch)
+	results, changes = store.Decide(l.States, batch)
 	for _, res := range results {
 		if res.Outcome != store.Registered && res.Outcome != store.Waitlisted {
-			return loadedState{}, nil, nil, false
+			return Loaded{}, nil, nil, false
 		}
 	}
 	return l, results, changes, true
 }
 
-// setElsewhere notes in states that were read just now what other workers may have decided about their events: what this process has not done itself.
-func (c *eventCache) setElsewhere(l loadedState) {
+// SetElsewhere notes in states that were read just now what other workers may have decided about their events: what this process has not done itself.
+func (c *Cache) SetElsewhere(l Loaded) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for id, state := range l.states {
+	for id, state := range l.States {
 		last, found := c.events[id]
 		state.Elsewhere = last.elsewhere
 		// A worker of the version before the fence increments the revision only.
-		if !found || last.fence != l.fences[id] || last.event.Revision != state.Event.Revision {
+		if !found || last.fence != l.Fences[id] || last.event.Revision != state.Event.Revision {
 			state.Elsewhere.Decided = now
 		}
-		if l.refusals[id] != last.refusals { // none, for an event that is not known
+		if l.Refusals[id] != last.refusals { // none, for an event that is not known
 			state.Elsewhere.Refused = now
 		}
-		l.states[id] = state
+		l.States[id] = state
 	}
 }
 
-// put remembers the events that a batch has decided about, after it was stored. refused says in which of them it
+// Put remembers the events that a batch has decided about, after it was stored. refused says in which of them it
 // has refused somebody.
-func (c *eventCache) put(l loadedState, changes []store.Change, refused map[store.ID]bool) {
+func (c *Cache) Put(l Loaded, changes []store.Change, refused map[store.ID]bool) {
 	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.events == nil {
 		c.events = make(map[store.ID]cachedEvent)
 	}
-	for id, state := range l.states {
+	for id, state := range l.States {
 		last, found := c.events[id]
 		// A worker of the version before increments the revision, but not the fence.
-		untouched := last.fence == l.fences[id] && last.event.Revision == state.Event.Revision
+		untouched := last.fence == l.Fences[id] && last.event.Revision == state.Event.Revision
 		after := cachedEvent{
-			event: state.Event, fence: l.fences[id] + 1, refusals: l.refusals[id], elsewhere: state.Elsewhere, exclusive: !found || untouched,
+			event: state.Event, fence: l.Fences[id] + 1, refusals: l.Refusals[id], elsewhere: state.Elsewhere, exclusive: !found || untouched,
 		}
 		if refused[id] {
 			after.refusals++
@@ -106,7 +120,7 @@ func (c *eventCache) put(l loadedState, changes []store.Change, refused map[stor
 		after := c.events[change.After.ID]
 		after.event = change.After
 		after.event.Title, after.event.Description = "", ""
-		if !change.After.OpensAt.Equal(change.Before.OpensAt) {
+		if change.EndsRefusals() {
 			after.elsewhere.Refused = now
 		}
 		c.events[change.After.ID] = after
@@ -119,9 +133,9 @@ func (c *eventCache) put(l loadedState, changes []store.Change, refused map[stor
 	}
 }
 
-// markShared notes that the cached states of events were wrong, because another worker has decided
+// MarkShared notes that the cached states of events were wrong, because another worker has decided
 // about them.
-func (c *eventCache) markShared(states map[store.ID]store.EventState) {
+func (c *Cache) MarkShared(states map[store.ID]store.EventState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for id := range states {

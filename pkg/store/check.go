@@ -2,24 +2,14 @@ package store
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
-	"github.com/eventio/eventio/internal/text"
-	"github.com/eventio/eventio/internal/zone"
+	"github.com/eventio/eventio/pkg/store/bounds"
 )
 
 // This file has the rules for what people write into an event. They are the same for an API
 // process, which tells the client what is wrong, and for a worker, which believes no message.
-
-// The bounds of an event's fields. Characters are Unicode code points.
-const (
-	MaxTitle       = 200           // characters
-	MaxDescription = 10_000        // characters
-	MaxVenue       = 200           // characters
-	MaxCapacity    = 1_000_000_000 // seats
-)
 
 // FieldError says what is wrong with a field of an event.
 type FieldError struct {
@@ -30,52 +20,6 @@ type FieldError struct {
 // Error implements error.
 func (e FieldError) Error() string { return e.Field + " " + e.Reason }
 
-// Line returns the normal form of a required text of one line: see text.Line. An error says in words
-// that follow the field's name why it has none.
-func Line(value string, maxChars int) (string, error) { return text.Line(value, maxChars) }
-
-// OptionalLine is Line for a text that may be empty.
-func OptionalLine(value string, maxChars int) (string, error) {
-	if value == "" {
-		return "", nil
-	}
-	return Line(value, maxChars)
-}
-
-// Text returns the normal form of a text that may be empty and may have several lines: see text.Lines.
-// An error says in words that follow the field's name why it has none.
-func Text(value string, maxChars int) (string, error) { return text.Lines(value, maxChars) }
-
-// Instant returns the normal form of a time: in UTC and milliseconds. An error says in words that
-// follow the field's name why it has none.
-func Instant(t time.Time) (time.Time, error) {
-	if year := t.UTC().Year(); year < 1 || year > 9999 {
-		return time.Time{}, errors.New("must be in the years 1 to 9999")
-	}
-	return t.UTC().Truncate(time.Millisecond), nil
-}
-
-// TimeZone checks the name of a time zone, which may be empty. An error says in words that follow
-// the field's name why it is none.
-func TimeZone(name string) error {
-	if name == "" {
-		return nil
-	}
-	if _, err := zone.Load(name); err != nil {
-		return errors.New("must be a time zone name of the IANA database, such as Europe/Berlin")
-	}
-	return nil
-}
-
-// Capacity checks a number of seats. An error says in words that follow the field's name why it
-// cannot be.
-func Capacity(seats int64) error {
-	if seats < 1 || seats > MaxCapacity {
-		return fmt.Errorf("must be a whole number from 1 to %d", MaxCapacity)
-	}
-	return nil
-}
-
 // Check returns what is wrong with the fields that the edit sets, each by itself. A field that is
 // not in its normal form is wrong too: an API process sends normal forms.
 func (e *Edit) Check() []FieldError {
@@ -83,27 +27,22 @@ func (e *Edit) Check() []FieldError {
 	if e.Version < AnyVersion {
 		wrong.add("version", errors.New("must be a version of the event, or -1"))
 	}
-	check(&wrong, "title", e.Title, func(v string) (string, error) { return Line(v, MaxTitle) })
-	check(&wrong, "description", e.Description, func(v string) (string, error) { return Text(v, MaxDescription) })
-	check(&wrong, "place", e.Venue, func(v string) (string, error) {
-		if v == "" {
-			return "", nil
-		}
-		return Line(v, MaxVenue)
-	})
-	check(&wrong, "time_zone", e.TimeZone, func(v string) (string, error) { return v, TimeZone(v) })
+	check(&wrong, "title", e.Title, func(v string) (string, error) { return bounds.Line(v, bounds.MaxTitle) })
+	check(&wrong, "description", e.Description, func(v string) (string, error) { return bounds.Text(v, bounds.MaxDescription) })
+	check(&wrong, "place", e.Venue, func(v string) (string, error) { return bounds.OptionalLine(v, bounds.MaxVenue) })
+	check(&wrong, "time_zone", e.TimeZone, func(v string) (string, error) { return v, bounds.TimeZone(v) })
 	for field, value := range map[string]*time.Time{
 		"starts_at": e.StartsAt, "ends_at": e.EndsAt, "registration_opens_at": e.OpensAt, "registration_closes_at": e.ClosesAt,
 	} {
 		check(&wrong, field, value, func(v time.Time) (time.Time, error) {
-			normal, err := Instant(v)
+			normal, err := bounds.Instant(v)
 			if normal.Equal(v) { // in whichever zone
 				normal = v
 			}
 			return normal, err
 		})
 	}
-	check(&wrong, "capacity", e.Capacity, func(v int64) (int64, error) { return v, Capacity(v) })
+	check(&wrong, "capacity", e.Capacity, func(v int64) (int64, error) { return v, bounds.Capacity(v) })
 	return wrong
 }
 

@@ -1,4 +1,4 @@
-package mongostore
+package eventcache
 
 import (
 	"testing"
@@ -7,10 +7,10 @@ import (
 )
 
 // leftBy returns the state of an event after a batch, with the fence with which the batch found it.
-func leftBy(e store.Event, fence int64) loadedState {
-	return loadedState{
-		states: map[store.ID]store.EventState{e.ID: {Event: e}},
-		fences: map[store.ID]int64{e.ID: fence}, refusals: make(map[store.ID]int64),
+func leftBy(e store.Event, fence int64) Loaded {
+	return Loaded{
+		States: map[store.ID]store.EventState{e.ID: {Event: e}},
+		Fences: map[store.ID]int64{e.ID: fence}, Refusals: make(map[store.ID]int64),
 	}
 }
 
@@ -28,24 +28,24 @@ func freeEvent() store.Event {
 func TestOnlyAnEventOfOneWorkerIsDecidedOnTheCache(t *testing.T) {
 	moved := func(e store.Event) store.Event { e.Revision++; return e }
 	for name, c := range map[string]struct {
-		spoil func(g *eventCache, e store.Event)
+		spoil func(g *Cache, e store.Event)
 		want  bool
 	}{
-		"nobody else":                            {func(*eventCache, store.Event) {}, true},
-		"this worker again":                      {func(g *eventCache, e store.Event) { g.put(leftBy(e, 8), nil, nil) }, true},
-		"another one moved the fence":            {func(g *eventCache, e store.Event) { g.put(leftBy(e, 9), nil, nil) }, false},
-		"one of the version before, without one": {func(g *eventCache, e store.Event) { g.put(leftBy(moved(e), 8), nil, nil) }, false},
-		"the cached state was wrong":             {func(g *eventCache, e store.Event) { g.markShared(leftBy(e, 8).states) }, false},
-		"alone again since": {func(g *eventCache, e store.Event) {
-			g.put(leftBy(e, 9), nil, nil)
-			g.put(leftBy(e, 10), nil, nil)
+		"nobody else":                            {func(*Cache, store.Event) {}, true},
+		"this worker again":                      {func(g *Cache, e store.Event) { g.Put(leftBy(e, 8), nil, nil) }, true},
+		"another one moved the fence":            {func(g *Cache, e store.Event) { g.Put(leftBy(e, 9), nil, nil) }, false},
+		"one of the version before, without one": {func(g *Cache, e store.Event) { g.Put(leftBy(moved(e), 8), nil, nil) }, false},
+		"the cached state was wrong":             {func(g *Cache, e store.Event) { g.MarkShared(leftBy(e, 8).States) }, false},
+		"alone again since": {func(g *Cache, e store.Event) {
+			g.Put(leftBy(e, 9), nil, nil)
+			g.Put(leftBy(e, 10), nil, nil)
 		}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			g, e := new(eventCache), freeEvent()
-			g.put(leftBy(e, 7), nil, nil)
+			g, e := new(Cache), freeEvent()
+			g.Put(leftBy(e, 7), nil, nil)
 			c.spoil(g, e)
-			if _, _, _, ok := g.decide(requestIn(e.ID)); ok != c.want {
+			if _, _, _, ok := g.Decide(requestIn(e.ID)); ok != c.want {
 				t.Errorf("decided: %t, want %t", ok, c.want)
 			}
 		})
@@ -55,12 +55,12 @@ func TestOnlyAnEventOfOneWorkerIsDecidedOnTheCache(t *testing.T) {
 // TestTheCacheHasWhatTheLastBatchLeft checks that a cached event has the changes of the last batch,
 // and the fence that this batch has incremented.
 func TestTheCacheHasWhatTheLastBatchLeft(t *testing.T) {
-	g, e := new(eventCache), freeEvent()
+	g, e := new(Cache), freeEvent()
 	after := e
 	after.TicketsSold, after.LastNumber, after.ConfirmedThrough, after.Revision = 4, 4, 4, 2
-	g.put(leftBy(e, 7), []store.Change{{Before: e, After: after}}, nil)
-	b, results, changes, ok := g.decide(requestIn(e.ID))
-	if !ok || !b.states[e.ID].Event.Equal(after) || b.fences[e.ID] != 8 {
+	g.Put(leftBy(e, 7), []store.Change{{Before: e, After: after}}, nil)
+	b, results, changes, ok := g.Decide(requestIn(e.ID))
+	if !ok || !b.States[e.ID].Event.Equal(after) || b.Fences[e.ID] != 8 {
 		t.Fatalf("decided: %t, on %+v", ok, b)
 	}
 	if results[0].Outcome != store.Registered || results[0].Registration.Number != 5 || len(changes) != 1 || !changes[0].Before.Equal(after) {
@@ -71,11 +71,11 @@ func TestTheCacheHasWhatTheLastBatchLeft(t *testing.T) {
 // TestWhatIsNotDecidedOnTheCache checks that the cache decides only batches in which every request
 // registers somebody successfully, because it knows no registrations and nobody who waits.
 func TestWhatIsNotDecidedOnTheCache(t *testing.T) {
-	g, e, full := new(eventCache), freeEvent(), freeEvent()
+	g, e, full := new(Cache), freeEvent(), freeEvent()
 	full.TicketsSold, full.LastNumber, full.ConfirmedThrough = 10, 10, 10
 	b := leftBy(e, 7)
-	b.states[full.ID], b.fences[full.ID] = store.EventState{Event: full}, 7
-	g.put(b, nil, nil)
+	b.States[full.ID], b.Fences[full.ID] = store.EventState{Event: full}, 7
+	g.Put(b, nil, nil)
 	cancel := requestIn(e.ID)
 	cancel[0].Kind = store.Cancel
 	for name, batch := range map[string][]store.SeatRequest{
@@ -84,25 +84,25 @@ func TestWhatIsNotDecidedOnTheCache(t *testing.T) {
 		"a cancellation":                   cancel,
 		"a cancellation behind a register": append(requestIn(e.ID), cancel...),
 	} {
-		if _, _, _, ok := g.decide(batch); ok {
+		if _, _, _, ok := g.Decide(batch); ok {
 			t.Errorf("%s: decided", name)
 		}
 	}
-	if _, _, _, ok := g.decide(append(requestIn(e.ID), requestIn(e.ID)...)); !ok {
+	if _, _, _, ok := g.Decide(append(requestIn(e.ID), requestIn(e.ID)...)); !ok {
 		t.Error("two who come in: not decided")
 	}
 }
 
 func TestTheCacheIsBounded(t *testing.T) {
-	g := new(eventCache)
+	g := new(Cache)
 	const batch = 1000
 	for n := 0; n < maxCachedEvents+5*batch; n += batch {
-		b := loadedState{states: make(map[store.ID]store.EventState)}
+		b := Loaded{States: make(map[store.ID]store.EventState)}
 		for range batch {
 			e := freeEvent()
-			b.states[e.ID] = store.EventState{Event: e}
+			b.States[e.ID] = store.EventState{Event: e}
 		}
-		g.put(b, nil, nil)
+		g.Put(b, nil, nil)
 	}
 	if len(g.events) != maxCachedEvents {
 		t.Errorf("%d events are remembered, want %d", len(g.events), maxCachedEvents)
