@@ -55,7 +55,9 @@ func (s *Store) DeleteEvent(ctx context.Context, id store.ID, at time.Time) (sto
 func (s *Store) deletePart(ctx context.Context, id store.ID, at time.Time) (d deletedDoc, gone bool, err error) {
 	var e eventDoc
 	byID := bson.D{{Key: "_id", Value: id}}
-	if err := s.events.FindOne(ctx, byID, options.FindOne().SetProjection(withoutTexts())).Decode(&e); err != nil {
+	// The fence first: whoever decides about the event meanwhile waits, where a write at the end would find theirs and begin anew.
+	if err := s.events.FindOneAndUpdate(ctx, byID, bson.D{{Key: "$inc", Value: bson.D{{Key: "fence", Value: 1}}}},
+		options.FindOneAndUpdate().SetProjection(withoutTexts()).SetReturnDocument(options.After)).Decode(&e); err != nil {
 		return d, false, mongodb.ReadError(err, store.ErrEventNotFound)
 	}
 	if e.CancelledAt.IsZero() {
