@@ -122,7 +122,7 @@ func (s *Store) Entered(ctx context.Context, eventID store.ID, after int64, limi
 			}}},
 			{{Key: "$sort", Value: bson.D{{Key: "number", Value: 1}}}}, {{Key: "$limit", Value: limit}}, {{Key: "$project", Value: bson.D{{Key: "number", Value: 1}}}},
 		}}}}},
-	}, options.Aggregate().SetBatchSize(int32(limit+1))) //nolint:gosec // a limit of some thousands
+	}, options.Aggregate().SetBatchSize(int32(limit+1)))
 	if err == nil {
 		defer mongodb.CloseCursor(ctx, cursor)
 		for err == nil && cursor.Next(ctx) {
