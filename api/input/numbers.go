@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -41,8 +42,9 @@ func wholeNumber(text string) (int64, error) {
 	return strconv.ParseInt(significant, 10, 64)
 }
 
-// wholeNumbers decodes every int64 by wholeNumber.
-func wholeNumbers() json.Options {
+// wholeNumbers decodes every int64 by wholeNumber. It is made once, because it remembers of each type that it meets whether
+// it is for that. Nothing else changes it.
+var wholeNumbers = sync.OnceValue(func() json.Options {
 	return json.WithUnmarshalers(json.UnmarshalFromFunc(func(from *jsontext.Decoder, to *int64) error {
 		if from.PeekKind() != '0' {
 			return errors.ErrUnsupported // null, and what is no number
@@ -54,4 +56,4 @@ func wholeNumbers() json.Options {
 		*to, err = wholeNumber(string(value))
 		return err
 	}))
-}
+})

@@ -158,14 +158,7 @@ func Codes() iter.Seq[Code] {
 }
 
 // meaning finds the row of c. A code that has none is an internal error to a client.
-func (c Code) meaning() meaning {
-	for _, m := range meanings {
-		if m.code == c {
-			return m
-		}
-	}
-	return Internal.meaning()
-}
+func (c Code) meaning() meaning { return usualOf(c).meaning }
 
 // Status returns the HTTP status of answers with this code.
 func (c Code) Status() int { return c.meaning().status }

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -45,11 +46,45 @@ type Problem struct {
 	RetryAfter time.Duration `json:"-"`
 }
 
-// New makes the problem of a code, with the detail that its row in the table has.
-func New(c Code) *Problem {
-	m := c.meaning()
-	return &Problem{Type: "urn:eventio:problem:" + string(m.code), Title: m.title, Status: m.status, Detail: m.detail, Code: m.code}
+// usual is the problem that New makes of a code, as it is sent: most answers are one, and a sold-out event has thousands a second.
+type usual struct {
+	meaning
+	kind   string // Problem.Type
+	body   []byte
+	length []string // the Content-Length
 }
+
+// usuals has a row for every code. Nothing changes it.
+var usuals = sync.OnceValue(func() map[Code]*usual {
+	all := make(map[Code]*usual, len(meanings))
+	for _, m := range meanings {
+		u := &usual{meaning: m, kind: "urn:eventio:problem:" + string(m.code)}
+		u.body = u.problem().encode()
+		u.length = []string{strconv.Itoa(len(u.body))}
+		all[m.code] = u
+	}
+	return all
+})
+
+// usualOf returns the row of a code. One that has none is an internal error to a client.
+func usualOf(c Code) *usual {
+	if u, ok := usuals()[c]; ok {
+		return u
+	}
+	return usuals()[Internal]
+}
+
+func (u *usual) problem() *Problem {
+	return &Problem{Type: u.kind, Title: u.title, Status: u.status, Detail: u.detail, Code: u.code}
+}
+
+// is reports whether p is as New has made it, for a client.
+func (u *usual) is(p *Problem) bool {
+	return p.Type == u.kind && p.Title == u.title && p.Status == u.status && p.Detail == u.detail && p.Code == u.code && len(p.Errors) == 0 && p.Position == 0
+}
+
+// New makes the problem of a code, with the detail that its row in the table has.
+func New(c Code) *Problem { return usualOf(c).problem() }
 
 // Newf makes the problem of a code, with a detail that tells the client what to do.
 func Newf(c Code, format string, args ...any) *Problem {
@@ -106,14 +141,25 @@ func (p *Problem) Write(w http.ResponseWriter) {
 	case HeaderChallenge:
 		h.Set(HeaderChallenge, `Bearer realm="eventio"`)
 	}
+	if u := usualOf(p.Code); u.is(p) {
+		h["Content-Length"] = u.length
+		w.WriteHeader(p.Status)
+		_, _ = w.Write(u.body) // a client that is gone needs no answer
+		return
+	}
+	body := p.encode()
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(body) // as above
+}
+
+// encode returns the document as it is sent.
+func (p *Problem) encode() []byte {
 	body, err := json.Marshal(p)
 	if err != nil { // cannot happen: the struct has only strings and numbers
 		panic(err)
 	}
-	body = append(body, '\n') // on a terminal what comes next begins a new line
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	w.WriteHeader(p.Status)
-	_, _ = w.Write(body) // a client that is gone needs no answer
+	return append(body, '\n') // on a terminal what comes next begins a new line
 }
 
 // retryAfterSeconds rounds RetryAfter up. Without one it returns 1 to 3 at random, because clients

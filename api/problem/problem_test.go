@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
+
 	"github.com/eventio/eventio/api/problem"
 )
 
@@ -127,5 +129,44 @@ func TestWrite(t *testing.T) {
 	}
 	if p := problem.New(problem.SoldOut).Because(cause); !errors.Is(p, cause) || p.Error() != "sold_out: the cause" {
 		t.Errorf("the error is %v", p)
+	}
+}
+
+// TestProblemsAreSentAsTheyAre: what is sent is the document of the problem, and its length, whether it is as New makes it or has been given
+// something of its own.
+func TestProblemsAreSentAsTheyAre(t *testing.T) {
+	for code := range problem.Codes() {
+		for name, change := range map[string]func(*problem.Problem){
+			"as it is":     func(*problem.Problem) {},
+			"a type":       func(p *problem.Problem) { p.Type += "x" },
+			"a title":      func(p *problem.Problem) { p.Title += "x" },
+			"a status":     func(p *problem.Problem) { p.Status++ },
+			"a detail":     func(p *problem.Problem) { p.Detail += "x" },
+			"another code": func(p *problem.Problem) { p.Code = "unheard_of" },
+			"a field":      func(p *problem.Problem) { p.Errors = []problem.FieldError{{Field: "a", Reason: "b"}} },
+			"a position":   func(p *problem.Problem) { p.Position = 7 },
+		} {
+			p := problem.New(code)
+			change(p)
+			want, err := json.Marshal(p)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for range 2 {
+				w := httptest.NewRecorder()
+				p.Write(w)
+				if got := w.Body.String(); got != string(want)+"\n" || w.Code != p.Status || w.Header().Get("Content-Length") != strconv.Itoa(len(got)) {
+					t.Errorf("%s, %s: %d %v %s", code, name, w.Code, w.Header(), got)
+				}
+			}
+		}
+	}
+}
+
+// BenchmarkProblem is what a sold-out answer costs.
+func BenchmarkProblem(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		problem.New(problem.SoldOut).Write(httptest.NewRecorder())
 	}
 }
