@@ -9,16 +9,17 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/eventio/eventio/pkg/messages/internal/liveness"
+	"github.com/eventio/eventio/pkg/messages/internal/uplink"
 )
 
 // routerWith makes a router of the namespace "here" whose workers have just answered a ping.
 func routerWith(known ...string) *router {
 	namespace := Namespace{Prefix: DefaultPrefix, Database: "here"}
-	r := &router{namespace: namespace, shared: namespace.Seats(), workers: liveness.New()}
+	r := &router{namespace: namespace, shared: namespace.Seats(), workers: liveness.New(), state: new(uplink.State)}
 	for _, worker := range known {
 		r.workers.Answered(worker)
 	}
-	// No ping is due during a test: there is no connection.
+	// No ping is due during most tests; in a slow one none is sent, because there is no connection.
 	r.workers.Pinged(time.Now())
 	for _, worker := range known {
 		r.workers.Answered(worker)
