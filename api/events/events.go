@@ -3,7 +3,6 @@ package events
 
 import (
 	"context"
-	"crypto/rand"
 	"encoding/binary"
 	"fmt"
 	"iter"
@@ -249,7 +248,7 @@ func (a *Handlers) CancelEvent(w http.ResponseWriter, r *serve.Request) error {
 // as it is then.
 func (a *Handlers) sendEdit(w http.ResponseWriter, r *serve.Request, event store.ID, edit *store.Edit) error {
 	got := a.Send(w, r, messages.SeatRequest{
-		Kind: messages.KindEditEvent, RequestID: rand.Text(), EventID: event, Edit: edit,
+		Kind: messages.KindEditEvent, EventID: event, Edit: edit,
 		Actor: serve.Actor(r.Caller, messages.ActorOrganizer, store.ID{}),
 	})
 	if got.Reply.Outcome != store.Edited {

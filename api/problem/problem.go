@@ -141,16 +141,19 @@ func (p *Problem) Write(w http.ResponseWriter) {
 	case HeaderChallenge:
 		h.Set(HeaderChallenge, `Bearer realm="eventio"`)
 	}
-	if u := usualOf(p.Code); u.is(p) {
-		h["Content-Length"] = u.length
-		w.WriteHeader(p.Status)
-		_, _ = w.Write(u.body) // a client that is gone needs no answer
-		return
-	}
-	body := p.encode()
-	h.Set("Content-Length", strconv.Itoa(len(body)))
+	var body []byte
+	body, h["Content-Length"] = p.document()
 	w.WriteHeader(p.Status)
-	_, _ = w.Write(body) // as above
+	_, _ = w.Write(body) // a client that is gone needs no answer
+}
+
+// document returns what is sent, and its Content-Length. The caller changes neither.
+func (p *Problem) document() (body []byte, length []string) {
+	if u := usualOf(p.Code); u.is(p) {
+		return u.body, u.length
+	}
+	body = p.encode()
+	return body, []string{strconv.Itoa(len(body))}
 }
 
 // encode returns the document as it is sent.
