@@ -9,8 +9,6 @@ import (
 )
 
 const (
-	// longestLease is the longest that is believed. Workers grant none that is longer.
-	longestLease = time.Second
 	// hold is how long somebody waits at most for a renewal that is under way when the lease is over: about as long as the
 	// answer of a worker takes.
 	hold = 100 * time.Millisecond

@@ -143,7 +143,8 @@ func (l *Leases) ask(e *event, eventID store.ID, asking *renewal, send func(leas
 // take takes the reply to a request that asked for a lease, and ends the renewal: at once, or when everybody is known of
 // whom the lease says nothing.
 func (l *Leases) take(e *event, asking *renewal, sent moment, reply messages.SeatReply) {
-	length := time.Duration(min(max(0, reply.LeaseMillis), longestLease.Milliseconds())) * time.Millisecond
+	// Workers grant none that is longer, so none is believed.
+	length := time.Duration(min(max(0, reply.LeaseMillis), store.MaxLease.Milliseconds())) * time.Millisecond
 	if reply.Outcome != store.SoldOut || length == 0 || reply.LastNumber < max(1, e.known.through) {
 		e.end(asking, false)
 		return

@@ -28,7 +28,7 @@ func TestWhoIsRefusedFromMemory(t *testing.T) {
 		"a lease lasts until it is due":          {before: func(w *world) { w.rush(); time.Sleep(w.grants*7/10 - 1) }, who: stranger},
 		"a lease ends":                           {before: func(w *world) { w.rush(); time.Sleep(w.grants) }, who: stranger, worker: true},
 		"a lease counts from the sending":        {before: func(w *world) { w.strangers(refused); w.takes = w.grants; w.strangers(1) }, who: stranger, worker: true},
-		"a lease of a second at most is taken":   {set: func(w *world) { w.grants = time.Hour }, before: func(w *world) { w.rush(); time.Sleep(longestLease) }, who: stranger, worker: true},
+		"a lease of a second at most is taken":   {set: func(w *world) { w.grants = time.Hour }, before: func(w *world) { w.rush(); time.Sleep(store.MaxLease) }, who: stranger, worker: true},
 		"a lease of less than no time is none":   {set: func(w *world) { w.grants = -time.Second }, before: (*world).rush, who: stranger, worker: true},
 		"workers grant none":                     {set: func(w *world) { w.grants = 0 }, before: (*world).rush, who: stranger, worker: true},
 		"another refusal brings none":            {before: func(w *world) { w.strangers(refused); w.outcome = store.RegistrationClosed; w.strangers(1) }, who: stranger, worker: true},
