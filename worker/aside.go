@@ -1,7 +1,6 @@
 package worker
 
 import (
-	"slices"
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
@@ -13,23 +12,22 @@ type asideQueue struct {
 	timer    *time.Timer
 }
 
-// putAside holds requests of an event until a time, with those that are held already: then all come before the others
-// that wait, so that they are applied in one batch. It holds as many as there is room for, and returns how many. Also a queue that is
-// closed holds them.
-func (q *queue) putAside(event store.ID, requests []request, until time.Time) int {
+// putAside holds a request until a time, with those of its event that are held already: then all come before the others
+// that wait, so that they are applied in one batch. It reports whether there is room. Also a queue that is closed holds it.
+func (q *queue) putAside(r request, until time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := max(0, min(len(requests), q.max-q.waiting-q.held))
-	if n == 0 {
-		return 0
+	if q.waiting+q.held >= q.max {
+		return false
 	}
-	q.held += n
-	if a := q.aside[event]; a != nil {
-		a.requests = append(a.requests, requests[:n]...)
-		return n
+	q.held++
+	a := q.aside[r.EventID]
+	if a == nil {
+		a = &asideQueue{timer: time.AfterFunc(time.Until(until), func() { q.recall(r.EventID) })}
+		q.aside[r.EventID] = a
 	}
-	q.aside[event] = &asideQueue{slices.Clone(requests[:n]), time.AfterFunc(time.Until(until), func() { q.recall(event) })}
-	return n
+	a.requests = append(a.requests, r)
+	return true
 }
 
 // recall ends the wait of the requests of an event that are held.

@@ -23,7 +23,7 @@ func TestWhatIsPutAsideComesBackFirst(t *testing.T) {
 		batch := q.take(10)
 		begun := time.Now()
 		until := begun.Add(time.Second)
-		if q.putAside(event, batch[:1], until) != 1 || q.putAside(event, batch[1:], until.Add(time.Hour)) != 1 || q.heldRequests() != 2 {
+		if !q.putAside(batch[0], until) || !q.putAside(batch[1], until.Add(time.Hour)) || q.heldRequests() != 2 {
 			t.Fatal("there is room")
 		}
 		q.put([]request{waiting(event, "c"), waiting(other, "x")})
@@ -53,7 +53,7 @@ func TestAQueueThatIsClosedWaitsForWhatItHolds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				q, event := newQueue(10), store.ID{1}
-				if q.putAside(event, []request{waiting(event, "a")}, time.Now().Add(time.Second)) != 1 {
+				if !q.putAside(waiting(event, "a"), time.Now().Add(time.Second)) {
 					t.Fatal("there is room")
 				}
 				q.close()
@@ -87,10 +87,12 @@ func TestWhatIsHeldIsBounded(t *testing.T) {
 	q, event := newQueue(3), store.ID{1}
 	q.put([]request{waiting(event, "a")})
 	held := []request{waiting(event, "b"), waiting(event, "c"), waiting(event, "d")}
-	if n := q.putAside(event, held, time.Now().Add(time.Hour)); n != 2 {
-		t.Errorf("%d are held", n)
+	for i, r := range held {
+		if room := q.putAside(r, time.Now().Add(time.Hour)); room != (i < 2) {
+			t.Errorf("%s is held: %t", r.RequestID, room)
+		}
 	}
-	if q.putAside(event, held, time.Now()) != 0 || q.put(held) != 0 {
+	if q.heldRequests() != 2 || q.put(held) != 0 {
 		t.Error("more is taken")
 	}
 	q.recallAll()

@@ -132,7 +132,7 @@ func (w *Worker) applyPart(ctx context.Context, part []request, out *replies) (r
 func (w *Worker) putAside(r request) bool {
 	over := w.leases.over(r.EventID)
 	r.putAside = true
-	if r.deadline.Before(over.Add(minApplyTime)) || w.queue.putAside(r.EventID, []request{r}, over) == 0 {
+	if r.deadline.Before(over.Add(minApplyTime)) || !w.queue.putAside(r, over) {
 		return false
 	}
 	w.stats.leaseWaits.Inc()
