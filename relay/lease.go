@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/eventio/eventio/internal/wait"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -87,7 +88,7 @@ func Hold(ctx context.Context, st store.Consumers, of Holding, work func(context
 func (h *Held) renew(ctx context.Context) error {
 	margin := h.length / 5 // what is under way has this time to end
 	for every := h.length / 3; ; {
-		wait(ctx, min(every, max(h.left()-margin, 0)))
+		wait.For(ctx, min(every, max(h.left()-margin, 0)))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

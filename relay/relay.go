@@ -26,6 +26,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/eventio/eventio/internal/wait"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -128,7 +129,7 @@ func (r *Relay) runSink(ctx context.Context, sink Sink, log zerolog.Logger) {
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, store.ErrLeaseHeld):
-			wait(ctx, r.config.Lease/5+rand.N(r.config.Lease/10+1)) // the other process may end at any moment
+			wait.For(ctx, r.config.Lease/5+rand.N(r.config.Lease/10+1)) // the other process may end at any moment
 		default:
 			log.Warn().Err(err).Msg("changes cannot be told now")
 			failed.wait(ctx)
@@ -202,12 +203,5 @@ func (p *pause) reset() { p.next = 0 }
 
 func (p *pause) wait(ctx context.Context) {
 	p.next = min(max(2*p.next, p.least), p.most)
-	wait(ctx, p.next/2+rand.N(p.next/2+1))
-}
-
-func wait(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
+	wait.For(ctx, p.next/2+rand.N(p.next/2+1))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/eventio/eventio/internal/telemetry/measure"
+	"github.com/eventio/eventio/internal/wait"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -85,7 +86,7 @@ func (r *Relay) watchLag(ctx context.Context, sink string) {
 		default:
 			r.stats.told(sink, at)
 		}
-		wait(ctx, r.config.LookEvery)
+		wait.For(ctx, r.config.LookEvery)
 	}
 }
 

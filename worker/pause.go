@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/eventio/eventio/internal/wait"
 )
 
 const (
@@ -16,6 +18,8 @@ const (
 	maxPause = time.Second
 	// maxRecovery bounds how long a worker counts as recovering after a pause.
 	maxRecovery = 5 * time.Second
+	// lookAgain is the pause between two looks at what a server or a callback still has.
+	lookAgain = 10 * time.Millisecond
 )
 
 // pauseDetector notices that the whole process was paused for a while, frozen or with its
@@ -99,7 +103,7 @@ func (p *pauseDetector) recovering(now time.Time) bool {
 // a server that has cut the worker off holds none.
 func (w *Worker) drainPending(ctx context.Context) {
 	for w.conn.FlushWithContext(ctx) != nil {
-		if !sleep(ctx) {
+		if !wait.For(ctx, lookAgain) {
 			return
 		}
 	}
@@ -111,7 +115,7 @@ func (w *Worker) drainPending(ctx context.Context) {
 	}
 	for _, sub := range service.Subscriptions {
 		for taken := takenOf(sub); !taken(); {
-			if !sleep(ctx) {
+			if !wait.For(ctx, lookAgain) {
 				return
 			}
 		}
@@ -129,15 +133,5 @@ func takenOf(sub *nats.Subscription) (taken func() bool) {
 		now, ended := sub.Delivered()
 		left, _, _ := sub.Pending()
 		return err != nil || ended != nil || now > last || left == 0
-	}
-}
-
-// sleep waits for a moment and reports whether ctx still lives.
-func sleep(ctx context.Context) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(10 * time.Millisecond):
-		return true
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/telemetry/tracing"
+	"github.com/eventio/eventio/internal/wait"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/relay"
 )
@@ -122,7 +123,7 @@ func (c *Caller) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		if err := c.look(ctx, &calling); err != nil && ctx.Err() == nil {
 			c.log.Warn().Err(err).Msg("webhooks cannot be looked for now")
-			sleep(ctx, time.Second)
+			wait.For(ctx, time.Second)
 		}
 		select {
 		case <-ctx.Done():
@@ -202,7 +203,7 @@ func (c *Caller) serve(ctx context.Context, id store.ID) time.Duration {
 	// A call that is under way when the process ends is not cut off at once: it would come again.
 	holds, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	defer context.AfterFunc(ctx, func() { sleep(holds, endLimit); cancel() })()
+	defer context.AfterFunc(ctx, func() { wait.For(holds, endLimit); cancel() })()
 	holding := relay.Holding{Consumer: name, Owner: c.owner, Length: c.config.Lease}
 	stopped := ctx.Done()
 	work := func(ctx context.Context, _ *relay.Held) error {
@@ -233,11 +234,4 @@ func (c *Caller) create(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()
 	return c.store.CreateConsumer(ctx, name, "")
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
-	}
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/eventio/eventio/internal/wait"
 	"github.com/eventio/eventio/pkg/store"
 )
 
@@ -25,16 +26,16 @@ func Wait(longest time.Duration) time.Duration { return longest + longest/drift 
 func Apply(ctx context.Context, seats store.Seats, batch []store.SeatRequest) ([]store.SeatResult, error) {
 	results, err := seats.Apply(ctx, batch)
 	for err == nil {
-		wait, again := time.Duration(0), []int(nil)
+		longest, again := time.Duration(0), []int(nil)
 		for i, res := range results {
 			if res.Outcome == store.LeaseOut {
-				wait, again = max(wait, Wait(res.Lease)), append(again, i)
+				longest, again = max(longest, Wait(res.Lease)), append(again, i)
 			}
 		}
 		if len(again) == 0 {
 			return results, nil
 		}
-		if !sleep(ctx, wait) {
+		if !wait.For(ctx, longest) {
 			return nil, store.ErrUnavailable
 		}
 		rest := make([]store.SeatRequest, len(again))
@@ -50,16 +51,4 @@ func Apply(ctx context.Context, seats store.Seats, batch []store.SeatRequest) ([
 		}
 	}
 	return nil, err
-}
-
-// sleep waits and reports whether ctx still lives.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
-	}
 }

@@ -10,6 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/eventio/eventio/internal/wait"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/record"
@@ -43,7 +44,7 @@ func (s *Store) DeleteEvent(ctx context.Context, id store.ID, at time.Time) (sto
 			continue
 		case begun && errors.Is(err, store.ErrEventNotFound): // by the commit whose answer was lost
 			return s.DeletedEvent(ctx, id)
-		case !retryable(err) || !mongodb.Wait(ctx, rand.N(pause)):
+		case !retryable(err) || !wait.For(ctx, rand.N(pause)):
 			return store.DeletedEvent{}, fmt.Errorf("delete event %s: %w", id.Hex(), err)
 		}
 		pause = min(2*pause, mongodb.MaxPause)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/eventio/eventio/internal/wait"
 	"github.com/eventio/eventio/pkg/store/imports"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -37,7 +38,7 @@ func (s *Store) ImportEvent(ctx context.Context, e store.Event, roster []store.I
 	}
 	outcome, err := s.importEvent(ctx, e, roster, report)
 	// The last command of an import that was interrupted may still be running on the server.
-	for pause := mongodb.MinPause; errors.Is(err, errImporting) && pause < maxImportPause && mongodb.Wait(ctx, pause); pause *= 2 {
+	for pause := mongodb.MinPause; errors.Is(err, errImporting) && pause < maxImportPause && wait.For(ctx, pause); pause *= 2 {
 		outcome, err = s.importEvent(ctx, e, roster, report)
 	}
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/eventio/eventio/internal/telemetry/measure"
 	"github.com/eventio/eventio/internal/telemetry/tracing"
+	"github.com/eventio/eventio/internal/wait"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/eventcache"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
@@ -77,7 +78,7 @@ func (s *Store) Apply(ctx context.Context, batch []store.SeatRequest) ([]store.S
 		}
 		sent = sent || committing
 		retry := ctx.Err() != nil || retryable(err)
-		if retry && mongodb.Wait(ctx, rand.N(pause)) {
+		if retry && wait.For(ctx, rand.N(pause)) {
 			s.stats.Retries.WithLabelValues(retryCause(err)).Inc()
 			continue
 		}

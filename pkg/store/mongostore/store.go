@@ -58,6 +58,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 
+	"github.com/eventio/eventio/internal/wait"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/eventcache"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/migrate"
@@ -205,7 +206,7 @@ func retryTransient(ctx context.Context, log zerolog.Logger, fn func() error) er
 			return err
 		}
 		log.Warn().Err(err).Msg("waiting for MongoDB")
-		if !mongodb.Wait(ctx, heartbeat) {
+		if !wait.For(ctx, heartbeat) {
 			return fmt.Errorf("wait for MongoDB: %w", errors.Join(ctx.Err(), err))
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/eventio/eventio/internal/wait"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 	"github.com/eventio/eventio/pkg/store/schema"
@@ -182,7 +183,7 @@ func (m *Migrator) Migrate(ctx context.Context, to int, report func(schema.Migra
 			m.log.Warn().Int("version", *d.Version).Int("want", to).Str("by", d.Lease.By).Time("since", d.Lease.Since).
 				Msg("waiting for another process, which changes the database's schema")
 		}
-		if !mongodb.Wait(ctx, m.poll) {
+		if !wait.For(ctx, m.poll) {
 			return fmt.Errorf("wait until %s has changed the database's schema from version %d (a long change is better made by eventio migrate, before the start): %w",
 				d.by(), *d.Version, ctx.Err())
 		}
@@ -252,7 +253,7 @@ func (m *Migrator) withLease(ctx context.Context, fn func(context.Context) error
 	renewing := make(chan struct{})
 	go func() {
 		defer close(renewing)
-		for renewed := time.Now(); mongodb.Wait(holding, m.lease/3); {
+		for renewed := time.Now(); wait.For(holding, m.lease/3); {
 			begun := time.Now()
 			res, err := m.collection().UpdateOne(holding, m.ownLease(), mongo.Pipeline{
 				{{Key: "$set", Value: bson.D{{Key: "lease.until", Value: m.leaseEnd()}}}},

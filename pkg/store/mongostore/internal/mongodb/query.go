@@ -130,16 +130,6 @@ func CloseCursor(ctx context.Context, cursor *mongo.Cursor) {
 	_ = cursor.Close(ctx)
 }
 
-// Wait pauses for d and reports whether ctx is still alive after it.
-func Wait(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return ctx.Err() == nil
-	}
-}
-
 // InsertAll adds documents by one command insert.
 func InsertAll(ctx context.Context, to *mongo.Collection, documents bson.A) error {
 	var reply struct {

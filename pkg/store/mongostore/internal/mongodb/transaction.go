@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/eventio/eventio/internal/telemetry/tracing"
+	"github.com/eventio/eventio/internal/wait"
 )
 
 // The pause before a transaction is retried grows from MinPause to MaxPause, with full jitter, so
@@ -57,7 +58,7 @@ func Retryable(err error) bool {
 func Transaction(ctx context.Context, client *mongo.Client, fn func(context.Context) error) error {
 	for pause := MinPause; ; pause = min(2*pause, MaxPause) {
 		err := TryTransaction(ctx, client, fn)
-		if err == nil || !Retryable(err) || !Wait(ctx, pause) {
+		if err == nil || !Retryable(err) || !wait.For(ctx, pause) {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/eventio/eventio/internal/wait"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 )
@@ -151,7 +152,7 @@ func (s *Record) Follow(ctx context.Context, from store.Position) iter.Seq2[stor
 			if f.position != before {
 				pause = mongodb.MinPause
 			}
-			mongodb.Wait(ctx, pause)
+			wait.For(ctx, pause)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/eventio/eventio/internal/wait"
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/changes"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
@@ -70,7 +71,7 @@ func forgetIn(ctx context.Context, rows *mongo.Collection, key rowKey, user stor
 		if err != nil || res.MatchedCount == 1 {
 			return err
 		}
-		if !mongodb.Wait(ctx, mongodb.MinPause) {
+		if !wait.For(ctx, mongodb.MinPause) {
 			return ctx.Err()
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"os"
 	"runtime"
 	"time"
+
+	"github.com/eventio/eventio/internal/wait"
 )
 
 // ErrDisturbed means that another process has opened a database that no process had open, while it
@@ -151,11 +153,4 @@ const busyPause = 50 * time.Millisecond
 
 // Wait pauses before a file that another process uses is tried again, and reports whether ctx is
 // still alive after it.
-func Wait(ctx context.Context) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(busyPause):
-		return true
-	}
-}
+func Wait(ctx context.Context) bool { return wait.For(ctx, busyPause) }

@@ -1,0 +1,19 @@
+// Package wait waits for no longer than a context lives.
+package wait
+
+import (
+	"context"
+	"time"
+)
+
+// For waits for d and reports whether ctx is still alive after it.
+func For(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return ctx.Err() == nil
+	}
+}
