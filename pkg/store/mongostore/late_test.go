@@ -11,21 +11,29 @@ import (
 	"github.com/eventio/eventio/pkg/store/storetest"
 )
 
-// TestAnAttemptThatAnotherWorkerHasRefusedGetsNoSeat: a user whose API process died repeats a request, which another worker
-// refuses. The first attempt reaches its worker later, when a seat is free, and does not get it; an attempt that is sent
-// after that does.
-func TestAnAttemptThatAnotherWorkerHasRefusedGetsNoSeat(t *testing.T) {
+// processesOf returns a function that opens one database anew, as another process does.
+func processesOf(t *testing.T) (open func() *Store) {
+	t.Helper()
 	uri := testenv.MongoDB(t)
-	open := func() *Store {
+	return func() *Store {
 		s, err := Open(t.Context(), uri, zerolog.Nop())
 		must(t, err)
 		t.Cleanup(func() { _ = s.Close() })
 		return s
 	}
-	sentNow := func(r store.SeatRequest) store.SeatRequest {
-		r.SentAt = time.Now()
-		return r
-	}
+}
+
+// sentNow returns a request that is sent now.
+func sentNow(r store.SeatRequest) store.SeatRequest {
+	r.SentAt = time.Now()
+	return r
+}
+
+// TestAnAttemptThatAnotherWorkerHasRefusedGetsNoSeat: a user whose API process died repeats a request, which another worker
+// refuses. The first attempt reaches its worker later, when a seat is free, and does not get it; an attempt that is sent
+// after that does.
+func TestAnAttemptThatAnotherWorkerHasRefusedGetsNoSeat(t *testing.T) {
+	open := processesOf(t)
 	for name, knows := range map[string]bool{"a worker that knows the event": true, "one that does not": false} {
 		t.Run(name, func(t *testing.T) {
 			one, two := open(), open()

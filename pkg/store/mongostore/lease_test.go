@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
 	"go.mongodb.org/mongo-driver/v2/bson"
 
 	"github.com/eventio/eventio/internal/testenv"
@@ -46,20 +45,10 @@ func granted(t *testing.T, s *Store, event store.ID) int64 {
 // TestWhomAnAPIProcessHasRefusedGetsNoSeatLate: an attempt that was sent while a lease was out may have been refused from memory, of
 // which no worker knows. It gets no seat when the lease is over, whichever worker has ended it; one that is sent after that does.
 func TestWhomAnAPIProcessHasRefusedGetsNoSeatLate(t *testing.T) {
-	uri := testenv.MongoDB(t)
-	connectTo := func() *Store {
-		s, err := Open(t.Context(), uri, zerolog.Nop())
-		must(t, err)
-		t.Cleanup(func() { _ = s.Close() })
-		return s
-	}
-	sentNow := func(r store.SeatRequest) store.SeatRequest {
-		r.SentAt = time.Now()
-		return r
-	}
+	open := processesOf(t)
 	for name, itself := range map[string]bool{"the worker granted it": true, "another granted it and has ended it": false} {
 		t.Run(name, func(t *testing.T) {
-			one, two := connectTo(), connectTo()
+			one, two := open(), open()
 			e, holder := soldOut(t, one)
 			grants := one
 			if itself {

@@ -1,7 +1,6 @@
 package mongostore
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -10,7 +9,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
-	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
@@ -111,9 +109,7 @@ func (s *Store) Position(ctx context.Context, eventID store.ID, number int64) (i
 
 // Entered implements store.Registrations: one command reads all, at one moment.
 func (s *Store) Entered(ctx context.Context, eventID store.ID, after int64, limit int) (store.Event, []store.NumberedUser, error) {
-	var e store.Event
-	var users []store.NumberedUser
-	cursor, err := s.events.Clone(options.Collection().SetReadConcern(readconcern.Snapshot())).Aggregate(ctx, mongo.Pipeline{
+	events, registrations, err := s.snapshot(ctx, mongo.Pipeline{
 		{{Key: "$match", Value: bson.D{{Key: "_id", Value: eventID}}}}, {{Key: "$project", Value: withoutSearch()}},
 		{{Key: "$unionWith", Value: bson.D{{Key: "coll", Value: s.registrations.Name()}, {Key: "pipeline", Value: mongo.Pipeline{
 			{{Key: "$match", Value: bson.D{
@@ -122,27 +118,18 @@ func (s *Store) Entered(ctx context.Context, eventID store.ID, after int64, limi
 			}}},
 			{{Key: "$sort", Value: bson.D{{Key: "number", Value: 1}}}}, {{Key: "$limit", Value: limit}}, {{Key: "$project", Value: bson.D{{Key: "number", Value: 1}}}},
 		}}}}},
-	}, options.Aggregate().SetBatchSize(int32(limit+1)))
-	if err == nil {
-		defer mongodb.CloseCursor(ctx, cursor)
-		for err == nil && cursor.Next(ctx) {
-			if cursor.Current.Lookup("_id").Type == bson.TypeObjectID {
-				err = cursor.Decode(&e)
-				continue
-			}
-			var d registrationDoc
-			err = cursor.Decode(&d)
-			users = append(users, store.NumberedUser{Number: d.Number, UserID: d.Key.UserID})
-		}
-		err = cmp.Or(err, cursor.Err())
-	}
-	if err == nil && e.ID.IsZero() {
+	}, limit)
+	if err == nil && len(events) == 0 {
 		err = mongo.ErrNoDocuments
 	}
 	if err != nil {
 		return store.Event{}, nil, fmt.Errorf("read who entered event %s: %w", eventID.Hex(), mongodb.ReadError(err, store.ErrEventNotFound))
 	}
-	return e, users, nil
+	users := make([]store.NumberedUser, len(registrations))
+	for i, d := range registrations {
+		users[i] = store.NumberedUser{Number: d.Number, UserID: d.Key.UserID}
+	}
+	return events[0].Event, users, nil
 }
 
 // UserRegistrations implements store.Registrations.

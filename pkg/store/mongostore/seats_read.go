@@ -1,6 +1,7 @@
 package mongostore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -78,31 +79,36 @@ func (s *Store) load(ctx context.Context, batch []store.SeatRequest) (eventcache
 func (s *Store) loadSnapshot(ctx context.Context, batch []store.SeatRequest) (eventcache.Loaded, error) {
 	ids, keys := batchKeys(batch)
 	match := func(filter bson.D) bson.D { return bson.D{{Key: "$match", Value: filter}} }
-	cursor, err := s.events.Clone(options.Collection().SetReadConcern(readconcern.Snapshot())).Aggregate(ctx, mongo.Pipeline{
+	events, registrations, err := s.snapshot(ctx, mongo.Pipeline{
 		match(mongodb.In("_id", ids)), {{Key: "$project", Value: withoutTexts()}},
 		{{Key: "$unionWith", Value: bson.D{
 			{Key: "coll", Value: s.registrations.Name()}, {Key: "pipeline", Value: mongo.Pipeline{match(s.keysOf(ids, keys))}},
 		}}},
-	}, options.Aggregate().SetBatchSize(int32(len(ids)+len(keys)+1)))
+	}, len(ids)+len(keys))
 	if err != nil {
 		return eventcache.Loaded{}, err
 	}
+	l := newLoaded(events, registrations)
+	s.cache.SetElsewhere(l)
+	return l, nil
+}
+
+// snapshot reads events, and registrations by a $unionWith of the pipeline, in one command at one moment: most of both together.
+func (s *Store) snapshot(ctx context.Context, pipeline mongo.Pipeline, most int) (events []eventDoc, registrations []registrationDoc, err error) {
+	cursor, err := s.events.Clone(options.Collection().SetReadConcern(readconcern.Snapshot())).Aggregate(ctx, pipeline,
+		options.Aggregate().SetBatchSize(int32(most+1)))
+	if err != nil {
+		return nil, nil, err
+	}
 	defer mongodb.CloseCursor(ctx, cursor)
-	var events []eventDoc
-	var registrations []registrationDoc
-	for cursor.Next(ctx) {
+	for err == nil && cursor.Next(ctx) {
 		if cursor.Current.Lookup("_id").Type == bson.TypeObjectID {
 			events, err = appendDecoded(events, cursor)
 		} else {
 			registrations, err = appendDecoded(registrations, cursor)
 		}
-		if err != nil {
-			return eventcache.Loaded{}, err
-		}
 	}
-	l := newLoaded(events, registrations)
-	s.cache.SetElsewhere(l)
-	return l, cursor.Err()
+	return events, registrations, cmp.Or(err, cursor.Err())
 }
 
 // keysOf selects registrations by their keys, which are of those events. A mongos finds the shard of an event in an equality
