@@ -43,6 +43,35 @@ func createEvent(t testing.TB, c *client.Client, capacity int64) client.Event {
 	return e
 }
 
+// try is a request of somebody in a crowd, and what came of it.
+type try struct {
+	begun, ended time.Time
+	user         store.ID
+	err          error
+}
+
+// took is how long they waited.
+func (y try) took() time.Duration { return y.ended.Sub(y.begun) }
+
+// ask has somebody new ask for a seat.
+func ask(register func(user store.ID) error) try {
+	y := try{begun: time.Now(), user: store.NewID()}
+	y.err = register(y.user)
+	y.ended = time.Now()
+	return y
+}
+
+// outcome is what somebody was told.
+func (y try) outcome() client.Code {
+	if y.err == nil {
+		return "registered"
+	}
+	if p, ok := errors.AsType[*client.Problem](y.err); ok {
+		return p.Code
+	}
+	return client.Code(y.err.Error())
+}
+
 // register registers a new user.
 func register(t *testing.T, c *client.Client, e client.Event) error {
 	_, err := c.Register(t.Context(), e.ID, store.NewID())

@@ -31,17 +31,17 @@ func TestADistantDatabase(t *testing.T) {
 	for _, roundTrip := range []time.Duration{50 * time.Millisecond, 200 * time.Millisecond, 4 * time.Second} {
 		way.SetRoundTrip(roundTrip)
 		before := commands()
-		people := make([]one, crowd)
-		all(people, func(_ int, p *one) {
-			p.user = store.NewID()
-			began := time.Now()
-			_, _, p.err = api.PutRegistration(t.Context(), e.ID, p.user)
-			p.took = time.Since(began)
+		people := make([]try, crowd)
+		all(people, func(_ int, y *try) {
+			*y = ask(func(user store.ID) error {
+				_, _, err := api.PutRegistration(t.Context(), e.ID, user)
+				return err
+			})
 		})
 		var latest time.Duration
 		here := 0
 		for _, p := range people {
-			latest = max(latest, p.took)
+			latest = max(latest, p.took())
 			var problem *client.Problem
 			switch errors.As(p.err, &problem); {
 			case p.err == nil:

@@ -33,38 +33,29 @@ func clusterAndWay(t *testing.T) (c, beyond *cluster, way *testenv.Distance) {
 	return c, c.with("NATS_URL=nats://" + way.Addr()), way
 }
 
-// attempt is what somebody was told who asked for a seat while a direction was lost.
-type attempt struct {
-	user        store.ID
-	since, took time.Duration
-	err         error
-}
-
-// crowdWhile has somebody ask for a seat every 20 ms while a direction of a way is lost, and returns what they were told.
-func crowdWhile(way *testenv.Distance, direction testenv.Direction, ask func(i int, user store.ID) error) []attempt {
+// crowdWhile has somebody ask for a seat every 20 ms while a direction of a way is lost, and returns when it was
+// lost and what they were told.
+func crowdWhile(way *testenv.Distance, direction testenv.Direction, register func(i int, user store.ID) error) (cut time.Time, told []try) {
 	var (
-		mu   sync.Mutex
-		told []attempt
-		all  sync.WaitGroup
+		mu  sync.Mutex // guards told
+		all sync.WaitGroup
 	)
 	way.Cut(direction)
-	cut := time.Now()
+	cut = time.Now()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for i := 0; time.Since(cut) < lost; i++ {
 		<-tick.C
 		all.Go(func() {
-			a := attempt{user: store.NewID(), since: time.Since(cut)}
-			a.err = ask(i, a.user)
-			a.took = time.Since(cut) - a.since
+			y := ask(func(user store.ID) error { return register(i, user) })
 			mu.Lock()
 			defer mu.Unlock()
-			told = append(told, a)
+			told = append(told, y)
 		})
 	}
 	all.Wait()
 	way.Heal()
-	return told
+	return cut, told
 }
 
 // TestAWorkerOnAWayWithOneDirection: a worker and its NATS server lose what one of them says, and neither closes the connection. Who
@@ -97,19 +88,20 @@ func TestAWorkerOnAWayWithOneDirection(t *testing.T) {
 			}
 			testenv.Eventually(t, limit, "have events of its own", serves)
 
-			told := crowdWhile(way, direction, func(i int, user store.ID) error {
+			cut, told := crowdWhile(way, direction, func(i int, user store.ID) error {
 				_, err := api.Register(t.Context(), events[i%len(events)].ID, user)
 				return err
 			})
 			var waited time.Duration
-			for _, a := range told {
-				waited = max(waited, a.took)
+			for _, y := range told {
+				since, took := y.begun.Sub(cut), y.took()
+				waited = max(waited, took)
 				most := longest
-				if a.since > partitioned {
+				if since > partitioned {
 					most = time.Second
 				}
-				if most = time.Duration(slow * float64(most)); a.err != nil || a.took > most {
-					t.Errorf("after %v: %v after %v, want a seat after at most %v", a.since, a.err, a.took, most)
+				if most = time.Duration(slow * float64(most)); y.err != nil || took > most {
+					t.Errorf("after %v: %v after %v, want a seat after at most %v", since, y.err, took, most)
 				}
 			}
 			t.Logf("%d asked, and waited %v at most", len(told), waited)
@@ -147,7 +139,7 @@ func TestAnAPIOnAWayWithOneDirection(t *testing.T) {
 			}
 			testenv.Eventually(t, limit, "register", func() error { return put(store.NewID()) })
 
-			told := crowdWhile(way, direction, func(_ int, user store.ID) error { return put(user) })
+			cut, told := crowdWhile(way, direction, func(_ int, user store.ID) error { return put(user) })
 			healed := time.Now()
 			testenv.Eventually(t, limit, "register again", func() error { return put(store.NewID()) })
 			if took, most := time.Since(healed), time.Duration(slow*float64(3*time.Second)); took > most {
@@ -155,28 +147,29 @@ func TestAnAPIOnAWayWithOneDirection(t *testing.T) {
 			}
 			held := roster(t, near, e, "")
 			unknown := 0
-			for _, a := range told {
+			for _, y := range told {
+				since, took := y.begun.Sub(cut), y.took()
 				most := 5500 * time.Millisecond
-				if a.since > partitioned {
+				if since > partitioned {
 					most = time.Second
 				}
 				var p *client.Problem
-				said := errors.As(a.err, &p)
-				doubt := errors.Is(a.err, client.ErrUnknownOutcome)
+				said := errors.As(y.err, &p)
+				doubt := errors.Is(y.err, client.ErrUnknownOutcome)
 				switch most = time.Duration(slow * float64(most)); {
-				case a.took > most:
-					t.Errorf("after %v: %v after %v, want at most %v", a.since, a.err, a.took, most)
-				case doubt && a.since > partitioned:
-					t.Errorf("after %v: %v, want a definite answer", a.since, a.err)
+				case took > most:
+					t.Errorf("after %v: %v after %v, want at most %v", since, y.err, took, most)
+				case doubt && since > partitioned:
+					t.Errorf("after %v: %v, want a definite answer", since, y.err)
 				case doubt:
 					unknown++
-					if err := put(a.user); err != nil {
+					if err := put(y.user); err != nil {
 						t.Errorf("who does not know whether they have a seat, and asks again: %v", err)
 					}
 				case !said || p.Status != http.StatusServiceUnavailable:
-					t.Errorf("after %v: %v, want 503", a.since, a.err)
-				case slices.Contains(held, a.user):
-					t.Errorf("after %v: %v, and a seat is held", a.since, a.err)
+					t.Errorf("after %v: %v, want 503", since, y.err)
+				case slices.Contains(held, y.user):
+					t.Errorf("after %v: %v, and a seat is held", since, y.err)
 				}
 			}
 			t.Logf("of %d who asked %d did not know", len(told), unknown)

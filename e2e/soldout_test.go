@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,24 +14,6 @@ import (
 	"github.com/eventio/eventio/pkg/client"
 	"github.com/eventio/eventio/pkg/store"
 )
-
-// try is a request of somebody in a crowd, and what came of it.
-type try struct {
-	begun, ended time.Time
-	user         store.ID
-	err          error
-}
-
-// outcome is what somebody was told.
-func (y try) outcome() client.Code {
-	if y.err == nil {
-		return "registered"
-	}
-	if p, ok := errors.AsType[*client.Problem](y.err); ok {
-		return p.Code
-	}
-	return client.Code(y.err.Error())
-}
 
 // rush is a crowd of new people who want seats of an event, by several API processes.
 type rush struct {
@@ -52,9 +33,10 @@ func startRush(t *testing.T, e client.Event, people int, apis ...*client.Client)
 	for i := range people * len(apis) {
 		crowd.Go(func() {
 			for ctx.Err() == nil {
-				y := try{begun: time.Now(), user: store.NewID()}
-				_, y.err = apis[i%len(apis)].Register(context.WithoutCancel(ctx), e.ID, y.user)
-				y.ended = time.Now()
+				y := ask(func(user store.ID) error {
+					_, err := apis[i%len(apis)].Register(context.WithoutCancel(ctx), e.ID, user)
+					return err
+				})
 				r.mu.Lock()
 				r.tries = append(r.tries, y)
 				r.mu.Unlock()
