@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,8 +42,16 @@ type Answer struct {
 
 // Reads reads from a store. It is safe for concurrent use.
 type Reads struct {
-	events        *fresh.Reads[store.ID, *event]
-	registrations *fresh.Reads[store.RegistrationID, store.Registration]
+	events  *fresh.Reads[store.ID, *event]
+	entries *fresh.Reads[store.RegistrationID, *Entry]
+}
+
+// Entry is an event with the registration of somebody for it. The registration was read after the event, so that who is
+// told to be confirmed by the event was so.
+type Entry struct {
+	Event        store.Event
+	Registered   bool // otherwise Registration is the zero value
+	Registration store.Registration
 }
 
 // event is an event with the answer that all who share its read are sent.
@@ -78,17 +88,54 @@ func New(st Store, c Config) *Reads {
 			Missing: func(id store.ID) error { return fmt.Errorf("read event %s: %w", id.Hex(), store.ErrEventNotFound) },
 			Common:  unavailable, Timeout: c.Timeout, Go: c.Go,
 		}),
-		registrations: fresh.New(fresh.Source[store.RegistrationID, store.Registration]{
-			One: func(ctx context.Context, id store.RegistrationID) (store.Registration, error) {
-				return st.Registration(ctx, id.EventID, id.UserID)
+		entries: fresh.New(fresh.Source[store.RegistrationID, *Entry]{
+			One: func(ctx context.Context, id store.RegistrationID) (*Entry, error) { return readEntry(ctx, st, id) },
+			Many: func(ctx context.Context, ids []store.RegistrationID) (map[store.RegistrationID]*Entry, error) {
+				return readEntries(ctx, st, ids)
 			},
-			Many: st.RegistrationsByID,
 			Missing: func(id store.RegistrationID) error {
-				return fmt.Errorf("read the registration of user %s for event %s: %w", id.UserID.Hex(), id.EventID.Hex(), store.ErrRegistrationNotFound)
+				return fmt.Errorf("read event %s: %w", id.EventID.Hex(), store.ErrEventNotFound)
 			},
 			Common: unavailable, Timeout: c.Timeout, Go: c.Go,
 		}),
 	}
+}
+
+// readEntry reads an entry.
+func readEntry(ctx context.Context, st Store, id store.RegistrationID) (*Entry, error) {
+	e, err := st.Event(ctx, id.EventID)
+	if err != nil {
+		return nil, err
+	}
+	found, err := st.Registration(ctx, id.EventID, id.UserID)
+	if err != nil && !errors.Is(err, store.ErrRegistrationNotFound) {
+		return nil, err
+	}
+	return &Entry{Event: e, Registered: err == nil, Registration: found}, nil
+}
+
+// readEntries reads the entries of those events that there are.
+func readEntries(ctx context.Context, st Store, ids []store.RegistrationID) (map[store.RegistrationID]*Entry, error) {
+	asked := make(map[store.ID]bool)
+	for _, id := range ids {
+		asked[id.EventID] = true
+	}
+	events, err := st.EventsByID(ctx, slices.Collect(maps.Keys(asked)))
+	if err != nil {
+		return nil, err
+	}
+	registrations, err := st.RegistrationsByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	entries := make(map[store.RegistrationID]*Entry, len(ids))
+	for _, id := range ids {
+		if e, there := events[id.EventID]; there {
+			found, registered := registrations[id]
+			entries[id] = &Entry{Event: e, Registered: registered, Registration: found}
+		}
+	}
+	return entries, nil
 }
 
 // Event reads an event, as store.Events does.
@@ -114,9 +161,10 @@ func (r *Reads) EventAnswer(ctx context.Context, id store.ID, encode func(store.
 	return e.answer, e.err
 }
 
-// Registration reads a registration, as store.Registrations does.
-func (r *Reads) Registration(ctx context.Context, eventID, userID store.ID) (store.Registration, error) {
-	found, err := r.registrations.Read(ctx, store.RegistrationID{EventID: eventID, UserID: userID})
+// Entry reads an event and the registration of a user for it that is not cancelled, if there is one, by a read that it
+// shares with all who ask that meanwhile, for whatever event. The entry is shared: nobody changes it. Errors: store.ErrEventNotFound and store.ErrUnavailable.
+func (r *Reads) Entry(ctx context.Context, eventID, userID store.ID) (*Entry, error) {
+	found, err := r.entries.Read(ctx, store.RegistrationID{EventID: eventID, UserID: userID})
 	return found, ended(ctx, err)
 }
 

@@ -130,16 +130,16 @@ func (a *Handlers) ReadRegistration(w http.ResponseWriter, r *serve.Request) err
 	if err != nil {
 		return err
 	}
-	e, err := a.Store.Event(r.Context(), event)
+	entry, err := a.Reads.Entry(r.Context(), event, user)
 	if err != nil {
 		return err
 	}
+	e, found := entry.Event, entry.Registration
 	if err := personOrOrganizer(r.Caller, user, e); err != nil {
 		return err
 	}
-	found, err := a.Store.Registration(r.Context(), event, user)
-	if err != nil {
-		return err
+	if !entry.Registered {
+		return store.ErrRegistrationNotFound
 	}
 	answer := wire.Registration{EventID: event, UserID: user, RegisteredAt: found.RegisteredAt, Number: found.Number, Status: wire.StatusOf(e, found)}
 	if answer.Status == wire.Waitlisted {
@@ -454,11 +454,11 @@ func (a *Handlers) registrationNumber(ctx context.Context, h http.Header, event,
 	case 1:
 		return numbers[0], nil
 	}
-	found, err := a.Store.Registration(ctx, event, user)
+	entry, err := a.Reads.Entry(ctx, event, user)
 	switch {
-	case err == nil && slices.Contains(numbers, found.Number):
-		return found.Number, nil
-	case err == nil, errors.Is(err, store.ErrEventNotFound), errors.Is(err, store.ErrRegistrationNotFound):
+	case err == nil && entry.Registered && slices.Contains(numbers, entry.Registration.Number):
+		return entry.Registration.Number, nil
+	case err == nil, errors.Is(err, store.ErrEventNotFound):
 		return slices.Max(numbers), nil // which is surely the latest of them
 	}
 	return 0, err

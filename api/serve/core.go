@@ -126,7 +126,7 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	return a
 }
 
-// sharing is a Store whose events and registrations are read for all who ask at the same time.
+// sharing is a Store whose events are read for all who ask at the same time.
 type sharing struct {
 	Store
 	reads *reads.Reads
@@ -135,11 +135,6 @@ type sharing struct {
 // Event reads an event.
 func (s sharing) Event(ctx context.Context, id store.ID) (store.Event, error) {
 	return s.reads.Event(ctx, id)
-}
-
-// Registration reads a registration that is not cancelled.
-func (s sharing) Registration(ctx context.Context, eventID, userID store.ID) (store.Registration, error) {
-	return s.reads.Registration(ctx, eventID, userID)
 }
 
 // Position finds a position in a waiting list, if it can from the event alone.
