@@ -97,6 +97,9 @@ func TestNobodyReadsAPast(t *testing.T) {
 					if got := ask(to, "GET", path, ""); got.Code != 200 || field(got.Body.String(), "tickets_sold") < least {
 						t.Errorf("after %d registrations another process shows %s", least, got.Body)
 					}
+					if told := soldInList(ask(to, "GET", "/api/events?limit=100", ""), path); told < least {
+						t.Errorf("after %d registrations the list of another process shows %d", least, told)
+					}
 					if n%10 != 0 {
 						continue
 					}
@@ -130,6 +133,12 @@ func TestNobodyReadsAPast(t *testing.T) {
 	})
 }
 
+// soldInList returns how many tickets a list tells to be sold of the event at a path; -1 when it does not have that.
+func soldInList(list *httptest.ResponseRecorder, path string) int64 {
+	_, event, _ := strings.Cut(list.Body.String(), `"id":"`+strings.TrimPrefix(path, "/api/events/")+`"`)
+	return field(event, "tickets_sold")
+}
+
 // field returns a number of a JSON object, -1 when it has none of that name.
 func field(object, name string) int64 {
 	_, rest, found := strings.Cut(object, `"`+name+`":`)
@@ -159,6 +168,11 @@ func (s farStore) Event(ctx context.Context, id store.ID) (store.Event, error) {
 func (s farStore) EventsByID(ctx context.Context, ids []store.ID) (map[store.ID]store.Event, error) {
 	defer time.Sleep(rand.N(answerTime))
 	return s.Store.EventsByID(ctx, ids)
+}
+
+func (s farStore) FindEvents(ctx context.Context, q store.EventQuery) (store.EventPage, error) {
+	defer time.Sleep(rand.N(answerTime))
+	return s.Store.FindEvents(ctx, q)
 }
 
 func (s farStore) Registration(ctx context.Context, eventID, userID store.ID) (store.Registration, error) {
@@ -198,6 +212,11 @@ func (s *countingStore) EventsByID(ctx context.Context, ids []store.ID) (map[sto
 	return s.Store.EventsByID(ctx, ids)
 }
 
+func (s *countingStore) FindEvents(ctx context.Context, q store.EventQuery) (store.EventPage, error) {
+	defer s.count(q.Limit)()
+	return s.Store.FindEvents(ctx, q)
+}
+
 func (s *countingStore) Registration(ctx context.Context, eventID, userID store.ID) (store.Registration, error) {
 	defer s.count(1)()
 	return s.Store.Registration(ctx, eventID, userID)
@@ -208,7 +227,7 @@ func (s *countingStore) RegistrationsByID(ctx context.Context, ids []store.Regis
 	return s.Store.RegistrationsByID(ctx, ids)
 }
 
-// TestReadersShareReads: however many ask for an event at once, the store is read twice; "am I in?" of as
+// TestReadersShareReads: however many ask for an event or for a page of events at once, the store is read twice; "am I in?" of as
 // many people adds few reads. Each gets an answer of their own.
 func TestReadersShareReads(t *testing.T) {
 	forEachStore(t, func(t *testing.T, e *env) {
@@ -258,6 +277,20 @@ func TestReadersShareReads(t *testing.T) {
 		})
 		if reads := counting.reads.Load(); reads > crowd/4 {
 			t.Errorf("%d people who ask whether they are in made %d reads", crowd, reads)
+		}
+		// Of two pages, in whatever order the filters are written.
+		e.newEvent(t, crowd)
+		pages := [][]string{{"limit=1&sort=starts_at", "sort=starts_at&limit=1"}, {"limit=2", "limit=2&q="}}
+		alone := [2]answer{e.get(t, "/api/events?"+pages[0][0]), e.get(t, "/api/events?"+pages[1][0])}
+		run(func(i int) {
+			want := alone[i%2]
+			got := ask(another, "GET", "/api/events?"+pages[i%2][i/2%2], "")
+			if got.Code != 200 || got.Body.String() != string(want.body)+"\n" || got.Header().Get("ETag") != want.header.Get("ETag") || got.Header().Get("Link") != want.header.Get("Link") {
+				t.Errorf("%d %s %s %s, want %s %s %s", got.Code, got.Header().Get("ETag"), got.Header().Get("Link"), got.Body, want.header.Get("ETag"), want.header.Get("Link"), want.body)
+			}
+		})
+		if reads := counting.reads.Load(); reads > 8 || alone[0].header.Get("Link") == "" {
+			t.Errorf("%d readers of two pages made %d reads; the first has Link %q", crowd, reads, alone[0].header.Get("Link"))
 		}
 		// A client that has it gets 304, one that asks with HEAD no body: the answer is shared, what is
 		// made of it is not.

@@ -27,14 +27,19 @@ type Handlers struct {
 	*serve.Core
 	waits *changeWaits
 	live  *live.Streams
+	pages *reads.Pages
 }
 
 // New makes the handlers over what all share.
 func New(core *serve.Core) *Handlers {
 	news := core.Seats.Link()
-	return &Handlers{core, newChangeWaits(core.Store, core.Config.ChangeWaits, core.Config.RequestTimeout, &core.Background, news), live.New(live.Config{
+	a := &Handlers{Core: core}
+	a.waits = newChangeWaits(core.Store, core.Config.ChangeWaits, core.Config.RequestTimeout, &core.Background, news)
+	a.live = live.New(live.Config{
 		Store: core.Store, News: news, Timeout: core.Config.RequestTimeout, Most: core.Config.LiveStreams, Busy: core.Busy, Running: &core.Background,
-	})}
+	})
+	a.pages = core.Reads.NewPages(a.readPage)
+	return a
 }
 
 // EndWaits answers everybody who waits for changes, ends the live streams, and lets nobody begin any more.
@@ -133,7 +138,7 @@ func (a *Handlers) ListEvents(w http.ResponseWriter, r *serve.Request) error {
 		return err
 	}
 	if query.Limit > 0 {
-		return a.eventsPage(w, r, q, query)
+		return a.eventsPage(w, r, q)
 	}
 	return a.StreamJSON(w, r, func(ctx context.Context) iter.Seq2[any, error] {
 		query.Limit = eventsPiece
@@ -155,19 +160,43 @@ func eventsCost(q store.EventQuery) int {
 const eventsPiece = 100
 
 // eventsPage sends one page, and in Link where the next one is.
-func (a *Handlers) eventsPage(w http.ResponseWriter, r *serve.Request, q url.Values, query store.EventQuery) error {
-	found, err := a.Store.FindEvents(r.Context(), query)
+func (a *Handlers) eventsPage(w http.ResponseWriter, r *serve.Request, q url.Values) error {
+	page, err := a.pages.Read(r.Context(), q.Encode())
 	if err != nil {
 		return err
 	}
+	w.Header().Set("ETag", page.Tag)
+	if page.Link != "" {
+		w.Header().Set("Link", page.Link)
+	}
+	serve.WriteTagged(w, r.Request, "application/json", page.Body)
+	return nil
+}
+
+// readPage reads the page of a query.
+func (a *Handlers) readPage(ctx context.Context, text string) (page reads.Answer, err error) {
+	q, err := url.ParseQuery(text)
+	if err != nil {
+		return page, err
+	}
+	query, err := eventQuery(q)
+	if err != nil {
+		return page, err
+	}
+	found, err := a.Store.FindEvents(ctx, query)
+	if err != nil {
+		return page, err
+	}
 	if found.Next != nil {
-		serve.LinkNext(w, serve.PathEvents, q, query.Limit, nextEvents(q, *found.Next))
+		page.Link = serve.NextLink(serve.PathEvents, q, query.Limit, nextEvents(q, *found.Next))
 	}
-	page := make([]wire.Event, len(found.Events))
+	events := make([]wire.Event, len(found.Events))
 	for i, e := range found.Events {
-		page[i] = wire.EventOf(e)
+		events[i] = wire.EventOf(e)
 	}
-	return serve.WriteRead(w, r, page)
+	page.Body, err = serve.Encode(events)
+	page.Tag = serve.TagOf(page.Body)
+	return page, err
 }
 
 // eventQuery reads which events a list is to have.

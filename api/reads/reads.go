@@ -34,14 +34,16 @@ type Config struct {
 	Go func(func())
 }
 
-// Answer is an event as it is sent.
+// Answer is an event, or a page of events, as it is sent.
 type Answer struct {
 	Body []byte // nobody changes it
 	Tag  string // its ETag
+	Link string // where the next page is; empty: nowhere
 }
 
 // Reads reads from a store. It is safe for concurrent use.
 type Reads struct {
+	config  Config
 	events  *fresh.Reads[store.ID, *event]
 	entries *fresh.Reads[store.RegistrationID, *Entry]
 }
@@ -69,6 +71,7 @@ var errEncoding = errors.New("the answer could not be made")
 func New(st Store, c Config) *Reads {
 	unavailable := func(err error) bool { return errors.Is(err, store.ErrUnavailable) }
 	return &Reads{
+		config: c,
 		events: fresh.New(fresh.Source[store.ID, *event]{
 			One: func(ctx context.Context, id store.ID) (*event, error) {
 				e, err := st.Event(ctx, id)
@@ -166,6 +169,23 @@ func (r *Reads) EventAnswer(ctx context.Context, id store.ID, encode func(store.
 func (r *Reads) Entry(ctx context.Context, eventID, userID store.ID) (*Entry, error) {
 	found, err := r.entries.Read(ctx, store.RegistrationID{EventID: eventID, UserID: userID})
 	return found, ended(ctx, err)
+}
+
+// Pages shares pages of a list among those who ask for the same one at the same time. It is safe for concurrent use.
+type Pages struct {
+	pages *fresh.Reads[string, Answer]
+}
+
+// NewPages makes a Pages of what read makes of a query.
+func (r *Reads) NewPages(read func(ctx context.Context, query string) (Answer, error)) *Pages {
+	return &Pages{fresh.New(fresh.Source[string, Answer]{One: read, Timeout: r.config.Timeout, Go: r.config.Go})}
+}
+
+// Read returns the page of a query, which is shared by all who ask for it in the same words. Errors: those of what reads it, and
+// store.ErrUnavailable.
+func (p *Pages) Read(ctx context.Context, query string) (Answer, error) {
+	a, err := p.pages.Read(ctx, query)
+	return a, ended(ctx, err)
 }
 
 // ended returns the error of a read: ErrUnavailable for a caller whose time is over, as a store does.

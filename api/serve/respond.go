@@ -75,8 +75,7 @@ func WriteTagged(w http.ResponseWriter, r *http.Request, media string, body []by
 	h := w.Header()
 	tag := h.Get("ETag")
 	if tag == "" {
-		sum := sha256.Sum256(body)
-		tag = `W/"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
+		tag = TagOf(body)
 		h.Set("ETag", tag)
 	}
 	if h.Get("Cache-Control") == "" {
@@ -90,6 +89,12 @@ func WriteTagged(w http.ResponseWriter, r *http.Request, media string, body []by
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(http.StatusOK)
 	_, _ = w.Write(body) // a client that is gone needs no answer
+}
+
+// TagOf makes the weak ETag of a body.
+func TagOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return `W/"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`
 }
 
 // NoPreconditions refuses headers with conditions that a route does not support: ignoring one would do
@@ -106,11 +111,16 @@ func NoPreconditions(h http.Header, names ...string) error {
 
 // LinkNext says in a header where the next page is.
 func LinkNext(w http.ResponseWriter, path string, q url.Values, limit int, cursor string) {
+	w.Header().Set("Link", NextLink(path, q, limit, cursor))
+}
+
+// NextLink returns what LinkNext says.
+func NextLink(path string, q url.Values, limit int, cursor string) string {
 	next := make(url.Values, len(q)+1)
 	maps.Copy(next, q)
 	next.Set("limit", strconv.Itoa(limit))
 	next.Set("cursor", cursor)
-	w.Header().Set("Link", fmt.Sprintf("<%s?%s>; rel=\"next\"", path, next.Encode()))
+	return fmt.Sprintf("<%s?%s>; rel=\"next\"", path, next.Encode())
 }
 
 // NoStore keeps caches from storing an answer that is for one person.

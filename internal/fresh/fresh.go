@@ -5,7 +5,7 @@
 // way has ended. So an answer always rests on a read that began after its caller asked, and however many
 // ask, a key has one read in flight. There is no time-to-live and nothing to invalidate: nothing is kept.
 //
-// Keys that are asked for at the same time share a read, too.
+// Keys that are asked for at the same time share a read, too, where their source reads several at once.
 package fresh
 
 import (
@@ -31,9 +31,9 @@ type Source[K comparable, V any] struct {
 	// One reads the value of a key.
 	One func(ctx context.Context, key K) (V, error)
 	// Many reads the values of several keys, without doubles. When it fails with an error that is not
-	// Common, each key is read by One.
+	// Common, each key is read by One. nil: keys share nothing, and no key waits for another one.
 	Many func(ctx context.Context, keys []K) (map[K]V, error)
-	// Missing returns the error of a key that is missing in what Many has returned.
+	// Missing returns the error of a key that is missing in what Many has returned. nil only without Many.
 	Missing func(key K) error
 	// Common reports whether an error concerns all keys equally, as that of a database which cannot
 	// be reached does. nil: none does.
@@ -49,6 +49,9 @@ type Reads[K comparable, V any] struct {
 	source Source[K, V]
 	seed   maphash.Seed
 	lanes  [lanes]lane[K, V]
+
+	mu  sync.Mutex        // guards own
+	own map[K]*lane[K, V] // without Source.Many: of the keys that are being read
 }
 
 // lane has at most one read in flight.
@@ -79,7 +82,7 @@ func New[K comparable, V any](source Source[K, V]) *Reads[K, V] {
 	if source.Go == nil {
 		source.Go = func(work func()) { go work() }
 	}
-	r := &Reads[K, V]{source: source, seed: maphash.MakeSeed()}
+	r := &Reads[K, V]{source: source, seed: maphash.MakeSeed(), own: make(map[K]*lane[K, V])}
 	for i := range r.lanes {
 		r.lanes[i].joined = make(map[K]*round[K, V])
 	}
@@ -94,10 +97,9 @@ func (r *Reads[K, V]) Read(ctx context.Context, key K) (V, error) {
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
-	l := &r.lanes[laneOf(r, key)]
-	shared, idle := l.join(key)
+	l, shared, idle := r.join(key)
 	if idle {
-		r.source.Go(func() { r.run(l) })
+		r.source.Go(func() { r.run(l, key) })
 	}
 	select {
 	case <-shared.done:
@@ -109,6 +111,38 @@ func (r *Reads[K, V]) Read(ctx context.Context, key K) (V, error) {
 		return none, shared.err
 	}
 	return shared.values[key], shared.errs[key]
+}
+
+// join puts a caller into a round of a key's lane. idle says that the caller must have the lane run.
+func (r *Reads[K, V]) join(key K) (l *lane[K, V], shared *round[K, V], idle bool) {
+	if r.source.Many != nil {
+		l = &r.lanes[laneOf(r, key)]
+		shared, idle = l.join(key)
+		return l, shared, idle
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l = r.own[key]; l == nil {
+		l = &lane[K, V]{joined: make(map[K]*round[K, V])}
+		r.own[key] = l
+	}
+	shared, idle = l.join(key)
+	return l, shared, idle
+}
+
+// next begins the first round of a lane for which somebody waits; nil: there is none, and the lane is idle. One that a key has to
+// itself is forgotten then.
+func (r *Reads[K, V]) next(l *lane[K, V], key K) (context.Context, *round[K, V]) {
+	if r.source.Many != nil {
+		return l.next(r.source.Timeout)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	ctx, shared := l.next(r.source.Timeout)
+	if shared == nil {
+		delete(r.own, key)
+	}
+	return ctx, shared
 }
 
 // laneOf returns the index of a key's lane.
@@ -145,12 +179,12 @@ func (l *lane[K, V]) leave(shared *round[K, V]) {
 	}
 }
 
-// run reads round after round, until nobody waits any more.
-func (r *Reads[K, V]) run(l *lane[K, V]) {
+// run reads round after round of the lane of a key, until nobody waits any more.
+func (r *Reads[K, V]) run(l *lane[K, V], key K) {
 	for {
 		// There is no timer. A goroutine that is about to ask runs first and shares the read.
 		runtime.Gosched()
-		ctx, shared := l.next(r.source.Timeout)
+		ctx, shared := r.next(l, key)
 		if shared == nil {
 			return
 		}

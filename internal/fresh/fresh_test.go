@@ -185,6 +185,50 @@ func TestKeysShareARead(t *testing.T) {
 	})
 }
 
+// TestAKeyHasALaneToItself: where nothing reads several keys at once, a key waits for no other one; those who ask for the same
+// one share a read that begins after they asked, and nothing is kept of a key for which nobody asks any more.
+func TestAKeyHasALaneToItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDatabase()
+		source := d.source()
+		source.Many, source.Missing = nil, nil
+		r := New(source)
+		const keys, crowd = 20, 50
+		for key := range keys {
+			d.write(key, -key)
+		}
+		started := time.Now()
+		var all sync.WaitGroup
+		for key := range keys {
+			all.Go(func() { // before the crowd, which finds this read under way
+				if got, err := r.Read(t.Context(), key); got != -key || err != nil || time.Since(started) != d.takes {
+					t.Errorf("key %d: %d, %v after %v, want %v", key, got, err, time.Since(started), d.takes)
+				}
+			})
+		}
+		synctest.Wait()
+		d.write(1, 7)
+		for range crowd {
+			all.Go(func() {
+				if got, err := r.Read(t.Context(), 1); got != 7 || err != nil {
+					t.Errorf("who asked after a write got %d, %v", got, err)
+				}
+			})
+		}
+		all.Wait()
+		if len(d.reads) != keys+1 || d.most != keys || time.Since(started) != 2*d.takes {
+			t.Errorf("%d reads, %d at once, in %v; want %d, %d, in %v", len(d.reads), d.most, time.Since(started), keys+1, keys, 2*d.takes)
+		}
+		if _, err := r.Read(t.Context(), keys); !errors.Is(err, errMissing) {
+			t.Errorf("a key that is not there: %v", err)
+		}
+		synctest.Wait()
+		if len(r.own) != 0 {
+			t.Errorf("%d keys are kept", len(r.own))
+		}
+	})
+}
+
 // TestOneCallerLeaves: the read goes on for the others, also when the one who began it leaves; it ends
 // with the last of them.
 func TestOneCallerLeaves(t *testing.T) {
