@@ -97,6 +97,9 @@ func TestNobodyReadsAPast(t *testing.T) {
 					if got := ask(to, "GET", path, ""); got.Code != 200 || field(got.Body.String(), "tickets_sold") < least {
 						t.Errorf("after %d registrations another process shows %s", least, got.Body)
 					}
+					if got := ask(to, "GET", "/api/users/"+user+"/registrations", ""); got.Code != 200 || !strings.Contains(got.Body.String(), strings.TrimPrefix(path, "/api/events/")) {
+						t.Errorf("the list of who was told 201 is at another process: %d %s", got.Code, got.Body)
+					}
 					if told := soldInList(ask(to, "GET", "/api/events?limit=100", ""), path); told < least {
 						t.Errorf("after %d registrations the list of another process shows %d", least, told)
 					}
@@ -128,6 +131,9 @@ func TestNobodyReadsAPast(t *testing.T) {
 			}
 			if got := ask(from, "GET", path, ""); got.Code != 404 {
 				t.Fatalf("who has left is told %d %s", got.Code, got.Body)
+			}
+			if got := ask(from, "GET", "/api/users/"+user+"/registrations", ""); got.Code != 200 || field(got.Body.String(), "number") != -1 {
+				t.Fatalf("the list of who has left is %d %s", got.Code, got.Body)
 			}
 		}
 	})
@@ -175,6 +181,11 @@ func (s farStore) FindEvents(ctx context.Context, q store.EventQuery) (store.Eve
 	return s.Store.FindEvents(ctx, q)
 }
 
+func (s farStore) UserLists(ctx context.Context, users []store.ID, most int) (map[store.ID][]store.UserRegistration, error) {
+	defer time.Sleep(rand.N(answerTime))
+	return s.Store.UserLists(ctx, users, most)
+}
+
 func (s farStore) Registration(ctx context.Context, eventID, userID store.ID) (store.Registration, error) {
 	defer time.Sleep(rand.N(answerTime))
 	return s.Store.Registration(ctx, eventID, userID)
@@ -217,6 +228,11 @@ func (s *countingStore) FindEvents(ctx context.Context, q store.EventQuery) (sto
 	return s.Store.FindEvents(ctx, q)
 }
 
+func (s *countingStore) UserLists(ctx context.Context, users []store.ID, most int) (map[store.ID][]store.UserRegistration, error) {
+	defer s.count(len(users))()
+	return s.Store.UserLists(ctx, users, most)
+}
+
 func (s *countingStore) Registration(ctx context.Context, eventID, userID store.ID) (store.Registration, error) {
 	defer s.count(1)()
 	return s.Store.Registration(ctx, eventID, userID)
@@ -227,8 +243,8 @@ func (s *countingStore) RegistrationsByID(ctx context.Context, ids []store.Regis
 	return s.Store.RegistrationsByID(ctx, ids)
 }
 
-// TestReadersShareReads: however many ask for an event or for a page of events at once, the store is read twice; "am I in?" of as
-// many people adds few reads. Each gets an answer of their own.
+// TestReadersShareReads: however many ask for an event or for a page of events at once, the store is read twice; "am I in?" and the lists
+// of as many people add few reads. Each gets an answer of their own.
 func TestReadersShareReads(t *testing.T) {
 	forEachStore(t, func(t *testing.T, e *env) {
 		const crowd = 100
@@ -277,6 +293,15 @@ func TestReadersShareReads(t *testing.T) {
 		})
 		if reads := counting.reads.Load(); reads > crowd/4 {
 			t.Errorf("%d people who ask whether they are in made %d reads", crowd, reads)
+		}
+		run(func(i int) {
+			got := ask(another, "GET", "/api/users/"+users[i]+"/registrations", "")
+			if is := i%2 == 0; got.Code != 200 || is != strings.Contains(got.Body.String(), strings.TrimPrefix(path, "/api/events/")) {
+				t.Errorf("the list of person %d is %d %s", i, got.Code, got.Body)
+			}
+		})
+		if reads := counting.reads.Load(); reads > crowd/4 {
+			t.Errorf("%d people who ask what they are registered for made %d reads", crowd, reads)
 		}
 		// Of two pages, in whatever order the filters are written.
 		e.newEvent(t, crowd)

@@ -5,6 +5,7 @@ package serve
 import (
 	"context"
 	"fmt"
+	"iter"
 	"net/http"
 	"runtime/debug"
 	"sync"
@@ -126,7 +127,7 @@ func New(st Store, seats *messages.Requester, config Config, log zerolog.Logger)
 	return a
 }
 
-// sharing is a Store whose events are read for all who ask at the same time.
+// sharing is a Store whose events and lists of registrations are read for all who ask at the same time.
 type sharing struct {
 	Store
 	reads *reads.Reads
@@ -135,6 +136,11 @@ type sharing struct {
 // Event reads an event.
 func (s sharing) Event(ctx context.Context, id store.ID) (store.Event, error) {
 	return s.reads.Event(ctx, id)
+}
+
+// UserRegistrations reads a user's registrations.
+func (s sharing) UserRegistrations(ctx context.Context, user, before store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
+	return s.reads.UserRegistrations(ctx, user, before, limit)
 }
 
 // Position finds a position in a waiting list, if it can from the event alone.

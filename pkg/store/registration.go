@@ -80,6 +80,9 @@ type Registrations interface {
 	// most limit of them (0: no limit). Its cost grows with limit only, which is why it does not
 	// leave out the cancelled ones.
 	UserRegistrations(ctx context.Context, userID, before ID, limit int) iter.Seq2[UserRegistration, error]
+	// UserLists reads the whole lists that UserRegistrations reads, of one or several users at once, and at most so many
+	// registrations together. A user whose list may be longer than what could be read of it is missing in the map. No user may be there twice.
+	UserLists(ctx context.Context, users []ID, most int) (map[ID][]UserRegistration, error)
 }
 
 // Bounds of the lists of past requests.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -13,6 +15,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/mongodb"
 	"github.com/eventio/eventio/pkg/store/mongostore/internal/waitlist"
+	"github.com/eventio/eventio/pkg/store/userlists"
 )
 
 // registrationKey is the _id of a registration, which makes a second registration of a user in an
@@ -135,15 +138,11 @@ func (s *Store) Entered(ctx context.Context, eventID store.ID, after int64, limi
 // UserRegistrations implements store.Registrations.
 func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
 	if before.IsZero() {
-		for i := range before {
-			before[i] = 0xff
-		}
+		before = lastID()
 	}
 	registrations := mongodb.Stream(ctx, s.registrations, bson.D{
 		{Key: "find", Value: s.registrations.Name()},
-		{Key: "filter", Value: bson.D{{Key: "_id", Value: bson.D{
-			{Key: "$gte", Value: registrationKey{userID, store.ID{}}}, {Key: "$lt", Value: registrationKey{userID, before}},
-		}}}},
+		{Key: "filter", Value: bson.D{{Key: "_id", Value: ofUser(userID, before)}}},
 		{Key: "sort", Value: bson.D{{Key: "_id", Value: -1}}}, {Key: "limit", Value: limit}, {Key: "batchSize", Value: firstUserPage},
 	}, registrationDoc.registration)
 	return func(yield func(store.UserRegistration, error) bool) {
@@ -163,6 +162,54 @@ func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, 
 			}
 		}
 	}
+}
+
+// UserLists implements store.Registrations. With the hint the server has nothing to choose for each user: it merges scans of one index.
+func (s *Store) UserLists(ctx context.Context, users []store.ID, most int) (map[store.ID][]store.UserRegistration, error) {
+	parts := make(bson.A, len(users))
+	for i, user := range users {
+		parts[i] = bson.D{{Key: "_id", Value: ofUser(user, lastID())}}
+	}
+	rows, err := mongodb.QueryAll[registrationDoc](ctx, s.registrations, bson.D{
+		{Key: "find", Value: s.registrations.Name()}, {Key: "filter", Value: bson.D{{Key: "$or", Value: parts}}}, {Key: "hint", Value: "_id_"},
+		{Key: "sort", Value: bson.D{{Key: "_id", Value: -1}}}, {Key: "limit", Value: most + 1}, {Key: "batchSize", Value: mongodb.BatchSize(most + 1)},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the lists of %d users: %w", len(users), mongodb.ReadError(err, nil))
+	}
+	events := make(map[store.ID]store.Event)
+	if len(rows) > 0 {
+		ids := make(map[store.ID]bool)
+		for _, d := range rows {
+			ids[d.Key.EventID] = true
+		}
+		if events, err = s.EventsByID(ctx, slices.Collect(maps.Keys(ids))); err != nil {
+			return nil, err
+		}
+	}
+	lists := make(map[store.ID][]store.UserRegistration, len(users))
+	for user, list := range userlists.Whole(users, rows, func(d registrationDoc) store.ID { return d.Key.UserID }, most) {
+		lists[user] = nil
+		for _, d := range list { // without those whose event is gone
+			if e, ok := events[d.Key.EventID]; ok {
+				lists[user] = append(lists[user], store.UserRegistration{Registration: d.registration(), Event: e})
+			}
+		}
+	}
+	return lists, nil
+}
+
+// ofUser selects the registrations of a user for events whose id is below one.
+func ofUser(user, before store.ID) bson.D {
+	return bson.D{{Key: "$gte", Value: registrationKey{user, store.ID{}}}, {Key: "$lt", Value: registrationKey{user, before}}}
+}
+
+// lastID is above the id of every event.
+func lastID() (id store.ID) {
+	for i := range id {
+		id[i] = 0xff
+	}
+	return id
 }
 
 // UserRegistrations reads events by pages of registrations, a $lookup of the server would read them one

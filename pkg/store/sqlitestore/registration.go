@@ -8,6 +8,7 @@ import (
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/waitlist"
+	"github.com/eventio/eventio/pkg/store/userlists"
 )
 
 // registrationColumns are the columns of the table registrations, in the order of
@@ -115,13 +116,31 @@ func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, 
 			before[i] = 0xff
 		}
 	}
-	scan := func(row sqldb.Scanner) (store.UserRegistration, error) {
-		var r store.UserRegistration
-		err := row.Scan(append(registrationTargets(&r.Registration), eventTargets(&r.Event)...)...)
-		return r, err
-	}
-	return sqldb.Stream(ctx, s.read, scan, `SELECT `+registrationColumns+`, `+eventColumns()+`
-		FROM registrations JOIN events ON events.id = event_id
+	return sqldb.Stream(ctx, s.read, scanUserRegistration, userRegistrations()+`
 		WHERE user_id = ? AND event_id < ? ORDER BY event_id DESC LIMIT ?`,
 		userID[:], before[:], sqldb.Limit(limit))
+}
+
+// UserLists implements store.Registrations.
+func (s *Store) UserLists(ctx context.Context, users []store.ID, most int) (map[store.ID][]store.UserRegistration, error) {
+	args := make([]any, 0, len(users)+1)
+	for i := range users {
+		args = append(args, users[i][:])
+	}
+	rows, err := sqldb.All(ctx, s.read, scanUserRegistration, userRegistrations()+`
+		WHERE user_id IN (`+placeholders("?", len(users))+`) ORDER BY user_id DESC, event_id DESC LIMIT ?`, append(args, most+1)...)
+	if err != nil {
+		return nil, fmt.Errorf("read the lists of %d users: %w", len(users), sqldb.ReadError(err, nil))
+	}
+	return userlists.Whole(users, rows, func(r store.UserRegistration) store.ID { return r.Registration.UserID }, most), nil
+}
+
+// userRegistrations begins a statement that reads what scanUserRegistration scans.
+func userRegistrations() string {
+	return `SELECT ` + registrationColumns + `, ` + eventColumns() + ` FROM registrations JOIN events ON events.id = event_id`
+}
+
+func scanUserRegistration(row sqldb.Scanner) (r store.UserRegistration, err error) {
+	err = row.Scan(append(registrationTargets(&r.Registration), eventTargets(&r.Event)...)...)
+	return r, err
 }

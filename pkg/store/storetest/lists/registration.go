@@ -217,3 +217,50 @@ func testManyUserRegistrations(t *testing.T, target storetest.Target) {
 func sameRegistrations(a, b []store.Registration) bool {
 	return slices.EqualFunc(a, b, store.Registration.Equal)
 }
+
+// testUserLists checks that each list is that of UserRegistrations or missing, and that none is missing when there is room for all.
+func testUserLists(t *testing.T, target storetest.Target) {
+	s := target.Store
+	var events []store.ID
+	for range 9 {
+		events = append(events, storetest.NewWaitlistEvent(t, s, 4).ID)
+	}
+	lengths := []int{0, 1, 9, 3, 0, 5, 9, 2}
+	users, all := make([]store.ID, len(lengths)), 0
+	for i, n := range lengths {
+		users[i], all = store.NewID(), all+n
+		for _, event := range events[:n] {
+			r := storetest.NewRequest(event)
+			r.UserID = users[i]
+			storetest.MustApply(t, s, r)
+			if n == 5 { // who has left is in the list, too
+				storetest.MustApply(t, s, storetest.NewCancel(r))
+			}
+		}
+	}
+	for most := range all + 3 {
+		asked := users[:len(users)-most%3]
+		got, err := target.Again(t).UserLists(storetest.Context(t), asked, most)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told, rows := 0, 0
+		for i, user := range asked {
+			want := storetest.Collect(t, s.UserRegistrations(storetest.Context(t), user, store.ID{}, 0))
+			rows += len(want)
+			list, whole := got[user]
+			if !whole {
+				continue
+			}
+			told += len(list)
+			if !slices.EqualFunc(list, want, func(a, b store.UserRegistration) bool {
+				return a.Registration.Equal(b.Registration) && a.Event.ID == b.Event.ID && a.Event.Revision == b.Event.Revision && a.Event.Title == b.Event.Title
+			}) || len(list) != lengths[i] {
+				t.Errorf("at most %d: user %d has %d registrations, want %d: %+v", most, i, len(list), lengths[i], list)
+			}
+		}
+		if told > most || rows <= most && len(got) != len(asked) {
+			t.Errorf("at most %d of %d registrations: %d of %d lists with %d", most, rows, len(got), len(asked), told)
+		}
+	}
+}

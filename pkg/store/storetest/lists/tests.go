@@ -18,6 +18,7 @@ func Tests() map[string]func(*testing.T, storetest.Target) {
 		"lookups":             testLookups,
 		"user registrations":  testUserRegistrations,
 		"long list of a user": testManyUserRegistrations,
+		"lists of users":      testUserLists,
 		"events":              testEvents,
 		"edits":               testEdits,
 		"hours":               testHours,
