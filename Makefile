@@ -8,7 +8,7 @@ PLATFORMS ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 READS ?= 1000000
 DISTANCES ?= 0 2 10
 WAITING ?= 1000000
-SIZES ?= 1000 100000
+SIZES ?= 1000 100000 1000:1000000
 MUTATE ?= 15m
 PACKAGE ?= pkg/store
 FILES ?= .
@@ -79,8 +79,8 @@ fresh: ## register at one process and read at another, READS=1000000 times on ea
 raise: ## raise the capacity of an event for which WAITING=1000000 people wait, on each store
 	EVENTIO_WAITING=$(WAITING) go test ./pkg/store/mongostore ./pkg/store/sqlitestore -p 1 -run 'TestConformance/a_larger_capacity' -count=1 -v -timeout 0
 
-growth: ## what each operation costs with SIZES="1000 100000" events and people, on both stores, as a table
-	EVENTIO_GROWTH="$(SIZES)" go test ./pkg/store/mongostore ./pkg/store/sqlitestore -p 1 -run '^$$' -bench Growth -benchtime 1x -timeout 0
+growth: ## what each operation and each process costs with SIZES="1000 100000 1000:1000000" events and people, on both stores, as tables
+	EVENTIO_GROWTH="$(SIZES)" go test ./pkg/store/mongostore ./pkg/store/sqlitestore ./e2e -p 1 -run '^$$' -bench Growth -benchtime 1x -timeout 0
 
 distance: ## one hot event on three nodes of MongoDB with DISTANCES="0 2 10" milliseconds between them, as a table
 	@scripts/mongod.sh >/dev/null

@@ -34,21 +34,26 @@ type Growing struct {
 const growthTries = 9
 
 // Growth measures what each operation costs in databases of different sizes, those in EVENTIO_GROWTH (1,000 by
-// default): with so many events, and so many people registered for one of them. It prints a table for docs/benchmarks.
+// default): with so many events, and so many people registered for one event more; 1000:1000000 has other numbers of events and of
+// people. It prints a table for docs/benchmarks.
 func Growth(b *testing.B, open func(testing.TB) Growing) {
-	var sizes []int
-	for text := range strings.FieldsSeq(growthSizes()) {
+	number := func(text string) int {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1000 {
 			b.Fatalf("EVENTIO_GROWTH: %q is no number from 1000 on", text)
 		}
-		sizes = append(sizes, n)
+		return n
 	}
+	sizes := strings.Fields(growthSizes())
 	var names []string
 	table := make(map[string][]string)
-	for i, n := range sizes {
-		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			g := growth{Growing: open(b), n: n}
+	for i, size := range sizes {
+		b.Run(size, func(b *testing.B) {
+			events, people, two := strings.Cut(size, ":")
+			if !two {
+				people = events
+			}
+			g := growth{Growing: open(b), n: number(events), people: number(people)}
 			g.measure(b, func(name, took string) {
 				if i == 0 {
 					names = append(names, name)
@@ -58,8 +63,8 @@ func Growth(b *testing.B, open func(testing.TB) Growing) {
 		})
 	}
 	head, line := "| |", "|---|"
-	for _, n := range sizes {
-		head, line = head+fmt.Sprintf(" %d |", n), line+"---|"
+	for _, size := range sizes {
+		head, line = head+" "+size+" |", line+"---|"
 	}
 	fmt.Println(head + "\n" + line)
 	for _, name := range names {
@@ -77,14 +82,15 @@ func growthSizes() string {
 // growth measures one size.
 type growth struct {
 	Growing
-	n      int
+	n      int // events
+	people int
 	events []store.Event
-	hot    store.Event // with n people
+	hot    store.Event // with all people
 }
 
 func (g *growth) measure(b *testing.B, tell func(name, took string)) {
 	s := g.Store
-	people := make([]store.ID, g.n)
+	people := make([]store.ID, g.people)
 	for i := range people {
 		people[i] = store.NewID()
 	}
@@ -94,7 +100,7 @@ func (g *growth) measure(b *testing.B, tell func(name, took string)) {
 		tell(name, time.Since(began).Round(10*time.Microsecond).String())
 	}
 	g.hot = store.Event{
-		ID: store.NewID(), OrganizerID: store.NewID(), Title: "Growth", Description: "hot", Venue: "here", Capacity: int64(g.n),
+		ID: store.NewID(), OrganizerID: store.NewID(), Title: "Growth", Description: "hot", Venue: "here", Capacity: int64(g.people),
 		StartsAt: storetest.Now(), EndsAt: storetest.Now().AddDate(1, 0, 0), CreatedAt: storetest.Now(),
 	}
 	once("import of an event with so many people", func() {
@@ -137,14 +143,14 @@ func (g *growth) measure(b *testing.B, tell func(name, took string)) {
 		median(c.name, func() error { _, err := s.FindEvents(b.Context(), c.query); return err })
 	}
 	median("100 of a roster, from its middle", func() error {
-		for _, err := range s.Roster(b.Context(), g.hot.ID, int64(g.n/2), int64(g.n), 100) {
+		for _, err := range s.Roster(b.Context(), g.hot.ID, int64(g.people/2), int64(g.people), 100) {
 			if err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	median("whether a person is registered", func() error { _, err := s.Registration(b.Context(), g.hot.ID, people[g.n/2]); return err })
+	median("whether a person is registered", func() error { _, err := s.Registration(b.Context(), g.hot.ID, people[g.people/2]); return err })
 	median("1,000 of a person's registrations", func() error {
 		for _, err := range s.UserRegistrations(b.Context(), fan, store.ID{}, 1000) {
 			if err != nil {
