@@ -181,7 +181,7 @@ func (s farStore) FindEvents(ctx context.Context, q store.EventQuery) (store.Eve
 	return s.Store.FindEvents(ctx, q)
 }
 
-func (s farStore) UserLists(ctx context.Context, users []store.ID, most int) (map[store.ID][]store.UserRegistration, error) {
+func (s farStore) UserLists(ctx context.Context, users []store.ID, most int) (store.UserLists, error) {
 	defer time.Sleep(rand.N(answerTime))
 	return s.Store.UserLists(ctx, users, most)
 }
@@ -228,7 +228,7 @@ func (s *countingStore) FindEvents(ctx context.Context, q store.EventQuery) (sto
 	return s.Store.FindEvents(ctx, q)
 }
 
-func (s *countingStore) UserLists(ctx context.Context, users []store.ID, most int) (map[store.ID][]store.UserRegistration, error) {
+func (s *countingStore) UserLists(ctx context.Context, users []store.ID, most int) (store.UserLists, error) {
 	defer s.count(len(users))()
 	return s.Store.UserLists(ctx, users, most)
 }

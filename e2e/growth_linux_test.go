@@ -36,8 +36,8 @@ func BenchmarkGrowth(b *testing.B) {
 	fmt.Println("| people | program | ms until ready | MiB at most |\n|---|---|---|---|")
 	for text := range strings.FieldsSeq(sizes) {
 		n, err := strconv.Atoi(text[strings.Index(text, ":")+1:])
-		if err != nil {
-			b.Fatalf("EVENTIO_GROWTH: %v", err)
+		if err != nil || n < 1000 {
+			b.Fatalf("EVENTIO_GROWTH: %q is no number from 1000 on", text)
 		}
 		event := store.Event{
 			ID: store.NewID(), OrganizerID: store.NewID(), Title: "Growth", Capacity: 2 * int64(n), CreatedAt: time.Now(),

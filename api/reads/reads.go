@@ -25,7 +25,7 @@ type Store interface {
 	Registration(ctx context.Context, eventID, userID store.ID) (store.Registration, error)
 	RegistrationsByID(ctx context.Context, ids []store.RegistrationID) (map[store.RegistrationID]store.Registration, error)
 	UserRegistrations(ctx context.Context, userID, before store.ID, limit int) iter.Seq2[store.UserRegistration, error]
-	UserLists(ctx context.Context, users []store.ID, most int) (map[store.ID][]store.UserRegistration, error)
+	UserLists(ctx context.Context, users []store.ID, most int) (store.UserLists, error)
 }
 
 // Config says how it is read.
@@ -47,10 +47,9 @@ type Answer struct {
 // Reads reads from a store. It is safe for concurrent use.
 type Reads struct {
 	config  Config
-	store   Store
 	events  *fresh.Reads[store.ID, *event]
 	entries *fresh.Reads[store.RegistrationID, *Entry]
-	lists   *fresh.Reads[store.ID, []store.UserRegistration]
+	lists   *lists
 }
 
 // Entry is an event with the registration of somebody for it. The registration was read after the event, so that who is
@@ -75,8 +74,8 @@ var errEncoding = errors.New("the answer could not be made")
 // New makes a Reads over a store.
 func New(st Store, c Config) *Reads {
 	unavailable := func(err error) bool { return errors.Is(err, store.ErrUnavailable) }
-	return &Reads{
-		config: c, store: st,
+	r := &Reads{
+		config: c,
 		events: fresh.New(fresh.Source[store.ID, *event]{
 			One: func(ctx context.Context, id store.ID) (*event, error) {
 				e, err := st.Event(ctx, id)
@@ -106,55 +105,9 @@ func New(st Store, c Config) *Reads {
 			},
 			Common: unavailable, Timeout: c.Timeout, Go: c.Go,
 		}),
-		lists: fresh.New(fresh.Source[store.ID, []store.UserRegistration]{
-			One: func(ctx context.Context, user store.ID) ([]store.UserRegistration, error) {
-				lists, err := st.UserLists(ctx, []store.ID{user}, longList)
-				if list, whole := lists[user]; whole || err != nil {
-					return list, err
-				}
-				return nil, errLongList
-			},
-			Many: func(ctx context.Context, users []store.ID) (map[store.ID][]store.UserRegistration, error) {
-				return st.UserLists(ctx, users, longList+usualList*len(users))
-			},
-			Missing: func(store.ID) error { return errLongList },
-			Common:  unavailable, Timeout: c.Timeout, Go: c.Go,
-		}),
 	}
-}
-
-// A list of more than longList registrations is read for whoever asks for it alone, and those who share a read have room for as many of
-// one of them and usualList of each.
-const longList, usualList = 100, 20
-
-// errLongList is the error of a list that is not read with others.
-var errLongList = errors.New("the list is long")
-
-// UserRegistrations reads the registrations of a user, as store.Registrations does. Those who ask at the same time for the beginnings
-// of lists that are not long share a read.
-func (r *Reads) UserRegistrations(ctx context.Context, userID, before store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
-	alone := r.store.UserRegistrations(ctx, userID, before, limit)
-	if !before.IsZero() {
-		return alone
-	}
-	return func(yield func(store.UserRegistration, error) bool) {
-		list, err := r.lists.Read(ctx, userID)
-		switch {
-		case errors.Is(err, errLongList):
-			alone(yield)
-			return
-		case err != nil:
-			yield(store.UserRegistration{}, ended(ctx, err))
-			return
-		case limit > 0 && len(list) > limit:
-			list = list[:limit]
-		}
-		for _, registration := range list {
-			if !yield(registration, nil) {
-				return
-			}
-		}
-	}
+	r.lists = newLists(st, c, unavailable)
+	return r
 }
 
 // readEntry reads an entry.
@@ -215,6 +168,12 @@ func (r *Reads) EventAnswer(ctx context.Context, id store.ID, encode func(store.
 		e.answer, e.err = encode(e.Event)
 	})
 	return e.answer, e.err
+}
+
+// UserRegistrations reads the registrations of a user, as store.Registrations does. Those who ask at the same time for the beginnings
+// of lists that are not long share a read.
+func (r *Reads) UserRegistrations(ctx context.Context, userID, before store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
+	return r.lists.read(ctx, userID, before, limit)
 }
 
 // Entry reads an event and the registration of a user for it that is not cancelled, if there is one, by a read that it

@@ -3,7 +3,6 @@ package reads
 import (
 	"context"
 	"errors"
-	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -58,86 +57,6 @@ func (f *fake) Registration(_ context.Context, eventID, userID store.ID) (store.
 func (f *fake) RegistrationsByID(_ context.Context, _ []store.RegistrationID) (map[store.RegistrationID]store.Registration, error) {
 	f.note("registrations")
 	return f.registrations, nil
-}
-
-func (f *fake) UserRegistrations(_ context.Context, user, _ store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
-	return func(yield func(store.UserRegistration, error) bool) {
-		f.note("alone")
-		f.list(user, limit)(yield)
-	}
-}
-
-func (f *fake) list(user store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
-	return func(yield func(store.UserRegistration, error) bool) {
-		for n := range min(f.lists[user], limit) {
-			if !yield(store.UserRegistration{Registration: store.Registration{UserID: user, Number: int64(n)}}, nil) {
-				return
-			}
-		}
-	}
-}
-
-func (f *fake) UserLists(_ context.Context, users []store.ID, most int) (map[store.ID][]store.UserRegistration, error) {
-	f.note("lists")
-	found := make(map[store.ID][]store.UserRegistration)
-	for _, user := range users {
-		if f.lists[user] > most {
-			continue
-		}
-		found[user] = nil
-		for r := range f.list(user, most) {
-			found[user] = append(found[user], r)
-		}
-	}
-	return found, nil
-}
-
-// TestUserRegistrations: each gets the beginning of their own list, alone and when many ask at the same time, whatever its length.
-func TestUserRegistrations(t *testing.T) {
-	someone := store.NewID()
-	for _, c := range []struct {
-		name             string
-		has, limit, want int
-		before           store.ID
-	}{
-		{name: "no registration", limit: 5},
-		{name: "a short list", has: 3, limit: 5, want: 3},
-		{name: "more than are wanted", has: 9, limit: 5, want: 5},
-		{name: "a long list", has: 5000, limit: 1001, want: 1001},
-		{name: "a page that is not the first", has: 9, limit: 5, want: 5, before: store.NewID()},
-	} {
-		for _, beside := range []int{0, 50} {
-			t.Run(c.name+[]string{" alone", " among many"}[min(beside, 1)], func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					f := &fake{lists: map[store.ID]int{someone: c.has}}
-					r := New(f, Config{Timeout: time.Second})
-					var crowd sync.WaitGroup
-					for range beside {
-						other := store.NewID()
-						crowd.Go(func() {
-							for r, err := range r.UserRegistrations(t.Context(), other, store.ID{}, 5) {
-								t.Errorf("who has none is told %+v, %v", r, err)
-							}
-						})
-					}
-					got := 0
-					for r, err := range r.UserRegistrations(t.Context(), someone, c.before, c.limit) {
-						if err != nil || r.Registration.UserID != someone || r.Registration.Number != int64(got) {
-							t.Fatalf("number %d: %+v, %v", got, r, err)
-						}
-						got++
-					}
-					crowd.Wait()
-					if got != c.want {
-						t.Errorf("%d registrations, want %d", got, c.want)
-					}
-					if beside > 0 && len(f.asked) > beside/2 {
-						t.Errorf("%d people have made %d reads", beside, len(f.asked))
-					}
-				})
-			})
-		}
-	}
 }
 
 // TestEntry: each is told of their own event and registration, alone and when many ask at the same time, for several events;

@@ -86,7 +86,7 @@ type Webhooks struct {
 
 // Core is what the handlers of all routes share. It is safe for concurrent use.
 type Core struct {
-	Store  Store        // reads events and registrations by Reads
+	Store  Store        // reads events and lists of registrations by Reads
 	Reads  *reads.Reads // shares reads among those who ask at the same time
 	Seats  *messages.Requester
 	Config Config // with its defaults

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// lanes is how many reads of a Reads may be in flight. Each key has its lane, so that a slow read of one
+// lanes is how many reads of a Reads may be in flight whose source reads several keys at once. Each key has its lane, so that a slow read of one
 // key delays a part of the others only.
 const lanes = 4
 

@@ -54,6 +54,14 @@ type UserRegistration struct {
 	Event        Event
 }
 
+// UserLists are lists of registrations of several users. When there was no room for all, whoever is in neither field was not
+// read.
+type UserLists struct {
+	Whole map[ID][]UserRegistration // by user
+	Cut   ID                        // whose list may be longer than what was read of it; zero: nobody's
+	Read  int                       // how many registrations of Cut were read
+}
+
 // Registrations reads the registrations. Its reads see everything that was acknowledged before
 // they began. Errors of every method, beside those that it names: ErrUnavailable, and
 // ErrNothingStored for a fault that does not pass. A sequence yields an error at most once, as its
@@ -81,8 +89,8 @@ type Registrations interface {
 	// leave out the cancelled ones.
 	UserRegistrations(ctx context.Context, userID, before ID, limit int) iter.Seq2[UserRegistration, error]
 	// UserLists reads the whole lists that UserRegistrations reads, of one or several users at once, and at most so many
-	// registrations together. A user whose list may be longer than what could be read of it is missing in the map. No user may be there twice.
-	UserLists(ctx context.Context, users []ID, most int) (map[ID][]UserRegistration, error)
+	// registrations together. No user may be there twice.
+	UserLists(ctx context.Context, users []ID, most int) (UserLists, error)
 }
 
 // Bounds of the lists of past requests.

@@ -165,7 +165,7 @@ func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, 
 }
 
 // UserLists implements store.Registrations. With the hint the server has nothing to choose for each user: it merges scans of one index.
-func (s *Store) UserLists(ctx context.Context, users []store.ID, most int) (map[store.ID][]store.UserRegistration, error) {
+func (s *Store) UserLists(ctx context.Context, users []store.ID, most int) (lists store.UserLists, err error) {
 	parts := make(bson.A, len(users))
 	for i, user := range users {
 		parts[i] = bson.D{{Key: "_id", Value: ofUser(user, lastID())}}
@@ -175,28 +175,29 @@ func (s *Store) UserLists(ctx context.Context, users []store.ID, most int) (map[
 		{Key: "sort", Value: bson.D{{Key: "_id", Value: -1}}}, {Key: "limit", Value: most + 1}, {Key: "batchSize", Value: mongodb.BatchSize(most + 1)},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the lists of %d users: %w", len(users), mongodb.ReadError(err, nil))
+		return lists, fmt.Errorf("read the lists of %d users: %w", len(users), mongodb.ReadError(err, nil))
 	}
-	events := make(map[store.ID]store.Event)
-	if len(rows) > 0 {
-		ids := make(map[store.ID]bool)
-		for _, d := range rows {
+	whole, cut, length := userlists.Part(users, rows, func(d registrationDoc) store.ID { return d.Key.UserID }, most)
+	lists = store.UserLists{Whole: make(map[store.ID][]store.UserRegistration, len(whole)), Cut: cut, Read: length}
+	ids := make(map[store.ID]bool) // of events
+	for user, list := range whole {
+		lists.Whole[user] = nil
+		for _, d := range list {
 			ids[d.Key.EventID] = true
 		}
-		if events, err = s.EventsByID(ctx, slices.Collect(maps.Keys(ids))); err != nil {
-			return nil, err
-		}
 	}
-	lists := make(map[store.ID][]store.UserRegistration, len(users))
-	for user, list := range userlists.Whole(users, rows, func(d registrationDoc) store.ID { return d.Key.UserID }, most) {
-		lists[user] = nil
+	if len(ids) == 0 {
+		return lists, nil
+	}
+	events, err := s.EventsByID(ctx, slices.Collect(maps.Keys(ids)))
+	for user, list := range whole {
 		for _, d := range list { // without those whose event is gone
 			if e, ok := events[d.Key.EventID]; ok {
-				lists[user] = append(lists[user], store.UserRegistration{Registration: d.registration(), Event: e})
+				lists.Whole[user] = append(lists.Whole[user], store.UserRegistration{Registration: d.registration(), Event: e})
 			}
 		}
 	}
-	return lists, nil
+	return lists, err
 }
 
 // ofUser selects the registrations of a user for events whose id is below one.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math/bits"
 
 	"github.com/eventio/eventio/pkg/store"
 	"github.com/eventio/eventio/pkg/store/sqlitestore/internal/sqldb"
@@ -121,18 +122,21 @@ func (s *Store) UserRegistrations(ctx context.Context, userID, before store.ID, 
 		userID[:], before[:], sqldb.Limit(limit))
 }
 
-// UserLists implements store.Registrations.
-func (s *Store) UserLists(ctx context.Context, users []store.ID, most int) (map[store.ID][]store.UserRegistration, error) {
-	args := make([]any, 0, len(users)+1)
-	for i := range users {
-		args = append(args, users[i][:])
+// UserLists implements store.Registrations. The last user is there as often as makes the number of them a power of two, so that there are few statements
+// to keep.
+func (s *Store) UserLists(ctx context.Context, users []store.ID, most int) (lists store.UserLists, err error) {
+	n := 1 << bits.Len(uint(len(users)-1))
+	args := make([]any, 0, n+1)
+	for i := range n {
+		args = append(args, users[min(i, len(users)-1)][:])
 	}
 	rows, err := sqldb.All(ctx, s.read, scanUserRegistration, userRegistrations()+`
-		WHERE user_id IN (`+placeholders("?", len(users))+`) ORDER BY user_id DESC, event_id DESC LIMIT ?`, append(args, most+1)...)
+		WHERE user_id IN (`+placeholders("?", n)+`) ORDER BY user_id DESC, event_id DESC LIMIT ?`, append(args, most+1)...)
 	if err != nil {
-		return nil, fmt.Errorf("read the lists of %d users: %w", len(users), sqldb.ReadError(err, nil))
+		return lists, fmt.Errorf("read the lists of %d users: %w", len(users), sqldb.ReadError(err, nil))
 	}
-	return userlists.Whole(users, rows, func(r store.UserRegistration) store.ID { return r.Registration.UserID }, most), nil
+	lists.Whole, lists.Cut, lists.Read = userlists.Part(users, rows, func(r store.UserRegistration) store.ID { return r.Registration.UserID }, most)
+	return lists, nil
 }
 
 // userRegistrations begins a statement that reads what scanUserRegistration scans.

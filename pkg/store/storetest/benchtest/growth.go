@@ -37,23 +37,28 @@ const growthTries = 9
 // default): with so many events, and so many people registered for one event more; 1000:1000000 has other numbers of events and of
 // people. It prints a table for docs/benchmarks.
 func Growth(b *testing.B, open func(testing.TB) Growing) {
-	number := func(text string) int {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1000 {
-			b.Fatalf("EVENTIO_GROWTH: %q is no number from 1000 on", text)
-		}
-		return n
+	type size struct {
+		name           string
+		events, people int
 	}
-	sizes := strings.Fields(growthSizes())
+	var sizes []size
+	for name := range strings.FieldsSeq(growthSizes()) {
+		of, with, two := strings.Cut(name, ":")
+		if !two {
+			with = of
+		}
+		events, err := strconv.Atoi(of)
+		people, err2 := strconv.Atoi(with)
+		if err != nil || err2 != nil || events < 1000 || people < 1000 {
+			b.Fatalf("EVENTIO_GROWTH: %q is no number from 1000 on, and no two with a colon between them", name)
+		}
+		sizes = append(sizes, size{name, events, people})
+	}
 	var names []string
 	table := make(map[string][]string)
 	for i, size := range sizes {
-		b.Run(size, func(b *testing.B) {
-			events, people, two := strings.Cut(size, ":")
-			if !two {
-				people = events
-			}
-			g := growth{Growing: open(b), n: number(events), people: number(people)}
+		b.Run(size.name, func(b *testing.B) {
+			g := growth{Growing: open(b), n: size.events, people: size.people}
 			g.measure(b, func(name, took string) {
 				if i == 0 {
 					names = append(names, name)
@@ -64,7 +69,7 @@ func Growth(b *testing.B, open func(testing.TB) Growing) {
 	}
 	head, line := "| |", "|---|"
 	for _, size := range sizes {
-		head, line = head+" "+size+" |", line+"---|"
+		head, line = head+" "+size.name+" |", line+"---|"
 	}
 	fmt.Println(head + "\n" + line)
 	for _, name := range names {
