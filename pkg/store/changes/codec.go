@@ -162,7 +162,7 @@ func Unpack(eventID store.ID, revision int64, at time.Time, packed []byte) (stor
 	r := store.ChangeRecord{EventID: eventID, Revision: revision, At: at.UTC()}
 	u := unpacker{rest: packed}
 	u.record(&r)
-	if u.err == nil && len(u.rest) > 0 {
+	if len(u.rest) > 0 { // after an error there is no rest
 		u.err = fmt.Errorf("%d bytes too many", len(u.rest))
 	}
 	if u.err != nil {

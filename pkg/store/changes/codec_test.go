@@ -39,6 +39,7 @@ func TestPackedChanges(t *testing.T) {
 	for name, want := range map[string]store.ChangeRecord{
 		"everything": sampleChange(),
 		"a start":    {EventID: store.NewID(), Revision: 1, At: time.UnixMilli(5).UTC(), Start: store.StartTakeover},
+		"no kind":    {Revision: 1, At: time.UnixMilli(5).UTC(), Actions: []store.Action{{RequestID: "x", At: time.UnixMilli(5).UTC()}}},
 	} {
 		packed := Pack(want)
 		got, err := Unpack(want.EventID, want.Revision, want.At, packed)
@@ -105,6 +106,7 @@ func TestDamagedChangesAreToldApart(t *testing.T) {
 		"actions without end":        {with(12, many...), "it is cut off"},
 		"more actions than fit":      {with(12, 3, 0, 0, 0, 0, 0), "it is cut off"},
 		"a roster without end":       {with(13, many...), "it is cut off"},
+		"more people than there are": {with(13, append(many, make([]byte, 13)...)...), "it is cut off"},
 		"a number without end":       {with(2, slices.Repeat([]byte{0xff}, 11)...), "it is cut off"},
 		"fields without end":         {action(packedNobody|packedEdit, slices.Concat([]byte{0, 0, 0, 0}, many)...), "it is cut off"},
 		"a request id without end":   {action(packedNobody, slices.Concat([]byte{0, 0}, many)...), "it is cut off"},
@@ -122,6 +124,34 @@ func TestDamagedChangesAreToldApart(t *testing.T) {
 	u.fail(errShort)
 	if u.byte() != 0 || u.varint() != 0 || u.uvarint() != 0 || u.bytes(1) != nil || u.count(1) != 0 || u.text() != "" {
 		t.Error("it reads on after an error")
+	}
+}
+
+// TestWhatIsNotThereIsNotRead checks each way to read at the end of what is there: the last that fits is read, and the
+// next one is an error, before anything is made for it.
+func TestWhatIsNotThereIsNotRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		rest []byte
+		read func(u *unpacker)
+		fits bool
+	}{
+		"the last byte":                 {[]byte{1}, func(u *unpacker) { u.byte() }, true},
+		"a byte":                        {nil, func(u *unpacker) { u.byte() }, false},
+		"the last number":               {[]byte{1}, func(u *unpacker) { u.varint() }, true},
+		"a number":                      {nil, func(u *unpacker) { u.varint() }, false},
+		"a number that goes on":         {[]byte{0x80}, func(u *unpacker) { u.varint() }, false},
+		"a length":                      {nil, func(u *unpacker) { u.uvarint() }, false},
+		"an id":                         {make([]byte, 11), func(u *unpacker) { u.id() }, false},
+		"an empty text":                 {[]byte{0}, func(u *unpacker) { u.text() }, true},
+		"a text":                        {[]byte{2, 'a'}, func(u *unpacker) { u.text() }, false},
+		"as many things as fit":         {append([]byte{3}, make([]byte, 17)...), func(u *unpacker) { u.count(5) }, true},
+		"more things than fit":          {append([]byte{4}, make([]byte, 19)...), func(u *unpacker) { u.count(5) }, false},
+		"as many people as fit, of one": {append([]byte{1}, make([]byte, 13)...), func(u *unpacker) { u.numbered() }, true},
+	} {
+		u := unpacker{rest: c.rest}
+		if c.read(&u); (u.err == nil) != c.fits {
+			t.Errorf("%s: %v", name, u.err)
+		}
 	}
 }
 

@@ -133,7 +133,6 @@ func (s search) fill(ctx context.Context, minutes []Minute, counters []store.Cou
 			end = at
 		}
 	}
-	found = min(found, high)
 	counters[middle] = store.CountersOf(s.event)
 	row, there, err := s.row(ctx, found-1)
 	if err != nil {

@@ -182,6 +182,9 @@ func TestARegistrationIsFoundInWhatIsLeft(t *testing.T) {
 		{"an import with a roster/one of it", []store.ChangeRecord{named}, 2, false, store.Revisions{1}, "1.3 registered 2"},
 		{"a row is gone/of one that waited", []store.ChangeRecord{imported, movesUp}, 4, false, store.Revisions{2}, ""},
 		{"a row is gone/of the move", []store.ChangeRecord{imported, waits, leaves}, 4, true, store.Revisions{2, 6}, "2.1 waitlisted 4, 6.1 cancelled 4"},
+		{"a row is gone/of the move, and others move up behind it", []store.ChangeRecord{
+			imported, waits, edit(7, counters(4, 9, 13, 4), counters(13, 0, 13, 13), store.Promotion{After: 4, Through: 13, Count: 9}),
+		}, 4, false, store.Revisions{2}, "2.1 waitlisted 4"},
 		{"all rows behind are gone", []store.ChangeRecord{imported, waits}, 4, false, store.Revisions{2}, "2.1 waitlisted 4"},
 		{"no row is gone", []store.ChangeRecord{imported, waits, movesUp, leaves}, 4, true, store.Revisions{2, 6}, "2.1 waitlisted 4, 4.2 promoted 4, 6.1 cancelled 4"},
 		{"many move up before somebody comes", []store.ChangeRecord{
@@ -220,7 +223,7 @@ func TestReadsThatAreNotNeeded(t *testing.T) {
 	r := &rows{}
 	for revision := range int64(50) {
 		r.rows = append(r.rows, store.ChangeRecord{
-			Revision: revision + 1, After: store.Counters{LastNumber: 5, ConfirmedThrough: 3},
+			Revision: revision + 1, Before: store.Counters{LastNumber: 5, ConfirmedThrough: 3}, After: store.Counters{LastNumber: 5, ConfirmedThrough: 3},
 			Actions: []store.Action{{Kind: store.Register, UserID: user, Number: 3, Waiting: revision == 7}},
 		})
 	}
@@ -232,6 +235,7 @@ func TestReadsThatAreNotNeeded(t *testing.T) {
 		"a seat at once":                    {3, store.Revisions{4}, 1},
 		"who waits":                         {4, store.Revisions{8}, 1},
 		"who waits, from before the record": {5, nil, 0},
+		"a seat, from before the record":    {3, nil, 1},
 	} {
 		r.reads = 0
 		_, err := r.told(store.UserRegistration{
