@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
@@ -216,15 +217,18 @@ func TestAnEventThatIsNotThere(t *testing.T) {
 
 // TestHowOftenAReadIsTried checks that an event is read maxAttempts times at most.
 func TestHowOftenAReadIsTried(t *testing.T) {
-	failing := slices.Repeat([]error{errors.New("an election")}, maxAttempts)
-	v := &views{event: full(1), rows: numbered(1), fail: failing[1:]}
-	if _, err := CheckEvent(t.Context(), v, v.event.ID, nil); err != nil {
-		t.Errorf("the last try succeeds, and yet: %v", err)
-	}
-	v.fail = append(failing, errors.New("once more"))
-	if _, err := CheckEvent(t.Context(), v, v.event.ID, nil); err == nil || len(v.fail) != 1 {
-		t.Errorf("%v, and %d tries are left", err, len(v.fail))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		failing := slices.Repeat([]error{errors.New("an election")}, maxAttempts)
+		v := &views{event: full(1), rows: numbered(1), fail: failing[1:]}
+		began := time.Now()
+		if _, err := CheckEvent(t.Context(), v, v.event.ID, nil); err != nil || time.Since(began) != (maxAttempts-1)*retryPause {
+			t.Errorf("the last try succeeds, and yet after %v: %v", time.Since(began), err)
+		}
+		v.fail = append(failing, errors.New("once more"))
+		if _, err := CheckEvent(t.Context(), v, v.event.ID, nil); err == nil || len(v.fail) != 1 {
+			t.Errorf("%v, and %d tries are left", err, len(v.fail))
+		}
+	})
 }
 
 func TestProgressIsTheWhole(t *testing.T) {

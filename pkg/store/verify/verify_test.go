@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/eventio/eventio/pkg/store"
@@ -86,15 +87,17 @@ func TestFindingsOfOneSortAreBounded(t *testing.T) {
 }
 
 func TestAReadThatFailsIsRepeated(t *testing.T) {
-	passing := errors.New("an election")
-	v := &views{event: full(3), rows: numbered(3), fail: []error{passing, passing}}
-	if e, err := CheckEvent(t.Context(), v, v.event.ID, nil); err != nil || len(e.Findings) > 0 {
-		t.Fatalf("%+v, %v", e, err)
-	}
-	v.fail = []error{passing, passing, passing, passing, passing, passing}
-	if _, err := CheckEvent(t.Context(), v, v.event.ID, nil); !errors.Is(err, passing) {
-		t.Fatalf("error is %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		passing := errors.New("an election")
+		v := &views{event: full(3), rows: numbered(3), fail: []error{passing, passing}}
+		if e, err := CheckEvent(t.Context(), v, v.event.ID, nil); err != nil || len(e.Findings) > 0 {
+			t.Fatalf("%+v, %v", e, err)
+		}
+		v.fail = []error{passing, passing, passing, passing, passing, passing}
+		if _, err := CheckEvent(t.Context(), v, v.event.ID, nil); !errors.Is(err, passing) {
+			t.Fatalf("error is %v", err)
+		}
+	})
 }
 
 // TestOverbookedIsNotRepairable checks that an overbooked event is not offered for repair, because
@@ -161,21 +164,22 @@ func TestAPageThatFailsIsGoneOnWith(t *testing.T) {
 		"after the first always": {[]int{1, 1, 1, 1, 1}, []int{10, 1, 1, 1, 1}, 0, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			p := &pages{failAfter: c.failAfter}
-			var reported []store.ID
-			err := CheckEvents(t.Context(), p, ids, nil, func(e EventReport) error {
-				reported = append(reported, e.ID)
-				return nil
-			})
-			if errors.Is(err, errElection) != c.fails || !slices.Equal(p.asked, c.asked) || len(reported) != c.reported {
-				t.Errorf("asked for %v, %d reported, %v", p.asked, len(reported), err)
-			}
-			for i, id := range reported {
-				if id != (store.ID{byte(i + 1)}) {
-					t.Errorf("report %d is of %v", i, id)
+			synctest.Test(t, func(t *testing.T) {
+				p := &pages{failAfter: c.failAfter}
+				var reported []store.ID
+				err := CheckEvents(t.Context(), p, ids, nil, func(e EventReport) error {
+					reported = append(reported, e.ID)
+					return nil
+				})
+				if errors.Is(err, errElection) != c.fails || !slices.Equal(p.asked, c.asked) || len(reported) != c.reported {
+					t.Errorf("asked for %v, %d reported, %v", p.asked, len(reported), err)
 				}
-			}
+				for i, id := range reported {
+					if id != (store.ID{byte(i + 1)}) {
+						t.Errorf("report %d is of %v", i, id)
+					}
+				}
+			})
 		})
 	}
 }
