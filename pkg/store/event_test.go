@@ -86,3 +86,47 @@ func TestEventFields(t *testing.T) {
 func containsAll(all, some []string) bool {
 	return !slices.ContainsFunc(some, func(s string) bool { return !slices.Contains(all, s) })
 }
+
+// TestAnEventIsCreatedWithoutAHistory checks that each field that somebody else sets is as in a new event, and that what the organizer
+// sets stays.
+func TestAnEventIsCreatedWithoutAHistory(t *testing.T) {
+	lived := Event{
+		ID: ID{1}, OrganizerID: ID{2}, Title: "title", Capacity: 3, StartsAt: time.UnixMilli(1), CreatedAt: time.UnixMilli(2), Waitlist: true,
+		CancelledAt: time.UnixMilli(3), Version: 4, Revision: 5, Recorded: 6, LastEdits: PastRequests{{ID: "x"}},
+		TicketsSold: 7, Waiting: 8, LastNumber: 9, ConfirmedThrough: 10, LeasesGranted: 11, LeaseMillis: 12, LeasesEnding: true,
+	}
+	want := Event{
+		ID: ID{1}, OrganizerID: ID{2}, Title: "title", Capacity: 3, StartsAt: time.UnixMilli(1), CreatedAt: time.UnixMilli(2), Waitlist: true,
+		Version: 1, Revision: 1,
+	}
+	if got := lived.AsCreated(); !got.Equal(want) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestTheFieldsOfAnEditAreThoseThatItSets checks that no other field is yielded, and none after the caller has stopped.
+func TestTheFieldsOfAnEditAreThoseThatItSets(t *testing.T) {
+	edit := Edit{Title: new("a"), Waitlist: new(false), Capacity: new(int64(2))}
+	for stop, want := range map[int][]string{0: {"title", "waitlist", "capacity"}, 1: {"title"}, 3: {"title", "waitlist", "capacity"}} {
+		var got []string
+		for f := range edit.Fields() {
+			if got = append(got, f.Key); len(got) == stop {
+				break
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d are asked for: %q", stop, got)
+		}
+	}
+}
+
+// TestALaterEditGoesBeforeAnEarlierOne checks that it replaces what it sets and nothing else, and that a cancellation stays.
+func TestALaterEditGoesBeforeAnEarlierOne(t *testing.T) {
+	edit := Edit{Version: 3, Title: new("a"), Venue: new("b")}
+	for _, later := range []Edit{{Version: 4, Title: new("c")}, {Version: 5, Cancel: true}, {Capacity: new(int64(2))}} {
+		edit.merge(&later)
+	}
+	if want := (Edit{Version: 3, Title: new("c"), Venue: new("b"), Capacity: new(int64(2)), Cancel: true}); !reflect.DeepEqual(edit, want) {
+		t.Errorf("%+v", edit)
+	}
+}

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 
@@ -31,5 +32,38 @@ func TestEveryOutcomeIsOfAKind(t *testing.T) {
 	}
 	if row := store.Kind("probe").Outcomes(); len(row) > 0 {
 		t.Errorf("a kind that the store does not know has the outcomes %q", row)
+	}
+}
+
+// TestChangesAreToldToWhoAsks checks that whoever asks is called once, with what has changed but leases, and not without anything.
+func TestChangesAreToldToWhoAsks(t *testing.T) {
+	seat := store.Change{Before: store.Event{Revision: 1}, After: store.Event{Revision: 2}}
+	lease := store.Change{Before: store.Event{Revision: 1}, After: store.Event{Revision: 1, LeaseMillis: 5}}
+	for name, c := range map[string]struct {
+		changes []store.Change
+		told    int
+	}{
+		"nothing":           {nil, 0},
+		"a lease":           {[]store.Change{lease}, 0},
+		"a seat":            {[]store.Change{seat}, 1},
+		"leases and a seat": {[]store.Change{lease, seat, lease}, 1},
+	} {
+		var told [][]store.Change
+		given := slices.Clone(c.changes)
+		store.TellChanges(store.WithChanges(t.Context(), func(changes []store.Change) { told = append(told, changes) }), c.changes)
+		if len(told) != c.told || c.told > 0 && (len(told[0]) != 1 || told[0][0].After.Revision != 2) || !reflect.DeepEqual(c.changes, given) {
+			t.Errorf("%s: told %+v of %+v", name, told, c.changes)
+		}
+		store.TellChanges(t.Context(), c.changes) // nobody asks
+	}
+}
+
+// TestWhichOutcomesMayChangeByThemselves checks which refusals of a registration are not for good.
+func TestWhichOutcomesMayChangeByThemselves(t *testing.T) {
+	want := []store.Outcome{store.SoldOut, store.RegistrationNotOpen, store.RegistrationClosed, store.EmailUnproven}
+	for _, word := range testenv.Constants(t, ".", "Outcome") {
+		if o := store.Outcome(word); o.Refuses() != slices.Contains(want, o) {
+			t.Errorf("%s refuses: %t", o, o.Refuses())
+		}
 	}
 }
