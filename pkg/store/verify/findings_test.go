@@ -196,9 +196,10 @@ func TestAnEventThatIsNotThere(t *testing.T) {
 	for n, want := range [][]string{nil, {"does not exist and has 1 registration" + left}, {"does not exist and has 2 registrations" + left}} {
 		wantFindings(t, Snapshot{Registrations: sequence(rows[:n]), Changes: func(func(store.ChangeRecord, error) bool) { t.Error("its record is read") }}, want...)
 	}
-	for known, s := range map[bool]Snapshot{true: {Registrations: sequence(rows)}, false: {Found: true, Registrations: sequence(rows)}} {
-		if got, err := CheckEvent(t.Context(), snapshots{Snapshot: s}, store.ID{9}, nil); err != nil || got.OrganizerKnown != known || got.Registrations != 2 {
-			t.Errorf("%+v, %v", got, err)
+	for _, c := range []struct{ found, isUser, known bool }{{false, false, true}, {true, false, false}, {true, true, true}} {
+		s := Snapshot{Found: c.found, OrganizerKnown: c.isUser, Registrations: sequence(rows)}
+		if got, err := CheckEvent(t.Context(), snapshots{Snapshot: s}, store.ID{9}, nil); err != nil || got.OrganizerKnown != c.known || got.Registrations != 2 {
+			t.Errorf("%+v: %+v, %v", c, got, err)
 		}
 	}
 	damaged := snapshots{Snapshot: Snapshot{Damaged: fmt.Errorf("%w: event x: no title", store.ErrDamaged)}}
