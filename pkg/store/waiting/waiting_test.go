@@ -114,6 +114,64 @@ func TestADamagedEventHasNoGaps(t *testing.T) {
 	if err := waiting.ErrFewer(store.Event{Waiting: 3}); !errors.Is(err, store.ErrDamaged) {
 		t.Error(err)
 	}
+	const most = 100_000 // blocks
+	e := store.Event{LastNumber: waiting.First(most+1) - 1, Waiting: 3}
+	blocks := int64(0)
+	for block := range waiting.Behind(e) {
+		if blocks++; block != blocks {
+			t.Fatalf("block %d is the one with the number %d", blocks, block)
+		}
+	}
+	for first := range waiting.Behind(e) {
+		if first != 1 {
+			t.Errorf("the first is %d", first)
+		}
+		break
+	}
+	e.LastNumber++
+	for range waiting.Behind(e) {
+		blocks++
+	}
+	if blocks != most {
+		t.Errorf("%d blocks", blocks)
+	}
+}
+
+// TestPositionsThatCountersSay checks what is known without a list: everything while nobody has left it, and then who is confirmed.
+func TestPositionsThatCountersSay(t *testing.T) {
+	e := store.Event{ConfirmedThrough: 5, LastNumber: 9, Waiting: 4}
+	for number, want := range map[int64]int64{1: 0, 5: 0, 6: 1, 9: 4} {
+		if got, ok := waiting.Position(e, number); got != want || !ok {
+			t.Errorf("number %d is at %d, %t", number, got, ok)
+		}
+		if got, ok := waiting.Nth(e, want); want > 0 && (got != number || !ok) {
+			t.Errorf("who is at %d has the number %d, %t", want, got, ok)
+		}
+	}
+	e.Waiting = 3
+	for number, want := range map[int64]bool{1: true, 5: true, 6: false, 9: false} {
+		if _, ok := waiting.Position(e, number); ok != want {
+			t.Errorf("somebody has left, and the position of number %d is known: %t", number, ok)
+		}
+	}
+	if _, ok := waiting.Nth(e, 1); ok {
+		t.Error("somebody has left, and the first is known")
+	}
+}
+
+// TestARecountMakesNoGapsKnown checks that none are told of a change with a recount, whatever else is in it.
+func TestARecountMakesNoGapsKnown(t *testing.T) {
+	before := store.Event{ConfirmedThrough: 5, LastNumber: 9, Waiting: 4}
+	after := before
+	after.Waiting = 3
+	c := store.Change{Before: before, After: after, Actions: []store.Action{{Kind: store.Cancel, Waiting: true, Number: 7}}}
+	if got := waiting.Made(c); !slices.Equal(got, []waiting.Gaps{{Block: 0, Count: 1}}) {
+		t.Errorf("one leaves: %v", got)
+	}
+	c.Actions = append(c.Actions, store.Action{Kind: store.Recount})
+	if got := waiting.Made(c); got != nil {
+		t.Errorf("one leaves, and there is a recount: %v", got)
+	}
 }
 
 // TestMade compares the gaps that random batches make with those between the numbers of who waits.
