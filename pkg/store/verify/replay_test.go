@@ -95,10 +95,11 @@ func TestFindingsOfARecord(t *testing.T) {
 		change func(l *lived)
 		want   []string
 	}{
-		"nothing":              {func(*lived) {}, nil},
-		"no record is kept":    {func(l *lived) { l.event.Recorded, l.rows = 0, nil }, nil},
-		"it is being removed":  {func(l *lived) { l.event.Recorded, l.rows = store.RemovingRecord, l.rows[3:] }, nil},
-		"an older version was": {func(l *lived) { l.event.Revision, l.event.TicketsSold, l.held[0].Cancelled = 7, 3, false }, nil},
+		"nothing":                   {func(*lived) {}, nil},
+		"no record is kept":         {func(l *lived) { l.event.Recorded, l.rows = 0, nil }, nil},
+		"it is being removed":       {func(l *lived) { l.event.Recorded, l.rows = store.RemovingRecord, l.rows[3:] }, nil},
+		"an earlier record is left": {func(l *lived) { l.event.Recorded, l.rows = 0, l.rows[:2] }, nil},
+		"an older version was":      {func(l *lived) { l.event.Revision, l.event.TicketsSold, l.held[0].Cancelled = 7, 3, false }, nil},
 		"recorded beyond its end": {func(l *lived) { l.event.Recorded, l.event.Revision = 7, 7 },
 			[]string{"the record ends at revision 6, and the event is recorded up to 7"}},
 		"recorded beyond the event": {func(l *lived) { l.event.Revision = 5 },
