@@ -33,23 +33,25 @@ func (l *sliceReader) has(e store.Event, prefix string) bool {
 }
 
 func (l *sliceReader) ReadRange(_ context.Context, r EventRange) ([]store.Event, error) {
+	q := store.EventQuery{From: r.From, To: r.To, OrganizerID: r.OrganizerID, Available: r.Available}
 	var found []store.Event
-	for _, e := range l.events {
-		if Matches(store.EventQuery{From: r.From, To: r.To, OrganizerID: r.OrganizerID, Available: r.Available}, e) &&
-			(r.WordPrefix == "" || l.has(e, r.WordPrefix)) {
+	for i := range l.events {
+		if r.Descending {
+			i = len(l.events) - 1 - i
+		}
+		e := l.events[i]
+		if r.Begin != nil {
+			if c := e.Cursor().Compare(*r.Begin); c < 0 && !r.Descending || c > 0 && r.Descending {
+				continue
+			}
+		}
+		if Matches(q, e) && (r.WordPrefix == "" || l.has(e, r.WordPrefix)) {
 			found = append(found, e)
 		}
+		if len(found) == r.Limit {
+			break
+		}
 	}
-	if r.Descending {
-		slices.Reverse(found)
-	}
-	if r.Begin != nil {
-		found = slices.DeleteFunc(found, func(e store.Event) bool {
-			c := e.Cursor().Compare(*r.Begin)
-			return c < 0 && !r.Descending || c > 0 && r.Descending
-		})
-	}
-	found = found[:min(len(found), r.Limit)]
 	l.looked += len(found)
 	return found, nil
 }
@@ -86,6 +88,7 @@ func TestPagesAreTheWhole(t *testing.T) {
 		every := rapid.SliceOfN(rapid.SampledFrom([]int{1, 2, 3, 50, 400}), 4, 4).Draw(rt, "every")
 		for i := range rapid.SampledFrom([]int{10, 300, 1500}).Draw(rt, "events") {
 			e := store.Event{ID: store.NewID(), Title: "all", Capacity: 1, StartsAt: day(i * rapid.IntRange(0, 1).Draw(rt, "day")), OrganizerID: organizers[i%2]}
+			e.EndsAt = e.StartsAt.Add(time.Hour)
 			for w, n := range every {
 				if (i+w)%n == 0 {
 					e.Title += fmt.Sprintf(" %s", strings.Repeat(string(rune('k'+w)), 25))
@@ -240,6 +243,29 @@ func TestTheFirstIndexIsOftenEnough(t *testing.T) {
 		page, err := ReadEvents(t.Context(), reader, store.EventQuery{Words: Words("common other"), Limit: c.limit})
 		if err != nil || len(page.Events) != c.limit || page.Next == nil || reader.reads != 1 || l.looked < c.looked {
 			t.Errorf("limit %d, every %d: %d events, next %v, %d reads of %d, %v", c.limit, c.every, len(page.Events), page.Next, reader.reads, l.looked, err)
+		}
+	}
+}
+
+// TestEventsThatHaveEndedAreReadManyAtOnce checks that a list of what has not ended passes over what has by one read, as far as
+// minCursors go, and makes a larger page by one read too.
+func TestEventsThatHaveEndedAreReadManyAtOnce(t *testing.T) {
+	for _, c := range []struct{ ended, limit, reads int }{
+		{minCursors - 11, 10, 1}, {minCursors - 10, 10, 2}, {0, minCursors - 1, 1}, {0, minCursors, 1}, {0, 1000, 1}, {1, 1000, 2},
+	} {
+		l := &sliceReader{}
+		for i := range c.ended + 2000 {
+			at := time.UnixMilli(int64(i)).UTC()
+			e := store.Event{ID: store.NewID(), StartsAt: at, EndsAt: at}
+			if i >= c.ended {
+				e.EndsAt = at.Add(time.Hour)
+			}
+			l.events = append(l.events, e)
+		}
+		reader := &failingReader{sliceReader: l}
+		page, err := ReadEvents(t.Context(), reader, store.EventQuery{EndsAfter: time.UnixMilli(int64(c.ended)).UTC(), Limit: c.limit})
+		if err != nil || len(page.Events) != c.limit || page.Next == nil || reader.reads != c.reads {
+			t.Errorf("%+v: %d events, next %v, %d reads, %v", c, len(page.Events), page.Next, reader.reads, err)
 		}
 	}
 }
