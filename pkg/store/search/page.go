@@ -228,11 +228,11 @@ type indexChunk struct {
 	descending bool
 }
 
-// farther reports whether the chunk covers more of the order than another one. Of two that are
-// complete, the one with fewer events does.
+// farther reports whether the chunk covers more of the order than another one. One that is complete
+// covers all of it.
 func (c indexChunk) farther(other indexChunk) bool {
 	if c.complete || other.complete {
-		return c.complete && (!other.complete || len(c.cursors) < len(other.cursors))
+		return !other.complete
 	}
 	return c.compare(c.cursors[len(c.cursors)-1], other.cursors[len(other.cursors)-1]) > 0
 }

@@ -270,6 +270,51 @@ func TestEventsThatHaveEndedAreReadManyAtOnce(t *testing.T) {
 	}
 }
 
+// TestASearchEndsWhereAnIndexEnds checks how many events and cursors are looked at for two words that are never together, when
+// there are no more events with one of them: those of one look at each index.
+func TestASearchEndsWhereAnIndexEnds(t *testing.T) {
+	const first = 40 // events with the longer word, which are read first for a page of 10
+	for name, c := range map[string]struct {
+		events, looked int
+		word           func(i int) string
+	}{
+		"one ends before": {3000, first + minCursors, func(i int) string {
+			if i < 10 {
+				return "rare"
+			}
+			return "commonest"
+		}},
+		"one ends at once": {3000, first + minCursors + 1, func(i int) string {
+			if i == 100 {
+				return "rare"
+			}
+			return "commonest"
+		}},
+		"one ends far behind": {3000, first + minCursors + 1 + 1, func(i int) string { // and the event is read by its id
+			if i == 2000 {
+				return "rare"
+			}
+			return "commonest"
+		}},
+		"both end": {200, first + 60, func(i int) string {
+			if i < 100 {
+				return "left"
+			}
+			return "right"
+		}},
+	} {
+		l := &sliceReader{}
+		for i := range c.events {
+			l.events = append(l.events, store.Event{ID: store.NewID(), Title: c.word(i), StartsAt: time.UnixMilli(int64(i)).UTC()})
+		}
+		words := Words(c.word(0) + " " + c.word(100) + " " + c.word(2000))
+		page, err := ReadEvents(t.Context(), l, store.EventQuery{Words: words, Limit: 10})
+		if err != nil || len(words) != 2 || len(page.Events) > 0 || page.Next != nil || l.looked != c.looked {
+			t.Errorf("%s: %d events, next %v, %d looked at, %v", name, len(page.Events), page.Next, l.looked, err)
+		}
+	}
+}
+
 // TestTheRareIndexLeads checks that a search goes as far in each round as the index with the fewest events
 // there, whichever comes first: of two words that are never together, one ten times as common.
 func TestTheRareIndexLeads(t *testing.T) {

@@ -71,9 +71,10 @@ func addWords(text string, add func(word string) bool) {
 	}
 }
 
+// inWord reports whether a character, as fold returns it, is a part of a word.
 func inWord(r rune) bool {
 	if r < utf8.RuneSelf {
-		return 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' || '0' <= r && r <= '9'
+		return 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 	}
 	return unicode.In(r, unicode.Letter, unicode.Number, unicode.Mc)
 }
