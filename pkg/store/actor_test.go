@@ -119,3 +119,14 @@ func TestCheckActor(t *testing.T) {
 		}
 	}
 }
+
+// TestProofsHaveWords checks the word of each proof, by which records and logs know it.
+func TestProofsHaveWords(t *testing.T) {
+	for proof, want := range map[store.Proof]string{
+		"": "token", store.ProofOIDC: "oidc", store.ProofHeader: "header", store.ByKey(store.ID{1}): "key/010000000000000000000000", "newer": "newer",
+	} {
+		if got := proof.String(); got != want {
+			t.Errorf("%q is %q", string(proof), got)
+		}
+	}
+}

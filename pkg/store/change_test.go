@@ -76,3 +76,12 @@ func TestTheRecordOfAnImport(t *testing.T) {
 		}
 	}
 }
+
+// TestAnImportedEventHasItsRoster checks the counters of an imported event, whatever it came with, and that it has a record.
+func TestAnImportedEventHasItsRoster(t *testing.T) {
+	e := store.Event{ID: store.ID{1}, Title: "x", Capacity: 9, Version: 5, Revision: 6, Recorded: 4, TicketsSold: 2, Waiting: 7, LastNumber: 8, ConfirmedThrough: 1}
+	want := store.Event{ID: store.ID{1}, Title: "x", Capacity: 9, Version: 1, Revision: 1, Recorded: 1, TicketsSold: 3, LastNumber: 3, ConfirmedThrough: 3}
+	if got := store.ImportedEvent(e, 3); !got.Equal(want) {
+		t.Errorf("%+v", got)
+	}
+}
