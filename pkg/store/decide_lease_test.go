@@ -241,3 +241,17 @@ func TestAChangeOfTheOpeningEndsRefusals(t *testing.T) {
 		}
 	}
 }
+
+// TestWhoAsksForNoLeaseIsToldOfNone checks who learns of leases that are ending: who is refused and asked for one.
+func TestWhoAsksForNoLeaseIsToldOfNone(t *testing.T) {
+	e, rows := soldOut()
+	e.LeaseMillis, e.LeasesGranted, e.LeasesEnding = 100, 3, true
+	none := asking(e.ID)
+	none.Lease = 0
+	results, _ := decide(e, rows, none, asking(e.ID))
+	for i, want := range []int64{0, 3} {
+		if r := results[i]; r.Outcome != store.SoldOut || r.LeasesGranted != want || r.Lease != 0 {
+			t.Errorf("request %d: %+v", i, r)
+		}
+	}
+}
