@@ -216,7 +216,7 @@ func TestAnEventThatIsNotThere(t *testing.T) {
 	}
 }
 
-// TestHowOftenAReadIsTried checks that an event is read maxAttempts times at most.
+// TestHowOftenAReadIsTried checks that an event is read maxAttempts times at most, and once when nobody waits any more.
 func TestHowOftenAReadIsTried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		failing := slices.Repeat([]error{errors.New("an election")}, maxAttempts)
@@ -228,6 +228,12 @@ func TestHowOftenAReadIsTried(t *testing.T) {
 		v.fail = append(failing, errors.New("once more"))
 		if _, err := CheckEvent(t.Context(), v, v.event.ID, nil); err == nil || len(v.fail) != 1 {
 			t.Errorf("%v, and %d tries are left", err, len(v.fail))
+		}
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		v.fail = failing
+		if _, err := CheckEvent(ended, v, v.event.ID, nil); err == nil || len(v.fail) != maxAttempts-1 {
+			t.Errorf("nobody waits for it: %v, and %d tries are left", err, len(v.fail))
 		}
 	})
 }
