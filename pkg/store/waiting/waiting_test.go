@@ -21,17 +21,22 @@ type line struct {
 
 // drawLine makes a list with gaps: some alone, and some as long as blocks.
 func drawLine(t *rapid.T) line {
-	l := line{}
-	l.event.ConfirmedThrough = rapid.Int64Range(0, 3*waiting.BlockSize).Draw(t, "confirmed through")
-	l.event.LastNumber = l.event.ConfirmedThrough + rapid.Int64Range(0, 6*waiting.BlockSize).Draw(t, "length")
+	confirmed := rapid.Int64Range(0, 3*waiting.BlockSize).Draw(t, "confirmed through")
+	last := confirmed + rapid.Int64Range(0, 6*waiting.BlockSize).Draw(t, "length")
 	gone := make(map[int64]bool)
 	for range rapid.IntRange(0, 6).Draw(t, "runs of gaps") {
-		from := rapid.Int64Range(l.event.ConfirmedThrough+1, l.event.LastNumber+1).Draw(t, "from")
+		from := rapid.Int64Range(confirmed+1, last+1).Draw(t, "from")
 		length := rapid.SampledFrom([]int64{1, 2, 500, waiting.BlockSize, 3 * waiting.BlockSize}).Draw(t, "run")
 		for n := from; n < from+length; n++ {
 			gone[n] = true
 		}
 	}
+	return newLine(confirmed, last, gone)
+}
+
+// newLine makes the list of those who are not gone.
+func newLine(confirmed, last int64, gone map[int64]bool) line {
+	l := line{event: store.Event{ConfirmedThrough: confirmed, LastNumber: last}}
 	counted := make(map[int64]int64)
 	for n := l.event.ConfirmedThrough + 1; n <= l.event.LastNumber; n++ {
 		if !gone[n] {
@@ -84,6 +89,42 @@ func TestAListKnowsItsMembers(t *testing.T) {
 			t.Fatalf("%d are passed over", seek.Skip)
 		}
 	})
+}
+
+// TestEverybodyIsFound looks for each member of lists whose blocks are whole, have a gap at an end, or are a gap.
+func TestEverybodyIsFound(t *testing.T) {
+	const size = waiting.BlockSize
+	for name, c := range map[string]struct {
+		confirmed, last int64
+		gone            []int64
+	}{
+		"nobody left":                  {3, 4 * size, nil},
+		"gaps in the head":             {3, 3 * size, []int64{4, 9, size - 1}},
+		"a gap behind whole blocks":    {0, 5*size - 1, []int64{3 * size}},
+		"gaps at the ends of a block":  {size + 5, 6 * size, []int64{3 * size, 4*size - 1}},
+		"gaps with a block between":    {size - 1, 6 * size, []int64{size, 3*size + 7, 6 * size}},
+		"two blocks with gaps in line": {7, 5 * size, []int64{2*size + 1, 2*size + 2, 3*size + 1}},
+	} {
+		gone := make(map[int64]bool)
+		for _, n := range c.gone {
+			gone[n] = true
+		}
+		l := newLine(c.confirmed, c.last, gone)
+		list := l.list()
+		for i, number := range l.numbers {
+			seek, ok := list.Nth(int64(i) + 1)
+			at, _ := slices.BinarySearch(l.numbers, seek.After+1)
+			if !ok || seek.Skip < 0 || seek.Skip >= size || at+int(seek.Skip) != i {
+				t.Fatalf("%s: number %d is sought at %+v, %t", name, number, seek, ok)
+			}
+			if number > waiting.Head(l.event) {
+				first, _ := slices.BinarySearch(l.numbers, waiting.First(waiting.BlockOf(number)))
+				if before, ok := list.Before(number); !ok || before != int64(first) {
+					t.Fatalf("%s: before the block of number %d wait %d, %t", name, number, before, ok)
+				}
+			}
+		}
+	}
 }
 
 // TestMissingGapsAreNoticed checks that a list which lacks gaps says so.
@@ -156,6 +197,44 @@ func TestPositionsThatCountersSay(t *testing.T) {
 	}
 	if _, ok := waiting.Nth(e, 1); ok {
 		t.Error("somebody has left, and the first is known")
+	}
+}
+
+// TestGapsAreMadeBehindWhoIsConfirmed checks which numbers become gaps: those above ConfirmedThrough of who left the list, and of
+// whom the change gave one and has not left waiting.
+func TestGapsAreMadeBehindWhoIsConfirmed(t *testing.T) {
+	leaves := func(number int64) store.Action {
+		return store.Action{Kind: store.Cancel, Waiting: true, Number: number}
+	}
+	for name, c := range map[string]struct {
+		before, after [2]int64 // ConfirmedThrough, LastNumber
+		actions       []store.Action
+		added         []store.Registration
+		want          int64
+	}{
+		"one leaves":                               {[2]int64{5, 9}, [2]int64{5, 9}, []store.Action{leaves(7)}, nil, 1},
+		"the last leaves":                          {[2]int64{5, 9}, [2]int64{5, 9}, []store.Action{leaves(9)}, nil, 1},
+		"one leaves whom others pass":              {[2]int64{5, 9}, [2]int64{8, 9}, []store.Action{leaves(7)}, nil, 0},
+		"one leaves who would be the last to pass": {[2]int64{5, 9}, [2]int64{7, 9}, []store.Action{leaves(7)}, nil, 0},
+		"one leaves just behind who passes":        {[2]int64{5, 9}, [2]int64{6, 9}, []store.Action{leaves(7)}, nil, 1},
+		"one leaves who did not wait":              {[2]int64{5, 9}, [2]int64{5, 9}, []store.Action{{Kind: store.Cancel, Number: 7}}, nil, 0},
+		"nobody leaves":                            {[2]int64{5, 9}, [2]int64{5, 9}, []store.Action{{Kind: store.Register, Waiting: true, Number: 7}}, nil, 0},
+		"one comes and leaves":                     {[2]int64{5, 9}, [2]int64{5, 10}, []store.Action{leaves(10)}, []store.Registration{{Number: 10, Cancelled: true}}, 1},
+		"one comes":                                {[2]int64{5, 9}, [2]int64{5, 10}, nil, []store.Registration{{Number: 10}}, 0},
+		"a number is only remembered":              {[2]int64{5, 9}, [2]int64{5, 11}, nil, []store.Registration{{Number: 11}}, 1},
+		"everybody has a seat":                     {[2]int64{5, 5}, [2]int64{7, 7}, nil, []store.Registration{{Number: 6, Cancelled: true}, {Number: 7}}, 0},
+	} {
+		event := func(numbers [2]int64) store.Event {
+			return store.Event{ConfirmedThrough: numbers[0], LastNumber: numbers[1]}
+		}
+		var want []waiting.Gaps
+		if c.want > 0 {
+			want = []waiting.Gaps{{Count: c.want}}
+		}
+		got := waiting.Made(store.Change{Before: event(c.before), After: event(c.after), Actions: c.actions, Added: c.added})
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
 	}
 }
 
