@@ -145,9 +145,15 @@ func TestThePaceOfWhatIsNotRecorded(t *testing.T) {
 		}, event(7, 5), "8: 0 5, 9: 0 5, 10: 0 5"},
 		{"an event that is made by a clock that is ahead", nil, store.Event{CreatedAt: at(12), Revision: 1, Capacity: 9}, "10: 0 0"},
 	} {
-		got, err := PaceOf(context.Background(), counted{Changes: &rows{rows: c.rows}}, c.e, at(10), 3)
+		r := &rows{rows: c.rows}
+		got, err := PaceOf(context.Background(), counted{Changes: r}, c.e, at(10), 3)
 		if err != nil {
 			t.Fatal(err)
+		}
+		for fail := range r.reads {
+			if got, err := PaceOf(context.Background(), counted{Changes: &rows{rows: c.rows, failAt: fail + 1}}, c.e, at(10), 3); !errors.Is(err, store.ErrUnavailable) {
+				t.Errorf("%s: read %d fails, and yet %+v, %v", c.name, fail+1, got, err)
+			}
 		}
 		var text []string
 		for _, m := range got {
