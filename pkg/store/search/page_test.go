@@ -270,6 +270,23 @@ func TestEventsThatHaveEndedAreReadManyAtOnce(t *testing.T) {
 	}
 }
 
+// TestAPageAsksForWhatItLacks checks how many events are asked for by their ids when a page has half of what it takes: one more than it lacks.
+func TestAPageAsksForWhatItLacks(t *testing.T) {
+	const first = 40
+	l := &sliceReader{}
+	for i := range 1000 {
+		e := store.Event{ID: store.NewID(), Title: "common", StartsAt: time.UnixMilli(int64(i)).UTC()}
+		if i%8 == 0 || i >= first {
+			e.Title += " other"
+		}
+		l.events = append(l.events, e)
+	}
+	page, err := ReadEvents(t.Context(), l, store.EventQuery{Words: Words("common other"), Limit: 10})
+	if err != nil || len(page.Events) != 10 || page.Next == nil || l.looked != first+2*minCursors+6 {
+		t.Errorf("%d events, next %v, %d looked at, %v", len(page.Events), page.Next, l.looked, err)
+	}
+}
+
 // TestASearchEndsWhereAnIndexEnds checks how many events and cursors are looked at for two words that are never together, when
 // there are no more events with one of them: those of one look at each index.
 func TestASearchEndsWhereAnIndexEnds(t *testing.T) {
@@ -295,6 +312,12 @@ func TestASearchEndsWhereAnIndexEnds(t *testing.T) {
 				return "rare"
 			}
 			return "commonest"
+		}},
+		"the longer one ends": {3000, first + 5 + minCursors, func(i int) string {
+			if i < 450 && i%10 == 0 {
+				return "rarest"
+			}
+			return "often"
 		}},
 		"both end": {200, first + 60, func(i int) string {
 			if i < 100 {

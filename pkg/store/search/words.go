@@ -139,9 +139,6 @@ func eventWords(e store.Event) []string {
 // matchesEvent reports whether each of the words, as Words returns them, is the beginning of a word
 // of the title, the venue or the description: what EventQuery.Words asks for.
 func matchesEvent(e store.Event, words []string) bool {
-	if len(words) == 0 {
-		return true
-	}
 	own := eventWords(e)
 	return !slices.ContainsFunc(words, func(w string) bool {
 		return !slices.ContainsFunc(own, func(o string) bool { return strings.HasPrefix(o, w) })
