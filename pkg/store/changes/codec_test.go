@@ -77,6 +77,10 @@ func TestPackedChangesAreSmall(t *testing.T) {
 	if got := len(Pack(row(seat))) - empty; got != 2+12+2+17 {
 		t.Errorf("a seat under a key of 16 bytes takes %d", got)
 	}
+	seat.Actor = store.Actor{Kind: store.ActorKey, ID: user} // without a proof its kind stands alone, as versions before read it
+	if got := len(Pack(row(seat))) - empty; got != 2+12+2+(1+3+12)+17 {
+		t.Errorf("a seat by a key takes %d", got)
+	}
 	long := row()
 	for i := range 1000 {
 		long.Roster = append(long.Roster, store.NumberedUser{Number: int64(i) + 1, UserID: user})
