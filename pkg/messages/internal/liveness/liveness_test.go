@@ -1,6 +1,8 @@
 package liveness
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -176,5 +178,105 @@ func TestARollTakesNobodyAway(t *testing.T) {
 	}
 	if _, known := a.Missed["w3"]; known || len(a.Missed) != 2 {
 		t.Errorf("known are %v", a.Missed)
+	}
+}
+
+// TestWhatAnAnswerChanges checks which answers to a ping change whom events may go to, and that each is noted unless too many
+// workers are known.
+func TestWhatAnAnswerChanges(t *testing.T) {
+	for name, c := range map[string]struct {
+		missed  int // by the worker that answers; -1: nobody knows it
+		others  int // are known
+		changed bool
+		left    int // pings since its last answer, after the answer; -1: it is not known
+	}{
+		"a new worker":                                {-1, 1, true, 0},
+		"one that always answers":                     {0, 1, false, 0},
+		"one that missed a ping":                      {1, 1, false, 0},
+		"one that counted as silent":                  {SuspectAfter, 1, true, 0},
+		"a new worker is one too many":                {-1, MaxWorkers, false, -1},
+		"the last that may be known is not":           {-1, MaxWorkers - 1, true, 0},
+		"one of as many as may be":                    {1, MaxWorkers - 1, false, 0},
+		"one of as many as may be, counted as silent": {SuspectAfter, MaxWorkers - 1, true, 0},
+	} {
+		l := New()
+		for range c.others {
+			l.Missed[bson.NewObjectID().Hex()] = 0
+		}
+		if c.missed >= 0 {
+			l.Missed["w"] = c.missed
+		}
+		changed := l.Answered("w")
+		left, known := l.Missed["w"]
+		if !known {
+			left = -1
+		}
+		if changed != c.changed || left != c.left {
+			t.Errorf("%s: changed %v and left %d, want %v and %d", name, changed, left, c.changed, c.left)
+		}
+	}
+}
+
+// TestWhatARollTells checks what becomes of the pings that workers left unanswered, and what a roll changes.
+func TestWhatARollTells(t *testing.T) {
+	for name, c := range map[string]struct {
+		missed         map[string]int
+		roll           []string
+		changed, doubt bool
+		left           map[string]int
+	}{
+		"all that are known": {
+			map[string]int{"w1": 0, "w2": 1}, []string{"w1", "w2"}, true, false, map[string]int{"w1": 0, "w2": 0},
+		},
+		"one that is silent misses another ping": {
+			map[string]int{"w1": 0, "w2": SuspectAfter}, []string{"w1"}, true, false, map[string]int{"w1": 0, "w2": SuspectAfter + 1},
+		},
+		"one that is silent is forgotten": {
+			map[string]int{"w1": 0, "w2": ForgetAfter - 1}, []string{"w1"}, true, false, map[string]int{"w1": 0},
+		},
+		"one that answers is missing, and nobody is new": {
+			map[string]int{"w1": 0, "w2": 0}, []string{"w1"}, false, true, map[string]int{"w1": 0, "w2": 0},
+		},
+		"one that answers is missing, and somebody is new": {
+			map[string]int{"w1": 0, "w2": 1}, []string{"w3", "w1"}, true, true, map[string]int{"w1": 0, "w2": 1, "w3": 0},
+		},
+	} {
+		l := New()
+		maps.Copy(l.Missed, c.missed)
+		changed, doubt := l.Heard(c.roll, time.Now(), 0)
+		if changed != c.changed || doubt != c.doubt || !maps.Equal(l.Missed, c.left) {
+			t.Errorf("%s: changed %v, doubt %v, left %v, want %v, %v and %v", name, changed, doubt, l.Missed, c.changed, c.doubt, c.left)
+		}
+	}
+}
+
+// TestWhileAnswersAreOnTheirWay checks who gets a second attempt soon after a ping: who answered the one before, until an answer would
+// be there. Nothing is waited for after a roll, whose answers have come.
+func TestWhileAnswersAreOnTheirWay(t *testing.T) {
+	a := newClocked("w1", "w2")
+	a.round("w1", "w2")
+	a.Pinged(a.now)
+	if a.Due != a.now.Add(PingInterval) {
+		t.Errorf("the next ping is %v after this one", a.Due.Sub(a.now))
+	}
+	a.Answered("w2")
+	a.Missed["w3"] = SuspectAfter
+	for after, want := range map[time.Duration][]string{
+		0: {"w1", "w2"}, PongTimeout - 1: {"w1", "w2"}, PongTimeout: {"w2"}, PingInterval: {"w2"},
+	} {
+		got := a.Alternatives("", a.now.Add(after))
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("%v after a ping a second attempt may go to %v, want %v", after, got, want)
+		}
+	}
+	if _, doubt := a.Heard([]string{"w1", "w2"}, a.now, 0); doubt {
+		t.Fatal("a roll of all who answer is doubted")
+	}
+	a.Missed["w1"] = 1
+	if got := a.Alternatives("", a.now); !slices.Equal(got, []string{"w2"}) {
+		t.Errorf("after a roll a second attempt may go to %v, want w2", got)
+	}
+	if a.Forget("w2"); slices.Contains(a.Preferred(), "w2") {
+		t.Error("who is forgotten is still preferred")
 	}
 }

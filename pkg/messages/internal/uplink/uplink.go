@@ -17,21 +17,15 @@ func Watch(conn *nats.Conn) *State {
 	s := new(State)
 	changes := conn.StatusChanged(nats.CONNECTED, nats.CONNECTING, nats.RECONNECTING, nats.DISCONNECTED, nats.CLOSED)
 	s.up.Store(conn.IsConnected())
-	if conn.IsClosed() { // perhaps before it could tell
-		conn.RemoveStatusListener(changes)
-	}
 	go func() {
-		for status := range changes {
-			if status != nats.CONNECTED {
+		for !conn.IsClosed() { // after that nothing more is told
+			if <-changes != nats.CONNECTED {
 				s.up.Store(false)
 			}
 			// nats.go drops what it cannot tell at once, so the last word is the connection's own.
 			s.up.Store(conn.IsConnected())
-			if conn.IsClosed() {
-				conn.RemoveStatusListener(changes)
-				return
-			}
 		}
+		s.up.Store(false)
 	}()
 	return s
 }

@@ -1,7 +1,10 @@
 package uplink
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -86,6 +89,24 @@ func TestTheStateOfAClosedConnection(t *testing.T) {
 	testenv.Eventually(t, limit, "end", func() error {
 		if before.Up() || after.Up() {
 			return errors.New("it is up")
+		}
+		return nil
+	})
+}
+
+// TestAClosedConnectionIsNotWatched checks that a watch ends with its connection, and one that comes too late at once.
+func TestAClosedConnectionIsNotWatched(t *testing.T) {
+	conn, err := nats.Connect(testenv.StartNATS(t).URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	Watch(conn)
+	conn.Close()
+	Watch(conn)
+	testenv.Eventually(t, limit, "end", func() error {
+		stacks := make([]byte, 1<<20)
+		if n := bytes.Count(stacks[:runtime.Stack(stacks, true)], []byte("uplink.Watch")); n > 0 {
+			return fmt.Errorf("%d goroutines still watch", n)
 		}
 		return nil
 	})
