@@ -64,6 +64,22 @@ func (s *set) add(n int) {
 	}
 }
 
+// TestWhereAMutantIs checks how a place is named: by the receiver's type, without its parameters.
+func TestWhereAMutantIs(t *testing.T) {
+	for receiver, want := range map[string]string{
+		"": "a.go f", "(s set)": "a.go set.f", "(s *set)": "a.go set.f", "(s *set[K])": "a.go set.f", "(s *set[K, V])": "a.go set.f",
+	} {
+		dir := write(t, map[string]string{"a.go": "package a\n\nfunc " + receiver + " f() { g() }\n"})
+		all, err := mutants(filepath.Join(dir, "a.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(all) != 1 || all[0].place() != want {
+			t.Errorf("%s: %+v, want one in %s", receiver, all, want)
+		}
+	}
+}
+
 // TestRun: what a test looks at is killed, what hangs is too, and what survives is an error
 // until it is explained.
 func TestRun(t *testing.T) {
