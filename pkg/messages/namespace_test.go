@@ -331,4 +331,22 @@ func TestARevocationThatIsNotSent(t *testing.T) {
 	if err := messages.PublishRevocation(link(conn, "here"), r); err == nil {
 		t.Error("one is sent on a closed connection")
 	}
+	if sub, err := messages.SubscribeRevocations(link(conn, "here"), nil, nil); err == nil || sub != nil {
+		t.Errorf("those on a closed connection are heard by %v", sub)
+	}
+}
+
+// TestARevocationThatCannotBeRead checks that it is rejected, once, and that the next one is taken.
+func TestARevocationThatCannotBeRead(t *testing.T) {
+	l := link(connect(t, testenv.StartNATS(t).URL(), "test"), "here")
+	heard := make(chan string, 10)
+	_, err := messages.SubscribeRevocations(l,
+		func(r messages.Revocation) { heard <- fmt.Sprint("version ", r.PasswordVersion) },
+		func(err error) { heard <- err.Error() })
+	must(t, err)
+	must(t, l.Conn.Publish(l.Namespace.Revocations(), []byte("{}")))
+	must(t, messages.PublishRevocation(l, messages.Revocation{UserID: bson.NewObjectID(), PasswordVersion: 2, ChangedAt: time.Now()}))
+	if first, second := <-heard, <-heard; !strings.Contains(first, "decode revocation") || second != "version 2" || len(heard) > 0 {
+		t.Errorf("heard are %q and %q, and %d more", first, second, len(heard))
+	}
 }

@@ -109,19 +109,27 @@ func TestANewConnectionBeginsAnew(t *testing.T) {
 	}
 }
 
-// TestTrialsAreMadeByOneGoroutine checks that a second refusal starts no second one, and that trials end with
-// the connection.
+// TestTrialsAreMadeByOneGoroutine checks that a second refusal starts no second one, nor does a second look for why the
+// connection is away, and that both end with the connection.
 func TestTrialsAreMadeByOneGoroutine(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSupervisor(nats.Options{}, zerolog.Nop())
-		s.startTrials(nil)
-		if !s.trying {
-			t.Error("nobody tries")
-		}
-		s.startTrials(nil)
-		synctest.Wait()
-		close(s.closed) // or the test does not end
-	})
+	for name, start := range map[string]func(*supervisor, *nats.Conn){"trials": (*supervisor).startTrials, "looks": (*supervisor).watchAway} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSupervisor(nats.Options{}, zerolog.Nop())
+			for range 2 {
+				start(s, new(nats.Conn))
+			}
+			if s.trying != (name == "trials") || s.watching != (name == "looks") {
+				t.Errorf("%s: trying %v, watching %v", name, s.trying, s.watching)
+			}
+			s.closed <- struct{}{} // ends the one that takes it
+			synctest.Wait()
+			select {
+			case s.closed <- struct{}{}:
+				t.Errorf("%s: a second goroutine makes them", name)
+			default:
+			}
+		})
+	}
 	synctest.Test(t, func(t *testing.T) {
 		s := newSupervisor(nats.Options{}, zerolog.Nop())
 		s.startTrials(nil)
@@ -134,5 +142,42 @@ func TestTrialsAreMadeByOneGoroutine(t *testing.T) {
 		if took := time.Since(began); took < minTrialBackoff/2 || took > 2*minTrialBackoff {
 			t.Errorf("the first trial comes after %v", took)
 		}
+	})
+}
+
+// TestWhyAConnectionIsAwayIsLookedAt checks that a look at a connection ends when it is there, and not before, and that the next one
+// that is away is looked at again.
+func TestWhyAConnectionIsAwayIsLookedAt(t *testing.T) {
+	conn, err := Connect(testenv.StartNATS(t).URL(), "test", zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	s := newSupervisor(conn.Opts, zerolog.Nop())
+	looks := func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.watching
+	}
+	for range 2 {
+		if s.watchAway(conn); !looks() {
+			t.Error("nobody looks")
+		}
+		testenv.Eventually(t, 10*time.Second, "end", func() error {
+			if looks() {
+				return errors.New("somebody looks still")
+			}
+			return nil
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newSupervisor(nats.Options{}, zerolog.Nop())
+		s.watchAway(new(nats.Conn)) // which is away
+		time.Sleep(10 * statusInterval)
+		if s.mu.Lock(); !s.watching {
+			t.Error("nobody looks any more")
+		}
+		s.mu.Unlock()
+		close(s.closed)
 	})
 }

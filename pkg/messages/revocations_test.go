@@ -24,6 +24,7 @@ func TestRevocationsAreReadStrictly(t *testing.T) {
 		"cut":             good[:len(good)/2],
 		"another version": strings.Replace(good, `"v":1`, `"v":8`, 1),
 		"a key twice":     strings.Replace(good, `{`, `{"v":1,`, 1),
+		"two":             good + "\n" + good,
 		"no user":         strings.Replace(good, want.UserID.Hex(), ID{}.Hex(), 1),
 		"version zero":    strings.Replace(good, `"password_version":3`, `"password_version":0`, 1),
 		"negative":        strings.Replace(good, `"password_version":3`, `"password_version":-1`, 1),

@@ -2,6 +2,7 @@ package messages
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/eventio/eventio/internal/testenv"
 	"github.com/eventio/eventio/pkg/messages/internal/liveness"
+	"github.com/eventio/eventio/pkg/messages/internal/uplink"
 )
 
 const rollLimit = 20 * time.Second
@@ -210,7 +212,11 @@ func TestADeadWorkerIsNoticedByAll(t *testing.T) {
 }
 
 func TestDecodeRoll(t *testing.T) {
-	many := strings.Repeat(`"w",`, liveness.MaxWorkers) + `"w"`
+	most := strings.Repeat(`"w",`, liveness.MaxWorkers-1) + `"w"`
+	long := func(size int) string {
+		begin, end := `{"workers":["w"],"x":"`, `"}`
+		return begin + strings.Repeat("x", size-len(begin)-len(end)) + end
+	}
 	for text, fits := range map[string]bool{
 		`{"by":"a","workers":["w1","w2"]}`:              true,
 		`{"by":"a","workers":["w1"],"something":"new"}`: true,
@@ -220,7 +226,10 @@ func TestDecodeRoll(t *testing.T) {
 		`{"workers":[">"]}`:                             false,
 		`{"workers":[""]}`:                              false,
 		`{"workers":"w1"}`:                              false,
-		`{"workers":[` + many + `]}`:                    false,
+		`{"workers":[` + most + `]}`:                    true,
+		`{"workers":[` + most + `,"w"]}`:                false,
+		long(MaxMessage):                                true,
+		long(MaxMessage + 1):                            false,
 		`garbage`:                                       false,
 		``:                                              false,
 	} {
@@ -242,5 +251,103 @@ func TestForgedRolls(t *testing.T) {
 	}
 	if _, known := r.workers.Missed["w1"]; !known || len(r.workers.Missed) > liveness.MaxWorkers {
 		t.Errorf("w1 is known: %v; %d workers are", known, len(r.workers.Missed))
+	}
+}
+
+// TestWhichRoundsAreTold checks of which rounds of answers the other processes hear.
+func TestWhichRoundsAreTold(t *testing.T) {
+	server := testenv.StartNATS(t)
+	listener := joined(t, server.URL(), "listener")
+	rolls, err := listener.Conn.SubscribeSync(listener.Namespace.Rolls())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listener.Conn.FlushTimeout(rollLimit); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		answered   int
+		over, away bool // another round has begun; the connection is away
+		told       bool
+	}{
+		"one that a worker has answered":         {1, false, false, true},
+		"one that nobody has answered":           {0, false, false, false},
+		"one that as many as may be answered":    {liveness.MaxWorkers, false, false, true},
+		"one that too many have answered":        {liveness.MaxWorkers + 1, false, false, false},
+		"one after which another has begun":      {1, true, false, false},
+		"one after which the connection is away": {1, false, true, false},
+	} {
+		q, err := NewRequester(joined(t, server.URL(), "api"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, asked := q.router, &round{slices.Repeat([]string{"w"}, c.answered)}
+		r.asked = asked
+		if c.over {
+			r.asked = new(round)
+		}
+		if c.away {
+			r.state = new(uplink.State)
+		}
+		r.sendRoll(asked)
+		for _, conn := range []*nats.Conn{r.conn, listener.Conn} {
+			if err := conn.FlushTimeout(rollLimit); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n, _, _ := rolls.Pending(); n > 1 || (n == 1) != c.told || (r.asked == nil) == c.over {
+			t.Errorf("%s: %d rolls, and the round is still on: %v", name, n, r.asked != nil)
+		}
+		drain(rolls)
+	}
+}
+
+// TestWhatARollIsTakenFor checks what a roll changes: the choice of workers, the answers that this process would tell, and its next ping.
+func TestWhatARollIsTakenFor(t *testing.T) {
+	server := testenv.StartNATS(t)
+	listener := joined(t, server.URL(), "listener")
+	pings, err := listener.Conn.SubscribeSync(pingSubject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := listener.Conn.FlushTimeout(rollLimit); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		by, workers             string
+		away                    bool // the connection is
+		anew, told, later, asks bool
+	}{
+		"all that are known":                 {"another", `"w1","w2"`, false, true, true, true, false},
+		"of this process":                    {"me", `"w1","w2"`, false, false, false, false, false},
+		"one is missing":                     {"another", `"w1"`, false, true, false, false, true},
+		"one is missing, and nobody is told": {"another", `"w1"`, true, false, false, false, false},
+		"one is missing, and one new":        {"another", `"w1","w3"`, true, true, false, false, false},
+		"one that cannot be read":            {"another", `"a.b","w1","w2"`, false, false, false, false, false},
+	} {
+		q, err := NewRequester(joined(t, server.URL(), "api"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := q.router
+		r.name, r.asked = "me", new(round)
+		r.workers.Answered("w1")
+		r.workers.Answered("w2")
+		r.current.Store(new(choices))
+		if c.away {
+			r.state = new(uplink.State)
+		}
+		r.receiveRoll(&nats.Msg{Data: fmt.Appendf(nil, `{"by":%q,"workers":[%s]}`, c.by, c.workers)})
+		for _, conn := range []*nats.Conn{r.conn, listener.Conn} {
+			if err := conn.FlushTimeout(rollLimit); err != nil {
+				t.Fatal(err)
+			}
+		}
+		n, _, _ := pings.Pending()
+		drain(pings)
+		later := r.workers.Due.After(time.Now().Add(liveness.PingInterval))
+		if anew := r.current.Load() == nil; anew != c.anew || (r.asked == nil) != c.told || later != c.later || (n == 1) != c.asks {
+			t.Errorf("%s: chooses anew %v, told %v, asks later %v, %d pings", name, anew, r.asked == nil, later, n)
+		}
 	}
 }
