@@ -82,6 +82,57 @@ func TestAQueueThatIsClosedWaitsForWhatItHolds(t *testing.T) {
 	}
 }
 
+// TestWhatComesBackWaitsOnce checks that an event is in one batch at a time, also when requests of it wait or are applied as others
+// come back.
+func TestWhatComesBackWaitsOnce(t *testing.T) {
+	for name, inFlight := range map[string]bool{"one waits": false, "one is applied": true} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				q, event := newQueue(10), store.ID{1}
+				q.put([]request{waiting(event, "b")})
+				var batch []request
+				if inFlight {
+					batch = q.take(1)
+				}
+				if !q.putAside(waiting(event, "a"), time.Now().Add(time.Hour)) {
+					t.Fatal("there is room")
+				}
+				if q.recallAll(); !inFlight {
+					batch = q.take(1)
+				}
+				taken := make(chan string, 1)
+				go func() { taken <- names(q.take(1)) }()
+				synctest.Wait()
+				if len(taken) > 0 {
+					t.Fatalf("%q is taken while %q is in flight", <-taken, names(batch))
+				}
+				q.release(batch)
+				if second := <-taken; names(batch) == second || len(second) != 1 {
+					t.Errorf("%q is taken, and then %q", names(batch), second)
+				}
+			})
+		})
+	}
+}
+
+// TestWhatIsRecalledDoesNotRecallWhatFollows checks that requests which are put aside anew are held until their own time.
+func TestWhatIsRecalledDoesNotRecallWhatFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q, event := newQueue(10), store.ID{1}
+		for _, until := range []time.Duration{time.Second, time.Hour} {
+			q.recallAll()
+			if !q.putAside(waiting(event, "a"), time.Now().Add(until)) {
+				t.Fatal("there is room")
+			}
+		}
+		time.Sleep(time.Minute)
+		if n := q.heldRequests(); n != 1 {
+			t.Errorf("%d requests are held before their time", n)
+		}
+		q.recallAll()
+	})
+}
+
 // TestWhatIsHeldIsBounded together with what waits.
 func TestWhatIsHeldIsBounded(t *testing.T) {
 	q, event := newQueue(3), store.ID{1}

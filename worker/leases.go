@@ -45,8 +45,8 @@ func (l *leaseTimes) note(batch []request, results []store.SeatResult) (granted 
 			continue
 		}
 		event := batch[i].EventID
-		last, known := l.events[event]
-		if !known || last.granted != res.LeasesGranted {
+		last := l.events[event]
+		if last.granted != res.LeasesGranted {
 			// How long those are that others have granted, nobody has said yet.
 			last = lastLease{granted: res.LeasesGranted, since: now, longest: store.MaxLease}
 			if res.Outcome == store.SoldOut && res.Lease > 0 {
@@ -96,9 +96,9 @@ func (l *leaseTimes) ended(r request) int64 {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	last, known := l.events[r.EventID]
+	last := l.events[r.EventID]
 	switch {
-	case !known || now.Before(last.over()):
+	case now.Before(last.over()):
 		return 0
 	case r.Kind == messages.KindRegister && !r.putAside && (last.ending.IsZero() || now.Sub(last.ending) < abandonedAfter):
 		return 0

@@ -146,4 +146,34 @@ func TestWhatWaitsIsTaken(t *testing.T) {
 	gone, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	ends("no connection", drained(w, gone))
+	if gone.Err() == nil {
+		t.Error("the drain ends before its time, though nobody knows what waits")
+	}
+}
+
+// TestWhatCountsAsAPause checks which times between heartbeats are pauses, in whichever order they are noted.
+func TestWhatCountsAsAPause(t *testing.T) {
+	begun := time.Now()
+	for name, c := range map[string]struct {
+		beats []time.Duration
+		want  int
+	}{
+		"the first heartbeat is none":         {[]time.Duration{0}, 0},
+		"one that is as late as may be":       {[]time.Duration{0, maxPause}, 0},
+		"one that is later":                   {[]time.Duration{0, maxPause + 1}, 1},
+		"two that are later":                  {[]time.Duration{0, 2 * maxPause, 4 * maxPause}, 2},
+		"one that is late and noted twice":    {[]time.Duration{0, 2 * maxPause, 2 * maxPause}, 1},
+		"one of before that is noted at last": {[]time.Duration{0, maxPause, 0, maxPause + 1}, 0},
+	} {
+		counted := 0
+		p := newPauseDetector(nil)
+		p.count = func() { counted++ }
+		var recovering bool
+		for _, beat := range c.beats {
+			recovering = p.recovering(begun.Add(beat))
+		}
+		if counted != c.want || recovering != (c.want > 0) || len(p.noticed) != min(c.want, 1) {
+			t.Errorf("%s: %d pauses, want %d; recovering %v, and %d are noticed", name, counted, c.want, recovering, len(p.noticed))
+		}
+	}
 }

@@ -22,20 +22,33 @@ func attemptOf(kind messages.Kind, id string, ago time.Duration) request {
 func TestALateAttemptIsNoticed(t *testing.T) {
 	register, cancel := messages.KindRegister, messages.KindCancel
 	n := newRefusals()
-	n.note([]request{attemptOf(register, "refused", 1), attemptOf(register, "made", 1), attemptOf(cancel, "cancelled", 1), attemptOf(register, "over", 1)},
-		[]store.SeatResult{{Outcome: store.SoldOut}, {Outcome: store.Registered}, {Outcome: store.Cancelled}, {Outcome: store.AlreadyRegistered}})
+	n.note([]request{
+		attemptOf(register, "refused", 1), attemptOf(register, "made", 1), attemptOf(cancel, "cancelled", 1),
+		attemptOf(register, "over", 1), attemptOf(register, "waits", 1), attemptOf(cancel, "not cancelled", 1),
+	}, []store.SeatResult{
+		{Outcome: store.SoldOut}, {Outcome: store.Registered}, {Outcome: store.Cancelled},
+		{Outcome: store.AlreadyRegistered}, {Outcome: store.AlreadyWaitlisted}, {Outcome: store.RegistrationClosed},
+	})
 	other := attemptOf(register, "refused", time.Second)
 	other.UserID = store.ID{3}
 	batch := []request{
 		attemptOf(register, "refused", time.Second), attemptOf(register, "over", time.Second), attemptOf(register, "refused", -time.Second),
 		attemptOf(register, "refused", 0), attemptOf(register, "made", time.Second), attemptOf(register, "made", time.Second), other,
+		attemptOf(register, "waits", time.Second), attemptOf(register, "not cancelled", time.Second),
 	}
-	if got, want := n.late(batch), []bool{true, true, false, false, false, false, false}; !slices.Equal(got, want) {
+	if got, want := n.late(batch), []bool{true, true, false, false, false, false, false, true, false}; !slices.Equal(got, want) {
 		t.Errorf("late are %v, want %v", got, want)
 	}
-	batch = []request{attemptOf(register, "new", 1), attemptOf(cancel, "cancelled", 1), attemptOf(register, "new", 1)}
+	batch = []request{attemptOf(register, "new", 1), attemptOf(cancel, "refused", time.Second), attemptOf(register, "new", 1)}
 	if got, want := n.late(batch), []bool{false, false, true}; !slices.Equal(got, want) {
 		t.Errorf("where a seat becomes free late are %v, want %v", got, want)
+	}
+	// Who was sent at the very moment of the refusal counts as sent before.
+	batch = []request{attemptOf(register, "at once", 1), attemptOf(register, "at once", 1)}
+	n.refused.put(n.key(batch[0]), batch[0].sent.Sub(n.begun), time.Now())
+	batch[1].sent = batch[0].sent.Add(1)
+	if got, want := n.late(batch), []bool{true, false}; !slices.Equal(got, want) {
+		t.Errorf("at the moment of the refusal late are %v, want %v", got, want)
 	}
 }
 
@@ -66,12 +79,22 @@ func TestRecentForgets(t *testing.T) {
 	if v, known := r.get(1); !known || v != "a" {
 		t.Error("the window before is forgotten")
 	}
+	if !r.forgotten.IsZero() {
+		t.Errorf("what came before %v may be forgotten, and nothing is", r.forgotten)
+	}
 	r.put(3, "c", now.Add(2*window+2))
 	if _, known := r.get(1); known {
 		t.Error("it remembers for ever")
 	}
 	if v, known := r.get(2); !known || v != "b" || !r.forgotten.Equal(now.Add(window+1)) {
 		t.Errorf("%q is left, and what came before %v is forgotten", v, r.forgotten)
+	}
+	r = newRecent[int, string](window, most)
+	for key, after := range []time.Duration{0, window, window + 1, 2*window + 2} { // the second is of the first window
+		r.put(key, "", now.Add(after))
+	}
+	if _, known := r.get(1); known || len(r.previous) != 1 {
+		t.Errorf("%d are left of the window before", len(r.previous))
 	}
 	for key := range 3 * most {
 		r.put(key, "", now)

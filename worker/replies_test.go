@@ -73,3 +73,46 @@ func TestRepliesAreSentOnce(t *testing.T) {
 		t.Errorf("%d answers are for the log", len(out.answered))
 	}
 }
+
+// TestAnswersThatCannotBeSentAreLogged checks that a worker says so when an answer cannot be written or its connection is closed, and
+// only then. It counts as given in the second case only, in which it was on its way.
+func TestAnswersThatCannotBeSentAreLogged(t *testing.T) {
+	conn := connectTo(t, testenv.StartNATS(t).URL())
+	var log strings.Builder
+	out := replies{worker: &Worker{conn: conn, sampledLog: zerolog.New(&log)}}
+	r := request{reply: conn.NewInbox() + ".message"}
+	out.add(r, messages.SeatReply{Outcome: store.Registered})
+	if out.send(); log.Len() > 0 {
+		t.Errorf("the log of answers that are sent is %s", &log)
+	}
+	out.add(r, messages.SeatReply{Outcome: store.Registered, RegisteredAt: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)})
+	if !strings.Contains(log.String(), "an answer cannot be sent") || len(out.answered) != 1 || len(out.outgoing) != 0 {
+		t.Errorf("the log is %q, and answered are %+v", &log, out.answered)
+	}
+	conn.Close()
+	out.add(r, messages.SeatReply{Outcome: messages.OutcomeOverloaded, Again: true})
+	if out.send(); !strings.Contains(log.String(), "answers cannot be sent") || len(out.answered) != 2 || out.answered[1].outcome != store.Overtaken {
+		t.Errorf("the log is %q, and answered are %+v", &log, out.answered)
+	}
+}
+
+// TestAMessageOfAnswersIsFilled checks that an answer travels with others as long as the message may be sent.
+func TestAMessageOfAnswersIsFilled(t *testing.T) {
+	conn := connectTo(t, testenv.StartNATS(t).URL())
+	inbox := conn.NewInbox()
+	requester, name := messages.SplitReplySubject(inbox + ".message")
+	reply := messages.SeatReply{Outcome: store.Registered}
+	told := reply
+	told.Message = name
+	data, err := messages.Encode(told)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for room, left := range map[int]int{len(data): messages.MaxMessage, len(data) - 1: len(data)} {
+		m := &replyMessage{requester: requester, subject: inbox + ".message", data: make([]byte, messages.MaxMessage-room)}
+		out := replies{worker: &Worker{conn: conn, sampledLog: zerolog.Nop()}, outgoing: []*replyMessage{m}}
+		if out.add(request{reply: inbox + ".message"}, reply); len(m.data) != left || len(out.outgoing) != 1 {
+			t.Errorf("with room for %d bytes an answer of %d leaves a message of %d", room, len(data), len(m.data))
+		}
+	}
+}
