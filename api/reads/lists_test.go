@@ -24,7 +24,7 @@ func (f *fake) list(user store.ID) []store.UserRegistration {
 
 func (f *fake) UserRegistrations(_ context.Context, user, _ store.ID, limit int) iter.Seq2[store.UserRegistration, error] {
 	return func(yield func(store.UserRegistration, error) bool) {
-		f.note("alone")
+		_ = f.note("alone")
 		for n, r := range f.list(user) {
 			if n == limit || !yield(r, nil) {
 				return
@@ -34,7 +34,9 @@ func (f *fake) UserRegistrations(_ context.Context, user, _ store.ID, limit int)
 }
 
 func (f *fake) UserLists(_ context.Context, users []store.ID, most int) (lists store.UserLists, err error) {
-	f.note("lists")
+	if err := f.note("lists"); err != nil {
+		return lists, err
+	}
 	users = slices.SortedFunc(slices.Values(users), func(a, b store.ID) int { return bytes.Compare(b[:], a[:]) })
 	var rows []store.UserRegistration
 	for _, user := range users {

@@ -202,7 +202,7 @@ func (p *Pages) Read(ctx context.Context, query string) (Answer, error) {
 
 // ended returns the error of a read: ErrUnavailable for a caller whose time is over, as a store does.
 func ended(ctx context.Context, err error) error {
-	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) && !errors.Is(err, store.ErrUnavailable) {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) && !errors.Is(err, store.ErrUnavailable) {
 		return fmt.Errorf("wait for a shared read: %w: %w", store.ErrUnavailable, err)
 	}
 	return err
