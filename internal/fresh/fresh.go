@@ -223,12 +223,7 @@ func (r *Reads[K, V]) read(ctx context.Context, shared *round[K, V]) {
 	}
 	// An error must reach only those who asked for its key.
 	for _, key := range shared.keys {
-		value, err := recovered(func() (V, error) { return r.source.One(ctx, key) })
-		if err != nil {
-			shared.errs[key] = err
-			continue
-		}
-		shared.values[key] = value
+		shared.values[key], shared.errs[key] = recovered(func() (V, error) { return r.source.One(ctx, key) })
 	}
 }
 

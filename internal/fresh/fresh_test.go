@@ -291,6 +291,57 @@ func TestOneCallerLeaves(t *testing.T) {
 	})
 }
 
+// TestWhoLeavesTakesNobodyAlong checks that a read under way goes on for those who still wait for it.
+func TestWhoLeavesTakesNobodyAlong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := New(newDatabase().source())
+		ctx, leave := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		read := func(ctx context.Context, want error) {
+			all.Go(func() {
+				if _, err := r.Read(ctx, 1); !errors.Is(err, want) {
+					t.Errorf("%v, want %v", err, want)
+				}
+			})
+		}
+		read(t.Context(), nil)
+		synctest.Wait()
+		read(ctx, context.Canceled)
+		read(t.Context(), nil)
+		time.Sleep(15 * time.Millisecond) // the clock of the test: the second read is under way
+		leave()
+		all.Wait()
+	})
+}
+
+// TestWhoRunsARead checks that a source's own Go runs it, under a context that ends with it, that a key alone is not read as one of many,
+// and that nothing runs for who has no time left.
+func TestWhoRunsARead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source, ran := newDatabase().source(), 0
+		one, under := source.One, context.Context(nil)
+		source.One = func(ctx context.Context, key int) (int, error) { under = ctx; return one(ctx, key) }
+		source.Go = func(work func()) { ran++; go work() }
+		source.Many = func(_ context.Context, keys []int) (map[int]int, error) {
+			t.Errorf("%v are read as many", keys)
+			return nil, errMissing
+		}
+		r := New(source)
+		if got, err := r.Read(t.Context(), 1); got != 1 || err != nil || ran != 1 {
+			t.Errorf("%d, %v, run %d times", got, err, ran)
+		}
+		if under.Err() == nil {
+			t.Error("the context of a read outlives it")
+		}
+		synctest.Wait()
+		ended, end := context.WithCancel(t.Context())
+		end()
+		if _, err := r.Read(ended, 1); !errors.Is(err, context.Canceled) || ran != 1 {
+			t.Errorf("%v, run %d times", err, ran)
+		}
+	})
+}
+
 // TestAReadThatHangsEnds: those behind it have their read after the timeout.
 func TestAReadThatHangsEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -317,6 +368,31 @@ func TestAReadThatHangsEnds(t *testing.T) {
 	})
 }
 
+// TestAReadOfManyThatHangsIsNotRepeated checks that keys whose time is over are not read one by one, which would have no time either.
+func TestAReadOfManyThatHangsIsNotRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDatabase()
+		d.takes = time.Hour
+		r := New(d.source())
+		var all sync.WaitGroup
+		keys := oneLane(r, 3)
+		for i := range keys {
+			all.Go(func() {
+				if _, err := r.Read(t.Context(), keys[i]); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("key %d: %v", keys[i], err)
+				}
+			})
+			if i == 0 {
+				synctest.Wait() // the others are read together
+			}
+		}
+		all.Wait()
+		if len(d.reads) != 2 {
+			t.Errorf("read are %v", d.reads)
+		}
+	})
+}
+
 // TestAnErrorReachesWhoItConcerns: an outage all, a broken row only those who asked for it, and a panic
 // likewise. The next read is another one.
 func TestAnErrorReachesWhoItConcerns(t *testing.T) {
@@ -324,17 +400,21 @@ func TestAnErrorReachesWhoItConcerns(t *testing.T) {
 	for name, c := range map[string]struct {
 		fails     func(keys []int, bad int) error
 		bad, good error
-		reads     int // after the first
+		reads     int  // after the first
+		own       bool // no error concerns all
 	}{
-		"an outage":    {func([]int, int) error { return outage }, outage, outage, 1},
-		"a broken row": {failOn(broken, false), broken, nil, 1 + 3},
-		"a panic":      {failOn(broken, true), errPanic, nil, 1 + 3},
+		"an outage":                          {func([]int, int) error { return outage }, outage, outage, 1, false},
+		"a broken row":                       {failOn(broken, false), broken, nil, 1 + 3, false},
+		"a panic":                            {failOn(broken, true), errPanic, nil, 1 + 3, false},
+		"an outage where no error is common": {func([]int, int) error { return outage }, outage, outage, 1 + 3, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newDatabase()
 				source := d.source()
-				source.Common = func(err error) bool { return errors.Is(err, outage) }
+				if !c.own {
+					source.Common = func(err error) bool { return errors.Is(err, outage) }
+				}
 				r := New(source)
 				keys := oneLane(r, 3)
 				for _, key := range keys {
