@@ -1,9 +1,12 @@
 package soldout
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/eventio/eventio/pkg/messages"
 	"github.com/eventio/eventio/pkg/store"
@@ -76,6 +79,30 @@ func TestPeopleAreCounted(t *testing.T) {
 		want(0) // too many
 		if w.sent(w.rows[0].UserID); !w.sent(store.NewID()) {
 			t.Error("somebody is refused from memory, and nobody is known")
+		}
+	})
+}
+
+// TestWhatOperatorsSee checks the metrics: who was refused by a worker and who from memory, the leases, and how many people are known.
+func TestWhatOperatorsSee(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(50)
+		w.rush()
+		w.strangers(5)
+		w.outcome = store.RegistrationClosed // is no refusal of this kind
+		w.sent(w.rows[0].UserID)
+		for name, c := range map[string]struct{ got, want float64 }{
+			"by a worker": {testutil.ToFloat64(w.stats.worker), refused + 1}, "from memory": {testutil.ToFloat64(w.stats.memory), 5},
+			"leases": {testutil.ToFloat64(w.stats.granted), 1},
+		} {
+			if c.got != c.want {
+				t.Errorf("%s: %v, want %v", name, c.got, c.want)
+			}
+		}
+		people := "# HELP eventio_sold_out_people People of sold-out events whom this process remembers in order not to refuse them from memory.\n" +
+			"# TYPE eventio_sold_out_people gauge\neventio_sold_out_people 50\n"
+		if err := testutil.CollectAndCompare(w.Metrics(), strings.NewReader(people), "eventio_sold_out_people"); err != nil {
+			t.Error(err)
 		}
 	})
 }

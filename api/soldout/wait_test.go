@@ -27,12 +27,21 @@ func TestWhoComesDuringARenewal(t *testing.T) {
 		"does not wait for a first lease":         {func(w *world) { w.strangers(refused); w.takes = 30 * ms }, 10 * ms, 0, true},
 		"does not wait where the last was denied": {func(w *world) { over(w); w.grants = 0; w.strangers(1); w.takes, w.grants = 30*ms, time.Second }, 10 * ms, 0, true},
 		"waits for a read of few":                 {func(w *world) { w.strangers(refused); w.slow = 30 * ms }, 10 * ms, 20 * ms, false},
-		"waits for a lease and a read":            {func(w *world) { over(w); w.enter(store.NewID()); w.takes, w.slow = 30*ms, 30*ms }, 10 * ms, 50 * ms, false},
-		"does not wait for both for long":         {func(w *world) { over(w); w.enter(store.NewID()); w.takes, w.slow = 80*ms, 80*ms }, 10 * ms, hold - 10*ms, true},
-		"does not wait for a read of many":        {func(w *world) { w.last += fewMore; w.strangers(refused); w.slow = 30 * ms }, 10 * ms, 0, true},
-		"does not wait for a lease that is over":  {func(w *world) { over(w); w.takes, w.grants = 60*ms, 50*ms }, 10 * ms, 50 * ms, true},
-		"waits for who panics":                    {func(w *world) { over(w); w.takes, w.outcome = 30*ms, "" }, 10 * ms, 20 * ms, true},
-		"waits until a read fails":                {func(w *world) { over(w); w.enter(store.NewID()); w.slow, w.fails = 30*ms, -1 }, 10 * ms, 20 * ms, true},
+		"waits for a read of as many as are few":  {func(w *world) { w.last = fewMore; w.strangers(refused); w.slow = 30 * ms }, 10 * ms, 20 * ms, false},
+		"waits for a read of few after many": {func(w *world) {
+			w.last = 2 * fewMore
+			over(w)
+			w.grants = 0
+			w.strangers(1) // so that nobody waits for the lease itself
+			w.enter(store.NewID())
+			w.slow, w.grants = 30*ms, time.Second
+		}, 10 * ms, 20 * ms, false},
+		"waits for a lease and a read":           {func(w *world) { over(w); w.enter(store.NewID()); w.takes, w.slow = 30*ms, 30*ms }, 10 * ms, 50 * ms, false},
+		"does not wait for both for long":        {func(w *world) { over(w); w.enter(store.NewID()); w.takes, w.slow = 80*ms, 80*ms }, 10 * ms, hold - 10*ms, true},
+		"does not wait for a read of many":       {func(w *world) { w.last += fewMore; w.strangers(refused); w.slow = 30 * ms }, 10 * ms, 0, true},
+		"does not wait for a lease that is over": {func(w *world) { over(w); w.takes, w.grants = 60*ms, 50*ms }, 10 * ms, 50 * ms, true},
+		"waits for who panics":                   {func(w *world) { over(w); w.takes, w.outcome = 30*ms, "" }, 10 * ms, 20 * ms, true},
+		"waits until a read fails":               {func(w *world) { over(w); w.enter(store.NewID()); w.slow, w.fails = 30*ms, -1 }, 10 * ms, 20 * ms, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
