@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/rs/zerolog"
 
@@ -180,4 +181,47 @@ func TestWhyAConnectionIsAwayIsLookedAt(t *testing.T) {
 		s.mu.Unlock()
 		close(s.closed)
 	})
+}
+
+// TestWhatIsPermitted checks which subscriptions a trial connection says that the server takes.
+func TestWhatIsPermitted(t *testing.T) {
+	allowed := func(o *server.Options) {
+		o.Users = []*server.User{{Username: "ada", Permissions: &server.Permissions{
+			Subscribe: &server.SubjectPermission{Allow: []string{"a workers", "b", "_INBOX.>"}},
+		}}}
+		o.NoAuthUser = "ada"
+	}
+	full := func(o *server.Options) { o.MaxSubs = 1 }
+	for name, c := range map[string]struct {
+		options func(*server.Options)
+		sub     subscription
+		want    bool
+	}{
+		"a subject":                       {allowed, subscription{subject: "b"}, true},
+		"a subject of others":             {allowed, subscription{subject: "c"}, false},
+		"a queue group":                   {allowed, subscription{"a", "workers"}, true},
+		"another queue group":             {allowed, subscription{"a", "others"}, false},
+		"no queue group where one may be": {allowed, subscription{subject: "a"}, false},
+		"any":                             {allowed, subscription{}, true},
+		"any, and there is room for one":  {full, subscription{}, false},
+		"any, and no limit":               {func(*server.Options) {}, subscription{}, true},
+	} {
+		url := testenv.StartNATSWith(t, c.options).URL()
+		trial, err := nats.Connect(url, nats.PermissionErrOnSubscribe(true), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(trial.Close)
+		if name == "any, and there is room for one" {
+			if _, err := trial.SubscribeSync("taken"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := permitted(trial, c.sub); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+		if trial.Close(); permitted(trial, c.sub) {
+			t.Errorf("%s: a closed connection has it", name)
+		}
+	}
 }
