@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/telemetry/measure"
@@ -44,12 +45,13 @@ func TestReadinessIsTheTruth(t *testing.T) {
 		return errors.New("a probe has come to the store")
 	}}, worker.Config{}, zerolog.New(log))
 	var storeAway atomic.Bool
+	up := measure.NewDependencies("queue", "store")
 	health := worker.Health(w.Readiness(func(context.Context) error {
 		if storeAway.Load() {
 			return store.ErrUnavailable
 		}
 		return nil
-	}, measure.Dependencies{}))
+	}, up))
 	becomes := func(status int) {
 		t.Helper()
 		testenv.Eventually(t, limit, fmt.Sprint("become ", status), func() error {
@@ -62,7 +64,14 @@ func TestReadinessIsTheTruth(t *testing.T) {
 			return nil
 		})
 	}
+	sees := func(queue, stored float64) {
+		t.Helper()
+		if q, s := testutil.ToFloat64(up.WithLabelValues("queue")), testutil.ToFloat64(up.WithLabelValues("store")); q != queue || s != stored {
+			t.Errorf("operators see queue %v and store %v, want %v and %v", q, s, queue, stored)
+		}
+	}
 	becomes(http.StatusServiceUnavailable)
+	sees(0, 1)
 	if err := w.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -72,13 +81,17 @@ func TestReadinessIsTheTruth(t *testing.T) {
 		_ = w.Stop(ctx) // NATS may be gone
 	})
 	becomes(http.StatusOK)
-	for name, c := range map[string]struct{ harm, mend func() error }{
+	sees(1, 1)
+	for name, c := range map[string]struct {
+		harm, mend    func() error
+		queue, stored float64
+	}{
 		"the store is away": {
-			func() error { storeAway.Store(true); return nil }, func() error { storeAway.Store(false); return nil },
+			func() error { storeAway.Store(true); return nil }, func() error { storeAway.Store(false); return nil }, 1, 0,
 		},
-		"NATS is away": {func() error { nats.Stop(); return nil }, nats.Restart},
+		"NATS is away": {func() error { nats.Stop(); return nil }, nats.Restart, 0, 1},
 		"the worker may not subscribe": {
-			func() error { return nats.Reload(denied("eventio.>")) }, func() error { return nats.Reload(denied("nothing")) },
+			func() error { return nats.Reload(denied("eventio.>")) }, func() error { return nats.Reload(denied("nothing")) }, 0, 1,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -86,6 +99,7 @@ func TestReadinessIsTheTruth(t *testing.T) {
 				t.Fatal(err)
 			}
 			becomes(http.StatusServiceUnavailable)
+			sees(c.queue, c.stored)
 			if err := c.mend(); err != nil {
 				t.Fatal(err)
 			}
