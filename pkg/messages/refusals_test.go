@@ -225,3 +225,62 @@ func TestWhatIsPermitted(t *testing.T) {
 		}
 	}
 }
+
+// TestWhatIsLoggedOfErrors checks the line of each error, and that there is none when the same was logged a moment ago: of errors that come
+// with advice, the same advice.
+func TestWhatIsLoggedOfErrors(t *testing.T) {
+	there, err := Connect(testenv.StartNATS(t).URL(), "test", zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer there.Close()
+	away := new(nats.Conn)
+	refused := func(attempt string) error { return fmt.Errorf("%s: %w", attempt, nats.ErrAuthorization) }
+	var log bytes.Buffer
+	s := newSupervisor(nats.Options{User: "ada"}, zerolog.New(&log))
+	for i, step := range []struct {
+		conn  *nats.Conn
+		err   error
+		level string // none: nothing is logged
+		text  string
+	}{
+		{away, errors.New("no route"), "warn", "cannot be reached"},
+		{away, errors.New("no route"), "", ""},
+		{away, refused("first"), "error", `"login":"user ada"`},
+		{away, refused("second"), "", ""},
+		{there, errors.New("slow"), "error", "NATS reports an error"},
+		{there, errors.New("slow"), "", ""},
+		{there, refused("third"), "error", "NATS reports an error"},
+	} {
+		log.Reset()
+		s.onAsyncError(step.conn, nil, step.err)
+		if step.level == "" && log.Len() > 0 || step.level != "" && (!strings.Contains(log.String(), step.text) || strings.Count(log.String(), `"level":"`+step.level) != 1) {
+			t.Errorf("step %d, %v: the log is %q", i, step.err, &log)
+		}
+	}
+}
+
+// TestWhenATrialSucceeds checks that a trial succeeds when something is better, and not otherwise.
+func TestWhenATrialSucceeds(t *testing.T) {
+	all, low := func(*server.Options) {}, func(o *server.Options) { o.MaxPayload = 1000 }
+	none := func(o *server.Options) { o.Users = []*server.User{{Username: "another", Password: "secret"}} }
+	for name, c := range map[string]struct {
+		options      func(*server.Options)
+		subs         []subscription
+		smallPayload bool
+		want         bool
+	}{
+		"the payload limit is still too low":               {low, nil, true, false},
+		"the payload limit is raised":                      {all, nil, true, true},
+		"the payload limit never was too low":              {all, nil, false, false},
+		"a subscription is taken":                          {all, []subscription{{subject: "a"}}, false, true},
+		"a subscription is, though the limit is too low":   {low, []subscription{{subject: "a"}}, true, true},
+		"the login is not taken, and nothing else is seen": {none, []subscription{{subject: "a"}}, true, false},
+	} {
+		options := nats.GetDefaultOptions()
+		options.Servers = []string{testenv.StartNATSWith(t, c.options).URL()}
+		if got := newSupervisor(options, zerolog.Nop()).trialSucceeds(c.subs, c.smallPayload); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
