@@ -20,7 +20,7 @@ type fake struct {
 	events        map[store.ID]store.Event
 	registrations map[store.RegistrationID]store.Registration
 	lists         map[store.ID]int // how many registrations a user has
-	fails         string // what cannot be read, with err
+	fails         string           // what cannot be read, with err
 	err           error
 
 	mu    sync.Mutex
