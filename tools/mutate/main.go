@@ -49,7 +49,7 @@ func plans() map[string]plan {
 		"pkg/store/sqlitestore/internal/people": {tests: []tests{{"pkg/store/sqlitestore", "TestConformance|TestTools|TestAddresses|Quotas"}}},
 		"pkg/store/mongostore/internal/people":  {tests: []tests{{"pkg/store/mongostore", "TestConformance|TestTools|TestAddresses|TestALogin|Quotas"}}},
 		"pkg/messages":                          {tests: []tests{{"pkg/messages", ""}}, slow: "Frozen|Credentials|Password|Permission|Certificate|Hangs|Subscription|Reconnect|Drained|Payload|WhoseTheyAre|WithoutAServer|Strangers|VersionBefore|WhyThereIsNo|TestRequester|Forger|NoAttempt|DoNotMeet|PingsAgain|LostConnection"},
-		"pkg/messages/internal/rendezvous":      {tests: []tests{{"pkg/messages", "ItsShare|ItsWorker|EventsAreShared|FollowTheWorkers|GoesElsewhere|IsForgotten"}}},
+		"pkg/messages/internal/rendezvous":      {tests: []tests{{"pkg/messages/internal/rendezvous", ""}, {"pkg/messages", "ItsShare|ItsWorker|EventsAreShared|FollowTheWorkers|GoesElsewhere|IsForgotten"}}},
 		"worker":                                {tests: []tests{{"worker", ""}}, slow: "EachDatabase|Readiness|Replaced|OneForgedTime|AnOldMessage"},
 	}
 }
