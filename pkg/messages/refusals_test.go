@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/eventio/eventio/internal/testenv"
+	"github.com/eventio/eventio/pkg/messages/internal/uplink"
 )
 
 // TestWhatAServerHasRefused has the errors of a server, in the spellings that nats.go reports them in.
@@ -282,5 +283,17 @@ func TestWhenATrialSucceeds(t *testing.T) {
 		if got := newSupervisor(options, zerolog.Nop()).trialSucceeds(c.subs, c.smallPayload); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+// TestReadyOnAConnectionThatIsJustLost checks that a process does not say that no worker answers when nothing was sent.
+func TestReadyOnAConnectionThatIsJustLost(t *testing.T) {
+	r, err := NewRequester(joined(t, testenv.StartNATS(t).URL(), "api"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.batcher.state = new(uplink.State) // knows it already, and the connection does not
+	if err := r.Ready(t.Context()); err == nil || errors.Is(err, ErrNoWorkers) {
+		t.Errorf("readiness is %v", err)
 	}
 }
