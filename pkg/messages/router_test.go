@@ -2,6 +2,7 @@ package messages
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,5 +122,27 @@ func TestASecondAttemptGoesElsewhere(t *testing.T) {
 	}
 	if got := routerWith().reroute(bson.NewObjectID(), one); got != r.shared {
 		t.Errorf("with nobody known it goes to %s", got)
+	}
+}
+
+// TestOneMissedPingMovesNoEvent: the first attempt goes to the event's worker although that has not answered the last ping, and the second one,
+// when the first had no reply, to who has.
+func TestOneMissedPingMovesNoEvent(t *testing.T) {
+	r := routerWith("w1", "w2")
+	event := bson.NewObjectID()
+	own := r.route(event)
+	other := r.namespace.Worker("w1")
+	if own == other {
+		other = r.namespace.Worker("w2")
+	}
+	r.workers.Missed[strings.TrimPrefix(own, r.shared+".")] = 1
+	r.workers.PingedAt = r.workers.PingedAt.Add(-liveness.PongTimeout) // in which an answer may be on its way
+	e := exchange{Requester: &Requester{router: r}, req: SeatRequest{EventID: event}}
+	if got := e.subject(); got != own {
+		t.Errorf("the first attempt goes to %s, want %s", got, own)
+	}
+	e.unanswered = 1
+	if got := e.subject(); got != other {
+		t.Errorf("the second attempt goes to %s, want %s", got, other)
 	}
 }
