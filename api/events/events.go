@@ -115,9 +115,18 @@ func (a *Handlers) ReadEvent(w http.ResponseWriter, r *serve.Request) error {
 	if err != nil {
 		return err
 	}
-	w.Header().Set("ETag", answer.Tag)
-	serve.WriteTagged(w, r.Request, "application/json", answer.Body)
+	send(w, r, answer)
 	return nil
+}
+
+// send sends an answer, or 304 when the client has it already.
+func send(w http.ResponseWriter, r *serve.Request, answer reads.Answer) {
+	h := w.Header()
+	h.Set("ETag", answer.Tag)
+	if answer.Link != "" {
+		h.Set("Link", answer.Link)
+	}
+	serve.WriteTagged(w, r.Request, "application/json", answer.Body)
 }
 
 // encodeEvent makes the answer of an event that was just read. Body and tag are of one moment.
@@ -165,11 +174,7 @@ func (a *Handlers) eventsPage(w http.ResponseWriter, r *serve.Request, q url.Val
 	if err != nil {
 		return err
 	}
-	w.Header().Set("ETag", page.Tag)
-	if page.Link != "" {
-		w.Header().Set("Link", page.Link)
-	}
-	serve.WriteTagged(w, r.Request, "application/json", page.Body)
+	send(w, r, page)
 	return nil
 }
 

@@ -45,31 +45,27 @@ func newLists(st Store, c Config, common func(error) bool) *lists {
 	return l
 }
 
-// readShort reads the lists of those users who have no long one. It reads again while a long one has left no room for others.
+// readShort reads the lists of those users who have no long one. It reads again while a long one has left no room for others: the first
+// of the lists, at least, is whole then, or longer than longList.
 func (l *lists) readShort(ctx context.Context, users []store.ID) (map[store.ID][]store.UserRegistration, error) {
 	short := make(map[store.ID][]store.UserRegistration, len(users))
-	for rest := users; len(rest) > 0; {
+	for rest := slices.Clone(users); len(rest) > 0; {
 		got, err := l.store.UserLists(ctx, rest, longList+usualList*len(rest))
 		if err != nil {
 			return nil, err
 		}
-		read := 0
+		tooLong := got.Read > longList
+		if tooLong {
+			l.note(got.Cut)
+		}
 		for user, list := range got.Whole {
-			if read++; len(list) > longList {
+			if short[user] = list; len(list) > longList {
 				l.note(user)
 			}
-			short[user] = list
 		}
-		if got.Read > longList {
-			l.note(got.Cut)
-			read++
-		}
-		if read == 0 {
-			break // which the room for a long list rules out
-		}
-		rest = slices.DeleteFunc(slices.Clone(rest), func(user store.ID) bool {
+		rest = slices.DeleteFunc(rest, func(user store.ID) bool {
 			_, whole := got.Whole[user]
-			return whole || user == got.Cut && got.Read > longList
+			return whole || tooLong && user == got.Cut
 		})
 	}
 	return short, nil

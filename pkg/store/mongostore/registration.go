@@ -190,6 +190,9 @@ func (s *Store) UserLists(ctx context.Context, users []store.ID, most int) (list
 		return lists, nil
 	}
 	events, err := s.EventsByID(ctx, slices.Collect(maps.Keys(ids)))
+	if err != nil {
+		return store.UserLists{}, err
+	}
 	for user, list := range whole {
 		for _, d := range list { // without those whose event is gone
 			if e, ok := events[d.Key.EventID]; ok {
@@ -197,7 +200,7 @@ func (s *Store) UserLists(ctx context.Context, users []store.ID, most int) (list
 			}
 		}
 	}
-	return lists, err
+	return lists, nil
 }
 
 // ofUser selects the registrations of a user for events whose id is below one.

@@ -180,7 +180,9 @@ func checkSnapshot(s Snapshot, progress func(int)) (EventReport, error) {
 			return EventReport{}, err
 		case s.Found:
 			c.registration(r)
-			list.registration(r)
+			if replayed != nil {
+				list.registration(r)
+			}
 		}
 		if c.read++; c.read%progressStep == 0 {
 			progress(progressStep)
