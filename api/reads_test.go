@@ -314,6 +314,11 @@ func TestReadersShareReads(t *testing.T) {
 				t.Errorf("%d %s %s %s, want %s %s %s", got.Code, got.Header().Get("ETag"), got.Header().Get("Link"), got.Body, want.header.Get("ETag"), want.header.Get("Link"), want.body)
 			}
 		})
+		for n, page := range alone {
+			if got := strings.Count(string(page.body), `"title":`); got != n+1 {
+				t.Errorf("%d events in a page of %d: %s", got, n+1, page.body)
+			}
+		}
 		if reads := counting.reads.Load(); reads > 8 || alone[0].header.Get("Link") == "" {
 			t.Errorf("%d readers of two pages made %d reads; the first has Link %q", crowd, reads, alone[0].header.Get("Link"))
 		}

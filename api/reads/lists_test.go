@@ -94,9 +94,7 @@ func TestUserRegistrations(t *testing.T) {
 								t.Errorf("number %d: %+v, %v", got, r, err)
 								return
 							}
-							if got++; got == want {
-								break // as a page does
-							}
+							got++
 						}
 						if got != want {
 							t.Errorf("%d registrations, want %d", got, want)
@@ -129,6 +127,33 @@ func TestUserRegistrations(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestALongListThatFits: a list that is long and was read with others, because they had room for it, is told, and is read alone from then on. Who
+// has heard enough of a list gets no more of it.
+func TestALongListThatFits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		users, someone := make([]store.ID, 50), store.NewID()
+		for i := range users {
+			users[i] = store.NewID()
+		}
+		f := &fake{lists: map[store.ID]int{someone: 5 * longList}}
+		r := New(f, Config{Timeout: time.Second})
+		got, err := r.lists.readShort(t.Context(), append(users, someone))
+		if err != nil || len(got[someone]) != 5*longList || len(got) != len(users)+1 {
+			t.Fatalf("%d lists, one of %d, %v", len(got), len(got[someone]), err)
+		}
+		for range r.UserRegistrations(t.Context(), someone, store.ID{}, 0) {
+			break
+		}
+		if f.count("lists") != 1 || f.count("alone") != 1 {
+			t.Errorf("it was read otherwise: %v", f.asked)
+		}
+		f.lists[users[0]] = 3
+		for range r.UserRegistrations(t.Context(), users[0], store.ID{}, 0) {
+			break
+		}
+	})
 }
 
 // TestLongListsAreBounded: it is kept of a bounded number of users that their lists are long.
