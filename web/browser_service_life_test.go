@@ -39,12 +39,12 @@ func TestServiceFrozen(t *testing.T) {
 	ada.sees("register", "Register")
 	signal := func(sig syscall.Signal) {
 		t.Helper()
-		if err := syscall.Kill(s.process.Pid, sig); err != nil {
+		if err := s.process.Signal(sig); err != nil {
 			t.Fatal(err)
 		}
 	}
 	signal(syscall.SIGSTOP)
-	t.Cleanup(func() { _ = syscall.Kill(s.process.Pid, syscall.SIGCONT) }) // also when the test fails
+	t.Cleanup(func() { _ = s.process.Signal(syscall.SIGCONT) }) // also when the test fails
 	ada.click("#register")
 	ada.sees("register", "Asking for your place")
 	ada.click("#register") // a second one changes nothing

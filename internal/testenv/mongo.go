@@ -121,8 +121,7 @@ func (m *Mongo) Pid() int {
 	return m.proc.Pid
 }
 
-// Signal sends sig: SIGSTOP freezes the server, SIGCONT thaws it. It does not wait for the
-// effect; a thread may still answer for a moment after SIGSTOP.
+// Signal sends sig: SIGSTOP freezes the server, SIGCONT thaws it.
 func (m *Mongo) Signal(sig os.Signal) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"syscall"
 	"time"
 )
 
@@ -58,6 +59,15 @@ func StartProcess(logPath string, cmd *exec.Cmd) (*Process, error) {
 
 // Ended is closed when the process is gone.
 func (p *Process) Ended() <-chan struct{} { return p.life.Done() }
+
+// Signal sends sig. After SIGSTOP it waits until all threads of the process stand still, where that can be seen: on a busy machine some go on for
+// a while, and what a test says of a frozen process would be of one that runs.
+func (p *Process) Signal(sig os.Signal) error {
+	if err := p.Process.Signal(sig); err != nil || sig != syscall.SIGSTOP {
+		return err
+	}
+	return Poll(context.Background(), stopLimit, func() error { return standsStill(p.Pid) })
+}
 
 // End sends sig and waits until the process is gone. One that has ended already is fine.
 func (p *Process) End(sig os.Signal) error {

@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -16,6 +18,17 @@ const parentEnv = "TESTENV_ACT_AS_PARENT"
 
 // actAsParent starts a child, prints its process id and waits to be killed.
 func actAsParent() {
+	if os.Getenv(parentEnv) == busy {
+		for range busyThreads {
+			go func() {
+				runtime.LockOSThread()
+				for n := 0; ; n++ {
+					_ = fmt.Sprint(n)
+				}
+			}()
+		}
+		select {}
+	}
 	child, err := StartProcess(filepath.Join(os.Getenv(parentEnv), "log"), exec.Command("sleep", "600"))
 	if err != nil {
 		fmt.Println(err)
@@ -24,6 +37,51 @@ func actAsParent() {
 	fmt.Println(child.Pid)
 	<-child.life.Done()
 	os.Exit(1)
+}
+
+// busy is what a program that does nothing but work is called, on so many threads.
+const (
+	busy        = "busy"
+	busyThreads = 32
+)
+
+// TestAFrozenProcessStandsStill: when Signal has sent SIGSTOP, no thread runs any more.
+func TestAFrozenProcessStandsStill(t *testing.T) {
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), parentEnv+"="+busy, fmt.Sprintf("GOMAXPROCS=%d", busyThreads))
+	p, err := StartProcess(filepath.Join(t.TempDir(), "log"), cmd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.End(os.Kill) }()
+	Eventually(t, 10*time.Second, "all threads", func() error {
+		threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", p.Pid))
+		if err == nil && len(threads) < busyThreads {
+			err = fmt.Errorf("%d threads", len(threads))
+		}
+		return err
+	})
+	for range 200 {
+		if err := p.Signal(syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		if err := standsStill(p.Pid); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Signal(syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+		Eventually(t, 10*time.Second, "go on", func() error {
+			if standsStill(p.Pid) == nil {
+				return errors.New("it stands still")
+			}
+			return nil
+		})
+	}
 }
 
 func TestChildDiesWithItsKilledParent(t *testing.T) {
